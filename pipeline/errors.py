@@ -1,0 +1,37 @@
+"""Errors that a person can act on. The command line shows each in one line and exits with its code.
+
+A message says what happened, which file, shard or row, and what to do next. Anything that is not one of these is a
+defect of ours and keeps its traceback.
+"""
+
+
+class StylemillError(Exception):
+    """Base of all errors meant for the user."""
+
+    exit_code = 2
+
+
+class SpecError(StylemillError):
+    """What was asked cannot be done as asked: a bad value, an unknown name, fields that exclude each other."""
+
+
+class ModelFileError(StylemillError):
+    """A model file is missing, damaged, or not of the form that its reader knows."""
+
+
+class StoreError(StylemillError):
+    """A table, a part or a bookkeeping file cannot be read or written."""
+
+    exit_code = 1
+
+
+class OutputDiffers(StylemillError):
+    """The output exists and was made from another spec."""
+
+    exit_code = 4
+
+
+class Busy(StylemillError):
+    """Another driver is at work on the same output."""
+
+    exit_code = 5
