@@ -1,0 +1,88 @@
+"""The manifest of a table: canonical JSON, written last; its presence says that the table is complete.
+
+{"schema": {"name", "version"}, "fingerprint", "layout": {"rows", "rows_per_shard", "first_index"} or null,
+ "parts": [{"name", "shard", "rows", "bytes", "sha256", "index_first", "index_last"}, ...],
+ "totals": {"parts", "rows", "bytes"}, "versions": {"pyarrow", "stylemill"}, "facts": {...}}
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import pyarrow as pa
+
+from pipeline.errors import StoreError
+from pipeline.tables import store
+from pipeline.tables.parts import Layout, PartRecord
+from schemas import TableSchema
+
+FOLDER, FILE = ".stylemill", "manifest.json"
+
+
+def manifest_url(table_url: str) -> str:
+    return store.join(table_url, FOLDER, FILE)
+
+
+def build(
+    schema: TableSchema,
+    layout: Layout | None,
+    records: Iterable[PartRecord],
+    fingerprint: str | None,
+    facts: Mapping[str, Any],
+) -> dict[str, Any]:
+    """The manifest of these parts, in order of shard."""
+    parts = sorted(records, key=lambda record: record.shard)
+    return {
+        "schema": {"name": schema.name, "version": schema.version},
+        "fingerprint": fingerprint,
+        "layout": None if layout is None else asdict(layout),
+        "parts": [record.as_dict() for record in parts],
+        "totals": {
+            "parts": len(parts),
+            "rows": sum(record.rows for record in parts),
+            "bytes": sum(record.bytes for record in parts),
+        },
+        "versions": {"pyarrow": pa.__version__, "stylemill": _own_version()},
+        "facts": dict(facts),
+    }
+
+
+def encode(manifest: Mapping[str, Any]) -> bytes:
+    return store.canonical_json(manifest) + b"\n"
+
+
+def digest(manifest: Mapping[str, Any]) -> str:
+    """sha256 of the manifest, and so of every part's digest: what later stages take into their fingerprints."""
+    return hashlib.sha256(encode(manifest)).hexdigest()
+
+
+def load(table_url: str) -> dict[str, Any] | None:
+    """The manifest of a table, None where it is not sealed. Raises StoreError where it is damaged."""
+    url = manifest_url(table_url)
+    manifest = store.read_json(url)
+    if manifest is None:
+        return None
+    try:
+        records(manifest), layout(manifest)
+        str(manifest["schema"]["name"]), int(manifest["schema"]["version"]), dict(manifest["facts"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise StoreError(f"{url} is not a manifest ({error!r}): delete it and run the command again") from error
+    return dict(manifest)
+
+
+def records(manifest: Mapping[str, Any]) -> list[PartRecord]:
+    """The parts' records, in order of shard."""
+    return [PartRecord.from_dict(values) for values in manifest["parts"]]
+
+
+def layout(manifest: Mapping[str, Any]) -> Layout | None:
+    return None if manifest["layout"] is None else Layout(**manifest["layout"])
+
+
+def _own_version() -> str:
+    try:
+        return version("stylemill")
+    except PackageNotFoundError:
+        return "not installed"

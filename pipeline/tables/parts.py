@@ -1,0 +1,81 @@
+"""Parts: the file of a shard in a table, its name, and what is recorded of it."""
+
+import re
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from pipeline.errors import SpecError
+
+_NAME = re.compile(r"part-(\d{5,})-of-(\d{5,})\.parquet")
+
+
+def part_name(shard: int, shards: int) -> str:
+    """`part-00007-of-00064.parquet`: shard counted from 0."""
+    return f"part-{shard:05d}-of-{shards:05d}.parquet"
+
+
+def parse_part_name(name: str) -> tuple[int, int] | None:
+    """(shard, shards) of a part's name; None for any other name."""
+    found = _NAME.fullmatch(name)
+    if found is None:
+        return None
+    shard, shards = int(found[1]), int(found[2])
+    return (shard, shards) if shard < shards and name == part_name(shard, shards) else None
+
+
+@dataclass(frozen=True)
+class PartRecord:
+    """What is known of a finished part without opening it: enough to seal a table and to check it later.
+
+    index_first, index_last: of the rows in it, both inclusive; None where the part is empty.
+    """
+
+    name: str
+    shard: int
+    rows: int
+    bytes: int
+    sha256: str
+    index_first: int | None
+    index_last: int | None
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "PartRecord":
+        """Raises KeyError, TypeError or ValueError where a field is missing or of another type."""
+        first, last = values["index_first"], values["index_last"]
+        return cls(
+            name=str(values["name"]),
+            shard=int(values["shard"]),
+            rows=int(values["rows"]),
+            bytes=int(values["bytes"]),
+            sha256=str(values["sha256"]),
+            index_first=None if first is None else int(first),
+            index_last=None if last is None else int(last),
+        )
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the planned rows first_index ... first_index + rows - 1 are cut into shards."""
+
+    rows: int
+    rows_per_shard: int
+    first_index: int = 0
+
+    def __post_init__(self) -> None:
+        if self.rows < 1 or self.rows_per_shard < 1 or self.first_index < 0:
+            raise SpecError(f"a table needs rows and rows per shard of 1 or more, and no negative index: {self}")
+
+    @property
+    def shards(self) -> int:
+        return -(-self.rows // self.rows_per_shard)
+
+    def indices(self, shard: int) -> range:
+        """The planned indices of a shard."""
+        if not 0 <= shard < self.shards:
+            raise SpecError(f"shard {shard} is not one of 0 to {self.shards - 1}")
+        stop = self.first_index + self.rows
+        start = self.first_index + shard * self.rows_per_shard
+        return range(start, min(start + self.rows_per_shard, stop))

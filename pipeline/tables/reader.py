@@ -1,0 +1,100 @@
+"""Reading one part: its columns, a range of its rows, its batches. Page checksums are verified on the way."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.errors import StoreError
+from pipeline.tables import store
+from pipeline.tables.store_errors import store_errors
+from schemas import SchemaError, TableSchema, from_arrow
+
+AGAIN = "delete this part and run the command that makes the table again"
+
+
+@contextmanager
+def open_part(url: str) -> Iterator[pq.ParquetFile]:
+    """The part as a ParquetFile. Raises StoreError where it is missing or damaged, also from within the block."""
+    fs, path = store.resolve(url)
+    with store_errors("read", url):
+        try:
+            with fs.open(path, "rb") as file, pq.ParquetFile(file, page_checksum_verification=True) as part:
+                yield part
+        except (pa.ArrowException, OSError) as error:
+            if isinstance(error, FileNotFoundError) or (isinstance(error, OSError) and error.errno is not None):
+                raise
+            raise StoreError(f"{url} is damaged ({' '.join(str(error).split())}): {AGAIN}") from error
+
+
+def part_schema(url: str) -> TableSchema:
+    """The schema in a part's footer. Raises StoreError where it is none of ours."""
+    with open_part(url) as part:
+        try:
+            return from_arrow(part.schema_arrow)
+        except SchemaError as error:
+            raise StoreError(f"{url}: {error}") from error
+
+
+def read_part(
+    url: str, schema: TableSchema, columns: Sequence[str] | None = None, indices: range | None = None
+) -> pa.Table:
+    """The rows of a part, in order: all, or those whose index is in `indices` (step 1).
+
+    Raises StoreError where the part is missing, damaged or of another schema.
+    """
+    names = _names(url, schema, columns)
+    with open_part(url) as part:
+        _check_schema(url, schema, part)
+        if indices is None:
+            return _exactly(part.read(columns=names), schema, names)
+        groups = [group for group in range(part.num_row_groups) if _overlaps(part, group, indices)]
+        rows = part.read_row_groups(groups, columns=list({"index": None, **dict.fromkeys(names)}))
+    index = rows.column("index").to_numpy()
+    start, stop = np.searchsorted(index, [indices.start, indices.stop])
+    return _exactly(rows.slice(start, stop - start), schema, names)
+
+
+def read_part_batches(
+    url: str, schema: TableSchema, columns: Sequence[str] | None, rows: int
+) -> Iterator[pa.RecordBatch]:
+    """The rows of a part, in order, at most `rows` at a time."""
+    names = _names(url, schema, columns)
+    with open_part(url) as part:
+        _check_schema(url, schema, part)
+        for batch in part.iter_batches(batch_size=rows, columns=names):
+            yield batch.select(names)
+
+
+def empty_rows(schema: TableSchema, columns: Sequence[str] | None = None) -> pa.Table:
+    """No rows, of these columns."""
+    return _exactly(schema.arrow.empty_table(), schema, _names(schema.name, schema, columns))
+
+
+def _names(url: str, schema: TableSchema, columns: Sequence[str] | None) -> list[str]:
+    names = list(schema.arrow.names if columns is None else columns)
+    if unknown := [name for name in names if name not in schema.arrow.names]:
+        raise StoreError(f"{url} has no column '{unknown[0]}'; its columns are {', '.join(schema.arrow.names)}")
+    return names
+
+
+def _exactly(rows: pa.Table, schema: TableSchema, names: list[str]) -> pa.Table:
+    fields = [schema.arrow.field(name) for name in names]
+    return pa.Table.from_arrays([rows.column(name) for name in names], schema=pa.schema(fields))
+
+
+def _check_schema(url: str, schema: TableSchema, part: pq.ParquetFile) -> None:
+    try:
+        schema.validate_types(part.schema_arrow)
+    except SchemaError as error:
+        raise StoreError(f"{url} is not of this table: {error}") from error
+
+
+def _overlaps(part: pq.ParquetFile, group: int, indices: range) -> bool:
+    """Whether a row group may hold these indices; its statistics of `index`, the first column, say so."""
+    statistics = part.metadata.row_group(group).column(0).statistics
+    if statistics is None or not statistics.has_min_max:
+        return True
+    return statistics.min < indices.stop and statistics.max >= indices.start

@@ -1,0 +1,231 @@
+"""One part, written as its rows come, published whole.
+
+The bytes of a part are a function of its rows and schema alone: rows are gathered into row groups that close after a
+fixed number of rows (and, for pictures, of bytes), however they were handed in.
+"""
+
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pipeline.tables import store
+from pipeline.tables.parts import PartRecord, part_name
+from pipeline.tables.store_errors import store_errors
+from schemas import SchemaError, TableSchema
+
+
+class PartWriter:
+    """Writes one part of a table to a staged file: `write` any number of times, `finish`, then `publish`.
+
+    On a local file system the staged file lies in the table's directory under a hidden name; for an object store it
+    lies in the temporary directory of this machine. Used in a `with`, it leaves no staged file behind.
+    """
+
+    def __init__(self, table_url: str, schema: TableSchema, shard: int, shards: int, indices: range | None = None):
+        """`indices`: those that the shard may hold, if it is a range of rows. Raises StoreError."""
+        self.url = store.join(table_url, part_name(shard, shards))
+        self._schema, self._shard, self._name, self._indices = schema, shard, part_name(shard, shards), indices
+        self._record: PartRecord | None = None
+        self._first: int | None = None
+        self._last: int | None = None
+        self._rows = 0
+        self._groups = RowGroups(schema)
+        store.make_directory(table_url)
+        directory = store.local_path(table_url)
+        self._local = directory is not None
+        self._staged = (directory or Path(tempfile.gettempdir())) / store.staged_name(self._name)
+        with store_errors("write", str(self._staged)):
+            self._file = _Digesting(self._staged.open("xb"))
+            try:
+                self._parquet = pq.ParquetWriter(self._file, schema.arrow, **schema.writer_options())
+            except BaseException:
+                self.discard()
+                raise
+
+    def write(self, rows: pa.Table | pa.RecordBatch) -> None:
+        """Add rows, of the schema and in rising order of index.
+
+        Raises SchemaError for rows that are not of the schema, and StoreError where the disk fails; the staged file is
+        gone then.
+        """
+        if self._record is not None:
+            raise ValueError(f"{self._name} is finished: no row can be added")
+        try:
+            if rows.num_rows == 0:
+                return
+            self._schema.validate(rows)
+            self._check_indices(rows)
+            with store_errors("write", str(self._staged)):
+                for group in self._groups.add(rows):
+                    self._parquet.write_table(group, row_group_size=group.num_rows)
+        except BaseException:
+            self.discard()
+            raise
+
+    def finish(self) -> PartRecord:
+        """Write what is left and close the file, safely on disk. Raises StoreError where the disk fails."""
+        if self._record is None:
+            try:
+                with store_errors("write", str(self._staged)):
+                    for group in self._groups.rest():
+                        self._parquet.write_table(group, row_group_size=group.num_rows)
+                    self._parquet.close()
+                    self._file.finish(sync=self._local)
+            except BaseException:
+                self.discard()
+                raise
+            self._record = PartRecord(
+                name=self._name,
+                shard=self._shard,
+                rows=self._rows,
+                bytes=self._file.bytes,
+                sha256=self._file.sha256.hexdigest(),
+                index_first=self._first,
+                index_last=self._last,
+            )
+        return self._record
+
+    def publish(self) -> None:
+        """Put the finished part in its place, whole, over an older one of the same shard. Raises StoreError."""
+        self.finish()
+        with store_errors("publish", self.url):
+            fs, path = store.resolve(self.url)
+            try:
+                if self._local:
+                    self._staged.replace(path)
+                    store.sync_directory(self._staged.parent)
+                else:
+                    fs.put_file(str(self._staged), path)
+            finally:
+                self._staged.unlink(missing_ok=True)
+
+    def discard(self) -> None:
+        """Forget the rows and delete the staged file; a published part stays."""
+        self._file.abandon()
+        self._staged.unlink(missing_ok=True)
+
+    def __enter__(self) -> "PartWriter":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.discard()
+
+    def _check_indices(self, rows: pa.Table | pa.RecordBatch) -> None:
+        index = rows.column("index")
+        first, last = index[0].as_py(), index[-1].as_py()
+        if self._last is not None and first <= self._last:
+            raise SchemaError(f"{self._name}: index {first} comes after {self._last}; rows must be in rising order")
+        allowed = self._indices
+        if allowed is not None and not (allowed.start <= first and last < allowed.stop):
+            raise SchemaError(
+                f"{self._name}: rows {first} to {last} are not all of this shard, "
+                f"whose rows are {allowed.start} to {allowed.stop - 1}"
+            )
+        self._first = first if self._first is None else self._first
+        self._last = last
+        self._rows += rows.num_rows
+
+
+class RowGroups:
+    """Gathers rows until a row group is full.
+
+    A row joins the group while the group has fewer than `row_group_rows` rows and, where the schema limits the bytes
+    of variable-sized values, while these fit; a row that is larger than the limit has a group to itself.
+    """
+
+    def __init__(self, schema: TableSchema):
+        self._schema = schema
+        self._pending: list[pa.Table] = []
+        self._rows = 0
+        self._bytes = 0
+
+    def add(self, rows: pa.Table | pa.RecordBatch) -> list[pa.Table]:
+        """Take rows in; return the row groups that are full now."""
+        rows = pa.Table.from_batches([rows]) if isinstance(rows, pa.RecordBatch) else rows
+        sizes = self._sizes(rows)
+        full, start = [], 0
+        while start < rows.num_rows:
+            stop = start + self._room(sizes[start : start + self._schema.row_group_rows - self._rows])
+            if stop > start:
+                self._pending.append(rows.slice(start, stop - start))
+                self._rows += stop - start
+                self._bytes += int(sizes[start:stop].sum())
+            if stop < rows.num_rows:
+                full += self.rest()
+            start = stop
+        return full
+
+    def rest(self) -> list[pa.Table]:
+        """The rows that wait, as a last row group; none if there are none."""
+        if not self._rows:
+            return []
+        group = pa.concat_tables(self._pending).combine_chunks()
+        self._pending, self._rows, self._bytes = [], 0, 0
+        return [pa.Table.from_arrays(group.columns, schema=self._schema.arrow)]
+
+    def _room(self, sizes: np.ndarray) -> int:
+        if self._schema.row_group_bytes is None:
+            return len(sizes)
+        room = int(np.searchsorted(self._bytes + np.cumsum(sizes), self._schema.row_group_bytes, side="right"))
+        return 1 if room == 0 and self._rows == 0 else room
+
+    def _sizes(self, rows: pa.Table) -> np.ndarray:
+        """Bytes of variable-sized values of each row, int64; zeros where the schema has no limit on them."""
+        sizes = np.zeros(rows.num_rows, np.int64)
+        if self._schema.row_group_bytes is None:
+            return sizes
+        for column in rows.flatten().columns:
+            if pa.types.is_binary(column.type) or pa.types.is_string(column.type):
+                sizes += pc.binary_length(column).to_numpy()
+        return sizes
+
+
+class _Digesting:
+    """A file that is written once, from front to back, and knows its length and digest."""
+
+    def __init__(self, file: BinaryIO):
+        self._file = file
+        self.bytes = 0
+        self.sha256 = hashlib.sha256()
+
+    @property
+    def closed(self) -> bool:
+        return self._file.closed
+
+    def write(self, content: bytes) -> int:
+        view = memoryview(content)
+        self._file.write(view)
+        self.sha256.update(view)
+        self.bytes += view.nbytes
+        return view.nbytes
+
+    def tell(self) -> int:
+        return self.bytes
+
+    def flush(self) -> None:
+        self._file.flush()
+
+    def close(self) -> None:
+        """The Parquet writer's end is not the end of the file: `finish` is."""
+
+    def finish(self, sync: bool) -> None:
+        self._file.flush()
+        if sync:
+            os.fsync(self._file.fileno())
+        self._file.close()
+
+    def abandon(self) -> None:
+        try:
+            self._file.close()
+        except OSError:
+            return  # the disk is full: what is in the buffer is not wanted any more

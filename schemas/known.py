@@ -1,0 +1,62 @@
+"""From a file's own columns back to the schema that it was written with."""
+
+import json
+
+import pyarrow as pa
+
+from schemas.images import images
+from schemas.labels import MEASURES, labels
+from schemas.latents import latents
+from schemas.rejects import rejects
+from schemas.table_schema import METADATA_KEY, SchemaError, TableSchema
+
+
+def from_arrow(found: pa.Schema) -> TableSchema:
+    """The TableSchema of a part, from the columns and footer metadata that `pyarrow.parquet` reads.
+
+    Raises SchemaError where the footer names no schema, one that is not known, a later version of one, or where the
+    columns are not those of the schema that it names.
+    """
+    name, version = _name_and_version(found)
+    builders = {"latents": _latents, "labels": _labels, "images": _images, "rejects": _rejects}
+    if name not in builders:
+        raise SchemaError(f"schema {name!r} is not known here; known are {', '.join(builders)}")
+    schema = builders[name](found)
+    if version > schema.version:
+        raise SchemaError(f"{name} version {version} was written by a later stylemill; this one reads {schema.version}")
+    schema.validate_types(found)
+    return schema
+
+
+def _name_and_version(found: pa.Schema) -> tuple[str, int]:
+    try:
+        card = json.loads((found.metadata or {})[METADATA_KEY])
+        return str(card["schema"]), int(card["version"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise SchemaError("the footer names no stylemill schema: this file was not written by stylemill") from error
+
+
+def _latents(found: pa.Schema) -> TableSchema:
+    sizes = {
+        name: found.field(name).type.list_size
+        for name in ("z", "w", "ws")
+        if name in found.names and pa.types.is_fixed_size_list(found.field(name).type)
+    }
+    options = {"with_z": "z" in found.names, "with_key": "key" in found.names, "z_dim": sizes.get("z", 512)}
+    if "ws" not in sizes:
+        return latents("w", sizes.get("w", 512), **options)
+    row = found.field("ws").type.value_type
+    w_dim = row.list_size if pa.types.is_fixed_size_list(row) else 512
+    return latents("w+", w_dim, sizes["ws"], **options)
+
+
+def _labels(found: pa.Schema) -> TableSchema:
+    return labels([name for name in found.names if name not in ("index", *MEASURES)])
+
+
+def _images(_: pa.Schema) -> TableSchema:
+    return images()
+
+
+def _rejects(_: pa.Schema) -> TableSchema:
+    return rejects()
