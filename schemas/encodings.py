@@ -35,7 +35,7 @@ def rows_in_group(fields: list[pa.Field]) -> int:
 
 
 def _is_picture(schema: pa.Schema, leaf: str) -> bool:
-    type_ = schema.field(leaf.split(".")[0]).type
+    type_ = schema.field(leaf.split(".", maxsplit=1)[0]).type
     return pa.types.is_struct(type_) and type_.get_field_index("bytes") >= 0
 
 

@@ -1,4 +1,4 @@
-"""The footer key `huggingface`: the features JSON by which Hugging Face's loader and viewer know columns and pictures."""
+"""The footer key `huggingface`: the features JSON by which Hugging Face knows columns and pictures."""
 
 from typing import Any
 

@@ -5,12 +5,14 @@ Every table follows the same rules, so one class serves all of them: no nulls at
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from schemas.arrays import one_array, to_arrow
 from schemas.encodings import writer_options
 from schemas.features import huggingface_features
 
@@ -56,6 +58,23 @@ class TableSchema:
         """Keyword arguments for `pyarrow.parquet.ParquetWriter`: compression, encodings, checksums."""
         return writer_options(self.arrow)
 
+    def rows(self, columns: Mapping[str, Any]) -> pa.Table:
+        """Rows of this schema from arrays by name of column: shape (N,), (N, W) or (N, L, W), or a value for all rows.
+
+        Raises SchemaError where a column is missing, unknown, or of another shape or type. Values are not checked.
+        """
+        if set(columns) != set(self.arrow.names):
+            raise SchemaError(f"{self.name}: wanted columns {self.arrow.names}, found {list(columns)}")
+        count, arrays = len(columns["index"]), []
+        for field in self.arrow:
+            try:
+                arrays.append(to_arrow(columns[field.name], field.type, count))
+            except (TypeError, ValueError) as error:
+                raise SchemaError(f"{self.name}: column '{field.name}': {error}") from error
+            if len(arrays[-1]) != count:
+                raise SchemaError(f"{self.name}: column '{field.name}' has {len(arrays[-1])} rows, 'index' {count}")
+        return pa.Table.from_arrays(arrays, schema=self.arrow)
+
     def validate(self, rows: pa.Table | pa.RecordBatch) -> None:
         """Raise SchemaError at the first column, type, null, non-finite value or index that is wrong.
 
@@ -64,11 +83,11 @@ class TableSchema:
         """
         self.validate_types(rows.schema)
         for field in self.arrow:
-            column = _one_array(rows.column(field.name))
+            column = one_array(rows.column(field.name))
             for path, row, what in _bad_values(field.name, column):
                 index = rows.column("index")[row].as_py()
                 raise SchemaError(f"{self.name}: column '{path}', row {row} (index {index}): {what}")
-        self._validate_order(_one_array(rows.column("index")))
+        self._validate_order(one_array(rows.column("index")))
 
     def validate_types(self, found: pa.Schema) -> None:
         """Raise SchemaError where columns are missing, unknown, out of order or of another type."""
@@ -97,12 +116,6 @@ class TableSchema:
                 f"{self.name}: column 'index', row {row} (index {values[row]}): {how} the row before it "
                 f"(index {values[row - 1]}); rows must be in rising order of index, each once"
             )
-
-
-def _one_array(column: pa.ChunkedArray | pa.Array) -> pa.Array:
-    if not isinstance(column, pa.ChunkedArray):
-        return column
-    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
 def _bad_values(path: str, values: pa.Array, per_row: int = 1) -> Iterator[tuple[str, int, str]]:

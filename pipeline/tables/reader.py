@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from pipeline.errors import StoreError
 from pipeline.tables import store
-from pipeline.tables.store_errors import store_errors
+from pipeline.tables.store_errors import one_line, store_errors
 from schemas import SchemaError, TableSchema, from_arrow
 
 AGAIN = "delete this part and run the command that makes the table again"
@@ -26,7 +26,7 @@ def open_part(url: str) -> Iterator[pq.ParquetFile]:
         except (pa.ArrowException, OSError) as error:
             if isinstance(error, FileNotFoundError) or (isinstance(error, OSError) and error.errno is not None):
                 raise
-            raise StoreError(f"{url} is damaged ({' '.join(str(error).split())}): {AGAIN}") from error
+            raise StoreError(f"{url} is damaged ({one_line(error)}): {AGAIN}") from error
 
 
 def part_schema(url: str) -> TableSchema:

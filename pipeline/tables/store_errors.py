@@ -1,4 +1,4 @@
-"""What the operating system, an object store or a Parquet reader says, turned into one line that a person can act on."""
+"""What a system, an object store or a Parquet reader says, turned into one line that a person can act on."""
 
 import errno
 from collections.abc import Iterator
@@ -24,18 +24,7 @@ _BY_NUMBER = {
     errno.EIO: f"the disk reports an input/output error: check it, {AGAIN}",
 }
 
-_REMOTE_LIBRARIES = (
-    "botocore",
-    "aiobotocore",
-    "boto3",
-    "s3fs",
-    "gcsfs",
-    "google",
-    "adlfs",
-    "azure",
-    "aiohttp",
-    "fsspec",
-)
+_REMOTE_LIBRARIES = ("botocore", "aiobotocore", "s3fs", "gcsfs", "google", "adlfs", "azure", "aiohttp", "fsspec")
 
 
 @contextmanager
@@ -58,15 +47,17 @@ def store_errors(doing: str, url: str) -> Iterator[None]:
 def explain(error: Exception) -> str | None:
     """Why, and what to do, in one line; None if it is not an error of storage."""
     if isinstance(error, pa.ArrowException):
-        return f"damaged, or not Parquet ({_one_line(error)})"
+        return f"damaged, or not Parquet ({one_line(error)})"
     if isinstance(error, OSError):
         return _explain_os_error(error)
     if isinstance(error, ImportError) and "install" in str(error).lower():
-        return f"{_one_line(error)} (for s3:// `pip install 'stylemill[s3]'`)"
+        return (
+            f"{one_line(error)} (for s3://: pip install 'stylemill[s3]')" if "s3fs" in str(error) else one_line(error)
+        )
     if type(error).__module__.split(".")[0] in _REMOTE_LIBRARIES:
         if "Credentials" in type(error).__name__:
-            return f"no credentials for the store ({_one_line(error)}): set them, {AGAIN}"
-        return f"the store answered: {_one_line(error)}"
+            return f"no credentials for the store ({one_line(error)}): set them, {AGAIN}"
+        return f"the store answered: {one_line(error)}"
     return None
 
 
@@ -74,12 +65,13 @@ def _explain_os_error(error: OSError) -> str:
     if error.errno in _BY_NUMBER:
         return _BY_NUMBER[error.errno]
     if isinstance(error, PermissionError):
-        return f"permission denied ({_one_line(error)}): check the credentials, {AGAIN}"
+        return f"permission denied ({one_line(error)}): check the credentials, {AGAIN}"
     if isinstance(error, FileNotFoundError):
-        return f"not there ({_one_line(error)}): check the path or bucket"
-    return _one_line(error)
+        return f"not there ({one_line(error)}): check the path or bucket"
+    return one_line(error)
 
 
-def _one_line(error: Exception) -> str:
+def one_line(error: Exception) -> str:
+    """What it says, without line breaks, cut at 300 characters; its name where it says nothing."""
     text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) <= 300 else text[:297] + "..."

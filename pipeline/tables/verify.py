@@ -19,7 +19,7 @@ from pipeline.errors import StoreError
 from pipeline.tables import manifest as manifests
 from pipeline.tables import store
 from pipeline.tables.parts import Layout, PartRecord, parse_part_name
-from pipeline.tables.store_errors import store_errors
+from pipeline.tables.store_errors import one_line, store_errors
 from schemas import SchemaError, TableSchema, from_arrow
 
 REMAKE = "delete it and run the command that makes the table again"
@@ -109,7 +109,7 @@ def _part_problems(
                 return
             yield from _row_problems(part, schema, record, layout)
     except Exception as error:  # a damaged file can make a reader raise anything
-        yield Problem(record.name, f"cannot be read ({_one_line(error)})", REMAKE)
+        yield Problem(record.name, f"cannot be read ({one_line(error)})", REMAKE)
 
 
 def _row_problems(
@@ -126,7 +126,7 @@ def _row_problems(
             yield Problem(record.name, f"a row is not valid: {error}", REMAKE, where)
             return
         except Exception as error:
-            yield Problem(record.name, f"cannot be read ({_one_line(error)})", REMAKE, where)
+            yield Problem(record.name, f"cannot be read ({one_line(error)})", REMAKE, where)
             return
         if table.num_rows:
             start, stop = table["index"][0].as_py(), table["index"][-1].as_py()
@@ -158,7 +158,3 @@ def _local_copy(url: str) -> Iterator[Path]:
         yield folder / "part.parquet"
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__
