@@ -1,0 +1,28 @@
+"""Pages that a person looks at."""
+
+from pipeline.report import gather, page, pictures
+from pipeline.report.contact_sheet import contact_sheet
+from pipeline.tables import store
+
+__all__ = ["contact_sheet", "write"]
+
+
+def write(directory_url: str, *, title: str | None = None, seed: int = 0) -> str:
+    """Write DIR/report.html about the tables of DIR and return its URL. Equal tables give an equal page.
+
+    Args:
+        directory_url: a folder that a job wrote to, finished or not; any fsspec URL.
+        title: heading; the folder's name by default.
+        seed: of the random contact sheet.
+
+    Raises:
+        StoreError: there is neither a table of labels nor one of latents, or a file cannot be read or written.
+    """
+    gathered = gather.gather(directory_url)
+    choice = page.choose(gathered, seed)
+    uses = choice.uses()
+    images = gathered.tables.get("images")
+    thumbnails = pictures.thumbnails(pictures.read(images, uses) if images else (), uses)
+    url = store.join(directory_url, "report.html")
+    store.write_atomic(url, page.render(gathered, choice, thumbnails, title).encode())
+    return url

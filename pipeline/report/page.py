@@ -1,0 +1,153 @@
+"""The page itself: what was gathered, the chosen faces and the figures, through one template into one file.
+
+The file asks the network for nothing, and its own content security policy forbids it to.
+"""
+
+import base64
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from pipeline.report import figures, provenance, sheets, wording
+from pipeline.report.gather import Gathered
+
+RANDOM_FACES = 24
+STRIP_FACES = 9
+NAMES_IN_CAPTION = 3
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """One attribute's section: its figure, its numbers, and the faces along its scale."""
+
+    name: str
+    histogram: Markup
+    finite: int
+    above: int
+    mean: float
+    deviation: float
+    strips: sheets.Strips
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Every face of the page, chosen before any picture is read."""
+
+    random: tuple[int, ...]
+    strips: Mapping[str, sheets.Strips]
+
+    def uses(self) -> Counter[int]:
+        """How often the page shows each index."""
+        strips = [strip for s in self.strips.values() for strip in (s.lowest, s.nearest, s.highest)]
+        return Counter(index for strip in (self.random, *strips) for index in strip)
+
+
+def choose(gathered: Gathered, seed: int) -> Choice:
+    """Choose the faces of the page. `seed` moves the random sheet alone."""
+    return Choice(
+        sheets.at_random(gathered.labels.index.to_numpy(), RANDOM_FACES, seed),
+        {name: sheets.along(gathered.labels[name], STRIP_FACES) for name in gathered.attributes},
+    )
+
+
+def render(gathered: Gathered, choice: Choice, thumbnails: Mapping[int, str], title: str | None = None) -> str:
+    """The whole HTML page.
+
+    Args:
+        thumbnails: data URI by index; a face without one is shown as its number.
+        title: heading of the page, the folder's name by default.
+    """
+    script = _own("page.js")
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("pipeline.report", ""),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "anything": wording.anything,
+        "count": wording.count,
+        "plain": wording.plain,
+        "score": wording.score,
+    }
+    return environment.get_template("page.html.j2").render(
+        title=title or gathered.name or "stylemill",
+        style=Markup(_own("page.css")),
+        script=Markup(script),
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        gathered=gathered,
+        choice=choice,
+        faces=_Faces(gathered, thumbnails),
+        attributes=[_attribute(gathered, name, choice.strips[name]) for name in gathered.attributes],
+        measures=[
+            (name, figures.histogram(gathered.labels[name].to_numpy(), wording.plain(name), boundary=False))
+            for name in gathered.measures
+        ],
+        correlations=figures.correlations(gathered.labels[[*gathered.attributes, *gathered.measures]]),
+        state=provenance.state(gathered),
+        origin=provenance.origin(gathered),
+        headline=provenance.headline(gathered),
+        runs=[(run, provenance.facts(run), _raw(run.spec), _raw(run.summary)) for run in gathered.runs],
+        weights=provenance.weights(gathered),
+        share=wording.share,
+    )
+
+
+def _attribute(gathered: Gathered, name: str, strips: sheets.Strips) -> Attribute:
+    score_N = gathered.labels[name]
+    finite_N = score_N[score_N.abs() < float("inf")]
+    return Attribute(
+        name=name,
+        histogram=figures.histogram(score_N.to_numpy(), name, boundary=True),
+        finite=len(finite_N),
+        above=int((finite_N > 0).sum()),
+        mean=float(finite_N.mean()),
+        deviation=float(finite_N.std()),
+        strips=strips,
+    )
+
+
+class _Faces:
+    """What the template asks about one face."""
+
+    def __init__(self, gathered: Gathered, thumbnails: Mapping[int, str]) -> None:
+        self._labels, self._attributes, self._measures = gathered.labels, gathered.attributes, gathered.measures
+        self._thumbnails = thumbnails
+
+    def picture(self, index: int) -> str | None:
+        return self._thumbnails.get(index)
+
+    def facts(self, index: int) -> list[tuple[str, str]]:
+        """Every label of the face, in words."""
+        row = self._row(index)
+        scores = [(name, wording.score(row[name])) for name in self._attributes]
+        return scores + [(wording.plain(name), wording.measure(row[name], name)) for name in self._measures]
+
+    def score(self, index: int, name: str) -> str:
+        return wording.score(self._row(index)[name])
+
+    def present(self, index: int) -> str:
+        """The attributes whose score is above 0; the strongest few where there are many."""
+        row = self._row(index)
+        above = [name for name in self._attributes if row[name] > 0]
+        kept = sorted(sorted(above, key=lambda name: -row[name])[:NAMES_IN_CAPTION], key=above.index)
+        return ", ".join(kept) + (f", +{len(above) - len(kept)}" if len(above) > len(kept) else "")
+
+    def _row(self, index: int) -> dict[str, float]:
+        return dict(zip(self._labels.columns, self._labels.loc[[index]].to_numpy()[0].tolist(), strict=True))
+
+
+def _raw(document: Mapping[str, Any]) -> str:
+    return json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) if document else ""
+
+
+def _own(name: str) -> str:
+    return resources.files("pipeline.report").joinpath(name).read_text(encoding="utf-8")
