@@ -10,9 +10,9 @@ from torch import Tensor, fx, nn
 from pipeline.errors import ModelFileError
 from pipeline.models.program import VERSION, Program, reachable, tensor_names
 
-# Left out: in evaluation these hand on their first argument.
 _IDENTITIES = frozenset(
-    f"aten.{name}.default" for name in ("dropout", "feature_dropout", "alias", "detach", "detach_", "lift_fresh_copy")
+    f"aten.{name}.default"
+    for name in ("alias", "clone", "detach", "detach_", "dropout", "feature_dropout", "lift_fresh_copy")
 )
 
 
@@ -71,10 +71,10 @@ class _Encoder:
                 entrance = {"name": node.name, "shape": [int(size) for size in node.meta["val"].shape[1:]]}
             elif node.op == "call_function" and not self.fold(node):
                 op = _operator_name(node.target)
-                if op in _IDENTITIES:
-                    self.same[node.name] = self.encode(node.args[0])
-                    continue
                 args = [self.encode(a) for a in node.args]
+                if _is_identity(op, args):
+                    self.same[node.name] = args[0]
+                    continue
                 kwargs = {k: self.encode(v) for k, v in node.kwargs.items() if k not in ("layout", "pin_memory")}
                 nodes.append({"name": node.name, "op": op, "args": args, "kwargs": kwargs})
             elif node.op == "output":
@@ -118,3 +118,8 @@ class _Encoder:
 def _operator_name(target: Any) -> str:
     name = getattr(target, "__name__", "")
     return f"operator.{name}" if getattr(operator, name, None) is target else str(target)
+
+
+def _is_identity(op: str, args: list) -> bool:
+    """Whether a node hands on its first argument, in evaluation and where nothing is written in place."""
+    return op in _IDENTITIES or (op == "aten.pad.default" and not any(args[1]))
