@@ -1,0 +1,69 @@
+"""A job: what was asked, the stage that does it, the shards it is cut into, and where the rows go."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import schemas
+from pipeline.engine.attempt import Outputs
+from pipeline.engine.fingerprint import fingerprint
+from pipeline.engine.layout import tasks
+from pipeline.engine.stage import Stage, Task
+from pipeline.tables import Layout, Table, store
+
+
+@dataclass(frozen=True)
+class Job:
+    """`spec` is what a person asked, with every open choice made; `resolved` the digests of what it stands on.
+
+    Both decide the rows and make the fingerprint. `versions` and `weights` are on record and decide nothing.
+    `present`: rows that each shard really has, where an earlier stage set some aside.
+    """
+
+    verb: str
+    out: str
+    stage: Stage
+    layout: Layout
+    spec: Mapping[str, Any]
+    resolved: Mapping[str, Any]
+    versions: Mapping[str, str] = field(default_factory=dict)
+    weights: Sequence[Mapping[str, Any]] = ()
+    present: Sequence[int] | None = None
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        return {**self.spec, **self.resolved, "stage": self.stage.name, "stage_version": self.stage.version}
+
+    @property
+    def fingerprint(self) -> str:
+        return fingerprint(self.facts)
+
+    @property
+    def main_table(self) -> str:
+        """The table whose rows are counted as the job's rows: the last to be published."""
+        return list(self.stage.outputs)[-1]
+
+    @cached_property
+    def tasks(self) -> list[Task]:
+        return tasks(self.layout, self.present)
+
+    def outputs(self) -> Outputs:
+        """The tables as objects; nothing is made on disk until a part is."""
+        schema_of = self.stage.outputs
+        named = {name: Table(store.join(self.out, name), schema_of[name], self.layout) for name in schema_of}
+        rejects = Table(store.join(self.out, "rejects", self.verb), schemas.rejects(), self.layout)
+        return Outputs(self.verb, named, rejects)
+
+    def record(self) -> dict[str, Any]:
+        """What `spec.json` holds."""
+        return {
+            "verb": self.verb,
+            "fingerprint": self.fingerprint,
+            "stage": self.stage.name,
+            "stage_version": self.stage.version,
+            "spec": dict(self.spec),
+            "resolved": dict(self.resolved),
+            "versions": dict(self.versions),
+            "weights": [dict(weight) for weight in self.weights],
+        }

@@ -1,0 +1,32 @@
+"""The pool without Ray: tasks one after another in this process."""
+
+from collections.abc import Iterable, Iterator
+
+from pipeline.engine.attempt import Outputs, attempt
+from pipeline.engine.outcome import Outcome
+from pipeline.engine.pool import ATTEMPTS, numbered
+from pipeline.engine.stage import Stage, Task
+
+
+class LocalPool:
+    """One worker, in-process. It never imports ray."""
+
+    workers = 1
+    lost = 0
+
+    def map(self, stage: Stage, tasks: Iterable[Task], outputs: Outputs) -> Iterator[Outcome]:
+        """Run the tasks in order; each gets ATTEMPTS tries.
+
+        Raises:
+            StylemillError: the stage cannot open its models.
+        """
+        worker = stage.open()
+        for task in tasks:
+            for number in range(1, ATTEMPTS + 1):
+                outcome = numbered(attempt(worker, task, outputs), number)
+                if outcome.ok or not outcome.retry:
+                    break
+            yield outcome
+
+    def close(self) -> None:
+        """Nothing to give back."""

@@ -1,0 +1,46 @@
+"""What became of one task: a small record, kept as one line of JSON and never inside a part."""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pipeline.tables import PartRecord
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """`parts` by table name, `rejects` by reason. A task that failed has an `error` and no parts.
+
+    `retry`: another try may help. `halt`: if it stays failed, no other task will fare better: the person acts first.
+    """
+
+    shard: int
+    parts: Mapping[str, PartRecord] = field(default_factory=dict)
+    rejects: Mapping[str, int] = field(default_factory=dict)
+    counters: Mapping[str, float] = field(default_factory=dict)
+    attempts: int = 1
+    error: str | None = None
+    traceback: str | None = None
+    retry: bool = True
+    halt: bool = False
+
+    @property
+    def ok(self) -> bool:
+        return self.error is None
+
+    @property
+    def rejected(self) -> int:
+        return sum(self.rejects.values())
+
+    def rows(self, table: str) -> int:
+        return self.parts[table].rows
+
+    def to_json(self) -> str:
+        return json.dumps(dataclasses.asdict(self), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, line: str) -> "Outcome":
+        facts = json.loads(line)
+        facts["parts"] = {name: PartRecord.from_dict(part) for name, part in facts["parts"].items()}
+        return cls(**facts)

@@ -1,0 +1,79 @@
+"""What is done, what remains, and why: one listing per table and the outcome records, no request per shard."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pipeline.engine.attempt import Outputs
+from pipeline.engine.outcome import Outcome
+from pipeline.engine.stage import Task
+from pipeline.tables import part_name, store
+
+NEVER = "never started"
+FAILED = "failed last time"
+BEGUN = "begun, not finished"
+DELETED = "part missing"
+CHANGED = "part changed since"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`done` holds the outcome of each finished shard; `why` counts the reasons of the remaining ones.
+
+    `unrecorded` shards have all their parts and no record: the driver died between the two.
+    """
+
+    tasks: Sequence[Task]
+    done: Mapping[int, Outcome]
+    unrecorded: Sequence[Task]
+    remaining: Sequence[Task]
+    why: Mapping[str, int]
+
+    @property
+    def rows(self) -> int:
+        return sum(task.rows for task in self.tasks)
+
+    def __str__(self) -> str:
+        text = f"{_count(len(self.tasks), 'shard')}, {_count(self.rows, 'row')}: "
+        finished = len(self.done) + len(self.unrecorded)
+        if not self.remaining:
+            return f"{text}all done"
+        reasons = ", ".join(f"{number:,} {reason}" for reason, number in self.why.items())
+        return f"{text}{finished:,} done, {len(self.remaining):,} to run ({reasons})"
+
+
+def make_plan(tasks: Sequence[Task], outputs: Outputs, outcomes: Mapping[int, Outcome], fresh: bool = False) -> Plan:
+    """Compare the tasks with the parts that exist and the outcomes on record; `fresh` plans as if there were none."""
+    listings = {name: {} if fresh else store.list_names(table.url) for name, table in outputs.all.items()}
+    done, unrecorded, remaining = {}, [], []
+    why: Counter[str] = Counter()
+    for task in tasks:
+        outcome = outcomes.get(task.shard)
+        part = part_name(task.shard, task.shards)
+        sizes = {name: listing[part] for name, listing in listings.items() if part in listing}
+        whole = len(sizes) == len(listings)
+        if whole and outcome is None:
+            unrecorded.append(task)
+            continue
+        if whole and outcome is not None and outcome.ok and _same(outcome, sizes):
+            done[task.shard] = outcome
+            continue
+        remaining.append(task)
+        why[_reason(outcome, sizes, whole)] += 1
+    return Plan(tasks, done, unrecorded, remaining, dict(sorted(why.items())))
+
+
+def _same(outcome: Outcome, sizes: Mapping[str, int]) -> bool:
+    return all(outcome.parts[name].bytes == size for name, size in sizes.items())
+
+
+def _reason(outcome: Outcome | None, sizes: Mapping[str, int], whole: bool) -> str:
+    if outcome is None:
+        return BEGUN if sizes else NEVER
+    if not outcome.ok:
+        return FAILED
+    return CHANGED if whole else DELETED
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,27 @@
+"""What a pool is: stages and tasks in, outcomes out in the order in which they end."""
+
+import dataclasses
+from collections.abc import Iterable, Iterator
+from typing import Protocol
+
+from pipeline.engine.attempt import Outputs
+from pipeline.engine.outcome import Outcome
+from pipeline.engine.stage import Stage, Task
+
+ATTEMPTS = 3
+"""Tries for an error of the work itself. Lost workers and nodes have a budget of their own."""
+
+
+class Pool(Protocol):
+    """`workers` asked for, `lost` so far; `map` is a generator, and closing it stops the work."""
+
+    workers: int
+    lost: int
+
+    def map(self, stage: Stage, tasks: Iterable[Task], outputs: Outputs) -> Iterator[Outcome]: ...
+
+    def close(self) -> None: ...
+
+
+def numbered(outcome: Outcome, attempts: int) -> Outcome:
+    return dataclasses.replace(outcome, attempts=attempts)

@@ -1,0 +1,69 @@
+"""What the engine asks of work: tasks go in, batches of rows come out."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import pyarrow as pa
+
+from schemas import TableSchema
+
+Rows = pa.Table | Callable[[], pa.Table]
+"""Rows of one table, or how to make them: the engine calls it on the writing thread (pictures are encoded there)."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One shard: the half-open range [first, stop) of global row numbers, shard number `shard` of `shards`.
+
+    `present` is the number of rows in that range where it has gaps (rows that an earlier stage set aside).
+    """
+
+    shard: int
+    shards: int
+    first: int
+    stop: int
+    present: int | None = None
+
+    @property
+    def rows(self) -> int:
+        return self.stop - self.first if self.present is None else self.present
+
+
+@dataclass(frozen=True)
+class Reject:
+    """A row set aside: `reason` is a short constant that people count by, `detail` says what happened to this row."""
+
+    index: int
+    reason: str
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Rows of every output table of the stage, the rows set aside on the way, and seconds and counts by name."""
+
+    tables: Mapping[str, Rows]
+    rejects: tuple[Reject, ...] = ()
+    counters: Mapping[str, float] = field(default_factory=dict)
+
+
+class Worker(Protocol):
+    """A stage that has opened its models. It lives as long as its process and runs many tasks."""
+
+    def run(self, task: Task) -> Iterator[Batch]: ...
+
+
+class Stage(Protocol):
+    """A description of work, small enough to send to another process; `open` is where the weight is lifted there.
+
+    `version` is raised by hand when the rows of the stage change. `outputs` names the tables in publishing order.
+    """
+
+    name: str
+    version: int
+
+    @property
+    def outputs(self) -> Mapping[str, TableSchema]: ...
+
+    def open(self) -> Worker: ...

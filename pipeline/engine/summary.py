@@ -1,0 +1,111 @@
+"""How a run ended: planned = published + rejected + failed + not run, and the exit code that follows from it."""
+
+import dataclasses
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pipeline.engine.outcome import Outcome
+from pipeline.engine.progress import duration
+from pipeline.engine.stage import Task
+
+COMPLETE, TASKS_FAILED, TOO_MANY_REJECTS, INTERRUPTED = 0, 1, 3, 130
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Rows over the whole job; `seconds`, `rows_per_second` and `counters` over this run alone."""
+
+    verb: str
+    fingerprint: str
+    exit_code: int
+    shards: int
+    shards_done: int
+    planned: int
+    published: int
+    rejected: int
+    failed: int
+    not_run: int
+    rejects_by_reason: Mapping[str, int]
+    seconds: float
+    rows_per_second: float
+    workers: int
+    workers_lost: int
+    bytes: int
+    counters: Mapping[str, float]
+    errors: Mapping[str, str] = field(default_factory=dict)
+
+    def facts(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+    def __str__(self) -> str:
+        whole = self.shards_done == self.shards
+        reasons = ", ".join(f"{number:,} {reason}" for reason, number in self.rejects_by_reason.items())
+        parts = [
+            f"{self.shards_done:,}/{self.shards:,} shards",
+            f"{self.planned:,} rows = {self.published:,} published + {self.rejected:,} rejected"
+            + (f" ({reasons})" if reasons else "")
+            + f" + {self.failed:,} failed"
+            + (f" + {self.not_run:,} not run" if self.not_run else ""),
+            duration(self.seconds),
+        ]
+        return ("Done  " if whole else "Stop  ") + " | ".join(parts)
+
+
+def summarise(
+    *,
+    verb: str,
+    fingerprint: str,
+    table: str,
+    tasks: Sequence[Task],
+    done: Mapping[int, Outcome],
+    failed: Mapping[int, Outcome],
+    ran: Iterable[Outcome],
+    seconds: float,
+    workers: int,
+    workers_lost: int,
+    max_rejects: int | None,
+    interrupted: bool,
+) -> Summary:
+    """Count a run's outcomes into a summary; `table` is the one whose rows are the job's rows."""
+    rows_of = {task.shard: task.rows for task in tasks}
+    reasons: Counter[str] = Counter()
+    counters: Counter[str] = Counter()
+    for outcome in done.values():
+        reasons.update(outcome.rejects)
+    run_rows = 0
+    for outcome in ran:
+        counters.update(outcome.counters)
+        run_rows += rows_of[outcome.shard] if outcome.ok else 0
+    planned = sum(rows_of.values())
+    published = sum(outcome.rows(table) for outcome in done.values())
+    failed_rows = sum(rows_of[shard] for shard in failed)
+    rejected = sum(reasons.values())
+    code = COMPLETE
+    if max_rejects is not None and rejected > max_rejects:
+        code = TOO_MANY_REJECTS
+    if failed:
+        code = TASKS_FAILED
+    if interrupted:
+        code = INTERRUPTED
+    return Summary(
+        verb=verb,
+        fingerprint=fingerprint,
+        exit_code=code,
+        shards=len(tasks),
+        shards_done=len(done),
+        planned=planned,
+        published=published,
+        rejected=rejected,
+        failed=failed_rows,
+        not_run=planned - published - rejected - failed_rows,
+        rejects_by_reason=dict(sorted(reasons.items())),
+        seconds=round(seconds, 3),
+        rows_per_second=round(run_rows / seconds, 3) if seconds else 0.0,
+        workers=workers,
+        workers_lost=workers_lost,
+        bytes=sum(part.bytes for outcome in done.values() for part in outcome.parts.values()),
+        counters={name: round(value, 3) for name, value in sorted(counters.items())},
+        errors={str(shard): str(outcome.error) for shard, outcome in sorted(failed.items())[:20]},
+    )

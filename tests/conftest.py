@@ -1,0 +1,15 @@
+import logging
+import os
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def cluster():
+    """One Ray cluster for the whole session: pools join it and leave it running."""
+    import ray
+
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    ray.init(address="local", num_cpus=4, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+    yield
+    ray.shutdown()

@@ -1,0 +1,212 @@
+"""A job from start to seal, in-process: promises 3, 4, 6 and 7."""
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.engine.books import Books
+from pipeline.engine.layout import cut, tasks
+from pipeline.engine.lease import Lease, holder
+from pipeline.engine.local_pool import LocalPool
+from pipeline.errors import Busy, OutputDiffers, SpecError
+from pipeline.tables import Table
+
+
+def test_a_job_publishes_seals_and_sums_up(bench):
+    summary = bench.run(LocalPool())
+    assert (summary.exit_code, summary.planned, summary.published) == (0, 32, 32)
+    table = Table.open(f"{bench.out}/labels")
+    assert table.read()["square"].to_pylist() == [float(i * i) for i in range(32)]
+    manifest = table.require_sealed()
+    assert manifest["fingerprint"] == bench.job().fingerprint
+    assert table.verify() == []
+    assert Table.open(f"{bench.out}/rejects/squares").read().num_rows == 0
+    books = json.loads(Path(bench.out, ".stylemill/squares/summary.json").read_text())
+    assert books["published"] == 32
+
+
+def test_planned_is_published_and_rejected_and_failed(bench):
+    summary = bench.run(LocalPool(), bench.job(reject_every=5, fail_on=(2,)))
+    assert summary.exit_code == 1
+    assert (summary.published, summary.rejected, summary.failed) == (18, 6, 8)
+    assert summary.planned == summary.published + summary.rejected + summary.failed
+    assert summary.rejects_by_reason == {"a multiple": 6}
+    assert any("shard 2 after 3 attempts: ZeroDivisionError" in line for line in bench.said)
+    assert Table.open(f"{bench.out}/labels").manifest() is None
+    assert bench.attempts() == 3 + 3
+
+
+def test_rejects_name_row_and_reason(bench):
+    bench.run(LocalPool(), bench.job(reject_every=7))
+    rejects = Table.open(f"{bench.out}/rejects/squares").read().to_pylist()
+    assert [row["index"] for row in rejects] == [0, 7, 14, 21, 28]
+    assert rejects[1] == {"index": 7, "stage": "squares", "reason": "a multiple", "detail": "of 7"}
+
+
+def test_resume_runs_what_is_left_and_says_why(bench):
+    bench.run(LocalPool(), limit=1)
+    assert bench.said[-1].startswith("Stop  1/4 shards")
+    before = bench.part_bytes()
+    bench.run(LocalPool(), bench.job(fail_on=(2,)))
+    summary = bench.run(LocalPool())
+    assert "3 done, 1 to run (1 failed last time)" in bench.said[1]
+    assert summary.exit_code == 0
+    assert before.items() <= bench.part_bytes().items()
+    assert bench.attempts() == 1 + (1 + 3 + 1) + 1
+
+
+def test_a_finished_job_runs_nothing_and_keeps_its_manifest(bench):
+    bench.run(LocalPool())
+    manifest = Path(bench.out, "labels/.stylemill/manifest.json").read_bytes()
+    summary = bench.run(LocalPool())
+    assert "all done" in bench.said[1]
+    assert summary.exit_code == 0
+    assert bench.attempts() == 4
+    assert Path(bench.out, "labels/.stylemill/manifest.json").read_bytes() == manifest
+
+
+@pytest.mark.parametrize("table", ["labels", "rejects/squares"])
+def test_a_deleted_part_is_made_again_alike(bench, table):
+    bench.run(LocalPool(), bench.job(reject_every=5))
+    before = bench.part_bytes()
+    Path(bench.out, table, "part-00001-of-00004.parquet").unlink()
+    bench.run(LocalPool(), bench.job(reject_every=5))
+    assert "3 done, 1 to run (1 part missing)" in bench.said[1]
+    assert bench.part_bytes() == before
+    assert Table.open(f"{bench.out}/labels").verify() == []
+
+
+def test_a_truncated_part_is_made_again(bench):
+    bench.run(LocalPool())
+    before = bench.part_bytes()
+    part = Path(bench.out, "labels/part-00003-of-00004.parquet")
+    part.write_bytes(part.read_bytes()[:-40])
+    bench.run(LocalPool())
+    assert "1 part changed since" in bench.said[1]
+    assert bench.part_bytes() == before
+
+
+def test_parts_without_a_record_are_adopted(bench):
+    """The driver died after the parts were published and before the outcomes were flushed."""
+    bench.run(LocalPool(), bench.job(reject_every=5))
+    manifest = json.loads(Path(bench.out, "labels/.stylemill/manifest.json").read_text())
+    for file in Path(bench.out, ".stylemill/squares/outcomes").iterdir():
+        file.unlink()
+    Path(bench.out, "labels/.stylemill/manifest.json").unlink()
+    summary = bench.run(LocalPool(), bench.job(reject_every=5))
+    assert bench.attempts() == 4
+    assert (summary.published, summary.rejected) == (25, 7)
+    assert json.loads(Path(bench.out, "labels/.stylemill/manifest.json").read_text()) == manifest
+
+
+def test_a_changed_spec_is_refused_by_name_and_replaced_when_asked(bench):
+    bench.run(LocalPool())
+    before = bench.part_bytes()
+    with pytest.raises(OutputDiffers, match=r"seed: 1 there, 2 asked"):
+        bench.run(LocalPool(), bench.job(seed=2))
+    assert OutputDiffers.exit_code == 4
+    assert bench.part_bytes() == before
+    assert bench.run(LocalPool(), bench.job(seed=2, rows=16), replace=True).exit_code == 0
+    assert len(bench.part_bytes()) == 4
+    assert Table.open(f"{bench.out}/labels").read().num_rows == 16
+
+
+def test_parts_of_nobody_are_refused(bench):
+    bench.run(LocalPool())
+    for file in Path(bench.out, ".stylemill/squares").glob("*.json"):
+        file.unlink()
+    with pytest.raises(OutputDiffers, match="that no 'squares' job"):
+        bench.run(LocalPool())
+
+
+def test_a_dry_run_touches_nothing(bench):
+    assert bench.run(LocalPool(), dry_run=True) is None
+    assert "4 shards, 32 rows: 0 done, 4 to run (4 never started)" in bench.said[1]
+    assert not Path(bench.out).exists()
+
+
+def test_too_many_rejects_is_exit_code_3(bench):
+    assert bench.run(LocalPool(), bench.job(reject_every=5), max_rejects=6).exit_code == 3
+    assert bench.run(LocalPool(), bench.job(reject_every=5), max_rejects=7).exit_code == 0
+
+
+def test_a_live_driver_is_respected_and_named(bench):
+    url = Books(bench.out, "squares").lease_url
+    with Lease(url), pytest.raises(Busy, match=r"process \d+ on .* still running"):
+        bench.run(LocalPool())
+    assert holder(url) is None
+    assert bench.run(LocalPool()).exit_code == 0
+
+
+def test_a_dead_driver_is_taken_over_at_once(bench):
+    url = Books(bench.out, "squares").lease_url
+    with Lease(url):
+        record = holder(url)
+    record["started"] -= 1000  # another process had this pid
+    Path(url).write_text(json.dumps(record))
+    assert bench.run(LocalPool()).exit_code == 0
+
+
+def test_another_hosts_lease_runs_out(bench):
+    url = Books(bench.out, "squares").lease_url
+    with Lease(url):
+        record = holder(url)
+    record["host"] = "elsewhere"
+    Path(url).write_text(json.dumps(record))
+    with pytest.raises(Busy, match="on elsewhere, its lease runs for another"):
+        bench.run(LocalPool())
+    record["expires"] = 0
+    Path(url).write_text(json.dumps(record))
+    assert bench.run(LocalPool()).exit_code == 0
+
+
+def test_ctrl_c_keeps_what_is_done(bench, monkeypatch):
+    job = bench.job()
+    real, calls = LocalPool.map, []
+
+    def interrupted(self, stage, todo, outputs):
+        for outcome in real(self, stage, todo, outputs):
+            calls.append(outcome)
+            if len(calls) == 3:
+                raise KeyboardInterrupt
+            yield outcome
+
+    monkeypatch.setattr(LocalPool, "map", interrupted)
+    summary = bench.run(LocalPool(), job)
+    assert summary.exit_code == 130
+    assert any("2 shards are safe; the same command continues" in line for line in bench.said)
+    monkeypatch.setattr(LocalPool, "map", real)
+    assert bench.run(LocalPool()).exit_code == 0
+    assert bench.attempts() == 4  # the third was published before it was interrupted, and is adopted
+
+
+def test_changed_versions_are_one_line(bench):
+    bench.run(LocalPool(), limit=1)
+    spec = Path(bench.out, ".stylemill/squares/spec.json")
+    spec.write_text(spec.read_text().replace('"numpy": "1"', '"numpy": "0"'))
+    bench.run(LocalPool())
+    assert bench.said[0].startswith("Note  package versions differ from the first start: numpy: 0 there, 1 asked")
+
+
+def test_a_damaged_outcome_file_is_named(bench):
+    bench.run(LocalPool())
+    file = next(Path(bench.out, ".stylemill/squares/outcomes").iterdir())
+    file.write_text(file.read_text()[:-20])
+    with pytest.raises(Exception, match=r"outcomes/.* line 4 is not an outcome"):
+        bench.run(LocalPool())
+
+
+@given(st.integers(1, 400), st.integers(1, 9), st.integers(1, 9))
+def test_shards_cover_the_rows_once_and_start_on_micro_batches(rows, batch_size, batches):
+    layout = cut(rows, batch_size * batches, batch_size)
+    shards = tasks(layout)
+    assert [index for task in shards for index in range(task.first, task.stop)] == list(range(rows))
+    assert all(task.first % batch_size == 0 for task in shards)
+
+
+def test_shards_off_the_micro_batch_are_refused():
+    with pytest.raises(SpecError, match="pass --rows-per-shard 8"):
+        cut(100, 9, 4)
