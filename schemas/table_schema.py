@@ -69,7 +69,7 @@ class TableSchema:
         for field in self.arrow:
             try:
                 arrays.append(to_arrow(columns[field.name], field.type, count))
-            except (TypeError, ValueError) as error:
+            except (TypeError, ValueError, OverflowError) as error:
                 raise SchemaError(f"{self.name}: column '{field.name}': {error}") from error
             if len(arrays[-1]) != count:
                 raise SchemaError(f"{self.name}: column '{field.name}' has {len(arrays[-1])} rows, 'index' {count}")

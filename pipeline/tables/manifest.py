@@ -1,6 +1,7 @@
 """The manifest of a table: canonical JSON, written last; its presence says that the table is complete.
 
-{"schema": {"name", "version"}, "fingerprint", "layout": {"rows", "rows_per_shard", "first_index"} or null,
+{"schema": {"name", "version", "columns": {name: type}}, "fingerprint",
+ "layout": {"rows", "rows_per_shard", "first_index"} or null,
  "parts": [{"name", "shard", "rows", "bytes", "sha256", "index_first", "index_last"}, ...],
  "totals": {"parts", "rows", "bytes"}, "versions": {"pyarrow", "stylemill"}, "facts": {...}}
 """
@@ -35,7 +36,7 @@ def build(
     """The manifest of these parts, in order of shard."""
     parts = sorted(records, key=lambda record: record.shard)
     return {
-        "schema": {"name": schema.name, "version": schema.version},
+        "schema": schema_card(schema),
         "fingerprint": fingerprint,
         "layout": None if layout is None else asdict(layout),
         "parts": [record.as_dict() for record in parts],
@@ -47,6 +48,12 @@ def build(
         "versions": {"pyarrow": pa.__version__, "stylemill": _own_version()},
         "facts": dict(facts),
     }
+
+
+def schema_card(schema: TableSchema) -> dict[str, Any]:
+    """Name, version and columns, as a manifest holds them."""
+    columns = {field.name: str(field.type) for field in schema.arrow}
+    return {"name": schema.name, "version": schema.version, "columns": columns}
 
 
 def encode(manifest: Mapping[str, Any]) -> bytes:
@@ -66,7 +73,7 @@ def load(table_url: str) -> dict[str, Any] | None:
         return None
     try:
         records(manifest), layout(manifest)
-        str(manifest["schema"]["name"]), int(manifest["schema"]["version"]), dict(manifest["facts"])
+        dict(manifest["schema"]), dict(manifest["facts"])
     except (KeyError, TypeError, ValueError) as error:
         raise StoreError(f"{url} is not a manifest ({error!r}): delete it and run the command again") from error
     return dict(manifest)

@@ -131,6 +131,17 @@ def list_names(url: str) -> dict[str, int]:
     }
 
 
+def list_directories(url: str) -> list[str]:
+    """Names of the directories directly in a directory, in order; [] where there is none."""
+    fs, path = resolve(url)
+    with store_errors("list", url):
+        try:
+            entries = fs.ls(path, detail=True)
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+    return sorted(entry["name"].rstrip("/").rsplit("/", 1)[-1] for entry in entries if entry["type"] == "directory")
+
+
 def exists(url: str) -> bool:
     """Whether there is a file or directory."""
     fs, path = resolve(url)

@@ -73,9 +73,7 @@ def _manifest_problems(file: str, manifest: dict[str, Any], records: list[PartRe
         if record.index_first is None or record.index_last is None:
             continue
         if record.index_first <= last:
-            what = (
-                f"its rows start at index {record.index_first}, and {before} already reaches {last}: rows are doubled"
-            )
+            what = f"its rows start at index {record.index_first}, but {before} reaches {last}: rows are doubled"
             yield Problem(record.name, what, REMAKE)
         last, before = max(last, record.index_last), record.name
 
@@ -103,8 +101,8 @@ def _part_problems(
             except SchemaError as error:
                 yield Problem(record.name, f"is of another schema: {error}", REMAKE)
                 return
-            if {"name": schema.name, "version": schema.version} != manifest["schema"]:
-                what = f"is of schema {schema.name} {schema.version}, the table of {manifest['schema']}"
+            if manifests.schema_card(schema) != manifest["schema"]:
+                what = f"its columns are {schema.name}({', '.join(schema.arrow.names)}), not those of the table"
                 yield Problem(record.name, what, REMAKE)
                 return
             yield from _row_problems(part, schema, record, layout)

@@ -7,6 +7,7 @@ fixed number of rows (and, for pictures, of bytes), however they were handed in.
 import hashlib
 import os
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
@@ -47,7 +48,8 @@ class PartWriter:
             try:
                 self._parquet = pq.ParquetWriter(self._file, schema.arrow, **schema.writer_options())
             except BaseException:
-                self.discard()
+                self._file.abandon()
+                self._staged.unlink(missing_ok=True)
                 raise
 
     def write(self, rows: pa.Table | pa.RecordBatch) -> None:
@@ -110,6 +112,7 @@ class PartWriter:
     def discard(self) -> None:
         """Forget the rows and delete the staged file; a published part stays."""
         self._file.abandon()
+        self._parquet.close()
         self._staged.unlink(missing_ok=True)
 
     def __enter__(self) -> "PartWriter":
@@ -193,19 +196,19 @@ class RowGroups:
 class _Digesting:
     """A file that is written once, from front to back, and knows its length and digest."""
 
+    closed = False  # the Parquet writer's end is not the end of the file: `finish` is
+
     def __init__(self, file: BinaryIO):
         self._file = file
+        self._abandoned = False
         self.bytes = 0
         self.sha256 = hashlib.sha256()
 
-    @property
-    def closed(self) -> bool:
-        return self._file.closed
-
     def write(self, content: bytes) -> int:
         view = memoryview(content)
-        self._file.write(view)
-        self.sha256.update(view)
+        if not self._abandoned:
+            self._file.write(view)
+            self.sha256.update(view)
         self.bytes += view.nbytes
         return view.nbytes
 
@@ -213,10 +216,8 @@ class _Digesting:
         return self.bytes
 
     def flush(self) -> None:
-        self._file.flush()
-
-    def close(self) -> None:
-        """The Parquet writer's end is not the end of the file: `finish` is."""
+        if not self._abandoned:
+            self._file.flush()
 
     def finish(self, sync: bool) -> None:
         self._file.flush()
@@ -225,7 +226,7 @@ class _Digesting:
         self._file.close()
 
     def abandon(self) -> None:
-        try:
+        """Close the file; what is written from now on, as the Parquet writer's footer, goes nowhere."""
+        self._abandoned = True
+        with suppress(OSError):  # the disk is full: what is in the buffer is not wanted any more
             self._file.close()
-        except OSError:
-            return  # the disk is full: what is in the buffer is not wanted any more

@@ -1,0 +1,68 @@
+"""What a file of each schema holds, as read back from Parquet: the contract that people's scripts stand on.
+
+`python tests/schemas/schema_snapshot.py` writes the golden files anew; a change in them needs a new schema version.
+"""
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+
+import schemas
+
+GOLDEN = Path(__file__).parent / "golden"
+ATTRIBUTES = ("smile", "male", "old", "eyeglasses", "yaw")
+
+SCHEMAS = {
+    "latents-w": schemas.latents(),
+    "latents-ws": schemas.latents("w+", num_ws=23),
+    "latents-z-key": schemas.latents(with_z=True, with_key=True),
+    "labels": schemas.labels(ATTRIBUTES),
+    "images": schemas.images(),
+    "rejects": schemas.rejects(),
+}
+
+
+def some_rows(schema: schemas.TableSchema) -> Any:
+    """Three valid rows of any schema."""
+    noise = np.random.default_rng(1)
+    columns: dict[str, Any] = {"index": [3, 4, 7]}
+    for field in schema.arrow:
+        if field.name in ("z", "w"):
+            columns[field.name] = noise.standard_normal((3, field.type.list_size)).astype(np.float32)
+        elif field.name == "ws":
+            shape = (3, field.type.list_size, field.type.value_type.list_size)
+            columns[field.name] = noise.standard_normal(shape).astype(np.float32)
+        elif field.name == "image":
+            columns[field.name] = [{"bytes": b"picture %d" % row, "path": f"{row}.png"} for row in (3, 4, 7)]
+        elif field.name != "index":
+            columns[field.name] = {"string": "a", "float": 0.5, "int64": 1}[str(field.type)]
+    return schema.rows(columns)
+
+
+def describe(schema: schemas.TableSchema, folder: Path) -> dict[str, Any]:
+    """Types, metadata and encodings of a file of this schema, read back."""
+    path = folder / "part.parquet"
+    pq.write_table(some_rows(schema), path, **schema.writer_options())
+    with pq.ParquetFile(path) as part:
+        group = part.metadata.row_group(0)
+        leaves = [group.column(place) for place in range(group.num_columns)]
+        found = part.schema_arrow
+    return {
+        "columns": {field.name: str(field.type) for field in found},
+        "metadata": {key.decode(): json.loads(value) for key, value in found.metadata.items()},
+        "row_group": {"rows": schema.row_group_rows, "bytes": schema.row_group_bytes},
+        "parquet": {
+            leaf.path_in_schema: [leaf.physical_type, leaf.compression, *sorted(leaf.encodings)] for leaf in leaves
+        },
+    }
+
+
+if __name__ == "__main__":
+    for name, schema in SCHEMAS.items():
+        with tempfile.TemporaryDirectory() as folder:
+            content = describe(schema, Path(folder))
+        (GOLDEN / f"{name}.json").write_text(json.dumps(content, indent=1) + "\n")
