@@ -1,0 +1,163 @@
+"""The local cache of converted networks: `STYLEMILL_HOME/zoo/NAME/DIGEST/{weights.safetensors,graph.json,card.json}`.
+
+The card is written last into a temporary folder which then takes its final name in one rename, so a folder with a card
+is whole, and what a killed process leaves behind is never read. The card holds size and sha256 of the files beside it.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from pipeline.errors import ModelFileError
+from pipeline.models.zoo.entry import CONVERTERS, Entry, Source
+from pipeline.models.zoo.formats import Parts, safetensors
+
+WEIGHTS, GRAPH, CARD = "weights.safetensors", "graph.json", "card.json"
+
+
+def home() -> Path:
+    """`STYLEMILL_HOME`, else the platform's cache folder of this user."""
+    if "STYLEMILL_HOME" in os.environ:
+        return Path(os.environ["STYLEMILL_HOME"]).expanduser()
+    from platformdirs import user_cache_dir
+
+    return Path(user_cache_dir("stylemill"))
+
+
+def folder(entry: Entry) -> Path:
+    """Where the entry lies, or will lie."""
+    return home() / "zoo" / entry.name / entry.digest[:16]
+
+
+def read_card(entry: Entry) -> dict[str, Any] | None:
+    """The entry's card, None where the entry is not in the cache. Raises ModelFileError for a damaged card."""
+    path = folder(entry) / CARD
+    try:
+        text = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    return parse_card(text, entry, str(path))
+
+
+def parse_card(text: bytes, entry: Entry, path: str) -> dict[str, Any]:
+    """A card's JSON, checked to be this entry's. Raises ModelFileError naming `path`."""
+    remedy = f"run `stylemill models pull {entry.name}`"
+    try:
+        card = json.loads(text)
+        if card["digest"] == entry.digest and WEIGHTS in card["files"]:
+            return card
+    except (ValueError, KeyError, TypeError) as error:
+        raise ModelFileError(f"{entry.name}: the card {path} is damaged: {remedy}") from error
+    raise ModelFileError(f"{entry.name}: the card {path} belongs to another digest: {remedy}")
+
+
+def check(entry: Entry, card: dict[str, Any], where: Path | None = None) -> None:
+    """Compare size and sha256 of the entry's files with its card; ModelFileError names the first that differs."""
+    remedy = f"run `stylemill models pull {entry.name}`"
+    for name, facts in card["files"].items():
+        path = (where or folder(entry)) / name
+        if not path.is_file():
+            raise ModelFileError(f"{entry.name}: {path} is missing: {remedy}")
+        size = path.stat().st_size
+        if size != facts["bytes"]:
+            raise ModelFileError(f"{entry.name}: {path} has {size} bytes, its card says {facts['bytes']}: {remedy}")
+        measured = sha256_of(path)
+        if measured != facts["sha256"]:
+            raise ModelFileError(
+                f"{entry.name}: {path} has sha256 {measured[:16]}..., its card says {facts['sha256'][:16]}...: {remedy}"
+            )
+
+
+def store(entry: Entry, parts: Parts) -> None:
+    """Put a converted network into the cache."""
+    with staging(entry) as stage:
+        safetensors.write(parts.tensors, stage / WEIGHTS)
+        if parts.graph is not None:
+            (stage / GRAPH).write_text(json.dumps(parts.graph, separators=(",", ":")))
+        files = {
+            path.name: {"sha256": sha256_of(path), "bytes": path.stat().st_size} for path in sorted(stage.iterdir())
+        }
+        (stage / CARD).write_text(json.dumps(make_card(entry, parts, files), indent=1))
+
+
+def make_card(entry: Entry, parts: Parts, files: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """What is kept beside the weights: what they are, where they come from, and the digests of the files."""
+    source: Source = entry.source
+    return {
+        "name": entry.name,
+        "what": entry.what,
+        "digest": entry.digest,
+        "source": {"registry": source.registry, "package": source.package, "version": source.version},
+        "members": {entry.folder + member: sha256 for member, sha256 in entry.members.items()},
+        "format": entry.format,
+        "converter": CONVERTERS[entry.format],
+        "converted_with": {"torch": torch.__version__},
+        "licence": entry.licence,
+        "non_commercial": entry.non_commercial,
+        "citation": entry.citation,
+        "tensors": len(parts.tensors),
+        "values": sum(tensor.numel() for tensor in parts.tensors.values()),
+        "files": files,
+    }
+
+
+@contextmanager
+def staging(entry: Entry) -> Iterator[Path]:
+    """A temporary folder beside the entry's, which becomes the entry's when the block ends without an error."""
+    final = folder(entry)
+    final.parent.mkdir(parents=True, exist_ok=True)
+    stage = Path(tempfile.mkdtemp(prefix=".tmp-", dir=final.parent))
+    try:
+        yield stage
+        for path in stage.iterdir():
+            path.chmod(0o644)
+            _flush(path)
+        stage.chmod(0o755)
+        if final.exists():
+            shutil.rmtree(final)
+        stage.rename(final)
+        _flush(final.parent)
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
+
+
+@contextmanager
+def lock(source: Source) -> Iterator[None]:
+    """Held while entries of one package are fetched and stored: a second process waits and then finds them there."""
+    from filelock import FileLock
+
+    locks = home() / "zoo" / ".locks"
+    locks.mkdir(parents=True, exist_ok=True)
+    name = f"{source.registry}-{source.package}-{source.version}".replace("/", "-").replace("@", "")
+    with FileLock(locks / f"{name}.lock"):
+        yield
+
+
+def sweep(entry: Entry) -> None:
+    """Remove what killed processes left. Call it with the lock held."""
+    for left in folder(entry).parent.glob(".tmp-*"):
+        shutil.rmtree(left, ignore_errors=True)
+
+
+def sha256_of(path: Path) -> str:
+    """sha256 of a local file, in hex."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _flush(path: Path) -> None:
+    if os.name == "nt":
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
