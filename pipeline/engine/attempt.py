@@ -6,7 +6,7 @@ stage's order. So a task is done exactly when all its parts exist, and a try tha
 
 import time
 import traceback
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -53,7 +53,7 @@ def attempt(worker: Worker, task: Task, outputs: Outputs) -> Outcome:
 
 def _run(worker: Worker, task: Task, outputs: Outputs) -> Outcome:
     started = time.perf_counter()
-    counters: Counter[str] = Counter()
+    counters: defaultdict[str, float] = defaultdict(float)
     rejects: list[Reject] = []
     writers = {name: table.writer(task.shard, task.shards) for name, table in outputs.all.items()}
 
@@ -68,7 +68,8 @@ def _run(worker: Worker, task: Task, outputs: Outputs) -> Outcome:
         with ThreadPoolExecutor(1, thread_name_prefix="writer") as thread:
             writing: deque[Future[None]] = deque()
             for batch in worker.run(task):
-                counters.update(batch.counters)
+                for name, value in batch.counters.items():
+                    counters[name] += value
                 rejects.extend(batch.rejects)
                 writing.append(thread.submit(write, batch))
                 if len(writing) > BATCHES_AHEAD:

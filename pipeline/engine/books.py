@@ -116,3 +116,8 @@ class Books:
 
 def _pretty(facts: Mapping[str, Any]) -> bytes:
     return (json.dumps(facts, indent=1, sort_keys=True) + "\n").encode()
+
+
+def verbs(out: str) -> list[str]:
+    """The jobs that have been started on `out`."""
+    return store.list_directories(store.join(out, ".stylemill"))

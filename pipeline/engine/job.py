@@ -62,6 +62,8 @@ class Job:
             "fingerprint": self.fingerprint,
             "stage": self.stage.name,
             "stage_version": self.stage.version,
+            "shards": len(self.tasks),
+            "planned": sum(task.rows for task in self.tasks),
             "spec": dict(self.spec),
             "resolved": dict(self.resolved),
             "versions": dict(self.versions),

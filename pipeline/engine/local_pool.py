@@ -1,6 +1,6 @@
 """The pool without Ray: tasks one after another in this process."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 
 from pipeline.engine.attempt import Outputs, attempt
 from pipeline.engine.outcome import Outcome
@@ -14,7 +14,7 @@ class LocalPool:
     workers = 1
     lost = 0
 
-    def map(self, stage: Stage, tasks: Iterable[Task], outputs: Outputs) -> Iterator[Outcome]:
+    def map(self, stage: Stage, tasks: Iterable[Task], outputs: Outputs) -> Generator[Outcome, None, None]:
         """Run the tasks in order; each gets ATTEMPTS tries.
 
         Raises:

@@ -1,7 +1,7 @@
 """What a pool is: stages and tasks in, outcomes out in the order in which they end."""
 
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from typing import Protocol
 
 from pipeline.engine.attempt import Outputs
@@ -18,7 +18,7 @@ class Pool(Protocol):
     workers: int
     lost: int
 
-    def map(self, stage: Stage, tasks: Iterable[Task], outputs: Outputs) -> Iterator[Outcome]: ...
+    def map(self, stage: Stage, tasks: Iterable[Task], outputs: Outputs) -> Generator[Outcome, None, None]: ...
 
     def close(self) -> None: ...
 

@@ -8,7 +8,7 @@ that takes worker after worker down with it is given up after DEATHS, and named.
 import logging
 import os
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -68,7 +68,7 @@ class RayPool:
 
     # -- the story ----------------------------------------------------------------------------------------------------
 
-    def map(self, stage: Stage, tasks: Iterable[Task], outputs: Outputs) -> Iterator[Outcome]:
+    def map(self, stage: Stage, tasks: Iterable[Task], outputs: Outputs) -> Generator[Outcome, None, None]:
         """Run the tasks; outcomes come as they end.
 
         Raises:

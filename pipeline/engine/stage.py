@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import pyarrow as pa
 
 from schemas import TableSchema
 
-Rows = pa.Table | Callable[[], pa.Table]
+Rows: TypeAlias = pa.Table | Callable[[], pa.Table]
 """Rows of one table, or how to make them: the engine calls it on the writing thread (pictures are encoded there)."""
 
 
@@ -60,8 +60,11 @@ class Stage(Protocol):
     `version` is raised by hand when the rows of the stage change. `outputs` names the tables in publishing order.
     """
 
-    name: str
-    version: int
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def version(self) -> int: ...
 
     @property
     def outputs(self) -> Mapping[str, TableSchema]: ...

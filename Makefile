@@ -1,0 +1,48 @@
+# `make demo` and `make test` are the set-up: each makes the virtual environment that it needs.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip install --quiet -c constraints.txt
+
+.PHONY: demo test check bench calibrate clean
+
+demo: $(VENV)/.fetch
+	$(BIN)/stylemill demo --out out/demo
+
+test: $(VENV)/.test
+	$(BIN)/stylemill models pull
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.test
+	$(BIN)/stylemill models pull
+	$(BIN)/python -m benchmarks.generator
+	$(BIN)/python -m benchmarks.overhead
+
+calibrate: $(VENV)/.test
+	$(BIN)/stylemill models pull
+	$(BIN)/python -m benchmarks.calibrate
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.fetch: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(PIP) -e '.[fetch]'
+	touch $@
+
+$(VENV)/.test: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(PIP) -e '.[test]'
+	touch $@ $(VENV)/.fetch
+
+$(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(PIP) -e '.[test,dev]'
+	touch $@ $(VENV)/.test $(VENV)/.fetch
+
+clean:
+	rm -rf $(VENV) out build *.egg-info

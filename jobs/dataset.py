@@ -1,0 +1,73 @@
+"""`stylemill dataset`: sample faces, label them, keep latents, labels and pictures."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from pydantic import Field
+
+from jobs.flags import Names, parse
+from jobs.launch import launch, versions
+from jobs.options import DEFAULT_ATTRIBUTES, RunFlags
+from jobs.resolve import resolve, spec_facts
+from jobs.weights import used
+from pipeline.engine.job import Job
+from pipeline.engine.layout import cut
+from pipeline.models import classifiers, generators
+from pipeline.models.randomness import MAX_SEED
+from pipeline.stages.dataset import DatasetStage
+from pipeline.stages.models import Model
+from pipeline.stages.pictures import Keep
+
+
+class DatasetSpec(RunFlags):
+    """Sample faces, label them, and write DIR/latents, DIR/labels and DIR/images.
+
+    Example: stylemill dataset --rows 64 --seed 1 --images jpeg --size 512 --out out/faces
+    """
+
+    generator: str = Field("mobilestylegan-ffhq", description="A generator's name, or a checkpoint's path or URL.")
+    rows: int = Field(1000, gt=0, description="Faces to make.")
+    seed: int = Field(1, ge=0, le=MAX_SEED, description="With a row's number, decides that row and nothing else.")
+    psi: float = Field(0.7, allow_inf_nan=False, description="Truncation: 1 is none, 0 the mean face.")
+    cutoff: int | None = Field(None, ge=0, description="Truncate only this many first layers (w+ is kept then).")
+    attributes: Names = Field(DEFAULT_ATTRIBUTES, min_length=1, description="Attributes to score.")
+    classifiers: str = Field("faces", description="Family of classifiers: faces or judge.")
+    images: Literal["none", "png", "jpeg", "webp"] = Field("none", description="Pictures to keep.")
+    size: int = Field(512, gt=0, description="Pixels of a side of the kept pictures.")
+    quality: int = Field(95, ge=1, le=100, description="Of JPEG and WebP.")
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the verb; returns the exit code."""
+    spec = parse(DatasetSpec, "dataset", argv)
+    return run_dataset(spec)
+
+
+def run_dataset(spec: DatasetSpec) -> int:
+    """Plan the job that the spec asks for and run it."""
+    generator = generators.load(spec.generator, backend="eager")
+    family = classifiers.load(spec.classifiers, spec.attributes)
+    keep = None if spec.images == "none" else Keep(spec.images, generator.check_size(spec.size), spec.quality)
+    runtime, rows_per_shard, workers = resolve(spec, "dataset", generator)
+    stage = DatasetStage(
+        generator=Model(spec.generator, generator.fingerprint),
+        classifiers=Model(spec.classifiers, family.fingerprint),
+        attributes=family.attributes,
+        seed=spec.seed,
+        psi=spec.psi,
+        cutoff=generator.check_cutoff(spec.cutoff),
+        keep=keep,
+        shape=(generator.num_ws, generator.w_dim),
+        runtime=runtime,
+    )
+    job = Job(
+        verb="dataset",
+        out=spec.out,
+        stage=stage,
+        layout=cut(spec.rows, rows_per_shard, runtime.batch_size),
+        spec=spec_facts(spec, runtime, rows_per_shard=rows_per_shard, attributes=list(family.attributes)),
+        resolved={"generator_digest": generator.fingerprint, "classifiers_digest": family.fingerprint},
+        versions=versions(),
+        weights=used(generator, family),
+    )
+    return launch(job, spec, workers)

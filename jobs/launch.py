@@ -1,0 +1,38 @@
+"""From a planned job to an exit code: the pool it asked for, the run, the last line."""
+
+import importlib.metadata
+import platform
+
+from jobs.flags import say
+from jobs.options import RunFlags
+from pipeline.engine.job import Job
+from pipeline.engine.pool import Pool
+from pipeline.engine.run import RunOptions, run
+
+
+def launch(job: Job, spec: RunFlags, workers: int) -> int:
+    """Run the job; the exit code as the README lists them."""
+    options = RunOptions(spec.dry_run, spec.limit, spec.replace, spec.max_rejects)
+    pool = _pool(spec, workers, job)
+    try:
+        summary = run(job, pool, options, say)
+    finally:
+        pool.close()
+    return summary.exit_code if summary else 0
+
+
+def versions() -> dict[str, str]:
+    """Versions that can move bytes."""
+    packages = ("stylemill", "torch", "numpy", "pyarrow", "pillow")
+    return {"python": platform.python_version(), **{name: importlib.metadata.version(name) for name in packages}}
+
+
+def _pool(spec: RunFlags, workers: int, job: Job) -> Pool:
+    if spec.local or spec.dry_run:
+        from pipeline.engine.local_pool import LocalPool
+
+        return LocalPool()
+    from pipeline.engine.ray_pool import RayPool
+
+    gpus = spec.gpus_per_worker if spec.gpus_per_worker is not None else float(job.spec["device"] == "cuda")
+    return RayPool(workers, cpus=job.spec["threads"], gpus=gpus, address=spec.address)

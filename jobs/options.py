@@ -1,0 +1,43 @@
+"""The flags that every job on rows has in common: where the output goes and how the work is run."""
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from jobs.flags import Spec
+
+DEFAULT_ATTRIBUTES = ("smile", "male", "old", "eyeglasses", "yaw")
+
+
+class RunFlags(Spec):
+    """`None` is an open choice: what the stored spec says at a resume, else what is best for this machine."""
+
+    out: str = Field(description="Directory for the tables: a path or any fsspec URL.")
+    workers: int | None = Field(None, gt=0, description="Worker processes. Default: one for each GPU, else one.")
+    threads: int | None = Field(None, gt=0, description="CPU threads of a worker. Default: the cores shared out.")
+    gpus_per_worker: float | None = Field(None, ge=0, description="GPUs of a worker; a fraction shares one.")
+    rows_per_shard: int | None = Field(None, gt=0, description="Rows of a part; a multiple of the batch size.")
+    batch_size: int | None = Field(None, gt=0, description="Rows computed together. Default: the fastest measured.")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where networks run.")
+    backend: Literal["compiled", "eager"] | None = Field(
+        None, description="Compiled by Inductor, or eager. Default: compiled where a compiler is at hand."
+    )
+    precision: Literal["fp32", "tf32", "bf16"] = Field("fp32", description="Arithmetic of the generator.")
+    address: str | None = Field(None, description="Ray cluster to join. Default: RAY_ADDRESS, else one started here.")
+    local: bool = Field(False, description="One worker in this process, without Ray.")
+    dry_run: bool = Field(False, description="Print the plan and stop.")
+    limit: int | None = Field(None, gt=0, description="Run at most this many shards now.")
+    max_rejects: int | None = Field(None, ge=0, description="Exit with 3 when more rows than this are set aside.")
+    replace: bool = Field(False, description="Delete what an earlier, different run left in the same tables.")
+
+    @model_validator(mode="after")
+    def _local_is_one_worker(self) -> "RunFlags":
+        if self.local and (self.workers or 1) > 1:
+            raise ValueError("--local is one worker in this process; leave out --local to have --workers")
+        if self.local and self.address:
+            raise ValueError("--local and --address exclude each other")
+        return self
+
+
+RUN_FIELDS = frozenset(RunFlags.model_fields)
+"""Fields that decide how a job runs, not what its rows are; batch size, threads, ... are resolved and added again."""

@@ -1,0 +1,71 @@
+"""Open choices made once (device, backend, threads, micro-batch, shard size); a resume takes what is stored."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import Any, TypeVar
+
+from jobs.options import RUN_FIELDS, RunFlags
+from pipeline.engine.books import Books
+from pipeline.errors import OutputDiffers, SpecError
+from pipeline.models import backend
+from pipeline.models.generators import Generator
+from pipeline.stages.models import Runtime
+
+T = TypeVar("T")
+
+ROWS_PER_SHARD = {"cpu": 64, "cuda": 4096}
+
+
+def resolve(spec: RunFlags, verb: str, generator: Generator) -> tuple[Runtime, int, int]:
+    """(runtime, rows per shard, workers): flags first, then the stored spec, then this machine's best.
+
+    Raises:
+        OutputDiffers: the stored spec asks for what this machine cannot do.
+    """
+    stored = None if spec.replace else Books(spec.out, verb).spec()
+    there: Mapping[str, Any] = stored["spec"] if stored else {}
+
+    def choose(name: str, asked: T | None, default: Callable[[], T]) -> T:
+        return asked if asked is not None else there.get(name) or default()
+
+    device = choose("device", None if spec.device == "auto" else spec.device, lambda: _device(spec))
+    workers = 1 if spec.local else spec.workers or _workers(device)
+    threads = choose("threads", spec.threads, lambda: max(1, (os.cpu_count() or 1) // workers))
+    try:
+        name = choose("backend", spec.backend, lambda: backend.resolve("auto", device))
+        backend.resolve(name, device)
+    except SpecError as error:
+        if stored:
+            raise OutputDiffers(f"{spec.out} was begun with what this machine cannot do: {error}") from error
+        raise
+    batch_size = choose(
+        "batch_size", spec.batch_size, lambda: backend.default_batch_size(generator.resolution, device, name)
+    )
+    default_rows = max(1, ROWS_PER_SHARD[device] // batch_size) * batch_size
+    rows_per_shard = choose("rows_per_shard", spec.rows_per_shard, lambda: default_rows)
+    return Runtime(device, threads, name, spec.precision, batch_size), rows_per_shard, workers
+
+
+def spec_facts(spec: RunFlags, runtime: Runtime, **more: Any) -> dict[str, Any]:
+    """What goes into the stored spec: the verb's own flags and the choices made, none of how the run goes about it."""
+    own = {name: value for name, value in spec.model_dump(mode="json").items() if name not in RUN_FIELDS}
+    return {**own, **asdict(runtime), **more}
+
+
+def _device(spec: RunFlags) -> str:
+    if spec.gpus_per_worker:
+        return "cuda"
+    if spec.gpus_per_worker == 0 or spec.address:
+        return "cpu"
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _workers(device: str) -> int:
+    if device != "cuda":
+        return 1
+    import torch
+
+    return max(1, torch.cuda.device_count())

@@ -1,0 +1,56 @@
+"""`stylemill sample`: latents alone."""
+
+from collections.abc import Sequence
+
+from pydantic import Field
+
+from jobs.flags import parse
+from jobs.launch import launch, versions
+from jobs.options import RunFlags
+from jobs.resolve import resolve, spec_facts
+from jobs.weights import used
+from pipeline.engine.job import Job
+from pipeline.engine.layout import cut
+from pipeline.models import generators
+from pipeline.models.randomness import MAX_SEED
+from pipeline.stages.models import Model
+from pipeline.stages.sample import SampleStage
+
+
+class SampleSpec(RunFlags):
+    """Sample latents and write DIR/latents; no picture is made.
+
+    Example: stylemill sample --rows 10000 --seed 2 --psi 0.7 --out out/codes
+    """
+
+    generator: str = Field("mobilestylegan-ffhq", description="A generator's name, or a checkpoint's path or URL.")
+    rows: int = Field(1000, gt=0, description="Latents to sample.")
+    seed: int = Field(1, ge=0, le=MAX_SEED, description="With a row's number, decides that row and nothing else.")
+    psi: float = Field(0.7, allow_inf_nan=False, description="Truncation: 1 is none, 0 the mean.")
+    cutoff: int | None = Field(None, ge=0, description="Truncate only this many first layers (w+ is kept then).")
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the verb; returns the exit code."""
+    spec = parse(SampleSpec, "sample", argv)
+    generator = generators.load(spec.generator, backend="eager")
+    runtime, rows_per_shard, workers = resolve(spec, "sample", generator)
+    stage = SampleStage(
+        generator=Model(spec.generator, generator.fingerprint),
+        seed=spec.seed,
+        psi=spec.psi,
+        cutoff=generator.check_cutoff(spec.cutoff),
+        shape=(generator.num_ws, generator.w_dim),
+        runtime=runtime,
+    )
+    job = Job(
+        verb="sample",
+        out=spec.out,
+        stage=stage,
+        layout=cut(spec.rows, rows_per_shard, runtime.batch_size),
+        spec=spec_facts(spec, runtime, rows_per_shard=rows_per_shard),
+        resolved={"generator_digest": generator.fingerprint},
+        versions=versions(),
+        weights=used(generator),
+    )
+    return launch(job, spec, workers)

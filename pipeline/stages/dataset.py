@@ -1,0 +1,100 @@
+"""The main job's stage: z -> w -> image -> labels, latents and pictures, in one pass over the device.
+
+Shapes: N rows, Z z_dim, L layers, W w_dim.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+import schemas
+from pipeline.engine.stage import Batch, Rows, Task
+from pipeline.models.randomness import standard_normal
+from pipeline.stages.microbatch import Columns, Slots, aligned, settle
+from pipeline.stages.models import FaceModels, Model, Runtime
+from pipeline.stages.pictures import Keep
+from schemas import TableSchema
+
+
+@dataclass(frozen=True)
+class DatasetStage:
+    """Sample, synthesise, label. `shape` is (num_ws, w_dim); w+ is kept where a cutoff parts the rows of w+."""
+
+    generator: Model
+    classifiers: Model
+    attributes: tuple[str, ...]
+    seed: int
+    psi: float
+    cutoff: int | None
+    keep: Keep | None
+    shape: tuple[int, int]
+    runtime: Runtime
+    name: str = field(default="dataset", init=False)
+    version: int = field(default=1, init=False)
+
+    @property
+    def outputs(self) -> Mapping[str, TableSchema]:
+        pictures = {"images": schemas.images()} if self.keep else {}
+        return {**pictures, "latents": self.latents, "labels": schemas.labels(self.attributes)}
+
+    @property
+    def latents(self) -> TableSchema:
+        return latents_schema(self.shape, self.cutoff)
+
+    def open(self) -> "DatasetWorker":
+        return DatasetWorker(self)
+
+
+class DatasetWorker:
+    """The stage with its models open."""
+
+    def __init__(self, stage: DatasetStage) -> None:
+        self.stage = stage
+        self.models = FaceModels(stage.generator, stage.runtime, stage.classifiers, stage.attributes, stage.keep)
+
+    def run(self, task: Task) -> Iterator[Batch]:
+        """One batch for each micro-batch of the shard."""
+        for index in aligned(task.first, task.stop, self.stage.runtime.batch_size):
+            wanted = (index >= task.first) & (index < task.stop)
+            kept, columns, rejects = settle(index, wanted, partial(self._compute, index))
+            yield Batch(self._tables(kept, columns), tuple(rejects), self.models.take_seconds())
+
+    def _compute(self, index: NDArray[np.int64], slots: Slots) -> Columns:
+        stage = self.stage
+        z_NZ = np.zeros((len(index), self.models.generator.z_dim), dtype=np.float32)
+        z_NZ[slots] = standard_normal(stage.seed, index[slots], z_NZ.shape[1])
+        ws_NLW = self.models.map(z_NZ, stage.psi, stage.cutoff)
+        return {**latents_column(ws_NLW.cpu().numpy(), stage.cutoff), **self.models.faces(ws_NLW)}
+
+    def _tables(self, index: NDArray[np.int64], columns: Columns) -> dict[str, Rows]:
+        stage = self.stage
+        if not len(index):
+            return {name: schema.arrow.empty_table() for name, schema in stage.outputs.items()}
+        facts = {"index": index, "psi": stage.psi, "seed": stage.seed, "generator": stage.generator.name}
+        tables: dict[str, Rows] = {
+            "latents": rows_of(stage.latents, {**columns, **facts}),
+            "labels": rows_of(schemas.labels(stage.attributes), {**columns, "index": index}),
+        }
+        if stage.keep:
+            tables["images"] = stage.keep.rows(index, columns["pixels"])
+        return tables
+
+
+def rows_of(schema: TableSchema, columns: Columns | Mapping[str, object]) -> pa.Table:
+    """The rows of one table from all the columns that a micro-batch gave."""
+    return schema.rows({name: columns[name] for name in schema.arrow.names})
+
+
+def latents_schema(shape: tuple[int, int], cutoff: int | None) -> TableSchema:
+    """w where all rows of w+ are equal, ws where a cutoff parts them."""
+    num_ws, w_dim = shape
+    return schemas.latents("w", w_dim) if cutoff is None else schemas.latents("w+", w_dim, num_ws)
+
+
+def latents_column(ws_NLW: NDArray[np.float32], cutoff: int | None) -> Columns:
+    """The latents as the table keeps them."""
+    return {"w": np.ascontiguousarray(ws_NLW[:, 0])} if cutoff is None else {"ws": np.ascontiguousarray(ws_NLW)}

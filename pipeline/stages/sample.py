@@ -1,0 +1,68 @@
+"""Latents alone: z -> w, no picture made.
+
+Shapes: N rows, Z z_dim, L layers, W w_dim.
+"""
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from pipeline.engine.stage import Batch, Task
+from pipeline.models.randomness import standard_normal
+from pipeline.stages.dataset import latents_column, latents_schema
+from pipeline.stages.microbatch import Columns, Slots, aligned, settle
+from pipeline.stages.models import Model, Runtime, open_generator
+from schemas import TableSchema
+
+
+@dataclass(frozen=True)
+class SampleStage:
+    """Sample latents; the same rows as the main job's latents table."""
+
+    generator: Model
+    seed: int
+    psi: float
+    cutoff: int | None
+    shape: tuple[int, int]
+    runtime: Runtime
+    name: str = field(default="sample", init=False)
+    version: int = field(default=1, init=False)
+
+    @property
+    def outputs(self) -> Mapping[str, TableSchema]:
+        return {"latents": latents_schema(self.shape, self.cutoff)}
+
+    def open(self) -> "SampleWorker":
+        return SampleWorker(self)
+
+
+class SampleWorker:
+    """The stage with its generator open."""
+
+    def __init__(self, stage: SampleStage) -> None:
+        self.stage = stage
+        self.generator = open_generator(stage.generator, stage.runtime)
+        self.device = torch.device(stage.runtime.device)
+
+    def run(self, task: Task) -> Iterator[Batch]:
+        """One batch for each micro-batch of the shard."""
+        stage, schema = self.stage, self.stage.outputs["latents"]
+        for index in aligned(task.first, task.stop, stage.runtime.batch_size):
+            begun = time.perf_counter()
+            wanted = (index >= task.first) & (index < task.stop)
+            kept, columns, rejects = settle(index, wanted, partial(self._compute, index))
+            facts = {"index": kept, "psi": stage.psi, "seed": stage.seed, "generator": stage.generator.name}
+            rows = schema.rows({**columns, **facts}) if len(kept) else schema.arrow.empty_table()
+            yield Batch({"latents": rows}, tuple(rejects), {"map_seconds": time.perf_counter() - begun})
+
+    @torch.no_grad()
+    def _compute(self, index: NDArray[np.int64], slots: Slots) -> Columns:
+        z_NZ = np.zeros((len(index), self.generator.z_dim), dtype=np.float32)
+        z_NZ[slots] = standard_normal(self.stage.seed, index[slots], z_NZ.shape[1])
+        ws_NLW = self.generator.map(torch.from_numpy(z_NZ).to(self.device), self.stage.psi, self.stage.cutoff)
+        return latents_column(ws_NLW.cpu().numpy(), self.stage.cutoff)
