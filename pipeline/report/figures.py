@@ -33,7 +33,7 @@ class Cell:
 def histogram(values: Sequence[float] | np.ndarray, name: str, *, boundary: bool) -> Markup:
     """Draw how the finite values are spread. A `boundary` at 0 is always the edge of two bars, never inside one.
 
-    Values far out (beyond three times the range of the middle 99 %) are counted in the outermost bars, and said so.
+    Values far out (further from the middle 99 % than half its width) are counted in the outermost bars, and said so.
     """
     value_N = np.asarray(values, dtype=np.float64)
     value_N = value_N[np.isfinite(value_N)]
@@ -106,7 +106,7 @@ def _edges(value_N: np.ndarray, boundary: bool) -> np.ndarray:
     """Edges at whole multiples of a round width; with a boundary, 0 is one of them."""
     low, high = float(value_N.min()), float(value_N.max())
     middle_low, middle_high = (float(q) for q in np.quantile(value_N, [0.005, 0.995]))
-    reach = 3 * max(middle_high - middle_low, 1e-6)
+    reach = 0.5 * (middle_high - middle_low)
     low, high = max(low, middle_low - reach), min(high, middle_high + reach)
     if boundary:
         low, high = min(low, 0.0), max(high, 0.0)
@@ -128,7 +128,7 @@ def _ticks(low: float, high: float) -> list[float]:
 
 def _round_step(width: float) -> float:
     """The smallest of 1, 2, 2.5, 5 times a power of ten that is not below `width`."""
-    power = 10 ** math.floor(math.log10(width))
+    power = 10.0 ** math.floor(math.log10(width))
     return next(power * lead for lead in (1, 2, 2.5, 5, 10) if power * lead >= width * (1 - 1e-9))
 
 

@@ -4,6 +4,7 @@ import base64
 import io
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
+import pyarrow as pa
 from PIL import Image
 
 from pipeline.report.contact_sheet import square
@@ -27,7 +28,7 @@ def read(images: Table, wanted: Collection[int]) -> Iterator[tuple[int, bytes]]:
     for shard, indices in _by_shard(images, sorted(wanted)):
         rows = images.read(["index", "image"], None if shard is None else [shard], indices)
         keep = [place for place, index in enumerate(rows["index"].to_pylist()) if index in wanted]
-        for row in rows.take(keep).to_pylist():
+        for row in rows.take(pa.array(keep, pa.int64())).to_pylist():
             yield row["index"], row["image"]["bytes"]
 
 

@@ -50,7 +50,7 @@ def duration(value: Any) -> str:
     """Seconds as `41.2 s`, `14 m 02 s`, `3 h 07 m`."""
     if not _is_number(value):
         return anything(value)
-    if value < 60:
+    if value < 59.95:
         return f"{value:.1f} s"
     minutes, seconds = divmod(round(value), 60)
     hours, minutes = divmod(minutes, 60)

@@ -1,0 +1,304 @@
+"""The page as a whole: what is on it, for whole and for poor folders."""
+
+import base64
+import hashlib
+import io
+import itertools
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import synthetic_folder
+from page_reader import Page
+from PIL import Image
+
+from pipeline import report
+from pipeline.errors import StoreError
+from pipeline.report import gather, page, pictures
+
+
+def faces(document: Page) -> list[tuple[int, str]]:
+    """(index, data URI) of every picture, in order."""
+    return [
+        (int(re.match(r"Face (\d+)", image.attributes["alt"] or "")[1]), image.attributes["src"] or "")
+        for image in document.all("img")
+    ]
+
+
+def colour_of(uri: str) -> tuple[int, ...]:
+    head, data = uri.split(",", 1)
+    assert head == "data:image/webp;base64"
+    image = Image.open(io.BytesIO(base64.b64decode(data))).convert("RGB")
+    return tuple(round(value) for value in np.asarray(image)[image.height // 2 :].reshape(-1, 3).mean(0))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> str:
+    return synthetic_folder.make(str(tmp_path / "faces"))
+
+
+def test_the_url_of_the_page_comes_back(folder: str) -> None:
+    assert report.write(folder) == f"{folder}/report.html"
+    assert Path(folder, "report.html").is_file()
+
+
+def test_every_section_is_there_under_one_first_heading(folder: str) -> None:
+    document = Page.of(report.write(folder))
+    assert document.one("h1").text == "faces"
+    assert [h.text for h in document.all("h2") if "section" in h.inside] == [
+        "Random faces",
+        "Attributes",
+        "Labels in units",
+        "Correlations of the labels",
+        "Rejects",
+        "Provenance",
+        "Weights",
+        "On using these faces and labels",
+    ]
+    assert [h.text for h in document.all("h3")][:7] == [*synthetic_folder.ATTRIBUTES, "age", "yaw angle"]
+    levels = [int(e.tag[1]) for e in document.elements if re.fullmatch("h[1-6]", e.tag)]
+    assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
+
+
+def test_each_picture_is_that_of_its_index(folder: str) -> None:
+    shown = faces(Page.of(report.write(folder)))
+    assert len(shown) == page.RANDOM_FACES + 3 * page.STRIP_FACES * len(synthetic_folder.ATTRIBUTES)
+    for index, uri in shown:
+        assert np.abs(np.subtract(colour_of(uri), synthetic_folder.colour(index))).max() <= 6
+
+
+def test_strips_hold_the_ends_and_the_middle_of_the_scale(folder: str) -> None:
+    document = Page.of(report.write(folder))
+    grids = [e.attributes["data-sheet"] for e in document.all("div", "grid")]
+    assert grids[:4] == ["random", "smile, lowest", "smile, nearest the boundary", "smile, highest"]
+    shown = [index for index, _ in faces(document)][page.RANDOM_FACES :]
+    smile_N = synthetic_folder.scores(40, ["smile"])["smile"]
+    lowest, nearest, highest = (shown[k * 9 : (k + 1) * 9] for k in range(3))
+    assert lowest == np.argsort(smile_N)[:9].tolist()
+    assert highest == np.argsort(-smile_N)[:9].tolist()
+    assert sorted(nearest) == sorted(np.argsort(np.abs(smile_N))[:9].tolist())
+    assert np.all(np.diff(smile_N[nearest]) > 0)
+
+
+def test_run_facts_and_provenance_are_read_from_the_books(folder: str) -> None:
+    document = Page.of(report.write(folder))
+    facts = document.facts()
+    assert {name: facts[name] for name in ("planned", "published", "rejected", "failed", "time")} == {
+        "planned": "42",
+        "published": "40",
+        "rejected": "2",
+        "failed": "0",
+        "time": "14 m 02 s",
+    }
+    assert facts["Fingerprint"] == synthetic_folder.DIGEST
+    assert facts["Generator's digest"] == "a" * 64
+    assert facts["Truncation cutoff"] == "none"
+    assert facts["w_avg's digest"] == "not recorded"
+    assert facts["Exit code"] == "0, complete"
+    assert facts["Time in synth, all workers"] == "5 m 00 s"
+    assert facts["torch"] == "2.13.0"
+    assert document.one("p", "origin").text == "mobilestylegan-ffhq, psi 0.7, seed 7, labels by faces"
+    assert document.one("p", "state").text == "Sealed: latents, labels, images"
+
+
+def test_licences_citations_and_what_labels_are_not(folder: str) -> None:
+    document = Page.of(report.write(folder))
+    assert "Belousov 2021, https://arxiv.org/abs/2104.04767" in document.text
+    assert document.one("span", "tag").text == "non-commercial"
+    assert "mobilestylegan-ffhq may be used for non-commercial purposes only" in document.text
+    assert "nobody’s gender" in document.text
+    assert "Consent." in document.text
+
+
+def test_base_rates_and_correlations_are_those_of_the_labels(folder: str) -> None:
+    document = Page.of(report.write(folder))
+    score_NA = synthetic_folder.scores(40, synthetic_folder.ATTRIBUTES)
+    for name, header in zip(score_NA, [e for e in document.all("header") if "article" in e.inside], strict=True):
+        above = int((score_NA[name] > 0).sum())
+        assert f"{100 * above / 40:.1f} % above 0 ({above} of" in " ".join(header.text.split())
+    cells = [e for e in document.all("td") if e.has("plus") or e.has("minus")]
+    assert len(cells) == 7 * 6
+    wanted = np.corrcoef(score_NA["smile"], score_NA["male"])[0, 1]
+    assert float(cells[0].text.replace("−", "-")) == pytest.approx(wanted, abs=0.006)
+
+
+def test_rejects_are_counted_by_reason_most_frequent_first(folder: str) -> None:
+    synthetic_folder.rejects(folder, {40: "undecodable", **dict.fromkeys(range(50, 65), "not finite")}, "label")
+    synthetic_folder.document(folder, "spec", {}, verb="label")
+    document = Page.of(report.write(folder))
+    captions = [caption.text for caption in document.all("caption")]
+    assert captions == ["Rows that dataset set aside", "Rows that label set aside"]
+    cells = [e.text for e in document.elements if e.tag in ("td", "th") and "tbody" in e.inside]
+    assert cells[-6:] == ["not finite", "15", "50, 51, 52, 53, 54, 55, 56, 57 …", "undecodable", "1", "40"]
+
+
+def test_the_same_folder_gives_the_same_bytes(tmp_path: Path) -> None:
+    one, two = (synthetic_folder.make(str(tmp_path / name / "faces")) for name in ("one", "two"))
+    assert Path(report.write(one)).read_bytes() == Path(report.write(two)).read_bytes()
+    assert Path(report.write(one)).read_bytes() == Path(report.write(two)).read_bytes()
+
+
+def test_the_seed_moves_the_random_sheet_and_nothing_else(folder: str) -> None:
+    first, second = ([index for index, _ in faces(Page.of(report.write(folder, seed=seed)))] for seed in (0, 1))
+    assert first[: page.RANDOM_FACES] != second[: page.RANDOM_FACES]
+    assert first[page.RANDOM_FACES :] == second[page.RANDOM_FACES :]
+
+
+def test_shards_of_another_size_show_the_same_faces(tmp_path: Path) -> None:
+    shown = [
+        faces(Page.of(report.write(synthetic_folder.make(str(tmp_path / str(rows)), rows_per_shard=rows))))
+        for rows in (7, 40)
+    ]
+    assert shown[0] == shown[1]
+
+
+def test_nothing_outside_the_file_is_named_by_an_element(folder: str) -> None:
+    text = Path(report.write(folder)).read_text()
+    document = Page(text)
+    for element in document.elements:
+        for name in ("src", "href", "srcset", "action", "poster", "data"):
+            value = element.attributes.get(name)
+            assert value is None or value.startswith(("data:", "#")), (element.tag, name, value)
+    (style,) = [e.text for e in document.all("style")]
+    assert "url(" not in style
+    assert "@import" not in style
+    (policy,) = [e.attributes["content"] for e in document.all("meta") if "http-equiv" in e.attributes]
+    digest = base64.b64encode(hashlib.sha256(document.one("script").text.encode()).digest()).decode()
+    assert policy == f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
+
+
+def test_strings_of_the_tables_and_books_are_text_and_never_markup(tmp_path: Path) -> None:
+    hostile = '"><script>alert(1)</script><img src=x onerror=alert(2)>{{ 7*7 }}'
+    folder = synthetic_folder.make(str(tmp_path / "faces"), attributes=[hostile, "male"])
+    spec = {"spec": {"generator": hostile, "attributes": [hostile, "male"], "seed": [hostile]}, hostile: hostile}
+    synthetic_folder.document(folder, "spec", spec)
+    synthetic_folder.document(
+        folder, "summary", {"weights": [{"name": hostile, "citation": hostile}], "counters": {hostile: hostile}}
+    )
+    synthetic_folder.rejects(folder, {40: hostile, 41: hostile})
+    document = Page.of(report.write(folder, title=hostile))
+    assert len(document.all("script")) == 1
+    assert not [e for e in document.elements if any(name.startswith("on") for name in e.attributes)]
+    assert document.one("h1").text == hostile
+    assert document.all("h3")[0].text == hostile
+    assert all((e.attributes["src"] or "").startswith("data:image/webp;base64,") for e in document.all("img"))
+
+
+def test_without_pictures_each_face_is_its_number(tmp_path: Path) -> None:
+    document = Page.of(report.write(synthetic_folder.make(str(tmp_path), tables=["latents", "labels"])))
+    assert not document.all("img")
+    assert len(document.all("span", "index")) == page.RANDOM_FACES + 3 * page.STRIP_FACES * 5
+    assert "No pictures were kept" in document.text
+
+
+def test_latents_alone_make_a_page_of_faces_without_scores(tmp_path: Path) -> None:
+    folder = synthetic_folder.make(str(tmp_path), tables=["latents", "images"], books=False)
+    document = Page.of(report.write(folder))
+    assert len(document.all("img")) == page.RANDOM_FACES
+    assert "Attributes" not in [h.text for h in document.all("h2")]
+    assert document.one("p", "origin").text == "little, psi 0.7, seed 7"
+    assert document.facts()["psi"] == "0.7"
+    assert "not recorded beside them" in document.text
+
+
+def test_an_unsealed_folder_shows_the_rows_so_far_and_says_so(tmp_path: Path) -> None:
+    folder = synthetic_folder.make(str(tmp_path), sealed=False, shards=1, books=False)
+    synthetic_folder.document(folder, "spec", synthetic_folder.SPEC)
+    document = Page.of(report.write(folder))
+    assert document.one("p", "state").has("warning")
+    assert "Not sealed: latents, labels, images." in document.text
+    assert document.facts()["rows here"] == "16"
+    assert document.facts()["published"] == "not recorded"
+    assert {index for index, _ in faces(document)} == set(range(16))
+
+
+def test_a_shard_whose_pictures_are_not_published_yet_is_shown_without(tmp_path: Path) -> None:
+    folder = synthetic_folder.make(str(tmp_path), sealed=False)
+    next(Path(folder, "images").glob("part-00001-*")).unlink()
+    shown = {index for index, _ in faces(Page.of(report.write(folder)))}
+    assert shown
+    assert not shown & set(range(16, 32))
+
+
+def test_a_picture_that_does_not_decode_leaves_the_others(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = pictures.read
+
+    def damaged(images, wanted):
+        yield from ((index, b"not a picture" if index == 3 else content) for index, content in read(images, wanted))
+
+    monkeypatch.setattr(pictures, "read", damaged)
+    shown = {index for index, _ in faces(Page.of(report.write(folder)))}
+    assert 3 not in shown
+    assert len(shown) > 30
+
+
+def test_one_attribute_and_one_row(tmp_path: Path) -> None:
+    folder = synthetic_folder.make(str(tmp_path), rows=1, attributes=["smile"])
+    document = Page.of(report.write(folder))
+    assert [index for index, _ in faces(document)] == [0, 0, 0, 0]
+    assert {cell.text for cell in document.all("td") if cell.has("same") or cell.has("missing")} == {"1", "–"}
+    assert not [cell for cell in document.all("td") if cell.has("plus") or cell.has("minus")]
+    assert "standard deviation none" in document.text
+
+
+def test_a_folder_whose_rows_were_all_rejected(tmp_path: Path) -> None:
+    gathered = gather.gather(synthetic_folder.make(str(tmp_path)))
+    empty = replace(gathered, labels=gathered.labels.iloc[:0])
+    document = Page(page.render(empty, page.choose(empty, 0), {}))
+    assert "No row has been published here." in document.text
+    assert not document.all("figure")
+
+
+def test_rows_without_a_finite_score_are_counted_apart(tmp_path: Path) -> None:
+    gathered = gather.gather(synthetic_folder.make(str(tmp_path)))
+    labels = gathered.labels.copy()
+    labels.loc[[0, 1], "smile"] = np.nan
+    labels.loc[2, "smile"] = np.inf
+    labels["male"] = np.nan
+    broken = replace(gathered, labels=labels)
+    choice = page.choose(broken, 0)
+    assert not {0, 1, 2} & {*choice.strips["smile"].lowest, *choice.strips["smile"].highest}
+    assert choice.strips["male"].nearest == ()
+    document = Page(page.render(broken, choice, {}))
+    assert "of 37); mean" in document.text
+    assert "3 without a finite score" in document.text
+    assert "none above 0 (0 of 0); mean none" in document.text
+
+
+@pytest.mark.parametrize(
+    "content", [b"{", b"[1, 2]", b'"words"', b'{"spec": 3, "weights": [1], "versions": []}', b"{}"]
+)
+def test_damaged_or_poor_books_are_said_and_never_stop_the_page(tmp_path: Path, content: bytes) -> None:
+    folder = synthetic_folder.make(str(tmp_path), books=False)
+    synthetic_folder.document(folder, "spec", content)
+    synthetic_folder.document(folder, "summary", content)
+    document = Page.of(report.write(folder))
+    assert document.facts()["Fingerprint"] == "not recorded"
+    if not content.startswith(b"{") or content == b"{":
+        notes = [e.text for e in document.all("p", "state")][1:]
+        assert len(notes) == 2
+        assert all("JSON" in note and ".stylemill/dataset/" in note for note in notes)
+
+
+def test_another_protocol_gives_the_same_page(tmp_path: Path) -> None:
+    local = Path(report.write(synthetic_folder.make(str(tmp_path / "report-of-memory")))).read_bytes()
+    url = report.write(synthetic_folder.make("memory://report-of-memory"))
+    assert url == "memory://report-of-memory/report.html"
+    import fsspec
+
+    assert fsspec.filesystem("memory").cat_file("/report-of-memory/report.html") == local
+
+
+def test_a_folder_without_tables_is_refused_by_name(tmp_path: Path) -> None:
+    synthetic_folder.document(str(tmp_path), "spec", synthetic_folder.SPEC)
+    with pytest.raises(StoreError, match=r"no table of labels or latents"):
+        report.write(str(tmp_path))
+    assert not Path(tmp_path, "report.html").exists()
+
+
+def test_many_attributes_keep_the_page_small(tmp_path: Path) -> None:
+    names = [f"attribute_{k:02d}" for k in range(40)]
+    folder = synthetic_folder.make(str(tmp_path), rows=60, attributes=names, side=32)
+    assert Path(report.write(folder)).stat().st_size < 6_000_000
