@@ -1,5 +1,6 @@
 """The pool without Ray: tasks one after another in this process."""
 
+import time
 from collections.abc import Generator, Iterable
 
 from pipeline.engine.attempt import Outputs, attempt
@@ -13,6 +14,7 @@ class LocalPool:
 
     workers = 1
     lost = 0
+    opened_at: float | None = None
 
     def map(self, stage: Stage, tasks: Iterable[Task], outputs: Outputs) -> Generator[Outcome, None, None]:
         """Run the tasks in order; each gets ATTEMPTS tries.
@@ -21,6 +23,7 @@ class LocalPool:
             StylemillError: the stage cannot open its models.
         """
         worker = stage.open()
+        self.opened_at = time.perf_counter()
         for task in tasks:
             for number in range(1, ATTEMPTS + 1):
                 outcome = numbered(attempt(worker, task, outputs), number)

@@ -13,10 +13,14 @@ ATTEMPTS = 3
 
 
 class Pool(Protocol):
-    """`workers` asked for, `lost` so far; `map` is a generator, and closing it stops the work."""
+    """`workers` asked for, `lost` so far, `opened_at`: `time.perf_counter()` when the first worker had its models open.
+
+    `map` is a generator, and closing it stops the work.
+    """
 
     workers: int
     lost: int
+    opened_at: float | None
 
     def map(self, stage: Stage, tasks: Iterable[Task], outputs: Outputs) -> Generator[Outcome, None, None]: ...
 

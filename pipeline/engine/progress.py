@@ -8,17 +8,18 @@ from rich.live import Live
 from rich.text import Text
 
 from pipeline.engine.outcome import Outcome
+from pipeline.engine.pool import Pool
 
 PLAIN_SECONDS = 30.0
 
 
 class Progress:
-    """Show how far a run is. Rows per second count this run's rows since its first outcome began."""
+    """Show how far a run is. Rows per second are those of this run since its first worker was open."""
 
     def __init__(self, shards: int, done: int, rows_left: int, workers: int) -> None:
         self._shards, self._done, self._workers = shards, done, workers
-        self._rows_left, self._rows, self._rejected, self._failed = rows_left, 0, 0, 0
-        self._started = time.monotonic()
+        self._rows_left, self._rows, self._rejected, self._failed, self._lost = rows_left, 0, 0, 0, 0
+        self._started = time.perf_counter()
         self._said_at, self._said_share = self._started, 0.0
         self._console = Console(file=sys.stderr)
         self._live = Live(console=self._console, refresh_per_second=4, transient=True, get_renderable=self._line)
@@ -32,9 +33,9 @@ class Progress:
         if self._console.is_terminal:
             self._live.stop()
 
-    def add(self, outcome: Outcome, rows: int, lost: int) -> None:
+    def add(self, outcome: Outcome, rows: int, pool: Pool) -> None:
         """Count one outcome of `rows` planned rows."""
-        self._lost = lost
+        self._lost, self._started = pool.lost, pool.opened_at or self._started
         if outcome.ok:
             self._done += 1
             self._rows += rows
@@ -42,16 +43,14 @@ class Progress:
         else:
             self._failed += 1
         self._rows_left -= rows
-        now, share = time.monotonic(), self._done / max(1, self._shards)
+        now, share = time.perf_counter(), self._done / max(1, self._shards)
         due = now - self._said_at >= PLAIN_SECONDS and share - self._said_share >= 0.05
         if due and not self._console.is_terminal:
             self._console.print(self._line(), soft_wrap=True)
             self._said_at, self._said_share = now, share
 
-    _lost = 0
-
     def _line(self) -> Text:
-        seconds = time.monotonic() - self._started
+        seconds = time.perf_counter() - self._started
         rate = self._rows / seconds if self._rows else 0.0
         parts = [
             f"{self._done:,}/{self._shards:,} shards",

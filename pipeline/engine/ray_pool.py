@@ -7,6 +7,7 @@ that takes worker after worker down with it is given up after DEATHS, and named.
 
 import logging
 import os
+import time
 from collections import Counter, deque
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass, field
@@ -61,6 +62,7 @@ class RayPool:
 
     def __init__(self, workers: int, cpus: float, gpus: float = 0.0, address: str | None = None) -> None:
         self.workers, self.lost = workers, 0
+        self.opened_at: float | None = None
         self._cpus, self._gpus = cpus, gpus
         self._address = address or os.environ.get("RAY_ADDRESS")
         self._owned = not ray.is_initialized()
@@ -177,7 +179,7 @@ class RayPool:
 
     def _opened(self, member: _Member, queue: deque[Task], deaths: Counter[int]) -> None:
         try:
-            error = ray.get(member.opening)
+            error: StylemillError | None = ray.get(member.opening)
         except RayActorError as lost:
             deaths[-1] += 1
             if deaths[-1] >= DEATHS:
@@ -186,6 +188,7 @@ class RayPool:
             return
         if error is not None:
             raise error
+        self.opened_at = self.opened_at or time.perf_counter()
         member.open = True
 
     def _bury(self, member: _Member, queue: deque[Task], deaths: Counter[int], error: BaseException) -> Outcome | None:

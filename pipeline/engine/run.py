@@ -132,7 +132,7 @@ def _work(job: Job, books: Books, outputs: Outputs, plan: Plan, pool: Pool, opti
                     books.record(outcome)
                     ran.append(outcome)
                     (done if outcome.ok else failed)[outcome.shard] = outcome
-                    progress.add(outcome, rows_of[outcome.shard], pool.lost)
+                    progress.add(outcome, rows_of[outcome.shard], pool)
                     if outcome.halt:
                         break
     except (KeyboardInterrupt, SystemExit):
@@ -152,6 +152,7 @@ def _work(job: Job, books: Books, outputs: Outputs, plan: Plan, pool: Pool, opti
         seconds=time.perf_counter() - started,
         workers=pool.workers,
         workers_lost=pool.lost,
+        startup_seconds=pool.opened_at - started if pool.opened_at else 0.0,
         max_rejects=options.max_rejects,
         interrupted=interrupted,
     )

@@ -15,7 +15,10 @@ COMPLETE, TASKS_FAILED, TOO_MANY_REJECTS, INTERRUPTED = 0, 1, 3, 130
 
 @dataclass(frozen=True)
 class Summary:
-    """Rows over the whole job; `seconds`, `rows_per_second` and `counters` over this run alone."""
+    """Rows over the whole job; `seconds`, `rows_per_second` and `counters` over this run alone.
+
+    `startup_seconds` of `seconds` went by before the first worker had its models open; `rows_per_second` leaves them out.
+    """
 
     verb: str
     fingerprint: str
@@ -32,6 +35,7 @@ class Summary:
     rows_per_second: float
     workers: int
     workers_lost: int
+    startup_seconds: float
     bytes: int
     counters: Mapping[str, float]
     errors: Mapping[str, str] = field(default_factory=dict)
@@ -65,6 +69,7 @@ def summarise(
     seconds: float,
     workers: int,
     workers_lost: int,
+    startup_seconds: float,
     max_rejects: int | None,
     interrupted: bool,
 ) -> Summary:
@@ -103,9 +108,10 @@ def summarise(
         not_run=planned - published - rejected - failed_rows,
         rejects_by_reason=dict(sorted(reasons.items())),
         seconds=round(seconds, 3),
-        rows_per_second=round(run_rows / seconds, 3) if seconds else 0.0,
+        rows_per_second=round(run_rows / max(seconds - startup_seconds, 1e-9), 3),
         workers=workers,
         workers_lost=workers_lost,
+        startup_seconds=round(startup_seconds, 3),
         bytes=sum(part.bytes for outcome in done.values() for part in outcome.parts.values()),
         counters={name: round(value, 3) for name, value in sorted(counters.items())},
         errors={str(shard): str(outcome.error) for shard, outcome in sorted(failed.items())[:20]},

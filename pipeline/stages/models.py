@@ -73,6 +73,7 @@ class FaceModels:
         self.keep = keep
         self.seconds: defaultdict[str, float] = defaultdict(float)
         self._judged = min(JUDGED_SIZE, self.generator.resolution)
+        self._warm(runtime.batch_size)
 
     @torch.no_grad()
     def map(self, z_NZ: NDArray[np.float32], psi: float, cutoff: int | None) -> Tensor:
@@ -102,6 +103,11 @@ class FaceModels:
         """Seconds since last asked, by what they went into."""
         seconds, self.seconds = dict(self.seconds), defaultdict(float)
         return seconds
+
+    def _warm(self, batch_size: int) -> None:
+        """Run one micro-batch of padding: what is compiled or tuned at first use belongs to opening, not to a row."""
+        self.faces(self.map(np.zeros((batch_size, self.generator.z_dim), dtype=np.float32), 1.0, None))
+        self.take_seconds()
 
     def _pixels(self, state: tuple[Tensor, ...], judged_N3HW: Tensor) -> Tensor | None:
         if self.keep is None:
