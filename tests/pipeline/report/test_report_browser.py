@@ -1,6 +1,7 @@
 """The page in a real browser: it loads alone, its pictures decode, faces enlarge, and it fits a phone."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import quote
 
 import headless_chromium
@@ -83,6 +84,14 @@ def test_the_keyboard_alone_opens_a_face_and_comes_back_to_it(browser: Chromium,
     browser.press("Escape", 27)
     browser.evaluate(SETTLED)
     assert browser.evaluate("[...document.querySelectorAll('.frame')].indexOf(document.activeElement)") == 30
+
+
+def test_without_pictures_a_face_still_opens(browser: Chromium, tmp_path: Path) -> None:
+    browser.show("file://" + report.write(synthetic_folder.make(str(tmp_path), tables=["labels"])))
+    browser.click(*browser.evaluate(f"{MIDDLE}(document.querySelectorAll('.tile')[1])"))
+    assert browser.evaluate("document.querySelector('#viewer').open") is True
+    assert browser.evaluate("document.querySelectorAll('#viewer dt').length") == 7
+    assert browser.complaints() == []
 
 
 def test_the_mouse_over_a_face_shows_all_its_labels(browser: Chromium, url: str) -> None:

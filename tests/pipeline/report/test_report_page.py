@@ -190,7 +190,7 @@ def test_without_pictures_each_face_is_its_number(tmp_path: Path) -> None:
     document = Page.of(report.write(synthetic_folder.make(str(tmp_path), tables=["latents", "labels"])))
     assert not document.all("img")
     assert len(document.all("span", "index")) == page.RANDOM_FACES + 3 * page.STRIP_FACES * 5
-    assert "No pictures were kept" in document.text
+    assert "is above 0. No pictures were kept, so each face is its number." in document.text
 
 
 def test_latents_alone_make_a_page_of_faces_without_scores(tmp_path: Path) -> None:
@@ -201,6 +201,13 @@ def test_latents_alone_make_a_page_of_faces_without_scores(tmp_path: Path) -> No
     assert document.one("p", "origin").text == "little, psi 0.7, seed 7"
     assert document.facts()["psi"] == "0.7"
     assert "not recorded beside them" in document.text
+
+
+def test_latents_without_pictures_or_labels_have_provenance_alone(tmp_path: Path) -> None:
+    document = Page.of(report.write(synthetic_folder.make(str(tmp_path), tables=["latents"])))
+    assert "Only latents are here" in document.text
+    assert not document.all("figure")
+    assert document.facts()["Fingerprint"] == synthetic_folder.DIGEST
 
 
 def test_an_unsealed_folder_shows_the_rows_so_far_and_says_so(tmp_path: Path) -> None:
