@@ -1,0 +1,31 @@
+"""pandas opens every table's directory."""
+
+import numpy as np
+import pandas as pd
+
+
+def test_numbers(numbers_table):
+    frame = pd.read_parquet(numbers_table.url)
+    assert list(frame.columns) == list(numbers_table.columns)
+    for name, wanted in numbers_table.columns.items():
+        if isinstance(wanted, list):
+            assert frame[name].tolist() == wanted
+        elif wanted.ndim == 1:
+            assert frame[name].dtype == wanted.dtype
+            np.testing.assert_array_equal(frame[name], wanted)
+        else:
+            found = np.array([np.stack(row) if wanted.ndim == 3 else row for row in frame[name]])
+            assert found.dtype == np.float32
+            np.testing.assert_array_equal(found, wanted)
+
+
+def test_pictures(images_table):
+    frame = pd.read_parquet(images_table.url)
+    assert frame["index"].tolist() == images_table.columns["index"].tolist()
+    assert frame["image"].tolist() == images_table.columns["image"]
+
+
+def test_labels_join_latents_on_index(examples):
+    labels = pd.read_parquet(examples["labels"].url).set_index("index")
+    latents = pd.read_parquet(examples["latents-w"].url, columns=["index", "psi"]).set_index("index")
+    assert len(labels.join(latents, how="inner")) == len(labels)
