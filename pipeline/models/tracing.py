@@ -1,7 +1,10 @@
 """A PyTorch module to a `Program`, through torch.export with a free number of rows. Run once, at conversion."""
 
+import io
+import logging
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stderr
 from typing import Any
 
 import torch
@@ -26,16 +29,29 @@ def trace(module: nn.Module, example: Tensor, outputs: Sequence[str], name: str 
     rows = example[:1].expand(2, *example.shape[1:]).contiguous()
     free = ({0: torch.export.Dim("rows", max=1 << 16)},)
     try:
-        with torch.no_grad():
+        with torch.no_grad(), _quiet():
             exported = torch.export.export(module, (rows,), dynamic_shapes=free)
     except ModelFileError:
         raise
     except Exception as error:  # torch.export has no error of its own: whatever it raises, we cannot take the module
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise ModelFileError(f"{name}: cannot be converted for a free number of rows: {reason[0]}") from error
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0].partition(" For more information")[0]
+        raise ModelFileError(f"{name}: cannot be converted for a free number of rows: {reason}") from error
     program = _Encoder(exported, name).program(outputs)
     _check_rows(program)
     return program
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the whole graphs that torch.export logs and prints before it raises what we say in one line."""
+    logger = logging.getLogger("torch.fx.experimental.symbolic_shapes")
+    was = logger.disabled
+    logger.disabled = True
+    try:
+        with redirect_stderr(io.StringIO()):
+            yield
+    finally:
+        logger.disabled = was
 
 
 def _check_rows(program: Program) -> None:
@@ -44,7 +60,10 @@ def _check_rows(program: Program) -> None:
     with torch.no_grad():
         together, alone = program(x_NCHW), program(x_NCHW[1:2])
     for output, y in together.items():
-        if y.shape[0] != 3 or not torch.allclose(y[1:2].float(), alone[output].float(), rtol=1e-3, atol=1e-3):
+        if y.shape[:1] != (3,):
+            raise ModelFileError(f"{program.name}: output '{output}' of 3 rows has shape {tuple(y.shape)}")
+        # an argmax may fall either way at a tie, so integers are not compared
+        if y.is_floating_point() and not torch.allclose(y[1:2], alone[output], rtol=1e-3, atol=1e-3):
             raise ModelFileError(f"{program.name}: output '{output}' of a row changes with the rows beside it")
 
 
@@ -79,6 +98,8 @@ class _Encoder:
                 nodes.append({"name": node.name, "op": op, "args": args, "kwargs": kwargs})
             elif node.op == "output":
                 results = dict(zip(outputs, (self.encode(a) for a in node.args[0]), strict=True))
+        made_by = {node["name"]: node for node in nodes}
+        nodes = [step for node in nodes for step in _channels_last_shuffle(node, made_by)]
         # `reachable` also drops the assertions that export adds
         graph = {"version": VERSION, "input": entrance, "nodes": reachable(nodes, results), "outputs": results}
         return Program.from_parts(graph, {key: self.tensors[key] for key in tensor_names(graph)}, self.name)
@@ -123,3 +144,40 @@ def _operator_name(target: Any) -> str:
 def _is_identity(op: str, args: list) -> bool:
     """Whether a node hands on its first argument, in evaluation and where nothing is written in place."""
     return op in _IDENTITIES or (op == "aten.pad.default" and not any(args[1]))
+
+
+def _channels_last_shuffle(node: dict, made_by: Mapping[str, dict]) -> list[dict]:
+    """What stands for a node. The copy of a channel shuffle is done in channels-last order, like all around it.
+
+    A shuffle reshapes to (N, G, C, H, W), permutes to (N, C, G, H, W), reshapes to (N, C*G, H, W): this is its last.
+    """
+    permute = _argument(node, "aten.reshape.default", made_by)
+    reshape = _argument(permute, "aten.permute.default", made_by)
+    before = _argument(reshape, "aten.reshape.default", made_by)
+    if permute is None or reshape is None or before is None or permute["args"][1] != [0, 2, 1, 3, 4]:
+        return [node]
+    rows, groups, channels, *size = reshape["args"][1]
+    if len(node["args"][1]) != 4 or node["args"][1][2:] != size:
+        return [node]
+    value: Any = reshape["args"][0]
+    steps: list[dict] = []
+    for op, argument in (
+        ("permute", [0, 2, 3, 1]),
+        ("reshape", [rows, *size, groups, channels]),
+        ("permute", [0, 1, 2, 4, 3]),
+        ("reshape", [rows, *size, groups * channels]),
+        ("permute", [0, 3, 1, 2]),
+    ):
+        name = f"{node['name']}_{op}_{len(steps)}"
+        steps.append({"name": name, "op": f"aten.{op}.default", "args": [value, argument], "kwargs": {}})
+        value = {"node": name}
+    steps[-1]["name"] = node["name"]
+    return steps
+
+
+def _argument(node: dict | None, op: str, made_by: Mapping[str, dict]) -> dict | None:
+    """The node that makes the first argument of a node, if that is an `op`."""
+    if node is None or node["op"] != op:
+        return None
+    value = node["args"][0]
+    return made_by.get(value["node"]) if isinstance(value, dict) and "node" in value else None

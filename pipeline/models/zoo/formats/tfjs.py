@@ -17,6 +17,7 @@ from pipeline.errors import ModelFileError
 from pipeline.models.program import Program
 from pipeline.models.tracing import trace
 from pipeline.models.zoo.formats import tfjs_operators
+from pipeline.models.zoo.formats.tfjs_graph import fold, needed, own_outputs, source
 
 _DTYPES = {"float32": "<f4", "float16": "<f2", "int32": "<i4", "bool": "?", "uint8": "u1", "uint16": "<u2"}
 
@@ -49,9 +50,12 @@ def read(
     except (ValueError, KeyError, TypeError) as error:
         raise ModelFileError(f"{name}: not a tfjs graph model: {type(error).__name__} at {error}") from error
     weights = _weights(manifest, files, name)
-    network = _Network(nodes, weights, outputs or _own_outputs(nodes), name)
+    outputs = outputs or own_outputs(nodes)
+    nodes = needed(nodes, outputs, name)
+    fold(nodes, weights, outputs)
+    network = _Network(needed(nodes, outputs, name), weights, outputs, name)
     shape = network.input_shape(input_hw)
-    return trace(network, torch.zeros(2, *shape), list(network.outputs), name)
+    return trace(network, torch.zeros(2, *shape), list(outputs), name)
 
 
 def _weights(manifest: list[dict], files: Mapping[str, bytes], name: str) -> dict[str, np.ndarray]:
@@ -90,18 +94,8 @@ def _dequantised(values: np.ndarray, entry: dict) -> np.ndarray:
     return values.astype(np.dtype(_DTYPES[entry["dtype"]]))
 
 
-def _own_outputs(nodes: Mapping[str, dict]) -> dict[str, str]:
-    used = {_source(i) for node in nodes.values() for i in node.get("input", [])}
-    return {name: name for name, node in nodes.items() if name not in used and node["op"] != "Const"}
-
-
-def _source(reference: str) -> str:
-    """The node of an input such as `name`, `name:0` or `^name`."""
-    return reference.removeprefix("^").split(":")[0]
-
-
 class _Network(nn.Module):
-    """The graph as a module, to be traced once."""
+    """The graph as a module, to be traced once. Its nodes come inputs first."""
 
     def __init__(
         self, nodes: Mapping[str, dict], weights: Mapping[str, np.ndarray], outputs: Mapping[str, str], name: str
@@ -110,37 +104,15 @@ class _Network(nn.Module):
         self.file = name
         self.outputs = outputs
         self.nodes = nodes
-        if absent := [node for node in outputs.values() if _source(node) not in nodes]:
-            raise ModelFileError(f"{name}: the graph has no node {', '.join(absent)}")
-        self.order = self._order()
         self.constants: dict[str, Any] = {}
         self.weights = nn.Module()
-        for node in self.order:
-            if nodes[node]["op"] == "Const":
+        for node, content in nodes.items():
+            if content["op"] == "Const":
                 if node not in weights:
                     raise ModelFileError(f"{name}: the manifest has no weight for the constant '{node}'")
                 self._add_constant(node, weights[node])
-            elif nodes[node]["op"] not in tfjs_operators.KNOWN and nodes[node]["op"] != "Placeholder":
-                raise ModelFileError(f"{name}: node '{node}' has operator {nodes[node]['op']}, which is not known here")
-
-    def _order(self) -> list[str]:
-        """Names of the nodes that the outputs need, inputs first."""
-        order: dict[str, None] = {}
-        stack = [(_source(node), False) for node in self.outputs.values()]
-        while stack:
-            node, ready = stack.pop()
-            if node in order:
-                continue
-            if node not in self.nodes:
-                raise ModelFileError(
-                    f"{self.file}: a node takes its input from '{node}', which the graph does not have"
-                )
-            if ready:
-                order[node] = None
-                continue
-            stack.append((node, True))
-            stack.extend((_source(i), False) for i in self.nodes[node].get("input", []))
-        return list(order)
+            elif content["op"] not in tfjs_operators.KNOWN and content["op"] != "Placeholder":
+                raise ModelFileError(f"{name}: node '{node}' has operator {content['op']}, which is not known here")
 
     def _add_constant(self, node: str, values: np.ndarray) -> None:
         # Integers are shapes and axes, single numbers are bounds: both are part of the graph, not tensors beside it.
@@ -152,7 +124,7 @@ class _Network(nn.Module):
 
     def input_shape(self, input_hw: tuple[int, int] | None) -> tuple[int, int, int]:
         """(C, H, W) of the picture that the graph takes."""
-        entrances = [self.nodes[n] for n in self.order if self.nodes[n]["op"] == "Placeholder"]
+        entrances = [node for node in self.nodes.values() if node["op"] == "Placeholder"]
         if len(entrances) != 1:
             raise ModelFileError(f"{self.file}: expected a graph with one placeholder, found {len(entrances)}")
         dims = entrances[0].get("attr", {}).get("shape", {}).get("shape", {}).get("dim", [])
@@ -170,19 +142,18 @@ class _Network(nn.Module):
 
     def forward(self, x_NCHW: Tensor) -> tuple[Tensor, ...]:
         values: dict[str, Any] = {}
-        for name in self.order:
-            node = self.nodes[name]
+        for name, node in self.nodes.items():
             if node["op"] == "Placeholder":
                 values[name] = x_NCHW.permute(0, 2, 3, 1)
             elif node["op"] == "Const":
                 values[name] = getattr(self.weights, name.replace(".", "_"), self.constants[name])
             else:
-                inputs = [values[_source(i)] for i in node.get("input", []) if not i.startswith("^")]
+                inputs = [values[source(i)] for i in node.get("input", []) if not i.startswith("^")]
                 try:
                     values[name] = tfjs_operators.KNOWN[node["op"]](tfjs_operators.Attributes(node), *inputs)
                 except ModelFileError as error:
                     raise ModelFileError(f"{self.file}: node '{name}' ({node['op']}): {error}") from error
-        return tuple(_nchw(values[_source(node)]) for node in self.outputs.values())
+        return tuple(_nchw(values[source(node)]) for node in self.outputs.values())
 
 
 def _nchw(value: Tensor) -> Tensor:

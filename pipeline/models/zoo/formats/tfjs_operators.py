@@ -258,6 +258,7 @@ KNOWN.update(
         "RealDiv": lambda _, a, b: a / b,
         "Minimum": lambda _, a, b: torch.minimum(a, b) if isinstance(b, Tensor) else a.clamp(max=b),
         "Maximum": lambda _, a, b: torch.maximum(a, b) if isinstance(b, Tensor) else a.clamp(min=b),
+        "ClipByValue": lambda _, x, low, high: x.clamp(low, high),
         "Relu": lambda _, x: functional.relu(x),
         "Relu6": lambda _, x: x.clamp(0, 6),
         "Sigmoid": lambda _, x: torch.sigmoid(x),
