@@ -7,6 +7,7 @@
 """
 
 import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
@@ -68,14 +69,20 @@ def digest(manifest: Mapping[str, Any]) -> str:
 def load(table_url: str) -> dict[str, Any] | None:
     """The manifest of a table, None where it is not sealed. Raises StoreError where it is damaged."""
     url = manifest_url(table_url)
-    manifest = store.read_json(url)
-    if manifest is None:
-        return None
+    content = store.read_bytes(url)
+    return None if content is None else parse(content, url)
+
+
+def parse(content: bytes, url: str) -> dict[str, Any]:
+    """The manifest in a file's bytes. Raises StoreError, naming `url`, where it is none."""
     try:
+        manifest = json.loads(content)
         records(manifest), layout(manifest)
         dict(manifest["schema"]), dict(manifest["facts"])
     except (KeyError, TypeError, ValueError) as error:
-        raise StoreError(f"{url} is not a manifest ({error!r}): delete it and run the command again") from error
+        raise StoreError(
+            f"{url} is not a manifest ({error!r}): delete it and run the command that makes the table again"
+        ) from error
     return dict(manifest)
 
 

@@ -24,8 +24,8 @@ def open_part(url: str) -> Iterator[pq.ParquetFile]:
             with fs.open(path, "rb") as file, pq.ParquetFile(file, page_checksum_verification=True) as part:
                 yield part
         except (pa.ArrowException, OSError) as error:
-            if isinstance(error, FileNotFoundError) or (isinstance(error, OSError) and error.errno is not None):
-                raise
+            if not isinstance(error, pa.ArrowException) and (type(error) is not OSError or error.errno is not None):
+                raise  # of the system or the store; pyarrow's own, of a checksum, is a bare OSError
             raise StoreError(f"{url} is damaged ({one_line(error)}): {AGAIN}") from error
 
 

@@ -57,7 +57,7 @@ def explain(error: Exception) -> str | None:
     if type(error).__module__.split(".")[0] in _REMOTE_LIBRARIES:
         if "Credentials" in type(error).__name__:
             return f"no credentials for the store ({one_line(error)}): set them, {AGAIN}"
-        return f"the store answered: {one_line(error)}"
+        return f"the store says {one_line(error)}: check it, {AGAIN}"
     return None
 
 

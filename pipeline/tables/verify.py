@@ -43,12 +43,14 @@ class Problem:
 def verify(table_url: str, deep: bool = True) -> list[Problem]:
     """All that is wrong with a table; an empty list where it is whole. Raises StoreError where storage fails."""
     file = f"{manifests.FOLDER}/{manifests.FILE}"
-    try:
-        manifest = manifests.load(table_url)
-    except StoreError as error:
-        return [Problem(file, str(error), f"delete it and {FINISH}")]
-    if manifest is None:
+    url = manifests.manifest_url(table_url)
+    content = store.read_bytes(url)
+    if content is None:
         return [Problem(file, "is missing: the table is not complete", FINISH)]
+    try:
+        manifest = manifests.parse(content, url)
+    except StoreError as error:
+        return [Problem(file, f"is damaged ({error.__cause__!r})", f"delete it and {FINISH}")]
     records, layout = manifests.records(manifest), manifests.layout(manifest)
     found = store.list_names(table_url)
     problems = [*_manifest_problems(file, manifest, records), *_foreign(found, records)]

@@ -1,5 +1,6 @@
 """Tables: what was written comes back, in order, from anywhere; sealed last, and only when whole."""
 
+import errno
 import json
 import pickle
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import fsspec
 import numpy as np
 import pytest
+from fsspec.implementations.local import LocalFileSystem
 
 import schemas
 from pipeline.errors import StoreError
@@ -124,6 +126,25 @@ def test_what_is_no_table(place, tmp_path):
     (tmp_path / "part-00000-of-00001.parquet").write_bytes(b"PAR1 no PAR1")
     with pytest.raises(StoreError, match=r"part-00000-of-00001\.parquet is damaged"):
         Table.open(str(tmp_path)).read()
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (PermissionError("Access Denied"), "permission denied .*credentials"),
+        (OSError(errno.EIO, "I/O error"), "input/output error"),
+        (FileNotFoundError("gone"), "not there"),
+    ],
+)
+def test_a_store_that_fails_is_not_called_damage(tmp_path, monkeypatch, error, message):
+    table = sealed(str(tmp_path))
+
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(LocalFileSystem, "open", fail)
+    with pytest.raises(StoreError, match=rf"cannot read .*part-00000-of-00004\.parquet: .*{message}"):
+        table.read()
 
 
 def test_unknown_column(tmp_path):
