@@ -68,6 +68,6 @@ def run_dataset(spec: DatasetSpec) -> int:
         spec=spec_facts(spec, runtime, rows_per_shard=rows_per_shard, attributes=list(family.attributes)),
         resolved={"generator_digest": generator.fingerprint, "classifiers_digest": family.fingerprint},
         versions=versions(),
-        weights=used(generator, family),
+        weights=used(generator.name, *family.weights),
     )
     return launch(job, spec, workers)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -49,13 +50,15 @@ def parse(kind: type[SpecT], verb: str, argv: Sequence[str]) -> SpecT:
     argv, file = _take_spec_file(list(argv))
     given = _read(Path(file), kind) if file else {}
     flags = dataclasses.make_dataclass(kind.__name__, [_flag(name, info, given) for name, info in _fields(kind)])
-    parsed = tyro.cli(
-        flags,
-        prog=f"stylemill {verb}",
-        description=kind.__doc__,
-        args=argv,
-        config=(tyro.conf.FlagCreatePairsOff, tyro.conf.DisallowNone),
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # a YAML value of another type: the validation below names it
+        parsed = tyro.cli(
+            flags,
+            prog=f"stylemill {verb}",
+            description=kind.__doc__,
+            args=argv,
+            config=(tyro.conf.FlagCreatePairsOff, tyro.conf.DisallowNone),
+        )
     values = {field.name: getattr(parsed, field.name) for field in dataclasses.fields(parsed)}
     try:
         return kind.model_validate(values)

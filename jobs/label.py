@@ -68,6 +68,6 @@ def main(argv: Sequence[str]) -> int:
             "classifiers_digest": family.fingerprint,
         },
         versions=versions(),
-        weights=used(generator, family),
+        weights=used(generator.name, *family.weights),
     )
     return launch(job, spec, workers)

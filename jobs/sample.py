@@ -51,6 +51,6 @@ def main(argv: Sequence[str]) -> int:
         spec=spec_facts(spec, runtime, rows_per_shard=rows_per_shard),
         resolved={"generator_digest": generator.fingerprint},
         versions=versions(),
-        weights=used(generator),
+        weights=used(generator.name),
     )
     return launch(job, spec, workers)

@@ -1,21 +1,13 @@
 """Whose weights a job stands on, for its records and its page."""
 
-from typing import Any, Protocol
+from typing import Any
 
 from pipeline.models import zoo
 
 
-class Weighted(Protocol):
-    """A model that says which catalogue entries it is made of."""
-
-    @property
-    def weights(self) -> tuple[str, ...]: ...
-
-
-def used(*models: Weighted) -> list[dict[str, Any]]:
-    """Name, source, licence and citation of each catalogue entry in use, each once."""
-    names = dict.fromkeys(name for model in models for name in model.weights)
-    return [_facts(zoo.CATALOGUE[name]) for name in names]
+def used(*names: str) -> list[dict[str, Any]]:
+    """Source, licence and citation of each named network that is in the catalogue; a user's own file is not."""
+    return [_facts(zoo.CATALOGUE[name]) for name in dict.fromkeys(names) if name in zoo.CATALOGUE]
 
 
 def _facts(entry: zoo.Entry) -> dict[str, Any]:
