@@ -17,7 +17,7 @@ COMPLETE, TASKS_FAILED, TOO_MANY_REJECTS, INTERRUPTED = 0, 1, 3, 130
 class Summary:
     """Rows over the whole job; `seconds`, `rows_per_second` and `counters` over this run alone.
 
-    `startup_seconds` of `seconds` went by before the first worker had its models open; `rows_per_second` leaves them out.
+    `startup_seconds` of `seconds` went by before a worker had its models open; `rows_per_second` leaves them out.
     """
 
     verb: str

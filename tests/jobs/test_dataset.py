@@ -1,0 +1,224 @@
+"""The main job end to end on the tiny networks: rows, bytes, resume, refusals. In-process, so it takes seconds."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import schemas
+from jobs.__main__ import main
+from pipeline.models import generators
+from pipeline.models.randomness import standard_normal
+from pipeline.tables import Table
+
+TINY = ["--generator", "stylegan2-tiny", "--classifiers", "tiny", "--size", "32", "--local", "--backend", "eager"]
+TINY += ["--threads", "1", "--batch-size", "4"]
+
+
+def dataset(out, *words: str) -> int:
+    return main(["dataset", *TINY, "--out", str(out), *words])
+
+
+def tables(out) -> dict[str, bytes]:
+    """Every part below a directory, rejects too."""
+    return {str(path.relative_to(out)): path.read_bytes() for path in sorted(Path(out).rglob("*.parquet"))}
+
+
+def rows(out, table: str) -> list[dict]:
+    return Table.open(f"{out}/{table}").read().to_pylist()
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """One data set of 20 rows in shards of 8, with pictures."""
+    out = tmp_path_factory.mktemp("made")
+    assert dataset(out, "--rows", "20", "--rows-per-shard", "8", "--images", "png") == 0
+    return out
+
+
+def test_the_tables_hold_what_the_networks_gave(made):
+    generator = generators.load("stylegan2-tiny", backend="eager")
+    latents, labels, images = (Table.open(f"{made}/{name}") for name in ("latents", "labels", "images"))
+    assert [table.read()["index"].to_pylist() for table in (latents, labels, images)] == [list(range(20))] * 3
+    w_NW = schemas.to_numpy(latents.read()["w"])
+    import torch
+
+    z_NZ = torch.from_numpy(standard_normal(1, range(20), generator.z_dim))
+    np.testing.assert_allclose(w_NW, generator.map(z_NZ, 0.7)[:, 0].numpy(), atol=1e-5)
+    assert set(latents.read()["psi"].to_pylist()) == {float(np.float32(0.7))}
+    assert labels.schema.arrow.names == [
+        "index", "smile", "male", "old", "eyeglasses", "yaw", "age_years", "yaw_degrees",
+    ]  # fmt: skip
+
+
+def test_the_kept_pictures_are_the_generators(made):
+    import io
+
+    import torch
+
+    generator = generators.load("stylegan2-tiny", backend="eager")
+    w_NW = torch.from_numpy(schemas.to_numpy(Table.open(f"{made}/latents").read()["w"]).copy())
+    x_N3HW = generator.synthesize(generators.Codes("w", w_NW[:4]))
+    expected = (x_N3HW.permute(0, 2, 3, 1) * 127.5 + 128).clamp(0, 255).to(torch.uint8).numpy()
+    kept = rows(made, "images")[:4]
+    for place, row in enumerate(kept):
+        assert row["image"]["path"] == f"{place:09d}.png"
+        pixels = np.asarray(Image.open(io.BytesIO(row["image"]["bytes"])))
+        assert abs(pixels.astype(int) - expected[place].astype(int)).max() <= 1
+
+
+def test_tables_are_sealed_and_verify(made, capsys):
+    assert main(["verify", str(made)]) == 0
+    said = capsys.readouterr().err
+    assert said.count("Good") == 4  # images, labels, latents, rejects
+    assert main(["status", str(made)]) == 0
+    assert "3 of 3 done, 0 failed" in capsys.readouterr().out
+
+
+def test_the_same_command_makes_the_same_bytes_and_then_runs_nothing(made, tmp_path, capsys):
+    assert dataset(tmp_path, "--rows", "20", "--rows-per-shard", "8", "--images", "png") == 0
+    assert tables(tmp_path) == tables(made)
+    capsys.readouterr()
+    assert dataset(tmp_path, "--rows", "20", "--rows-per-shard", "8", "--images", "png") == 0
+    assert "3 shards, 20 rows: all done" in capsys.readouterr().err
+
+
+def test_other_shards_are_the_same_rows(made, tmp_path):
+    assert dataset(tmp_path, "--rows", "20", "--rows-per-shard", "20", "--images", "png") == 0
+    for table in ("latents", "labels", "images"):
+        assert rows(tmp_path, table) == rows(made, table)
+
+
+def test_more_rows_begin_with_the_same_rows(made, tmp_path):
+    assert dataset(tmp_path, "--rows", "23") == 0
+    assert rows(tmp_path, "labels")[:20] == rows(made, "labels")
+    assert rows(tmp_path, "latents")[:20] == rows(made, "latents")
+
+
+def test_a_resume_finishes_with_the_same_bytes(made, tmp_path, capsys):
+    words = ["--rows", "20", "--rows-per-shard", "8", "--images", "png"]
+    assert dataset(tmp_path, *words, "--limit", "1") == 0
+    assert "Stop  1/3 shards" in capsys.readouterr().err
+    assert dataset(tmp_path, *words) == 0
+    assert "1 done, 2 to run (2 never started)" in capsys.readouterr().err
+    assert tables(tmp_path) == tables(made)
+
+
+def test_a_resume_takes_open_choices_from_the_first_start(made, tmp_path):
+    words = ["--rows", "8", "--out", str(tmp_path), *TINY[:6]]
+    assert main(["dataset", *words, "--local", "--backend", "eager", "--threads", "1", "--batch-size", "4"]) == 0
+    assert main(["dataset", *words, "--local"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [
+        (["--seed", "2"], "seed: 1 there, 2 asked"),
+        (["--psi", "0.5"], "psi: 0.7 there, 0.5 asked"),
+        (["--attributes", "smile"], "attributes: "),
+        (["--images", "jpeg"], "images: "),
+        (["--batch-size", "2"], "batch_size: 4 there, 2 asked"),
+    ],
+)
+def test_a_changed_spec_is_refused_with_4_by_name(made, capsys, changed, named):
+    before = tables(made)
+    assert dataset(made, "--rows", "20", "--rows-per-shard", "8", "--images", "png", *changed) == 4
+    assert named in capsys.readouterr().err
+    assert tables(made) == before
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--psi", "nan"], "--psi nan"),
+        (["--rows", "0"], "--rows 0"),
+        (["--generator", "nobody"], "unknown generator 'nobody'"),
+        (["--attributes", "smile,handsome"], "handsome"),
+        (["--classifiers", "nobody"], "nobody"),
+        (["--rows-per-shard", "6"], "not a multiple of batch_size 4"),
+        (["--images", "png", "--size", "31"], "31"),
+        (["--cutoff", "99"], "cutoff"),
+    ],
+)
+def test_bad_input_is_one_line_and_2_and_nothing_is_written(tmp_path, capsys, words, message):
+    out = tmp_path / "out"
+    assert dataset(out, *words) == 2
+    said = capsys.readouterr().err.strip()
+    assert message in said
+    assert "\n" not in said
+    assert not out.exists()
+
+
+def test_an_unwritable_output_is_one_line_and_1(tmp_path, capsys):
+    blocker = tmp_path / "file"
+    blocker.write_text("not a directory")
+    assert dataset(blocker / "out", "--rows", "4") in (1, 2)
+    said = capsys.readouterr().err
+    assert "Traceback" not in said
+    assert str(blocker) in said
+
+
+def test_a_dry_run_writes_nothing(tmp_path, capsys):
+    out = tmp_path / "out"
+    assert dataset(out, "--rows", "20", "--rows-per-shard", "8", "--dry-run") == 0
+    assert "3 shards, 20 rows: 0 done, 3 to run (3 never started)" in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_a_cutoff_keeps_w_plus(tmp_path):
+    assert dataset(tmp_path, "--rows", "6", "--cutoff", "2") == 0
+    ws_NLW = schemas.to_numpy(Table.open(f"{tmp_path}/latents").read()["ws"])
+    assert ws_NLW.ndim == 3
+    assert np.allclose(ws_NLW[:, 0], ws_NLW[:, 1])
+    assert not np.allclose(ws_NLW[:, 1], ws_NLW[:, 2])
+
+
+def test_sample_and_label_make_what_dataset_makes(made, tmp_path):
+    common = ["--out", str(tmp_path), "--local", "--backend", "eager", "--threads", "1", "--batch-size", "4"]
+    sample = ["sample", "--generator", "stylegan2-tiny", "--rows", "20", "--rows-per-shard", "8", *common]
+    assert main(sample) == 0
+    assert rows(tmp_path, "latents") == rows(made, "latents")
+    assert main(["label", "--latents", f"{tmp_path}/latents", "--classifiers", "tiny", *common]) == 0
+    assert rows(tmp_path, "labels") == rows(made, "labels")
+    assert main(["verify", str(tmp_path)]) == 0
+
+
+def test_label_refuses_a_table_that_is_not_complete(tmp_path, capsys):
+    out = ["--out", str(tmp_path), "--local", "--backend", "eager", "--threads", "1", "--batch-size", "4"]
+    sample = ["sample", "--generator", "stylegan2-tiny", "--rows", "20", "--rows-per-shard", "8", *out]
+    assert main([*sample, "--limit", "1"]) == 0
+    assert main(["label", "--latents", f"{tmp_path}/latents", "--classifiers", "tiny", *out]) != 0
+    assert "is not complete" in capsys.readouterr().err
+
+
+def test_verify_names_a_flipped_bit_and_a_rerun_repairs_a_deleted_part(made, tmp_path, capsys):
+    words = ["--rows", "20", "--rows-per-shard", "8", "--images", "png"]
+    dataset(tmp_path, *words)
+    part = tmp_path / "labels" / "part-00001-of-00003.parquet"
+    content = bytearray(part.read_bytes())
+    content[len(content) // 2] ^= 1
+    part.write_bytes(bytes(content))
+    assert main(["verify", str(tmp_path)]) == 1
+    assert "part-00001-of-00003.parquet" in capsys.readouterr().err
+    part.unlink()
+    assert dataset(tmp_path, *words) == 0
+    assert tables(tmp_path) == tables(made)
+    assert main(["verify", str(tmp_path)]) == 0
+
+
+def test_the_stored_spec_says_what_was_asked_and_what_it_stands_on(made):
+    stored = json.loads((made / ".stylemill/dataset/spec.json").read_text())
+    assert stored["spec"]["rows"] == 20
+    assert stored["spec"]["batch_size"] == 4
+    assert "workers" not in stored["spec"]
+    assert "out" not in stored["spec"]
+    assert set(stored["resolved"]) == {"generator_digest", "classifiers_digest"}
+    manifest = Table.open(f"{made}/labels").require_sealed()
+    assert manifest["fingerprint"] == stored["fingerprint"]
+
+
+@pytest.mark.parametrize("words", [["nothing"], []])
+def test_no_such_verb_is_2(words):
+    assert main(words) == 2
