@@ -76,6 +76,18 @@ def check(entry: Entry, card: dict[str, Any], where: Path | None = None) -> None
             )
 
 
+def problem(entry: Entry) -> str | None:
+    """What is wrong with the entry in the cache: None where it is whole, "not pulled" where it is not there."""
+    try:
+        card = read_card(entry)
+        if card is None:
+            return "not pulled"
+        check(entry, card)
+    except ModelFileError as error:
+        return str(error)
+    return None
+
+
 def store(entry: Entry, parts: Parts) -> None:
     """Put a converted network into the cache."""
     with staging(entry) as stage:

@@ -56,7 +56,7 @@ FACE_RECOGNITION = Source(
 STYLEGAN2_TERMS = (
     "derived from NVIDIA's StyleGAN2-FFHQ (NVIDIA Source Code License: non-commercial; FFHQ: CC BY-NC-SA 4.0)"
 )
-CELEBAMASK_TERMS = "trained on CelebAMask-HQ, whose terms are non-commercial research and education"
+CELEBAMASK_TERMS = "trained, by its name, on CelebAMask-HQ, whose terms are non-commercial research and education"
 
 BELOUSOV = "MobileStyleGAN: Belousov 2021, arXiv:2104.04767; StyleGAN2: Karras et al., CVPR 2020"
 SAVCHENKO = "HSE-FaceRes: Savchenko, PeerJ Computer Science 5:e197, 2019"

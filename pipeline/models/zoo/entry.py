@@ -32,7 +32,7 @@ class Entry:
 
     `members` maps file names under the package's `folder` to their sha256. `options` go to the reader: `outputs` maps
     our output names to tensors of the file's graph, `input_hw` fixes the height and width of its input.
-    `non_commercial` is the reason why use is restricted, empty where neither the package nor its training data gives one.
+    `non_commercial` says why use is restricted; empty where neither the package nor its training data gives a reason.
     """
 
     name: str

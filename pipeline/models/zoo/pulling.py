@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable
 from itertools import groupby
 from pathlib import Path
 
-from pipeline.errors import ModelFileError
 from pipeline.models.zoo import cache, catalogue, formats, registries, shared
 from pipeline.models.zoo.entry import Entry
 
@@ -30,7 +29,7 @@ def pull(names: Iterable[str] = (), progress: Progress | None = None) -> None:
     entries = sorted(catalogue.expand(names), key=lambda entry: str(entry.source))
     for source, group in groupby(entries, key=lambda entry: entry.source):
         wanted = list(group)
-        if shared.url() is None and all(present(entry) for entry in wanted):
+        if shared.url() is None and not any(map(cache.problem, wanted)):
             for entry in wanted:
                 report(entry, "ready")
             continue
@@ -38,23 +37,12 @@ def pull(names: Iterable[str] = (), progress: Progress | None = None) -> None:
             _pull_from_one_package(wanted, report)
 
 
-def present(entry: Entry) -> bool:
-    """Whether the cache has the entry, whole."""
-    try:
-        card = cache.read_card(entry)
-        if card is not None:
-            cache.check(entry, card)
-    except ModelFileError:
-        return False
-    return card is not None
-
-
 def _pull_from_one_package(entries: list[Entry], report: Progress) -> None:
     with tempfile.TemporaryDirectory(prefix="stylemill-") as temporary:
         archive: Path | None = None
         for entry in entries:
             cache.sweep(entry)
-            if not present(entry) and not _from_shared(entry, report):
+            if cache.problem(entry) and not _from_shared(entry, report):
                 if archive is None:
                     report(entry, "fetch")
                     archive = registries.fetch(entry.source, Path(temporary))

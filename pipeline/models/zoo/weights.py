@@ -1,6 +1,7 @@
 """Weights in hand: from the cache, or from a user's own file."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -38,18 +39,24 @@ class Weights:
         return Program.from_parts(self.graph, self.tensors, self.name)
 
 
-def load(name: str, device: torch.device | str = "cpu", sha256: str | None = None) -> Weights:
+def load(
+    name: str,
+    device: torch.device | str = "cpu",
+    sha256: str | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> Weights:
     """A network of the catalogue by name, or a user's own file by path or fsspec URL, checked by digest and then read.
 
     Catalogue entries come from the local cache, memory-mapped and offline; where `STYLEMILL_ZOO` is set, one that is
-    missing is first copied from there. A file's digest may be given as `sha256` or as `PATH#sha256=HEX`.
+    missing is first copied from there. A file's digest may be given as `sha256` or as `PATH#sha256=HEX`; `options` go
+    to its reader (`outputs` and `input_hw` of a graph, as in the catalogue).
 
     Raises:
         ModelFileError: unknown name, not pulled yet, damaged, another digest, or not of the form that its reader knows.
     """
     if not userfile.is_file_name(name):
         return _from_cache(catalogue.find(name), device)
-    file = userfile.read(name, sha256)
+    file = userfile.read(name, sha256, options)
     tensors = {key: value.to(device) for key, value in file.parts.tensors.items()}
     return Weights(file.name, tensors, file.parts.graph, file.sha256, {"format": file.format, "bytes": file.bytes})
 

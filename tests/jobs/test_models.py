@@ -1,0 +1,124 @@
+"""`stylemill models` as a person types it."""
+
+import pytest
+import safetensors.torch
+import torch
+
+from jobs import models
+from jobs.__main__ import main
+from pipeline.models import zoo
+from pipeline.models.zoo import cache
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("STYLEMILL_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("STYLEMILL_ZOO", raising=False)
+    monkeypatch.setenv("COLUMNS", "160")
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def stored(home):
+    """`faceres` in the cache: not the real one, but a card that agrees with its files."""
+    from pipeline.models.zoo.formats import Parts
+
+    cache.store(zoo.CATALOGUE["faceres"], Parts({"weight": torch.arange(6.0).reshape(2, 3)}))
+    return cache.folder(zoo.CATALOGUE["faceres"])
+
+
+def test_list_shows_every_network_and_what_is_cached(stored, capsys):
+    assert main(["models", "list"]) == 0
+    lines = {words[0]: line for line in capsys.readouterr().out.splitlines() if (words := line.split())}
+    assert set(zoo.CATALOGUE) <= set(lines)
+    assert "0.0 MB" in lines["faceres"]
+    assert "non-commercial" in lines["mobilestylegan-ffhq"]
+
+
+def test_list_as_markdown_is_the_table_of_the_catalogue(home, capsys):
+    assert main(["models", "list", "--markdown"]) == 0
+    rows = capsys.readouterr().out.splitlines()
+    assert len(rows) == len(zoo.CATALOGUE) + 2
+    assert all(row.count(" | ") == 5 for row in rows)
+
+
+def test_the_readme_shows_the_catalogue_as_it_is():
+    from pathlib import Path
+
+    readme = Path(models.__file__).parents[1] / "README.md"
+    missing = [row for row in models.markdown().splitlines()[2:] if row not in readme.read_text()]
+    assert not missing, "put the output of `stylemill models list --markdown` into README.md"
+
+
+def test_verify_counts_what_is_wrong(stored, capsys):
+    assert main(["models", "verify"]) == 0
+    weights = stored / cache.WEIGHTS
+    content = bytearray(weights.read_bytes())
+    content[-3] ^= 4
+    weights.write_bytes(content)
+    assert main(["models", "verify", "faceres"]) == 1
+    assert "has sha256" in capsys.readouterr().out
+
+
+def test_verify_of_a_named_network_that_is_not_there_fails(home, capsys):
+    assert main(["models", "verify", "gear"]) == 1
+    assert "not pulled" in capsys.readouterr().out
+    assert main(["models", "verify"]) == 0
+
+
+def test_pull_leaves_what_is_whole(stored, capsys, monkeypatch):
+    from pipeline.models.zoo import registries
+
+    monkeypatch.setattr(registries, "fetch", lambda *_: pytest.fail("went to the registry"))
+    assert main(["models", "pull", "faceres"]) == 0
+    said = capsys.readouterr().err
+    assert "faceres" in said
+    assert "Done  1 networks" in said
+
+
+def test_show_a_network(stored, capsys):
+    assert main(["models", "show", "faceres"]) == 0
+    said = capsys.readouterr().out
+    for expected in (
+        "Savchenko",
+        "@vladmandic/human 3.3.6",
+        "weight",
+        "2 x 3",
+        "float32",
+        zoo.CATALOGUE["faceres"].digest,
+    ):
+        assert expected in said
+    assert main(["models", "show", "emotion"]) == 0
+    assert "stylemill models pull emotion" in capsys.readouterr().out
+
+
+def test_show_a_file(tmp_path, home, capsys):
+    path = tmp_path / "mine.safetensors"
+    safetensors.torch.save_file({"layer.weight": torch.zeros(4, 5, dtype=torch.float16)}, path)
+    assert main(["models", "show", str(path)]) == 0
+    said = capsys.readouterr().out
+    for expected in ("safetensors", "layer.weight", "4 x 5", "float16", "1 tensors, 20 values", cache.sha256_of(path)):
+        assert expected in said
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["show", "facers"], "did you mean faceres"),
+        (["pull", "nosuch"], "no network is called 'nosuch'"),
+        (["show", "./nosuch.npy"], "there is no such file"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_2(home, capsys, words, said):
+    assert main(["models", *words]) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1
+
+
+def test_help_shows_an_example_of_each_verb(home, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(["models", "--help"])
+    assert stopped.value.code == 0
+    said = capsys.readouterr().out
+    assert all(f"Example: stylemill models {verb}" in said for verb in ("list", "pull", "verify", "show"))
