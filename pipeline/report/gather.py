@@ -12,7 +12,6 @@ import pandas as pd
 from pipeline.errors import StoreError
 from pipeline.report import wording
 from pipeline.tables import Table, store
-from pipeline.tables.store_errors import store_errors
 from schemas.labels import MEASURES
 
 TABLES = ("latents", "labels", "images")
@@ -42,8 +41,8 @@ class Run:
         return None
 
     def ended(self, name: str) -> Any:
-        """A field of the summary; None where it was not recorded."""
-        return self.summary.get(name)
+        """A field of the summary, or what the spec foresaw (planned, weights); None where it was not recorded."""
+        return self.summary.get(name, self.spec.get(name))
 
 
 @dataclass(frozen=True)
@@ -85,7 +84,7 @@ def gather(url: str) -> Gathered:
         raise StoreError(f"{url}: no table of labels or latents; name the folder that a job wrote to (--out)")
     labels = _labels(tables)
     notes: list[str] = []
-    runs = tuple(_run(url, verb, notes) for verb in _verbs(url))
+    runs = tuple(_run(url, verb, notes) for verb in store.list_directories(store.join(url, BOOKKEEPING)))
     asked = next((names for run in runs if isinstance(names := run.asked("attributes"), list)), [])
     scores = [name for name in labels.columns if name not in MEASURES]
     return Gathered(
@@ -121,17 +120,6 @@ def _said_by_latents(table: Table) -> dict[str, str]:
         for name, values in seen.items()
         if values
     }
-
-
-def _verbs(url: str) -> list[str]:
-    """Jobs that kept books here: the folders under .stylemill."""
-    fs, path = store.resolve(store.join(url, BOOKKEEPING))
-    with store_errors("list", url):
-        try:
-            entries = fs.ls(path, detail=True)
-        except FileNotFoundError:
-            return []
-    return sorted(entry["name"].rstrip("/").rsplit("/", 1)[-1] for entry in entries if entry["type"] == "directory")
 
 
 def _run(url: str, verb: str, notes: list[str]) -> Run:

@@ -92,7 +92,7 @@ def render(gathered: Gathered, choice: Choice, thumbnails: Mapping[int, str], ti
             for name in gathered.measures
         ],
         correlations=figures.correlations(gathered.labels[[*gathered.attributes, *gathered.measures]]),
-        state=provenance.state(gathered),
+        states=provenance.states(gathered),
         origin=provenance.origin(gathered),
         headline=provenance.headline(gathered),
         runs=[(run, provenance.facts(run), _raw(run.spec), _raw(run.summary)) for run in gathered.runs],

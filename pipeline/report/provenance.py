@@ -1,7 +1,7 @@
 """Where the rows came from, in words: each fact with its name, `not recorded` where nobody wrote it down."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,34 +18,41 @@ EXITS = {
     5: "refused: another driver was at work",
     130: "interrupted",
 }
-ASKED = (
-    ("Generator", "generator"),
-    ("Generator's digest", "generator_digest"),
-    ("w_avg's digest", "w_avg_digest"),
-    ("Seed", "seed"),
-    ("Truncation psi", "psi"),
-    ("Truncation cutoff", "cutoff"),
-    ("Attributes", "attributes"),
-    ("Classifiers", "classifiers"),
-    ("Classifiers' digest", "classifiers_digest"),
-    ("Calibration's digest", "calibration_digest"),
-    ("Pictures kept", "images"),
-    ("Picture size, px", "size"),
-)
-MACHINE = (
-    ("Device", "device"),
-    ("Backend", "backend"),
-    ("Precision", "precision"),
-    ("Threads per worker", "threads"),
-    ("Micro-batch, rows", "batch_size"),
-    ("Rows per shard", "rows_per_shard"),
-    ("Workers", "workers"),
-)
+ROWS = ("planned", "published", "rejected", "failed")
+EXPECTED = {
+    "generator": "Generator",
+    "generator_digest": "Generator's digest",
+    "seed": "Seed",
+    "psi": "Truncation psi",
+    "classifiers": "Classifiers",
+    "classifiers_digest": "Classifiers' digest",
+}
+"""What a page must have or miss aloud."""
+NAMED = {
+    "cutoff": "Truncation cutoff",
+    "rows": "Rows",
+    "attributes": "Attributes",
+    "calibration_digest": "Calibration's digest",
+    "w_avg_digest": "w_avg's digest",
+    "latents_digest": "Latents' digest",
+    "images": "Pictures kept",
+    "size": "Picture size, px",
+    "quality": "Picture quality",
+}
+MACHINE = {
+    "device": "Device",
+    "backend": "Backend",
+    "precision": "Precision",
+    "threads": "Threads per worker",
+    "batch_size": "Micro-batch, rows",
+    "rows_per_shard": "Rows per shard",
+    "workers": "Workers",
+}
 
 
 @dataclass(frozen=True)
 class Fact:
-    """One line of a list: its name and its value in words. `missing` values are drawn quietly."""
+    """One line of a list: its name and its value in words."""
 
     name: str
     value: str
@@ -77,14 +84,6 @@ def main_run(gathered: Gathered) -> Run | None:
     return min(gathered.runs, key=lambda run: order.get(run.verb, len(order)), default=None)
 
 
-def state(gathered: Gathered) -> tuple[str, str]:
-    """(`good` or `warning`, a sentence) on whether the tables are finished."""
-    if not gathered.unsealed:
-        return "good", "Sealed: " + ", ".join(gathered.tables)
-    names = ", ".join(gathered.unsealed)
-    return "warning", f"Not sealed: {names}. The job is at work or was stopped; this page shows the rows so far"
-
-
 def origin(gathered: Gathered) -> list[str]:
     """What made the faces, in a line: the spec's words, else what the latents say."""
     run = main_run(gathered)
@@ -94,56 +93,44 @@ def origin(gathered: Gathered) -> list[str]:
     return [words[name] + wording.anything(said[name]) for name in words if said.get(name) is not None]
 
 
+def states(gathered: Gathered) -> list[tuple[str, str]]:
+    """(`good` or `warning`, a sentence) on whether the tables are finished, and on each job that did not end well."""
+    if gathered.unsealed:
+        names = ", ".join(gathered.unsealed)
+        sentence = f"Not sealed: {names}. The job is at work or was stopped; this page shows the rows so far"
+        found = [("warning", sentence)]
+    else:
+        found = [("good", "Sealed: " + ", ".join(gathered.tables))]
+    for run in gathered.runs:
+        code = run.ended("exit_code")
+        if code not in (None, 0):
+            found.append(("warning", f"The last run of {run.verb} ended with exit code {_exit(code)}"))
+    return found + [("warning", note) for note in gathered.notes]
+
+
 def headline(gathered: Gathered) -> list[Fact]:
     """The few numbers under the heading."""
     run = main_run(gathered)
     if run is None:
         return [Fact("rows here", wording.count(gathered.rows))]
-    facts = [
-        *(Fact(name, wording.count(run.ended(name))) for name in ("planned", "published", "rejected", "failed")),
-        Fact("time", wording.duration(run.ended("seconds"))),
-        Fact("rows per second", wording.rate(run.ended("rows_per_second"))),
-    ]
+    facts = [Fact(name, wording.count(run.ended(name))) for name in ROWS]
     if run.ended("published") != gathered.rows:
         facts.insert(0, Fact("rows here", wording.count(gathered.rows)))
+    if run.ended("not_run"):
+        facts.append(Fact("not run", wording.count(run.ended("not_run"))))
+    if run.ended("rows_per_second"):
+        facts.append(Fact("last run", wording.duration(run.ended("seconds"))))
+        facts.append(Fact("rows per second", wording.rate(run.ended("rows_per_second"))))
     return facts
 
 
 def facts(run: Run) -> list[tuple[str, list[Fact]]]:
     """All facts of one job, in groups with a heading."""
-    counters = run.ended("counters")
-    versions = run.spec.get("versions")
-    code = run.ended("exit_code")
     return [
-        (
-            "What was asked",
-            [
-                Fact("Command", _command(run)),
-                *(Fact(name, wording.anything(run.asked(key))) for name, key in ASKED),
-                Fact("Fingerprint", wording.anything(run.asked("fingerprint"))),
-                Fact("First started", wording.anything(run.spec.get("created"))),
-            ],
-        ),
-        (
-            "How it ended",
-            [
-                Fact("Exit code", wording.anything(code) + (f", {EXITS[code]}" if _known_exit(code) else "")),
-                *(
-                    Fact(f"Rows {name}", wording.count(run.ended(name)))
-                    for name in ("planned", "published", "rejected", "failed")
-                ),
-                Fact("Time", wording.duration(run.ended("seconds"))),
-                Fact("Rows per second", wording.rate(run.ended("rows_per_second"))),
-                *(Fact(*line) for line in _counters(counters)),
-            ],
-        ),
-        ("On what", [Fact(name, wording.anything(run.asked(key))) for name, key in MACHINE]),
-        (
-            "Versions",
-            [Fact(str(name), wording.anything(value)) for name, value in sorted(versions.items())]
-            if isinstance(versions, Mapping) and versions
-            else [Fact("Packages", wording.NOT_RECORDED)],
-        ),
+        ("What was asked", list(_asked(run))),
+        ("How the last run ended", list(_ended(run))),
+        ("On what", [Fact(name, wording.anything(run.asked(key))) for key, name in MACHINE.items()]),
+        ("Versions at the first start", _pairs(run.spec.get("versions")) or [Fact("Packages", wording.NOT_RECORDED)]),
     ]
 
 
@@ -161,20 +148,57 @@ def weights(gathered: Gathered) -> list[Weights]:
     return list(found.values())
 
 
-def _command(run: Run) -> str:
+def _asked(run: Run) -> Iterator[Fact]:
+    """The command if it is on record, what every page should have, and then all else that the spec holds."""
     command = run.asked("command")
-    return " ".join(map(str, command)) if isinstance(command, list) else wording.anything(command)
+    if command is not None:
+        yield Fact("Command", " ".join(map(str, command)) if isinstance(command, list) else wording.anything(command))
+    for key, name in EXPECTED.items():
+        yield Fact(name, wording.anything(run.asked(key)))
+    held = dict.fromkeys([*NAMED, *_keys(run.spec.get("spec")), *_keys(run.spec.get("resolved"))])
+    for key in held:
+        if key not in EXPECTED and key not in MACHINE and run.asked(key) is not None:
+            yield Fact(NAMED.get(key, _sentence(key)), wording.anything(run.asked(key)))
+    yield Fact("Fingerprint", wording.anything(run.asked("fingerprint")))
+    if run.asked("created") is not None:
+        yield Fact("First started", wording.anything(run.asked("created")))
 
 
-def _known_exit(code: Any) -> bool:
-    return isinstance(code, int) and code in EXITS
+def _ended(run: Run) -> Iterator[Fact]:
+    yield Fact("Exit code", _exit(run.ended("exit_code")))
+    for name in ROWS:
+        yield Fact(f"Rows {name}", wording.count(run.ended(name)))
+    if run.ended("not_run") is not None:
+        yield Fact("Rows not run", wording.count(run.ended("not_run")))
+    yield Fact("Time", wording.duration(run.ended("seconds")))
+    if run.ended("startup_seconds") is not None:
+        yield Fact("Time to start up", wording.duration(run.ended("startup_seconds")))
+    yield Fact("Rows per second", wording.rate(run.ended("rows_per_second")))
+    for key in ("workers_lost", "bytes"):
+        if run.ended(key) is not None:
+            yield Fact(_sentence(key), wording.count(run.ended(key)))
+    counters = run.ended("counters")
+    for key, value in sorted(counters.items()) if isinstance(counters, Mapping) else []:
+        work = key.removesuffix("seconds").rstrip("_").replace("_", " ") or "tasks"
+        if key.endswith("seconds"):
+            yield Fact(f"Time in {work}, all workers", wording.duration(value))
+        else:
+            yield Fact(_sentence(key), wording.count(value))
+    yield from (Fact(f"Shard {fact.name}", fact.value) for fact in _pairs(run.ended("errors")))
 
 
-def _counters(counters: Any) -> Iterator[tuple[str, str]]:
-    if isinstance(counters, Mapping):
-        for name, value in sorted(counters.items()):
-            if str(name).endswith("_seconds"):
-                work = str(name).removesuffix("_seconds").replace("_", " ")
-                yield f"Time in {work}, all workers", wording.duration(value)
-            else:
-                yield str(name).replace("_", " ").capitalize(), wording.count(value)
+def _exit(code: Any) -> str:
+    known = isinstance(code, int) and code in EXITS
+    return wording.anything(code) + (f", {EXITS[code]}" if known else "")
+
+
+def _pairs(held: Any) -> list[Fact]:
+    return [Fact(key, wording.anything(held[key])) for key in sorted(_keys(held))]
+
+
+def _keys(held: Any) -> Iterable[str]:
+    return held.keys() if isinstance(held, Mapping) else ()
+
+
+def _sentence(key: str) -> str:
+    return key[:1].upper() + key[1:].replace("_", " ")

@@ -27,7 +27,7 @@ def at_random(index_N: np.ndarray, count: int, seed: int) -> tuple[int, ...]:
     A row's rank is a hash of (seed, index), so that a table which grows keeps most of its choice.
     """
     rank_N = _mix(index_N.astype(np.uint64) ^ _mix(np.array([seed % 2**64], dtype=np.uint64)))
-    return tuple(int(i) for i in np.sort(index_N[np.argsort(rank_N, kind="stable")[:count]]))
+    return _whole(np.sort(index_N[np.argsort(rank_N, kind="stable")[:count]]))
 
 
 def along(score_N: pd.Series, count: int) -> Strips:
@@ -37,18 +37,18 @@ def along(score_N: pd.Series, count: int) -> Strips:
         score_N: scores by index, 0 at the boundary. Rows without a finite score are left out.
         count: faces in each strip. Equal scores are taken in order of their index.
     """
-    finite_N = score_N[np.isfinite(score_N)].sort_index().sort_values(kind="stable")
-    downwards_N = finite_N.sort_index().sort_values(kind="stable", ascending=False)
-    nearest_K = finite_N.abs().sort_index().sort_values(kind="stable").index[:count]
+    finite_N = score_N[np.isfinite(score_N)].sort_index()
+    index_N, value_N = finite_N.index.to_numpy(), finite_N.to_numpy()
+    nearest_K = np.sort(np.argsort(np.abs(value_N), kind="stable")[:count])
     return Strips(
-        lowest=_indices(finite_N.index[:count]),
-        nearest=_indices(finite_N.index[finite_N.index.isin(nearest_K)]),
-        highest=_indices(downwards_N.index[:count]),
+        lowest=_whole(index_N[np.argsort(value_N, kind="stable")[:count]]),
+        nearest=_whole(index_N[nearest_K[np.argsort(value_N[nearest_K], kind="stable")]]),
+        highest=_whole(index_N[np.argsort(-value_N, kind="stable")[:count]]),
     )
 
 
-def _indices(labels: pd.Index) -> tuple[int, ...]:
-    return tuple(int(i) for i in labels)
+def _whole(index_K: np.ndarray) -> tuple[int, ...]:
+    return tuple(int(index) for index in index_K)
 
 
 def _mix(x_N: np.ndarray) -> np.ndarray:

@@ -50,6 +50,11 @@ class Page(HTMLParser):
             pairs.setdefault(" ".join(term.text.split()), " ".join(value.text.split()))
         return pairs
 
+    def faces(self) -> list[tuple[int, str]]:
+        """(index, data URI) of every picture, in order."""
+        described = [(image.attributes["alt"] or "", image.attributes["src"] or "") for image in self.all("img")]
+        return [(int(alt.removeprefix("Face ").split(":")[0]), source) for alt, source in described]
+
     @property
     def text(self) -> str:
         """What a person reads."""

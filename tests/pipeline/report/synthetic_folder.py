@@ -31,6 +31,7 @@ SPEC: dict[str, Any] = {
         "threads": 1,
         "device": "cpu",
         "backend": "compiled",
+        "noise_of_its_own": 3,
     },
     "resolved": {"generator_digest": "a" * 64, "calibration_digest": "c" * 64},
     "versions": {"torch": "2.13.0", "stylemill": "0.1.0"},

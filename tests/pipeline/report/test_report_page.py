@@ -1,11 +1,10 @@
-"""The page as a whole: what is on it, for whole and for poor folders."""
+"""The page of a whole folder: what is on it, and what is never on it."""
 
 import base64
 import hashlib
 import io
 import itertools
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,16 +14,7 @@ from page_reader import Page
 from PIL import Image
 
 from pipeline import report
-from pipeline.errors import StoreError
-from pipeline.report import gather, page, pictures
-
-
-def faces(document: Page) -> list[tuple[int, str]]:
-    """(index, data URI) of every picture, in order."""
-    return [
-        (int(re.match(r"Face (\d+)", image.attributes["alt"] or "")[1]), image.attributes["src"] or "")
-        for image in document.all("img")
-    ]
+from pipeline.report import page
 
 
 def colour_of(uri: str) -> tuple[int, ...]:
@@ -63,7 +53,7 @@ def test_every_section_is_there_under_one_first_heading(folder: str) -> None:
 
 
 def test_each_picture_is_that_of_its_index(folder: str) -> None:
-    shown = faces(Page.of(report.write(folder)))
+    shown = Page.of(report.write(folder)).faces()
     assert len(shown) == page.RANDOM_FACES + 3 * page.STRIP_FACES * len(synthetic_folder.ATTRIBUTES)
     for index, uri in shown:
         assert np.abs(np.subtract(colour_of(uri), synthetic_folder.colour(index))).max() <= 6
@@ -73,7 +63,7 @@ def test_strips_hold_the_ends_and_the_middle_of_the_scale(folder: str) -> None:
     document = Page.of(report.write(folder))
     grids = [e.attributes["data-sheet"] for e in document.all("div", "grid")]
     assert grids[:4] == ["random", "smile, lowest", "smile, nearest the boundary", "smile, highest"]
-    shown = [index for index, _ in faces(document)][page.RANDOM_FACES :]
+    shown = [index for index, _ in document.faces()][page.RANDOM_FACES :]
     smile_N = synthetic_folder.scores(40, ["smile"])["smile"]
     lowest, nearest, highest = (shown[k * 9 : (k + 1) * 9] for k in range(3))
     assert lowest == np.argsort(smile_N)[:9].tolist()
@@ -85,17 +75,18 @@ def test_strips_hold_the_ends_and_the_middle_of_the_scale(folder: str) -> None:
 def test_run_facts_and_provenance_are_read_from_the_books(folder: str) -> None:
     document = Page.of(report.write(folder))
     facts = document.facts()
-    assert {name: facts[name] for name in ("planned", "published", "rejected", "failed", "time")} == {
+    assert {name: facts[name] for name in ("planned", "published", "rejected", "failed", "last run")} == {
         "planned": "42",
         "published": "40",
         "rejected": "2",
         "failed": "0",
-        "time": "14 m 02 s",
+        "last run": "14 m 02 s",
     }
     assert facts["Fingerprint"] == synthetic_folder.DIGEST
     assert facts["Generator's digest"] == "a" * 64
     assert facts["Truncation cutoff"] == "none"
-    assert facts["w_avg's digest"] == "not recorded"
+    assert facts["Classifiers' digest"] == "not recorded"
+    assert facts["Noise of its own"] == "3"
     assert facts["Exit code"] == "0, complete"
     assert facts["Time in synth, all workers"] == "5 m 00 s"
     assert facts["torch"] == "2.13.0"
@@ -141,14 +132,14 @@ def test_the_same_folder_gives_the_same_bytes(tmp_path: Path) -> None:
 
 
 def test_the_seed_moves_the_random_sheet_and_nothing_else(folder: str) -> None:
-    first, second = ([index for index, _ in faces(Page.of(report.write(folder, seed=seed)))] for seed in (0, 1))
+    first, second = ([index for index, _ in Page.of(report.write(folder, seed=seed)).faces()] for seed in (0, 1))
     assert first[: page.RANDOM_FACES] != second[: page.RANDOM_FACES]
     assert first[page.RANDOM_FACES :] == second[page.RANDOM_FACES :]
 
 
 def test_shards_of_another_size_show_the_same_faces(tmp_path: Path) -> None:
     shown = [
-        faces(Page.of(report.write(synthetic_folder.make(str(tmp_path / str(rows)), rows_per_shard=rows))))
+        Page.of(report.write(synthetic_folder.make(str(tmp_path / str(rows)), rows_per_shard=rows))).faces()
         for rows in (7, 40)
     ]
     assert shown[0] == shown[1]
@@ -184,128 +175,3 @@ def test_strings_of_the_tables_and_books_are_text_and_never_markup(tmp_path: Pat
     assert document.one("h1").text == hostile
     assert document.all("h3")[0].text == hostile
     assert all((e.attributes["src"] or "").startswith("data:image/webp;base64,") for e in document.all("img"))
-
-
-def test_without_pictures_each_face_is_its_number(tmp_path: Path) -> None:
-    document = Page.of(report.write(synthetic_folder.make(str(tmp_path), tables=["latents", "labels"])))
-    assert not document.all("img")
-    assert len(document.all("span", "index")) == page.RANDOM_FACES + 3 * page.STRIP_FACES * 5
-    assert "is above 0. No pictures were kept, so each face is its number." in document.text
-
-
-def test_latents_alone_make_a_page_of_faces_without_scores(tmp_path: Path) -> None:
-    folder = synthetic_folder.make(str(tmp_path), tables=["latents", "images"], books=False)
-    document = Page.of(report.write(folder))
-    assert len(document.all("img")) == page.RANDOM_FACES
-    assert "Attributes" not in [h.text for h in document.all("h2")]
-    assert document.one("p", "origin").text == "little, psi 0.7, seed 7"
-    assert document.facts()["psi"] == "0.7"
-    assert "not recorded beside them" in document.text
-
-
-def test_latents_without_pictures_or_labels_have_provenance_alone(tmp_path: Path) -> None:
-    document = Page.of(report.write(synthetic_folder.make(str(tmp_path), tables=["latents"])))
-    assert "Only latents are here" in document.text
-    assert not document.all("figure")
-    assert document.facts()["Fingerprint"] == synthetic_folder.DIGEST
-
-
-def test_an_unsealed_folder_shows_the_rows_so_far_and_says_so(tmp_path: Path) -> None:
-    folder = synthetic_folder.make(str(tmp_path), sealed=False, shards=1, books=False)
-    synthetic_folder.document(folder, "spec", synthetic_folder.SPEC)
-    document = Page.of(report.write(folder))
-    assert document.one("p", "state").has("warning")
-    assert "Not sealed: latents, labels, images." in document.text
-    assert document.facts()["rows here"] == "16"
-    assert document.facts()["published"] == "not recorded"
-    assert {index for index, _ in faces(document)} == set(range(16))
-
-
-def test_a_shard_whose_pictures_are_not_published_yet_is_shown_without(tmp_path: Path) -> None:
-    folder = synthetic_folder.make(str(tmp_path), sealed=False)
-    next(Path(folder, "images").glob("part-00001-*")).unlink()
-    shown = {index for index, _ in faces(Page.of(report.write(folder)))}
-    assert shown
-    assert not shown & set(range(16, 32))
-
-
-def test_a_picture_that_does_not_decode_leaves_the_others(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    read = pictures.read
-
-    def damaged(images, wanted):
-        yield from ((index, b"not a picture" if index == 3 else content) for index, content in read(images, wanted))
-
-    monkeypatch.setattr(pictures, "read", damaged)
-    shown = {index for index, _ in faces(Page.of(report.write(folder)))}
-    assert 3 not in shown
-    assert len(shown) > 30
-
-
-def test_one_attribute_and_one_row(tmp_path: Path) -> None:
-    folder = synthetic_folder.make(str(tmp_path), rows=1, attributes=["smile"])
-    document = Page.of(report.write(folder))
-    assert [index for index, _ in faces(document)] == [0, 0, 0, 0]
-    assert {cell.text for cell in document.all("td") if cell.has("same") or cell.has("missing")} == {"1", "–"}
-    assert not [cell for cell in document.all("td") if cell.has("plus") or cell.has("minus")]
-    assert "standard deviation none" in document.text
-
-
-def test_a_folder_whose_rows_were_all_rejected(tmp_path: Path) -> None:
-    gathered = gather.gather(synthetic_folder.make(str(tmp_path)))
-    empty = replace(gathered, labels=gathered.labels.iloc[:0])
-    document = Page(page.render(empty, page.choose(empty, 0), {}))
-    assert "No row has been published here." in document.text
-    assert not document.all("figure")
-
-
-def test_rows_without_a_finite_score_are_counted_apart(tmp_path: Path) -> None:
-    gathered = gather.gather(synthetic_folder.make(str(tmp_path)))
-    labels = gathered.labels.copy()
-    labels.loc[[0, 1], "smile"] = np.nan
-    labels.loc[2, "smile"] = np.inf
-    labels["male"] = np.nan
-    broken = replace(gathered, labels=labels)
-    choice = page.choose(broken, 0)
-    assert not {0, 1, 2} & {*choice.strips["smile"].lowest, *choice.strips["smile"].highest}
-    assert choice.strips["male"].nearest == ()
-    document = Page(page.render(broken, choice, {}))
-    assert "of 37); mean" in document.text
-    assert "3 without a finite score" in document.text
-    assert "none above 0 (0 of 0); mean none" in document.text
-
-
-@pytest.mark.parametrize(
-    "content", [b"{", b"[1, 2]", b'"words"', b'{"spec": 3, "weights": [1], "versions": []}', b"{}"]
-)
-def test_damaged_or_poor_books_are_said_and_never_stop_the_page(tmp_path: Path, content: bytes) -> None:
-    folder = synthetic_folder.make(str(tmp_path), books=False)
-    synthetic_folder.document(folder, "spec", content)
-    synthetic_folder.document(folder, "summary", content)
-    document = Page.of(report.write(folder))
-    assert document.facts()["Fingerprint"] == "not recorded"
-    if not content.startswith(b"{") or content == b"{":
-        notes = [e.text for e in document.all("p", "state")][1:]
-        assert len(notes) == 2
-        assert all("JSON" in note and ".stylemill/dataset/" in note for note in notes)
-
-
-def test_another_protocol_gives_the_same_page(tmp_path: Path) -> None:
-    local = Path(report.write(synthetic_folder.make(str(tmp_path / "report-of-memory")))).read_bytes()
-    url = report.write(synthetic_folder.make("memory://report-of-memory"))
-    assert url == "memory://report-of-memory/report.html"
-    import fsspec
-
-    assert fsspec.filesystem("memory").cat_file("/report-of-memory/report.html") == local
-
-
-def test_a_folder_without_tables_is_refused_by_name(tmp_path: Path) -> None:
-    synthetic_folder.document(str(tmp_path), "spec", synthetic_folder.SPEC)
-    with pytest.raises(StoreError, match=r"no table of labels or latents"):
-        report.write(str(tmp_path))
-    assert not Path(tmp_path, "report.html").exists()
-
-
-def test_many_attributes_keep_the_page_small(tmp_path: Path) -> None:
-    names = [f"attribute_{k:02d}" for k in range(40)]
-    folder = synthetic_folder.make(str(tmp_path), rows=60, attributes=names, side=32)
-    assert Path(report.write(folder)).stat().st_size < 6_000_000
