@@ -67,7 +67,9 @@ def parse(kind: type[SpecT], verb: str, argv: Sequence[str]) -> SpecT:
 
 
 def _fields(kind: type[BaseModel]) -> list[tuple[str, FieldInfo]]:
-    return sorted(kind.model_fields.items(), key=lambda item: not item[1].is_required())
+    """Required fields first (a dataclass wants it so), then the verb's own, then those that all jobs share."""
+    own = kind.__annotations__
+    return sorted(kind.model_fields.items(), key=lambda item: (not item[1].is_required(), item[0] not in own))
 
 
 def _flag(name: str, info: FieldInfo, given: dict[str, Any]) -> tuple[str, Any, Any]:

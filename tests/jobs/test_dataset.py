@@ -222,3 +222,53 @@ def test_the_stored_spec_says_what_was_asked_and_what_it_stands_on(made):
 @pytest.mark.parametrize("words", [["nothing"], []])
 def test_no_such_verb_is_2(words):
     assert main(words) == 2
+
+
+def test_a_poison_row_is_set_aside_and_its_neighbours_are_the_same_bytes(made, tmp_path, capsys, monkeypatch):
+    """Row 9 breaks the synthesis of any micro-batch that it is in; row 14 comes out not finite."""
+    from pipeline.stages.models import FaceModels
+
+    latents = schemas.to_numpy(Table.open(f"{made}/latents").read()["w"])
+    real = FaceModels.faces
+
+    def faces(self, ws_NLW):
+        w_NW = ws_NLW[:, 0].numpy()
+        if any(np.array_equal(w, latents[9]) for w in w_NW):
+            raise RuntimeError("no face comes of this")
+        columns = real(self, ws_NLW)
+        for slot, w in enumerate(w_NW):
+            if np.array_equal(w, latents[14]):
+                columns["smile"][slot] = np.nan
+        return columns
+
+    monkeypatch.setattr(FaceModels, "faces", faces)
+    assert dataset(tmp_path, "--rows", "20", "--rows-per-shard", "8", "--images", "png") == 0
+    assert "20 rows = 18 published + 2 rejected (1 not finite, 1 raised) + 0 failed" in capsys.readouterr().err
+    kept = [i for i in range(20) if i not in (9, 14)]
+    for table in ("latents", "labels", "images"):
+        assert rows(tmp_path, table) == [row for row in rows(made, table) if row["index"] in kept]
+    assert rows(tmp_path, "rejects/dataset") == [
+        {"index": 9, "stage": "dataset", "reason": "raised", "detail": "RuntimeError: no face comes of this"},
+        {"index": 14, "stage": "dataset", "reason": "not finite", "detail": "smile"},
+    ]
+    assert main(["verify", str(tmp_path)]) == 0
+    unharmed = "part-00000-of-00003.parquet"
+    assert tables(tmp_path)[f"labels/{unharmed}"] == tables(made)[f"labels/{unharmed}"]
+
+
+def test_labels_of_a_table_with_gaps_keep_their_slots(made, tmp_path, monkeypatch):
+    """Rows that an earlier stage set aside leave padding behind: the others' labels are the same bytes."""
+    from pipeline.stages.sample import SampleWorker
+
+    real = SampleWorker._compute
+
+    def gaps(self, index, slots):
+        columns = real(self, index, slots)
+        columns["w"][index == 6] = np.inf
+        return columns
+
+    monkeypatch.setattr(SampleWorker, "_compute", gaps)
+    common = ["--out", str(tmp_path), "--local", "--backend", "eager", "--threads", "1", "--batch-size", "4"]
+    assert main(["sample", "--generator", "stylegan2-tiny", "--rows", "20", "--rows-per-shard", "8", *common]) == 0
+    assert main(["label", "--latents", f"{tmp_path}/latents", "--classifiers", "tiny", *common]) == 0
+    assert rows(tmp_path, "labels") == [row for row in rows(made, "labels") if row["index"] != 6]
