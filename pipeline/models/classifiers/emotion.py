@@ -1,0 +1,26 @@
+"""emotion: seven emotions of a face (mini-Xception; 64 px, grey -1..1)."""
+
+from torch import Tensor, nn
+
+from pipeline.models.classifiers.crops import Crop, Pixels
+from pipeline.models.classifiers.margins import log_odds
+from pipeline.models.classifiers.networks import Networks
+
+CROP = Crop.square(0.5, 0.54, 0.65, 64)
+EMOTIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
+
+
+class Emotion(nn.Module):
+    """`smile`: log-odds of happy against the six others."""
+
+    gives = ("smile",)
+
+    def __init__(self, networks: Networks) -> None:
+        super().__init__()
+        self.network = networks.program("emotion", "emotion_logits")
+        self.pixels = Pixels((0.5,), (0.5,), "grey")
+
+    def forward(self, x_N3HW: Tensor) -> dict[str, Tensor]:
+        """(N, 3, H, W) in [-1, 1] -> raw statistics, (N,) each."""
+        logits_NK = self.network(self.pixels(CROP(x_N3HW)))["emotion_logits"]
+        return {"smile": log_odds(logits_NK, [EMOTIONS.index("happy")])}
