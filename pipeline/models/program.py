@@ -34,7 +34,7 @@ _ATEN = """
     view.default reshape.default flatten.using_ints permute.default transpose.int squeeze.dim squeeze.dims
     unsqueeze.default expand.default cat.default stack.default slice.Tensor select.int split.Tensor
     split_with_sizes.default chunk.default index_select.default
-    pad.default constant_pad_nd.default replicate_pad2d.default
+    pad.default constant_pad_nd.default
     upsample_bilinear2d.default upsample_bilinear2d.vec upsample_nearest2d.default upsample_nearest2d.vec
     to.dtype contiguous.default clone.default zeros.default ones.default full.default arange.default
     sym_size.int

@@ -52,6 +52,7 @@ def read(
     weights = _weights(manifest, files, name)
     outputs = outputs or own_outputs(nodes)
     nodes = needed(nodes, outputs, name)
+    weights = {node: values for node, values in weights.items() if nodes.get(node, {}).get("op") == "Const"}
     fold(nodes, weights, outputs)
     network = _Network(needed(nodes, outputs, name), weights, outputs, name)
     shape = network.input_shape(input_hw)
@@ -120,7 +121,7 @@ class _Network(nn.Module):
             self.constants[node] = values.tolist()
         else:
             self.constants[node] = torch.from_numpy(values.astype(np.float32))
-            self.weights.register_buffer(node.replace(".", "_"), self.constants[node])
+            self.weights.register_buffer(_buffer(node), self.constants[node])
 
     def input_shape(self, input_hw: tuple[int, int] | None) -> tuple[int, int, int]:
         """(C, H, W) of the picture that the graph takes."""
@@ -146,15 +147,21 @@ class _Network(nn.Module):
             if node["op"] == "Placeholder":
                 values[name] = x_NCHW.permute(0, 2, 3, 1)
             elif node["op"] == "Const":
-                values[name] = getattr(self.weights, name.replace(".", "_"), self.constants[name])
+                values[name] = getattr(self.weights, _buffer(name), self.constants[name])
             else:
                 inputs = [values[source(i)] for i in node.get("input", []) if not i.startswith("^")]
                 try:
                     values[name] = tfjs_operators.KNOWN[node["op"]](tfjs_operators.Attributes(node), *inputs)
-                except ModelFileError as error:
-                    raise ModelFileError(f"{self.file}: node '{name}' ({node['op']}): {error}") from error
+                except Exception as error:  # shapes that do not go together are torch's errors, of any type
+                    reason = str(error).partition("\n")[0]
+                    raise ModelFileError(f"{self.file}: node '{node['name']}' ({node['op']}): {reason}") from error
         return tuple(_nchw(values[source(node)]) for node in self.outputs.values())
 
 
 def _nchw(value: Tensor) -> Tensor:
     return value.permute(0, 3, 1, 2) if value.dim() == 4 else value
+
+
+def _buffer(node: str) -> str:
+    """TensorFlow's name of a node's tensor, as PyTorch takes it; never one of nn.Module's own attributes."""
+    return node.replace(".", "_") + ":0"

@@ -37,6 +37,7 @@ def needed(nodes: Mapping[str, dict], outputs: Mapping[str, str], name: str) -> 
     if absent := [node for node in outputs.values() if source(node) not in nodes]:
         raise ModelFileError(f"{name}: the graph has no node {', '.join(absent)}")
     order: dict[str, dict] = {}
+    begun: set[str] = set()
     stack = [(source(node), False) for node in reversed(list(outputs.values()))]
     while stack:
         node, inputs_done = stack.pop()
@@ -47,20 +48,26 @@ def needed(nodes: Mapping[str, dict], outputs: Mapping[str, str], name: str) -> 
         if inputs_done:
             order[node] = nodes[node]
             continue
+        if node in begun:
+            raise ModelFileError(f"{name}: node '{node}' takes its input from itself, by way of others")
+        begun.add(node)
         stack.append((node, True))
         stack.extend((source(i), False) for i in nodes[node].get("input", []))
     return order
 
 
 def fold(nodes: dict[str, dict], weights: dict[str, np.ndarray], outputs: Mapping[str, str]) -> None:
-    """Fold, in place, what follows a convolution or a ReLU into it, where nothing else looks at what lies between."""
+    """Fold, in place, what follows a convolution or a ReLU into it, where nothing else looks at what lies between.
+
+    The folded node stands where the last one stood, and keeps the first one's name for messages.
+    """
     uses = Counter([source(i) for node in nodes.values() for i in node.get("input", [])])
     uses.update(source(node) for node in outputs.values())
     for name, node in list(nodes.items()):
         if node["op"] not in ("Mul", "Add", "AddV2", "BiasAdd", "Maximum") or len(node["input"]) != 2:
             continue
         before, constant = nodes[source(node["input"][0])], weights.get(source(node["input"][1]))
-        if constant is None or uses[before["name"]] != 1:
+        if constant is None or uses[source(node["input"][0])] != 1:
             continue
         if node["op"] == "Maximum":
             _fold_clamp(name, before, nodes, weights, uses)
@@ -96,7 +103,7 @@ def _fold_channels(
     nodes.update({i: {"name": i, "op": "Const"} for i in inputs})
     attributes = {**convolution["attr"], "fused_ops": {"list": {"s": [_BIAS_ADD]}}}
     operator = _CONVOLUTIONS[convolution["op"]]
-    nodes[name] = {"name": name, "op": operator, "input": [x, *inputs], "attr": attributes}
+    nodes[name] = {"name": convolution["name"], "op": operator, "input": [x, *inputs], "attr": attributes}
 
 
 def _fold_clamp(
@@ -107,5 +114,5 @@ def _fold_clamp(
     if minimum["op"] != "Minimum" or weights[low].ndim or weights[low] != 0:
         return
     relu, high = nodes[source(minimum["input"][0])], source(minimum["input"][1])
-    if relu["op"] == "Relu" and uses[relu["name"]] == 1 and high in weights and weights[high].ndim == 0:
+    if relu["op"] == "Relu" and uses[source(minimum["input"][0])] == 1 and high in weights and weights[high].ndim == 0:
         nodes[name] = {"name": name, "op": "ClipByValue", "input": [relu["input"][0], low, high], "attr": {}}
