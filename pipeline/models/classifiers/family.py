@@ -30,7 +30,10 @@ def needed(attributes: Sequence[str], measures: Sequence[str]) -> list[str]:
 class Reader(Protocol):
     """One network, or several that share a pass, and the raw statistics that it gives of each picture."""
 
-    gives: tuple[str, ...]
+    @property
+    def gives(self) -> tuple[str, ...]:
+        """Names of the statistics."""
+        ...
 
     def __call__(self, x_N3HW: Tensor) -> dict[str, Tensor]:
         """(N, 3, H, W) in [-1, 1] -> raw statistics, (N,) each."""
@@ -64,11 +67,11 @@ class Family(nn.Module):
         self.measures = tuple(measures)
         self.differentiable = differentiable
         self.weights = tuple(digests)
-        self.readers = nn.ModuleList(readers)  # type: ignore[arg-type]
+        self._readers = list(readers)
+        self._modules_of_readers = nn.ModuleList(r for r in readers if isinstance(r, nn.Module))
         self.scales = dict(scales)
-        self.fingerprint = _fingerprint(
-            name, digests, {s: scales[s] for s in needed(attributes, measures) if s in scales}
-        )
+        used = {s: scales[s] for s in needed(attributes, measures) if s in scales}
+        self.fingerprint = _fingerprint(name, digests, used)
 
     def scores(self, x_N3HW: Tensor) -> Tensor:
         """y (N, A) of pictures (N, 3, H, W) in [-1, 1]: 0 at the boundary, in standard deviations, never saturating."""
@@ -94,7 +97,7 @@ class Family(nn.Module):
         wanted = set(statistics)
         found: dict[str, Tensor] = {}
         with torch.set_grad_enabled(self.differentiable and torch.is_grad_enabled()):
-            for reader in self.readers:
+            for reader in self._readers:
                 if wanted.intersection(reader.gives):
                     found.update(reader(x_N3HW))
         return {name: found[name].float() for name in statistics}

@@ -1,6 +1,6 @@
 """bisenet-celebamask: the face parser, 19 classes (BiSeNet V2; 448 px, RGB -1..1).
 
-Shapes: N rows, 19 classes, H and W the picture's pixels, h and w those of the network's own map, an eighth of its input.
+Shapes: N rows, 19 classes, H and W the picture's pixels, h and w those of the network's own map.
 """
 
 from torch import Tensor, nn
@@ -22,7 +22,7 @@ TEMPERATURE = 2.0
 
 
 class Parser(nn.Module):
-    """Where the parts of a face are. `eyeglasses`: a soft maximum over the eye region of their log-odds at each place."""
+    """Where the parts of a face are. `eyeglasses`: a soft maximum of their log-odds over the eye region."""
 
     gives = ("eyeglasses",)
 
@@ -36,7 +36,7 @@ class Parser(nn.Module):
         return self.network(self.pixels(CROP(x_N3HW)))["parsing_logits"]
 
     def masks(self, x_N3HW: Tensor) -> Tensor:
-        """(N, 3, H, W) in [-1, 1] -> (N, 19, H, W): the probability of each class at each pixel, in the order of CLASSES."""
+        """(N, 3, H, W) in [-1, 1] -> (N, 19, H, W): probabilities, in the order of CLASSES."""
         logits_N19hw = self.logits(x_N3HW)
         return interpolate(logits_N19hw, size=x_N3HW.shape[2:], mode="bilinear", align_corners=False).softmax(1)
 
