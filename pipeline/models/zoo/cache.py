@@ -52,11 +52,14 @@ def parse_card(text: bytes, entry: Entry, path: str) -> dict[str, Any]:
     remedy = f"run `stylemill models pull {entry.name}`"
     try:
         card = json.loads(text)
-        if card["digest"] == entry.digest and WEIGHTS in card["files"]:
-            return card
-    except (ValueError, KeyError, TypeError) as error:
+        files = card["files"]
+        if {WEIGHTS} <= files.keys() <= {WEIGHTS, GRAPH} and all(f["sha256"] and f["bytes"] for f in files.values()):
+            if card["digest"] == entry.digest:
+                return card
+            raise ModelFileError(f"{entry.name}: the card {path} belongs to another digest: {remedy}")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelFileError(f"{entry.name}: the card {path} is damaged: {remedy}") from error
-    raise ModelFileError(f"{entry.name}: the card {path} belongs to another digest: {remedy}")
+    raise ModelFileError(f"{entry.name}: the card {path} names files that no card has: {remedy}")
 
 
 def check(entry: Entry, card: dict[str, Any], where: Path | None = None) -> None:

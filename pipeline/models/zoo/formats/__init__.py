@@ -18,9 +18,15 @@ class Parts(NamedTuple):
 def convert(format_: str, members: Mapping[str, bytes], options: Mapping[str, Any], name: str) -> Parts:
     """Read members of one format. `options` are the reader's own; `name` is what errors call the file.
 
-    Raises ModelFileError where the bytes are not of that format, are cut short, or hold what the reader does not know.
+    Raises ModelFileError where the bytes are not of that format, are cut short, hold what the reader does not
+    know, or need a package that is not installed.
     """
-    return _READERS[format_](members, options, name)
+    try:
+        return _READERS[format_](members, options, name)
+    except ModuleNotFoundError as error:
+        raise ModelFileError(
+            f"{name}: reading {format_} files needs {error.name}: run `pip install 'stylemill[fetch]'`"
+        ) from error
 
 
 def _tfjs(members: Mapping[str, bytes], options: Mapping[str, Any], name: str) -> Parts:

@@ -98,11 +98,39 @@ def test_a_damaged_file_is_noticed_and_pulled_again(registry, damage):
     assert len(registry.fetches()) == 2
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"digest": "other", "files": {"weights.safetensors": {}}}'])
-def test_a_damaged_card_is_named(registry, text):
+def _another_digest(card):
+    card["digest"] = "0" * 64
+
+
+def _no_sha256(card):
+    del card["files"][cache.WEIGHTS]["sha256"]
+
+
+def _a_file_elsewhere(card):
+    card["files"]["../../elsewhere"] = card["files"][cache.WEIGHTS]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [(_another_digest, "belongs to another digest"), (_no_sha256, "is damaged"), (_a_file_elsewhere, "names files")],
+)
+def test_a_card_that_is_not_the_entrys_is_named(registry, change, said):
+    zoo.pull(["toy-one"])
+    path = cache.folder(zoo.CATALOGUE["toy-one"]) / cache.CARD
+    card = json.loads(path.read_text())
+    change(card)
+    path.write_text(json.dumps(card))
+    with pytest.raises(ModelFileError, match=rf"toy-one: the card .*card\.json {said}.*: run `stylemill models pull"):
+        zoo.load("toy-one")
+    zoo.pull(["toy-one"])
+    assert zoo.load("toy-one").tensors
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"files": 3}'])
+def test_a_card_that_is_no_card_is_named(registry, text):
     zoo.pull(["toy-one"])
     (cache.folder(zoo.CATALOGUE["toy-one"]) / cache.CARD).write_text(text)
-    with pytest.raises(ModelFileError, match=r"toy-one: the card .*card\.json"):
+    with pytest.raises(ModelFileError, match=r"toy-one: the card .*card\.json is damaged"):
         zoo.load("toy-one")
 
 

@@ -77,7 +77,7 @@ def test_a_real_network_loads(name):
     outputs = zoo.CATALOGUE[name].options.get("outputs")
     assert (weights.graph is None) == (outputs is None)
     if weights.graph is not None:
-        assert set(weights.graph["outputs"]) == set(outputs)
+        assert set(weights.program().outputs) == set(outputs)
 
 
 @pytest.mark.weights

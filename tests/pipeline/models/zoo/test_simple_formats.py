@@ -15,7 +15,7 @@ import torch
 
 from pipeline.errors import ModelFileError
 from pipeline.models import zoo
-from pipeline.models.zoo import userfile
+from pipeline.models.zoo import formats, userfile
 
 VALUES = torch.arange(6, dtype=torch.float32).reshape(2, 3)
 
@@ -212,3 +212,11 @@ def test_load_needs_torch_numpy_and_safetensors_alone(registry, home):
     """
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=False)
     assert done.stdout.strip() == "21.0", done.stderr
+
+
+def test_a_reader_whose_package_is_missing_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pipeline.models.zoo.formats.onnx", None)
+    with pytest.raises(
+        ModelFileError, match=r"a\.onnx: reading onnx files needs .*: run `pip install 'stylemill\[fetch\]'`"
+    ):
+        formats.convert("onnx", {"a.onnx": b""}, {}, "a.onnx")
