@@ -285,9 +285,9 @@ def test_the_real_networks_equal_tfjs(name):
         pixels = getattr(formula_pictures, picture)(height, width, channels)
         with torch.no_grad():
             outputs = program(torch.from_numpy(formula_pictures.batch([pixels], *RANGES[name])))
-        for output, y in outputs.items():
+        for output, whole in outputs.items():
             step = reference["step"].get(output, 1)
-            y = y[..., ::step, ::step] if y.dim() == 4 else y
+            y = whole[..., ::step, ::step] if whole.dim() == 4 else whole
             np.testing.assert_allclose(y.ravel(), expected[output], atol=1e-4)
             if output in PROBABILITIES:
                 p = y.sigmoid() if output == "gender_logit" else y.softmax(1)
