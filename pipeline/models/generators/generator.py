@@ -138,8 +138,7 @@ class Generator(nn.Module, abc.ABC):
         """Bring ws towards w_avg, as `map` does, with the same errors."""
         if not math.isfinite(psi):
             raise SpecError(f"psi is {psi}: give a finite number, 1 for no truncation")
-        if cutoff is not None and not 0 <= cutoff <= self.num_ws:
-            raise SpecError(f"cutoff is {cutoff}: {self.name} has {self.num_ws} rows of w+")
+        self.check_cutoff(cutoff)
         if psi == 1.0:
             return ws_NLW
         cutoff = self.num_ws if cutoff is None else cutoff
@@ -186,6 +185,12 @@ class Generator(nn.Module, abc.ABC):
     def num_styles(self) -> int:
         """S, the number of style channels of all layers."""
         return sum(layer.width for layer in self.style_layers)
+
+    def check_cutoff(self, cutoff: int | None) -> int | None:
+        """`cutoff` as it is. Raises SpecError where this generator has not so many rows of w+."""
+        if cutoff is not None and not 0 <= cutoff <= self.num_ws:
+            raise SpecError(f"cutoff is {cutoff}: {self.name} has {self.num_ws} rows of w+")
+        return cutoff
 
     def check_size(self, size: int | None) -> int:
         """`size`, or the full resolution for None. Raises SpecError for a size that this generator does not give."""

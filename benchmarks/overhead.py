@@ -1,0 +1,118 @@
+"""What the pipeline costs beside a bare loop over the same model calls, and what a second worker brings.
+
+    python -m benchmarks.overhead --rows 512
+
+The bare loop draws z, maps, synthesises and scores micro-batches of the same shape in this process; it keeps nothing.
+`dataset` does the same and also encodes JPEGs, writes and publishes three tables with their rejects, in one process and
+then on Ray with one and with two workers. Start-up (Ray, imports, opening and compiling the models) is told apart.
+"""
+
+import os
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from benchmarks.machine import header
+from jobs.dataset import DatasetSpec, run_dataset
+from pipeline.engine.books import Books
+
+RESULTS = Path(__file__).parent / "results" / "overhead.md"
+
+
+@dataclass
+class Line:
+    """One way of doing the same rows. `steady` is from the first worker being open to the seal."""
+
+    name: str
+    startup_seconds: float
+    steady_seconds: float
+    rows: int
+
+    @property
+    def rate(self) -> float:
+        return self.rows / self.steady_seconds
+
+
+def bare(rows: int, seed: int, batch_size: int, threads: int) -> Line:
+    """The model calls alone."""
+    import numpy as np
+
+    from pipeline.models import classifiers, generators
+    from pipeline.models.randomness import standard_normal
+    from pipeline.stages.models import FaceModels, Model, Runtime
+
+    begun = time.perf_counter()
+    name = "mobilestylegan-ffhq"
+    runtime = Runtime("cpu", threads, _backend(), "fp32", batch_size)
+    generator = generators.load(name, backend="eager")
+    attributes = DatasetSpec.model_fields["attributes"].default
+    family = classifiers.load("faces", attributes)
+    models = FaceModels(
+        Model(name, generator.fingerprint), runtime, Model("faces", family.fingerprint), attributes, keep=None
+    )
+    opened = time.perf_counter()
+    for start in range(0, rows, batch_size):
+        z_NZ = standard_normal(seed, np.arange(start, start + batch_size), 512)
+        models.faces(models.map(z_NZ, 0.7, None))
+    return Line("bare loop, 1 process", opened - begun, time.perf_counter() - opened, rows)
+
+
+def pipeline(name: str, rows: int, seed: int, batch_size: int, threads: int, workers: int, local: bool) -> Line:
+    """The job, on a fresh output."""
+    with tempfile.TemporaryDirectory() as out:
+        begun = time.perf_counter()
+        spec = DatasetSpec(
+            out=out, rows=rows, seed=seed, images="jpeg", size=512, batch_size=batch_size, threads=threads,
+            backend=_backend(), workers=workers, local=local,
+        )  # fmt: skip
+        code = run_dataset(spec)
+        wall = time.perf_counter() - begun
+        summary = Books(out, "dataset").summary()
+    if code or summary is None:
+        raise SystemExit(f"the job ended with {code}")
+    steady = summary["seconds"] - summary["startup_seconds"]
+    return Line(name, wall - steady, steady, rows)
+
+
+def main(rows: int = 512, seed: int = 3, batch_size: int = 2) -> None:
+    """Measure, print and keep the table.
+
+    Args:
+        rows: faces, each way.
+        seed: of the rows.
+        batch_size: rows of a micro-batch.
+    """
+    cores = os.cpu_count() or 1
+    lines = [
+        bare(rows, seed, batch_size, cores),
+        pipeline("dataset --local", rows, seed, batch_size, cores, 1, local=True),
+        pipeline("dataset, Ray, 1 worker", rows, seed, batch_size, cores, 1, local=False),
+        pipeline(f"dataset, Ray, {cores} workers of 1 thread", rows, seed, batch_size, 1, cores, local=False),
+    ]
+    text = header("python -m benchmarks.overhead", f"--rows {rows}") + _table(lines)
+    print(text)
+    RESULTS.write_text(text)
+
+
+def _table(lines: list[Line]) -> str:
+    base = lines[0].rate
+    rows = ["| | start-up, s | steady, s | rows/s | against the bare loop |", "| --- | --- | --- | --- | --- |"]
+    for line in lines:
+        rows.append(
+            f"| {line.name} | {line.startup_seconds:.1f} | {line.steady_seconds:.1f} | {line.rate:.2f} "
+            f"| {line.rate / base:.2f} |"
+        )
+    return "\n".join(rows) + "\n"
+
+
+def _backend() -> str:
+    from pipeline.models import backend
+
+    return backend.resolve("auto", "cpu")
+
+
+if __name__ == "__main__":
+    tyro.cli(main)
