@@ -16,7 +16,7 @@ from pipeline.models import classifiers, generators
 from pipeline.models.randomness import MAX_SEED
 from pipeline.stages.dataset import DatasetStage
 from pipeline.stages.models import Model
-from pipeline.stages.pictures import Keep
+from pipeline.stages.pictures import NO_PICTURES, Keep
 
 
 class DatasetSpec(RunFlags):
@@ -60,12 +60,13 @@ def run_dataset(spec: DatasetSpec) -> int:
         shape=(generator.num_ws, generator.w_dim),
         runtime=runtime,
     )
+    own = spec_facts(spec, runtime, rows_per_shard=rows_per_shard, attributes=list(family.attributes))
     job = Job(
         verb="dataset",
         out=spec.out,
         stage=stage,
         layout=cut(spec.rows, rows_per_shard, runtime.batch_size),
-        spec=spec_facts(spec, runtime, rows_per_shard=rows_per_shard, attributes=list(family.attributes)),
+        spec={**own, **(keep.facts if keep else NO_PICTURES)},
         resolved={"generator_digest": generator.fingerprint, "classifiers_digest": family.fingerprint},
         versions=versions(),
         weights=used(generator.name, *family.weights),

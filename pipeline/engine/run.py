@@ -44,10 +44,10 @@ def run(job: Job, pool: Pool, options: RunOptions, say: Say) -> Summary | None:
         StylemillError: a worker cannot open its models, or the store refuses.
     """
     books = Books(job.out, job.verb)
+    _check_spec(job, books, options, say)
     if options.dry_run:
         _say_plan(job, _plan(job, books, job.outputs(), options), say)
         return None
-    _check_spec(job, books, options, say)
     with Lease(books.lease_url):
         outputs = job.outputs()
         plan = _start(job, books, outputs, options, say)

@@ -13,6 +13,7 @@ from PIL import Image
 import schemas
 
 Format = Literal["png", "jpeg", "webp"]
+NO_PICTURES = {"images": "none", "size": None, "quality": None}
 EXTENSIONS = {"png": "png", "jpeg": "jpg", "webp": "webp"}
 
 
@@ -23,6 +24,11 @@ class Keep:
     format: Format
     size: int
     quality: int = 95
+
+    @property
+    def facts(self) -> dict[str, str | int | None]:
+        """What decides the bytes of a picture; a PNG has no quality."""
+        return {"images": self.format, "size": self.size, "quality": None if self.format == "png" else self.quality}
 
     def encode(self, pixels_HW3: NDArray[np.uint8]) -> bytes:
         """One picture as a whole file of this format."""

@@ -1,6 +1,7 @@
 """The main job end to end on the tiny networks: rows, bytes, resume, refusals. In-process, so it takes seconds."""
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,8 @@ from PIL import Image
 
 import schemas
 from jobs.__main__ import main
+from pipeline.engine.books import Books
+from pipeline.engine.lease import Lease
 from pipeline.models import generators
 from pipeline.models.randomness import standard_normal
 from pipeline.tables import Table
@@ -165,6 +168,21 @@ def test_a_dry_run_writes_nothing(tmp_path, capsys):
     assert dataset(out, "--rows", "20", "--rows-per-shard", "8", "--dry-run") == 0
     assert "3 shards, 20 rows: 0 done, 3 to run (3 never started)" in capsys.readouterr().err
     assert not out.exists()
+
+
+def test_a_second_driver_is_turned_away_with_5(tmp_path, capsys):
+    with Lease(Books(str(tmp_path), "dataset").lease_url):
+        assert dataset(tmp_path, "--rows", "4") == 5
+    assert f"process {os.getpid()} on" in capsys.readouterr().err
+
+
+def test_what_decides_no_row_is_no_change_of_spec(tmp_path):
+    assert dataset(tmp_path, "--rows", "4", "--quality", "80") == 0
+    assert dataset(tmp_path, "--rows", "4", "--quality", "90", "--max-rejects", "0") == 0
+
+
+def test_a_dry_run_of_a_changed_spec_is_refused_as_the_run_would_be(made, capsys):
+    assert dataset(made, "--rows", "20", "--rows-per-shard", "8", "--images", "png", "--seed", "9", "--dry-run") == 4
 
 
 def test_a_cutoff_keeps_w_plus(tmp_path):
