@@ -1,4 +1,7 @@
-"""`stylemill verify DIR`: every byte of every table below a directory against its manifest."""
+"""`stylemill verify DIR`: every byte of every table below a directory against its manifest.
+
+Damaged parts of a job's table are put on that job's books, so that the same command makes them again.
+"""
 
 from collections.abc import Sequence
 
@@ -6,9 +9,9 @@ import tyro
 from pydantic import Field
 
 from jobs.flags import Spec, parse, say
-from pipeline.engine.books import verbs
+from pipeline.engine.books import Books, verbs
 from pipeline.errors import StoreError
-from pipeline.tables import Table, store
+from pipeline.tables import Problem, Table, parse_part_name, store
 from pipeline.tables.manifest import manifest_url
 
 
@@ -28,23 +31,39 @@ def main(argv: Sequence[str]) -> int:
     tables = _tables(spec.out)
     if not tables:
         raise StoreError(f"{spec.out} holds no table; check the path")
-    code = 0
-    for url in tables:
-        problems = Table(url).verify(deep=not spec.fast)
-        for problem in problems:
-            say(f"Fail  {url}: {problem}")
-        if problems:
-            code = 1
-            continue
-        records = Table(url).records()
+    return max([_verify(url, deep=not spec.fast) for url in tables])
+
+
+def _verify(url: str, deep: bool) -> int:
+    table = Table(url)
+    problems = table.verify(deep)
+    if not problems:
+        records = table.records()
         rows, size = sum(record.rows for record in records), sum(record.bytes for record in records)
         say(f"Good  {url}: {len(records):,} parts, {rows:,} rows, {size / 1e6:,.1f} MB")
-    return code
+        return 0
+    for problem in problems:
+        say(f"Fail  {url}: {problem}")
+    _put_on_the_books(url, table, problems)
+    return 1
+
+
+def _put_on_the_books(url: str, table: Table, problems: Sequence[Problem]) -> None:
+    manifest = table.manifest()
+    verb = manifest["facts"].get("verb") if manifest else None
+    damaged = {place[0] for problem in problems if (place := parse_part_name(problem.part)) is not None}
+    if verb is None or not damaged:
+        return
+    out = url.removesuffix(f"/rejects/{verb}") if url.endswith(f"/rejects/{verb}") else url.rsplit("/", 1)[0]
+    books = Books(out, verb)
+    if books.spec() is not None:
+        books.set_damaged(books.damaged() | damaged)
+        say(f"      the same {verb} command makes {len(damaged)} shards of {out} again")
 
 
 def _tables(out: str) -> list[str]:
     if _is_table(out):
-        return [out]
+        return [out.rstrip("/")]
     below = [store.join(out, name) for name in store.list_directories(out) if not name.startswith(".")]
     aside = [store.join(out, "rejects", verb) for verb in verbs(out)]
     return [url for url in [*below, *aside] if _is_table(url)]

@@ -6,7 +6,7 @@ flush one small file named RUN-FLUSH, so that a later line about a shard always 
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pipeline.engine.outcome import Outcome
@@ -50,7 +50,7 @@ class Books:
         """Remove spec, outcomes and summary: the job starts afresh (`--replace`). The lease stays."""
         for name in self._outcome_files():
             store.delete(store.join(self._outcomes_url, name))
-        for name in ("summary.json", "spec.json"):
+        for name in ("summary.json", "damaged.json", "spec.json"):
             store.delete(store.join(self.url, name))
 
     # -- outcomes -----------------------------------------------------------------------------------------------------
@@ -103,6 +103,20 @@ class Books:
 
     def _outcome_files(self) -> list[str]:
         return sorted(name for name in store.list_names(self._outcomes_url) if name.endswith(".jsonl"))
+
+    # -- parts that `verify` found damaged ----------------------------------------------------------------------------
+
+    def damaged(self) -> set[int]:
+        """Shards to be made again though their parts are there."""
+        return set(store.read_json(store.join(self.url, "damaged.json")) or [])
+
+    def set_damaged(self, shards: Iterable[int]) -> None:
+        """Remember damaged shards, or forget them where there are none left."""
+        url, listed = store.join(self.url, "damaged.json"), sorted(set(shards))
+        if listed:
+            store.write_atomic(url, store.canonical_json(listed))
+        else:
+            store.delete(url)
 
     # -- the summary --------------------------------------------------------------------------------------------------
 

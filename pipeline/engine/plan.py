@@ -1,7 +1,7 @@
 """What is done, what remains, and why: one listing per table and the outcome records, no request per shard."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 
 from pipeline.engine.attempt import Outputs
@@ -14,6 +14,7 @@ FAILED = "failed last time"
 BEGUN = "begun, not finished"
 DELETED = "part missing"
 CHANGED = "part changed since"
+DAMAGED = "found damaged by verify"
 
 
 @dataclass(frozen=True)
@@ -42,12 +43,22 @@ class Plan:
         return f"{text}{finished:,} done, {len(self.remaining):,} to run ({reasons})"
 
 
-def make_plan(tasks: Sequence[Task], outputs: Outputs, outcomes: Mapping[int, Outcome], fresh: bool = False) -> Plan:
+def make_plan(
+    tasks: Sequence[Task],
+    outputs: Outputs,
+    outcomes: Mapping[int, Outcome],
+    damaged: Container[int] = (),
+    fresh: bool = False,
+) -> Plan:
     """Compare the tasks with the parts that exist and the outcomes on record; `fresh` plans as if there were none."""
     listings = {name: {} if fresh else store.list_names(table.url) for name, table in outputs.all.items()}
     done, unrecorded, remaining = {}, [], []
     why: Counter[str] = Counter()
     for task in tasks:
+        if task.shard in damaged:
+            remaining.append(task)
+            why[DAMAGED] += 1
+            continue
         outcome = outcomes.get(task.shard)
         part = part_name(task.shard, task.shards)
         sizes = {name: listing[part] for name, listing in listings.items() if part in listing}

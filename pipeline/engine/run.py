@@ -79,7 +79,7 @@ def _plan(job: Job, books: Books, outputs: Outputs, options: RunOptions) -> Plan
         return make_plan(job.tasks, outputs, {}, fresh=True)
     if books.spec() is None:
         _refuse_foreign(job, outputs)
-    return make_plan(job.tasks, outputs, books.outcomes())
+    return make_plan(job.tasks, outputs, books.outcomes(), books.damaged())
 
 
 def _start(job: Job, books: Books, outputs: Outputs, options: RunOptions, say: Say) -> Plan:
@@ -92,12 +92,12 @@ def _start(job: Job, books: Books, outputs: Outputs, options: RunOptions, say: S
         books.create_spec(job.record())
     outcomes = books.outcomes()
     books.compact(outcomes)
-    plan = make_plan(job.tasks, outputs, outcomes)
+    plan = make_plan(job.tasks, outputs, outcomes, books.damaged())
     if plan.unrecorded:
         for outcome in adopt(plan.unrecorded, outputs):
             books.record(outcome)
         books.flush()
-        plan = make_plan(job.tasks, outputs, books.outcomes())
+        plan = make_plan(job.tasks, outputs, books.outcomes(), books.damaged())
     if plan.remaining:
         for table in outputs.all.values():
             store.make_directory(table.url)
@@ -139,6 +139,7 @@ def _work(job: Job, books: Books, outputs: Outputs, plan: Plan, pool: Pool, opti
         interrupted = True
     finally:
         books.flush()
+        books.set_damaged(books.damaged() - {outcome.shard for outcome in ran if outcome.ok})
     if len(done) == len(job.tasks):
         _seal(job, outputs, done)
     summary = summarise(
