@@ -226,7 +226,7 @@ def test_damaged_files_are_refused_naming_the_file_and_what_is_wrong(capfd, dama
 
 
 def test_an_unknown_output_is_refused():
-    with pytest.raises(ModelFileError, match="toy.onnx: the graph has no tensor age"):
+    with pytest.raises(ModelFileError, match=r"toy\.onnx: the graph has no tensor age"):
         onnx_format.read(WHOLE, {"age": "age"}, "toy.onnx")
 
 
