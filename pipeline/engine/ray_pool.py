@@ -1,8 +1,8 @@
 """The pool on Ray: actors that the driver owns, one model load each, one shard a call. The only file that knows Ray.
 
 A lost worker is no error of its shard: `max_restarts=0, max_task_retries=0`, the shard goes back to the front of the
-queue and another actor takes the place (measured against Ray's own restarts: see the design notes on retries). A shard
-that takes worker after worker down with it is given up after DEATHS, and named.
+queue and another actor takes the place. (Ray's own retries burn out while the actor is being restarted.) A shard that
+takes worker after worker down with it is given up after DEATHS, and named.
 """
 
 import logging
