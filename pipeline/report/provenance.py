@@ -76,6 +76,8 @@ class Weights:
     licence: str
     citation: str
     noncommercial: bool
+    reason: str
+    """Why it is for non-commercial use only; empty where no reason is recorded."""
 
 
 def main_run(gathered: Gathered) -> Run | None:
@@ -128,8 +130,8 @@ def facts(run: Run) -> list[tuple[str, list[Fact]]]:
     """All facts of one job, in groups with a heading."""
     return [
         ("What was asked", list(_asked(run))),
-        ("How the last run ended", list(_ended(run))),
         ("On what", [Fact(name, wording.anything(run.asked(key))) for key, name in MACHINE.items()]),
+        ("How the last run ended", list(_ended(run))),
         ("Versions at the first start", _pairs(run.spec.get("versions")) or [Fact("Packages", wording.NOT_RECORDED)]),
     ]
 
@@ -144,7 +146,9 @@ def weights(gathered: Gathered) -> list[Weights]:
                 words = {
                     key: wording.anything(entry.get(key)) for key in ("name", "what", "source", "licence", "citation")
                 }
-                found.setdefault(words["name"], Weights(**words, noncommercial=entry.get("noncommercial") is True))
+                said = entry.get("noncommercial")
+                reason = said if isinstance(said, str) else ""
+                found.setdefault(words["name"], Weights(**words, noncommercial=bool(said), reason=reason))
     return list(found.values())
 
 
@@ -179,9 +183,9 @@ def _ended(run: Run) -> Iterator[Fact]:
             yield Fact(_sentence(key), wording.count(run.ended(key)))
     counters = run.ended("counters")
     for key, value in sorted(counters.items()) if isinstance(counters, Mapping) else []:
-        work = key.removesuffix("seconds").rstrip("_").replace("_", " ") or "tasks"
+        work = key.removesuffix("seconds").rstrip("_").replace("_", " ") or "task"
         if key.endswith("seconds"):
-            yield Fact(f"Time in {work}, all workers", wording.duration(value))
+            yield Fact(f"{_sentence(work)} time, summed", wording.duration(value))
         else:
             yield Fact(_sentence(key), wording.count(value))
     yield from (Fact(f"Shard {fact.name}", fact.value) for fact in _pairs(run.ended("errors")))

@@ -55,9 +55,10 @@ SUMMARY: dict[str, Any] = {
             "source": "PyPI random_face",
             "licence": "non-commercial",
             "citation": "Belousov 2021, https://arxiv.org/abs/2104.04767",
-            "noncommercial": True,
+            "noncommercial": "learned from FFHQ, whose terms are non-commercial",
         },
-        {"name": "faceres"},
+        {"name": "faceres", "noncommercial": ""},
+        {"name": "parser", "noncommercial": True},
     ],
 }
 

@@ -88,7 +88,7 @@ def test_run_facts_and_provenance_are_read_from_the_books(folder: str) -> None:
     assert facts["Classifiers' digest"] == "not recorded"
     assert facts["Noise of its own"] == "3"
     assert facts["Exit code"] == "0, complete"
-    assert facts["Time in synth, all workers"] == "5 m 00 s"
+    assert facts["Synth time, summed"] == "5 m 00 s"
     assert facts["torch"] == "2.13.0"
     assert document.one("p", "origin").text == "mobilestylegan-ffhq, psi 0.7, seed 7, labels by faces"
     assert document.one("p", "state").text == "Sealed: latents, labels, images"
@@ -97,8 +97,10 @@ def test_run_facts_and_provenance_are_read_from_the_books(folder: str) -> None:
 def test_licences_citations_and_what_labels_are_not(folder: str) -> None:
     document = Page.of(report.write(folder))
     assert "Belousov 2021, https://arxiv.org/abs/2104.04767" in document.text
-    assert document.one("span", "tag").text == "non-commercial"
-    assert "mobilestylegan-ffhq may be used for non-commercial purposes only" in document.text
+    tagged = [heading.text for heading in document.all("h3") if "non-commercial" in heading.text]
+    assert tagged == ["mobilestylegan-ffhq non-commercial", "parser non-commercial"]
+    assert document.facts()["Restriction"] == "learned from FFHQ, whose terms are non-commercial"
+    assert "Non-commercial use only: mobilestylegan-ffhq, parser, and with them what was made here." in document.text
     assert "nobody’s gender" in document.text
     assert "Consent." in document.text
 
