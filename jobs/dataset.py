@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field
 
 from jobs.flags import Names, parse
-from jobs.launch import launch, versions
+from jobs.launch import command, launch, versions
 from jobs.options import DEFAULT_ATTRIBUTES, RunFlags
 from jobs.resolve import resolve, spec_facts
 from jobs.weights import used
@@ -69,6 +69,7 @@ def run_dataset(spec: DatasetSpec) -> int:
         spec={**own, **(keep.facts if keep else NO_PICTURES)},
         resolved={"generator_digest": generator.fingerprint, "classifiers_digest": family.fingerprint},
         versions=versions(),
+        command=command(),
         weights=used(generator.name, *family.weights),
     )
     return launch(job, spec, workers)

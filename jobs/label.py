@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pydantic import Field
 
 from jobs.flags import Names, parse
-from jobs.launch import launch, versions
+from jobs.launch import command, launch, versions
 from jobs.options import DEFAULT_ATTRIBUTES, RunFlags
 from jobs.resolve import resolve, spec_facts
 from jobs.weights import used
@@ -68,6 +68,7 @@ def main(argv: Sequence[str]) -> int:
             "classifiers_digest": family.fingerprint,
         },
         versions=versions(),
+        command=command(),
         weights=used(generator.name, *family.weights),
     )
     return launch(job, spec, workers)

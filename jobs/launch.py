@@ -2,6 +2,8 @@
 
 import importlib.metadata
 import platform
+import shlex
+import sys
 
 from jobs.flags import say
 from jobs.options import RunFlags
@@ -25,6 +27,11 @@ def versions() -> dict[str, str]:
     """Versions that can move bytes."""
     packages = ("stylemill", "torch", "numpy", "pyarrow", "pillow")
     return {"python": platform.python_version(), **{name: importlib.metadata.version(name) for name in packages}}
+
+
+def command() -> str:
+    """The command line of this process, as it could be pasted."""
+    return shlex.join(["stylemill", *sys.argv[1:]])
 
 
 def _pool(spec: RunFlags, workers: int, job: Job) -> Pool:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pydantic import Field
 
 from jobs.flags import parse
-from jobs.launch import launch, versions
+from jobs.launch import command, launch, versions
 from jobs.options import RunFlags
 from jobs.resolve import resolve, spec_facts
 from jobs.weights import used
@@ -51,6 +51,7 @@ def main(argv: Sequence[str]) -> int:
         spec=spec_facts(spec, runtime, rows_per_shard=rows_per_shard),
         resolved={"generator_digest": generator.fingerprint},
         versions=versions(),
+        command=command(),
         weights=used(generator.name),
     )
     return launch(job, spec, workers)

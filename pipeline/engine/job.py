@@ -1,5 +1,6 @@
 """A job: what was asked, the stage that does it, the shards it is cut into, and where the rows go."""
 
+import datetime
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,7 +18,7 @@ from pipeline.tables import Layout, Table, store
 class Job:
     """`spec` is what a person asked, with every open choice made; `resolved` the digests of what it stands on.
 
-    Both decide the rows and make the fingerprint. `versions` and `weights` are on record and decide nothing.
+    Both decide the rows and make the fingerprint. `versions`, `weights` and `command` are on record and decide nothing.
     `present`: rows that each shard really has, where an earlier stage set some aside.
     """
 
@@ -29,6 +30,7 @@ class Job:
     resolved: Mapping[str, Any]
     versions: Mapping[str, str] = field(default_factory=dict)
     weights: Sequence[Mapping[str, Any]] = ()
+    command: str = ""
     present: Sequence[int] | None = None
 
     @property
@@ -59,6 +61,8 @@ class Job:
         """What `spec.json` holds."""
         return {
             "verb": self.verb,
+            "command": self.command,
+            "created": datetime.datetime.now(tz=datetime.UTC).isoformat(timespec="seconds"),
             "fingerprint": self.fingerprint,
             "stage": self.stage.name,
             "stage_version": self.stage.version,

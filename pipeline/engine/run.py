@@ -157,7 +157,8 @@ def _work(job: Job, books: Books, outputs: Outputs, plan: Plan, pool: Pool, opti
         max_rejects=options.max_rejects,
         interrupted=interrupted,
     )
-    books.write_summary({**summary.facts(), "weights": [dict(weight) for weight in job.weights]})
+    if tasks or books.summary() is None:  # else the last run that did something stays on record
+        books.write_summary({**summary.facts(), "weights": [dict(weight) for weight in job.weights]})
     _say_end(summary, failed, say)
     return summary
 
