@@ -17,17 +17,22 @@ from torch import Tensor
 from pipeline.errors import SpecError
 from pipeline.models.classifiers import calibration, tiny
 from pipeline.models.classifiers.emotion import Emotion
+from pipeline.models.classifiers.expression import Expression
+from pipeline.models.classifiers.eyewear import Eyewear
 from pipeline.models.classifiers.faceres import FaceRes
 from pipeline.models.classifiers.family import MEASURES, Family, needed
+from pipeline.models.classifiers.landmarks import Landmarks
 from pipeline.models.classifiers.networks import Networks
 from pipeline.models.classifiers.parser import Parser
 from pipeline.models.classifiers.pose import HeadPose
+from pipeline.models.classifiers.ssrnet import SsrAge, SsrGender
 
 __all__ = ["ATTRIBUTES", "FAMILIES", "MEASURES", "Classifier", "load"]
 
 ATTRIBUTES = ("smile", "male", "old", "eyeglasses", "yaw")
 READERS = {
     "faces": (FaceRes, Emotion, Parser, HeadPose),
+    "judge": (SsrGender, SsrAge, Expression, Eyewear, Landmarks),
 }
 TINY = {"tiny": 1, "tiny-judge": 2}
 FAMILIES = (*READERS, *TINY)
@@ -62,7 +67,8 @@ def load(
 ) -> Family:
     """A family of classifiers for some attributes, or all; only the networks that they need are loaded.
 
-    family: one of FAMILIES. attributes: some of ATTRIBUTES, in the order wanted. backend: "eager" or "compiled".
+    family: one of FAMILIES. attributes: some of ATTRIBUTES, in the order wanted. backend: as in a job's runtime; the
+    classifiers run eager with either (see networks.py).
     measures: further columns of `labels`; none spares their networks where only scores are wanted.
 
     Raises:
@@ -71,12 +77,14 @@ def load(
     """
     if family not in FAMILIES:
         raise SpecError(f"unknown family of classifiers {family!r}: choose one of {', '.join(FAMILIES)}")
+    if backend not in ("eager", "compiled"):
+        raise SpecError(f"unknown backend {backend!r}: choose one of eager, compiled")
     chosen = _checked(ATTRIBUTES if attributes is None else attributes, ATTRIBUTES, "attribute")
     extra = _checked(measures, MEASURES, "measure")
     differentiable = family in ("faces", "tiny")
     if family in TINY:
         return tiny.family(family, chosen, extra, TINY[family], device, differentiable)
-    networks = Networks(device, backend)
+    networks = Networks(device)
     wanted = set(needed(chosen, extra))
     readers = [reader(networks) for reader in READERS[family] if wanted.intersection(reader.gives)]
     scales = calibration.committed()[family]

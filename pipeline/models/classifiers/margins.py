@@ -6,6 +6,7 @@ log-odds log p(yes) - log p(no) of the same softmax keep growing, and are 0 wher
 Shapes: N rows, K classes, P places.
 """
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -29,8 +30,7 @@ def soft_maximum(margins_NP: Tensor, temperature: float) -> Tensor:
 
     It rises with every place's margin, most with the highest, and grows as fast as they do.
     """
-    places = torch.tensor(float(margins_NP.shape[1]), device=margins_NP.device)
-    return temperature * ((margins_NP / temperature).logsumexp(1) - places.log())
+    return temperature * ((margins_NP / temperature).logsumexp(1) - math.log(margins_NP.shape[1]))
 
 
 def _logsumexp(logits: Tensor, classes: Sequence[int], dim: int) -> Tensor:

@@ -14,11 +14,13 @@ CLASSES = (
     "background", "skin", "left_brow", "right_brow", "left_eye", "right_eye", "eyeglasses", "left_ear", "right_ear",
     "ear_ring", "nose", "mouth", "upper_lip", "lower_lip", "neck", "necklace", "cloth", "hair", "hat",
 )  # fmt: skip
+"""In the order of CelebAMask-HQ, checked by eye. Of a pair, "left" is mostly on the picture's left; in some faces the
+network swaps the two, so add a pair's masks where the side matters."""
 
 CROP = Crop(0.0, 0.0, 1.0, 1.0, 448, 448)
 EYES = (0.20, 0.38, 0.80, 0.60)
 """Left, top, right, bottom of the region where eyeglasses are looked for, as fractions of the picture."""
-TEMPERATURE = 2.0
+TEMPERATURE = 1.0
 
 
 class Parser(nn.Module):

@@ -1,0 +1,126 @@
+"""Families on small random networks: order, gradients, independence of rows, fingerprints, messages."""
+
+import pytest
+import torch
+
+from pipeline.errors import SpecError
+from pipeline.models import classifiers
+from pipeline.models.classifiers import ATTRIBUTES, calibration
+from pipeline.models.classifiers.calibration import Scale
+from pipeline.models.classifiers.family import Family, needed
+
+
+def pictures(rows: int = 4, size: int = 32) -> torch.Tensor:
+    return torch.rand(rows, 3, size, size, generator=torch.Generator().manual_seed(3)) * 2 - 1
+
+
+def test_scores_are_the_labels_in_the_order_asked() -> None:
+    family = classifiers.load("tiny", ("yaw", "smile"))
+    x = pictures()
+    scores, labels = family.scores(x), family.labels(x)
+    assert scores.shape == (4, 2)
+    assert list(labels) == ["yaw", "smile", "age_years", "yaw_degrees"]
+    torch.testing.assert_close(scores, torch.stack([labels["yaw"], labels["smile"]], dim=1), rtol=0, atol=0)
+    torch.testing.assert_close(labels["yaw_degrees"], labels["yaw"] * family.scales["yaw"].unit)
+
+
+def test_scores_vary_from_picture_to_picture() -> None:
+    assert (classifiers.load("tiny").scores(pictures()).std(dim=0) > 1e-3).all()
+
+
+def test_a_row_does_not_depend_on_its_neighbours() -> None:
+    family = classifiers.load("tiny")
+    x = pictures()
+    others = x.clone()
+    others[[0, 1, 3]] = 0
+    assert torch.equal(family.scores(x)[2], family.scores(others)[2])
+
+
+def test_gradients_are_those_of_finite_differences() -> None:
+    family = classifiers.load("tiny", measures=()).double()
+    x = pictures(1, 8).double().requires_grad_()
+    (gradient,) = torch.autograd.grad(family.scores(x)[0, 0], x)
+    step = torch.zeros_like(x)
+    step[0, 1, 3, 4] = 1e-2
+    with torch.no_grad():
+        difference = (family.scores(x + step) - family.scores(x - step))[0, 0] / 2e-2
+    torch.testing.assert_close(gradient[0, 1, 3, 4], difference, rtol=1e-3, atol=1e-5, check_dtype=False)
+
+
+def test_a_judge_gives_no_gradient() -> None:
+    x = pictures().requires_grad_()
+    assert classifiers.load("tiny").scores(x).requires_grad
+    assert not classifiers.load("tiny-judge").scores(x).requires_grad
+
+
+def test_the_two_tiny_families_differ() -> None:
+    x = pictures()
+    assert not torch.allclose(classifiers.load("tiny").scores(x), classifiers.load("tiny-judge").scores(x))
+
+
+def test_only_the_readers_that_are_needed_are_run() -> None:
+    class Reader(torch.nn.Module):
+        def __init__(self, *gives: str) -> None:
+            super().__init__()
+            self.gives, self.calls = gives, 0
+
+        def forward(self, x_N3HW: torch.Tensor) -> dict[str, torch.Tensor]:
+            self.calls += 1
+            return {name: x_N3HW.mean((1, 2, 3)) for name in self.gives}
+
+    both, other = Reader("smile", "male"), Reader("yaw")
+    scales = {a: Scale(0.0, 1.0) for a in ("smile", "male", "yaw")}
+    family = Family("test", [both, other], scales, ("smile", "male"), {}, measures=())
+    family.scores(pictures())
+    assert (both.calls, other.calls) == (1, 0)
+
+
+def test_fingerprint_follows_attributes_scales_and_weights() -> None:
+    def fingerprint(boundary: float = 0.0, digest: str = "a", attributes: tuple[str, ...] = ("smile",)) -> str:
+        scales = {a: Scale(boundary, 1.0) for a in ("smile", "male")}
+        return Family("test", [], scales, attributes, {"network": digest}, measures=()).fingerprint
+
+    prints = {fingerprint(), fingerprint(1e-6), fingerprint(digest="b"), fingerprint(attributes=("male",))}
+    assert len(prints) == 4
+    assert fingerprint() == fingerprint()
+
+
+def test_fingerprint_is_the_same_in_another_process() -> None:
+    assert classifiers.load("tiny").fingerprint == classifiers.load("tiny").fingerprint
+    assert len(classifiers.load("tiny").fingerprint) == 64
+
+
+@pytest.mark.parametrize(
+    ("family", "attributes", "message"),
+    [
+        ("nobody", None, "unknown family of classifiers 'nobody': choose one of faces, judge"),
+        ("tiny", ("smile", "beard"), "unknown attribute 'beard': the classifiers know smile, male, old"),
+        ("faces", ("smile", "smile"), "attribute 'smile' is named twice"),
+    ],
+)
+def test_what_is_unknown_is_named(family: str, attributes: tuple[str, ...] | None, message: str) -> None:
+    with pytest.raises(SpecError, match=message):
+        classifiers.load(family, attributes)
+
+
+def test_needed_names_each_statistic_once() -> None:
+    assert needed(("yaw", "smile"), ("age_years", "yaw_degrees")) == ["yaw", "smile", "age_years"]
+
+
+def test_committed_constants_cover_both_families() -> None:
+    for family in ("faces", "judge"):
+        scales = calibration.committed()[family]
+        assert set(scales) == set(ATTRIBUTES)
+        assert all(scale.unit > 0 for scale in scales.values())
+    assert calibration.committed()["faces"]["smile"].boundary == 0
+
+
+def test_constants_are_read_as_they_were_written(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "calibration.json"  # type: ignore[operator]
+    written = {"faces": {"smile": Scale.measured(torch.tensor([1.0, 2.0, 4.0]), 0.123456789)}}
+    calibration.write(written, {"rows": 3}, file)
+    monkeypatch.setattr(calibration, "FILE", file)
+    found = calibration.committed.__wrapped__()["faces"]["smile"]
+    assert found.boundary == 0.123457
+    assert found.unit == 1.52753
+    torch.testing.assert_close(found.score(torch.tensor([0.123457])), torch.tensor([0.0]))
