@@ -54,7 +54,7 @@ def _run(verb: str, argv: Sequence[str]) -> int:
         say(f"stylemill {verb}: {error}")
         return 1
     except KeyboardInterrupt:
-        say(f"stylemill {verb}: interrupted before any work was begun")
+        say(f"stylemill {verb}: interrupted; the same command continues")
         return 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from jobs.flags import Names, parse
 from jobs.launch import command, launch, versions
-from jobs.options import DEFAULT_ATTRIBUTES, RunFlags
+from jobs.options import DEFAULT_ATTRIBUTES, RunFlags, canonical
 from jobs.resolve import resolve, spec_facts
 from jobs.weights import used
 from pipeline.engine.job import Job
@@ -25,7 +25,7 @@ class DatasetSpec(RunFlags):
     Example: stylemill dataset --rows 64 --seed 1 --images jpeg --size 512 --out out/faces
     """
 
-    generator: str = Field("mobilestylegan-ffhq", description="A generator's name, or a checkpoint's path or URL.")
+    generator: str = Field("mobilestylegan-ffhq", description="A generator by name.")
     rows: int = Field(1000, gt=0, description="Faces to make.")
     seed: int = Field(1, ge=0, le=MAX_SEED, description="With a row's number, decides that row and nothing else.")
     psi: float = Field(0.7, allow_inf_nan=False, description="Truncation: 1 is none, 0 the mean face.")
@@ -45,8 +45,13 @@ def main(argv: Sequence[str]) -> int:
 
 def run_dataset(spec: DatasetSpec) -> int:
     """Plan the job that the spec asks for and run it."""
+    return launch(*plan_dataset(spec), spec)
+
+
+def plan_dataset(spec: DatasetSpec) -> tuple[Job, int]:
+    """The job, and how many workers; the models that it was planned with are let go."""
     generator = generators.load(spec.generator, backend="eager")
-    family = classifiers.load(spec.classifiers, spec.attributes)
+    family = classifiers.load(spec.classifiers, canonical(spec.attributes))
     keep = None if spec.images == "none" else Keep(spec.images, generator.check_size(spec.size), spec.quality)
     runtime, rows_per_shard, workers = resolve(spec, "dataset", generator)
     stage = DatasetStage(
@@ -72,4 +77,4 @@ def run_dataset(spec: DatasetSpec) -> int:
         command=command(),
         weights=used(generator.name, *family.weights),
     )
-    return launch(job, spec, workers)
+    return job, workers

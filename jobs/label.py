@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from jobs.flags import Names, parse
 from jobs.launch import command, launch, versions
-from jobs.options import DEFAULT_ATTRIBUTES, RunFlags
+from jobs.options import DEFAULT_ATTRIBUTES, RunFlags, absolute, canonical
 from jobs.resolve import resolve, spec_facts
 from jobs.weights import used
 from pipeline.engine.job import Job
@@ -24,6 +24,12 @@ class LabelSpec(RunFlags):
     """
 
     latents: str = Field(description="The latents table: a path or any fsspec URL.")
+
+    @field_validator("latents")
+    @classmethod
+    def _absolute_latents(cls, url: str) -> str:
+        return absolute(url)
+
     attributes: Names = Field(DEFAULT_ATTRIBUTES, min_length=1, description="Attributes to score.")
     classifiers: str = Field("faces", description="Family of classifiers: faces or judge.")
     generator: str | None = Field(None, description="Default: the one that the latents table names.")
@@ -32,8 +38,20 @@ class LabelSpec(RunFlags):
 def main(argv: Sequence[str]) -> int:
     """Run the verb; returns the exit code."""
     spec = parse(LabelSpec, "label", argv)
+    return launch(*plan_label(spec), spec)
+
+
+def plan_label(spec: LabelSpec) -> tuple[Job, int]:
+    """The job, and how many workers; the models that it was planned with are let go.
+
+    Raises:
+        SpecError: the table does not hold latents, or another generator's.
+        StoreError: it is not there, or not complete.
+    """
     latents = Table.open(spec.latents)
     facts = latents.require_sealed()["facts"]
+    if latents.schema.name != "latents":
+        raise SpecError(f"{spec.latents} is a table of {latents.schema.name}, not of latents")
     name = spec.generator or facts["spec"]["generator"]
     generator = generators.load(name, backend="eager")
     if spec.generator is None and generator.fingerprint != facts["resolved"]["generator_digest"]:
@@ -44,7 +62,7 @@ def main(argv: Sequence[str]) -> int:
         )
     if latents.layout is None:
         raise SpecError(f"{spec.latents} does not say how its rows are cut into parts; sample it anew")
-    family = classifiers.load(spec.classifiers, spec.attributes)
+    family = classifiers.load(spec.classifiers, canonical(spec.attributes))
     runtime, _, workers = resolve(spec, "label", generator)
     stage = LabelStage(
         latents=Table(spec.latents, latents.schema, latents.layout),
@@ -71,4 +89,4 @@ def main(argv: Sequence[str]) -> int:
         command=command(),
         weights=used(generator.name, *family.weights),
     )
-    return launch(job, spec, workers)
+    return job, workers

@@ -12,7 +12,7 @@ from pipeline.engine.pool import Pool
 from pipeline.engine.run import RunOptions, run
 
 
-def launch(job: Job, spec: RunFlags, workers: int) -> int:
+def launch(job: Job, workers: int, spec: RunFlags) -> int:
     """Run the job; the exit code as the README lists them."""
     options = RunOptions(spec.dry_run, spec.limit, spec.replace, spec.max_rejects)
     pool = _pool(spec, workers, job)

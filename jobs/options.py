@@ -1,12 +1,15 @@
 """The flags that every job on rows has in common: where the output goes and how the work is run."""
 
+from collections.abc import Sequence
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from jobs.flags import Spec
+from pipeline.models.classifiers import ATTRIBUTES
+from pipeline.tables import store
 
-DEFAULT_ATTRIBUTES = ("smile", "male", "old", "eyeglasses", "yaw")
+DEFAULT_ATTRIBUTES = ATTRIBUTES
 
 
 class RunFlags(Spec):
@@ -30,6 +33,11 @@ class RunFlags(Spec):
     max_rejects: int | None = Field(None, ge=0, description="Exit with 3 when more rows than this are set aside.")
     replace: bool = Field(False, description="Delete what an earlier, different run left in the same tables.")
 
+    @field_validator("out")
+    @classmethod
+    def _absolute(cls, url: str) -> str:
+        return absolute(url)
+
     @model_validator(mode="after")
     def _local_is_one_worker(self) -> "RunFlags":
         if self.local and (self.workers or 1) > 1:
@@ -37,6 +45,17 @@ class RunFlags(Spec):
         if self.local and self.address:
             raise ValueError("--local and --address exclude each other")
         return self
+
+
+def canonical(attributes: Sequence[str]) -> list[str]:
+    """Known attributes in the order that they have everywhere, in whatever order they were asked; then the others."""
+    return sorted(attributes, key=lambda name: ATTRIBUTES.index(name) if name in ATTRIBUTES else len(ATTRIBUTES))
+
+
+def absolute(url: str) -> str:
+    """A local path from the root, since workers have working directories of their own; other URLs as they are."""
+    path = store.local_path(url)
+    return url if path is None else str(path.absolute())
 
 
 RUN_FIELDS = frozenset(RunFlags.model_fields)

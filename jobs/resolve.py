@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any, TypeVar
 
+import torch
+
 from jobs.options import RUN_FIELDS, RunFlags
 from pipeline.engine.books import Books
 from pipeline.errors import OutputDiffers, SpecError
@@ -33,6 +35,7 @@ def resolve(spec: RunFlags, verb: str, generator: Generator) -> tuple[Runtime, i
     workers = 1 if spec.local else spec.workers or _workers(device)
     threads = choose("threads", spec.threads, lambda: max(1, (os.cpu_count() or 1) // workers))
     try:
+        _check_device(device, spec)
         name = choose("backend", spec.backend, lambda: backend.resolve("auto", device))
         backend.resolve(name, device)
     except SpecError as error:
@@ -54,18 +57,27 @@ def spec_facts(spec: RunFlags, runtime: Runtime, **more: Any) -> dict[str, Any]:
 
 
 def _device(spec: RunFlags) -> str:
-    if spec.gpus_per_worker:
-        return "cuda"
-    if spec.gpus_per_worker == 0 or spec.address:
-        return "cpu"
-    import torch
-
+    if spec.gpus_per_worker is not None:
+        return "cuda" if spec.gpus_per_worker else "cpu"
+    if _is_elsewhere(spec):
+        raise SpecError("this machine cannot tell what the cluster's workers have: pass --device cuda or --device cpu")
     return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _check_device(device: str, spec: RunFlags) -> None:
+    if device == "cuda" and not _is_elsewhere(spec) and not torch.cuda.is_available():
+        raise SpecError("--device cuda: PyTorch sees no GPU on this machine; pass --device cpu")
+    if device != "cuda" and spec.precision == "tf32":
+        raise SpecError("--precision tf32 is one of NVIDIA GPUs; pass --precision fp32")
+
+
+def _is_elsewhere(spec: RunFlags) -> bool:
+    """Whether the work is done by the nodes of a cluster that this process only joins."""
+    address = spec.address or os.environ.get("RAY_ADDRESS")
+    return not spec.local and address not in (None, "local")
 
 
 def _workers(device: str) -> int:
     if device != "cuda":
         return 1
-    import torch
-
     return max(1, torch.cuda.device_count())

@@ -23,7 +23,7 @@ class SampleSpec(RunFlags):
     Example: stylemill sample --rows 10000 --seed 2 --psi 0.7 --out out/codes
     """
 
-    generator: str = Field("mobilestylegan-ffhq", description="A generator's name, or a checkpoint's path or URL.")
+    generator: str = Field("mobilestylegan-ffhq", description="A generator by name.")
     rows: int = Field(1000, gt=0, description="Latents to sample.")
     seed: int = Field(1, ge=0, le=MAX_SEED, description="With a row's number, decides that row and nothing else.")
     psi: float = Field(0.7, allow_inf_nan=False, description="Truncation: 1 is none, 0 the mean.")
@@ -33,6 +33,11 @@ class SampleSpec(RunFlags):
 def main(argv: Sequence[str]) -> int:
     """Run the verb; returns the exit code."""
     spec = parse(SampleSpec, "sample", argv)
+    return launch(*plan_sample(spec), spec)
+
+
+def plan_sample(spec: SampleSpec) -> tuple[Job, int]:
+    """The job, and how many workers; the generator that it was planned with is let go."""
     generator = generators.load(spec.generator, backend="eager")
     runtime, rows_per_shard, workers = resolve(spec, "sample", generator)
     stage = SampleStage(
@@ -54,4 +59,4 @@ def main(argv: Sequence[str]) -> int:
         command=command(),
         weights=used(generator.name),
     )
-    return launch(job, spec, workers)
+    return job, workers

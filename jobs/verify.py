@@ -1,4 +1,5 @@
-"""`stylemill verify DIR`: every byte of every table below a directory against its manifest.
+"""`stylemill verify DIR`: every byte of every table below a directory against its manifest, and the tables against
+each other.
 
 Damaged parts of a job's table are put on that job's books, so that the same command makes them again.
 """
@@ -9,14 +10,17 @@ import tyro
 from pydantic import Field
 
 from jobs.flags import Spec, parse, say
+from jobs.options import absolute
 from pipeline.engine.books import Books, verbs
+from pipeline.engine.coverage import uncovered
+from pipeline.engine.owner import owner
 from pipeline.errors import StoreError
 from pipeline.tables import Problem, Table, parse_part_name, store
 from pipeline.tables.manifest import manifest_url
 
 
 class VerifySpec(Spec):
-    """Check the tables of a directory: digests, page checksums, types, and that each index is there once.
+    """Check tables: digests, page checksums, types, that each index is there once, and that one job's tables agree.
 
     Example: stylemill verify out/faces
     """
@@ -28,10 +32,14 @@ class VerifySpec(Spec):
 def main(argv: Sequence[str]) -> int:
     """Print one line a table and one a problem. 0 where all is well, else 1."""
     spec = parse(VerifySpec, "verify", argv)
-    tables = _tables(spec.out)
+    out = absolute(spec.out).rstrip("/")
+    tables = _tables(out)
     if not tables:
-        raise StoreError(f"{spec.out} holds no table; check the path")
-    return max([_verify(url, deep=not spec.fast) for url in tables])
+        raise StoreError(f"{out} holds no table; check the path")
+    code = max([_verify(url, deep=not spec.fast) for url in tables])
+    if code or spec.fast:
+        return code
+    return max([_agree(out, verb) for verb in verbs(out)], default=0)
 
 
 def _verify(url: str, deep: bool) -> int:
@@ -44,26 +52,37 @@ def _verify(url: str, deep: bool) -> int:
         return 0
     for problem in problems:
         say(f"Fail  {url}: {problem}")
-    _put_on_the_books(url, table, problems)
+    _put_on_the_books(table, problems)
     return 1
 
 
-def _put_on_the_books(url: str, table: Table, problems: Sequence[Problem]) -> None:
-    manifest = table.manifest()
-    verb = manifest["facts"].get("verb") if manifest else None
+def _agree(out: str, verb: str) -> int:
+    problems = list(uncovered(out, verb))
+    for problem in problems:
+        say(f"Fail  {out}, job {verb}: {problem}: run the {verb} command again with --replace")
+    return 1 if problems else 0
+
+
+def _put_on_the_books(table: Table, problems: Sequence[Problem]) -> None:
+    found = owner(table)
     damaged = {place[0] for problem in problems if (place := parse_part_name(problem.part)) is not None}
-    if verb is None or not damaged:
+    if found is None or not damaged:
         return
-    out = url.removesuffix(f"/rejects/{verb}") if url.endswith(f"/rejects/{verb}") else url.rsplit("/", 1)[0]
+    verb = found["verb"]
+    out = table.url.removesuffix(f"/rejects/{verb}") if table.url.endswith(f"/rejects/{verb}") else _above(table.url)
     books = Books(out, verb)
     if books.spec() is not None:
         books.set_damaged(books.damaged() | damaged)
         say(f"      the same {verb} command makes {len(damaged)} shards of {out} again")
 
 
+def _above(url: str) -> str:
+    return url.rsplit("/", 1)[0]
+
+
 def _tables(out: str) -> list[str]:
     if _is_table(out):
-        return [out.rstrip("/")]
+        return [out]
     below = [store.join(out, name) for name in store.list_directories(out) if not name.startswith(".")]
     aside = [store.join(out, "rejects", verb) for verb in verbs(out)]
     return [url for url in [*below, *aside] if _is_table(url)]

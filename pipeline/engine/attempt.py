@@ -4,6 +4,7 @@ The parts are staged while the rows come and published only when all are whole: 
 stage's order. So a task is done exactly when all its parts exist, and a try that ends half way leaves nothing.
 """
 
+import errno
 import time
 import traceback
 from collections import Counter, defaultdict, deque
@@ -15,12 +16,14 @@ import pyarrow as pa
 
 import schemas
 from pipeline.engine.outcome import Outcome
-from pipeline.engine.stage import Batch, Reject, Task, Worker
+from pipeline.engine.stage import RAISED, Batch, Reject, Task, Worker
 from pipeline.errors import StoreError, StylemillError
 from pipeline.tables import Table
 
 REJECTS = "rejects"
 BATCHES_AHEAD = 2
+STORE_PAUSE_SECONDS = 1.0
+CLOSED = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 @dataclass(frozen=True)
@@ -42,13 +45,22 @@ def attempt(worker: Worker, task: Task, outputs: Outputs) -> Outcome:
         return _run(worker, task, outputs)
     except Exception as error:
         meant_for_user = isinstance(error, StylemillError)
+        of_store = isinstance(error, StoreError)
+        if of_store:
+            time.sleep(STORE_PAUSE_SECONDS)
         return Outcome(
             shard=task.shard,
             error=str(error) if meant_for_user else f"{type(error).__name__}: {error}",
             traceback=traceback.format_exc(),
-            retry=not meant_for_user or isinstance(error, StoreError),
-            halt=meant_for_user,
+            retry=not meant_for_user or of_store,
+            halt=meant_for_user and (not of_store or _store_is_closed(error)),
+            broken="CUDA error" in str(error),
         )
+
+
+def _store_is_closed(error: BaseException) -> bool:
+    """Whether no other shard could be written either: the disk is full, or we may not write."""
+    return isinstance(error.__cause__, OSError) and error.__cause__.errno in CLOSED
 
 
 def _run(worker: Worker, task: Task, outputs: Outputs) -> Outcome:
@@ -76,6 +88,8 @@ def _run(worker: Worker, task: Task, outputs: Outputs) -> Outcome:
                     writing.popleft().result()
             for written in writing:
                 written.result()
+        if task.rows > 1 and len(rejects) == task.rows and all(reject.reason == RAISED for reject in rejects):
+            raise RuntimeError(f"every row of shard {task.shard} raised an error, the last: {rejects[-1].detail}")
         writers[REJECTS].write(_reject_rows(rejects, outputs.verb))
         parts = {name: writer.finish() for name, writer in writers.items()}
         for name in outputs.tables:

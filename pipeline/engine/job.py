@@ -66,6 +66,7 @@ class Job:
             "fingerprint": self.fingerprint,
             "stage": self.stage.name,
             "stage_version": self.stage.version,
+            "tables": list(self.outputs().all),
             "shards": len(self.tasks),
             "planned": sum(task.rows for task in self.tasks),
             "spec": dict(self.spec),

@@ -5,6 +5,7 @@ started again since); a holder on another host when its lease has run out.
 """
 
 import json
+import logging
 import os
 import socket
 import threading
@@ -15,11 +16,14 @@ from typing import Any
 
 import psutil
 
-from pipeline.errors import Busy
+from pipeline.errors import Busy, StoreError
 from pipeline.tables import store
 
 LEASE_SECONDS = 60.0
 RENEW_SECONDS = 15.0
+SETTLE_SECONDS = 0.3
+
+log = logging.getLogger(__name__)
 
 
 class Lease:
@@ -33,6 +37,7 @@ class Lease:
         self.url = url
         self._token = uuid.uuid4().hex
         self._released = threading.Event()
+        self._lost = threading.Event()
         self._renewing = threading.Thread(target=self._renew, name="lease", daemon=True)
 
     def __enter__(self) -> "Lease":
@@ -48,6 +53,11 @@ class Lease:
         if self._is_ours():
             store.delete(self.url)
 
+    def check(self) -> None:
+        """Raise Busy where another driver has taken the lease in the meantime."""
+        if self._lost.is_set():
+            raise Busy(f"another driver took over {self.url} while this one was out of reach; it goes on with the work")
+
     def _take_over(self) -> None:
         record = holder(self.url)
         if record is not None and (why := _alive(record)):
@@ -55,14 +65,21 @@ class Lease:
                 f"another driver is at work here: process {record['pid']} on {record['host']}, {why} ({self.url}); "
                 "wait for it, or stop it and run the same command again"
             )
-        store.write_atomic(self.url, self._record())
-        if not self._is_ours():
+        store.delete(self.url)
+        created = store.create_exclusive(self.url, self._record())
+        time.sleep(SETTLE_SECONDS)  # another driver may have found the same dead holder: the last one to write stays
+        if not (created and self._is_ours()):
             raise Busy(f"another driver took over {self.url} at the same moment; wait for it to finish")
 
     def _renew(self) -> None:
         while not self._released.wait(RENEW_SECONDS):
-            if self._is_ours():
+            try:
+                if not self._is_ours():
+                    self._lost.set()
+                    return
                 store.write_atomic(self.url, self._record())
+            except StoreError as error:
+                log.warning("the lease could not be renewed: %s", error)
 
     def _is_ours(self) -> bool:
         record = holder(self.url)

@@ -16,6 +16,9 @@ class LocalPool:
     lost = 0
     opened_at: float | None = None
 
+    def prepare(self) -> None:
+        """Nothing to join."""
+
     def map(self, stage: Stage, tasks: Iterable[Task], outputs: Outputs) -> Generator[Outcome, None, None]:
         """Run the tasks in order; each gets ATTEMPTS tries.
 

@@ -13,6 +13,7 @@ class Outcome:
     """`parts` by table name, `rejects` by reason. A task that failed has an `error` and no parts.
 
     `retry`: another try may help. `halt`: if it stays failed, no other task will fare better: the person acts first.
+    `broken`: the worker cannot go on, its device is lost.
     """
 
     shard: int
@@ -24,6 +25,7 @@ class Outcome:
     traceback: str | None = None
     retry: bool = True
     halt: bool = False
+    broken: bool = False
 
     @property
     def ok(self) -> bool:

@@ -22,6 +22,8 @@ from pipeline.engine.pool import ATTEMPTS, numbered
 from pipeline.engine.stage import Stage, Task, Worker
 from pipeline.errors import SpecError, StylemillError
 
+log = logging.getLogger(__name__)
+
 DEATHS = 5
 SHARDS_IN_FLIGHT = 2
 
@@ -68,17 +70,23 @@ class RayPool:
         self._owned = not ray.is_initialized()
         self._members: list[_Member] = []
 
+    def prepare(self) -> None:
+        """Join or start the cluster.
+
+        Raises:
+            SpecError: there is none at the address, or it can place none of the workers asked for.
+        """
+        self._connect()
+        self._check_feasible()
+
     # -- the story ----------------------------------------------------------------------------------------------------
 
     def map(self, stage: Stage, tasks: Iterable[Task], outputs: Outputs) -> Generator[Outcome, None, None]:
         """Run the tasks; outcomes come as they end.
 
         Raises:
-            SpecError: the cluster can never place the workers asked for.
             StylemillError: a worker cannot open its models.
         """
-        self._connect()
-        self._check_feasible()
         queue = deque(tasks)
         tries: Counter[int] = Counter()
         deaths: Counter[int] = Counter()
@@ -103,10 +111,14 @@ class RayPool:
                         break
                     del member.running[reference]
                     tries[task.shard] += 1
+                    if outcome.broken:
+                        self._retire(member, queue)
                     if outcome.ok or not outcome.retry or tries[task.shard] >= ATTEMPTS:
                         yield numbered(outcome, tries[task.shard])
                     else:
                         queue.append(task)
+                    if outcome.broken:
+                        break
         finally:
             self._dismiss()
 
@@ -148,10 +160,7 @@ class RayPool:
             for node in nodes
         )
         if self.workers > places:
-            raise SpecError(
-                f"{self.workers} workers of {self._cpus:g} CPU and {self._gpus:g} GPU were asked for; "
-                f"the cluster has room for {places}; pass --workers {places}"
-            )
+            log.warning("the cluster has room for %d of %d workers now; others join as nodes do", places, self.workers)
 
     # -- the workers --------------------------------------------------------------------------------------------------
 
@@ -205,6 +214,13 @@ class RayPool:
                 given_up = Outcome(shard, attempts=DEATHS, error=message)
         queue.extendleft(reversed(tasks))
         return given_up
+
+    def _retire(self, member: _Member, queue: deque[Task]) -> None:
+        """Let a worker go that cannot go on; the shard it had in hand besides goes back."""
+        self._members.remove(member)
+        self.lost += 1
+        ray.kill(member.actor)
+        queue.extendleft(member.running.values())
 
     def _dismiss(self) -> None:
         for member in self._members:

@@ -3,18 +3,19 @@
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 from pipeline.engine.adopt import adopt
-from pipeline.engine.attempt import Outputs
+from pipeline.engine.attempt import REJECTS, Outputs
 from pipeline.engine.books import Books
 from pipeline.engine.fingerprint import differences
 from pipeline.engine.job import Job
 from pipeline.engine.lease import Lease
 from pipeline.engine.outcome import Outcome
+from pipeline.engine.owner import check, claim, disown
 from pipeline.engine.plan import Plan, make_plan
 from pipeline.engine.pool import Pool
 from pipeline.engine.progress import Progress
@@ -44,52 +45,61 @@ def run(job: Job, pool: Pool, options: RunOptions, say: Say) -> Summary | None:
         StylemillError: a worker cannot open its models, or the store refuses.
     """
     books = Books(job.out, job.verb)
-    _check_spec(job, books, options, say)
+    _check_spec(job, books, options)
     if options.dry_run:
-        _say_plan(job, _plan(job, books, job.outputs(), options), say)
+        _say_plan(job, _dry_plan(job, books, options), say)
         return None
-    with Lease(books.lease_url):
+    pool.prepare()
+    with Lease(books.lease_url) as lease:
+        _check_spec(job, books, options)
         outputs = job.outputs()
         plan = _start(job, books, outputs, options, say)
         _say_plan(job, plan, say)
-        return _work(job, books, outputs, plan, pool, options, say)
+        return _work(job, books, outputs, plan, pool, options, lease, say)
 
 
 # -- agree ------------------------------------------------------------------------------------------------------------
 
 
-def _check_spec(job: Job, books: Books, options: RunOptions, say: Say) -> None:
+def _check_spec(job: Job, books: Books, options: RunOptions) -> None:
+    """Raise OutputDiffers where rows of another spec are there already; a start that made none does not count."""
     stored = books.spec()
-    if stored is None or options.replace:
+    if stored is None or options.replace or stored["fingerprint"] == job.fingerprint or not _begun(job, books):
         return
     facts = {**stored["spec"], **stored["resolved"], "stage": stored["stage"], "stage_version": stored["stage_version"]}
-    changed = differences(facts, job.facts)
-    if changed:
-        raise OutputDiffers(
-            f"{job.out} was made from another spec ({'; '.join(changed)}); "
-            "choose another --out, ask for what is there, or pass --replace to make it anew"
-        )
-    versions = differences(stored["versions"], job.versions)
-    if versions:
-        say(f"Note  package versions differ from the first start: {'; '.join(versions)}: bytes may differ")
+    raise OutputDiffers(
+        f"{job.out} was made from another spec ({'; '.join(differences(facts, job.facts))}); "
+        "choose another --out, ask for what is there, or pass --replace to make it anew"
+    )
 
 
-def _plan(job: Job, books: Books, outputs: Outputs, options: RunOptions) -> Plan:
-    if options.replace:
+def _begun(job: Job, books: Books) -> bool:
+    return bool(books.outcomes()) or any(Table(table.url).parts() for table in job.outputs().all.values())
+
+
+def _dry_plan(job: Job, books: Books, options: RunOptions) -> Plan:
+    stored, outputs = books.spec(), job.outputs()
+    if stored is None or stored["fingerprint"] != job.fingerprint:
+        if not options.replace:
+            check(outputs.all.values(), job.verb, job.fingerprint)
         return make_plan(job.tasks, outputs, {}, fresh=True)
-    if books.spec() is None:
-        _refuse_foreign(job, outputs)
     return make_plan(job.tasks, outputs, books.outcomes(), books.damaged())
 
 
 def _start(job: Job, books: Books, outputs: Outputs, options: RunOptions, say: Say) -> Plan:
-    if options.replace:
-        books.forget()
-        for table in outputs.all.values():
-            table.clear()
-    if books.spec() is None:
-        _refuse_foreign(job, outputs)
+    """Store the spec at the first start, put the job's name on its tables, take stock."""
+    stored = books.spec()
+    if stored is not None and stored["fingerprint"] != job.fingerprint:
+        _clear(job, books, stored["tables"])
+        stored = None
+    if stored is None:
+        if options.replace:
+            _clear(job, books, outputs.all)
+        check(outputs.all.values(), job.verb, job.fingerprint)
         books.create_spec(job.record())
+    elif versions := differences(stored["versions"], job.versions):
+        say(f"Note  package versions differ from the first start: {'; '.join(versions)}: bytes may differ")
+    claim(outputs.all.values(), job.verb, job.fingerprint)
     outcomes = books.outcomes()
     books.compact(outcomes)
     plan = make_plan(job.tasks, outputs, outcomes, books.damaged())
@@ -100,25 +110,25 @@ def _start(job: Job, books: Books, outputs: Outputs, options: RunOptions, say: S
         plan = make_plan(job.tasks, outputs, books.outcomes(), books.damaged())
     if plan.remaining:
         for table in outputs.all.values():
-            store.make_directory(table.url)
             table.unseal()
             table.sweep()
     return plan
 
 
-def _refuse_foreign(job: Job, outputs: Outputs) -> None:
-    for name, table in outputs.all.items():
-        if Table(table.url).parts():
-            raise OutputDiffers(
-                f"{table.url} holds parts that no '{job.verb}' job on {job.out} made; "
-                f"choose another --out, or pass --replace to delete table {name} and make it anew"
-            )
+def _clear(job: Job, books: Books, names: Iterable[str]) -> None:
+    """Delete the tables of an earlier spec, also those that the new one does not have, and its books."""
+    for name in names:
+        where = ("rejects", job.verb) if name == REJECTS else (name,)
+        disown(Table(store.join(job.out, *where)))
+    books.forget()
 
 
 # -- work -------------------------------------------------------------------------------------------------------------
 
 
-def _work(job: Job, books: Books, outputs: Outputs, plan: Plan, pool: Pool, options: RunOptions, say: Say) -> Summary:
+def _work(
+    job: Job, books: Books, outputs: Outputs, plan: Plan, pool: Pool, options: RunOptions, lease: Lease, say: Say
+) -> Summary:
     started = time.perf_counter()
     tasks = list(plan.remaining if options.limit is None else plan.remaining[: options.limit])
     rows_of = {task.shard: task.rows for task in tasks}
@@ -135,11 +145,13 @@ def _work(job: Job, books: Books, outputs: Outputs, plan: Plan, pool: Pool, opti
                     progress.add(outcome, rows_of[outcome.shard], pool)
                     if outcome.halt:
                         break
+                    lease.check()
     except (KeyboardInterrupt, SystemExit):
         interrupted = True
     finally:
         books.flush()
         books.set_damaged(books.damaged() - {outcome.shard for outcome in ran if outcome.ok})
+    books.compact({**failed, **done})
     if len(done) == len(job.tasks):
         _seal(job, outputs, done)
     summary = summarise(

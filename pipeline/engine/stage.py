@@ -30,6 +30,10 @@ class Task:
         return self.stop - self.first if self.present is None else self.present
 
 
+NOT_FINITE = "not finite"
+RAISED = "raised"
+
+
 @dataclass(frozen=True)
 class Reject:
     """A row set aside: `reason` is a short constant that people count by, `detail` says what happened to this row."""

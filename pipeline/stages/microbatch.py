@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.engine.stage import Reject
+from pipeline.engine.stage import NOT_FINITE, RAISED, Reject
 from pipeline.errors import StylemillError
 
 Slots = NDArray[np.bool_]
@@ -18,9 +18,6 @@ Indices = NDArray[np.int64]
 Columns = Mapping[str, NDArray]
 Compute = Callable[[Slots], Columns]
 Settled = tuple[Indices, Columns, list[Reject]]
-
-NOT_FINITE = "not finite"
-RAISED = "raised"
 
 
 def aligned(first: int, stop: int, batch_size: int) -> Iterator[Indices]:
@@ -33,11 +30,13 @@ def settle(indices: Indices, wanted: Slots, compute: Compute) -> Settled:
     """Compute the wanted slots; return the indices and columns of the rows that came out, and the rows set aside.
 
     `compute(slots)` returns columns of B rows, of which those outside `slots` are padding. A row with a value that is
-    not finite is set aside. Errors meant for the user and lack of memory are no row's fault and go up.
+    not finite is set aside. What is no row's fault goes up: errors meant for the user, lack of memory, a broken device,
+    and an error that every one of several rows raises.
     """
     pieces: list[tuple[Slots, Columns]] = []
     rejects: list[Reject] = []
     waiting = [wanted]
+    last: Exception | None = None
     while waiting:
         slots = waiting.pop()
         if not slots.any():
@@ -47,9 +46,10 @@ def settle(indices: Indices, wanted: Slots, compute: Compute) -> Settled:
         except (StylemillError, MemoryError):
             raise
         except Exception as error:
-            if _out_of_memory(error):
+            if no_rows_fault(error):
                 raise
             if slots.sum() == 1:
+                last = error
                 rejects.append(Reject(int(indices[slots][0]), RAISED, f"{type(error).__name__}: {error}"))
             else:
                 waiting.extend(_halves(slots))
@@ -58,6 +58,8 @@ def settle(indices: Indices, wanted: Slots, compute: Compute) -> Settled:
         for slot in np.flatnonzero(slots & ~good):
             rejects.append(Reject(int(indices[slot]), NOT_FINITE, _culprits(columns, int(slot))))
         pieces.append((good, columns))
+    if last is not None and len(rejects) > 1 and all(reject.reason == RAISED for reject in rejects) and not pieces:
+        raise last
     return _join(indices, pieces, rejects)
 
 
@@ -99,5 +101,7 @@ def _halves(slots: Slots) -> list[Slots]:
     return halves
 
 
-def _out_of_memory(error: Exception) -> bool:
-    return type(error).__name__ == "OutOfMemoryError" or "not enough memory" in str(error) or "alloc" in str(error)
+def no_rows_fault(error: Exception) -> bool:
+    """Whether memory ran out or the device broke."""
+    signs = ("CUDA error", "can't allocate memory", "not enough memory")
+    return type(error).__name__ == "OutOfMemoryError" or any(sign in str(error) for sign in signs)

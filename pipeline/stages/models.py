@@ -12,8 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pipeline.errors import ModelFileError
+from pipeline.errors import ModelFileError, SpecError
 from pipeline.models import classifiers, generators
+from pipeline.stages.microbatch import no_rows_fault
 from pipeline.stages.pictures import Keep
 
 JUDGED_SIZE = 512
@@ -106,7 +107,15 @@ class FaceModels:
 
     def _warm(self, batch_size: int) -> None:
         """Run one micro-batch of padding: what is compiled or tuned at first use belongs to opening, not to a row."""
-        self.faces(self.map(np.zeros((batch_size, self.generator.z_dim), dtype=np.float32), 1.0, None))
+        try:
+            self.faces(self.map(np.zeros((batch_size, self.generator.z_dim), dtype=np.float32), 1.0, None))
+        except (MemoryError, RuntimeError) as error:
+            if isinstance(error, MemoryError) or no_rows_fault(error):
+                what = str(error).splitlines()[0]
+                raise SpecError(
+                    f"no room for micro-batches of {batch_size}: pass a smaller --batch-size ({what})"
+                ) from error
+            raise
         self.take_seconds()
 
     def _pixels(self, state: tuple[Tensor, ...], judged_N3HW: Tensor) -> Tensor | None:

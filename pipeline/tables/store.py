@@ -4,6 +4,7 @@ The few operations that tables and the engine need, each whole or not at all. Ev
 `pipeline.errors.StoreError`, in one line that names the URL and what to do, where storage fails.
 """
 
+import errno
 import json
 import os
 import secrets
@@ -106,7 +107,7 @@ def create_exclusive(url: str, content: bytes) -> bool:
             return True
         staged = _stage(Path(path), content)
         try:
-            os.link(staged, path)
+            _link(staged, Path(path))
         except FileExistsError:
             return False
         finally:
@@ -162,6 +163,19 @@ def delete(url: str) -> None:
 def staged_name(name: str) -> str:
     """A fresh name for a file on its way to be `name`: hidden, and of no kind that a reader opens."""
     return f".{name}.{os.getpid()}-{secrets.token_hex(4)}.staged"
+
+
+def _link(staged: Path, path: Path) -> None:
+    """Give a whole file its name unless the name is taken; where there are no hard links, write it under the name."""
+    try:
+        os.link(staged, path)
+    except OSError as error:
+        if error.errno not in (errno.ENOTSUP, errno.EPERM, errno.ENOSYS, errno.EMLINK):
+            raise
+        with path.open("xb") as file:
+            file.write(staged.read_bytes())
+            file.flush()
+            os.fsync(file.fileno())
 
 
 def sync_directory(directory: Path) -> None:

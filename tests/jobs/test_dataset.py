@@ -157,7 +157,7 @@ def test_bad_input_is_one_line_and_2_and_nothing_is_written(tmp_path, capsys, wo
 def test_an_unwritable_output_is_one_line_and_1(tmp_path, capsys):
     blocker = tmp_path / "file"
     blocker.write_text("not a directory")
-    assert dataset(blocker / "out", "--rows", "4") in (1, 2)
+    assert dataset(blocker / "out", "--rows", "4") == 1
     said = capsys.readouterr().err
     assert "Traceback" not in said
     assert str(blocker) in said
@@ -292,3 +292,104 @@ def test_labels_of_a_table_with_gaps_keep_their_slots(made, tmp_path, monkeypatc
     assert main(["sample", "--generator", "stylegan2-tiny", "--rows", "20", "--rows-per-shard", "8", *common]) == 0
     assert main(["label", "--latents", f"{tmp_path}/latents", "--classifiers", "tiny", *common]) == 0
     assert rows(tmp_path, "labels") == [row for row in rows(made, "labels") if row["index"] != 6]
+
+
+def test_replace_leaves_no_table_of_the_earlier_spec(tmp_path):
+    assert dataset(tmp_path, "--rows", "8", "--images", "png") == 0
+    assert dataset(tmp_path, "--rows", "8", "--images", "none", "--seed", "2", "--replace") == 0
+    assert not list((tmp_path / "images").rglob("*.parquet"))
+    assert main(["verify", str(tmp_path)]) == 0
+
+
+def test_two_verbs_never_share_a_table(made, tmp_path, capsys):
+    common = ["--out", str(tmp_path), "--local", "--backend", "eager", "--threads", "1", "--batch-size", "4"]
+    sample = [
+        "sample",
+        "--generator",
+        "stylegan2-tiny",
+        "--rows",
+        "20",
+        "--rows-per-shard",
+        "8",
+        "--seed",
+        "5",
+        *common,
+    ]
+    assert main(sample) == 0
+    assert dataset(tmp_path, "--rows", "20", "--rows-per-shard", "8") == 4
+    assert "is the table of a 'sample' job" in capsys.readouterr().err
+    assert dataset(tmp_path, "--rows", "20", "--rows-per-shard", "8", "--replace") == 0
+    assert main(sample) == 4
+    assert rows(tmp_path, "latents") == rows(made, "latents")
+
+
+def test_verify_sees_a_row_that_one_table_lacks(tmp_path, capsys):
+    assert dataset(tmp_path, "--rows", "8") == 0
+    table = Table.open(f"{tmp_path}/labels")
+    manifest = table.require_sealed()
+    short = table.read().slice(0, 7)
+    record = table.publish(0, short, 1)
+    table.unseal()
+    table.seal([record], manifest["facts"], manifest["fingerprint"])
+    assert main(["verify", str(tmp_path)]) == 1
+    assert "row 7 is in one of latents and labels" in capsys.readouterr().err
+
+
+def test_verify_goes_on_past_a_damaged_manifest(tmp_path, capsys):
+    assert dataset(tmp_path, "--rows", "8") == 0
+    (tmp_path / "labels/.stylemill/manifest.json").write_text("{")
+    part = tmp_path / "latents/part-00000-of-00001.parquet"
+    part.write_bytes(part.read_bytes()[:-9])
+    assert main(["verify", str(tmp_path)]) == 1
+    said = capsys.readouterr().err
+    assert "manifest.json: is damaged" in said
+    assert "latents: part-00000-of-00001.parquet" in said
+
+
+def test_what_breaks_every_row_fails_the_shard_and_rejects_none(tmp_path, capsys, monkeypatch):
+    from pipeline.stages.models import FaceModels
+
+    real = FaceModels.faces
+    calls = []
+
+    def faces(self, ws_NLW):
+        calls.append(1)
+        if len(calls) > 3:  # the first is the warm-up
+            raise RuntimeError("the network is broken")
+        return real(self, ws_NLW)
+
+    monkeypatch.setattr(FaceModels, "faces", faces)
+    assert dataset(tmp_path, "--rows", "20", "--rows-per-shard", "8") == 1
+    assert "20 rows = 8 published + 0 rejected + 12 failed" in capsys.readouterr().err
+    monkeypatch.setattr(FaceModels, "faces", real)
+    assert dataset(tmp_path, "--rows", "20", "--rows-per-shard", "8") == 0
+
+
+def test_memory_that_runs_out_at_the_start_is_one_line(tmp_path, capsys, monkeypatch):
+    import torch
+
+    from pipeline.stages.models import FaceModels
+
+    def faces(self, ws_NLW):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 8 GiB")
+
+    monkeypatch.setattr(FaceModels, "faces", faces)
+    assert dataset(tmp_path, "--rows", "4") == 2
+    assert "pass a smaller --batch-size" in capsys.readouterr().err
+
+
+def test_the_order_of_attributes_decides_nothing(tmp_path):
+    assert dataset(tmp_path, "--rows", "4", "--attributes", "yaw,smile") == 0
+    assert dataset(tmp_path, "--rows", "4", "--attributes", "smile,yaw") == 0
+    assert Table.open(f"{tmp_path}/labels").schema.arrow.names[1:3] == ["smile", "yaw"]
+
+
+def test_a_device_that_is_not_there_is_2_and_blocks_nothing(tmp_path, capsys):
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    assert dataset(tmp_path, "--rows", "4", "--device", "cuda") == 2
+    assert "sees no GPU" in capsys.readouterr().err
+    assert dataset(tmp_path, "--rows", "4", "--precision", "tf32") == 2
+    assert dataset(tmp_path, "--rows", "4") == 0

@@ -1,5 +1,7 @@
 """Specs from flags and YAML: what is wrong is said in one line, with the flag's name."""
 
+from pathlib import Path
+
 import pytest
 
 from jobs.dataset import DatasetSpec
@@ -14,7 +16,13 @@ def dataset(*words: str) -> DatasetSpec:
 
 def test_flags_and_defaults():
     spec = dataset("--out", "x", "--rows", "7", "--attributes", "old,smile", "--local")
-    assert (spec.out, spec.rows, spec.attributes, spec.local, spec.psi) == ("x", 7, ("old", "smile"), True, 0.7)
+    assert (spec.out, spec.rows, spec.attributes, spec.local, spec.psi) == (
+        str(Path("x").absolute()),
+        7,
+        ("old", "smile"),
+        True,
+        0.7,
+    )
 
 
 @pytest.mark.parametrize(
@@ -41,7 +49,12 @@ def test_yaml_gives_defaults_and_flags_win(tmp_path):
     file = tmp_path / "job.yaml"
     file.write_text("out: there\nrows: 5\nattributes: [male, yaw]\nrows-per-shard: 4\nimages: jpeg\n")
     spec = dataset("--spec", str(file), "--rows", "9")
-    assert (spec.out, spec.rows, spec.attributes, spec.rows_per_shard) == ("there", 9, ("male", "yaw"), 4)
+    assert (spec.out, spec.rows, spec.attributes, spec.rows_per_shard) == (
+        str(Path("there").absolute()),
+        9,
+        ("male", "yaw"),
+        4,
+    )
     assert dataset(f"--spec={file}").images == "jpeg"
 
 

@@ -1,5 +1,6 @@
 """Real processes, really killed: the same command then makes the bytes of an undisturbed run."""
 
+import json
 import os
 import signal
 import subprocess
@@ -52,6 +53,7 @@ def test_a_killed_worker_is_replaced(tmp_path, undisturbed):
     said = process.communicate(timeout=120)[1]
     assert process.returncode == 0, said
     assert f"Done  {SHARDS}/{SHARDS} shards" in said
+    assert json.loads((tmp_path / ".stylemill/dataset/summary.json").read_text())["workers_lost"] >= 1
     assert parts(tmp_path) == undisturbed
 
 

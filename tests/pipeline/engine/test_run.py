@@ -1,6 +1,9 @@
 """A job from start to seal, in-process: promises 3, 4, 6 and 7."""
 
+import errno
 import json
+import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -11,8 +14,8 @@ from pipeline.engine.books import Books
 from pipeline.engine.layout import cut, tasks
 from pipeline.engine.lease import Lease, holder
 from pipeline.engine.local_pool import LocalPool
-from pipeline.errors import Busy, OutputDiffers, SpecError
-from pipeline.tables import Table
+from pipeline.errors import Busy, OutputDiffers, SpecError, StoreError
+from pipeline.tables import PartWriter, Table, store
 
 
 def test_a_job_publishes_seals_and_sums_up(bench):
@@ -116,10 +119,106 @@ def test_a_changed_spec_is_refused_by_name_and_replaced_when_asked(bench):
 
 def test_parts_of_nobody_are_refused(bench):
     bench.run(LocalPool())
-    for file in Path(bench.out, ".stylemill/squares").glob("*.json"):
-        file.unlink()
+    shutil.rmtree(Path(bench.out, ".stylemill"))
+    Path(bench.out, "labels/.stylemill/owner.json").unlink()
     with pytest.raises(OutputDiffers, match="that no 'squares' job"):
         bench.run(LocalPool())
+    with pytest.raises(OutputDiffers, match="that no 'squares' job"):
+        bench.run(LocalPool(), dry_run=True)
+
+
+def test_lost_books_are_written_again_from_the_parts(bench):
+    bench.run(LocalPool())
+    before = bench.part_bytes()
+    shutil.rmtree(Path(bench.out, ".stylemill"))
+    summary = bench.run(LocalPool())
+    assert (summary.exit_code, summary.published, bench.attempts()) == (0, 32, 4)
+    assert bench.part_bytes() == before
+
+
+def test_replace_is_resumed_by_the_same_command(bench):
+    bench.run(LocalPool())
+    bench.run(LocalPool(), bench.job(seed=2), replace=True, limit=2)
+    attempts = bench.attempts()
+    summary = bench.run(LocalPool(), bench.job(seed=2), replace=True)
+    assert "2 done, 2 to run" in bench.said[1]
+    assert (summary.exit_code, bench.attempts()) == (0, attempts + 2)
+
+
+def test_a_start_that_made_no_row_blocks_no_other_spec(bench):
+    bench.run(LocalPool(), bench.job(fail_on=(0,)), limit=1)
+    shutil.rmtree(Path(bench.out, ".stylemill/squares/outcomes"))
+    assert bench.run(LocalPool(), bench.job(seed=2)).exit_code == 0
+
+
+def test_a_lost_lease_ends_the_run_with_5(bench, monkeypatch):
+    def lost(self):
+        raise Busy("another driver took over")
+
+    monkeypatch.setattr(Lease, "check", lost)
+    with pytest.raises(Busy):
+        bench.run(LocalPool())
+    monkeypatch.undo()
+    assert bench.run(LocalPool()).exit_code == 0
+
+
+def test_a_lease_that_another_takes_is_noticed_and_one_that_cannot_be_renewed_is_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr("pipeline.engine.lease.RENEW_SECONDS", 0.01)
+    url = str(tmp_path / "lease.json")
+    with Lease(url) as lease:
+        first = holder(url)["expires"]
+        real, failures = store.write_atomic, []
+
+        def fails_once(url, content):
+            if not failures:
+                failures.append(url)
+                raise StoreError("out of reach")
+            real(url, content)
+
+        monkeypatch.setattr(store, "write_atomic", fails_once)
+        wait_until(lambda: failures and holder(url)["expires"] > first)
+        lease.check()
+        Path(url).write_text(json.dumps({**holder(url), "token": "another"}))
+        wait_until(lambda: not lease._renewing.is_alive())
+        with pytest.raises(Busy, match="another driver took over"):
+            lease.check()
+    assert holder(url)["token"] == "another"
+
+
+def wait_until(done):
+    """At most five seconds."""
+    for _ in range(500):
+        if done():
+            return
+        time.sleep(0.01)
+    raise AssertionError("it did not come to pass")
+
+
+def test_a_store_that_fails_one_shard_does_not_stop_the_others(bench, monkeypatch):
+    monkeypatch.setattr("pipeline.engine.attempt.STORE_PAUSE_SECONDS", 0)
+    fail_publishing(monkeypatch, "part-00001", StoreError("out of reach for now"))
+    summary = bench.run(LocalPool())
+    assert (summary.exit_code, summary.shards_done, summary.failed, summary.not_run) == (1, 3, 8, 0)
+
+
+def test_a_full_disk_stops_the_run(bench, monkeypatch):
+    monkeypatch.setattr("pipeline.engine.attempt.STORE_PAUSE_SECONDS", 0)
+    full = StoreError("the disk is full")
+    full.__cause__ = OSError(errno.ENOSPC, "no space")
+    fail_publishing(monkeypatch, "part-00001", full)
+    summary = bench.run(LocalPool())
+    assert (summary.exit_code, summary.shards_done, summary.failed, summary.not_run) == (1, 1, 8, 16)
+
+
+def fail_publishing(monkeypatch, part, error):
+    real = PartWriter.publish
+
+    def publish(self):
+        if part in self.url:
+            raise error
+        real(self)
+
+    monkeypatch.setattr(PartWriter, "publish", publish)
 
 
 def test_a_dry_run_touches_nothing(bench):

@@ -31,6 +31,10 @@ def test_every_wanted_row_comes_out_once_or_is_set_aside_with_its_reason(wanted,
     indices = np.arange(100, 100 + B)
     mask = np.isin(np.arange(B), list(wanted))
     compute, calls = work(poison, not_finite)
+    if len(wanted) > 1 and wanted <= poison:  # no row's fault
+        with pytest.raises(ValueError, match="this row cannot be"):
+            settle(indices, mask, compute)
+        return
     kept, columns, rejects = settle(indices, mask, compute)
     reasons = {reject.index - 100: reject.reason for reject in rejects}
     assert reasons == {
