@@ -23,7 +23,7 @@ class RunFlags(Spec):
     batch_size: int | None = Field(None, gt=0, description="Rows computed together. Default: the fastest measured.")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where networks run.")
     backend: Literal["compiled", "eager"] | None = Field(
-        None, description="Compiled by Inductor, or eager. Default: compiled where a compiler is at hand."
+        None, description="Eager, or compiled by Inductor. Default: eager, which needs no compiler and was measured."
     )
     precision: Literal["fp32", "tf32", "bf16"] = Field("fp32", description="Arithmetic of the generator.")
     address: str | None = Field(None, description="Ray cluster to join. Default: RAY_ADDRESS, else one started here.")

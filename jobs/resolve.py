@@ -42,9 +42,7 @@ def resolve(spec: RunFlags, verb: str, generator: Generator) -> tuple[Runtime, i
         if stored:
             raise OutputDiffers(f"{spec.out} was begun with what this machine cannot do: {error}") from error
         raise
-    batch_size = choose(
-        "batch_size", spec.batch_size, lambda: backend.default_batch_size(generator.resolution, device, name)
-    )
+    batch_size = choose("batch_size", spec.batch_size, lambda: backend.default_batch_size(generator.resolution, device))
     default_rows = max(1, ROWS_PER_SHARD[device] // batch_size) * batch_size
     rows_per_shard = choose("rows_per_shard", spec.rows_per_shard, lambda: default_rows)
     return Runtime(device, threads, name, spec.precision, batch_size), rows_per_shard, workers

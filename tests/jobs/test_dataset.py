@@ -393,3 +393,21 @@ def test_a_device_that_is_not_there_is_2_and_blocks_nothing(tmp_path, capsys):
     assert "sees no GPU" in capsys.readouterr().err
     assert dataset(tmp_path, "--rows", "4", "--precision", "tf32") == 2
     assert dataset(tmp_path, "--rows", "4") == 0
+
+
+def test_every_open_choice_has_a_default(made, tmp_path):
+    words = [
+        "--generator",
+        "stylegan2-tiny",
+        "--classifiers",
+        "tiny",
+        "--rows",
+        "20",
+        "--local",
+        "--out",
+        str(tmp_path),
+    ]
+    assert main(["dataset", *words]) == 0
+    stored = json.loads((tmp_path / ".stylemill/dataset/spec.json").read_text())["spec"]
+    assert {"device", "threads", "backend", "precision", "batch_size", "rows_per_shard"} <= stored.keys()
+    assert [row["index"] for row in rows(tmp_path, "labels")] == list(range(20))
