@@ -36,13 +36,15 @@ def resolve(spec: RunFlags, verb: str, generator: Generator) -> tuple[Runtime, i
     threads = choose("threads", spec.threads, lambda: max(1, (os.cpu_count() or 1) // workers))
     try:
         _check_device(device, spec)
-        name = choose("backend", spec.backend, lambda: backend.resolve("auto", device))
+        name: backend.Name = choose("backend", spec.backend, lambda: backend.resolve("auto", device))
         backend.resolve(name, device)
     except SpecError as error:
         if stored:
             raise OutputDiffers(f"{spec.out} was begun with what this machine cannot do: {error}") from error
         raise
-    batch_size = choose("batch_size", spec.batch_size, lambda: backend.default_batch_size(generator.resolution, device))
+    batch_size = choose(
+        "batch_size", spec.batch_size, lambda: backend.default_batch_size(generator.resolution, device, name)
+    )
     default_rows = max(1, ROWS_PER_SHARD[device] // batch_size) * batch_size
     rows_per_shard = choose("rows_per_shard", spec.rows_per_shard, lambda: default_rows)
     return Runtime(device, threads, name, spec.precision, batch_size), rows_per_shard, workers
