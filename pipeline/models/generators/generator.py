@@ -73,6 +73,8 @@ class Generator(nn.Module, abc.ABC):
     w_avg: Tensor
     mapping: nn.Module
     """z (N, Z) -> w (N, W), untruncated."""
+    synthesis: nn.Module
+    """The parameters of all modulated layers."""
 
     def __init__(self, name: str, digest: str, backend: Backend):
         super().__init__()
@@ -101,6 +103,10 @@ class Generator(nn.Module, abc.ABC):
             raise ModelFileError(f"the weights of {self.name} do not fit {type(self).__name__}: {what}") from None
         self.register_buffer("w_avg", w_avg.clone(), persistent=False)
         self.requires_grad_(False).eval().to(self.backend.device)
+        for name, parameter in self.synthesis.named_parameters():
+            if ".affine." not in name:
+                layout = torch.channels_last if parameter.dim() == 4 else torch.preserve_format
+                parameter.data = parameter.data.to(self.backend.dtype, memory_format=layout)
         self.style_layers = tuple(
             StyleLayer(name, layer.width, row) for (name, layer), row in zip(layers.items(), rows, strict=True)
         )

@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from pipeline.errors import SpecError
 from pipeline.models.backend import Backend
+from pipeline.models.generators.frozen_conv import frozen_conv
 from pipeline.models.generators.generator import Generator, ModulatedLayer, fingerprint
 from pipeline.models.generators.haar import haar_inverse
 
@@ -68,8 +69,8 @@ class DenseConv(ModulatedLayer):
         self.bias = nn.Parameter(torch.empty(channels))
 
     def forward(self, state: State, s_NC: Tensor) -> State:
-        y = convolve(modulate(state.features, s_NC), self.weight)
-        return State(functional.leaky_relu(y + (self.noise[..., None] + self.bias), LEAK))
+        y_NCHW = frozen_conv(nchw(modulate(state.features, s_NC)), self.weight, self.bias)
+        return State(nhwc(activate(y_NCHW, self.noise)))
 
 
 class SeparableConv(ModulatedLayer):
@@ -83,8 +84,10 @@ class SeparableConv(ModulatedLayer):
         self.bias = nn.Parameter(torch.empty(channels_out))
 
     def forward(self, state: State, s_NC: Tensor) -> State:
-        y = functional.linear(convolve(modulate(state.features, s_NC), self.depthwise), self.pointwise)
-        return State(functional.leaky_relu(y + self.noise[..., None] + self.bias, LEAK))
+        x_NCHW = nchw(modulate(state.features, s_NC))
+        x_NCHW = frozen_conv(x_NCHW, self.depthwise)
+        y_NCHW = frozen_conv(x_NCHW, self.pointwise, self.bias)
+        return State(nhwc(activate(y_NCHW, self.noise)))
 
 
 class ToImage(ModulatedLayer):
@@ -96,17 +99,25 @@ class ToImage(ModulatedLayer):
         self.bias = nn.Parameter(torch.empty(12))
 
     def forward(self, state: State, s_NC: Tensor) -> State:
-        return State(functional.linear(modulate(state.features, s_NC), self.weight, self.bias))
+        return State(nhwc(frozen_conv(nchw(modulate(state.features, s_NC)), self.weight, self.bias)))
 
 
-def modulate(x: Tensor, s_NC: Tensor) -> Tensor:
-    return x * s_NC[:, None, None].to(x.dtype)
+def modulate(x_NHWC: Tensor, s_NC: Tensor) -> Tensor:
+    return x_NHWC * s_NC[:, None, None].to(x_NHWC.dtype)
 
 
-def convolve(x: Tensor, weight: Tensor) -> Tensor:
-    """3x3, padded; depthwise where the weight has one input channel."""
-    y = functional.conv2d(x.permute(0, 3, 1, 2), weight, padding=1, groups=x.shape[-1] // weight.shape[1])
-    return y.permute(0, 2, 3, 1)
+def activate(y_NCHW: Tensor, noise: Tensor) -> Tensor:
+    """Noise and leaky ReLU, in place: these features are large."""
+    return functional.leaky_relu_(y_NCHW.add_(noise), LEAK)
+
+
+def nchw(x_NHWC: Tensor) -> Tensor:
+    """A view with the channels where PyTorch expects them; the memory stays channels-last."""
+    return x_NHWC.permute(0, 3, 1, 2)
+
+
+def nhwc(x_NCHW: Tensor) -> Tensor:
+    return x_NCHW.permute(0, 2, 3, 1)
 
 
 class Block(nn.Module):
@@ -164,7 +175,7 @@ class MobileStyleGAN(Generator):
         self.settle(tensors, w_avg, layers, range(self.num_ws))
 
     def start(self, rows: int) -> State:
-        return State(self.synthesis.const.permute(1, 2, 0).expand(rows, -1, -1, -1))
+        return State(self.synthesis.get_parameter("const").permute(1, 2, 0).expand(rows, -1, -1, -1))
 
     def image(self, state: State, size: int | None = None) -> Tensor:
         size = self.check_size(size)

@@ -114,10 +114,14 @@ class Conv(ModulatedLayer):
             x = functional.conv2d(x, blur_taps(x), padding=1, groups=x.shape[1])
         else:
             x = functional.conv2d(x, self.weight, padding=1)
-        demodulation_NC = (s_NC.square() @ self.weight.square().sum(dim=(2, 3)).to(s_NC.dtype).T + 1e-8).rsqrt()
-        x = x * demodulation_NC[:, :, None, None].to(x.dtype) + self.noise_const * self.noise_strength
+        x = x * self.demodulation(s_NC)[:, :, None, None].to(x.dtype) + self.noise_const * self.noise_strength
         x = functional.leaky_relu(x + self.bias[:, None, None], LEAK) * 2**0.5
         return State(x if self.clamp is None else x.clamp(-self.clamp, self.clamp), state.rgb)
+
+    def demodulation(self, s_NC: Tensor) -> Tensor:
+        """(N, C out) one over the expected deviation of each output channel."""
+        power = self.weight.to(s_NC.dtype).square().sum(dim=(2, 3))
+        return (s_NC.square() @ power.T + 1e-8).rsqrt()
 
 
 class ToRGB(ModulatedLayer):
@@ -172,10 +176,6 @@ class Synthesis(nn.Module):
         """The modulated layers by name, in the order in which they run."""
         return {name: layer for name, layer in self.named_modules() if isinstance(layer, ModulatedLayer)}
 
-    @property
-    def const(self) -> Tensor:
-        return self.get_parameter("b4.const")
-
 
 class StyleGAN2(Generator):
     """A StyleGAN2 of any resolution; at 1024 px it has 26 modulated layers and 18 rows of w+.
@@ -205,8 +205,8 @@ class StyleGAN2(Generator):
         self.settle(tensors, w_avg, layers, rows)
 
     def start(self, rows: int) -> State:
-        const = self.synthesis.const.expand(rows, -1, -1, -1)
-        return State(const, const.new_zeros(rows, 3, 4, 4))
+        const = self.synthesis.get_parameter("b4.const")
+        return State(const.expand(rows, -1, -1, -1), self.w_avg.new_zeros(rows, 3, 4, 4))
 
     def image(self, state: State, size: int | None = None) -> Tensor:
         size = self.check_size(size)
