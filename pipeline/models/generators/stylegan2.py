@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import NamedTuple
 
 import numpy as np
@@ -177,10 +178,13 @@ class Synthesis(nn.Module):
         return {name: layer for name, layer in self.named_modules() if isinstance(layer, ModulatedLayer)}
 
 
+def rows_of(layers: Mapping[str, ModulatedLayer]) -> list[int]:
+    """The row of w+ of each layer, the number of convolutions before it: a torgb has that of the next conv0."""
+    return list(accumulate((int(isinstance(layer, Conv)) for layer in layers.values()), initial=0))[:-1]
+
+
 class StyleGAN2(Generator):
     """A StyleGAN2 of any resolution; at 1024 px it has 26 modulated layers and 18 rows of w+.
-
-    A layer takes the row of w+ that it has in the paper: each torgb shares its row with the next block's conv0.
 
     Args:
         name: as in the registry.
@@ -195,13 +199,14 @@ class StyleGAN2(Generator):
 
     def __init__(self, name: str, shape: Shape, tensors: Mapping[str, Tensor], w_avg: Tensor, backend: Backend):
         super().__init__(name, fingerprint(f"{ARCHITECTURE} {shape}", {**tensors, "w_avg": w_avg}), backend)
+        self.shape = shape
         self.z_dim, self.w_dim, self.resolution = shape.z_dim, shape.w_dim, shape.resolution
         self.sizes = tuple(reversed(shape.resolutions))
         self.mapping = MappingNetwork(shape)
         self.synthesis = Synthesis(shape)
         layers = self.synthesis.layers()
-        rows = [sum("conv" in earlier for earlier in list(layers)[:i]) for i in range(len(layers))]
-        self.num_ws = rows[-1] + 1
+        rows = rows_of(layers)
+        self.num_ws = max(rows) + 1
         self.settle(tensors, w_avg, layers, rows)
 
     def start(self, rows: int) -> State:

@@ -162,10 +162,9 @@ def _constant(layer: Layer, bin: bytes, name: str) -> Tensor:
     dtype = np.dtype(ELEMENT_TYPES[element_type])
     if min(shape, default=0) < 0 or math.prod(shape) * dtype.itemsize != size:
         raise ModelFileError(f"{what} of shape {shape} and type {element_type} cannot have {size} bytes")
-    if offset < 0 or offset + size > len(bin):
-        raise ModelFileError(
-            f"{what} lies at bytes {offset}..{offset + size}, but {name}.bin has {len(bin)}: truncated?"
-        )
+    end = offset + size
+    if offset < 0 or end > len(bin):
+        raise ModelFileError(f"{what} lies at bytes {offset} to {end}, {name}.bin has {len(bin)}: is it truncated?")
     values = np.frombuffer(bin, dtype, count=math.prod(shape), offset=offset).reshape(shape)
     return torch.from_numpy(values.copy())
 
