@@ -92,7 +92,11 @@ def main(rows: int = 512, seed: int = 3, batch_size: int = 2) -> None:
         pipeline("dataset, Ray, 1 worker", rows, seed, batch_size, cores, 1, local=False),
         pipeline(f"dataset, Ray, {cores} workers of 1 thread", rows, seed, batch_size, 1, cores, local=False),
     ]
-    text = header("python -m benchmarks.overhead", f"--rows {rows}") + _table(lines)
+    text = (
+        "# What the pipeline costs beside a bare loop\n\n"
+        + header("python -m benchmarks.overhead", f"--rows {rows}")
+        + _table(lines)
+    )
     print(text)
     RESULTS.write_text(text)
 
