@@ -1,0 +1,231 @@
+"""How fast the built-in generator is beside OpenVINO, and where the time of its layers goes.
+
+    python -m benchmarks.generator
+
+Every contestant is a process of its own. Within a group they take turns, one batch each, round after round, so that a
+slow minute of the machine falls on all of them; the best round counts. Memory is a process's peak, all included. All
+times are of the synthesis network from w to pixels in memory, per image.
+"""
+
+import os
+import resource
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import numpy as np
+import torch
+import tyro
+
+from benchmarks.machine import header
+from benchmarks.openvino_reference import OpenVINOReference
+from pipeline.models import generators
+from pipeline.models.codes import Codes
+
+RESULTS = Path(__file__).parent / "results" / "generator.md"
+NAME = "mobilestylegan-ffhq"
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """One way of making images. `engine` is `openvino` or a backend of ours."""
+
+    engine: str
+    rows: int = 1
+    size: int = 512
+    precision: str = "fp32"
+    gradient: bool = False
+    threads: int = 2
+
+
+@dataclass(frozen=True)
+class Result:
+    """Seconds of an image, of getting ready with the first batch, and the peak of memory in bytes."""
+
+    seconds: float
+    first: float
+    memory: int
+
+
+def ready(contestant: Contestant) -> Callable[[], object]:
+    """One batch of a contestant, as a function of nothing."""
+    w_NW = np.random.default_rng(0).standard_normal((contestant.rows, 512), dtype=np.float32) * np.float32(0.5)
+    if contestant.engine == "openvino":
+        network = OpenVINOReference("SynthesisNetwork", contestant.rows, contestant.size, contestant.threads)
+        return lambda: network(w_NW)
+    generator = generators.load(
+        NAME, backend=contestant.engine, precision=contestant.precision, threads=contestant.threads
+    )
+
+    def forward() -> object:
+        with torch.no_grad():
+            return generator.synthesize(Codes("w", torch.from_numpy(w_NW)), contestant.size)
+
+    def forward_and_gradient() -> object:
+        w = torch.from_numpy(w_NW).requires_grad_()
+        x_N3HW = generator.synthesize(Codes("w", w), contestant.size)
+        return torch.autograd.grad(x_N3HW, w, torch.ones_like(x_N3HW))
+
+    return forward_and_gradient if contestant.gradient else forward
+
+
+def serve(contestant: Contestant, pipe: Connection) -> None:
+    """A contestant's process: seconds of the first batch, then of one batch and the peak memory at each request."""
+    begun = time.perf_counter()
+    batch = ready(contestant)
+    batch()
+    pipe.send(time.perf_counter() - begun)
+    while pipe.recv():
+        begun = time.perf_counter()
+        batch()
+        seconds = time.perf_counter() - begun
+        pipe.send((seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024))
+
+
+def contest(contestants: Sequence[Contestant], rounds: int, together: bool = False) -> list[Result]:
+    """Results in the contestants' order; `together` lets all of a round run at once instead of in turn."""
+    context = get_context("spawn")
+    pipes, processes, first = [], [], []
+    for contestant in contestants:
+        ours, theirs = context.Pipe()
+        process = context.Process(target=serve, args=(contestant, theirs))
+        process.start()
+        first.append(ours.recv())
+        pipes.append(ours)
+        processes.append(process)
+    best, memory = [float("inf")] * len(pipes), [0] * len(pipes)
+    for _ in range(rounds):
+        if together:
+            for pipe in pipes:
+                pipe.send(True)
+        for i, pipe in enumerate(pipes):
+            if not together:
+                pipe.send(True)
+            seconds, memory[i] = pipe.recv()
+            best[i] = min(best[i], seconds)
+    for pipe, process in zip(pipes, processes, strict=True):
+        pipe.send(False)
+        process.join()
+    return [Result(s / c.rows, f, m) for c, s, f, m in zip(contestants, best, first, memory, strict=True)]
+
+
+def arithmetic() -> tuple[float, float]:
+    """Multiply-adds of one 512 px image, and of a second of float32 matrix products, in units of 1e9."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    generator = generators.load(NAME, backend="eager")
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        generator.synthesize(Codes("w", generator.w_avg[None]), 512)
+    a = torch.randn(2048, 2048)
+    times = []
+    for _ in range(20):
+        begun = time.perf_counter()
+        a @ a
+        times.append(time.perf_counter() - begun)
+    return counter.get_total_flops() / 2e9, 2048**3 / min(times) / 1e9
+
+
+@dataclass
+class Benchmark:
+    """How long to measure."""
+
+    rounds: int = 20
+    out: Path = RESULTS
+
+
+def table(rows: Sequence[tuple[Contestant, Result]], base: Result) -> str:
+    """Markdown, each row beside `base`."""
+    lines = [
+        "| engine | image | rows | | s/image | images/s | images/s, OpenVINO = 1 | peak memory | first batch |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for who, result in rows:
+        what = f"{who.precision}{', forward + gradient to w' if who.gradient else ''}"
+        lines.append(
+            f"| {who.engine} | {who.size} px | {who.rows} | {what} | {result.seconds:.3f} | {1 / result.seconds:.2f} "
+            f"| {base.seconds / result.seconds:.2f} | {result.memory / 1e9:.2f} GB | {result.first:.1f} s |"
+        )
+    return "\n".join(lines) + "\n\n"
+
+
+def measure(options: Benchmark) -> str:
+    """The report."""
+    threads = os.cpu_count() or 1
+    openvino = Contestant("openvino", threads=threads)
+    eager = replace(openvino, engine="eager")
+    text = "# The generator on a CPU\n\n" + header("python -m benchmarks.generator", f"--rounds {options.rounds}")
+    text += f"{threads} threads, {options.rounds} rounds.\n\n"
+
+    who = [replace(c, rows=rows) for c in (openvino, eager) for rows in (1, 2, 4)]
+    results = contest(who, options.rounds)
+    theirs, ours = (min(results[i : i + 3], key=lambda r: r.seconds) for i in (0, 3))
+    text += "## Images of 512 px, each engine at several micro-batches\n\n"
+    text += f"Best against best, ours makes **{theirs.seconds / ours.seconds:.2f} times** the images of OpenVINO.\n\n"
+    text += table(list(zip(who, results, strict=True)), theirs)
+
+    who = [openvino, replace(eager, gradient=True), replace(eager, gradient=True, rows=2)]
+    results = contest(who, options.rounds)
+    cost = min(r.seconds for r in results[1:]) / results[0].seconds
+    text += f"## With one gradient to w\n\nForward and gradient take **{cost:.2f} times** OpenVINO's forward pass.\n\n"
+    text += table(list(zip(who, results, strict=True)), results[0])
+
+    full = replace(openvino, size=1024)
+    who = [full, replace(eager, size=1024, rows=2), openvino, replace(eager, rows=2, precision="bf16")]
+    results = contest(who, options.rounds)
+    text += "## Other sizes and precisions\n\n"
+    text += table(list(zip(who[:2], results[:2], strict=True)), results[0])
+    text += table(list(zip(who[2:], results[2:], strict=True)), results[2])
+    text += compiled(options, eager)
+    text += workers(options, eager)
+
+    needed, rate = arithmetic()
+    text += (
+        "## The floor\n\n"
+        f"One image of 512 px takes {needed:.2f} G multiply-adds; a large float32 matrix product runs at {rate:.0f} G "
+        f"a second here: {needed / rate:.3f} s, {needed / rate / ours.seconds:.0%} of the eager time above.\n"
+    )
+    return text
+
+
+def compiled(options: Benchmark, eager: Contestant) -> str:
+    """The compiled backend with an empty and with a filled cache of code."""
+    before = os.environ.get("TORCHINDUCTOR_CACHE_DIR")
+    lines = []
+    with tempfile.TemporaryDirectory() as cache:
+        os.environ["TORCHINDUCTOR_CACHE_DIR"] = cache
+        for rows in (2, 4):
+            who = [replace(eager, rows=rows), replace(eager, engine="compiled", rows=rows)]
+            cold = contest(who, options.rounds)
+            warm = contest(who[1:], 1)[0]
+            lines.append(
+                f"At {rows} rows, compiled takes {cold[1].seconds:.3f} s an image, eager {cold[0].seconds:.3f}; the "
+                f"first batch {cold[1].first:.0f} s with an empty cache of code, {warm.first:.0f} s with a filled one."
+            )
+    if before is None:
+        del os.environ["TORCHINDUCTOR_CACHE_DIR"]
+    else:
+        os.environ["TORCHINDUCTOR_CACHE_DIR"] = before
+    return "## Backend compiled\n\n" + "\n\n".join(lines) + "\n\n"
+
+
+def workers(options: Benchmark, eager: Contestant) -> str:
+    """One process on all cores against one process for each core, at the same time."""
+    one = contest([replace(eager, rows=2)], options.rounds)[0]
+    many = contest([replace(eager, rows=2, threads=1)] * eager.threads, options.rounds, together=True)
+    rate = sum(1 / result.seconds for result in many)
+    return (
+        "## Threads or workers\n\n"
+        f"One process with {eager.threads} threads makes {1 / one.seconds:.2f} images/s; {eager.threads} processes "
+        f"with one thread each, at once, {rate:.2f}.\n\n"
+    )
+
+
+if __name__ == "__main__":
+    chosen = tyro.cli(Benchmark, description=__doc__)
+    report = measure(chosen)
+    chosen.out.write_text(report)
+    print(report)
