@@ -11,7 +11,7 @@ demo: $(VENV)/.fetch
 	$(BIN)/stylemill demo --out out/demo
 
 test: $(VENV)/.test
-	$(BIN)/stylemill models pull
+	$(BIN)/stylemill models pull all
 	$(BIN)/python -m pytest
 
 check: $(VENV)/.dev

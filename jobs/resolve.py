@@ -17,9 +17,12 @@ from pipeline.stages.models import Runtime
 T = TypeVar("T")
 
 ROWS_PER_SHARD = {"cpu": 64, "cuda": 4096}
+"""Of jobs that make pictures: some tens of seconds of work, lost at most when a worker is."""
 
 
-def resolve(spec: RunFlags, verb: str, generator: Generator) -> tuple[Runtime, int, int]:
+def resolve(
+    spec: RunFlags, verb: str, generator: Generator, default_rows: Mapping[str, int] = ROWS_PER_SHARD
+) -> tuple[Runtime, int, int]:
     """(runtime, rows per shard, workers): flags first, then the stored spec, then this machine's best.
 
     Raises:
@@ -45,8 +48,8 @@ def resolve(spec: RunFlags, verb: str, generator: Generator) -> tuple[Runtime, i
     batch_size = choose(
         "batch_size", spec.batch_size, lambda: backend.default_batch_size(generator.resolution, device, name)
     )
-    default_rows = max(1, ROWS_PER_SHARD[device] // batch_size) * batch_size
-    rows_per_shard = choose("rows_per_shard", spec.rows_per_shard, lambda: default_rows)
+    whole_batches = max(1, default_rows[device] // batch_size) * batch_size
+    rows_per_shard = choose("rows_per_shard", spec.rows_per_shard, lambda: whole_batches)
     return Runtime(device, threads, name, spec.precision, batch_size), rows_per_shard, workers
 
 

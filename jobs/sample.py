@@ -16,6 +16,8 @@ from pipeline.models.randomness import MAX_SEED
 from pipeline.stages.models import Model
 from pipeline.stages.sample import SampleStage
 
+ROWS_PER_SHARD = {"cpu": 8192, "cuda": 65536}
+
 
 class SampleSpec(RunFlags):
     """Sample latents and write DIR/latents; no picture is made.
@@ -39,7 +41,7 @@ def main(argv: Sequence[str]) -> int:
 def plan_sample(spec: SampleSpec) -> tuple[Job, int]:
     """The job, and how many workers; the generator that it was planned with is let go."""
     generator = generators.load(spec.generator, backend="eager")
-    runtime, rows_per_shard, workers = resolve(spec, "sample", generator)
+    runtime, rows_per_shard, workers = resolve(spec, "sample", generator, ROWS_PER_SHARD)
     stage = SampleStage(
         generator=Model(spec.generator, generator.fingerprint),
         seed=spec.seed,

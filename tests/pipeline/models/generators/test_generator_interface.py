@@ -76,7 +76,7 @@ def test_smaller_sizes_are_means_of_the_full_image(generator: Generator) -> None
     assert full.shape[-1] == generator.resolution == generator.sizes[0]
     for size in generator.sizes[1:]:
         mean = torch.nn.functional.avg_pool2d(full, generator.resolution // size)
-        torch.testing.assert_close(generator.image(state, size), mean, atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(generator.image(state, size), mean, atol=5e-5, rtol=0)  # two ways to sum in float32
 
 
 def test_truncation_goes_towards_the_mean_in_the_first_rows(generator: Generator) -> None:
