@@ -71,12 +71,13 @@ def test_the_pixels_of_a_row_are_the_same_beside_other_rows(generator: Generator
 @torch.no_grad()
 def test_smaller_sizes_are_means_of_the_full_image(generator: Generator) -> None:
     s = generator.styles(generator.map(latents(generator, 1)))
-    state = generator.run(s, generator.start(1), 0, len(generator.style_layers))
+    rounded = generator.run(s, generator.start(1), 0, len(generator.style_layers))
+    state = type(rounded)(*(tensor.double() for tensor in rounded))  # random weights make large bands: sum them exactly
     full = generator.image(state)
     assert full.shape[-1] == generator.resolution == generator.sizes[0]
     for size in generator.sizes[1:]:
         mean = torch.nn.functional.avg_pool2d(full, generator.resolution // size)
-        torch.testing.assert_close(generator.image(state, size), mean, atol=5e-5, rtol=0)  # two ways to sum in float32
+        torch.testing.assert_close(generator.image(state, size), mean, atol=1e-5, rtol=1e-5)
 
 
 def test_truncation_goes_towards_the_mean_in_the_first_rows(generator: Generator) -> None:
