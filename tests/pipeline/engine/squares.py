@@ -28,6 +28,7 @@ class SquaresStage:
     fail_on: tuple[int, ...] = ()
     die_once_on: tuple[int, ...] = ()
     die_always_on: tuple[int, ...] = ()
+    break_once_on: tuple[int, ...] = ()
     slow_seconds: float = 0.0
     name: str = field(default="squares", init=False)
     version: int = field(default=1, init=False)
@@ -58,6 +59,8 @@ class SquaresWorker:
             time.sleep(stage.slow_seconds)
             if task.shard in stage.fail_on:
                 raise ZeroDivisionError("no square today")
+            if task.shard in stage.break_once_on and not earlier:
+                raise RuntimeError("CUDA error: an illegal memory access was encountered")
             if task.shard in stage.die_always_on or (task.shard in stage.die_once_on and not earlier):
                 os.kill(os.getpid(), 9)
 

@@ -42,6 +42,13 @@ def test_errors_of_the_work_have_a_budget_of_their_own(bench):
     assert any("shard 3 after 3 attempts: ZeroDivisionError: no square today" in line for line in bench.said)
 
 
+def test_a_worker_whose_device_broke_is_let_go_and_loses_no_shard(bench):
+    summary = bench.run(RayPool(1, cpus=1), bench.job(break_once_on=(0,)))
+    assert (summary.exit_code, summary.published, summary.workers_lost) == (0, 32, 1)
+    assert bench.attempts() >= 5
+    assert len({mark.name.rsplit("-", 1)[1] for mark in bench.marks.iterdir()}) == 2  # two processes
+
+
 def test_what_the_cluster_can_never_place_is_refused(bench):
     with pytest.raises(SpecError, match="each worker needs 1 GPU, the largest node of the cluster has 0"):
         bench.run(RayPool(1, cpus=1, gpus=1))
