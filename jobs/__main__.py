@@ -15,6 +15,7 @@ VERBS = {
     "dataset": "sample faces, label them, keep latents, labels and pictures",
     "sample": "latents alone",
     "label": "scores of the faces of a latents table",
+    "submit": "run one of these on a cluster, through Ray's job server",
     "status": "what a directory holds: done, running, failed, rejected",
     "verify": "check every byte of the tables of a directory",
     "report": "a page of pictures and figures of a directory",

@@ -1,0 +1,87 @@
+"""The words of a verb that will run on a cluster, checked here: a typo fails in a second, not in a queue."""
+
+import importlib
+from collections.abc import Iterator, Sequence
+from pathlib import PurePosixPath
+from types import ModuleType
+from typing import Any
+
+import tyro
+from pydantic import create_model
+
+from jobs.flags import Spec, parse
+from pipeline.errors import SpecError
+
+VERBS = ("dataset", "sample", "label", "models", "status", "verify", "report", "demo")
+PATHS = ("out", "latents")
+"""Fields that name a directory or a table."""
+
+
+def checked(words: Sequence[str]) -> list[str]:
+    """The words to send: as they are, or, where `--spec FILE` is among them, with the keys of the file as flags.
+
+    Raises:
+        SpecError: no such verb, a bad value, or something that only this machine has.
+        SystemExit: tyro has said what is wrong with the flags (2), or shown the help (0).
+    """
+    if not words:
+        raise SpecError("what is to run goes behind `--`: stylemill submit ... -- dataset --rows 64 --out s3://...")
+    verb, *rest = words
+    if verb not in VERBS:
+        raise SpecError(f"{verb!r} cannot be sent to a cluster; the verbs that can are {', '.join(VERBS)}")
+    module = importlib.import_module(f"jobs.{verb}")
+    if verb == "models":
+        tyro.cli(module.Verb, prog="stylemill models", args=rest, config=(tyro.conf.FlagCreatePairsOff,))
+        return [*words]
+    kind = _spec_of(module)
+    parse(kind, verb, rest)
+    bare = _without_validators(kind)
+    given = parse(bare, verb, rest)
+    _check(given)
+    if not any(word == "--spec" or word.startswith("--spec=") for word in rest):
+        return [*words]
+    flags = list(_flags(given))
+    if parse(bare, verb, flags) != given:
+        raise SpecError("the values of --spec cannot all be written as flags: leave out --spec and give them as flags")
+    return [verb, *flags]
+
+
+def _spec_of(module: ModuleType) -> type[Spec]:
+    kinds = [kind for kind in vars(module).values() if isinstance(kind, type) and issubclass(kind, Spec)]
+    [kind] = [kind for kind in kinds if kind.__module__ == module.__name__]
+    return kind
+
+
+def _without_validators(kind: type[Spec]) -> type[Spec]:
+    """The same flags, whose values stay as they were given: a path is not taken from this machine's root."""
+    fields: dict[str, Any] = {name: (info.annotation, info) for name, info in kind.model_fields.items()}
+    return create_model(kind.__name__, __base__=Spec, **fields)
+
+
+def _check(given: Spec) -> None:
+    if getattr(given, "local", False) or getattr(given, "address", None):
+        raise SpecError("leave out --local and --address behind `--`: the job joins the cluster that it runs on")
+    for name in PATHS:
+        url: str = getattr(given, name, "/")
+        path = url.removeprefix("file://")
+        if "://" not in path and not PurePosixPath(path).is_absolute():
+            raise SpecError(
+                f"--{name} {url} is relative: on the cluster it would be a directory of the job's own that vanishes; "
+                "give a URL (s3://...), or the whole path of a directory that all nodes share"
+            )
+
+
+def _flags(given: Spec) -> Iterator[str]:
+    for name, info in type(given).model_fields.items():
+        value = getattr(given, name)
+        flag = f"--{name.replace('_', '-')}"
+        if value == info.get_default(call_default_factory=True):
+            continue
+        if tyro.conf.Positional in info.metadata:
+            yield str(value)
+        elif value is True:
+            yield flag
+        elif isinstance(value, tuple):
+            yield f"{flag}={','.join(map(str, value))}"
+        else:
+            yield f"{flag}={value}"
