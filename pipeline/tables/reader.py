@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -9,6 +10,7 @@ import pyarrow.parquet as pq
 
 from pipeline.errors import StoreError
 from pipeline.tables import store
+from pipeline.tables.patience import patiently
 from pipeline.tables.store_errors import one_line, store_errors
 from schemas import SchemaError, TableSchema, from_arrow
 
@@ -16,12 +18,19 @@ AGAIN = "delete this part and run the command that makes the table again"
 
 
 @contextmanager
-def open_part(url: str) -> Iterator[pq.ParquetFile]:
-    """The part as a ParquetFile. Raises StoreError where it is missing or damaged, also from within the block."""
+def open_part(url: str, named: str | None = None) -> Iterator[pq.ParquetFile]:
+    """The part as a ParquetFile. Raises StoreError where it is missing or damaged, also from within the block.
+
+    `named`: the URL that errors name, where this is a copy of it.
+    """
     fs, path = store.resolve(url)
+    url = named or url
     with store_errors("read", url):
         try:
-            with fs.open(path, "rb") as file, pq.ParquetFile(file, page_checksum_verification=True) as part:
+            with (
+                patiently(fs.open, path, "rb") as file,
+                pq.ParquetFile(_Patient(file), page_checksum_verification=True) as part,
+            ):
                 yield part
         except (pa.ArrowException, OSError) as error:
             if not isinstance(error, pa.ArrowException) and (type(error) is not OSError or error.errno is not None):
@@ -47,7 +56,7 @@ def read_part(
     """
     names = _names(url, schema, columns)
     with open_part(url) as part:
-        _check_schema(url, schema, part)
+        check_schema(url, schema, part)
         if indices is None:
             return _exactly(part.read(columns=names), schema, names)
         groups = [group for group in range(part.num_row_groups) if _overlaps(part, group, indices)]
@@ -63,7 +72,7 @@ def read_part_batches(
     """The rows of a part, in order, at most `rows` at a time."""
     names = _names(url, schema, columns)
     with open_part(url) as part:
-        _check_schema(url, schema, part)
+        check_schema(url, schema, part)
         for batch in part.iter_batches(batch_size=rows, columns=names):
             yield batch.select(names)
 
@@ -85,7 +94,8 @@ def _exactly(rows: pa.Table, schema: TableSchema, names: list[str]) -> pa.Table:
     return pa.Table.from_arrays([rows.column(name) for name in names], schema=pa.schema(fields))
 
 
-def _check_schema(url: str, schema: TableSchema, part: pq.ParquetFile) -> None:
+def check_schema(url: str, schema: TableSchema, part: pq.ParquetFile) -> None:
+    """Raise StoreError where a part is of another schema."""
     try:
         schema.validate_types(part.schema_arrow)
     except SchemaError as error:
@@ -98,3 +108,41 @@ def _overlaps(part: pq.ParquetFile, group: int, indices: range) -> bool:
     if statistics is None or not statistics.has_min_max:
         return True
     return statistics.min < indices.stop and statistics.max >= indices.start
+
+
+class _Patient:
+    """A file to read, each of whose reads is tried again where it fails in a way that passes."""
+
+    mode = "rb"
+
+    def __init__(self, file: Any):
+        self._file = file
+
+    def read(self, size: int = -1) -> bytes:
+        return patiently(self._read, self._file.tell(), size)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return int(self._file.seek(offset, whence))
+
+    def tell(self) -> int:
+        return int(self._file.tell())
+
+    def close(self) -> None:
+        self._file.close()
+
+    @property
+    def closed(self) -> bool:
+        return bool(self._file.closed)
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def writable(self) -> bool:
+        return False
+
+    def _read(self, place: int, size: int) -> bytes:
+        self._file.seek(place)
+        return bytes(self._file.read(size))

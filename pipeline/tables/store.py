@@ -1,22 +1,48 @@
 """Files anywhere: a local path, or any fsspec URL (`s3://bucket/x`, `memory://x`, `file:///x`).
 
-The few operations that tables and the engine need, each whole or not at all. Every one raises
-`pipeline.errors.StoreError`, in one line that names the URL and what to do, where storage fails.
+The few operations that tables and the engine need, each whole or not at all. Every one tries again on errors that pass
+by themselves (`patience.py`), and raises `pipeline.errors.StoreError`, in one line that names the URL and what to do,
+where storage fails all the same.
+
+How a file comes to be, whole, and how `create_exclusive` finds one winner:
+
+| store | a file is written by | one winner by |
+| --- | --- | --- |
+| a path, `file://` | a hidden name beside it, fsync, rename | a hard link, which fails where the name is taken |
+| `s3://` | one PUT; from 64 MiB on a multipart upload, seen when it is complete (5 TiB at most) | `If-None-Match: *` |
+| `gs://`, `abfs://` | one upload, seen when it is complete | the condition that their packages send |
+| `memory://` | one assignment | a lock of this process, which is all that sees it |
+| others | a hidden name beside it, then the store's own move | a claim beside it, read back after a moment |
+
+A store that speaks S3 and ignores `If-None-Match` is found out by a try on a file of our own, and treated as the others
+are. A killed upload to S3 leaves invisible pieces that cost money: give the bucket a lifecycle rule that aborts
+incomplete multipart uploads. The claim of the others is as good as their clocks are fast: two callers who are more than
+half a second apart between looking and writing could both win.
 """
 
 import errno
 import json
 import os
 import secrets
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from fsspec import AbstractFileSystem
-from fsspec.core import url_to_fs
+from fsspec.asyn import AsyncFileSystem
+from fsspec.core import has_magic, url_to_fs
 from fsspec.implementations.local import LocalFileSystem
+from fsspec.implementations.memory import MemoryFileSystem
 
 from pipeline.errors import SpecError, StoreError
+from pipeline.tables import exclusive, staging
+from pipeline.tables.patience import passes_by_itself, patiently
 from pipeline.tables.store_errors import store_errors
+
+READS_AT_ONCE = 64
+S3_UPLOAD = {"chunksize": 32 << 20, "max_concurrency": 4}  # 128 MiB in memory at most, for each part on its way
 
 
 def resolve(url: str) -> tuple[AbstractFileSystem, str]:
@@ -49,7 +75,7 @@ def make_directory(url: str) -> None:
     """Make a local directory and its parents. Object stores have no directories: nothing is done there."""
     if (path := local_path(url)) is not None:
         with store_errors("make", url):
-            path.mkdir(parents=True, exist_ok=True)
+            patiently(path.mkdir, parents=True, exist_ok=True)
 
 
 def read_bytes(url: str) -> bytes | None:
@@ -57,9 +83,34 @@ def read_bytes(url: str) -> bytes | None:
     fs, path = resolve(url)
     with store_errors("read", url):
         try:
-            return bytes(fs.cat_file(path))
+            return bytes(patiently(fs.cat_file, path))
         except FileNotFoundError:
             return None
+
+
+def read_many(urls: Sequence[str]) -> list[bytes | None]:
+    """The whole files, in order, None for each that is not there; at the same time where the store can."""
+    found: list[bytes | None] = [None] * len(urls)
+    for fs, places in _by_store(urls):
+        if not isinstance(fs, AsyncFileSystem):
+            for place, _ in places:
+                found[place] = read_bytes(urls[place])
+            continue
+        options: dict[str, Any] = {"batch_size": READS_AT_ONCE}
+        if _is_s3(fs):
+            options["max_concurrency"] = 1  # else the size of each is asked first
+        contents = fs.cat_ranges([path for _, path in places], None, None, on_error="return", **options)
+        for (place, _), content in zip(places, contents, strict=True):
+            if isinstance(content, FileNotFoundError):
+                continue
+            if isinstance(content, BaseException) and passes_by_itself(content):
+                found[place] = read_bytes(urls[place])
+                continue
+            with store_errors("read", urls[place]):
+                if isinstance(content, BaseException):
+                    raise content
+            found[place] = bytes(content)
+    return found
 
 
 def read_json(url: str) -> Any | None:
@@ -83,16 +134,29 @@ def write_atomic(url: str, content: bytes) -> None:
     """Make the file or replace it, whole: a reader sees the old bytes or the new, also after a crash."""
     fs, path = resolve(url)
     with store_errors("write", url):
-        if not isinstance(fs, LocalFileSystem):
-            fs.pipe_file(path, content)
-            return
-        staged = _stage(Path(path), content)
-        try:
-            staged.replace(path)
-        except OSError:
-            staged.unlink(missing_ok=True)
-            raise
-        sync_directory(Path(path).parent)
+        if isinstance(fs, LocalFileSystem):
+            patiently(_write_local, Path(path), content)
+        else:
+            _put(fs, path, lambda place: fs.pipe_file(place, content))
+
+
+def put_file(source: Path, url: str) -> None:
+    """Copy a file of this machine to a store that is not its file system, whole, over an older one."""
+    fs, path = resolve(url)
+    options = S3_UPLOAD if _is_s3(fs) else {}
+    with store_errors("publish", url):
+        if isinstance(fs, MemoryFileSystem):
+            write_atomic(url, source.read_bytes())
+        else:
+            _put(fs, path, lambda place: fs.put_file(str(source), place, **options))
+
+
+def move_local(staged: Path, url: str) -> None:
+    """Give a whole file, safely on disk in the same directory, its name, over an older one; also after a crash."""
+    with store_errors("publish", url):
+        path = resolve(url)[1]
+        patiently(staged.replace, path)
+        patiently(sync_directory, staged.parent)
 
 
 def create_exclusive(url: str, content: bytes) -> bool:
@@ -100,20 +164,8 @@ def create_exclusive(url: str, content: bytes) -> bool:
     fs, path = resolve(url)
     with store_errors("create", url):
         if not isinstance(fs, LocalFileSystem):
-            try:
-                fs.pipe_file(path, content, mode="create")
-            except FileExistsError:
-                return False
-            return True
-        staged = _stage(Path(path), content)
-        try:
-            _link(staged, Path(path))
-        except FileExistsError:
-            return False
-        finally:
-            staged.unlink(missing_ok=True)
-        sync_directory(Path(path).parent)
-        return True
+            return exclusive.create(fs, path, content)
+        return patiently(_create_local, Path(path), content)
 
 
 def list_names(url: str) -> dict[str, int]:
@@ -121,9 +173,10 @@ def list_names(url: str) -> dict[str, int]:
     fs, path = resolve(url)
     with store_errors("list", url):
         try:
-            entries = fs.ls(path, detail=True)
+            entries = patiently(fs.ls, path, detail=True)
         except FileNotFoundError:
             return {}
+    fs.invalidate_cache()  # it would keep the entries of every table ever listed
     here = path.rstrip("/")
     return {
         entry["name"].rsplit("/", 1)[-1]: int(entry["size"])
@@ -137,7 +190,7 @@ def list_directories(url: str) -> list[str]:
     fs, path = resolve(url)
     with store_errors("list", url):
         try:
-            entries = fs.ls(path, detail=True)
+            entries = patiently(fs.ls, path, detail=True)
         except (FileNotFoundError, NotADirectoryError):
             return []
     return sorted(entry["name"].rstrip("/").rsplit("/", 1)[-1] for entry in entries if entry["type"] == "directory")
@@ -147,22 +200,83 @@ def exists(url: str) -> bool:
     """Whether there is a file or directory."""
     fs, path = resolve(url)
     with store_errors("look at", url):
-        return bool(fs.exists(path))
+        return bool(patiently(fs.exists, path))
 
 
 def delete(url: str) -> None:
     """Delete one file; nothing happens where there is none."""
     fs, path = resolve(url)
     with store_errors("delete", url):
-        try:
-            fs.rm_file(path)
-        except FileNotFoundError:
-            return
+        _delete_one(fs, path)
+
+
+def delete_many(urls: Sequence[str]) -> None:
+    """Delete files, in bulk where the store can; nothing happens for those that are not there."""
+    for fs, places in _by_store(urls):
+        paths = [path for _, path in places]
+        if not isinstance(fs, AsyncFileSystem) or any(map(has_magic, paths)):  # `rm` would take [ and ? for patterns
+            for place, _ in places:
+                delete(urls[place])
+            continue
+        with store_errors("delete", f"{len(paths)} files such as {urls[places[0][0]]}"):
+            try:
+                patiently(fs.rm, paths)
+            except FileNotFoundError:
+                for path in paths:
+                    _delete_one(fs, path)
+        _check_deleted([urls[place] for place, _ in places])
+
+
+@contextmanager
+def local_copy(url: str) -> Iterator[Path]:
+    """The file on this machine: itself, or a copy for the length of the block, fetched once to be read many times."""
+    if (path := local_path(url)) is not None:
+        yield path
+        return
+    fs, remote = resolve(url)
+    copy = staging.directory() / staged_name(url.rsplit("/", 1)[-1])
+    try:
+        with store_errors("read", url), staging.disk_errors(str(copy)):
+            patiently(fs.get_file, remote, str(copy))
+        yield copy
+    finally:
+        copy.unlink(missing_ok=True)
 
 
 def staged_name(name: str) -> str:
     """A fresh name for a file on its way to be `name`: hidden, and of no kind that a reader opens."""
     return f".{name}.{os.getpid()}-{secrets.token_hex(4)}.staged"
+
+
+def sync_directory(directory: Path) -> None:
+    """Make a rename in this directory survive a power cut."""
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _write_local(path: Path, content: bytes) -> None:
+    staged = _stage(path, content)
+    try:
+        staged.replace(path)
+    except OSError:
+        staged.unlink(missing_ok=True)
+        raise
+    sync_directory(path.parent)
+
+
+def _create_local(path: Path, content: bytes) -> bool:
+    staged = _stage(path, content)
+    try:
+        _link(staged, path)
+    except FileExistsError:
+        return False
+    finally:
+        staged.unlink(missing_ok=True)
+    sync_directory(path.parent)
+    return True
 
 
 def _link(staged: Path, path: Path) -> None:
@@ -178,15 +292,6 @@ def _link(staged: Path, path: Path) -> None:
             os.fsync(file.fileno())
 
 
-def sync_directory(directory: Path) -> None:
-    """Make a rename in this directory survive a power cut."""
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 def _stage(path: Path, content: bytes) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     staged = path.parent / staged_name(path.name)
@@ -199,3 +304,51 @@ def _stage(path: Path, content: bytes) -> Path:
         staged.unlink(missing_ok=True)
         raise
     return staged
+
+
+def _put(fs: AbstractFileSystem, path: str, write: Callable[[str], Any]) -> None:
+    """Have `write` make the file; beside its place, and moved there, where files show before they are whole."""
+    if isinstance(fs, MemoryFileSystem) or exclusive.protocols(fs) & exclusive.CONDITIONAL:
+        patiently(write, path)
+        return
+    folder, _, name = path.rpartition("/")
+    patiently(fs.makedirs, folder, exist_ok=True)
+    staged = f"{folder}/{staged_name(name)}"
+    patiently(write, staged)
+    if type(fs).mv in (AbstractFileSystem.mv, AsyncFileSystem.mv):  # these look for patterns and directories first
+        patiently(fs.cp_file, staged, path)
+        _delete_one(fs, staged)
+    else:
+        patiently(fs.mv, staged, path)
+
+
+def _by_store(urls: Sequence[str]) -> Iterable[tuple[AbstractFileSystem, list[tuple[int, str]]]]:
+    """Each file system with (place in `urls`, path) of its files."""
+    stores: defaultdict[AbstractFileSystem, list[tuple[int, str]]] = defaultdict(list)
+    known: dict[str, AbstractFileSystem] = {}
+    for place, url in enumerate(urls):
+        root = url.split("://", 1)[0] if "://" in url else ""
+        if root not in known:
+            known[root] = resolve(url)[0]
+        stores[known[root]].append((place, known[root]._strip_protocol(url)))
+    return stores.items()
+
+
+def _check_deleted(urls: Sequence[str]) -> None:
+    """Some stores say nothing of what they did not delete in bulk; one listing for each directory tells."""
+    names: defaultdict[str, set[str]] = defaultdict(set)
+    for url in urls:
+        folder, _, name = url.rpartition("/")
+        names[folder].add(name)
+    for folder, wanted in names.items():
+        if left := sorted(wanted & set(list_names(folder))):
+            raise StoreError(f"cannot delete {left[0]} and {len(left) - 1} more of {folder}: check the permissions")
+
+
+def _delete_one(fs: AbstractFileSystem, path: str) -> None:
+    with suppress(FileNotFoundError):
+        patiently(fs.rm_file, path)
+
+
+def _is_s3(fs: AbstractFileSystem) -> bool:
+    return bool(exclusive.protocols(fs) & exclusive.S3)

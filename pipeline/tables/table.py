@@ -9,7 +9,8 @@ import pyarrow as pa
 from pipeline.errors import StoreError
 from pipeline.tables import manifest as manifests
 from pipeline.tables import reader, store
-from pipeline.tables.parts import Layout, PartRecord, parse_part_name
+from pipeline.tables.inspection import inspect
+from pipeline.tables.parts import Layout, PartRecord, parse_part_name, part_name
 from pipeline.tables.verify import Problem, verify
 from pipeline.tables.writer import PartWriter
 from schemas import TableSchema
@@ -116,15 +117,13 @@ class Table:
     def clear(self) -> None:
         """Delete the manifest first, then every part and what killed writers left. Other files stay."""
         self.unseal()
-        for name in store.list_names(self.url):
-            if parse_part_name(name) is not None or _is_staged(name):
-                store.delete(store.join(self.url, name))
+        ours = [name for name in store.list_names(self.url) if parse_part_name(name) is not None or _is_staged(name)]
+        store.delete_many([store.join(self.url, name) for name in ours])
 
     def sweep(self) -> int:
         """Delete what killed writers left behind; how many files. Only where no writer is at work."""
         left = [name for name in store.list_names(self.url) if _is_staged(name)]
-        for name in left:
-            store.delete(store.join(self.url, name))
+        store.delete_many([store.join(self.url, name) for name in left])
         return len(left)
 
     # Reading
@@ -187,12 +186,24 @@ class Table:
         for url in self._part_urls(shards, None):
             yield from reader.read_part_batches(url, self.schema, columns, rows)
 
+    def inspect(self, shard: int) -> PartRecord:
+        """The record of a published part, from its bytes, each of which is looked at; for a table with a layout.
+
+        Raises StoreError where the part is missing or damaged.
+        """
+        if self._layout is None:
+            raise ValueError("which part? create the table with its rows and rows_per_shard")
+        return inspect(store.join(self.url, part_name(shard, self._layout.shards)), self.schema, shard)
+
     def verify(self, deep: bool = True) -> list[Problem]:
         """What is wrong with the table, nothing where it is whole: see `pipeline.tables.verify`."""
         return verify(self.url, deep)
 
     def _part_urls(self, shards: Iterable[int] | None, indices: range | None) -> list[str]:
-        """Parts to read, in order; a sealed table's are known without a listing."""
+        """Parts to read, in order; a sealed table's are known without a listing, and so are one shard's of a layout."""
+        if self._layout is not None and shards is not None and indices is None:
+            names = {shard: part_name(shard, self._layout.shards) for shard in shards}
+            return [store.join(self.url, names[shard]) for shard in sorted(names)]
         if self.manifest() is None:
             names = self.parts()
         else:

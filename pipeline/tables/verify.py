@@ -5,10 +5,7 @@ A damaged file is a finding, never an exception; only storage that cannot be rea
 """
 
 import hashlib
-import shutil
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +16,7 @@ from pipeline.errors import StoreError
 from pipeline.tables import manifest as manifests
 from pipeline.tables import store
 from pipeline.tables.parts import Layout, PartRecord, parse_part_name
-from pipeline.tables.store_errors import one_line, store_errors
+from pipeline.tables.store_errors import one_line
 from schemas import SchemaError, TableSchema, from_arrow
 
 REMAKE = "delete it and run the command that makes the table again"
@@ -61,7 +58,7 @@ def verify(table_url: str, deep: bool = True) -> list[Problem]:
             what = f"has {found[record.name]} bytes, {record.bytes} were written: torn or replaced"
             problems.append(Problem(record.name, what, REMAKE))
         if deep and record.name in found:
-            with _local_copy(store.join(table_url, record.name)) as path:
+            with store.local_copy(store.join(table_url, record.name)) as path:
                 problems += _part_problems(path, record, manifest, layout)
     return problems
 
@@ -142,19 +139,3 @@ def _row_problems(
         if first < planned.start or last >= planned.stop:
             what = f"its index {first} to {last} is outside of its shard, {planned.start} to {planned.stop - 1}"
             yield Problem(record.name, what, REMAKE)
-
-
-@contextmanager
-def _local_copy(url: str) -> Iterator[Path]:
-    """The file on this machine: itself, or a copy, so that it is fetched once and then digested and read."""
-    if (path := store.local_path(url)) is not None:
-        yield path
-        return
-    folder = Path(tempfile.mkdtemp(prefix="stylemill-"))
-    try:
-        fs, remote = store.resolve(url)
-        with store_errors("read", url):
-            fs.get_file(remote, str(folder / "part.parquet"))
-        yield folder / "part.parquet"
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

@@ -6,16 +6,14 @@ fixed number of rows (and, for pictures, of bytes), however they were handed in.
 
 import hashlib
 import os
-import tempfile
-from contextlib import suppress
-from pathlib import Path
+from contextlib import AbstractContextManager, suppress
 from types import TracebackType
 from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.tables import store
+from pipeline.tables import staging, store
 from pipeline.tables.parts import PartRecord, part_name
 from pipeline.tables.row_groups import RowGroups
 from pipeline.tables.store_errors import store_errors
@@ -26,7 +24,7 @@ class PartWriter:
     """Writes one part of a table to a staged file: `write` any number of times, `finish`, then `publish`.
 
     On a local file system the staged file lies in the table's directory under a hidden name; for an object store it
-    lies in the temporary directory of this machine. Used in a `with`, it leaves no staged file behind.
+    lies in the temporary directory of this machine (`staging.py`). Used in a `with`, it leaves no staged file behind.
     """
 
     def __init__(self, table_url: str, schema: TableSchema, shard: int, shards: int, indices: range | None = None):
@@ -41,8 +39,8 @@ class PartWriter:
         store.make_directory(table_url)
         directory = store.local_path(table_url)
         self._local = directory is not None
-        self._staged = (directory or Path(tempfile.gettempdir())) / store.staged_name(self._name)
-        with store_errors("write", str(self._staged)):
+        self._staged = (directory or staging.directory()) / store.staged_name(self._name)
+        with self._errors():
             self._file = _Digesting(self._staged.open("xb"))
             try:
                 self._parquet = pq.ParquetWriter(self._file, schema.arrow, **schema.writer_options())
@@ -64,7 +62,7 @@ class PartWriter:
                 return
             self._schema.validate(rows)
             self._check_indices(rows)
-            with store_errors("write", str(self._staged)):
+            with self._errors():
                 for group in self._groups.add(rows):
                     self._parquet.write_table(group, row_group_size=group.num_rows)
         except BaseException:
@@ -75,7 +73,7 @@ class PartWriter:
         """Write what is left and close the file, safely on disk. Raises StoreError where the disk fails."""
         if self._record is None:
             try:
-                with store_errors("write", str(self._staged)):
+                with self._errors():
                     for group in self._groups.rest():
                         self._parquet.write_table(group, row_group_size=group.num_rows)
                     self._parquet.close()
@@ -97,16 +95,13 @@ class PartWriter:
     def publish(self) -> None:
         """Put the finished part in its place, whole, over an older one of the same shard. Raises StoreError."""
         self.finish()
-        with store_errors("publish", self.url):
-            fs, path = store.resolve(self.url)
-            try:
-                if self._local:
-                    self._staged.replace(path)
-                    store.sync_directory(self._staged.parent)
-                else:
-                    fs.put_file(str(self._staged), path)
-            finally:
-                self._staged.unlink(missing_ok=True)
+        try:
+            if self._local:
+                store.move_local(self._staged, self.url)
+            else:
+                store.put_file(self._staged, self.url)
+        finally:
+            self._staged.unlink(missing_ok=True)
 
     def discard(self) -> None:
         """Forget the rows and delete the staged file; a published part stays."""
@@ -121,6 +116,10 @@ class PartWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.discard()
+
+    def _errors(self) -> AbstractContextManager[None]:
+        staged = str(self._staged)
+        return store_errors("write", staged) if self._local else staging.disk_errors(staged)
 
     def _check_indices(self, rows: pa.Table | pa.RecordBatch) -> None:
         index = rows.column("index")
