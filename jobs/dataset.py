@@ -1,13 +1,14 @@
 """`stylemill dataset`: sample faces, label them, keep latents, labels and pictures."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Literal
 
 from pydantic import Field
 
 from jobs.flags import Names, parse
 from jobs.launch import command, launch, versions
-from jobs.options import DEFAULT_ATTRIBUTES, RunFlags, canonical
+from jobs.options import DEFAULT_ATTRIBUTES, RowFlags, canonical
 from jobs.resolve import resolve, spec_facts
 from jobs.weights import used
 from pipeline.engine.job import Job
@@ -19,14 +20,13 @@ from pipeline.stages.models import Model
 from pipeline.stages.pictures import NO_PICTURES, Keep
 
 
-class DatasetSpec(RunFlags):
+class DatasetSpec(RowFlags):
     """Sample faces, label them, and write DIR/latents, DIR/labels and DIR/images.
 
     Example: stylemill dataset --rows 64 --seed 1 --images jpeg --size 512 --out out/faces
     """
 
     generator: str = Field("mobilestylegan-ffhq", description="A generator by name.")
-    rows: int = Field(1000, gt=0, description="Faces to make.")
     seed: int = Field(1, ge=0, le=MAX_SEED, description="With a row's number, decides that row and nothing else.")
     psi: float = Field(0.7, allow_inf_nan=False, description="Truncation: 1 is none, 0 the mean face.")
     cutoff: int | None = Field(None, ge=0, description="Truncate only this many first layers (w+ is kept then).")
@@ -48,7 +48,7 @@ def run_dataset(spec: DatasetSpec) -> int:
     return launch(*plan_dataset(spec), spec)
 
 
-def plan_dataset(spec: DatasetSpec) -> tuple[Job, int]:
+def plan_dataset(spec: DatasetSpec) -> tuple[Job, int | None]:
     """The job, and how many workers; the models that it was planned with are let go."""
     generator = generators.load(spec.generator, backend="eager")
     family = classifiers.load(spec.classifiers, canonical(spec.attributes))
@@ -65,12 +65,13 @@ def plan_dataset(spec: DatasetSpec) -> tuple[Job, int]:
         shape=(generator.num_ws, generator.w_dim),
         runtime=runtime,
     )
-    own = spec_facts(spec, runtime, rows_per_shard=rows_per_shard, attributes=list(family.attributes))
+    layout = cut(len(spec.indices), rows_per_shard, runtime.batch_size, spec.indices.start)
+    own = spec_facts(spec, runtime, **asdict(layout), attributes=list(family.attributes))
     job = Job(
         verb="dataset",
         out=spec.out,
         stage=stage,
-        layout=cut(spec.rows, rows_per_shard, runtime.batch_size),
+        layout=layout,
         spec={**own, **(keep.facts if keep else NO_PICTURES)},
         resolved={"generator_digest": generator.fingerprint, "classifiers_digest": family.fingerprint},
         versions=versions(),

@@ -41,7 +41,7 @@ def main(argv: Sequence[str]) -> int:
     return launch(*plan_label(spec), spec)
 
 
-def plan_label(spec: LabelSpec) -> tuple[Job, int]:
+def plan_label(spec: LabelSpec) -> tuple[Job, int | None]:
     """The job, and how many workers; the models that it was planned with are let go.
 
     Raises:

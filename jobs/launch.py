@@ -1,5 +1,6 @@
 """From a planned job to an exit code: the pool it asked for, the run, the last line."""
 
+import dataclasses
 import importlib.metadata
 import platform
 import shlex
@@ -12,9 +13,10 @@ from pipeline.engine.pool import Pool
 from pipeline.engine.run import RunOptions, run
 
 
-def launch(job: Job, workers: int, spec: RunFlags) -> int:
+def launch(job: Job, workers: int | None, spec: RunFlags) -> int:
     """Run the job; the exit code as the README lists them."""
-    options = RunOptions(spec.dry_run, spec.limit, spec.replace, spec.max_rejects)
+    names = (field.name for field in dataclasses.fields(RunOptions))
+    options = RunOptions(**{name: getattr(spec, name) for name in names})
     pool = _pool(spec, workers, job)
     try:
         summary = run(job, pool, options, say)
@@ -34,7 +36,7 @@ def command() -> str:
     return shlex.join(["stylemill", *sys.argv[1:]])
 
 
-def _pool(spec: RunFlags, workers: int, job: Job) -> Pool:
+def _pool(spec: RunFlags, workers: int | None, job: Job) -> Pool:
     if spec.local or spec.dry_run:
         from pipeline.engine.local_pool import LocalPool
 
@@ -42,4 +44,4 @@ def _pool(spec: RunFlags, workers: int, job: Job) -> Pool:
     from pipeline.engine.ray_pool import RayPool
 
     gpus = spec.gpus_per_worker if spec.gpus_per_worker is not None else float(job.spec["device"] == "cuda")
-    return RayPool(workers, cpus=job.spec["threads"], gpus=gpus, address=spec.address)
+    return RayPool(workers, cpus=job.spec["threads"], gpus=gpus, address=spec.address, task_timeout=spec.task_timeout)

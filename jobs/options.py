@@ -1,7 +1,9 @@
 """The flags that every job on rows has in common: where the output goes and how the work is run."""
 
+import builtins
+import re
 from collections.abc import Sequence
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -10,13 +12,17 @@ from pipeline.models.classifiers import ATTRIBUTES
 from pipeline.tables import store
 
 DEFAULT_ATTRIBUTES = ATTRIBUTES
+Workers = Annotated[int, Field(gt=0)]
 
 
 class RunFlags(Spec):
     """`None` is an open choice: what the stored spec says at a resume, else what is best for this machine."""
 
     out: str = Field(description="Directory for the tables: a path or any fsspec URL.")
-    workers: int | None = Field(None, gt=0, description="Worker processes. Default: one for each GPU, else one.")
+    workers: Workers | Literal["auto"] | None = Field(
+        None,
+        description="Worker processes, or auto: as many as there is room for. Default: one for each GPU, else one.",
+    )
     threads: int | None = Field(None, gt=0, description="CPU threads of a worker. Default: the cores shared out.")
     gpus_per_worker: float | None = Field(None, ge=0, description="GPUs of a worker; a fraction shares one.")
     rows_per_shard: int | None = Field(None, gt=0, description="Rows of a part; a multiple of the batch size.")
@@ -28,9 +34,14 @@ class RunFlags(Spec):
     precision: Literal["fp32", "tf32", "bf16"] = Field("fp32", description="Arithmetic of the generator.")
     address: str | None = Field(None, description="Ray cluster to join. Default: RAY_ADDRESS, else one started here.")
     local: bool = Field(False, description="One worker in this process, without Ray.")
+    task_timeout: float | None = Field(
+        None, gt=0, allow_inf_nan=False, description="Seconds for one shard; a worker that takes longer is replaced."
+    )
     dry_run: bool = Field(False, description="Print the plan and stop.")
     limit: int | None = Field(None, gt=0, description="Run at most this many shards now.")
     max_rejects: int | None = Field(None, ge=0, description="Exit with 3 when more rows than this are set aside.")
+    retry_rejected: bool = Field(False, description="Take the rows up again that were set aside, and only those.")
+    calibrate: bool = Field(False, description="Run one shard and say what the rest takes: rows/s, hours, memory.")
     replace: bool = Field(False, description="Delete what an earlier, different run left in the same tables.")
 
     @field_validator("out")
@@ -39,12 +50,52 @@ class RunFlags(Spec):
         return absolute(url)
 
     @model_validator(mode="after")
-    def _local_is_one_worker(self) -> "RunFlags":
-        if self.local and (self.workers or 1) > 1:
+    def _agree(self) -> "RunFlags":
+        if self.local and self.workers not in (None, 1):
             raise ValueError("--local is one worker in this process; leave out --local to have --workers")
         if self.local and self.address:
             raise ValueError("--local and --address exclude each other")
+        if self.local and self.task_timeout:
+            raise ValueError(
+                "--local has no other process that could stop a shard; leave out --local or --task-timeout"
+            )
+        if self.calibrate and (self.limit or self.dry_run):
+            raise ValueError("--calibrate runs one shard; leave out --limit and --dry-run")
+        if self.retry_rejected and self.replace:
+            raise ValueError("--retry-rejected keeps what is there, --replace deletes it; choose one")
         return self
+
+
+DEFAULT_ROWS = 1000
+
+
+class RowFlags(RunFlags):
+    """Jobs that make rows by number."""
+
+    rows: int | None = Field(None, gt=0, description=f"Rows to make, from 0 on. Default: {DEFAULT_ROWS}.")
+    range: str | None = Field(None, description="FIRST:STOP in place of --rows: one driver's share of a large job.")
+
+    @field_validator("range")
+    @classmethod
+    def _is_a_range(cls, text: str | None) -> str | None:
+        found = re.fullmatch(r"(\d+):(\d+)", text or "0:1")
+        if found is None or int(found[1]) >= int(found[2]):
+            raise ValueError("give FIRST:STOP with STOP above FIRST, as in 0:1000000")
+        return text
+
+    @model_validator(mode="after")
+    def _rows_or_range(self) -> "RowFlags":
+        if self.range is not None and self.rows is not None:
+            raise ValueError("--rows N is --range 0:N; give one of the two")
+        return self
+
+    @property
+    def indices(self) -> "builtins.range":
+        """The global row numbers to make."""
+        if self.range is None:
+            return builtins.range(DEFAULT_ROWS if self.rows is None else self.rows)
+        first, stop = self.range.split(":")
+        return builtins.range(int(first), int(stop))
 
 
 def canonical(attributes: Sequence[str]) -> list[str]:
@@ -58,5 +109,6 @@ def absolute(url: str) -> str:
     return url if path is None else str(path.absolute())
 
 
-RUN_FIELDS = frozenset(RunFlags.model_fields)
-"""Fields that decide how a job runs, not what its rows are; batch size, threads, ... are resolved and added again."""
+RUN_FIELDS = frozenset(RunFlags.model_fields) | {"rows", "range"}
+"""Fields that decide how a job runs, not what its rows are; batch size, threads, ... are resolved and added again,
+and so are the rows, as their number and the first of them."""

@@ -19,11 +19,15 @@ T = TypeVar("T")
 ROWS_PER_SHARD = {"cpu": 64, "cuda": 4096}
 """Of jobs that make pictures: some tens of seconds of work, lost at most when a worker is."""
 
+THREADS_ELSEWHERE = 2
+
 
 def resolve(
     spec: RunFlags, verb: str, generator: Generator, default_rows: Mapping[str, int] = ROWS_PER_SHARD
-) -> tuple[Runtime, int, int]:
+) -> tuple[Runtime, int, int | None]:
     """(runtime, rows per shard, workers): flags first, then the stored spec, then this machine's best.
+
+    Workers are None where there are to be as many as there is room for.
 
     Raises:
         OutputDiffers: the stored spec asks for what this machine cannot do.
@@ -35,8 +39,8 @@ def resolve(
         return asked if asked is not None else there.get(name) or default()
 
     device = choose("device", None if spec.device == "auto" else spec.device, lambda: _device(spec))
-    workers = 1 if spec.local else spec.workers or _workers(device)
-    threads = choose("threads", spec.threads, lambda: max(1, (os.cpu_count() or 1) // workers))
+    workers = _workers(spec, device)
+    threads = choose("threads", spec.threads, lambda: _threads(spec, workers))
     try:
         _check_device(device, spec)
         name: backend.Name = choose("backend", spec.backend, lambda: backend.resolve("auto", device))
@@ -80,7 +84,16 @@ def _is_elsewhere(spec: RunFlags) -> bool:
     return not spec.local and address not in (None, "local")
 
 
-def _workers(device: str) -> int:
-    if device != "cuda":
+def _workers(spec: RunFlags, device: str) -> int | None:
+    if spec.local:
         return 1
-    return max(1, torch.cuda.device_count())
+    if spec.workers is not None:
+        return None if spec.workers == "auto" else spec.workers
+    return max(1, torch.cuda.device_count()) if device == "cuda" else 1
+
+
+def _threads(spec: RunFlags, workers: int | None) -> int:
+    """The cores shared out; workers that come as there is room, or on machines not seen from here, take few each."""
+    if workers is None or _is_elsewhere(spec):
+        return THREADS_ELSEWHERE
+    return max(1, (os.cpu_count() or 1) // workers)

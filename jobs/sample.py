@@ -1,12 +1,13 @@
 """`stylemill sample`: latents alone."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from pydantic import Field
 
 from jobs.flags import parse
 from jobs.launch import command, launch, versions
-from jobs.options import RunFlags
+from jobs.options import RowFlags
 from jobs.resolve import resolve, spec_facts
 from jobs.weights import used
 from pipeline.engine.job import Job
@@ -19,14 +20,13 @@ from pipeline.stages.sample import SampleStage
 ROWS_PER_SHARD = {"cpu": 8192, "cuda": 65536}
 
 
-class SampleSpec(RunFlags):
+class SampleSpec(RowFlags):
     """Sample latents and write DIR/latents; no picture is made.
 
     Example: stylemill sample --rows 10000 --seed 2 --psi 0.7 --out out/codes
     """
 
     generator: str = Field("mobilestylegan-ffhq", description="A generator by name.")
-    rows: int = Field(1000, gt=0, description="Latents to sample.")
     seed: int = Field(1, ge=0, le=MAX_SEED, description="With a row's number, decides that row and nothing else.")
     psi: float = Field(0.7, allow_inf_nan=False, description="Truncation: 1 is none, 0 the mean.")
     cutoff: int | None = Field(None, ge=0, description="Truncate only this many first layers (w+ is kept then).")
@@ -38,10 +38,11 @@ def main(argv: Sequence[str]) -> int:
     return launch(*plan_sample(spec), spec)
 
 
-def plan_sample(spec: SampleSpec) -> tuple[Job, int]:
+def plan_sample(spec: SampleSpec) -> tuple[Job, int | None]:
     """The job, and how many workers; the generator that it was planned with is let go."""
     generator = generators.load(spec.generator, backend="eager")
     runtime, rows_per_shard, workers = resolve(spec, "sample", generator, ROWS_PER_SHARD)
+    layout = cut(len(spec.indices), rows_per_shard, runtime.batch_size, spec.indices.start)
     stage = SampleStage(
         generator=Model(spec.generator, generator.fingerprint),
         seed=spec.seed,
@@ -54,8 +55,8 @@ def plan_sample(spec: SampleSpec) -> tuple[Job, int]:
         verb="sample",
         out=spec.out,
         stage=stage,
-        layout=cut(spec.rows, rows_per_shard, runtime.batch_size),
-        spec=spec_facts(spec, runtime, rows_per_shard=rows_per_shard),
+        layout=layout,
+        spec=spec_facts(spec, runtime, **asdict(layout)),
         resolved={"generator_digest": generator.fingerprint},
         versions=versions(),
         command=command(),

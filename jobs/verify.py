@@ -14,6 +14,7 @@ from jobs.options import absolute
 from pipeline.engine.books import Books, verbs
 from pipeline.engine.coverage import uncovered
 from pipeline.engine.owner import owner
+from pipeline.engine.plan import DAMAGED
 from pipeline.errors import StoreError
 from pipeline.tables import Problem, Table, parse_part_name, store
 from pipeline.tables.manifest import manifest_url
@@ -72,7 +73,7 @@ def _put_on_the_books(table: Table, problems: Sequence[Problem]) -> None:
     out = table.url.removesuffix(f"/rejects/{verb}") if table.url.endswith(f"/rejects/{verb}") else _above(table.url)
     books = Books(out, verb)
     if books.spec() is not None:
-        books.set_damaged(books.damaged() | damaged)
+        books.set_suspects({**books.suspects(), **dict.fromkeys(damaged, DAMAGED)})
         say(f"      the same {verb} command makes {len(damaged)} shards of {out} again")
 
 

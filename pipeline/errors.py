@@ -25,6 +25,12 @@ class StoreError(StylemillError):
     exit_code = 1
 
 
+class Fenced(StylemillError):
+    """A worker found that the job is not its driver's any more, or that it does not see the output at all."""
+
+    exit_code = 1
+
+
 class OutputDiffers(StylemillError):
     """The output exists and was made from another spec."""
 

@@ -5,34 +5,40 @@ stage's order. So a task is done exactly when all its parts exist, and a try tha
 """
 
 import errno
+import resource
+import sys
 import time
 import traceback
-from collections import Counter, defaultdict, deque
-from collections.abc import Mapping
+from collections import Counter, deque
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import pyarrow as pa
 
 import schemas
-from pipeline.engine.outcome import Outcome
+from pipeline.engine.fence import Fence
+from pipeline.engine.merge import merged, standing
+from pipeline.engine.outcome import Outcome, merge_counters
 from pipeline.engine.stage import RAISED, Batch, Reject, Task, Worker
 from pipeline.errors import StoreError, StylemillError
-from pipeline.tables import Table
+from pipeline.tables import PartWriter, Table
 
 REJECTS = "rejects"
 BATCHES_AHEAD = 2
 STORE_PAUSE_SECONDS = 1.0
 CLOSED = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)
+RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
 
 @dataclass(frozen=True)
 class Outputs:
-    """Where a job's rows go: its tables in publishing order, and the table of the rows set aside."""
+    """Where a job's rows go: its tables in publishing order, the table of the rows set aside, and the run's fence."""
 
     verb: str
     tables: Mapping[str, Table]
     rejects: Table
+    fence: Fence | None = None
 
     @property
     def all(self) -> dict[str, Table]:
@@ -65,46 +71,96 @@ def _store_is_closed(error: BaseException) -> bool:
 
 def _run(worker: Worker, task: Task, outputs: Outputs) -> Outcome:
     started = time.perf_counter()
-    counters: defaultdict[str, float] = defaultdict(float)
+    counters: dict[str, float] = {}
     rejects: list[Reject] = []
     writers = {name: table.writer(task.shard, task.shards) for name, table in outputs.all.items()}
-
-    def write(batch: Batch) -> None:
-        begun = time.perf_counter()
-        for name in outputs.tables:
-            rows = batch.tables[name]
-            writers[name].write(rows() if callable(rows) else rows)
-        counters["write_seconds"] += time.perf_counter() - begun
-
     try:
         with ThreadPoolExecutor(1, thread_name_prefix="writer") as thread:
+            sink = _Straight(outputs, writers) if task.only is None else _Among(outputs, writers, task)
             writing: deque[Future[None]] = deque()
             for batch in worker.run(task):
-                for name, value in batch.counters.items():
-                    counters[name] += value
+                merge_counters(counters, batch.counters)
                 rejects.extend(batch.rejects)
-                writing.append(thread.submit(write, batch))
+                writing.append(thread.submit(sink.write, batch))
                 if len(writing) > BATCHES_AHEAD:
                     writing.popleft().result()
             for written in writing:
                 written.result()
-        if task.rows > 1 and len(rejects) == task.rows and all(reject.reason == RAISED for reject in rejects):
+        if task.only is None and task.rows > 1 and len(rejects) == task.rows and _all_raised(rejects):
             raise RuntimeError(f"every row of shard {task.shard} raised an error, the last: {rejects[-1].detail}")
-        writers[REJECTS].write(_reject_rows(rejects, outputs.verb))
+        reasons = sink.close(_reject_rows(rejects, outputs.verb))
         parts = {name: writer.finish() for name, writer in writers.items()}
         for name in outputs.tables:
-            if parts[name].rows + len(rejects) != task.rows:
+            if parts[name].rows + parts[REJECTS].rows != task.rows:
                 raise RuntimeError(
-                    f"shard {task.shard}: table {name} got {parts[name].rows} rows and {len(rejects)} were set aside, "
-                    f"of {task.rows}: the stage lost or doubled rows"
+                    f"shard {task.shard}: table {name} got {parts[name].rows} rows and {parts[REJECTS].rows} were set "
+                    f"aside, of {task.rows}: the stage lost or doubled rows"
                 )
+        if outputs.fence:
+            outputs.fence.check()
         for writer in writers.values():
             writer.publish()
     finally:
         for writer in writers.values():
             writer.discard()
-    counters["seconds"] = time.perf_counter() - started
-    return Outcome(task.shard, parts, dict(Counter(reject.reason for reject in rejects)), dict(counters))
+    counters |= {"write_seconds": sink.seconds, "seconds": time.perf_counter() - started}
+    counters["peak_rss_bytes"] = float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * RSS_UNIT)
+    return Outcome(task.shard, parts, reasons, counters)
+
+
+class _Straight:
+    """Rows go into their parts as they come."""
+
+    def __init__(self, outputs: Outputs, writers: Mapping[str, PartWriter]) -> None:
+        self._outputs, self._writers, self.seconds = outputs, writers, 0.0
+
+    def write(self, batch: Batch) -> None:
+        begun = time.perf_counter()
+        for name, rows in _made(batch, self._outputs):
+            self._writers[name].write(rows)
+        self.seconds += time.perf_counter() - begun
+
+    def close(self, rejects: pa.Table) -> dict[str, int]:
+        """Write the rejects; how many rows are set aside, by reason."""
+        self._writers[REJECTS].write(rejects)
+        return dict(Counter(rejects["reason"].to_pylist()))
+
+
+class _Among:
+    """Rows that were taken up again: kept until the end, then written among those that stand."""
+
+    def __init__(self, outputs: Outputs, writers: Mapping[str, PartWriter], task: Task) -> None:
+        self._outputs, self._writers, self._task, self.seconds = outputs, writers, task, 0.0
+        self._rows: dict[str, list[pa.Table]] = {
+            name: [table.schema.arrow.empty_table()] for name, table in outputs.tables.items()
+        }
+
+    def write(self, batch: Batch) -> None:
+        for name, rows in _made(batch, self._outputs):
+            self._rows[name].append(rows)
+
+    def close(self, rejects: pa.Table) -> dict[str, int]:
+        """Write all rows, standing and new; how many are set aside now, by reason."""
+        begun = time.perf_counter()
+        reasons: Counter[str] = Counter()
+        for rows in merged(standing(self._outputs.rejects, self._task), rejects):
+            reasons.update(rows["reason"].to_pylist())
+            self._writers[REJECTS].write(rows)
+        for name, table in self._outputs.tables.items():
+            for rows in merged(standing(table, self._task), pa.concat_tables(self._rows[name])):
+                self._writers[name].write(rows)
+        self.seconds += time.perf_counter() - begun
+        return dict(reasons)
+
+
+def _made(batch: Batch, outputs: Outputs) -> Iterator[tuple[str, pa.Table]]:
+    for name in outputs.tables:
+        rows = batch.tables[name]
+        yield name, rows() if callable(rows) else rows
+
+
+def _all_raised(rejects: list[Reject]) -> bool:
+    return all(reject.reason == RAISED for reject in rejects)
 
 
 def _reject_rows(rejects: list[Reject], verb: str) -> pa.Table:
@@ -114,5 +170,6 @@ def _reject_rows(rejects: list[Reject], verb: str) -> pa.Table:
         "stage": [verb] * len(ordered),
         "reason": [reject.reason for reject in ordered],
         "detail": [reject.detail for reject in ordered],
+        "traceback": [reject.traceback for reject in ordered],
     }
     return pa.table(columns, schema=schemas.rejects().arrow)

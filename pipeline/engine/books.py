@@ -1,20 +1,28 @@
-"""The bookkeeping of one job, in DIR/.stylemill/VERB: spec, outcomes, lease, summary.
+"""The bookkeeping of one job, in DIR/.stylemill/VERB: spec, outcomes, attempts, lease, summary.
 
 A dot folder, because readers of Parquet open every other file below a table. Outcomes are flushed in batches, each
-flush one small file named RUN-FLUSH, so that a later line about a shard always sorts after an earlier one.
+flush one small file named RUN-FLUSH, so that a later line about a shard always sorts after an earlier one; the journal
+of attempts is flushed with them. A store that refuses a flush loses nothing: the lines wait for the next one, and
+shards without a line are recognised by their parts.
 """
 
 import json
+import logging
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pipeline.engine.journal import Attempt
 from pipeline.engine.outcome import Outcome
 from pipeline.errors import StoreError
 from pipeline.tables import store
 
 FLUSH_SECONDS = 2.0
-FLUSH_OUTCOMES = 100
+FLUSH_SECONDS_AT_MOST = 30.0
+FLUSHES_BEFORE_SLOWER = 60
+FLUSH_LINES = 1000
+
+log = logging.getLogger(__name__)
 
 
 class Books:
@@ -24,7 +32,9 @@ class Books:
         self.url = store.join(out, ".stylemill", verb)
         self.lease_url = store.join(self.url, "lease.json")
         self._outcomes_url = store.join(self.url, "outcomes")
+        self._attempts_url = store.join(self.url, "attempts")
         self._pending: list[Outcome] = []
+        self._journal: list[Attempt] = []
         self._flushed_at = time.monotonic()
         self._run: int | None = None
         self._flushes = 0
@@ -42,15 +52,17 @@ class Books:
             StoreError: another driver stored one in the meantime.
         """
         store.make_directory(self._outcomes_url)
+        store.make_directory(self._attempts_url)
         url = store.join(self.url, "spec.json")
         if not store.create_exclusive(url, _pretty(spec)):
             raise StoreError(f"{url} appeared while this job was starting; run the same command again")
 
     def forget(self) -> None:
         """Remove spec, outcomes and summary: the job starts afresh (`--replace`). The lease stays."""
-        for name in self._outcome_files():
-            store.delete(store.join(self._outcomes_url, name))
-        for name in ("summary.json", "damaged.json", "spec.json"):
+        for url in (self._outcomes_url, self._attempts_url):
+            for name in _lines_files(url):
+                store.delete(store.join(url, name))
+        for name in ("summary.json", "suspects.json", "spec.json"):
             store.delete(store.join(self.url, name))
 
     # -- outcomes -----------------------------------------------------------------------------------------------------
@@ -58,7 +70,7 @@ class Books:
     def outcomes(self) -> dict[int, Outcome]:
         """The last outcome of each shard."""
         last: dict[int, Outcome] = {}
-        for name in self._outcome_files():
+        for name in _lines_files(self._outcomes_url):
             url = store.join(self._outcomes_url, name)
             for number, line in enumerate((store.read_bytes(url) or b"").decode().splitlines(), start=1):
                 try:
@@ -72,49 +84,58 @@ class Books:
         return last
 
     def record(self, outcome: Outcome) -> None:
-        """Keep an outcome; it is on disk after the next flush."""
+        """Keep an outcome; it is in the store after the next flush, and where that fails, after a later one."""
         self._pending.append(outcome)
-        due = time.monotonic() - self._flushed_at >= FLUSH_SECONDS
-        if due or len(self._pending) >= FLUSH_OUTCOMES:
-            self.flush()
+        pause = min(FLUSH_SECONDS * max(1.0, self._flushes / FLUSHES_BEFORE_SLOWER), FLUSH_SECONDS_AT_MOST)
+        due = time.monotonic() - self._flushed_at >= pause
+        if due or len(self._pending) + len(self._journal) >= FLUSH_LINES:
+            try:
+                self.flush()
+            except StoreError as error:
+                log.warning("outcomes wait for the next flush: %s", error)
+
+    def journal(self, attempt: Attempt) -> None:
+        """Keep a line about an attempt; it is flushed with the outcomes."""
+        self._journal.append(attempt)
 
     def flush(self) -> None:
-        """Write the outcomes kept so far."""
+        """Write the outcomes and attempts kept so far. Raises StoreError; they are kept then."""
         self._flushed_at = time.monotonic()
         if self._pending:
-            self._write(self._pending)
+            self._write(self._outcomes_url, self._pending)
             self._pending = []
+        if self._journal:
+            self._write(self._attempts_url, self._journal)
+            self._journal = []
 
     def compact(self, outcomes: Mapping[int, Outcome]) -> None:
         """Put all outcomes into one file: a job that was resumed a hundred times opens as fast as a new one."""
-        before = self._outcome_files()
+        before = _lines_files(self._outcomes_url)
         if len(before) > 1:
-            self._write([outcomes[shard] for shard in sorted(outcomes)])
+            self._write(self._outcomes_url, [outcomes[shard] for shard in sorted(outcomes)])
             for name in before:
                 store.delete(store.join(self._outcomes_url, name))
 
-    def _write(self, outcomes: list[Outcome]) -> None:
+    def _write(self, place: str, lines: Sequence[Outcome | Attempt]) -> None:
         if self._run is None:
-            files = self._outcome_files()
+            files = [*_lines_files(self._outcomes_url), *_lines_files(self._attempts_url)]
             self._run = 1 + max((int(name.split("-")[0]) for name in files), default=0)
-        url = store.join(self._outcomes_url, f"{self._run:06d}-{self._flushes:06d}.jsonl")
-        store.write_atomic(url, "".join(outcome.to_json() + "\n" for outcome in outcomes).encode())
+        url = store.join(place, f"{self._run:06d}-{self._flushes:06d}.jsonl")
+        store.write_atomic(url, "".join(line.to_json() + "\n" for line in lines).encode())
         self._flushes += 1
 
-    def _outcome_files(self) -> list[str]:
-        return sorted(name for name in store.list_names(self._outcomes_url) if name.endswith(".jsonl"))
+    # -- shards to be made again though their parts are there ---------------------------------------------------------
 
-    # -- parts that `verify` found damaged ----------------------------------------------------------------------------
+    def suspects(self) -> dict[int, str]:
+        """Shard -> why its parts are not to be trusted."""
+        listed = store.read_json(store.join(self.url, "suspects.json")) or {}
+        return {int(shard): str(why) for shard, why in listed.items()}
 
-    def damaged(self) -> set[int]:
-        """Shards to be made again though their parts are there."""
-        return set(store.read_json(store.join(self.url, "damaged.json")) or [])
-
-    def set_damaged(self, shards: Iterable[int]) -> None:
-        """Remember damaged shards, or forget them where there are none left."""
-        url, listed = store.join(self.url, "damaged.json"), sorted(set(shards))
-        if listed:
-            store.write_atomic(url, store.canonical_json(listed))
+    def set_suspects(self, suspects: Mapping[int, str]) -> None:
+        """Remember suspects, or forget them where there are none left."""
+        url = store.join(self.url, "suspects.json")
+        if suspects:
+            store.write_atomic(url, store.canonical_json({str(shard): suspects[shard] for shard in sorted(suspects)}))
         else:
             store.delete(url)
 
@@ -126,6 +147,10 @@ class Books:
 
     def write_summary(self, summary: Mapping[str, Any]) -> None:
         store.write_atomic(store.join(self.url, "summary.json"), _pretty(summary))
+
+
+def _lines_files(url: str) -> list[str]:
+    return sorted(name for name in store.list_names(url) if name.endswith(".jsonl"))
 
 
 def _pretty(facts: Mapping[str, Any]) -> bytes:

@@ -35,7 +35,7 @@ class Lease:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._token = uuid.uuid4().hex
+        self.token = uuid.uuid4().hex
         self._released = threading.Event()
         self._lost = threading.Event()
         self._renewing = threading.Thread(target=self._renew, name="lease", daemon=True)
@@ -50,8 +50,11 @@ class Lease:
     def __exit__(self, *raised: object) -> None:
         self._released.set()
         self._renewing.join()
-        if self._is_ours():
-            store.delete(self.url)
+        try:
+            if self._is_ours():
+                store.delete(self.url)
+        except StoreError as error:
+            log.warning("the lease could not be given back, it runs out by itself: %s", error)
 
     def check(self) -> None:
         """Raise Busy where another driver has taken the lease in the meantime."""
@@ -83,7 +86,7 @@ class Lease:
 
     def _is_ours(self) -> bool:
         record = holder(self.url)
-        return record is not None and record["token"] == self._token
+        return record is not None and record["token"] == self.token
 
     def _record(self) -> bytes:
         record = {
@@ -92,7 +95,7 @@ class Lease:
             "pid": os.getpid(),
             "started": psutil.Process().create_time(),
             "expires": time.time() + LEASE_SECONDS,
-            "token": self._token,
+            "token": self.token,
         }
         return json.dumps(record, sort_keys=True).encode()
 

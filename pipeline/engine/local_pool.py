@@ -4,6 +4,7 @@ import time
 from collections.abc import Generator, Iterable
 
 from pipeline.engine.attempt import Outputs, attempt
+from pipeline.engine.journal import Journal
 from pipeline.engine.outcome import Outcome
 from pipeline.engine.pool import ATTEMPTS, numbered
 from pipeline.engine.stage import Stage, Task
@@ -19,7 +20,9 @@ class LocalPool:
     def prepare(self) -> None:
         """Nothing to join."""
 
-    def map(self, stage: Stage, tasks: Iterable[Task], outputs: Outputs) -> Generator[Outcome, None, None]:
+    def map(
+        self, stage: Stage, tasks: Iterable[Task], outputs: Outputs, journal: Journal
+    ) -> Generator[Outcome, None, None]:
         """Run the tasks in order; each gets ATTEMPTS tries.
 
         Raises:

@@ -2,13 +2,22 @@
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass, field
 
 from pipeline.tables import PartRecord
 
+PEAK = "peak_"
 
-@dataclass(frozen=True)
+
+def merge_counters(into: MutableMapping[str, float], more: Mapping[str, float]) -> None:
+    """Add what was counted; a name that begins with `peak_` keeps the larger number."""
+    for name, value in more.items():
+        before = into.get(name, 0.0)
+        into[name] = max(before, value) if name.startswith(PEAK) else before + value
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """`parts` by table name, `rejects` by reason. A task that failed has an `error` and no parts.
 

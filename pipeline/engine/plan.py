@@ -1,8 +1,9 @@
 """What is done, what remains, and why: one listing per table and the outcome records, no request per shard."""
 
 from collections import Counter
-from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 from pipeline.engine.attempt import Outputs
 from pipeline.engine.outcome import Outcome
@@ -15,13 +16,15 @@ BEGUN = "begun, not finished"
 DELETED = "part missing"
 CHANGED = "part changed since"
 DAMAGED = "found damaged by verify"
+TAKEN_UP = "with rejected rows taken up again"
+HALF_TAKEN_UP = "half way through taking up rejected rows"
 
 
 @dataclass(frozen=True)
 class Plan:
     """`done` holds the outcome of each finished shard; `why` counts the reasons of the remaining ones.
 
-    `unrecorded` shards have all their parts and no record: the driver died between the two.
+    `unrecorded` shards have all their parts and no record: the driver died between the two. `records`: all on record.
     """
 
     tasks: Sequence[Task]
@@ -29,6 +32,7 @@ class Plan:
     unrecorded: Sequence[Task]
     remaining: Sequence[Task]
     why: Mapping[str, int]
+    records: Mapping[int, Outcome] = field(default_factory=dict)
 
     @property
     def rows(self) -> int:
@@ -47,17 +51,20 @@ def make_plan(
     tasks: Sequence[Task],
     outputs: Outputs,
     outcomes: Mapping[int, Outcome],
-    damaged: Container[int] = (),
+    suspects: Mapping[int, str] = MappingProxyType({}),
     fresh: bool = False,
 ) -> Plan:
-    """Compare the tasks with the parts that exist and the outcomes on record; `fresh` plans as if there were none."""
+    """Compare the tasks with the parts that exist and the outcomes on record; `fresh` plans as if there were none.
+
+    `suspects`: shards to be made again whatever is there, and why.
+    """
     listings = {name: {} if fresh else store.list_names(table.url) for name, table in outputs.all.items()}
     done, unrecorded, remaining = {}, [], []
     why: Counter[str] = Counter()
     for task in tasks:
-        if task.shard in damaged:
+        if task.shard in suspects:
             remaining.append(task)
-            why[DAMAGED] += 1
+            why[suspects[task.shard]] += 1
             continue
         outcome = outcomes.get(task.shard)
         part = part_name(task.shard, task.shards)
@@ -71,7 +78,24 @@ def make_plan(
             continue
         remaining.append(task)
         why[_reason(outcome, sizes, whole)] += 1
-    return Plan(tasks, done, unrecorded, remaining, dict(sorted(why.items())))
+    return Plan(tasks, done, unrecorded, remaining, dict(sorted(why.items())), outcomes)
+
+
+def take_up_rejected(plan: Plan, outputs: Outputs) -> Plan:
+    """The plan with the rows that were set aside as work again; a shard that lost most of its rows is made anew.
+
+    Reads the rejects of those shards that have any. Raises StoreError.
+    """
+    again = []
+    for task in plan.tasks:
+        outcome = plan.done.get(task.shard)
+        if outcome is not None and outcome.rejected:
+            rows = outputs.rejects.read(columns=["index"], shards=[task.shard])["index"].to_pylist()
+            again.append(replace(task, only=tuple(rows)) if 2 * len(rows) <= task.rows else task)
+    shards = {task.shard for task in again}
+    done = {shard: outcome for shard, outcome in plan.done.items() if shard not in shards}
+    why = {**plan.why, TAKEN_UP: len(again)} if again else plan.why
+    return replace(plan, done=done, remaining=[*plan.remaining, *again], why=why)
 
 
 def _same(outcome: Outcome, sizes: Mapping[str, int]) -> bool:

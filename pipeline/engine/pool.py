@@ -5,6 +5,7 @@ from collections.abc import Generator, Iterable
 from typing import Protocol
 
 from pipeline.engine.attempt import Outputs
+from pipeline.engine.journal import Journal
 from pipeline.engine.outcome import Outcome
 from pipeline.engine.stage import Stage, Task
 
@@ -24,7 +25,9 @@ class Pool(Protocol):
 
     def prepare(self) -> None: ...
 
-    def map(self, stage: Stage, tasks: Iterable[Task], outputs: Outputs) -> Generator[Outcome, None, None]: ...
+    def map(
+        self, stage: Stage, tasks: Iterable[Task], outputs: Outputs, journal: Journal
+    ) -> Generator[Outcome, None, None]: ...
 
     def close(self) -> None: ...
 

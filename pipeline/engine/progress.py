@@ -16,8 +16,9 @@ PLAIN_SECONDS = 30.0
 class Progress:
     """Show how far a run is. Rows per second are those of this run since its first worker was open."""
 
-    def __init__(self, shards: int, done: int, rows_left: int, workers: int) -> None:
-        self._shards, self._done, self._workers = shards, done, workers
+    def __init__(self, shards: int, done: int, rows_left: int, pool: Pool) -> None:
+        self._pool = pool
+        self._shards, self._done, self._workers = shards, done, pool.workers
         self._rows_left, self._rows, self._rejected, self._failed, self._lost = rows_left, 0, 0, 0, 0
         self._started = time.perf_counter()
         self._said_at, self._said_share = self._started, 0.0
@@ -33,9 +34,9 @@ class Progress:
         if self._console.is_terminal:
             self._live.stop()
 
-    def add(self, outcome: Outcome, rows: int, pool: Pool) -> None:
+    def add(self, outcome: Outcome, rows: int) -> None:
         """Count one outcome of `rows` planned rows."""
-        self._lost, self._started = pool.lost, pool.opened_at or self._started
+        self._lost, self._started = self._pool.lost, self._pool.opened_at or self._started
         if outcome.ok:
             self._done += 1
             self._rows += rows

@@ -17,6 +17,7 @@ import ray
 from ray.exceptions import RayActorError, RayError
 
 from pipeline.engine.attempt import Outputs, attempt
+from pipeline.engine.journal import Journal
 from pipeline.engine.outcome import Outcome
 from pipeline.engine.pool import ATTEMPTS, numbered
 from pipeline.engine.stage import Stage, Task, Worker
@@ -38,6 +39,8 @@ class _Actor:
     def open(self) -> StylemillError | None:
         """Open the models; an error meant for the user is a value here, any other one is Ray's to carry."""
         try:
+            if self._outputs.fence:
+                self._outputs.fence.check_visible()
             self._worker = self._stage.open()
         except StylemillError as error:
             return error
@@ -62,7 +65,14 @@ class _Member:
 class RayPool:
     """`workers` actors of `cpus` and `gpus` each, on the cluster at `address` or on one started for this job."""
 
-    def __init__(self, workers: int, cpus: float, gpus: float = 0.0, address: str | None = None) -> None:
+    def __init__(
+        self,
+        workers: int | None,
+        cpus: float,
+        gpus: float = 0.0,
+        address: str | None = None,
+        task_timeout: float | None = None,
+    ) -> None:
         self.workers, self.lost = workers, 0
         self.opened_at: float | None = None
         self._cpus, self._gpus = cpus, gpus
@@ -81,7 +91,9 @@ class RayPool:
 
     # -- the story ----------------------------------------------------------------------------------------------------
 
-    def map(self, stage: Stage, tasks: Iterable[Task], outputs: Outputs) -> Generator[Outcome, None, None]:
+    def map(
+        self, stage: Stage, tasks: Iterable[Task], outputs: Outputs, journal: Journal
+    ) -> Generator[Outcome, None, None]:
         """Run the tasks; outcomes come as they end.
 
         Raises:

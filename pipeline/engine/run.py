@@ -3,37 +3,38 @@
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Set
 from contextlib import closing, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from pipeline.engine.adopt import adopt
-from pipeline.engine.attempt import REJECTS, Outputs
+from pipeline.engine.agree import check_spec, settle_in, take_stock
+from pipeline.engine.attempt import Outputs
 from pipeline.engine.books import Books
-from pipeline.engine.fingerprint import differences
+from pipeline.engine.estimate import estimate
+from pipeline.engine.fence import Fence
 from pipeline.engine.job import Job
 from pipeline.engine.lease import Lease
 from pipeline.engine.outcome import Outcome
-from pipeline.engine.owner import check, claim, disown
-from pipeline.engine.plan import Plan, make_plan
+from pipeline.engine.plan import HALF_TAKEN_UP, Plan, take_up_rejected
 from pipeline.engine.pool import Pool
 from pipeline.engine.progress import Progress
 from pipeline.engine.summary import Summary, summarise
-from pipeline.errors import OutputDiffers
-from pipeline.tables import Table, store
+from pipeline.errors import StoreError
 
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How a run goes about it; none of these decides a row. `limit` is in shards."""
+    """How a run goes about it; none of these decides a row. `limit` is in shards; `calibrate` runs one and tells."""
 
     dry_run: bool = False
     limit: int | None = None
     replace: bool = False
     max_rejects: int | None = None
+    retry_rejected: bool = False
+    calibrate: bool = False
 
 
 def run(job: Job, pool: Pool, options: RunOptions, say: Say) -> Summary | None:
@@ -45,82 +46,26 @@ def run(job: Job, pool: Pool, options: RunOptions, say: Say) -> Summary | None:
         StylemillError: a worker cannot open its models, or the store refuses.
     """
     books = Books(job.out, job.verb)
-    _check_spec(job, books, options)
+    check_spec(job, books, options.replace)
     if options.dry_run:
-        _say_plan(job, _dry_plan(job, books, options), say)
+        _say_plan(job, _plan(job, books, job.outputs(), options), say)
         return None
-    pool.prepare()
     with Lease(books.lease_url) as lease:
-        _check_spec(job, books, options)
-        outputs = job.outputs()
-        plan = _start(job, books, outputs, options, say)
+        check_spec(job, books, options.replace)
+        outputs = replace(job.outputs(), fence=Fence(lease.url, lease.token))
+        plan = _plan(job, books, outputs, options)
+        if plan.remaining:
+            pool.prepare()  # before anything is cleared: a cluster that cannot do it costs nothing
+        plan = settle_in(job, books, outputs, options.replace, plan, say)
+        if options.retry_rejected:
+            plan = take_up_rejected(plan, outputs)
         _say_plan(job, plan, say)
         return _work(job, books, outputs, plan, pool, options, lease, say)
 
 
-# -- agree ------------------------------------------------------------------------------------------------------------
-
-
-def _check_spec(job: Job, books: Books, options: RunOptions) -> None:
-    """Raise OutputDiffers where rows of another spec are there already; a start that made none does not count."""
-    stored = books.spec()
-    if stored is None or options.replace or stored["fingerprint"] == job.fingerprint or not _begun(job, books):
-        return
-    facts = {**stored["spec"], **stored["resolved"], "stage": stored["stage"], "stage_version": stored["stage_version"]}
-    raise OutputDiffers(
-        f"{job.out} was made from another spec ({'; '.join(differences(facts, job.facts))}); "
-        "choose another --out, ask for what is there, or pass --replace to make it anew"
-    )
-
-
-def _begun(job: Job, books: Books) -> bool:
-    return bool(books.outcomes()) or any(Table(table.url).parts() for table in job.outputs().all.values())
-
-
-def _dry_plan(job: Job, books: Books, options: RunOptions) -> Plan:
-    stored, outputs = books.spec(), job.outputs()
-    if stored is None or stored["fingerprint"] != job.fingerprint:
-        if not options.replace:
-            check(outputs.all.values(), job.verb, job.fingerprint)
-        return make_plan(job.tasks, outputs, {}, fresh=True)
-    return make_plan(job.tasks, outputs, books.outcomes(), books.damaged())
-
-
-def _start(job: Job, books: Books, outputs: Outputs, options: RunOptions, say: Say) -> Plan:
-    """Store the spec at the first start, put the job's name on its tables, take stock."""
-    stored = books.spec()
-    if stored is not None and stored["fingerprint"] != job.fingerprint:
-        _clear(job, books, stored["tables"])
-        stored = None
-    if stored is None:
-        if options.replace:
-            _clear(job, books, outputs.all)
-        check(outputs.all.values(), job.verb, job.fingerprint)
-        books.create_spec(job.record())
-    elif versions := differences(stored["versions"], job.versions):
-        say(f"Note  package versions differ from the first start: {'; '.join(versions)}: bytes may differ")
-    claim(outputs.all.values(), job.verb, job.fingerprint)
-    outcomes = books.outcomes()
-    books.compact(outcomes)
-    plan = make_plan(job.tasks, outputs, outcomes, books.damaged())
-    if plan.unrecorded:
-        for outcome in adopt(plan.unrecorded, outputs):
-            books.record(outcome)
-        books.flush()
-        plan = make_plan(job.tasks, outputs, books.outcomes(), books.damaged())
-    if plan.remaining:
-        for table in outputs.all.values():
-            table.unseal()
-            table.sweep()
-    return plan
-
-
-def _clear(job: Job, books: Books, names: Iterable[str]) -> None:
-    """Delete the tables of an earlier spec, also those that the new one does not have, and its books."""
-    for name in names:
-        where = ("rejects", job.verb) if name == REJECTS else (name,)
-        disown(Table(store.join(job.out, *where)))
-    books.forget()
+def _plan(job: Job, books: Books, outputs: Outputs, options: RunOptions) -> Plan:
+    plan = take_stock(job, books, outputs, options.replace)
+    return take_up_rejected(plan, outputs) if options.retry_rejected else plan
 
 
 # -- work -------------------------------------------------------------------------------------------------------------
@@ -130,28 +75,30 @@ def _work(
     job: Job, books: Books, outputs: Outputs, plan: Plan, pool: Pool, options: RunOptions, lease: Lease, say: Say
 ) -> Summary:
     started = time.perf_counter()
-    tasks = list(plan.remaining if options.limit is None else plan.remaining[: options.limit])
+    tasks = list(plan.remaining[: 1 if options.calibrate else options.limit])
     rows_of = {task.shard: task.rows for task in tasks}
     done, failed, ran = dict(plan.done), dict[int, Outcome](), list[Outcome]()
     interrupted = False
+    if tasks:
+        _open_tables(books, outputs, plan)
     try:
-        with _stop_signals(), closing(pool.map(job.stage, tasks, outputs)) if tasks else nullcontext(()) as outcomes:
-            rows_left = sum(rows_of.values())
-            with Progress(len(job.tasks), len(done), rows_left, pool.workers) as progress:
-                for outcome in outcomes:
-                    books.record(outcome)
-                    ran.append(outcome)
-                    (done if outcome.ok else failed)[outcome.shard] = outcome
-                    progress.add(outcome, rows_of[outcome.shard], pool)
-                    if outcome.halt:
-                        break
-                    lease.check()
+        with (
+            _stop_signals(),
+            closing(pool.map(job.stage, tasks, outputs, books.journal)) if tasks else nullcontext(()) as outcomes,
+            Progress(len(job.tasks), len(done), sum(rows_of.values()), pool) as progress,
+        ):
+            for outcome in outcomes:
+                books.record(outcome)
+                ran.append(outcome)
+                (done if outcome.ok else failed)[outcome.shard] = outcome
+                progress.add(outcome, rows_of[outcome.shard])
+                if outcome.halt:
+                    break
+                lease.check()
     except (KeyboardInterrupt, SystemExit):
         interrupted = True
     finally:
-        books.flush()
-        books.set_damaged(books.damaged() - {outcome.shard for outcome in ran if outcome.ok})
-    books.compact({**failed, **done})
+        _close_books(books, {**plan.records, **failed, **done}, {outcome.shard for outcome in ran if outcome.ok}, say)
     if len(done) == len(job.tasks):
         _seal(job, outputs, done)
     summary = summarise(
@@ -169,10 +116,32 @@ def _work(
         max_rejects=options.max_rejects,
         interrupted=interrupted,
     )
+    if options.calibrate:
+        for line in estimate(ran[0] if ran else None, sum(rows_of.values()), summary):
+            say(line)
+    _say_end(summary, failed, say)
     if tasks or books.summary() is None:  # else the last run that did something stays on record
         books.write_summary({**summary.facts(), "weights": [dict(weight) for weight in job.weights]})
-    _say_end(summary, failed, say)
     return summary
+
+
+def _open_tables(books: Books, outputs: Outputs, plan: Plan) -> None:
+    """From here on the tables are not complete; what a kill leaves half done is on the books beforehand."""
+    for table in outputs.all.values():
+        table.unseal()
+        table.sweep()
+    if half := {task.shard: HALF_TAKEN_UP for task in plan.remaining if task.only is not None}:
+        books.set_suspects({**books.suspects(), **half})
+
+
+def _close_books(books: Books, records: Mapping[int, Outcome], made: Set[int], say: Say) -> None:
+    """Write what is known; a store that refuses is said, and costs only the reading of parts at the next start."""
+    try:
+        books.flush()
+        books.set_suspects({shard: why for shard, why in books.suspects().items() if shard not in made})
+        books.compact(records)
+    except StoreError as error:
+        say(f"Note  {error} (shards without a record are recognised by their parts)")
 
 
 def _seal(job: Job, outputs: Outputs, done: dict[int, Outcome]) -> None:

@@ -4,7 +4,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from schemas import TableSchema
 
@@ -17,6 +19,7 @@ class Task:
     """One shard: the half-open range [first, stop) of global row numbers, shard number `shard` of `shards`.
 
     `present` is the number of rows in that range where it has gaps (rows that an earlier stage set aside).
+    `only` names rows to be taken up again: the others are published already and stay as they are.
     """
 
     shard: int
@@ -24,10 +27,16 @@ class Task:
     first: int
     stop: int
     present: int | None = None
+    only: tuple[int, ...] | None = None
 
     @property
     def rows(self) -> int:
         return self.stop - self.first if self.present is None else self.present
+
+    def wanted(self, index: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which of these rows to compute."""
+        inside = (index >= self.first) & (index < self.stop)
+        return inside if self.only is None else inside & np.isin(index, self.only)
 
 
 NOT_FINITE = "not finite"
@@ -36,11 +45,15 @@ RAISED = "raised"
 
 @dataclass(frozen=True)
 class Reject:
-    """A row set aside: `reason` is a short constant that people count by, `detail` says what happened to this row."""
+    """A row set aside: `reason` is a short constant that people count by, `detail` says what happened to this row.
+
+    `traceback`: where it was raised, without anything of this machine in it: it goes into a part.
+    """
 
     index: int
     reason: str
     detail: str = ""
+    traceback: str = ""
 
 
 @dataclass(frozen=True)

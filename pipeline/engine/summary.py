@@ -1,12 +1,12 @@
 """How a run ended: planned = published + rejected + failed + not run, and the exit code that follows from it."""
 
 import dataclasses
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipeline.engine.outcome import Outcome
+from pipeline.engine.outcome import Outcome, merge_counters
 from pipeline.engine.progress import duration
 from pipeline.engine.stage import Task
 
@@ -76,13 +76,12 @@ def summarise(
     """Count a run's outcomes into a summary; `table` is the one whose rows are the job's rows."""
     rows_of = {task.shard: task.rows for task in tasks}
     reasons: Counter[str] = Counter()
-    counters: defaultdict[str, float] = defaultdict(float)
+    counters: dict[str, float] = {}
     for outcome in done.values():
         reasons.update(outcome.rejects)
     run_rows = 0
     for outcome in ran:
-        for name, value in outcome.counters.items():
-            counters[name] += value
+        merge_counters(counters, outcome.counters)
         run_rows += rows_of[outcome.shard] if outcome.ok else 0
     planned = sum(rows_of.values())
     published = sum(outcome.rows(table) for outcome in done.values())

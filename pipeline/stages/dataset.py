@@ -59,8 +59,10 @@ class DatasetWorker:
     def run(self, task: Task) -> Iterator[Batch]:
         """One batch for each micro-batch of the shard."""
         for index in aligned(task.first, task.stop, self.stage.runtime.batch_size):
-            wanted = (index >= task.first) & (index < task.stop)
-            kept, columns, rejects = settle(index, wanted, partial(self._compute, index))
+            wanted = task.wanted(index)
+            if not wanted.any():
+                continue
+            kept, columns, rejects = settle(index, wanted, partial(self._compute, index), task.only is not None)
             yield Batch(self._tables(kept, columns), tuple(rejects), self.models.take_seconds())
 
     def _compute(self, index: NDArray[np.int64], slots: Slots) -> Columns:

@@ -61,7 +61,10 @@ class LabelWorker:
             codes[place] = found
             wanted = np.zeros(batch_size, dtype=bool)
             wanted[place] = True
-            kept, columns, rejects = settle(index, wanted, partial(self._compute, codes))
+            wanted &= task.wanted(index)
+            if not wanted.any():
+                continue
+            kept, columns, rejects = settle(index, wanted, partial(self._compute, codes), task.only is not None)
             schema = stage.outputs["labels"]
             labels = rows_of(schema, {**columns, "index": kept}) if len(kept) else schema.arrow.empty_table()
             yield Batch({"labels": labels}, tuple(rejects), self.models.take_seconds())

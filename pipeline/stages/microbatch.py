@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from pipeline.engine.stage import NOT_FINITE, RAISED, Reject
 from pipeline.errors import StylemillError
+from pipeline.stages.traces import trace
 
 Slots = NDArray[np.bool_]
 Indices = NDArray[np.int64]
@@ -26,12 +27,12 @@ def aligned(first: int, stop: int, batch_size: int) -> Iterator[Indices]:
         yield np.arange(start, start + batch_size, dtype=np.int64)
 
 
-def settle(indices: Indices, wanted: Slots, compute: Compute) -> Settled:
+def settle(indices: Indices, wanted: Slots, compute: Compute, suspects: bool = False) -> Settled:
     """Compute the wanted slots; return the indices and columns of the rows that came out, and the rows set aside.
 
     `compute(slots)` returns columns of B rows, of which those outside `slots` are padding. A row with a value that is
     not finite is set aside. What is no row's fault goes up: errors meant for the user, lack of memory, a broken device,
-    and an error that every one of several rows raises.
+    and an error that every one of several rows raises, unless they are `suspects`: rows that were set aside before.
     """
     pieces: list[tuple[Slots, Columns]] = []
     rejects: list[Reject] = []
@@ -50,7 +51,7 @@ def settle(indices: Indices, wanted: Slots, compute: Compute) -> Settled:
                 raise
             if slots.sum() == 1:
                 last = error
-                rejects.append(Reject(int(indices[slots][0]), RAISED, f"{type(error).__name__}: {error}"))
+                rejects.append(_raised(int(indices[slots][0]), error))
             else:
                 waiting.extend(_halves(slots))
             continue
@@ -58,9 +59,13 @@ def settle(indices: Indices, wanted: Slots, compute: Compute) -> Settled:
         for slot in np.flatnonzero(slots & ~good):
             rejects.append(Reject(int(indices[slot]), NOT_FINITE, _culprits(columns, int(slot))))
         pieces.append((good, columns))
-    if last is not None and len(rejects) > 1 and all(reject.reason == RAISED for reject in rejects) and not pieces:
+    if last is not None and len(rejects) > 1 and not pieces and not suspects:
         raise last
     return _join(indices, pieces, rejects)
+
+
+def _raised(index: int, error: Exception) -> Reject:
+    return Reject(index, RAISED, f"{type(error).__name__}: {error}", trace(error))
 
 
 def _join(indices: Indices, pieces: list[tuple[Slots, Columns]], rejects: list[Reject]) -> Settled:

@@ -101,8 +101,10 @@ class FaceModels:
         return columns
 
     def take_seconds(self) -> dict[str, float]:
-        """Seconds since last asked, by what they went into."""
+        """Seconds since last asked, by what they went into; on a GPU the most memory used so far besides, in bytes."""
         seconds, self.seconds = dict(self.seconds), defaultdict(float)
+        if self.device.type == "cuda":
+            seconds["peak_device_bytes"] = float(torch.cuda.max_memory_allocated(self.device))
         return seconds
 
     def _warm(self, batch_size: int) -> None:

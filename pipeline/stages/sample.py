@@ -53,9 +53,11 @@ class SampleWorker:
         """One batch for each micro-batch of the shard."""
         stage, schema = self.stage, self.stage.outputs["latents"]
         for index in aligned(task.first, task.stop, stage.runtime.batch_size):
+            wanted = task.wanted(index)
+            if not wanted.any():
+                continue
             begun = time.perf_counter()
-            wanted = (index >= task.first) & (index < task.stop)
-            kept, columns, rejects = settle(index, wanted, partial(self._compute, index))
+            kept, columns, rejects = settle(index, wanted, partial(self._compute, index), task.only is not None)
             facts = {"index": kept, "psi": stage.psi, "seed": stage.seed, "generator": stage.generator.name}
             rows = schema.rows({**columns, **facts}) if len(kept) else schema.arrow.empty_table()
             yield Batch({"latents": rows}, tuple(rejects), {"map_seconds": time.perf_counter() - begun})

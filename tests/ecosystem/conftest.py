@@ -97,7 +97,12 @@ def examples(tmp_path_factory) -> dict[str, Example]:
         ),
         "rejects": (
             schemas.rejects(),
-            {"stage": "dataset", "reason": ["not finite"] * ROWS, "detail": [f"row {row}" for row in range(ROWS)]},
+            {
+                "stage": "dataset",
+                "reason": ["not finite"] * ROWS,
+                "detail": [f"row {row}" for row in range(ROWS)],
+                "traceback": "",
+            },
         ),
     }
     found = {}

@@ -46,7 +46,7 @@ def test_rejects_name_row_and_reason(bench):
     bench.run(LocalPool(), bench.job(reject_every=7))
     rejects = Table.open(f"{bench.out}/rejects/squares").read().to_pylist()
     assert [row["index"] for row in rejects] == [0, 7, 14, 21, 28]
-    assert rejects[1] == {"index": 7, "stage": "squares", "reason": "a multiple", "detail": "of 7"}
+    assert rejects[1] == {"index": 7, "stage": "squares", "reason": "a multiple", "detail": "of 7", "traceback": ""}
 
 
 def test_resume_runs_what_is_left_and_says_why(bench):
@@ -266,8 +266,8 @@ def test_ctrl_c_keeps_what_is_done(bench, monkeypatch):
     job = bench.job()
     real, calls = LocalPool.map, []
 
-    def interrupted(self, stage, todo, outputs):
-        for outcome in real(self, stage, todo, outputs):
+    def interrupted(self, stage, todo, outputs, journal):
+        for outcome in real(self, stage, todo, outputs, journal):
             calls.append(outcome)
             if len(calls) == 3:
                 raise KeyboardInterrupt

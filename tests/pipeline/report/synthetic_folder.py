@@ -143,5 +143,5 @@ def rejects(url: str, reasons: dict[int, str], verb: str = "dataset") -> None:
     table = Table.create(
         store.join(url, "rejects", verb), schemas.rejects(), rows=max(reasons) + 1, rows_per_shard=10_000
     )
-    rows = [{"index": i, "stage": verb, "reason": reasons[i], "detail": ""} for i in sorted(reasons)]
+    rows = [{"index": i, "stage": verb, "reason": reasons[i], "detail": "", "traceback": ""} for i in sorted(reasons)]
     table.seal([table.publish(0, pa.Table.from_pylist(rows, schema=table.schema.arrow))], {})

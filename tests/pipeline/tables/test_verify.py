@@ -131,7 +131,7 @@ def test_rows_doubled_in_parts_and_manifest(tmp_path):
 @pytest.mark.parametrize(
     ("schema", "message"),
     [
-        (schemas.rejects(), "its columns are rejects(index, stage, reason, detail), not"),
+        (schemas.rejects(), "its columns are rejects(index, stage, reason, detail, traceback), not"),
         (
             schemas.labels(["male"]),
             "its columns are labels(index, male, age_years, yaw_degrees), not",
@@ -139,7 +139,7 @@ def test_rows_doubled_in_parts_and_manifest(tmp_path):
     ],
 )
 def test_part_of_another_schema(table, part, schema, message):
-    names = {"stage": "s", "reason": "r", "detail": ""} if schema.name == "rejects" else None
+    names = {"stage": "s", "reason": "r", "detail": "", "traceback": ""} if schema.name == "rejects" else None
     values = names or {"male": 1.0, "age_years": 1.0, "yaw_degrees": 1.0}
     pq.write_table(schema.rows({"index": range(100, 200), **values}), part, **schema.writer_options())
     assert any(message in line for line in problems(table))

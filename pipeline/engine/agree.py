@@ -1,0 +1,95 @@
+"""Whether a job and what lies at its output agree, and the taking of stock: the steps before any work."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+
+from pipeline.engine.adopt import adopt
+from pipeline.engine.attempt import REJECTS, Outputs
+from pipeline.engine.books import Books
+from pipeline.engine.fingerprint import differences
+from pipeline.engine.job import Job
+from pipeline.engine.outcome import Outcome
+from pipeline.engine.owner import check, claim, disown
+from pipeline.engine.plan import HALF_TAKEN_UP, Plan, make_plan
+from pipeline.errors import OutputDiffers
+from pipeline.tables import Table, store
+
+
+def check_spec(job: Job, books: Books, replace: bool) -> None:
+    """Raise OutputDiffers where rows of another spec are there already; a start that made none does not count."""
+    stored = books.spec()
+    if stored is None or replace or stored["fingerprint"] == job.fingerprint or not _begun(job, books):
+        return
+    facts = {**stored["spec"], **stored["resolved"], "stage": stored["stage"], "stage_version": stored["stage_version"]}
+    raise OutputDiffers(
+        f"{job.out} was made from another spec ({'; '.join(differences(facts, job.facts))}); "
+        "choose another --out, ask for what is there, or pass --replace to make it anew"
+    )
+
+
+def take_stock(job: Job, books: Books, outputs: Outputs, replace: bool) -> Plan:
+    """What is done and what remains, from one listing a table and the outcomes; nothing is written.
+
+    Raises:
+        OutputDiffers: a table is another job's.
+    """
+    stored = books.spec()
+    differs = stored is not None and stored["fingerprint"] != job.fingerprint
+    if not replace and not differs:
+        check(outputs.all.values(), job.verb, job.fingerprint)
+    if differs or (stored is None and replace):
+        return make_plan(job.tasks, outputs, {}, fresh=True)
+    outcomes = books.outcomes()
+    return make_plan(job.tasks, outputs, outcomes, _suspects(books, outputs, outcomes))
+
+
+def settle_in(job: Job, books: Books, outputs: Outputs, replace: bool, plan: Plan, say: Callable[[str], None]) -> Plan:
+    """Store the spec at the first start, put the job's name on its tables, clear what is in the way; the plan."""
+    stored = books.spec()
+    if stored is not None and stored["fingerprint"] != job.fingerprint:
+        _clear(job, books, stored["tables"])
+        stored = None
+    if stored is None:
+        if replace:
+            _clear(job, books, outputs.all)
+        check(outputs.all.values(), job.verb, job.fingerprint)
+        books.create_spec(job.record())
+    elif versions := differences(stored["versions"], job.versions):
+        say(f"Note  package versions differ from the first start: {'; '.join(versions)}: bytes may differ")
+    claim(outputs.all.values(), job.verb, job.fingerprint)
+    books.compact(plan.records)
+    if plan.unrecorded:
+        for outcome in adopt(plan.unrecorded, outputs):
+            books.record(outcome)
+        books.flush()
+        plan = take_stock(job, books, outputs, replace)
+    return plan
+
+
+def _suspects(books: Books, outputs: Outputs, outcomes: Mapping[int, Outcome]) -> dict[int, str]:
+    """Shards not to be trusted.
+
+    Where rejected rows were being taken up, the rejects are published first: as long as they are those on record,
+    nothing else was.
+    """
+    suspects = books.suspects()
+    for shard in [shard for shard, why in suspects.items() if why == HALF_TAKEN_UP]:
+        if shard not in outcomes or not outcomes[shard].ok:
+            continue
+        record = outcomes[shard].parts[REJECTS]
+        content = store.read_bytes(store.join(outputs.rejects.url, record.name))
+        if content is not None and hashlib.sha256(content).hexdigest() == record.sha256:
+            del suspects[shard]
+    return suspects
+
+
+def _begun(job: Job, books: Books) -> bool:
+    return bool(books.outcomes()) or any(Table(table.url).parts() for table in job.outputs().all.values())
+
+
+def _clear(job: Job, books: Books, names: Iterable[str]) -> None:
+    """Delete the tables of an earlier spec, also those that the new one does not have, and its books."""
+    for name in names:
+        where = ("rejects", job.verb) if name == REJECTS else (name,)
+        disown(Table(store.join(job.out, *where)))
+    books.forget()
