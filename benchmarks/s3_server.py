@@ -21,20 +21,28 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from werkzeug.serving import make_server
 
 logging.getLogger("werkzeug").setLevel(logging.ERROR)
-server = make_server("127.0.0.1", 0, DomainDispatcherApplication(create_backend_app), threaded=sys.argv[1] == "threaded")
+app = DomainDispatcherApplication(create_backend_app)
+
+def answer(environ, start_response):
+    if "unconditional" in sys.argv:
+        environ.pop("HTTP_IF_NONE_MATCH", None)
+    return app(environ, start_response)
+
+server = make_server("127.0.0.1", 0, answer, threaded="one" not in sys.argv)
 print(server.port, flush=True)
 server.serve_forever()
 """
 
 
 @contextmanager
-def s3_server(bucket: str, one_at_a_time: bool = False) -> Iterator[str]:
+def s3_server(bucket: str, one_at_a_time: bool = False, conditions: bool = True) -> Iterator[str]:
     """Serve an empty bucket, found through the environment as any S3 would be, for the length of the block.
 
     Yields the server's address. `one_at_a_time`: requests are answered one after another. moto looks whether there is
-    an object and makes one in two steps, where S3 takes one; alone with a request, it does as S3 does.
+    an object and makes one in two steps, where S3 takes one; alone with a request, it does as S3 does. Without
+    `conditions`, it ignores `If-None-Match`, as some that speak S3 do.
     """
-    words = [sys.executable, "-c", _SERVE, "one" if one_at_a_time else "threaded"]
+    words = [sys.executable, "-c", _SERVE, *["one"] * one_at_a_time, *["unconditional"] * (not conditions)]
     process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
     try:
         port = process.stdout.readline().strip() if process.stdout else ""

@@ -73,7 +73,7 @@ def passes_by_itself(error: BaseException) -> bool:
         return status in _STATUSES or (status >= 500 and status != 501) or _code(error) in _CODES
     if isinstance(error, TimeoutError | ConnectionError):
         return True
-    if isinstance(error, OSError):
+    if isinstance(error, OSError) and error.errno is not None:
         return error.errno in _NUMBERS
     return any(kind.__name__ in _NAMES for kind in type(error).__mro__)
 

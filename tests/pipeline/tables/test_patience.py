@@ -1,0 +1,162 @@
+"""A store that fails now and then loses nothing; one that fails for good is given up soon, and told."""
+
+import errno
+import time
+import uuid
+
+import fsspec
+import numpy as np
+import pytest
+from aiohttp import ClientPayloadError, ServerDisconnectedError
+from botocore.exceptions import (
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    ParamValidationError,
+    ReadTimeoutError,
+)
+from fsspec.exceptions import FSTimeoutError
+from odd_stores import FlakyFileSystem
+from s3fs.errors import translate_boto_error
+
+import schemas
+from pipeline.errors import StoreError
+from pipeline.tables import Table, patience, store
+from pipeline.tables.patience import TRIES, passes_by_itself
+
+SCHEMA = schemas.labels(["smile"])
+
+
+def rows_of(indices):
+    scores = np.asarray(list(indices), np.float32)
+    return SCHEMA.rows({"index": list(indices), "smile": scores, "age_years": scores, "yaw_degrees": scores})
+
+
+@pytest.fixture
+def flaky(monkeypatch):
+    """A fresh URL. The pauses between tries are left out."""
+    FlakyFileSystem.calls.clear()
+    FlakyFileSystem.failed.clear()
+    monkeypatch.setattr(patience._RETRYING, "sleep", lambda _: None)
+    yield f"flaky://{uuid.uuid4().hex}"
+    assert FlakyFileSystem.failed["read"] > 5
+    assert FlakyFileSystem.failed["write"] > 5
+
+
+def test_files_on_a_flaky_store(flaky):
+    urls = [store.join(flaky, f"{number}.json") for number in range(20)]
+    for number, url in enumerate(urls):
+        store.write_atomic(url, b"%d" % number)
+        assert store.exists(url)
+        assert store.list_names(flaky)[f"{number}.json"] == len(str(number))
+    assert store.read_many(urls) == [store.read_bytes(url) for url in urls] == [b"%d" % n for n in range(20)]
+    store.delete_many(urls[:10])
+    for url in urls[10:19]:
+        store.delete(url)
+    assert list(store.list_names(flaky)) == ["19.json"]
+
+
+def test_a_file_whose_maker_lost_the_answer_is_his(flaky):
+    for number in range(30):
+        url = store.join(flaky, str(number))
+        assert store.create_exclusive(url, b"mine") is True
+        assert store.create_exclusive(url, b"yours") is False
+        assert store.read_bytes(url) == b"mine"
+    assert len(store.list_names(flaky)) == 30
+
+
+def test_a_table_on_a_flaky_store(flaky):
+    table = Table.create(flaky, SCHEMA, rows=60, rows_per_shard=10)
+    records = [table.publish(shard, rows_of(range(10 * shard, 10 * shard + 10))) for shard in range(6)]
+    assert [table.inspect(shard) for shard in range(6)] == records
+    table.seal(records, {})
+    again = Table.open(flaky)
+    assert again.read() == rows_of(range(60))
+    assert sum(batch.num_rows for batch in again.batches(rows=3)) == 60
+    assert again.verify() == []
+    again.clear()
+    assert store.list_names(flaky) == {}
+
+
+def answered(status, code):
+    response = {"Error": {"Code": code, "Message": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return translate_boto_error(ClientError(response, "PutObject"))
+
+
+class GoogleError(Exception):
+    """As gcsfs' HttpError."""
+
+    def __init__(self, code):
+        self.code = code
+
+
+@pytest.mark.parametrize(
+    ("error", "passes"),
+    [
+        (OSError(errno.EIO, "I/O error"), True),
+        (OSError(errno.ESTALE, "stale NFS handle"), True),
+        (ConnectionResetError(), True),
+        (TimeoutError(), True),
+        (FSTimeoutError(), True),
+        (EndpointConnectionError(endpoint_url="http://x"), True),
+        (ConnectTimeoutError(endpoint_url="http://x"), True),
+        (ReadTimeoutError(endpoint_url="http://x"), True),
+        (ServerDisconnectedError(), True),
+        (ClientPayloadError(), True),
+        (answered(500, "InternalError"), True),
+        (answered(503, "SlowDown"), True),
+        (answered(503, "ServiceUnavailable"), True),
+        (answered(429, "TooManyRequests"), True),
+        (answered(400, "RequestTimeout"), True),
+        (answered(400, "ThrottlingException"), True),
+        (answered(409, "ConditionalRequestConflict"), True),
+        (GoogleError(503), True),
+        (GoogleError(404), False),
+        (answered(400, "InvalidBucketName"), False),
+        (answered(403, "AccessDenied"), False),
+        (answered(404, "NoSuchBucket"), False),
+        (answered(412, "PreconditionFailed"), False),
+        (answered(501, "NotImplemented"), False),
+        (NoCredentialsError(), False),
+        (ParamValidationError(report="x"), False),
+        (OSError(errno.ENOSPC, "full"), False),
+        (OSError(errno.EDQUOT, "full"), False),
+        (OSError(errno.EROFS, "read-only"), False),
+        (PermissionError(errno.EACCES, "no"), False),
+        (FileNotFoundError(errno.ENOENT, "no"), False),
+        (OSError("a page does not match its checksum"), False),
+        (ValueError("ours"), False),
+    ],
+    ids=repr,
+)
+def test_which_errors_pass(error, passes):
+    assert passes_by_itself(error) is passes
+
+
+@pytest.mark.parametrize(
+    ("number", "tries", "message"), [(errno.EIO, TRIES, "input/output"), (errno.ENOSPC, 1, "the disk is full")]
+)
+def test_tries_are_few_and_short(tmp_path, monkeypatch, number, tries, message):
+    calls = []
+
+    def fail(*_):
+        calls.append(1)
+        raise OSError(number, "no")
+
+    monkeypatch.setattr("pipeline.tables.store.os.fsync", fail)
+    begun = time.monotonic()
+    with pytest.raises(StoreError, match=message):
+        store.write_atomic(str(tmp_path / "x"), b"1")
+    assert len(calls) == tries
+    assert time.monotonic() - begun < 5
+
+
+def test_nobody_answers(bucket, monkeypatch):
+    """Nothing listens at port 9 of this machine."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    fsspec.get_filesystem_class("s3").clear_instance_cache()
+    begun = time.monotonic()
+    with pytest.raises(StoreError, match=r"cannot write s3://.*127\.0\.0\.1:9"):
+        store.write_atomic(f"{bucket}/x", b"1")
+    assert time.monotonic() - begun < 60
