@@ -1,0 +1,60 @@
+"""The steered stage as a verb of the command line: its errors, signals and exit codes are those of any other job.
+
+python -m tests.faults.steered_job --out DIR --orders DIR --rows 64 --rows-per-shard 8 --workers 2 --address HOST:PORT
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from jobs import __main__ as command_line
+from jobs.flags import say
+from pipeline.engine.pool import Pool
+from pipeline.engine.run import RunOptions, run
+
+from . import steered
+
+
+def main(argv: Sequence[str]) -> int:
+    flags = _flags(argv)
+    job = steered.powers(flags.out, flags.orders, flags.rows, flags.rows_per_shard, flags.seed)
+    pool = _pool(flags)
+    try:
+        summary = run(
+            job, pool, RunOptions(limit=flags.limit, replace=flags.replace, retry_rejected=flags.retry_rejected), say
+        )
+    finally:
+        pool.close()
+    return summary.exit_code if summary else 0
+
+
+def _flags(argv: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    for name in ("--out", "--orders"):
+        parser.add_argument(name, required=True)
+    for name, default in (("--rows", 64), ("--rows-per-shard", 8), ("--seed", 1), ("--workers", 1), ("--limit", None)):
+        parser.add_argument(name, type=int, default=default)
+    parser.add_argument("--task-timeout", type=float)
+    parser.add_argument("--address")
+    for name in ("--retry-rejected", "--replace", "--local"):
+        parser.add_argument(name, action="store_true")
+    return parser.parse_args(argv)
+
+
+def _pool(flags: argparse.Namespace) -> Pool:
+    if flags.local:
+        from pipeline.engine.local_pool import LocalPool
+
+        return LocalPool()
+    from ray import cloudpickle
+
+    from pipeline.engine.ray_pool import RayPool
+
+    cloudpickle.register_pickle_by_value(steered)  # Ray's workers cannot import a test's modules
+    return RayPool(flags.workers, cpus=1, address=flags.address, task_timeout=flags.task_timeout)
+
+
+if __name__ == "__main__":
+    sys.modules["jobs.powers"] = sys.modules[__name__]
+    command_line.VERBS[steered.VERB] = "squares and cubes"
+    sys.exit(command_line.main([steered.VERB, *sys.argv[1:]]))

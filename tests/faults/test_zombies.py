@@ -1,0 +1,34 @@
+"""A worker that outlives its driver and publishes late changes nothing."""
+
+from pathlib import Path
+
+import pytest
+
+from .waiting import until
+from .whole import assert_whole, parts
+
+
+@pytest.mark.parametrize("store", ["", "flaky://"])
+def test_a_zombie_that_publishes_late_changes_nothing(job, cluster, flaky_orders, other_seed, store):
+    """Its node was cut off, its driver died, and another driver made other rows (`--replace`) in the same place."""
+    job.out = store + job.out
+    job.give("late-2")
+    driver = job.start("--workers", "1")
+    driver.when(lambda: job.computed(2), "shard 2 was about to be published")
+    (zombie,) = job.computed(2)
+    node = cluster.node_of(zombie)
+    with cluster.cut_off(node) as thaw:
+        driver.kill()
+        job.withdraw("late-2")
+        cluster.await_death(node)
+        job.finish("--workers", "1", "--replace", "--seed", "2")
+        manifest = _manifest(job)
+        thaw(zombie)
+        until(lambda: zombie in job.ended(2), "the zombie came to its end")
+        assert parts(job.out) == other_seed
+        assert _manifest(job) == manifest
+        assert_whole(job.out, job.verb, other_seed)
+
+
+def _manifest(job) -> bytes:
+    return Path(job.out.removeprefix("flaky://"), "cubes/.stylemill/manifest.json").read_bytes()
