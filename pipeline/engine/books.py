@@ -60,8 +60,7 @@ class Books:
     def forget(self) -> None:
         """Remove spec, outcomes and summary: the job starts afresh (`--replace`). The lease stays."""
         for url in (self._outcomes_url, self._attempts_url):
-            for name in _lines_files(url):
-                store.delete(store.join(url, name))
+            store.delete_many([store.join(url, name) for name in _lines_files(url)])
         for name in ("summary.json", "suspects.json", "spec.json"):
             store.delete(store.join(self.url, name))
 
@@ -70,9 +69,9 @@ class Books:
     def outcomes(self) -> dict[int, Outcome]:
         """The last outcome of each shard."""
         last: dict[int, Outcome] = {}
-        for name in _lines_files(self._outcomes_url):
-            url = store.join(self._outcomes_url, name)
-            for number, line in enumerate((store.read_bytes(url) or b"").decode().splitlines(), start=1):
+        urls = [store.join(self._outcomes_url, name) for name in _lines_files(self._outcomes_url)]
+        for url, content in zip(urls, store.read_many(urls), strict=True):
+            for number, line in enumerate((content or b"").splitlines(), start=1):
                 try:
                     outcome = Outcome.from_json(line)
                 except (ValueError, KeyError, TypeError) as error:
@@ -113,8 +112,7 @@ class Books:
         before = _lines_files(self._outcomes_url)
         if len(before) > 1:
             self._write(self._outcomes_url, [outcomes[shard] for shard in sorted(outcomes)])
-            for name in before:
-                store.delete(store.join(self._outcomes_url, name))
+            store.delete_many([store.join(self._outcomes_url, name) for name in before])
 
     def _write(self, place: str, lines: Sequence[Outcome | Attempt]) -> None:
         if self._run is None:

@@ -51,7 +51,7 @@ class Outcome:
         return json.dumps(dataclasses.asdict(self), sort_keys=True)
 
     @classmethod
-    def from_json(cls, line: str) -> "Outcome":
+    def from_json(cls, line: str | bytes) -> "Outcome":
         facts = json.loads(line)
         facts["parts"] = {name: PartRecord.from_dict(part) for name, part in facts["parts"].items()}
         return cls(**facts)

@@ -1,0 +1,167 @@
+"""What an operator does with a job: one shard first, rejected rows again, a share of the rows, a look at the books."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tiny_jobs import TINY, dataset, rows, tables
+
+import schemas
+from jobs.__main__ import main
+from pipeline.stages.models import FaceModels
+from pipeline.tables import Table
+
+WORDS = ("--rows", "20", "--rows-per-shard", "8", "--images", "png")
+
+
+@pytest.fixture
+def poison(made, monkeypatch):
+    """Rows 9 and 10 (of one micro-batch) raise, row 14 comes out not finite, until the poison is cleared."""
+    latents = schemas.to_numpy(Table.open(f"{made}/latents").read()["w"])
+    real, bad = FaceModels.faces, {9, 10, 14}
+
+    def faces(self, ws_NLW):
+        w_NW = ws_NLW[:, 0].numpy()
+        rows_here = {i for i in bad if any(np.array_equal(w, latents[i]) for w in w_NW)}
+        if rows_here & {9, 10}:
+            raise RuntimeError("no face comes of this")
+        columns = real(self, ws_NLW)
+        for slot, w in enumerate(w_NW):
+            if 14 in rows_here and np.array_equal(w, latents[14]):
+                columns["smile"][slot] = np.nan
+        return columns
+
+    monkeypatch.setattr(FaceModels, "faces", faces)
+    return bad
+
+
+def test_rejected_rows_are_taken_up_again_alone_and_the_bytes_are_as_if_nothing_had_been(
+    made, poison, tmp_path, capsys
+):
+    assert dataset(tmp_path, *WORDS) == 0
+    assert "17 published + 3 rejected (1 not finite, 2 raised)" in capsys.readouterr().err
+    assert dataset(tmp_path, *WORDS, "--retry-rejected", "--dry-run") == 0
+    assert "2 done, 1 to run (1 with rejected rows taken up again)" in capsys.readouterr().err
+    before = (tmp_path / "labels/.stylemill/manifest.json").read_bytes()
+    assert dataset(tmp_path, *WORDS, "--retry-rejected") == 0
+    said = capsys.readouterr().err
+    assert "17 published + 3 rejected" in said
+    assert (tmp_path / "labels/.stylemill/manifest.json").read_bytes() == before
+    poison.clear()
+    assert dataset(tmp_path, *WORDS, "--retry-rejected") == 0
+    assert "20 rows = 20 published + 0 rejected + 0 failed" in capsys.readouterr().err
+    assert tables(tmp_path) == tables(made)
+    assert main(["verify", str(tmp_path)]) == 0
+
+
+def test_some_rejected_rows_come_out_and_others_stay(made, poison, tmp_path):
+    dataset(tmp_path, *WORDS)
+    poison -= {10, 14}
+    assert dataset(tmp_path, *WORDS, "--retry-rejected") == 0
+    assert [row["index"] for row in rows(tmp_path, "rejects/dataset")] == [9]
+    for table in ("latents", "labels", "images"):
+        assert rows(tmp_path, table) == [row for row in rows(made, table) if row["index"] != 9]
+    assert main(["verify", str(tmp_path)]) == 0
+
+
+def test_nothing_rejected_is_nothing_to_take_up(made, capsys):
+    before = tables(made)
+    assert dataset(made, *WORDS, "--retry-rejected") == 0
+    assert "all done" in capsys.readouterr().err
+    assert tables(made) == before
+
+
+def test_a_retry_that_was_cut_off_before_it_published_costs_no_whole_shard(poison, tmp_path, capsys):
+    from pipeline.engine.books import Books
+    from pipeline.engine.plan import HALF_TAKEN_UP
+
+    dataset(tmp_path, *WORDS)
+    Books(str(tmp_path), "dataset").set_suspects({1: HALF_TAKEN_UP})
+    capsys.readouterr()
+    assert dataset(tmp_path, *WORDS) == 0
+    assert "3 shards, 20 rows: all done" in capsys.readouterr().err
+    part = tmp_path / "rejects/dataset/part-00001-of-00003.parquet"
+    part.write_bytes((tmp_path / "rejects/dataset/part-00000-of-00003.parquet").read_bytes())
+    Books(str(tmp_path), "dataset").set_suspects({1: HALF_TAKEN_UP})
+    poison.clear()
+    assert dataset(tmp_path, *WORDS) == 0
+    assert "1 to run (1 half way through taking up rejected rows)" in capsys.readouterr().err
+    assert main(["verify", str(tmp_path)]) == 0
+
+
+def test_rejected_labels_are_taken_up_too(made, poison, tmp_path):
+    words = ["label", "--latents", f"{made}/latents", "--classifiers", "tiny", "--out", str(tmp_path), "--local"]
+    words += ["--backend", "eager", "--threads", "1", "--batch-size", "4"]
+    assert main(words) == 0
+    assert len(rows(tmp_path, "labels")) == 17
+    poison.clear()
+    assert main([*words, "--retry-rejected"]) == 0
+    assert rows(tmp_path, "labels") == rows(made, "labels")
+
+
+def test_ranges_side_by_side_are_the_rows_of_one_job(made, tmp_path):
+    first, second = tmp_path / "a", tmp_path / "b"
+    assert dataset(first, "--range", "0:12", "--rows-per-shard", "8", "--images", "png") == 0
+    assert dataset(second, "--range", "12:20", "--rows-per-shard", "8", "--images", "png") == 0
+    for table in ("latents", "labels", "images"):
+        assert rows(first, table) + rows(second, table) == rows(made, table)
+    assert Table.open(f"{second}/labels").layout.first_index == 12
+    assert main(["verify", str(second)]) == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--range", "0:8", "--rows", "8"], "--rows N is --range 0:N"),
+        (["--range", "8:8"], "--range 8:8: give FIRST:STOP with STOP above FIRST"),
+        (["--range", "many"], "--range many: give FIRST:STOP"),
+        (["--range", "6:10"], "the first row 6 is not a multiple of batch_size 4"),
+        (["--task-timeout", "5"], "leave out --local or --task-timeout"),
+        (["--calibrate", "--limit", "2"], "--calibrate runs one shard"),
+        (["--retry-rejected", "--replace"], "choose one"),
+    ],
+)
+def test_what_cannot_be_is_one_line_and_2(tmp_path, capsys, words, message):
+    assert main(["dataset", *TINY, "--out", str(tmp_path / "out"), *words]) == 2
+    said = capsys.readouterr().err.strip()
+    assert message in said
+    assert "\n" not in said
+
+
+def test_calibrate_runs_one_shard_and_tells_then_the_same_job_goes_on(made, tmp_path, capsys):
+    assert dataset(tmp_path, *WORDS, "--calibrate") == 0
+    said = capsys.readouterr().err
+    assert "Calib one shard of 8 rows: " in said
+    assert " GB a worker, on the device unknown" in said
+    assert "left: 12 rows, " in said
+    assert "Stop  1/3 shards" in said
+    assert dataset(tmp_path, *WORDS) == 0
+    assert tables(tmp_path) == tables(made)
+
+
+def test_calibrate_without_evidence_says_unknown(made, tmp_path, capsys, monkeypatch):
+    assert dataset(made, *WORDS, "--calibrate") == 0
+    assert "unknown: no shard was left to run" in capsys.readouterr().err
+
+    def broken(self, ws_NLW):
+        raise ArithmeticError("no face at all")
+
+    monkeypatch.setattr(FaceModels, "faces", broken)
+    monkeypatch.setattr(FaceModels, "_warm", lambda self, batch_size: None)
+    assert dataset(tmp_path, *WORDS, "--calibrate") == 1
+    assert "unknown: the shard failed: ArithmeticError: no face at all" in capsys.readouterr().err
+
+
+def test_the_journal_has_a_line_for_each_attempt(tmp_path):
+    assert dataset(tmp_path, *WORDS) == 0
+    lines = [
+        json.loads(line)
+        for file in sorted(Path(tmp_path, ".stylemill/dataset/attempts").iterdir())
+        for line in file.read_text().splitlines()
+    ]
+    assert [(line["shard"], line["number"], line["end"]) for line in lines] == [(s, 1, "published") for s in range(3)]
+    assert all(line["seconds"] > 0 and line["worker"] for line in lines)
+    counters = json.loads(Path(tmp_path, ".stylemill/dataset/summary.json").read_text())["counters"]
+    assert counters["peak_rss_bytes"] > 1e7
+    assert {"synth_seconds", "score_seconds", "write_seconds"} <= counters.keys()

@@ -1,0 +1,49 @@
+"""A worker publishes under its own driver's lease and under no other."""
+
+from dataclasses import replace
+
+import pytest
+from squares import SquaresStage
+
+from pipeline.engine.attempt import attempt
+from pipeline.engine.books import Books
+from pipeline.engine.fence import Fence
+from pipeline.engine.lease import Lease
+from pipeline.errors import Fenced
+
+
+@pytest.fixture
+def lease(bench):
+    with Lease(Books(bench.out, "squares").lease_url) as held:
+        yield held
+
+
+def try_first_shard(bench, fence: Fence):
+    job = bench.job()
+    return attempt(SquaresStage(str(bench.marks)).open(), job.tasks[0], replace(job.outputs(), fence=fence))
+
+
+def test_under_its_own_lease_a_worker_publishes(bench, lease):
+    assert try_first_shard(bench, Fence(lease.url, lease.token)).ok
+    assert bench.part_bytes()
+
+
+def test_under_another_drivers_lease_it_publishes_nothing_and_is_not_tried_again(bench, lease):
+    outcome = try_first_shard(bench, Fence(lease.url, "of a driver that died"))
+    assert (outcome.ok, outcome.retry, outcome.halt) == (False, False, True)
+    assert "drives this job now" in outcome.error
+    assert bench.part_bytes() == {}
+
+
+def test_without_a_lease_it_publishes_nothing(bench):
+    url = Books(bench.out, "squares").lease_url
+    with Lease(url) as held:
+        fence = Fence(url, held.token)
+    assert "the driver of this worker ended" in try_first_shard(bench, fence).error
+    assert bench.part_bytes() == {}
+
+
+def test_a_host_that_does_not_see_the_output_is_told_so(tmp_path, lease):
+    with pytest.raises(Fenced, match="name a directory that all nodes share, or a URL"):
+        Fence(str(tmp_path / "elsewhere" / "lease.json"), lease.token).check_visible()
+    Fence(lease.url, lease.token).check_visible()
