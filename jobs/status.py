@@ -1,7 +1,8 @@
 """`stylemill status DIR`: what is done, what runs, what failed, what was set aside. No model, no cluster."""
 
+import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import tyro
@@ -12,8 +13,10 @@ from rich.table import Table as Grid
 from jobs.flags import Spec, parse
 from pipeline.engine.books import Books, verbs
 from pipeline.engine.lease import holder, is_live
-from pipeline.engine.outcome import Outcome
+from pipeline.engine.progress import duration
 from pipeline.errors import StoreError
+
+ERRORS_SHOWN = 5
 
 
 class StatusSpec(Spec):
@@ -23,52 +26,82 @@ class StatusSpec(Spec):
     """
 
     out: tyro.conf.Positional[str] = Field(description="The directory that the jobs write to.")
+    json_lines: bool = Field(False, description="One line of JSON for each job, for a script.")
 
 
 def main(argv: Sequence[str]) -> int:
     """Print one block a job. 0 where every job is complete, else 1."""
     spec = parse(StatusSpec, "status", argv)
-    found = verbs(spec.out)
+    found = [state for verb in verbs(spec.out) if (state := state_of(spec.out, verb))]
     if not found:
         raise StoreError(f"{spec.out} holds no job: there is nothing below .stylemill/; check the path")
-    console = Console()
-    return max([_show(spec.out, verb, console) for verb in found])
+    for state in found:
+        if spec.json_lines:
+            print(json.dumps(state, sort_keys=True))
+        else:
+            _show(state)
+    return 0 if all(state["complete"] for state in found) else 1
 
 
-def _show(out: str, verb: str, console: Console) -> int:
+def state_of(out: str, verb: str) -> dict[str, Any] | None:
+    """What the books of one job say now; None where it was never started."""
     books = Books(out, verb)
-    stored, outcomes = books.spec(), books.outcomes()
+    stored = books.spec()
     if stored is None:
-        return 0
-    shards = stored["shards"]
-    done = [outcome for outcome in outcomes.values() if outcome.ok]
-    failed = [outcome for outcome in outcomes.values() if not outcome.ok]
-    grid = Grid.grid(padding=(0, 2))
-    for name, text in _facts(books, stored, done, failed).items():
-        grid.add_row(name, text)
-    console.print(f"{verb}  fingerprint {stored['fingerprint'][:6]}", style="bold", highlight=False)
-    console.print(grid, highlight=False)
-    return 0 if len(done) == shards else 1
-
-
-def _facts(books: Books, stored: dict[str, Any], done: list[Outcome], failed: list[Outcome]) -> dict[str, str]:
-    reasons = Counter[str]()
+        return None
+    outcomes, lease = books.outcomes().values(), holder(books.lease_url)
+    done = [outcome for outcome in outcomes if outcome.ok]
+    failed = sorted((outcome for outcome in outcomes if not outcome.ok), key=lambda outcome: outcome.shard)
+    reasons, ends = Counter[str](), Counter(attempt.end for attempt in books.attempts())
     for outcome in done:
         reasons.update(outcome.rejects)
-    size = sum(part.bytes for outcome in done for part in outcome.parts.values())
-    lease = holder(books.lease_url)
-    never = stored["shards"] - len(done) - len(failed)
-    facts = {
-        "shards": f"{len(done):,} of {stored['shards']:,} done, {len(failed):,} failed, {never:,} never finished",
-        "rows": f"{stored['planned']:,} planned, {sum(reasons.values()):,} set aside",
-        "size": f"{size / 1e6:,.1f} MB",
-        "running": f"process {lease['pid']} on {lease['host']}" if lease and is_live(lease) else "nobody",
+    suspects = Counter(books.suspects().values())
+    return {
+        "verb": verb,
+        "fingerprint": stored["fingerprint"],
+        "complete": len(done) == stored["shards"] and not suspects,
+        "running": {name: lease[name] for name in ("pid", "host")} if lease and is_live(lease) else None,
+        "shards": stored["shards"],
+        "shards_done": len(done),
+        "shards_failed": len(failed),
+        "shards_to_make_again": dict(suspects),
+        "planned": stored["planned"],
+        "rejected": sum(reasons.values()),
+        "rejects_by_reason": dict(sorted(reasons.items())),
+        "bytes": sum(part.bytes for outcome in done for part in outcome.parts.values()),
+        "attempts": dict(sorted(ends.items())),
+        "errors": {str(outcome.shard): f"{outcome.error} ({outcome.attempts} attempts)" for outcome in failed},
+        "last_run": books.summary(),
     }
-    for reason, count in sorted(reasons.items()):
-        facts[f"  {reason}"] = f"{count:,} rows"
-    for outcome in failed[:5]:
-        facts[f"  shard {outcome.shard}"] = f"failed after {outcome.attempts} attempts: {outcome.error}"
-    summary = books.summary()
-    if summary:
-        facts["last run"] = f"exit code {summary['exit_code']}, {summary['rows_per_second']:.2f} rows/s"
-    return facts
+
+
+def _show(state: dict[str, Any]) -> None:
+    grid = Grid.grid(padding=(0, 2))
+    for name, text in _lines(state):
+        grid.add_row(name, text)
+    console = Console()
+    console.print(f"{state['verb']}  fingerprint {state['fingerprint'][:6]}", style="bold", highlight=False)
+    console.print(grid, highlight=False)
+
+
+def _lines(state: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    never = state["shards"] - state["shards_done"] - state["shards_failed"]
+    counts = f"{state['shards_failed']:,} failed, {never:,} never finished"
+    yield "shards", f"{state['shards_done']:,} of {state['shards']:,} done, {counts}"
+    for why, count in state["shards_to_make_again"].items():
+        yield "  to make again", f"{count:,} {why}"
+    for shard, error in list(state["errors"].items())[:ERRORS_SHOWN]:
+        yield f"  shard {shard}", f"failed: {error}"
+    if len(state["errors"]) > ERRORS_SHOWN:
+        yield "", f"and {len(state['errors']) - ERRORS_SHOWN:,} more (--json-lines shows all)"
+    yield "rows", f"{state['planned']:,} planned, {state['rejected']:,} set aside"
+    for reason, count in state["rejects_by_reason"].items():
+        yield f"  {reason}", f"{count:,} rows"
+    yield "size", f"{state['bytes'] / 1e6:,.1f} MB"
+    running = state["running"]
+    yield "running", f"process {running['pid']} on {running['host']}" if running else "nobody"
+    if state["attempts"]:
+        yield "attempts", ", ".join(f"{count:,} {end}" for end, count in state["attempts"].items())
+    if last := state["last_run"]:
+        took = f"{last['rows_per_second']:.2f} rows/s, {duration(last['seconds'])}"
+        yield "last run", f"exit code {last['exit_code']}, {took}, {last['workers_lost']:,} workers lost"

@@ -9,7 +9,8 @@ shards without a line are recognised by their parts.
 import json
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from pipeline.engine.journal import Attempt
@@ -96,6 +97,14 @@ class Books:
     def journal(self, attempt: Attempt) -> None:
         """Keep a line about an attempt; it is flushed with the outcomes."""
         self._journal.append(attempt)
+
+    def attempts(self) -> Iterator[Attempt]:
+        """The journal, in the order in which it was written; lines of another version are left out."""
+        urls = [store.join(self._attempts_url, name) for name in _lines_files(self._attempts_url)]
+        for content in store.read_many(urls):
+            for line in (content or b"").splitlines():
+                with suppress(ValueError, TypeError):
+                    yield Attempt(**json.loads(line))
 
     def flush(self) -> None:
         """Write the outcomes and attempts kept so far. Raises StoreError; they are kept then."""

@@ -49,6 +49,11 @@ MACHINE = {
     "workers": "Workers",
 }
 
+PEAKS = {
+    "peak_rss_bytes": "Most memory of a worker",
+    "peak_device_bytes": "Most device memory of a worker",
+}
+
 
 @dataclass(frozen=True)
 class Fact:
@@ -178,14 +183,18 @@ def _ended(run: Run) -> Iterator[Fact]:
     if run.ended("startup_seconds") is not None:
         yield Fact("Time to start up", wording.duration(run.ended("startup_seconds")))
     yield Fact("Rows per second", wording.rate(run.ended("rows_per_second")))
-    for key in ("workers_lost", "bytes"):
+    for key in ("workers_lost", "nodes_lost"):
         if run.ended(key) is not None:
             yield Fact(_sentence(key), wording.count(run.ended(key)))
+    if run.ended("bytes") is not None:
+        yield Fact("Size of all parts", wording.size(run.ended("bytes")))
     counters = run.ended("counters")
     for key, value in sorted(counters.items()) if isinstance(counters, Mapping) else []:
         work = key.removesuffix("seconds").rstrip("_").replace("_", " ") or "task"
         if key.endswith("seconds"):
             yield Fact(f"{_sentence(work)} time, summed", wording.duration(value))
+        elif key in PEAKS:
+            yield Fact(PEAKS[key], wording.size(value))
         else:
             yield Fact(_sentence(key), wording.count(value))
     yield from (Fact(f"Shard {fact.name}", fact.value) for fact in _pairs(run.ended("errors")))

@@ -68,6 +68,14 @@ def rate(value: Any) -> str:
     )
 
 
+def size(value: Any) -> str:
+    """Bytes as `840 B`, `12.3 MB`, `1.90 GB`: three digits."""
+    if not _is_number(value):
+        return anything(value)
+    unit = min(int(math.log10(value)) // 3, 4) if value >= 1 else 0
+    return f"{value:.0f} B" if unit == 0 else f"{value / 1000**unit:#.3g}".rstrip(".") + f" {'_kMGT'[unit]}B"
+
+
 def anything(value: Any) -> str:
     """A value of a spec or a summary in words; what is missing says so."""
     if value is None or (isinstance(value, str | list | tuple | dict) and not value):

@@ -165,3 +165,41 @@ def test_the_journal_has_a_line_for_each_attempt(tmp_path):
     counters = json.loads(Path(tmp_path, ".stylemill/dataset/summary.json").read_text())["counters"]
     assert counters["peak_rss_bytes"] > 1e7
     assert {"synth_seconds", "score_seconds", "write_seconds"} <= counters.keys()
+
+
+def test_status_tells_what_failed_what_is_aside_and_who_is_at_work(poison, tmp_path, capsys, monkeypatch):
+    from pipeline.engine.books import Books
+    from pipeline.engine.lease import Lease
+
+    real = FaceModels.take_seconds
+
+    def broken(self):
+        self.calls = getattr(self, "calls", 0) + 1
+        if self.calls >= 6:  # the third shard, after the warm-up and two micro-batches each of the first two
+            raise ArithmeticError("the clock stands still")
+        return real(self)
+
+    monkeypatch.setattr(FaceModels, "take_seconds", broken)
+    assert dataset(tmp_path, *WORDS) == 1
+    capsys.readouterr()
+    with Lease(Books(str(tmp_path), "dataset").lease_url):
+        assert main(["status", str(tmp_path), "--json-lines"]) == 1
+    state = json.loads(capsys.readouterr().out)
+    assert (state["shards_done"], state["shards_failed"], state["rejects_by_reason"]) == (
+        2,
+        1,
+        {"not finite": 1, "raised": 2},
+    )
+    assert state["errors"] == {"2": "ArithmeticError: the clock stands still (3 attempts)"}
+    assert state["running"]["pid"] > 0
+    assert state["attempts"] == {"error": 3, "published": 2}
+    assert state["bytes"] == sum(path.stat().st_size for path in tmp_path.rglob("*.parquet"))
+    assert main(["status", str(tmp_path)]) == 1
+    said = capsys.readouterr().out
+    assert "2 of 3 done" in said
+    assert "ArithmeticError: the clock stands still" in said
+    assert "nobody" in said
+    monkeypatch.undo()
+    assert dataset(tmp_path, *WORDS) == 0
+    assert main(["status", str(tmp_path)]) == 0
+    assert "exit code 0" in capsys.readouterr().out

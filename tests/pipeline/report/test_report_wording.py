@@ -80,3 +80,11 @@ def test_count_share_tick_plain() -> None:
     assert wording.tick(-2.5) == "−2.5"
     assert wording.plain("age_years") == "age"
     assert wording.plain("smile") == "smile"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0, "0 B"), (840, "840 B"), (1000, "1.00 kB"), (12_340_000, "12.3 MB"), (1.9e9, "1.90 GB"), (123e12, "123 TB")],
+)
+def test_size(value: float, text: str) -> None:
+    assert wording.size(value) == text
