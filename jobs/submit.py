@@ -160,25 +160,28 @@ def _connect(asked: str | None) -> tuple[str, "JobSubmissionClient"]:
     address = asked or os.environ.get("RAY_API_SERVER_ADDRESS") or os.environ.get("RAY_ADDRESS")
     if asked and urlsplit(asked).scheme not in ("http", "https"):
         raise SpecError(f"--address {asked}: the job server is a URL, as http://HEAD:8265 (the port of the dashboard)")
-    if address and address.startswith("http"):
+    if address and address != "auto":
         _knock(address)
         os.environ["RAY_API_SERVER_ADDRESS"] = address  # Ray prefers it to what it is told
     _use_token()
+    from ray.exceptions import RpcError
     from ray.job_submission import JobSubmissionClient
 
     _hush()
-    with _one_line(address or "this machine"):
+    with _one_line(address or "auto"):
         try:
             client = JobSubmissionClient(address)
-        except (RuntimeError, ValueError, KeyError) as error:
+        except ConnectionError:
+            raise
+        except (RuntimeError, ValueError, KeyError, OSError, RpcError) as error:
             raise SpecError(f"what answers at {address} is no job server of Ray: give http://HEAD:8265") from error
     return client.get_address(), client
 
 
 def _knock(address: str) -> None:
-    """Raise within seconds where nothing listens; Ray's client waits as long as the network does."""
+    """Raise within seconds where nothing listens; Ray's client waits as long as the network does, or a minute."""
     try:
-        url = urlsplit(address)
+        url = urlsplit(address if "://" in address else f"//{address}")
         port = url.port or (443 if url.scheme == "https" else 80)
     except ValueError as error:
         raise SpecError(f"{address} is no URL: {error}") from error
@@ -191,6 +194,8 @@ def _knock(address: str) -> None:
 
 
 def _nobody(address: str, reason: str) -> str:
+    if address == "auto":
+        return "no Ray runs on this machine: give --address http://HEAD:8265"
     return (
         f"no job server answers at {address} ({reason.lower()}): is the head up, and the port of its dashboard "
         "reachable from here? `ray dashboard cluster.yaml` brings it to http://127.0.0.1:8265"

@@ -1,0 +1,251 @@
+"""What `stylemill submit` says before anything leaves this machine, and how it follows; the cluster is in
+test_submit_cluster.py."""
+
+import http.server
+import logging
+import os
+import re
+import shlex
+import subprocess
+import threading
+import zipfile
+
+import pytest
+
+from jobs import follow as following
+from jobs.__main__ import main
+from jobs.follow import OutOfSight, follow
+from jobs.remote import checked
+from jobs.submit import CHECKOUT, SubmitSpec
+from pipeline.errors import SpecError
+
+NOBODY = "http://127.0.0.1:1"
+
+
+@pytest.fixture(autouse=True)
+def _own_environment(monkeypatch):
+    monkeypatch.setattr(os, "environ", os.environ.copy())  # submit tells Ray the address by its variable
+
+
+# -- the words behind `--` --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "what is to run goes behind `--`"),
+        (["submit", "--", "dataset"], "'submit' cannot be sent to a cluster"),
+        (["dataset", "--out", "s3://a/b", "--rows", "0"], "--rows 0: input should be greater than 0"),
+        (["dataset", "--out", "out/faces"], "--out out/faces is relative"),
+        (["dataset", "--out", "~/faces"], "--out ~/faces is relative"),
+        (["dataset", "--out", "file://faces"], "--out file://faces is relative"),
+        (["status", "out/faces"], "--out out/faces is relative"),
+        (["demo"], "--out out/demo is relative"),
+        (["label", "--out", "/x", "--latents", "out/latents"], "--latents out/latents is relative"),
+        (["dataset", "--out", "/x", "--local"], "leave out --local and --address"),
+        (["dataset", "--out", "/x", "--address", "head:6379"], "leave out --local and --address"),
+    ],
+)
+def test_what_cannot_run_there_is_refused_here(words, message, capsys):
+    assert main(["submit", "--address", NOBODY, "--", *words]) == 2
+    said = capsys.readouterr().err.strip()
+    assert said.startswith("stylemill submit: ")
+    assert message in said
+    assert "\n" not in said
+
+
+def test_a_typo_is_told_before_the_cluster_is_asked(capsys):
+    with pytest.raises(SystemExit) as raised:
+        main(["submit", "--address", NOBODY, "--", "dataset", "--out", "/x", "--rws", "3"])
+    assert raised.value.code == 2
+    assert "--rows" in capsys.readouterr().err
+
+
+def test_help_behind_the_dashes_is_shown_and_not_sent(capsys):
+    with pytest.raises(SystemExit) as raised:
+        main(["submit", "--address", NOBODY, "--", "dataset", "--help"])
+    assert raised.value.code == 0
+    assert "usage: stylemill dataset" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["dataset", "--out", "s3://a/b", "--attributes", "old,smile", "--psi", "-0.5"],
+        ["label", "--latents", "/data/latents", "--out", "file:///data/x"],
+        ["models", "pull", "faceres"],
+        ["verify", "/data/faces", "--fast"],
+    ],
+)
+def test_good_words_travel_as_they_are(words):
+    assert checked(words) == words
+
+
+def test_a_spec_file_travels_as_flags(tmp_path):
+    file = tmp_path / "job.yaml"
+    file.write_text(
+        "out: s3://a/b c\nrows: 5\npsi: -0.5\nattributes: [male, yaw]\nreplace: true\nlocal: false\nimages: jpeg\n"
+    )
+    sent = checked(["dataset", "--spec", str(file), "--rows", "9"])
+    assert set(sent[1:]) == {
+        "--out=s3://a/b c", "--rows=9", "--psi=-0.5", "--attributes=male,yaw", "--replace", "--images=jpeg",
+    }  # fmt: skip
+    assert checked(sent) == sent
+
+
+def test_a_relative_path_of_a_spec_file_is_refused_too(tmp_path):
+    file = tmp_path / "job.yaml"
+    file.write_text("out: faces\n")
+    with pytest.raises(SpecError, match="--out faces is relative"):
+        checked(["dataset", f"--spec={file}"])
+
+
+def test_the_example_of_the_help_can_be_sent():
+    [example] = re.findall(r"Example: stylemill submit (.*)", SubmitSpec.__doc__)
+    words = shlex.split(example)
+    assert checked(words[words.index("--") + 1 :])[0] == "dataset"
+
+
+# -- what travels with them -------------------------------------------------------------------------------------------
+
+
+def test_a_variable_is_named_and_never_shown(monkeypatch, capsys):
+    monkeypatch.setenv("A_SECRET", "hunter2")
+    words = ["--env", "A_SECRET", "--env", "OTHER=hunter3", "--", "status", "/x"]
+    assert main(["submit", "--address", NOBODY, *words]) == 2
+    assert main(["submit", "--address", NOBODY, "--env", "=hunter4", "--", "status", "/x"]) == 2
+    shown = "".join(capsys.readouterr())
+    assert "hunter" not in shown
+    assert main(["submit", "--address", NOBODY, "--env", "NOT_SET_HERE", "--", "status", "/x"]) == 2
+    assert "--env NOT_SET_HERE: it is not set here" in capsys.readouterr().err
+
+
+def test_a_working_directory_without_the_code_is_refused(tmp_path, capsys):
+    assert main(["submit", "--address", NOBODY, "--working-dir", str(tmp_path), "--", "status", "/x"]) == 2
+    assert "is no checkout of stylemill" in capsys.readouterr().err
+
+
+def test_the_upload_is_the_code_and_small(tmp_path):
+    from ray._private.runtime_env.packaging import create_package
+
+    package = tmp_path / "package.zip"
+    create_package(
+        str(CHECKOUT), package, include_gitignore=True, excludes=[".git", ".venv"], logger=logging.getLogger("quiet")
+    )
+    names = set(zipfile.ZipFile(package).namelist())
+    assert package.stat().st_size < 2_000_000
+    assert {name.split("/")[0] for name in names} == {"jobs", "pipeline", "schemas"}
+    tracked = subprocess.run(
+        ["git", "ls-files", "jobs", "pipeline", "schemas"], cwd=CHECKOUT, capture_output=True, text=True, check=True
+    ).stdout.split()
+    there = {name for name in tracked if (CHECKOUT / name).is_file()}
+    assert there - names == {"pipeline/report/demo.jpg"}
+    assert not [name for name in names if "__pycache__" in name]
+
+
+# -- the job server ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [
+        (NOBODY, f"no job server answers at {NOBODY} (connection refused)"),
+        ("http://nowhere.invalid:8265", "no job server answers at http://nowhere.invalid:8265"),
+        ("head:8265", "the job server is a URL"),
+        ("http://", "names no host"),
+        ("http://head:many", "is no URL"),
+    ],
+)
+def test_an_address_where_nobody_answers_is_one_line(address, message, capsys):
+    assert main(["submit", "--address", address, "--", "status", "/x"]) == 2
+    said = capsys.readouterr().err.strip()
+    assert message in said
+    assert "\n" not in said
+
+
+def test_another_server_is_no_job_server(capsys):
+    server = http.server.HTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    address = f"http://127.0.0.1:{server.server_port}"
+    assert main(["submit", "--address", address, "--", "status", "/x"]) == 2
+    assert f"what answers at {address} is no job server of Ray" in capsys.readouterr().err
+    server.shutdown()
+
+
+def test_following_sends_nothing(capsys):
+    assert main(["submit", "--follow", "job", "--", "status", "/x"]) == 2
+    assert "leave out `--`" in capsys.readouterr().err
+
+
+# -- following --------------------------------------------------------------------------------------------------------
+
+
+class Server:
+    """Stands for Ray's client: a log that breaks off after each of `pieces`, then the job's end."""
+
+    def __init__(self, pieces: list[str], end: dict, silent: int = 0) -> None:
+        self._pieces, self._end, self._silent = pieces, end, silent
+        self._sent = 0
+
+    def get_job_info(self, job: str):
+        from ray.job_submission import JobDetails
+
+        if self._silent and self._sent:
+            self._silent -= 1
+            raise ConnectionError("gone")
+        record = {"status": "RUNNING"} if self._sent < len(self._pieces) else self._end
+        return JobDetails(type="SUBMISSION", entrypoint="", **record)
+
+    async def tail_job_logs(self, job: str):
+        self._sent += 1
+        for piece in self._pieces[: self._sent]:
+            yield piece
+        raise RuntimeError("WebSocket connection closed unexpectedly")
+
+    def get_job_logs(self, job: str) -> str:
+        return "".join(self._pieces)
+
+
+@pytest.mark.parametrize(
+    ("end", "code"),
+    [
+        ({"status": "SUCCEEDED", "driver_exit_code": 0}, 0),
+        ({"status": "FAILED", "driver_exit_code": 4}, 4),
+        ({"status": "FAILED", "driver_exit_code": -9}, 137),
+        ({"status": "STOPPED"}, 130),
+        ({"status": "FAILED", "message": "the node of the driver died"}, 1),
+    ],
+)
+def test_a_log_that_breaks_off_comes_out_once_and_the_code_is_the_verbs(end, code, capsys, monkeypatch):
+    monkeypatch.setattr(following, "RETRY_SECONDS", 0.0)
+    assert follow(Server(["one\ntw", "o\n", "three\n"], end, silent=3), "job", "again") == code
+    shown = capsys.readouterr()
+    assert shown.out == "one\ntwo\nthree\n"
+    assert f"Ended job: exit code {code}" in shown.err
+    assert shown.err.count("the connection is lost") == 1
+    assert end.get("message", "") in shown.err
+
+
+def test_a_cluster_out_of_sight_is_given_up_with_what_to_do(capsys, monkeypatch):
+    monkeypatch.setattr(following, "RETRY_SECONDS", 0.0)
+    monkeypatch.setattr(following, "PATIENCE_SECONDS", 0.01)
+    with pytest.raises(
+        OutOfSight, match=r"the job may go on\. Look again with: stylemill submit --follow job"
+    ) as raised:
+        follow(Server(["one\n"] * 2, {"status": "SUCCEEDED"}, silent=10**9), "job", "stylemill submit --follow job")
+    assert raised.value.exit_code == 1
+
+
+def test_a_stream_that_goes_quiet_is_opened_anew(capsys, monkeypatch):
+    import asyncio
+
+    class Quiet(Server):
+        async def tail_job_logs(self, job: str):
+            self._sent += 1
+            for piece in self._pieces[: self._sent]:
+                yield piece
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr(following, "QUIET_SECONDS", 0.05)
+    assert follow(Quiet(["one\n", "two\n"], {"status": "SUCCEEDED"}), "job", "again") == 0
+    assert capsys.readouterr().out == "one\ntwo\n"
