@@ -72,9 +72,10 @@ class FakeCluster:
         until(lambda: node.node_id not in self._alive(), "the cluster took the node for dead")
 
     def kill_head(self) -> None:
-        for process in list(self._cluster.head_node.all_processes.values()):
-            for info in process:
-                info.process.kill()
+        """The head with all that runs on it: the cluster's memory, its own raylet and agents."""
+        for processes in self._cluster.head_node.all_processes.values():
+            for each in processes:
+                each.process.kill()
 
     def workers(self, node: Any = None) -> list[psutil.Process]:
         """Processes of actors, on one node or on all of them."""
@@ -86,6 +87,10 @@ class FakeCluster:
                     if words.startswith("ray::") and not any(other in words for other in ("IDLE", "Agent")):
                         found.append(process)
         return found
+
+    def is_at_work(self, pid: int) -> bool:
+        """Whether a worker is in the middle of a call: Ray says so in the process's title."""
+        return psutil.Process(pid).cmdline()[0].endswith(".run")
 
     def node_of(self, pid: int) -> Any:
         """The node on which a process runs."""

@@ -8,8 +8,8 @@
     infinite-17 row 17 comes out not finite
     pace        seconds that each micro-batch takes
 
-A worker waits until the file is gone. It leaves `began-3-PID-NANOSECONDS`, `computed-...` before it
-waits to be late, and `ended-...` when all is over.
+A worker waits until the file is gone. It leaves `began-3-PID-NANOSECONDS`, and `computed-...` before it
+waits to be late.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from __future__ import annotations
 import os
 import signal
 import time
-import weakref
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -68,7 +67,6 @@ class PowersWorker:
     def run(self, task: Task) -> Iterator[Batch]:
         mark = f"{task.shard}-{os.getpid()}-{time.monotonic_ns()}"
         (self.orders / f"began-{mark}").touch()
-        weakref.finalize(task, (self.orders / f"ended-{mark}").touch)
         self._obey(task.shard)
         for index in aligned(task.first, task.stop, BATCH_SIZE):
             wanted = task.wanted(index)

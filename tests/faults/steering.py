@@ -63,7 +63,7 @@ class Steering:
     def go(self) -> None:
         """Withdraw every order."""
         for order in self.orders.iterdir():
-            if not order.name.startswith(("began-", "computed-", "ended-")):
+            if not order.name.startswith(("began-", "computed-")):
                 with suppress(FileNotFoundError):
                     order.unlink()
 
@@ -76,10 +76,6 @@ class Steering:
     def computed(self, shard: int) -> list[int]:
         """Process ids of the attempts that wait to publish late."""
         return _pids(self.orders.glob(f"computed-{shard}-*"))
-
-    def ended(self, shard: int) -> list[int]:
-        """Process ids of the attempts that are over, published or not."""
-        return _pids(self.orders.glob(f"ended-{shard}-*"))
 
     def published(self) -> int:
         """Shards whose last table is there (in a directory, or on a store that keeps its files in one)."""

@@ -23,8 +23,9 @@ def test_a_zombie_that_publishes_late_changes_nothing(job, cluster, flaky_orders
         cluster.await_death(node)
         job.finish("--workers", "1", "--replace", "--seed", "2")
         manifest = _manifest(job)
+        assert cluster.is_at_work(zombie)
         thaw(zombie)
-        until(lambda: zombie in job.ended(2), "the zombie came to its end")
+        until(lambda: not cluster.is_at_work(zombie), "the zombie came to its end")
         assert parts(job.out) == other_seed
         assert _manifest(job) == manifest
         assert_whole(job.out, job.verb, other_seed)

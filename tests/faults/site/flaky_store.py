@@ -27,7 +27,8 @@ class FlakyFileSystem(DirFileSystem):
     writes, failures = itertools.count(1), itertools.count(1)
 
     def __init__(self, **options):
-        super().__init__(path="", fs=LocalFileSystem(auto_mkdir=True), **options)
+        super().__init__(path="/", fs=LocalFileSystem(auto_mkdir=True), **options)
+        self.path = ""  # paths are those of the machine, none is put before them
 
     @classmethod
     def _strip_protocol(cls, path):
