@@ -1,11 +1,28 @@
 """What a row is, for each kind of table: columns, types, units, encodings. Needs pyarrow and numpy alone."""
 
 from schemas.arrays import to_numpy
+from schemas.directions import directions
+from schemas.edits import edits
 from schemas.images import images
 from schemas.known import from_arrow
 from schemas.labels import labels
 from schemas.latents import latents
+from schemas.metrics import metrics
 from schemas.rejects import rejects
+from schemas.requests import requests
 from schemas.table_schema import SchemaError, TableSchema
 
-__all__ = ["SchemaError", "TableSchema", "from_arrow", "images", "labels", "latents", "rejects", "to_numpy"]
+__all__ = [
+    "SchemaError",
+    "TableSchema",
+    "directions",
+    "edits",
+    "from_arrow",
+    "images",
+    "labels",
+    "latents",
+    "metrics",
+    "rejects",
+    "requests",
+    "to_numpy",
+]

@@ -10,8 +10,8 @@ def to_arrow(values: Any, type_: pa.DataType, rows: int) -> pa.Array:
     """A column of `rows` values.
 
     A number or string is repeated. FSL columns take a float32 array of shape (rows, W), FSL of FSL one of shape
-    (rows, L, W); the others anything that `pyarrow.array` takes. Raises ValueError, TypeError or OverflowError
-    where shape, type or a value does not fit.
+    (rows, L, W); the others anything that `pyarrow.array` takes, for a list column a sequence for each row. Raises
+    ValueError, TypeError or OverflowError where shape, type or a value does not fit.
     """
     if np.isscalar(values):
         return pa.repeat(pa.scalar(values, type_), rows)

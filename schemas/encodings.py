@@ -30,14 +30,14 @@ def writer_options(schema: pa.Schema) -> dict[str, object]:
 
 
 def rows_in_group(fields: list[pa.Field]) -> int:
-    """Rows of a row group of about 16 MiB, of columns whose values have a fixed size (a string counts as nothing)."""
+    """Rows of a row group of about 16 MiB of values of a fixed size: strings and lists count as nothing."""
     bits = sum(_bits(field.type) for field in fields)
     return max(1, min(65536, 8 * ROW_GROUP_BYTES // bits))
 
 
 def _leaves(path: str, type_: pa.DataType) -> Iterator[tuple[str, pa.DataType]]:
     """Parquet's own names of the leaf columns: `w.list.element`, `image.bytes`."""
-    if pa.types.is_fixed_size_list(type_):
+    if pa.types.is_fixed_size_list(type_) or pa.types.is_list(type_):
         yield from _leaves(f"{path}.list.element", type_.value_type)
     elif pa.types.is_struct(type_):
         for child in type_:
@@ -49,4 +49,4 @@ def _leaves(path: str, type_: pa.DataType) -> Iterator[tuple[str, pa.DataType]]:
 def _bits(type_: pa.DataType) -> int:
     if pa.types.is_fixed_size_list(type_):
         return type_.list_size * _bits(type_.value_type)
-    return 0 if pa.types.is_string(type_) else type_.bit_width
+    return 0 if pa.types.is_string(type_) or pa.types.is_list(type_) else type_.bit_width

@@ -4,10 +4,14 @@ import json
 
 import pyarrow as pa
 
+from schemas.directions import directions
+from schemas.edits import AFTER, BEFORE, JUDGE, edits
 from schemas.images import images
 from schemas.labels import MEASURES, labels
 from schemas.latents import latents
+from schemas.metrics import GROUP, metrics
 from schemas.rejects import rejects
+from schemas.requests import requests
 from schemas.table_schema import METADATA_KEY, SchemaError, TableSchema
 
 
@@ -18,7 +22,16 @@ def from_arrow(found: pa.Schema) -> TableSchema:
     columns are not those of the schema that it names.
     """
     name, version = _name_and_version(found)
-    builders = {"latents": _latents, "labels": _labels, "images": _images, "rejects": _rejects}
+    builders = {
+        "latents": _latents,
+        "labels": _labels,
+        "images": _images,
+        "rejects": _rejects,
+        "directions": _directions,
+        "edits": _edits,
+        "requests": _requests,
+        "metrics": _metrics,
+    }
     if name not in builders:
         raise SchemaError(f"schema {name!r} is not known here; known are {', '.join(builders)}")
     schema = builders[name](found)
@@ -60,3 +73,25 @@ def _images(_: pa.Schema) -> TableSchema:
 
 def _rejects(_: pa.Schema) -> TableSchema:
     return rejects()
+
+
+def _directions(_: pa.Schema) -> TableSchema:
+    return directions()
+
+
+def _edits(found: pa.Schema) -> TableSchema:
+    shape, inner = [], found.field("latent").type if "latent" in found.names else None
+    while inner is not None and pa.types.is_fixed_size_list(inner):
+        shape.append(inner.list_size)
+        inner = inner.value_type
+    columns = [name for name in found.names if name not in (*BEFORE, *AFTER)]
+    judge = [name.removeprefix(JUDGE) for name in columns if name.startswith(JUDGE)]
+    return edits(shape or (512,), [name for name in columns if not name.startswith(JUDGE)], judge)
+
+
+def _requests(_: pa.Schema) -> TableSchema:
+    return requests()
+
+
+def _metrics(found: pa.Schema) -> TableSchema:
+    return metrics([name for name in found.names if name not in GROUP])

@@ -1,11 +1,12 @@
 """What a table's rows are: names, types, version; and a check that says where rows are not that.
 
-Every table follows the same rules, so one class serves all of them: no nulls at any depth, floats finite, `index`
-(int64) strictly rising. Columns are Arrow types; FSL below means FixedSizeList.
+Every table follows the same rules, so one class serves all of them: no nulls at any depth, floats finite, rows in
+strictly rising order of the key, which is `index` (int64), in some tables followed by further columns. A number that a
+row may be without is a list of none or one. Columns are Arrow types; FSL below means FixedSizeList.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,8 @@ from schemas.encodings import writer_options
 from schemas.features import huggingface_features
 
 METADATA_KEY = b"stylemill"
+
+Key = tuple[int, ...]
 
 
 class SchemaError(ValueError):
@@ -30,6 +33,7 @@ class TableSchema:
     name, version: what the footer key `stylemill` says; the version rises when a column changes its meaning or type.
     arrow: the columns, with the metadata that goes into each part's footer. Its first column is `index`.
     row_group_rows, row_group_bytes: a row group is closed at either; bytes count variable-sized values only.
+    key: the int64 columns that order the rows and tell them apart, `index` first; no two parts share an index.
     """
 
     name: str
@@ -37,6 +41,7 @@ class TableSchema:
     arrow: pa.Schema
     row_group_rows: int
     row_group_bytes: int | None = None
+    key: tuple[str, ...] = ("index",)
 
     @classmethod
     def of(
@@ -46,13 +51,14 @@ class TableSchema:
         fields: list[pa.Field],
         row_group_rows: int,
         row_group_bytes: int | None = None,
+        key: tuple[str, ...] = ("index",),
     ) -> "TableSchema":
         """The schema with its footer metadata: `huggingface` (viewer features) and `stylemill` (name, version)."""
         metadata = {
             "huggingface": json.dumps(huggingface_features(fields)),
             METADATA_KEY.decode(): json.dumps({"schema": name, "version": version}),
         }
-        return cls(name, version, pa.schema(fields, metadata), row_group_rows, row_group_bytes)
+        return cls(name, version, pa.schema(fields, metadata), row_group_rows, row_group_bytes, key)
 
     def writer_options(self) -> dict[str, object]:
         """Keyword arguments for `pyarrow.parquet.ParquetWriter`: compression, encodings, checksums."""
@@ -79,7 +85,7 @@ class TableSchema:
         """Raise SchemaError at the first column, type, null, non-finite value or index that is wrong.
 
         The message names the column, what was wanted and found, and the first bad row: its place in `rows` and,
-        where there is one, its index.
+        where there is one, its index. Rows are in strictly rising order of the key.
         """
         self.validate_types(rows.schema)
         for field in self.arrow:
@@ -87,7 +93,11 @@ class TableSchema:
             for path, row, what in _bad_values(field.name, column):
                 index = rows.column("index")[row].as_py()
                 raise SchemaError(f"{self.name}: column '{path}', row {row} (index {index}): {what}")
-        self._validate_order(one_array(rows.column("index")))
+        self._validate_order(rows)
+
+    def key_of(self, rows: pa.Table | pa.RecordBatch, row: int) -> Key:
+        """The key of one row, to compare with another's: `rows` must have the columns of the key."""
+        return tuple(rows.column(name)[row].as_py() for name in self.key)
 
     def validate_types(self, found: pa.Schema) -> None:
         """Raise SchemaError where columns are missing, unknown, out of order or of another type."""
@@ -106,31 +116,66 @@ class TableSchema:
         if names != wanted.names:
             raise SchemaError(f"{self.name}: columns are in the order {names}; wanted {wanted.names}")
 
-    def _validate_order(self, index: pa.Array) -> None:
-        values = index.to_numpy()
-        bad = np.flatnonzero(values[1:] <= values[:-1])
+    def _validate_order(self, rows: pa.Table | pa.RecordBatch) -> None:
+        rising, tied = np.zeros(max(rows.num_rows - 1, 0), bool), np.ones(max(rows.num_rows - 1, 0), bool)
+        for name in self.key:
+            values = one_array(rows.column(name)).to_numpy()
+            rising |= tied & (values[1:] > values[:-1])
+            tied &= values[1:] == values[:-1]
+        bad = np.flatnonzero(~rising)
         if len(bad):
             row = int(bad[0]) + 1
-            how = "repeats" if values[row] == values[row - 1] else "is below"
+            how = "repeats" if tied[bad[0]] else "is below"
             raise SchemaError(
-                f"{self.name}: column 'index', row {row} (index {values[row]}): {how} the row before it "
-                f"(index {values[row - 1]}); rows must be in rising order of index, each once"
+                f"{self.name}: column '{', '.join(self.key)}', row {row} ({self._named(rows, row)}): {how} the row "
+                f"before it ({self._named(rows, row - 1)}); rows must be in rising order of {', '.join(self.key)}, "
+                "each once"
             )
 
+    def _named(self, rows: pa.Table | pa.RecordBatch, row: int) -> str:
+        return ", ".join(f"{name} {value}" for name, value in zip(self.key, self.key_of(rows, row), strict=True))
 
-def _bad_values(path: str, values: pa.Array, per_row: int = 1) -> Iterator[tuple[str, int, str]]:
-    """(path, row, what) of the first bad value of each leaf. `per_row` values of this array make one row."""
+
+Locate = Callable[[int], tuple[int, int]]
+
+
+def _itself(place: int) -> tuple[int, int]:
+    return place, 0
+
+
+def _bad_values(
+    path: str, values: pa.Array, locate: Locate = _itself, nested: bool = False
+) -> Iterator[tuple[str, int, str]]:
+    """(path, row, what) of the first bad value of each leaf. `locate`: a value's row, and its place in the row."""
     if values.null_count:
         first = int(np.flatnonzero(values.is_null().to_numpy(zero_copy_only=False))[0])
-        yield path, first // per_row, "null, and no value may be"
-        return
-    if pa.types.is_fixed_size_list(values.type):
-        yield from _bad_values(path, values.flatten(), per_row * values.type.list_size)
+        yield path, locate(first)[0], "null, and no value may be"
+    elif pa.types.is_fixed_size_list(values.type):
+        yield from _bad_values(path, values.flatten(), _in_fixed(locate, values.type.list_size), nested=True)
+    elif pa.types.is_list(values.type):
+        yield from _bad_values(path, values.flatten(), _in_lists(locate, values.offsets.to_numpy()), nested=True)
     elif pa.types.is_struct(values.type):
         for field, child in zip(values.type, values.flatten(), strict=True):
-            yield from _bad_values(f"{path}.{field.name}", child, per_row)
+            yield from _bad_values(f"{path}.{field.name}", child, locate, nested)
     elif pa.types.is_floating(values.type):
         bad = np.flatnonzero(~np.isfinite(values.to_numpy()))
         if len(bad):
-            place = f" at place {int(bad[0]) % per_row}" if per_row > 1 else ""
-            yield path, int(bad[0]) // per_row, f"not finite ({values[int(bad[0])].as_py()}){place}"
+            row, place = locate(int(bad[0]))
+            where = f" at place {place}" if nested else ""
+            yield path, row, f"not finite ({values[int(bad[0])].as_py()}){where}"
+
+
+def _in_fixed(locate: Locate, size: int) -> Locate:
+    def inner(place: int) -> tuple[int, int]:
+        row, outer = locate(place // size)
+        return row, outer * size + place % size
+
+    return inner
+
+
+def _in_lists(locate: Locate, offsets: np.ndarray) -> Locate:
+    def inner(place: int) -> tuple[int, int]:
+        which = int(np.searchsorted(offsets, place + offsets[0], side="right")) - 1
+        return locate(which)[0], place + int(offsets[0] - offsets[which])
+
+    return inner

@@ -28,6 +28,7 @@ class PartRecord:
     """What is known of a finished part without opening it: enough to seal a table and to check it later.
 
     index_first, index_last: of the rows in it, both inclusive; None where the part is empty.
+    indices: how many different indices it has; None where the table's key is the index alone, and these are the rows.
     """
 
     name: str
@@ -37,14 +38,20 @@ class PartRecord:
     sha256: str
     index_first: int | None
     index_last: int | None
+    indices: int | None = None
+
+    @property
+    def planned_rows(self) -> int:
+        """How many of the planned rows it has, each in one row of the part or in several."""
+        return self.rows if self.indices is None else self.indices
 
     def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if name != "indices" or value is not None}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "PartRecord":
         """Raises KeyError, TypeError or ValueError where a field is missing or of another type."""
-        first, last = values["index_first"], values["index_last"]
+        first, last, indices = values["index_first"], values["index_last"], values.get("indices")
         return cls(
             name=str(values["name"]),
             shard=int(values["shard"]),
@@ -53,6 +60,7 @@ class PartRecord:
             sha256=str(values["sha256"]),
             index_first=None if first is None else int(first),
             index_last=None if last is None else int(last),
+            indices=None if indices is None else int(indices),
         )
 
 

@@ -17,7 +17,7 @@ from schemas import TableSchema
 
 
 class Table:
-    """Parts `part-00007-of-00064.parquet` below `url`, in rising order of index within and across parts.
+    """Parts `part-00007-of-00064.parquet` below `url`, in rising order of the schema's key within and across parts.
 
     `Table.create` to write one, `Table.open` to read one. All methods raise `StoreError` where storage fails.
     """

@@ -17,6 +17,7 @@ from pipeline.tables import manifest as manifests
 from pipeline.tables import store
 from pipeline.tables.parts import Layout, PartRecord, parse_part_name
 from pipeline.tables.store_errors import one_line
+from pipeline.tables.succession import Succession
 from schemas import SchemaError, TableSchema, from_arrow
 
 REMAKE = "delete it and run the command that makes the table again"
@@ -112,28 +113,25 @@ def _part_problems(
 def _row_problems(
     part: pq.ParquetFile, schema: TableSchema, record: PartRecord, layout: Layout | None
 ) -> Iterator[Problem]:
-    first = last = None
-    rows = 0
+    rows = Succession(schema)
     for group in range(part.num_row_groups):
         where = f"row group {group} of {part.num_row_groups}"
         try:
             table = part.read_row_group(group)
             schema.validate(table)
+            rows.add(table)
         except SchemaError as error:
             yield Problem(record.name, f"a row is not valid: {error}", REMAKE, where)
             return
         except Exception as error:
             yield Problem(record.name, f"cannot be read ({one_line(error)})", REMAKE, where)
             return
-        if table.num_rows:
-            start, stop = table["index"][0].as_py(), table["index"][-1].as_py()
-            if last is not None and start <= last:
-                yield Problem(record.name, f"index {start} comes after {last}", REMAKE, where)
-            first, last = start if first is None else first, stop
-        rows += table.num_rows
-    if (rows, first, last) != (record.rows, record.index_first, record.index_last):
-        what = f"holds {rows} rows, index {first} to {last}; the manifest says {record.rows}, "
+    first, last = rows.first, rows.last
+    if (rows.rows, first, last) != (record.rows, record.index_first, record.index_last):
+        what = f"holds {rows.rows} rows, index {first} to {last}; the manifest says {record.rows}, "
         yield Problem(record.name, f"{what}{record.index_first} to {record.index_last}", REMAKE)
+    elif rows.indices != record.indices:
+        yield Problem(record.name, f"has {rows.indices} indices; the manifest says {record.indices}", REMAKE)
     if layout is not None and first is not None and last is not None:
         planned = layout.indices(record.shard)
         if first < planned.start or last >= planned.stop:

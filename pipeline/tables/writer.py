@@ -17,6 +17,7 @@ from pipeline.tables import staging, store
 from pipeline.tables.parts import PartRecord, part_name
 from pipeline.tables.row_groups import RowGroups
 from pipeline.tables.store_errors import store_errors
+from pipeline.tables.succession import Succession
 from schemas import SchemaError, TableSchema
 
 
@@ -32,9 +33,7 @@ class PartWriter:
         self.url = store.join(table_url, part_name(shard, shards))
         self._schema, self._shard, self._name, self._indices = schema, shard, part_name(shard, shards), indices
         self._record: PartRecord | None = None
-        self._first: int | None = None
-        self._last: int | None = None
-        self._rows = 0
+        self._rows = Succession(schema)
         self._groups = RowGroups(schema)
         store.make_directory(table_url)
         directory = store.local_path(table_url)
@@ -50,7 +49,7 @@ class PartWriter:
                 raise
 
     def write(self, rows: pa.Table | pa.RecordBatch) -> None:
-        """Add rows, of the schema and in rising order of index.
+        """Add rows, of the schema and in rising order of its key.
 
         Raises SchemaError for rows that are not of the schema, and StoreError where the disk fails; the staged file is
         gone then.
@@ -84,11 +83,12 @@ class PartWriter:
             self._record = PartRecord(
                 name=self._name,
                 shard=self._shard,
-                rows=self._rows,
+                rows=self._rows.rows,
                 bytes=self._file.bytes,
                 sha256=self._file.sha256.hexdigest(),
-                index_first=self._first,
-                index_last=self._last,
+                index_first=self._rows.first,
+                index_last=self._rows.last,
+                indices=self._rows.indices,
             )
         return self._record
 
@@ -124,17 +124,16 @@ class PartWriter:
     def _check_indices(self, rows: pa.Table | pa.RecordBatch) -> None:
         index = rows.column("index")
         first, last = index[0].as_py(), index[-1].as_py()
-        if self._last is not None and first <= self._last:
-            raise SchemaError(f"{self._name}: index {first} comes after {self._last}; rows must be in rising order")
         allowed = self._indices
         if allowed is not None and not (allowed.start <= first and last < allowed.stop):
             raise SchemaError(
                 f"{self._name}: rows {first} to {last} are not all of this shard, "
                 f"whose rows are {allowed.start} to {allowed.stop - 1}"
             )
-        self._first = first if self._first is None else self._first
-        self._last = last
-        self._rows += rows.num_rows
+        try:
+            self._rows.add(rows)
+        except SchemaError as error:
+            raise SchemaError(f"{self._name}: {error}") from error
 
 
 class _Digesting:

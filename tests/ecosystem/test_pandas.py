@@ -8,7 +8,9 @@ def test_numbers(numbers_table):
     frame = pd.read_parquet(numbers_table.url)
     assert list(frame.columns) == list(numbers_table.columns)
     for name, wanted in numbers_table.columns.items():
-        if isinstance(wanted, list):
+        if isinstance(wanted, list) and isinstance(wanted[0], list):
+            assert [value.tolist() for value in frame[name]] == wanted
+        elif isinstance(wanted, list):
             assert frame[name].tolist() == wanted
         elif wanted.ndim == 1:
             assert frame[name].dtype == wanted.dtype
@@ -23,6 +25,11 @@ def test_pictures(images_table):
     frame = pd.read_parquet(images_table.url)
     assert frame["index"].tolist() == images_table.columns["index"].tolist()
     assert frame["image"].tolist() == images_table.columns["image"]
+
+
+def test_a_number_that_a_row_may_be_without_is_missing(examples):
+    frame = pd.read_parquet(examples["directions"].url)
+    assert frame["C"].str[0].fillna(-1).tolist() == [-1, 0.5, -1, 0.25, -1, -1, 1.0]
 
 
 def test_labels_join_latents_on_index(examples):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 import schemas
@@ -23,7 +24,17 @@ SCHEMAS = {
     "labels": schemas.labels(ATTRIBUTES),
     "images": schemas.images(),
     "rejects": schemas.rejects(),
+    "directions": schemas.directions(),
+    "requests": schemas.requests(),
+    "edits-w": schemas.edits(),
+    "edits-ws": schemas.edits((23, 512), ATTRIBUTES, ATTRIBUTES),
+    "metrics": schemas.metrics(("count", "mean")),
 }
+
+
+def row_shape(type_: pa.DataType) -> tuple[int, ...]:
+    """(W,) of a FSL, (L, W) of a FSL of FSL."""
+    return (type_.list_size, *row_shape(type_.value_type)) if pa.types.is_fixed_size_list(type_) else ()
 
 
 def some_rows(schema: schemas.TableSchema) -> Any:
@@ -31,15 +42,15 @@ def some_rows(schema: schemas.TableSchema) -> Any:
     noise = np.random.default_rng(1)
     columns: dict[str, Any] = {"index": [3, 4, 7]}
     for field in schema.arrow:
-        if field.name in ("z", "w"):
-            columns[field.name] = noise.standard_normal((3, field.type.list_size)).astype(np.float32)
-        elif field.name == "ws":
-            shape = (3, field.type.list_size, field.type.value_type.list_size)
-            columns[field.name] = noise.standard_normal(shape).astype(np.float32)
+        if pa.types.is_fixed_size_list(field.type):
+            columns[field.name] = noise.standard_normal((3, *row_shape(field.type))).astype(np.float32)
+        elif pa.types.is_list(field.type):
+            value = {"string": "a", "float": 0.5, "double": 0.5, "int64": 1, "int32": 1}[str(field.type.value_type)]
+            columns[field.name] = [[value] * size for size in (2, 0, 1)]
         elif field.name == "image":
             columns[field.name] = [{"bytes": b"picture %d" % row, "path": f"{row}.png"} for row in (3, 4, 7)]
         elif field.name != "index":
-            columns[field.name] = {"string": "a", "float": 0.5, "int64": 1}[str(field.type)]
+            columns[field.name] = {"string": "a", "float": 0.5, "double": 0.5, "int64": 1}[str(field.type)]
     return schema.rows(columns)
 
 

@@ -9,6 +9,7 @@ import schemas
 from schemas import SchemaError
 
 LABELS = schemas.labels(["smile"])
+EDITS = schemas.edits((4,), ["smile"])
 
 
 def labels_rows(index, smile=0.5):
@@ -60,6 +61,54 @@ def test_index_rises(index, message):
         LABELS.validate(labels_rows(index))
 
 
+def edits_rows(keys, strength=1.0):
+    """Rows of these (index, request, step)."""
+    index, request, step = (list(column) for column in zip(*keys, strict=True))
+    columns = {"request": request, "step": step, "strength": strength, "stop": "done", "space": "w", "generator": "g"}
+    latent = np.zeros((len(index), 4), np.float32)
+    return EDITS.rows({"index": index, "latent": latent, "smile": 0.5, **columns})
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [[(1, 0, 0), (1, 0, 1), (1, 2, 0), (2, 0, 0)], [(1, 9, 9), (2, 0, 0)], [(1, 0, 7)], [(0, 0, 0), (0, 1, 0)]],
+)
+def test_an_index_has_several_rows_where_the_key_says_so(keys):
+    EDITS.validate(edits_rows(keys))
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ([(1, 0, 1), (1, 0, 1)], r"row 1 \(index 1, request 0, step 1\): repeats"),
+        ([(1, 0, 1), (1, 1, 0), (1, 0, 2)], r"row 2 \(index 1, request 0, step 2\): is below .*request 1, step 0"),
+        ([(1, 1, 1), (1, 1, 0)], r"row 1 .*is below"),
+        ([(2, 0, 0), (1, 5, 5)], r"row 1 \(index 1, request 5, step 5\): is below .*in rising order of index, request"),
+    ],
+)
+def test_the_whole_key_rises(keys, message):
+    with pytest.raises(SchemaError, match=message):
+        EDITS.validate(edits_rows(keys))
+
+
+def test_bad_values_of_lists_are_placed_also_in_slices():
+    schema = SCHEMAS["requests"]
+    columns = {"index": [5, 6, 7, 8], "attribute": "smile", "target": "1", "conditions": [["a"], [], ["b", None], []]}
+    columns |= {"lambdas": [[]] * 4, "strengths": [[1.0, 2.0, 3.0], [], [0.0, 1.0, np.nan], [np.inf]]}
+    rows = schema.rows({**columns, "until": [[]] * 4})
+    where = r"row 2 \(index 7\)"
+    with pytest.raises(SchemaError, match=rf"column 'conditions', {where}: null"):
+        schema.validate(rows)
+    rows = schema.rows({**columns, "until": [[]] * 4, "conditions": [["a"], [], ["b"], []]})
+    with pytest.raises(SchemaError, match=rf"column 'strengths', {where}: not finite \(nan\) at place 2"):
+        schema.validate(rows)
+    with pytest.raises(SchemaError, match=r"column 'strengths', row 1 \(index 7\): .* at place 2"):
+        schema.validate(rows.slice(1))
+    with pytest.raises(SchemaError, match=r"column 'strengths', row 0 \(index 8\): not finite \(inf\) at place 0"):
+        schema.validate(rows.slice(3))
+    schema.validate(rows.slice(0, 2))
+
+
 def test_columns_missing_unknown_retyped_doubled_and_out_of_order():
     rows = labels_rows([1, 2])
     with pytest.raises(SchemaError, match=r"column 'smile' \(float\) is missing"):
@@ -80,6 +129,15 @@ def test_what_cannot_be_a_schema():
     for attributes in (["smile", "smile"], ["index"], ["age_years"], [""]):
         with pytest.raises(SchemaError, match="cannot be a column"):
             schemas.labels(attributes)
+    for scores, judge in ((["judge_smile"], []), (["step"], []), (["smile", "smile"], []), ([], ["smile", "smile"])):
+        with pytest.raises(SchemaError, match="cannot be a column of edits"):
+            schemas.edits((512,), scores, judge)
+    for shape in ((), (1, 2, 3), (0,), (18, 0)):
+        with pytest.raises(SchemaError, match="dimensions"):
+            schemas.edits(shape)
+    for numbers in (["count", "count"], ["group"], [""]):
+        with pytest.raises(SchemaError, match="cannot be a column of metrics"):
+            schemas.metrics(numbers)
     for arguments in ({"space": "s"}, {"space": "w+"}, {"space": "w", "num_ws": 18}):
         with pytest.raises(SchemaError):
             schemas.latents(**arguments)
