@@ -5,14 +5,24 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet -c constraints.txt
 
-.PHONY: demo test check bench calibrate clean
+.PHONY: demo test faults soak check bench calibrate clean
 
 demo: $(VENV)/.fetch
 	$(BIN)/stylemill demo --out out/demo
 
 test: $(VENV)/.test
 	$(BIN)/stylemill models pull all
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --ignore=tests/faults
+
+# What goes wrong on a cluster, made to happen; then for as long as asked, at random.
+faults: $(VENV)/.test
+	$(BIN)/python -m pytest tests/faults
+
+MINUTES ?= 10
+SEED    ?= 1
+
+soak: $(VENV)/.test
+	$(BIN)/python -m benchmarks.soak --minutes $(MINUTES) --seed $(SEED)
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .
