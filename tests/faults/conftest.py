@@ -1,30 +1,16 @@
-import os
-import sys
-from pathlib import Path
-
-import fsspec
 import pytest
-
-from benchmarks.s3_server import s3_server
 
 from . import steering
 from .fake_cluster import FakeCluster
-from .flaky_s3 import flaky_s3
+from .services import services
 from .steering import Steering
-
-SITE = Path(__file__).parent / "site"
 
 
 @pytest.fixture(scope="session")
 def stores(tmp_path_factory):
     """The proxy before an S3 server, and the orders of `flaky://`: known to every process that is started after it."""
     orders = tmp_path_factory.mktemp("flaky-orders")
-    with pytest.MonkeyPatch.context() as here, s3_server("faults") as address, flaky_s3(address) as proxy:
-        here.setenv("AWS_ENDPOINT_URL", proxy.address)
-        here.setenv("FLAKY_ORDERS", str(orders))
-        here.setenv("PYTHONPATH", str(SITE), prepend=os.pathsep)
-        here.setattr(sys, "path", [*sys.path, str(SITE)])
-        fsspec.register_implementation("flaky", "flaky_store.FlakyFileSystem")
+    with services(orders) as proxy:
         yield proxy, orders
 
 
