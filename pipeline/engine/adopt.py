@@ -18,7 +18,7 @@ def adopt(tasks: Sequence[Task], outputs: Outputs) -> Iterator[Outcome]:
         except StoreError as error:
             yield Outcome(task.shard, error=str(error))
             continue
-        whole = all(parts[name].rows + len(reasons) == task.rows for name in outputs.tables)
+        whole = all(parts[name].planned_rows + len(reasons) == task.rows for name in outputs.tables)
         if whole and parts[REJECTS].rows == len(reasons):
             yield Outcome(task.shard, parts, dict(Counter(reasons)))
         else:

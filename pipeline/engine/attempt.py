@@ -91,10 +91,11 @@ def _run(worker: Worker, task: Task, outputs: Outputs) -> Outcome:
         reasons = sink.close(_reject_rows(rejects, outputs.verb))
         parts = {name: writer.finish() for name, writer in writers.items()}
         for name in outputs.tables:
-            if parts[name].rows + parts[REJECTS].rows != task.rows:
+            made, aside = parts[name].planned_rows, parts[REJECTS].rows
+            if made + aside != task.rows:
                 raise RuntimeError(
-                    f"shard {task.shard}: table {name} got {parts[name].rows} rows and {parts[REJECTS].rows} were set "
-                    f"aside, of {task.rows}: the stage lost or doubled rows"
+                    f"shard {task.shard}: table {name} got {made} rows and {aside} were set aside, of {task.rows}: "
+                    "the stage lost or doubled rows"
                 )
         if outputs.fence:
             outputs.fence.check()

@@ -32,4 +32,4 @@ def _in_order(rows: pa.Table, between: pa.Table) -> pa.Table:
     if not between.num_rows:
         return rows
     both = pa.concat_tables([rows, between])
-    return both.take(np.argsort(both["index"].to_numpy()))
+    return both.take(np.argsort(both["index"].to_numpy(), kind="stable"))
