@@ -16,7 +16,7 @@ import s3fs
 SECONDS_TO_START = 60.0
 
 _SERVE = """
-import logging, sys
+import logging, os, sys
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
 
@@ -28,6 +28,7 @@ def answer(environ, start_response):
         environ.pop("HTTP_IF_NONE_MATCH", None)
     return app(environ, start_response)
 
+exec(os.environ.get("S3_SETUP", ""))
 server = make_server("127.0.0.1", 0, answer, threaded="one" not in sys.argv)
 print(server.port, flush=True)
 server.serve_forever()
@@ -35,15 +36,15 @@ server.serve_forever()
 
 
 @contextmanager
-def s3_server(bucket: str, one_at_a_time: bool = False, conditions: bool = True) -> Iterator[str]:
+def s3_server(bucket: str, one_at_a_time: bool = False, conditions: bool = True, setup: str = "") -> Iterator[str]:
     """Serve an empty bucket, found through the environment as any S3 would be, for the length of the block.
 
     Yields the server's address. `one_at_a_time`: requests are answered one after another. moto looks whether there is
     an object and makes one in two steps, where S3 takes one; alone with a request, it does as S3 does. Without
-    `conditions`, it ignores `If-None-Match`, as some that speak S3 do.
+    `conditions`, it ignores `If-None-Match`, as some that speak S3 do. `setup`: Python that its process runs first.
     """
     words = [sys.executable, "-c", _SERVE, *["one"] * one_at_a_time, *["unconditional"] * (not conditions)]
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env={**os.environ, "S3_SETUP": setup})
     try:
         port = process.stdout.readline().strip() if process.stdout else ""
         if not port:

@@ -24,13 +24,17 @@ _own: tuple[int, Path, int] | None = None  # pid, directory, handle of the lock
 
 
 def directory() -> Path:
-    """The directory of this process, made at the first call. Raises StoreError where it cannot be made."""
+    """The directory of this process, made at the first call, after what killed processes left has been swept away.
+
+    Raises StoreError where it cannot be made.
+    """
     global _own  # noqa: PLW0603  the directory belongs to the process as a whole
     if _own is not None and _own[0] != os.getpid():
         os.close(_own[2])  # a fork: the directory stays its parent's
         _own = None
     if _own is None or not _own[1].exists():
         with disk_errors(str(_home())):
+            sweep_staged()
             while (made := _make()) is None:
                 pass
         _own = (os.getpid(), *made)

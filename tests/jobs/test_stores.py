@@ -1,32 +1,47 @@
-"""The main job on stores that are not a directory: the same parts, resumed and verified there."""
+"""The main job on stores that are not a directory: the same parts, by Ray's workers, resumed and verified."""
 
+import subprocess
+import sys
+from collections import Counter
 from pathlib import Path
 
-import boto3
 import fsspec
 import pytest
-from moto.server import ThreadedMotoServer
+import s3fs
 
+from benchmarks.s3_server import s3_server
 from jobs.__main__ import main
+from pipeline.tables import Table, part_name, store
 
-WORDS = ["--generator", "stylegan2-tiny", "--classifiers", "tiny", "--images", "png", "--size", "32", "--local"]
+WORDS = ["--generator", "stylegan2-tiny", "--classifiers", "tiny", "--images", "png", "--size", "32"]
 WORDS += ["--backend", "eager", "--threads", "1", "--batch-size", "4", "--rows", "20", "--rows-per-shard", "8"]
+TABLES = ("latents", "labels", "images", "rejects/dataset")
 
 
 @pytest.fixture(scope="module")
 def bucket():
-    """An S3 server process of our own, found through the environment as any S3 would be."""
-    server = ThreadedMotoServer(port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
-        environment.setenv("AWS_ACCESS_KEY_ID", "testing")
-        environment.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-        environment.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        boto3.client("s3").create_bucket(Bucket="faces")
-        yield "s3://faces/set"
-    server.stop()
+    """A bucket served by a process of its own, found through the environment as any S3 would be."""
+    with s3_server("faces"):
+        yield "s3://faces"
+
+
+@pytest.fixture(scope="module")
+def set_in_bucket(bucket):
+    """The main job by two workers of Ray, in a process of its own as a person runs it."""
+    out = f"{bucket}/set"
+    words = [sys.executable, "-m", "jobs", "dataset", *WORDS, "--workers", "2", "--out", out]
+    ended = subprocess.run(words, check=False, capture_output=True, text=True, timeout=120)
+    assert ended.returncode == 0, ended.stderr
+    assert "3/3 shards" in ended.stderr
+    return out
+
+
+@pytest.fixture(scope="module")
+def wanted(tmp_path_factory):
+    """The parts of the same job in a directory."""
+    out = tmp_path_factory.mktemp("directory")
+    assert main(["dataset", *WORDS, "--local", "--out", str(out)]) == 0
+    return parts(str(out))
 
 
 def parts(out: str) -> dict[str, bytes]:
@@ -36,22 +51,77 @@ def parts(out: str) -> dict[str, bytes]:
     return {path.removeprefix(root).lstrip("/"): fs.cat_file(path) for path in found}
 
 
-@pytest.mark.parametrize("where", ["s3", "memory"])
-def test_a_store_holds_the_bytes_of_a_directory(where, bucket, tmp_path, capsys):
-    out = bucket if where == "s3" else "memory://faces/set"
-    assert main(["dataset", *WORDS, "--out", out, "--limit", "1"]) == 0
-    assert main(["dataset", *WORDS, "--out", out]) == 0
-    assert "1 done, 2 to run" in capsys.readouterr().err
-    assert main(["dataset", *WORDS, "--out", str(tmp_path)]) == 0
-    assert parts(out) == parts(str(tmp_path))
-    assert len(parts(out)) == 12
-    assert main(["verify", out]) == 0
-    assert main(["dataset", *WORDS, "--out", out, "--seed", "2"]) == 4
+def again(out: str, *words: str) -> int:
+    return main(["dataset", *WORDS, "--local", "--out", out, *words])
+
+
+def test_ray_workers_make_the_bytes_of_a_directory(set_in_bucket, wanted):
+    assert parts(set_in_bucket) == wanted
+    assert len(wanted) == 12
+    assert main(["verify", set_in_bucket]) == 0
     assert not list(Path().glob("s3:*"))
 
 
+def test_memory_holds_them_too(wanted, capsys):
+    out = "memory://faces/set"
+    assert again(out, "--limit", "1") == 0
+    assert again(out) == 0
+    assert "1 done, 2 to run" in capsys.readouterr().err
+    assert parts(out) == wanted
+    assert main(["verify", out]) == 0
+
+
+def test_a_deleted_object_is_made_again(set_in_bucket, wanted, capsys):
+    store.delete(store.join(set_in_bucket, "labels", part_name(1, 3)))
+    assert again(set_in_bucket) == 0
+    assert "2 done, 1 to run (1 part missing)" in capsys.readouterr().err
+    assert parts(set_in_bucket) == wanted
+
+
+def test_a_flipped_bit_is_found_and_made_again(set_in_bucket, wanted, capsys):
+    url = store.join(set_in_bucket, "images", part_name(2, 3))
+    content = bytearray(store.read_bytes(url))
+    content[len(content) // 2] ^= 1
+    store.write_atomic(url, bytes(content))
+    assert main(["verify", set_in_bucket]) == 1
+    assert part_name(2, 3) in capsys.readouterr().err
+    assert again(set_in_bucket) == 0
+    assert "1 to run (1 found damaged by verify)" in capsys.readouterr().err
+    assert parts(set_in_bucket) == wanted
+    assert main(["verify", set_in_bucket]) == 0
+
+
+def test_parts_without_a_record_are_read_and_believed(set_in_bucket, wanted, capsys):
+    books = store.join(set_in_bucket, ".stylemill", "dataset", "outcomes")
+    store.delete_many([store.join(books, name) for name in store.list_names(books)])
+    assert again(set_in_bucket) == 0
+    assert "all done" in capsys.readouterr().err
+    assert parts(set_in_bucket) == wanted
+
+
+def test_each_table_is_listed_once(set_in_bucket, monkeypatch):
+    listed, real = Counter(), s3fs.S3FileSystem._lsdir
+
+    async def count(self, path, *args, **kwargs):
+        listed[path] += 1
+        return await real(self, path, *args, **kwargs)
+
+    monkeypatch.setattr(s3fs.S3FileSystem, "_lsdir", count)
+    assert again(set_in_bucket) == 0
+    assert [listed[f"faces/set/{table}"] for table in TABLES] == [1] * 4
+
+
+def test_other_rows_are_refused_and_replace_makes_them(set_in_bucket, tmp_path):
+    assert again(set_in_bucket, "--seed", "2") == 4
+    assert again(set_in_bucket, "--seed", "2", "--replace") == 0
+    assert again(str(tmp_path), "--seed", "2") == 0
+    assert parts(set_in_bucket) == parts(str(tmp_path))
+    assert set(Table.open(f"{set_in_bucket}/latents").read()["seed"].to_pylist()) == {2}
+    assert main(["verify", set_in_bucket]) == 0
+
+
 def test_a_missing_bucket_is_one_line(bucket, capsys):
-    assert main(["dataset", *WORDS, "--out", "s3://nobody/set"]) == 1
+    assert again("s3://nobody/set") == 1
     said = capsys.readouterr().err.strip().splitlines()
     assert len(said) == 1
     assert "nobody" in said[0]

@@ -67,6 +67,14 @@ def test_a_killed_writers_files_go_and_a_live_ones_stay(other):
     assert ours.exists()
 
 
+def test_who_comes_next_sweeps(other):
+    process, theirs = other
+    process.kill()
+    process.wait()
+    assert staging.directory().exists()
+    assert not theirs.parent.exists()
+
+
 def test_who_ends_well_leaves_nothing(other):
     process, theirs = other
     process.communicate("\n", timeout=60)
