@@ -1,7 +1,7 @@
 """Parts: the file of a shard in a table, its name, and what is recorded of it."""
 
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from pipeline.errors import SpecError
@@ -23,7 +23,7 @@ def parse_part_name(name: str) -> tuple[int, int] | None:
     return (shard, shards) if shard < shards and name == part_name(shard, shards) else None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class PartRecord:
     """What is known of a finished part without opening it: enough to seal a table and to check it later.
 
@@ -46,7 +46,16 @@ class PartRecord:
         return self.rows if self.indices is None else self.indices
 
     def as_dict(self) -> dict[str, Any]:
-        return {name: value for name, value in asdict(self).items() if name != "indices" or value is not None}
+        values = {
+            "name": self.name,
+            "shard": self.shard,
+            "rows": self.rows,
+            "bytes": self.bytes,
+            "sha256": self.sha256,
+            "index_first": self.index_first,
+            "index_last": self.index_last,
+        }
+        return values if self.indices is None else {**values, "indices": self.indices}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "PartRecord":

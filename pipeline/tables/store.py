@@ -173,6 +173,8 @@ def list_names(url: str) -> dict[str, int]:
     fs, path = resolve(url)
     with store_errors("list", url):
         try:
+            if isinstance(fs, LocalFileSystem):
+                return patiently(_list_local, path)
             entries = patiently(fs.ls, path, detail=True)
         except FileNotFoundError:
             return {}
@@ -255,6 +257,18 @@ def sync_directory(directory: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _list_local(path: str) -> dict[str, int]:
+    names = {}
+    with os.scandir(path) as entries:
+        for entry in entries:
+            try:
+                if entry.is_file():
+                    names[entry.name] = entry.stat().st_size
+            except FileNotFoundError:  # deleted since, as hidden files on their way are
+                continue
+    return names
 
 
 def _write_local(path: Path, content: bytes) -> None:

@@ -1,0 +1,241 @@
+"""What a job of 100,000 shards costs its driver besides the work: planning, resuming, sealing.
+
+    python -m benchmarks.scale --shards 100000
+
+The data set job's layout: latents, labels, images and rejects. The parts are files without content and of a size, the
+outcomes are on record as a run leaves them, and `run` goes through everything a driver does but hands out no shard.
+Each line is a process of its own, so that its peak memory is its own. On S3 (moto's server, in a process of its own and
+filled there) the bare listing of the same keys by s3fs is measured beside them: most of their time is the server's.
+"""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import tyro
+
+import schemas
+from benchmarks.machine import header
+from benchmarks.s3_server import s3_server
+from pipeline.engine import run as engine
+from pipeline.engine.attempt import Outputs
+from pipeline.engine.books import Books
+from pipeline.engine.job import Job
+from pipeline.engine.journal import Journal
+from pipeline.engine.layout import cut
+from pipeline.engine.local_pool import LocalPool
+from pipeline.engine.outcome import Outcome
+from pipeline.engine.stage import Stage, Task, Worker
+from pipeline.tables import PartRecord, Table, part_name, store
+from schemas import TableSchema
+
+RESULTS = Path(__file__).parent / "results" / "scale.md"
+ROWS_PER_SHARD = 5000
+BYTES = {"latents": 10_400_000, "labels": 160_000, "images": 210_000_000, "rejects": 1500}
+VERB = "dataset"
+
+
+@dataclass(frozen=True)
+class Nothing:
+    """A stage with the data set job's tables and no work."""
+
+    name: str = VERB
+    version: int = 1
+    outputs: Mapping[str, TableSchema] = field(
+        default_factory=lambda: {
+            "latents": schemas.latents(w_dim=512),
+            "labels": schemas.labels(["smile", "male", "old", "eyeglasses", "yaw"]),
+            "images": schemas.images(),
+        }
+    )
+
+    def open(self) -> Worker:
+        raise NotImplementedError
+
+
+class Idle(LocalPool):
+    """A pool that hands out no shard."""
+
+    def map(
+        self, stage: Stage, tasks: Iterable[Task], outputs: Outputs, journal: Journal
+    ) -> Generator[Outcome, None, None]:
+        yield from ()
+
+
+def job_of(out: str, shards: int) -> Job:
+    spec = {"seed": 1, "rows": shards * ROWS_PER_SHARD}
+    return Job(VERB, out, Nothing(), cut(shards * ROWS_PER_SHARD, ROWS_PER_SHARD, 8), spec, {})
+
+
+def _tables(out: str, shards: int) -> Iterable[tuple[str, Table]]:
+    return job_of(out, shards).outputs().all.items()
+
+
+def record_outcomes(out: str, shards: int, done: int) -> None:
+    """The books of a job that has been started and has `done` shards behind it, flushed as a run does."""
+    job, books = job_of(out, shards), Books(out, VERB)
+    books.create_spec(job.record())
+    for _, table in _tables(out, shards):
+        mine = store.canonical_json({"verb": VERB, "fingerprint": job.fingerprint})
+        store.write_atomic(store.join(table.url, ".stylemill", "owner.json"), mine)
+    for task in job.tasks[:done]:
+        name = part_name(task.shard, shards)
+        parts = {
+            table: PartRecord(name, task.shard, task.rows, size, f"{task.shard:064x}", task.first, task.stop - 1)
+            for table, size in BYTES.items()
+        }
+        parts["rejects"] = PartRecord(name, task.shard, 0, BYTES["rejects"], f"{task.shard:064x}", None, None)
+        counters = {"map_seconds": 1.25, "synth_seconds": 310.5, "score_seconds": 101.75, "write_seconds": 33.0}
+        books.record(Outcome(task.shard, parts, counters=counters))
+    books.flush()
+
+
+@contextmanager
+def directory(shards: int, done: int) -> Iterator[str]:
+    """A directory with parts that have a size and take no room."""
+    with tempfile.TemporaryDirectory() as out:
+        for name, table in _tables(out, shards):
+            Path(table.url).mkdir(parents=True)
+            for shard in range(done):
+                handle = os.open(f"{table.url}/{part_name(shard, shards)}", os.O_CREAT | os.O_WRONLY)
+                os.truncate(handle, BYTES[name])
+                os.close(handle)
+        yield out
+
+
+@contextmanager
+def bucket(shards: int, done: int) -> Iterator[str]:
+    """A bucket with such parts. moto sorts all keys for each page of a listing; it is made to keep them sorted."""
+    tables = {table.url.removeprefix("s3://faces/"): BYTES[name] for name, table in _tables("s3://faces/set", shards)}
+    with s3_server("faces", setup=FILL.format(tables=tables, shards=shards, done=done)):
+        yield "s3://faces/set"
+
+
+FILL = """
+import functools
+from moto.s3.models import S3Backend, s3_backends
+backend = s3_backends["123456789012"]["aws"]
+faces = backend.create_bucket("faces", "us-east-1")
+for table, size in {tables!r}.items():
+    for shard in range({done}):
+        key = backend.put_object("faces", f"{{table}}/part-{{shard:05d}}-of-{shards:05d}.parquet", b"")
+        key.contentsize = size
+version = 0
+
+def counted(real):
+    def change(*args, **kwargs):
+        global version
+        version += 1
+        return real(*args, **kwargs)
+    return change
+
+for name in ("put_object", "delete_object", "delete_objects"):
+    setattr(S3Backend, name, counted(getattr(S3Backend, name)))
+real = S3Backend.list_objects
+kept = functools.lru_cache(8)(lambda version, backend, *rest: real(backend, faces, *rest))
+S3Backend.list_objects = lambda backend, bucket, prefix, delimiter, marker, max_keys: tuple(
+    list(one) if isinstance(one, list) else one for one in kept(version, backend, prefix, delimiter, marker, max_keys)
+)
+"""
+
+
+def start(out: str, shards: int) -> dict[str, float]:
+    """One start of the driver, in this process: seconds, those of sealing among them, and the peak memory in bytes."""
+    job, sealing, real = job_of(out, shards), 0.0, engine._seal
+
+    def timed_seal(*args: object) -> None:
+        nonlocal sealing
+        begun = time.perf_counter()
+        real(*args)
+        sealing += time.perf_counter() - begun
+
+    engine._seal = timed_seal
+    before = _peak_bytes()
+    begun = time.perf_counter()
+    summary = engine.run(job, Idle(), engine.RunOptions(), lambda line: None)
+    seconds = time.perf_counter() - begun
+    done = summary.shards_done if summary else -1
+    return {"seconds": seconds, "sealing": sealing, "before": before, "peak": _peak_bytes(), "done": done}
+
+
+def listing(out: str, shards: int) -> dict[str, float]:
+    """The bare listings of the job's tables, by fsspec alone."""
+    before = _peak_bytes()
+    begun = time.perf_counter()
+    found = 0
+    for _, table in _tables(out, shards):
+        fs, path = store.resolve(table.url)
+        found += len(fs.ls(path, detail=True)) if fs.exists(path) else 0
+    seconds = time.perf_counter() - begun
+    return {"seconds": seconds, "sealing": 0.0, "before": before, "peak": _peak_bytes(), "done": found}
+
+
+def _peak_bytes() -> int:
+    """Of this process. (Linux hands `ru_maxrss` down from the parent; `VmHWM` begins anew.)"""
+    status = Path("/proc/self/status")
+    if status.exists():
+        lines = dict(line.split(":", 1) for line in status.read_text().splitlines())
+        return int(lines["VmHWM"].split()[0]) * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def in_a_process(what: Callable[[str, int], dict[str, float]], out: str, shards: int) -> dict[str, float]:
+    code = "import json, sys; from benchmarks import scale; print(json.dumps("
+    code += f"scale.{what.__name__}(sys.argv[1], int(sys.argv[2]))))"
+    words = [sys.executable, "-c", code, out, str(shards)]
+    ended = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True)
+    facts: dict[str, float] = json.loads(ended.stdout.strip().splitlines()[-1])
+    return facts
+
+
+def lines_of(where: str, place: Callable[[int, int], object], shards: int) -> Iterator[str]:
+    """The starts of a job, as lines of the table."""
+    with place(shards, 0) as out:
+        yield _line(where, "planned afresh", in_a_process(start, out, shards))
+    with place(shards, shards // 2) as out:
+        record_outcomes(out, shards, shards // 2)
+        yield _line(where, f"resumed, {shards // 2:,} done", in_a_process(start, out, shards))
+    with place(shards, shards) as out:
+        record_outcomes(out, shards, shards)
+        yield _line(where, "resumed, all done, then sealed", in_a_process(start, out, shards))
+        yield _line(where, "resumed, all done and sealed", in_a_process(start, out, shards))
+        yield _line(where, "only the listing of the four tables, by fsspec", in_a_process(listing, out, shards))
+
+
+def _line(where: str, name: str, facts: dict[str, float]) -> str:
+    sealing = f"{facts['sealing']:.1f}" if facts["sealing"] > 0.05 else ""
+    return (
+        f"| {where} | {name} | {facts['seconds']:.1f} | {sealing} | {facts['peak'] / 1e6:.0f} "
+        f"| {facts['before'] / 1e6:.0f} |"
+    )
+
+
+def main(shards: int = 100_000, s3: bool = True) -> None:
+    """Measure, print and keep the table.
+
+    Args:
+        shards: of the job.
+        s3: also on S3.
+    """
+    text = f"# A driver's own work for {shards:,} shards in four tables\n\n"
+    text += header("python -m benchmarks.scale", f"--shards {shards}")
+    text += "| on | start of the driver | s | of them sealing | peak memory, MB | before it began, MB |\n"
+    text += "| --- | --- | --- | --- | --- | --- |\n"
+    print(text, end="", flush=True)
+    for where, place in [("a local disk", directory), *[("S3 (moto)", bucket)] * s3]:
+        for line in lines_of(where, place, shards):
+            print(line, flush=True)
+            text += line + "\n"
+    RESULTS.write_text(text)
+
+
+if __name__ == "__main__":
+    tyro.cli(main)
