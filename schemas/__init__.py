@@ -1,8 +1,11 @@
 """What a row is, for each kind of table: columns, types, units, encodings. Needs pyarrow and numpy alone."""
 
 from schemas.arrays import to_numpy
+from schemas.comparisons import comparisons
 from schemas.directions import directions
 from schemas.edits import edits
+from schemas.effects import effects
+from schemas.grids import grids
 from schemas.images import images
 from schemas.known import from_arrow
 from schemas.labels import labels
@@ -15,9 +18,12 @@ from schemas.table_schema import SchemaError, TableSchema
 __all__ = [
     "SchemaError",
     "TableSchema",
+    "comparisons",
     "directions",
     "edits",
+    "effects",
     "from_arrow",
+    "grids",
     "images",
     "labels",
     "latents",

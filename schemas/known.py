@@ -4,8 +4,11 @@ import json
 
 import pyarrow as pa
 
+from schemas.comparisons import comparisons
 from schemas.directions import directions
 from schemas.edits import AFTER, BEFORE, JUDGE, edits
+from schemas.effects import effects
+from schemas.grids import grids
 from schemas.images import images
 from schemas.labels import MEASURES, labels
 from schemas.latents import latents
@@ -31,6 +34,9 @@ def from_arrow(found: pa.Schema) -> TableSchema:
         "edits": _edits,
         "requests": _requests,
         "metrics": _metrics,
+        "grids": _grids,
+        "effects": _effects,
+        "comparisons": _comparisons,
     }
     if name not in builders:
         raise SchemaError(f"schema {name!r} is not known here; known are {', '.join(builders)}")
@@ -95,3 +101,15 @@ def _requests(_: pa.Schema) -> TableSchema:
 
 def _metrics(found: pa.Schema) -> TableSchema:
     return metrics([name for name in found.names if name not in GROUP])
+
+
+def _grids(_: pa.Schema) -> TableSchema:
+    return grids()
+
+
+def _effects(_: pa.Schema) -> TableSchema:
+    return effects()
+
+
+def _comparisons(_: pa.Schema) -> TableSchema:
+    return comparisons()

@@ -29,6 +29,9 @@ SCHEMAS = {
     "edits-w": schemas.edits(),
     "edits-ws": schemas.edits((23, 512), ATTRIBUTES, ATTRIBUTES),
     "metrics": schemas.metrics(("count", "mean")),
+    "grids": schemas.grids(),
+    "effects": schemas.effects(),
+    "comparisons": schemas.comparisons(),
 }
 
 

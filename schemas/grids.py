@@ -1,0 +1,34 @@
+"""`grids`: one row, one choice of C and fraction that was tried for one direction."""
+
+import pyarrow as pa
+
+from schemas.table_schema import TableSchema
+
+VERSION = 1
+
+
+def grids() -> TableSchema:
+    """The schema of the grids from which directions took their C and fraction; beside a table of directions.
+
+    index           int64    number of the direction: `directions.index`
+    candidate       int64    number of the choice
+    attribute       string   what the direction moves
+    C               float64  price of a row on the wrong side
+    fraction        float64  of the rows, in each class
+    rows_per_class  int64
+    agreement       float64  cosine of the normals that two disjoint halves of the rows give; the highest was taken
+    validation      float64  share of the other half's classes that each puts on the right side
+
+    Rows rise by (index, candidate).
+    """
+    fields = [
+        pa.field("index", pa.int64()),
+        pa.field("candidate", pa.int64()),
+        pa.field("attribute", pa.string()),
+        pa.field("C", pa.float64()),
+        pa.field("fraction", pa.float64()),
+        pa.field("rows_per_class", pa.int64()),
+        pa.field("agreement", pa.float64()),
+        pa.field("validation", pa.float64()),
+    ]
+    return TableSchema.of("grids", VERSION, fields, row_group_rows=65536, key=("index", "candidate"))
