@@ -1,0 +1,73 @@
+"""The page of a study: what goes in is on the page, in words that a person reads, and nothing is fetched."""
+
+import io
+import math
+
+import pandas as pd
+import pytest
+from PIL import Image
+
+from pipeline.report import curves, study
+
+
+def picture(kind: str) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (8, 8), (200, 30, 30)).save(buffer, kind)
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def page() -> str:
+    cosines = pd.DataFrame([[1.0, -0.25], [-0.25, 1.0]], index=["old", "<male>"], columns=["old", "<male>"])
+    line = pd.DataFrame({"x": [500, 1000], "y": [0.61, 0.7], "low": [0.55, 0.66], "high": [0.67, 0.74]})
+    sections = [
+        study.Section("Directions", ["One & two."], [study.Grid("Cosines", cosines, shaded=True)]),
+        study.Section("Growth", [], [study.Curves("More rows", "rows", "accuracy", {"z": line, "w": line})]),
+        study.Section("Faces", [], [study.Strip("A strip", [(picture(k), k) for k in ("WEBP", "JPEG", "PNG")])]),
+    ]
+    return study.render("A study", "What it is.", sections, {"Command": "stylemill reproduce x"})
+
+
+def test_every_part_is_on_the_page(page):
+    for text in (
+        "A study",
+        "What it is.",
+        "One &amp; two.",
+        "Cosines",
+        "More rows",
+        "A strip",
+        "stylemill reproduce x",
+    ):
+        assert text in page
+    assert "<male>" not in page
+    assert "&lt;male&gt;" in page
+    assert "−0.25" in page
+    assert page.count("<polyline") == 2
+    assert page.count("<polygon") == 2
+    for kind in ("webp", "jpeg", "png"):
+        assert f"data:image/{kind};base64," in page
+
+
+def test_nothing_is_asked_of_the_network(page):
+    assert "http" not in page.replace("http-equiv", "")
+
+
+def test_equal_arguments_give_an_equal_page_on_any_store(page, tmp_path):
+    for name in ("a", "b"):
+        study.write(str(tmp_path / name), "T", "L", [], {})
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.1234, "0.12"), (-0.5, "−0.50"), (1234, "1,234"), (math.nan, "–"), (None, "–"), ("a", "a")]
+)
+def test_cells(value, text):
+    assert study.cell(value) == text
+
+
+def test_an_axis_has_round_ticks_inside_of_it_and_maps_its_ends():
+    axis = curves.Axis(0.13, 0.97, 0, 100)
+    ticks = axis.ticks()
+    assert ticks == [0.2, 0.4, 0.6, 0.8]
+    assert (axis(0.13), axis(0.97)) == (0, 100)
+    assert curves.Axis(2, 2, 0, 100)(2) == 50
