@@ -1,12 +1,15 @@
 """The pool without Ray: tasks one after another in this process."""
 
+import os
+import socket
 import time
 from collections.abc import Generator, Iterable
 
 from pipeline.engine.attempt import Outputs, attempt
+from pipeline.engine.budgets import Shards
 from pipeline.engine.journal import Journal
 from pipeline.engine.outcome import Outcome
-from pipeline.engine.pool import ATTEMPTS, numbered
+from pipeline.engine.pool import AtWork, ended
 from pipeline.engine.stage import Stage, Task
 
 
@@ -15,7 +18,18 @@ class LocalPool:
 
     workers = 1
     lost = 0
+    lost_nodes = 0
     opened_at: float | None = None
+    waiting_for_room = False
+
+    def __init__(self) -> None:
+        self._name = f"{socket.gethostname()}:{os.getpid()}"
+        self._now: tuple[int, float] | None = None
+
+    def at_work(self) -> tuple[AtWork, ...]:
+        """The shard at work, if there is one."""
+        now = self._now
+        return (AtWork(now[0], time.perf_counter() - now[1], self._name),) if now else ()
 
     def prepare(self) -> None:
         """Nothing to join."""
@@ -23,19 +37,26 @@ class LocalPool:
     def map(
         self, stage: Stage, tasks: Iterable[Task], outputs: Outputs, journal: Journal
     ) -> Generator[Outcome, None, None]:
-        """Run the tasks in order; each gets ATTEMPTS tries.
+        """Run the tasks in order, those that failed again after the others; each gets ATTEMPTS tries.
 
         Raises:
             StylemillError: the stage cannot open its models.
         """
+        shards = Shards(tasks)
         worker = stage.open()
         self.opened_at = time.perf_counter()
-        for task in tasks:
-            for number in range(1, ATTEMPTS + 1):
-                outcome = numbered(attempt(worker, task, outputs), number)
-                if outcome.ok or not outcome.retry:
-                    break
-            yield outcome
+        while shards.unfinished:
+            task = shards.take()
+            began = time.perf_counter()
+            self._now = (task.shard, began)
+            try:
+                outcome = attempt(worker, task, outputs)
+            finally:
+                self._now = None
+            journal(ended(outcome, shards.number(task.shard), time.perf_counter() - began, self._name))
+            final = shards.tried(task, outcome)
+            if final is not None:
+                yield final
 
     def close(self) -> None:
         """Nothing to give back."""

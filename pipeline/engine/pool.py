@@ -1,27 +1,57 @@
 """What a pool is: stages and tasks in, outcomes out in the order in which they end."""
 
 import dataclasses
+import time
 from collections.abc import Generator, Iterable
+from dataclasses import dataclass
 from typing import Protocol
 
 from pipeline.engine.attempt import Outputs
-from pipeline.engine.journal import Journal
+from pipeline.engine.journal import ERROR, PUBLISHED, Attempt, Journal
 from pipeline.engine.outcome import Outcome
 from pipeline.engine.stage import Stage, Task
 
 ATTEMPTS = 3
-"""Tries for an error of the work itself. Lost workers and nodes have a budget of their own."""
+"""Tries for an error of the work itself."""
+
+DEATHS = 5
+"""Workers that may die at one shard on healthy nodes, and in a row while they open their models. Lost nodes have no
+limit."""
+
+
+@dataclass(frozen=True)
+class AtWork:
+    """A shard that is being worked on, since how many seconds, and by whom ("host:pid")."""
+
+    shard: int
+    seconds: float
+    worker: str
 
 
 class Pool(Protocol):
-    """`workers` asked for, `lost` so far, `opened_at`: `time.perf_counter()` when the first worker had its models open.
+    """`workers` at work or being opened now (after `map` the most there were), `lost` so far, with how many nodes.
 
-    `map` is a generator, and closing it stops the work.
+    `opened_at`: `time.perf_counter()` when the first worker had its models open. `waiting_for_room`: the cluster has
+    had no place for a single worker yet. All of them, and `at_work`, may be read from another thread. `map` is a
+    generator, and closing it stops the work.
     """
 
-    workers: int
-    lost: int
-    opened_at: float | None
+    @property
+    def workers(self) -> int: ...
+
+    @property
+    def lost(self) -> int: ...
+
+    @property
+    def lost_nodes(self) -> int: ...
+
+    @property
+    def opened_at(self) -> float | None: ...
+
+    @property
+    def waiting_for_room(self) -> bool: ...
+
+    def at_work(self) -> tuple[AtWork, ...]: ...
 
     def prepare(self) -> None: ...
 
@@ -34,3 +64,19 @@ class Pool(Protocol):
 
 def numbered(outcome: Outcome, attempts: int) -> Outcome:
     return dataclasses.replace(outcome, attempts=attempts)
+
+
+def ended(outcome: Outcome, number: int, seconds: float, worker: str = "", node: str = "", end: str = "") -> Attempt:
+    """The journal's record of an attempt that ended now, `seconds` after it began."""
+    return Attempt(
+        shard=outcome.shard,
+        number=number,
+        worker=worker,
+        node=node,
+        started=time.time() - seconds,
+        seconds=round(seconds, 3),
+        end=end or (PUBLISHED if outcome.ok else ERROR),
+        error=outcome.error,
+        traceback=outcome.traceback,
+        counters=outcome.counters,
+    )

@@ -1,32 +1,40 @@
 """The pool on Ray: actors that the driver owns, one model load each, one shard a call. The only file that knows Ray.
 
-A lost worker is no error of its shard: `max_restarts=0, max_task_retries=0`, the shard goes back to the front of the
-queue and another actor takes the place. (Ray's own retries burn out while the actor is being restarted.) A shard that
-takes worker after worker down with it is given up after DEATHS, and named.
+Ray is asked to restart and retry nothing (`max_restarts=0, max_task_retries=0`): its own retries burn out while an
+actor is being restarted, and hide what a shard costs. The crew does that.
 """
 
 import logging
 import os
+import socket
 import time
-from collections import Counter, deque
-from collections.abc import Generator, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import closing
 from typing import Any
 
+# What raylets have to say (twenty lines of their log for each worker that was killed) reaches the driver's stdout past
+# log_to_driver, through this filter, which is read when ray is imported. What matters of it, the pool says itself.
+os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".*")
+
 import ray
-from ray.exceptions import RayActorError, RayError
+from ray.exceptions import AuthenticationError, RayActorError, RayError
 
 from pipeline.engine.attempt import Outputs, attempt
+from pipeline.engine.causes import cause, last_line
+from pipeline.engine.crew import Crew, Nodes, WorkerDied, at_work
+from pipeline.engine.head import TOKEN_HELP, ClusterLost, answers, check_address
 from pipeline.engine.journal import Journal
 from pipeline.engine.outcome import Outcome
-from pipeline.engine.pool import ATTEMPTS, numbered
+from pipeline.engine.pool import AtWork
+from pipeline.engine.room import check_room, room
 from pipeline.engine.stage import Stage, Task, Worker
+from pipeline.engine.versions import versions
 from pipeline.errors import SpecError, StylemillError
 
 log = logging.getLogger(__name__)
 
-DEATHS = 5
-SHARDS_IN_FLIGHT = 2
+HEAD_SECONDS = 40.0
+"""How long a head may be silent. Ray ends the driver's process, whatever it holds, after 60."""
 
 
 class _Actor:
@@ -35,6 +43,10 @@ class _Actor:
     def __init__(self, stage: Stage, outputs: Outputs) -> None:
         self._stage, self._outputs = stage, outputs
         self._worker: Worker | None = None
+
+    def place(self) -> tuple[str, str, dict[str, str]]:
+        """Where this is: "host:pid", Ray's node id, and the versions of packages that can move bytes."""
+        return f"{socket.gethostname()}:{os.getpid()}", ray.get_runtime_context().get_node_id(), versions()
 
     def open(self) -> StylemillError | None:
         """Open the models; an error meant for the user is a value here, any other one is Ray's to carry."""
@@ -52,18 +64,73 @@ class _Actor:
         return attempt(self._worker, task, self._outputs)
 
 
-@dataclass
-class _Member:
-    """One actor as the driver sees it, with the shards it has in hand (the first of them is at work)."""
+class _RayCluster:
+    """A Ray cluster that this process has joined, as the crew sees it: actors of `cpus` and `gpus` each."""
 
-    actor: Any
-    opening: Any
-    running: dict[Any, Task] = field(default_factory=dict)
-    open: bool = False
+    def __init__(self, cpus: float, gpus: float) -> None:
+        context = ray.get_runtime_context()
+        self.head, self._node = context.gcs_address, context.get_node_id()
+        self._options = {"num_cpus": cpus, "num_gpus": gpus, "max_restarts": 0, "max_task_retries": 0}
+        self._given: tuple[Any, Any] | None = None
+        self._answered_at = time.perf_counter()
+
+    def give(self, stage: Stage, outputs: Outputs) -> None:
+        """What each actor is started with."""
+        self._given = (ray.put(stage), ray.put(outputs))
+
+    def start(self) -> tuple[Any, Any, Any]:
+        assert self._given is not None
+        actor = ray.remote(**self._options)(_Actor).remote(*self._given)
+        return actor, actor.place.remote(), actor.open.remote()
+
+    def run(self, worker: Any, task: Task) -> Any:
+        return worker.run.remote(task)
+
+    def stop(self, worker: Any) -> None:
+        if ray.is_initialized():
+            ray.kill(worker)
+
+    def wait(self, references: Sequence[Any], seconds: float) -> Sequence[Any]:
+        ready, _ = ray.wait(references, num_returns=1, timeout=seconds)
+        if ready and len(references) > 1:
+            ready, _ = ray.wait(references, num_returns=len(references), timeout=0)
+        return list(ready)
+
+    def result(self, reference: Any) -> Any:
+        try:
+            return ray.get(reference)
+        except RayActorError as error:
+            if error.actor_init_failed:
+                why = last_line(str(error))
+                raise SpecError(f"a worker cannot start (has its node the same stylemill?): {why}") from error
+            raise WorkerDied(cause(type(error).__name__, str(error), error.preempted)) from error
+        except RayError as error:
+            raise WorkerDied(cause(type(error).__name__, str(error))) from error
+
+    def nodes(self) -> Nodes | None:
+        """Ray is asked nothing while its head is silent: the call would not come back."""
+        if answers(self.head):
+            self._answered_at = time.perf_counter()
+            nodes = {node["NodeID"]: node["Resources"] for node in ray.nodes() if node["Alive"]}
+            if self._node in nodes:
+                return nodes
+            gone = "declared the driver's own node dead"
+        elif time.perf_counter() - self._answered_at < HEAD_SECONDS:
+            return None
+        else:
+            gone = f"has not answered for {HEAD_SECONDS:g} s"
+        raise ClusterLost(
+            f"the Ray cluster is lost: its head at {self.head} {gone}; what is finished is safe, "
+            "and the same command continues on a running cluster"
+        )
 
 
 class RayPool:
-    """`workers` actors of `cpus` and `gpus` each, on the cluster at `address` or on one started for this job."""
+    """`workers` actors of `cpus` and `gpus` each, on the cluster at `address` or on one started for this job.
+
+    `workers` None: as many as the nodes have room for, as they come and go. A shard that takes longer than
+    `task_timeout` seconds costs its worker and one try.
+    """
 
     def __init__(
         self,
@@ -73,23 +140,59 @@ class RayPool:
         address: str | None = None,
         task_timeout: float | None = None,
     ) -> None:
-        self.workers, self.lost = workers, 0
-        self.opened_at: float | None = None
-        self._cpus, self._gpus = cpus, gpus
+        self._asked, self._cpus, self._gpus, self._timeout = workers, cpus, gpus, task_timeout
         self._address = address or os.environ.get("RAY_ADDRESS")
         self._owned = not ray.is_initialized()
-        self._members: list[_Member] = []
+        self._expected, self._running = workers or 1, False
+        self._cluster: _RayCluster | None = None
+        self._crew: Crew | None = None
+
+    # -- what it says of itself, to any thread ------------------------------------------------------------------------
+
+    @property
+    def workers(self) -> int:
+        if self._crew is None:
+            return self._expected
+        return self._crew.size if self._running else self._crew.most
+
+    @property
+    def lost(self) -> int:
+        return self._crew.lost if self._crew else 0
+
+    @property
+    def lost_nodes(self) -> int:
+        return len(self._crew.lost_nodes) if self._crew else 0
+
+    @property
+    def opened_at(self) -> float | None:
+        return self._crew.opened_at if self._crew else None
+
+    @property
+    def waiting_for_room(self) -> bool:
+        return self._crew is not None and self._crew.waiting_for_room
+
+    def at_work(self) -> tuple[AtWork, ...]:
+        """The shards at work."""
+        return at_work(self._crew) if self._crew else ()
+
+    # -- the story ----------------------------------------------------------------------------------------------------
 
     def prepare(self) -> None:
         """Join or start the cluster.
 
         Raises:
-            SpecError: there is none at the address, or it can place none of the workers asked for.
+            SpecError: there is none at the address, it does not let us in, or it can place none of the workers.
         """
-        self._connect()
-        self._check_feasible()
-
-    # -- the story ----------------------------------------------------------------------------------------------------
+        if not ray.is_initialized():
+            self._connect()
+        self._cluster = _RayCluster(self._cpus, self._gpus)
+        while (nodes := self._cluster.nodes()) is None:
+            time.sleep(1.0)  # a busy head; one that stays silent is an error in the end
+        places = check_room(nodes.values(), self._cpus, self._gpus)
+        if self._asked is None:
+            self._expected = places
+        elif self._asked > places:
+            log.warning("the cluster has room for %d of %d workers now; others join as nodes do", places, self._asked)
 
     def map(
         self, stage: Stage, tasks: Iterable[Task], outputs: Outputs, journal: Journal
@@ -97,149 +200,42 @@ class RayPool:
         """Run the tasks; outcomes come as they end.
 
         Raises:
-            StylemillError: a worker cannot open its models.
+            StylemillError: a worker cannot open its models, or the cluster is lost.
         """
-        queue = deque(tasks)
-        tries: Counter[int] = Counter()
-        deaths: Counter[int] = Counter()
-        wanted = min(self.workers, len(queue))
-        stage_ref, outputs_ref = ray.put(stage), ray.put(outputs)
+        if self._cluster is None:
+            raise RuntimeError("map before prepare")
+        self._cluster.give(stage, outputs)
+        self._crew = Crew(self._cluster, self._wanted, self._timeout)
+        self._running = True
         try:
-            while queue or any(member.running for member in self._members):
-                while len(self._members) < min(wanted, len(queue) + len(self._members)):
-                    self._members.append(self._hire(stage_ref, outputs_ref))
-                self._hand_out(queue)
-                for member, reference in self._wait():
-                    if reference == member.opening:
-                        self._opened(member, queue, deaths)
-                        continue
-                    task = member.running[reference]
-                    try:
-                        outcome: Outcome = ray.get(reference)
-                    except RayError as error:
-                        given_up = self._bury(member, queue, deaths, error)
-                        if given_up is not None:
-                            yield given_up
-                        break
-                    del member.running[reference]
-                    tries[task.shard] += 1
-                    if outcome.broken:
-                        self._retire(member, queue)
-                    if outcome.ok or not outcome.retry or tries[task.shard] >= ATTEMPTS:
-                        yield numbered(outcome, tries[task.shard])
-                    else:
-                        queue.append(task)
-                    if outcome.broken:
-                        break
+            with closing(self._crew.map(tasks, journal)) as outcomes:
+                yield from outcomes
         finally:
-            self._dismiss()
+            self._running = False
 
     def close(self) -> None:
         """Stop the workers; the cluster too where this pool started it."""
-        self._dismiss()
+        if self._crew:
+            self._crew.dismiss()
         if self._owned and ray.is_initialized():
             ray.shutdown()
 
-    # -- the cluster --------------------------------------------------------------------------------------------------
+    def _wanted(self, nodes: Nodes) -> int:
+        return self._asked or max(1, room(nodes.values(), self._cpus, self._gpus))
 
     def _connect(self) -> None:
-        if ray.is_initialized():
-            return
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
         quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
-        if self._address and self._address != "local":
-            try:
-                ray.init(address=self._address, **quiet)
-            except ConnectionError as error:
-                raise SpecError(f"no Ray cluster answers at {self._address}: {error}") from error
+        if not self._address or self._address == "local":
+            cpus = max(os.cpu_count() or 1, round((self._asked or 1) * self._cpus))
+            ray.init(address="local", num_cpus=cpus, include_dashboard=False, **quiet)
             return
-        cpus = max(os.cpu_count() or 1, round(self.workers * self._cpus))
-        ray.init(address="local", num_cpus=cpus, include_dashboard=False, **quiet)
-
-    def _check_feasible(self) -> None:
-        """An actor that no node can ever hold would wait in silence."""
-        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-        for kind, each in (("CPU", self._cpus), ("GPU", self._gpus)):
-            largest = max((node.get(kind, 0.0) for node in nodes), default=0.0)
-            if each > largest:
-                raise SpecError(
-                    f"each worker needs {each:g} {kind}, the largest node of the cluster has {largest:g}; "
-                    f"ask for less (--threads, --gpus-per-worker) or add nodes"
-                )
-        places = sum(
-            min(int(node.get(kind, 0.0) / each) for kind, each in (("CPU", self._cpus), ("GPU", self._gpus)) if each)
-            for node in nodes
-        )
-        if self.workers > places:
-            log.warning("the cluster has room for %d of %d workers now; others join as nodes do", places, self.workers)
-
-    # -- the workers --------------------------------------------------------------------------------------------------
-
-    def _hire(self, stage_ref: Any, outputs_ref: Any) -> _Member:
-        options = {"num_cpus": self._cpus, "num_gpus": self._gpus, "max_restarts": 0, "max_task_retries": 0}
-        actor = ray.remote(**options)(_Actor).remote(stage_ref, outputs_ref)
-        return _Member(actor, actor.open.remote())
-
-    def _hand_out(self, queue: deque[Task]) -> None:
-        """One shard each, and a second in hand (no idle moment between two) while the queue is long enough to share."""
-        for depth in range(1, SHARDS_IN_FLIGHT + 1):
-            for member in self._members:
-                enough = len(queue) > (depth - 1) * len(self._members)
-                if enough and member.open and len(member.running) < depth:
-                    task = queue.popleft()
-                    member.running[member.actor.run.remote(task)] = task
-
-    def _wait(self) -> list[tuple[_Member, Any]]:
-        owner = {}
-        for member in self._members:
-            for reference in member.running if member.open else [member.opening]:
-                owner[reference] = member
-        ready, _ = ray.wait(list(owner), num_returns=1, timeout=None)
-        return [(owner[reference], reference) for reference in ready]
-
-    def _opened(self, member: _Member, queue: deque[Task], deaths: Counter[int]) -> None:
+        check_address(self._address)
         try:
-            error: StylemillError | None = ray.get(member.opening)
-        except RayActorError as lost:
-            deaths[-1] += 1
-            if deaths[-1] >= DEATHS:
-                raise SpecError(f"{DEATHS} workers died while opening their models: {_last_line(lost)}") from lost
-            self._bury(member, queue, deaths, lost)
-            return
-        if error is not None:
-            raise error
-        self.opened_at = self.opened_at or time.perf_counter()
-        member.open = True
-
-    def _bury(self, member: _Member, queue: deque[Task], deaths: Counter[int], error: BaseException) -> Outcome | None:
-        """Take a dead worker off the list and its shards back; the outcome of the one that killed too many."""
-        self._members.remove(member)
-        self.lost += 1
-        tasks = list(member.running.values())
-        given_up = None
-        if tasks:
-            deaths[tasks[0].shard] += 1
-            if deaths[tasks[0].shard] >= DEATHS:
-                shard = tasks.pop(0).shard
-                message = f"{DEATHS} workers died on this shard; the last: {_last_line(error)}"
-                given_up = Outcome(shard, attempts=DEATHS, error=message)
-        queue.extendleft(reversed(tasks))
-        return given_up
-
-    def _retire(self, member: _Member, queue: deque[Task]) -> None:
-        """Let a worker go that cannot go on; the shard it had in hand besides goes back."""
-        self._members.remove(member)
-        self.lost += 1
-        ray.kill(member.actor)
-        queue.extendleft(member.running.values())
-
-    def _dismiss(self) -> None:
-        for member in self._members:
-            if ray.is_initialized():
-                ray.kill(member.actor)
-        self._members = []
-
-
-def _last_line(error: BaseException) -> str:
-    return next((line.strip() for line in reversed(str(error).splitlines()) if line.strip()), type(error).__name__)
+            ray.init(address=self._address, **quiet)
+        except AuthenticationError as error:
+            raise SpecError(f"the Ray cluster at {self._address} cannot be joined: no token; {TOKEN_HELP}") from error
+        except (ConnectionError, RuntimeError, ValueError, SystemExit) as error:  # Ray exits where no head answers
+            why = "nothing answers" if isinstance(error, SystemExit) else error
+            raise SpecError(f"the Ray cluster at {self._address} cannot be joined: {why}") from error

@@ -1,0 +1,117 @@
+"""The shards of a run and what each may cost: a few tries of the work, a few dead workers, any number of lost nodes.
+
+Whether a worker died of its shard or with its node is not always known at once. Such a death counts as doubtful: it
+is on the shard's account until the node proves lost, and a shard whose account is full waits for that answer before
+it is given up, while all others go on.
+"""
+
+from collections import Counter, deque
+from collections.abc import Iterable
+
+from pipeline.engine.outcome import Outcome
+from pipeline.engine.pool import ATTEMPTS, DEATHS, numbered
+from pipeline.engine.stage import Task
+
+
+class Deaths:
+    """Deaths by key, of which some may still be excused; an account is spent at `limit`."""
+
+    def __init__(self, limit: int = DEATHS) -> None:
+        self._limit = limit
+        self._counted: Counter[int] = Counter()
+        self._doubtful: Counter[int] = Counter()
+
+    def count(self, key: int, doubtful: bool) -> None:
+        self._counted[key] += 1
+        self._doubtful[key] += doubtful
+
+    def settle(self, key: int, excused: bool) -> None:
+        """A doubtful death is doubtful no more; excused, it never counted."""
+        if self._doubtful[key]:  # else the account was closed in the meantime
+            self._doubtful[key] -= 1
+            self._counted[key] -= excused
+
+    def spent(self, key: int) -> bool:
+        return self._counted[key] >= self._limit
+
+    def surely_spent(self, key: int) -> bool:
+        """Whether it stays spent, however the doubts are answered."""
+        return self._counted[key] - self._doubtful[key] >= self._limit
+
+    def close(self, key: int) -> None:
+        del self._counted[key]
+        del self._doubtful[key]
+
+
+class Shards:
+    """The queue of a run. Each shard is waiting, in a worker's hands, parked, or ended; `unfinished` counts the first
+    three. What is kept for a shard is dropped when it ends.
+    """
+
+    def __init__(self, tasks: Iterable[Task]) -> None:
+        self._waiting = deque(tasks)
+        self._parked: dict[int, tuple[Task, str]] = {}
+        self._tries: Counter[int] = Counter()
+        self._begun: Counter[int] = Counter()
+        self._deaths = Deaths()
+        self.unfinished = len(self._waiting)
+
+    @property
+    def waiting(self) -> int:
+        return len(self._waiting)
+
+    def take(self) -> Task:
+        """The next shard, for a worker."""
+        return self._waiting.popleft()
+
+    def put_back(self, task: Task) -> None:
+        """A shard that no worker began, or that was lost with its node: next in turn, at no cost."""
+        self._waiting.appendleft(task)
+
+    def number(self, shard: int) -> int:
+        """The number of the attempt that has just ended: 1 for the first of this shard, lost workers counted too."""
+        self._begun[shard] += 1
+        return self._begun[shard]
+
+    def tried(self, task: Task, outcome: Outcome) -> Outcome | None:
+        """A try has ended. The outcome of the shard, or None where it gets another try.
+
+        That comes after all others; but at once where no other would fare better (the disk is full).
+        """
+        self._tries[task.shard] += 1
+        if not outcome.ok and outcome.retry and self._tries[task.shard] < ATTEMPTS:
+            (self._waiting.appendleft if outcome.halt else self._waiting.append)(task)
+            return None
+        return self._end(numbered(outcome, self._tries[task.shard]))
+
+    def died(self, task: Task, why: str, doubtful: bool) -> Outcome | None:
+        """A worker died at this shard. The outcome where the shard is given up."""
+        self._deaths.count(task.shard, doubtful)
+        if not self._deaths.spent(task.shard):
+            self.put_back(task)
+            return None
+        self._parked[task.shard] = (task, why)
+        return self._judge(task.shard)
+
+    def settle(self, shard: int, node_lost: bool) -> Outcome | None:
+        """It is known now what a doubtful death was. The outcome where the shard is given up for it."""
+        self._deaths.settle(shard, excused=node_lost)
+        return self._judge(shard) if shard in self._parked else None
+
+    def _judge(self, shard: int) -> Outcome | None:
+        task, why = self._parked[shard]
+        if not self._deaths.spent(shard):
+            del self._parked[shard]
+            self.put_back(task)
+            return None
+        if not self._deaths.surely_spent(shard):
+            return None
+        del self._parked[shard]
+        error = f"{DEATHS} workers died on this shard, shard {shard}; the last: {why}"
+        return self._end(Outcome(shard, attempts=DEATHS, error=error))
+
+    def _end(self, outcome: Outcome) -> Outcome:
+        self.unfinished -= 1
+        self._deaths.close(outcome.shard)
+        del self._tries[outcome.shard], self._begun[outcome.shard]
+        return outcome

@@ -1,0 +1,79 @@
+"""What a worker died of, by what Ray says of it: its shard, or the node under it.
+
+Measured with ray.cluster_utils.Cluster, Ray 2.60: when a node leaves in order (SIGTERM, `remove_node(allow_graceful)`),
+its actors' errors say "its node has died", and it is dead in `ray.nodes()` in the same moment (0.0 s). A node that is
+killed whole (`allow_graceful=False`) makes its actors "unavailable" after 2.3 s and is declared dead 15 s after the
+kill, by missed heartbeats. A worker that is killed on a healthy node is reported by its raylet within 0.01 s. So the
+nodes are looked at again for as long as given here, before a death is put down to the shard for good.
+"""
+
+from collections.abc import Container, Iterator
+from dataclasses import dataclass, replace
+
+from pipeline.engine.journal import NODE_LOST, WORKER_LOST, Attempt
+
+DIED_SECONDS = 2.0
+UNREACHABLE_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Cause:
+    """`node_lost`: known already to be the node's end. `seconds`: for how long it may still prove to be."""
+
+    why: str
+    node_lost: bool = False
+    seconds: float = 0.0
+
+
+def cause(kind: str, text: str, preempted: bool = False) -> Cause:
+    """From the name of Ray's exception, its message, and whether it says that the node was taken back (preempted)."""
+    if preempted or "its node has died" in text:
+        return Cause("its node was lost", node_lost=True)
+    if kind == "OutOfMemoryError" or "OUT_OF_MEMORY" in text or "low on memory" in text:
+        return Cause("its node ran out of memory, and Ray killed it (fewer workers, or a smaller --batch-size)")
+    if kind == "ActorUnavailableError":
+        return Cause("it was out of reach", seconds=UNREACHABLE_SECONDS)
+    if "its worker process has died" in text:
+        return Cause("its process died (killed, crashed, or out of memory)", seconds=DIED_SECONDS)
+    return Cause(last_line(text) or kind, seconds=DIED_SECONDS if kind == "ActorDiedError" else 0.0)
+
+
+def last_line(text: str) -> str:
+    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """A death at `key` (a shard, or opening) on `node`; its record waits for the answer."""
+
+    key: int
+    node: str
+    until: float
+    record: Attempt | None
+
+    def answered(self, node_lost: bool) -> Attempt | None:
+        return self.record and replace(self.record, end=NODE_LOST if node_lost else WORKER_LOST)
+
+
+class Doubts:
+    """Deaths whose nodes are still being watched."""
+
+    def __init__(self) -> None:
+        self._open: list[Doubt] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._open)
+
+    def add(self, doubt: Doubt) -> None:
+        self._open.append(doubt)
+
+    def settle(self, nodes: Container[str], now: float) -> Iterator[tuple[Doubt, bool]]:
+        """Those that are answered: with True where the node is not among the living `nodes`, False where time is up."""
+        watched, self._open = self._open, []
+        for doubt in watched:
+            if doubt.node not in nodes:
+                yield doubt, True
+            elif now >= doubt.until:
+                yield doubt, False
+            else:
+                self._open.append(doubt)

@@ -1,0 +1,323 @@
+"""The workers of a run and the one loop that drives them: hire, hand out, take results, bury, and what comes with time.
+
+It knows no Ray: where workers live is behind `Cluster`. The loop wakes with each result, and once a second so that time
+has its say. A worker's death is no error of its shard; budgets.py says what a shard may cost, causes.py what a worker
+died of.
+"""
+
+import logging
+import math
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+from pipeline.engine.budgets import Deaths, Shards
+from pipeline.engine.causes import Cause, Doubt, Doubts
+from pipeline.engine.journal import TIMEOUT, WORKER_LOST, Attempt, Journal
+from pipeline.engine.outcome import Outcome
+from pipeline.engine.pool import DEATHS, AtWork, ended
+from pipeline.engine.stage import Task
+from pipeline.engine.versions import unlike
+from pipeline.errors import SpecError
+
+log = logging.getLogger(__name__)
+
+SHARDS_IN_FLIGHT = 2
+WAKE_SECONDS = 1.0
+LOOK_SECONDS = 3.0
+PLACE_SECONDS = 5.0
+REOPEN_SECONDS = 0.5
+OPENING = -1
+
+Nodes = Mapping[str, Mapping[str, float]]
+"""Living nodes by id, with their resources."""
+
+
+class WorkerDied(Exception):
+    """Instead of a result: the worker is dead, or out of reach."""
+
+    def __init__(self, cause: Cause) -> None:
+        super().__init__(cause.why)
+        self.cause = cause
+
+
+class Cluster(Protocol):
+    """Where workers live. `start` returns a worker and the references of its place and of its opening."""
+
+    def start(self) -> tuple[Any, Any, Any]: ...
+
+    def run(self, worker: Any, task: Task) -> Any: ...
+
+    def stop(self, worker: Any) -> None: ...
+
+    def wait(self, references: Sequence[Any], seconds: float) -> Sequence[Any]:
+        """All that are ready, at least one where `seconds` suffice."""
+
+    def result(self, reference: Any) -> Any:
+        """Raise WorkerDied where there is none."""
+
+    def nodes(self) -> Nodes | None:
+        """None where the head does not answer now; raise ClusterLost where it has not for long."""
+
+
+class _Member:
+    """One worker as the driver sees it: where it is, and the shards it has in hand (the first of them is at work)."""
+
+    def __init__(self, worker: Any, placed: Any, opened: Any) -> None:
+        self.worker, self.awaited, self.opened = worker, placed, opened
+        self.name, self.node = "", ""
+        self.open = False
+        self.running: deque[tuple[Any, Task]] = deque()
+        self.since = 0.0
+
+    @property
+    def task(self) -> Task | None:
+        return self.running[0][1] if self.running else None
+
+
+class Crew:
+    """At most `wanted(nodes)` workers on a cluster. A shard longer at work than `task_timeout` seconds costs its worker
+    and one try.
+    """
+
+    def __init__(self, cluster: Cluster, wanted: Callable[[Nodes], int], task_timeout: float | None = None) -> None:
+        self.most, self.lost, self.lost_nodes = 0, 0, set[str]()
+        self.opened_at: float | None = None
+        self.waiting_for_room = False
+        self.at_work: tuple[tuple[int, float, str], ...] = ()
+        self._cluster, self._wanted, self._timeout = cluster, wanted, task_timeout or math.inf
+        self._members: dict[_Member, None] = {}
+        self._opening: dict[_Member, None] = {}
+        self._hungry: dict[_Member, None] = {}
+        self._awaited: dict[Any, _Member] = {}
+        self._openings, self._doubts = Deaths(), Doubts()
+        self._nodes: Nodes = {}
+        self._answered = True
+        self._noted = False
+        self._hire_at = self._looked_at = 0.0
+        self._ticked_at = self._placed_at = time.perf_counter()
+
+    @property
+    def size(self) -> int:
+        return len(self._members)
+
+    def map(self, tasks: Iterable[Task], journal: Journal) -> Generator[Outcome, None, None]:
+        """Run the tasks; outcomes come as they end.
+
+        Raises:
+            StylemillError: a worker cannot open its models, or the cluster is lost.
+        """
+        self._shards, self._journal = Shards(tasks), journal
+        try:
+            while self._shards.unfinished:
+                self._look(LOOK_SECONDS)
+                self._hand_out()
+                self._balance()
+                yield from self._tick()
+                for reference in self._wait():
+                    member = self._awaited.pop(reference, None)
+                    if member is not None:  # else it was let go in this very round
+                        yield from self._result(member, reference)
+        finally:
+            for doubt, lost in self._doubts.settle(self._nodes, math.inf):
+                self._write(doubt, lost)
+            self.dismiss()
+
+    def dismiss(self) -> None:
+        """Stop all workers."""
+        for member in list(self._members):
+            self._let_go(member)
+        self.at_work = ()
+
+    # -- workers ------------------------------------------------------------------------------------------------------
+
+    def _look(self, every: float) -> None:
+        """See which nodes are there, not more often than `every` seconds."""
+        now = time.perf_counter()
+        if not self._looked_at or now - self._looked_at >= every:
+            nodes = self._cluster.nodes()
+            self._looked_at, self._answered = now, nodes is not None
+            if nodes is not None:
+                self._nodes = nodes
+
+    def _hand_out(self) -> None:
+        """One shard each, and a second in hand (no idle moment between two) while the queue is long enough to share.
+
+        A worker that gets none is let go: others on the cluster have use for its room.
+        """
+        for depth in range(1, SHARDS_IN_FLIGHT + 1):
+            for member in self._hungry:
+                if len(member.running) < depth and self._shards.waiting > (depth - 1) * len(self._members):
+                    task = self._shards.take()
+                    member.running.append((self._cluster.run(member.worker, task), task))
+                    if len(member.running) == 1:
+                        member.since = time.perf_counter()
+                        self._await(member, member.running[0][0])
+        for member in [member for member in self._hungry if not member.running]:
+            self._let_go(member)
+        self._hungry.clear()
+
+    def _balance(self) -> None:
+        """As many workers as are wanted and have something to do; of too many, those go that have no place yet."""
+        wanted = min(self._wanted(self._nodes), len(self._members) - len(self._opening) + self._shards.waiting)
+        doomed = self._openings.spent(OPENING)  # for all that is known; the doubts about it are being looked into
+        if len(self._members) < wanted and time.perf_counter() >= self._hire_at and not doomed:
+            self._look(WAKE_SECONDS)
+            while self._answered and len(self._members) < wanted:
+                member = _Member(*self._cluster.start())
+                self._members[member] = self._opening[member] = None
+                self._await(member, member.awaited)
+        elif len(self._members) > wanted and self._opening:
+            spare = sorted(self._opening, key=lambda member: bool(member.name))
+            for member in spare[: len(self._members) - wanted]:
+                self._let_go(member)
+        self.most = max(self.most, len(self._members))
+
+    def _await(self, member: _Member, reference: Any) -> None:
+        member.awaited = reference
+        self._awaited[reference] = member
+
+    def _let_go(self, member: _Member) -> None:
+        """Stop a worker. Also one that is dead, or only said to be: nothing is worked on behind the driver's back."""
+        for group in (self._members, self._opening, self._hungry):
+            group.pop(member, None)
+        self._awaited.pop(member.awaited, None)
+        self._cluster.stop(member.worker)
+
+    def _lose(self, member: _Member) -> None:
+        """A worker that cannot go on; the shards in its hands that it never began go back."""
+        self.lost += 1
+        self._let_go(member)
+        while member.running:
+            self._shards.put_back(member.running.pop()[1])
+
+    # -- results ------------------------------------------------------------------------------------------------------
+
+    def _wait(self) -> Sequence[Any]:
+        if self._awaited:
+            return self._cluster.wait(list(self._awaited), WAKE_SECONDS)
+        time.sleep(WAKE_SECONDS / 5)
+        return ()
+
+    def _result(self, member: _Member, reference: Any) -> Iterator[Outcome]:
+        try:
+            result = self._cluster.result(reference)
+        except WorkerDied as death:
+            yield from self._bury(member, death.cause)
+            return
+        if member.open:
+            yield from self._ended(member, result)
+        elif not member.name:
+            member.name, member.node, versions = result
+            self._await(member, member.opened)
+            if (differs := unlike(versions)) and not self._noted:
+                self._noted = True
+                log.warning("versions on %s are not the driver's (%s): bytes may differ", member.name, differs)
+        elif result is not None:
+            raise result
+        else:
+            self.opened_at = self.opened_at or time.perf_counter()
+            self._openings.close(OPENING)
+            del self._opening[member]
+            member.open, self._hungry[member] = True, None
+
+    def _ended(self, member: _Member, outcome: Outcome) -> Iterator[Outcome]:
+        self._journal(self._attempt(member, outcome))
+        _, task = member.running.popleft()
+        if outcome.broken:
+            self._lose(member)
+        else:
+            member.since, self._hungry[member] = time.perf_counter(), None
+            if member.running:
+                self._await(member, member.running[0][0])
+        yield from _given(self._shards.tried(task, outcome))
+
+    def _bury(self, member: _Member, cause: Cause) -> Iterator[Outcome]:
+        """A worker is dead: its shard goes back, and is counted where it may have been the shard."""
+        self._look(WAKE_SECONDS / 5)
+        placed = member.node != ""
+        lost = cause.node_lost or (self._answered and placed and member.node not in self._nodes)
+        doubtful = not lost and placed and cause.seconds > 0
+        task, record = member.task, None
+        if task is not None:
+            record = self._attempt(member, Outcome(task.shard, error=f"the worker died: {cause.why}"), WORKER_LOST)
+            member.running.popleft()
+        self._lose(member)
+        key = OPENING if task is None else task.shard
+        doubt = Doubt(key, member.node, time.perf_counter() + cause.seconds, record)
+        if doubtful:
+            self._doubts.add(doubt)
+        else:
+            self._write(doubt, lost)
+        if task is not None and lost:
+            self._shards.put_back(task)
+        elif task is not None:
+            yield from _given(self._shards.died(task, cause.why, doubtful))
+        elif not lost:
+            self._openings.count(OPENING, doubtful)
+            self._hire_at = time.perf_counter() + REOPEN_SECONDS
+            self._check_openings(cause.why)
+
+    def _check_openings(self, why: str) -> None:
+        if self._openings.surely_spent(OPENING):
+            raise SpecError(f"{DEATHS} workers in a row died while opening their models; the last: {why}")
+
+    def _attempt(self, member: _Member, outcome: Outcome, end: str = "") -> Attempt:
+        seconds = outcome.counters.get("seconds", time.perf_counter() - member.since)
+        return ended(outcome, self._shards.number(outcome.shard), seconds, member.name, member.node, end)
+
+    def _write(self, doubt: Doubt, lost: bool) -> None:
+        if lost and doubt.node:
+            self.lost_nodes.add(doubt.node)
+        record = doubt.answered(lost)
+        if record is not None:
+            self._journal(record)
+
+    # -- what comes with time -----------------------------------------------------------------------------------------
+
+    def _tick(self) -> Iterator[Outcome]:
+        """Answers to doubts, shards that take too long, and what other threads see; at most twice a second."""
+        now = time.perf_counter()
+        if now - self._ticked_at < WAKE_SECONDS / 2:
+            return
+        self._ticked_at = now
+        if self._doubts:
+            self._look(WAKE_SECONDS)
+            for doubt, lost in self._doubts.settle(self._nodes, now if self._answered else 0.0):
+                yield from self._answer(doubt, lost)
+        running = [member for member in self._members if member.running]
+        for member in running:
+            if now - member.since > self._timeout:
+                yield from self._time_out(member)
+        self.at_work = tuple((member.task.shard, member.since, member.name) for member in running if member.task)
+        if not self._members or any(member.name for member in self._members):
+            self._placed_at = now
+        self.waiting_for_room = now - self._placed_at > PLACE_SECONDS
+
+    def _answer(self, doubt: Doubt, lost: bool) -> Iterator[Outcome]:
+        self._write(doubt, lost)
+        if doubt.key == OPENING:
+            self._openings.settle(OPENING, excused=lost)
+            self._check_openings("its process died")
+        else:
+            yield from _given(self._shards.settle(doubt.key, lost))
+
+    def _time_out(self, member: _Member) -> Iterator[Outcome]:
+        _, task = member.running[0]
+        outcome = Outcome(task.shard, error=f"no result after {self._timeout:g} s (--task-timeout)")
+        self._journal(self._attempt(member, outcome, TIMEOUT))
+        member.running.popleft()
+        self._lose(member)
+        yield from _given(self._shards.tried(task, outcome))
+
+
+def at_work(crew: Crew) -> tuple[AtWork, ...]:
+    """The shards at work, as the loop saw them last, with the seconds until now."""
+    now = time.perf_counter()
+    return tuple(AtWork(shard, now - since, name) for shard, since, name in crew.at_work)
+
+
+def _given(outcome: Outcome | None) -> Iterator[Outcome]:
+    if outcome is not None:
+        yield outcome
