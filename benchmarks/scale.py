@@ -16,9 +16,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import tyro
 
@@ -37,7 +38,8 @@ from pipeline.engine.stage import Stage, Task, Worker
 from pipeline.tables import PartRecord, Table, part_name, store
 from schemas import TableSchema
 
-RESULTS = Path(__file__).parent / "results" / "scale.md"
+RESULTS = Path(__file__).parent / "results"
+WHERE = {"disk": "a local disk", "s3": "S3 (moto's server)"}
 ROWS_PER_SHARD = 5000
 BYTES = {"latents": 10_400_000, "labels": 160_000, "images": 210_000_000, "rejects": 1500}
 VERB = "dataset"
@@ -196,45 +198,42 @@ def in_a_process(what: Callable[[str, int], dict[str, float]], out: str, shards:
     return facts
 
 
-def lines_of(where: str, place: Callable[[int, int], object], shards: int) -> Iterator[str]:
+def lines_of(place: Callable[[int, int], AbstractContextManager[str]], shards: int) -> Iterator[str]:
     """The starts of a job, as lines of the table."""
     with place(shards, 0) as out:
-        yield _line(where, "planned afresh", in_a_process(start, out, shards))
+        yield _line("planned afresh", in_a_process(start, out, shards))
     with place(shards, shards // 2) as out:
         record_outcomes(out, shards, shards // 2)
-        yield _line(where, f"resumed, {shards // 2:,} done", in_a_process(start, out, shards))
+        yield _line(f"resumed, {shards // 2:,} done", in_a_process(start, out, shards))
     with place(shards, shards) as out:
         record_outcomes(out, shards, shards)
-        yield _line(where, "resumed, all done, then sealed", in_a_process(start, out, shards))
-        yield _line(where, "resumed, all done and sealed", in_a_process(start, out, shards))
-        yield _line(where, "only the listing of the four tables, by fsspec", in_a_process(listing, out, shards))
+        yield _line("resumed, all done, then sealed", in_a_process(start, out, shards))
+        yield _line("resumed, all done and sealed", in_a_process(start, out, shards))
+        yield _line("only the listing of the four tables, by fsspec", in_a_process(listing, out, shards))
 
 
-def _line(where: str, name: str, facts: dict[str, float]) -> str:
+def _line(name: str, facts: dict[str, float]) -> str:
     sealing = f"{facts['sealing']:.1f}" if facts["sealing"] > 0.05 else ""
-    return (
-        f"| {where} | {name} | {facts['seconds']:.1f} | {sealing} | {facts['peak'] / 1e6:.0f} "
-        f"| {facts['before'] / 1e6:.0f} |"
-    )
+    return f"| {name} | {facts['seconds']:.1f} | {sealing} | {facts['peak'] / 1e6:.0f} | {facts['before'] / 1e6:.0f} |"
 
 
-def main(shards: int = 100_000, s3: bool = True) -> None:
-    """Measure, print and keep the table.
+def main(shards: int = 100_000, on: tuple[Literal["disk", "s3"], ...] = ("disk", "s3")) -> None:
+    """Measure, print and keep the tables.
 
     Args:
         shards: of the job.
-        s3: also on S3.
+        on: a local disk, S3, or both.
     """
-    text = f"# A driver's own work for {shards:,} shards in four tables\n\n"
-    text += header("python -m benchmarks.scale", f"--shards {shards}")
-    text += "| on | start of the driver | s | of them sealing | peak memory, MB | before it began, MB |\n"
-    text += "| --- | --- | --- | --- | --- | --- |\n"
-    print(text, end="", flush=True)
-    for where, place in [("a local disk", directory), *[("S3 (moto)", bucket)] * s3]:
-        for line in lines_of(where, place, shards):
+    for place in on:
+        text = f"# A driver's own work for {shards:,} shards in four tables, on {WHERE[place]}\n\n"
+        text += header("python -m benchmarks.scale", f"--shards {shards} --on {place}")
+        text += "| start of the driver | s | of them sealing | peak memory, MB | before it began, MB |\n"
+        text += "| --- | --- | --- | --- | --- |\n"
+        print(text, end="", flush=True)
+        for line in lines_of({"disk": directory, "s3": bucket}[place], shards):
             print(line, flush=True)
             text += line + "\n"
-    RESULTS.write_text(text)
+        (RESULTS / f"scale-{place}.md").write_text(text)
 
 
 if __name__ == "__main__":
