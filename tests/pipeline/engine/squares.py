@@ -29,6 +29,7 @@ class SquaresStage:
     die_once_on: tuple[int, ...] = ()
     die_always_on: tuple[int, ...] = ()
     break_once_on: tuple[int, ...] = ()
+    hang_once_on: tuple[int, ...] = ()
     slow_seconds: float = 0.0
     name: str = field(default="squares", init=False)
     version: int = field(default=1, init=False)
@@ -56,7 +57,7 @@ class SquaresWorker:
             kept = np.setdiff1d(index, aside)
             rejects = tuple(Reject(int(i), "a multiple", f"of {stage.reject_every}") for i in aside)
             yield Batch({"labels": lambda kept=kept: _rows(kept)}, rejects, {"squares": len(kept)})
-            time.sleep(stage.slow_seconds)
+            time.sleep(3600 if task.shard in stage.hang_once_on and not earlier else stage.slow_seconds)
             if task.shard in stage.fail_on:
                 raise ZeroDivisionError("no square today")
             if task.shard in stage.break_once_on and not earlier:

@@ -1,7 +1,13 @@
-"""The same job on Ray: killed workers cost nothing, poison is given up, the bytes are those of one process."""
+"""The same job on Ray: killed and hung workers cost nothing, poison is given up, the bytes are those of one process."""
+
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
+import ray
 
+from pipeline.engine.journal import PUBLISHED, TIMEOUT, WORKER_LOST
 from pipeline.engine.local_pool import LocalPool
 from pipeline.engine.ray_pool import RayPool
 from pipeline.errors import SpecError
@@ -40,6 +46,72 @@ def test_errors_of_the_work_have_a_budget_of_their_own(bench):
     summary = bench.run(RayPool(1, cpus=1), bench.job(fail_on=(3,)))
     assert (summary.exit_code, summary.workers_lost) == (1, 0)
     assert any("shard 3 after 3 attempts: ZeroDivisionError: no square today" in line for line in bench.said)
+
+
+def test_a_shard_that_hangs_is_timed_out_and_its_worker_replaced(bench, tmp_path):
+    bench.run(LocalPool())
+    alone = bench.part_bytes()
+    for mark in bench.marks.iterdir():
+        mark.unlink()
+    bench.out = str(tmp_path / "ray")
+    summary = bench.run(RayPool(2, cpus=1, task_timeout=2.0), bench.job(hang_once_on=(1,)))
+    assert (summary.exit_code, summary.workers_lost) == (0, 1)
+    assert bench.part_bytes() == alone
+
+
+def test_every_attempt_is_in_the_journal(bench):
+    journal = []
+    job = bench.job(die_once_on=(0,), hang_once_on=(2,))
+    pool = RayPool(1, cpus=1, task_timeout=2.0)
+    pool.prepare()
+    outcomes = list(pool.map(job.stage, job.tasks, job.outputs(), journal.append))
+    pool.close()
+    assert sorted(outcome.shard for outcome in outcomes) == [0, 1, 2, 3]
+    ends = {shard: sorted(record.end for record in journal if record.shard == shard) for shard in range(4)}
+    assert ends == {0: [PUBLISHED, WORKER_LOST], 1: [PUBLISHED], 2: [PUBLISHED, TIMEOUT], 3: [PUBLISHED]}
+    assert sorted(record.number for record in journal if record.shard == 0) == [1, 2]
+    nodes = {node["NodeID"] for node in ray.nodes()}
+    assert all(record.node in nodes and ":" in record.worker for record in journal)
+    assert (pool.workers, pool.lost, pool.lost_nodes, pool.at_work()) == (1, 2, 0, ())
+
+
+def test_workers_by_themselves_are_as_many_as_there_is_room_and_work_for(bench):
+    pool = RayPool(None, cpus=1)
+    pool.prepare()
+    assert pool.workers == 4
+    assert bench.run(pool).exit_code == 0
+    assert pool.workers == 4
+    assert bench.run(RayPool(None, cpus=3), bench.job(seed=2), replace=True).workers == 1
+
+
+OTHER_JOB = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+import conftest
+from pipeline.engine.ray_pool import RayPool
+bench = conftest.Bench(sys.argv[2], Path(sys.argv[3]))
+pool = RayPool(2, cpus=2, address=sys.argv[4])
+pool.prepare()
+print("joined", flush=True)
+summary = bench.run(pool, bench.job(rows=48, slow_seconds=0.2))
+sys.exit(summary.exit_code)
+"""
+
+
+def test_two_jobs_that_both_want_the_whole_cluster_both_finish(bench, tmp_path):
+    here = str(Path(__file__).parent)
+    (tmp_path / "others").mkdir()
+    address = ray.get_runtime_context().gcs_address
+    arguments = [here, str(tmp_path / "other"), str(tmp_path / "others"), address]
+    other = subprocess.Popen([sys.executable, "-c", OTHER_JOB, *arguments], stdout=subprocess.PIPE, text=True)
+    try:
+        assert other.stdout.readline() == "joined\n"
+        summary = bench.run(RayPool(2, cpus=2), bench.job(rows=96, slow_seconds=0.2))
+        assert (summary.exit_code, summary.published) == (0, 96)
+        assert other.wait(timeout=60) == 0
+    finally:
+        other.kill()
 
 
 def test_a_worker_whose_device_broke_is_let_go_and_loses_no_shard(bench):
