@@ -112,6 +112,7 @@ def _work(
         seconds=time.perf_counter() - started,
         workers=pool.workers,
         workers_lost=pool.lost,
+        nodes_lost=pool.lost_nodes,
         startup_seconds=pool.opened_at - started if pool.opened_at else 0.0,
         max_rejects=options.max_rejects,
         interrupted=interrupted,

@@ -35,6 +35,7 @@ class Summary:
     rows_per_second: float
     workers: int
     workers_lost: int
+    nodes_lost: int
     startup_seconds: float
     bytes: int
     counters: Mapping[str, float]
@@ -69,6 +70,7 @@ def summarise(
     seconds: float,
     workers: int,
     workers_lost: int,
+    nodes_lost: int,
     startup_seconds: float,
     max_rejects: int | None,
     interrupted: bool,
@@ -110,6 +112,7 @@ def summarise(
         rows_per_second=round(run_rows / max(seconds - startup_seconds, 1e-9), 3),
         workers=workers,
         workers_lost=workers_lost,
+        nodes_lost=nodes_lost,
         startup_seconds=round(startup_seconds, 3),
         bytes=sum(part.bytes for outcome in done.values() for part in outcome.parts.values()),
         counters={name: round(value, 3) for name, value in sorted(counters.items())},
