@@ -36,6 +36,7 @@ from tests.faults.fake_cluster import FakeCluster
 from tests.faults.flaky_s3 import FlakyS3
 from tests.faults.services import BUCKET, services
 from tests.faults.steering import Steering
+from tests.faults.waiting import until
 from tests.faults.whole import parts, summary
 
 RESULTS = Path(__file__).parent / "results" / "soak.md"
@@ -103,7 +104,7 @@ class Soak:
         elif where == "flaky://":
             job.out = f"flaky://{job.out}"
         if isinstance(job, Steering):
-            job.pace(self.chance.choice([0.05, 0.2]))
+            job.pace(self.chance.choice([0.1, 0.3]))
         self.tally.add(f"jobs of {'squares and cubes' if kind is Steering else 'tiny faces'}")
         self.tally.add(f"jobs on {where}")
         return job
@@ -147,22 +148,30 @@ class Soak:
         self._calm()
 
     def _kill_worker(self, job: Steering | Faces, driver: Driver) -> Driver:
-        with suppress(psutil.NoSuchProcess, IndexError):
-            self.chance.choice(self.cluster.workers()).kill()
-            self.tally.add("workers killed")
+        if worker := self._a_worker(driver):
+            with suppress(psutil.NoSuchProcess):
+                worker.kill()
+                self.tally.add("workers killed")
         return driver
 
     def _lose_node(self, job: Steering | Faces, driver: Driver) -> Driver:
-        self.cluster.remove(self.chance.choice(self.cluster.nodes))
-        self.cluster.add()
-        self.tally.add("nodes lost")
+        if worker := self._a_worker(driver):
+            with suppress(StopIteration):  # it has gone by itself
+                self.cluster.remove(self.cluster.node_of(worker.pid))
+                self.cluster.add()
+                self.tally.add("nodes lost")
         return driver
+
+    def _a_worker(self, driver: Driver) -> psutil.Process | None:
+        """A worker of a driver, as soon as it has one; None where it ends before."""
+        until(lambda: self.cluster.workers() or driver.process.poll() is not None, "a driver had workers")
+        found = self.cluster.workers()
+        return self.chance.choice(found) if found else None
 
     def _stop_driver(self, job: Steering | Faces, driver: Driver) -> Driver:
         """Killed, terminated or interrupted; the same command at once, with other workers."""
         number = self.chance.choice(STOPS)
-        with suppress(TimeoutError):
-            until_planned(driver)
+        until_planned(driver)
         if driver.process.poll() is None:
             driver.tell(number)
             self.tally.add(f"drivers stopped by {number.name}")
@@ -171,8 +180,7 @@ class Soak:
 
     def _second_driver(self, job: Steering | Faces, driver: Driver) -> Driver:
         """Turned away with 5 while the first holds the lease."""
-        with suppress(TimeoutError):
-            until_planned(driver)
+        until_planned(driver)
         second = self._start(job)
         code = second.ended(JOB_SECONDS)
         self.tally.add(
@@ -182,10 +190,15 @@ class Soak:
             self._wrong(f"a second driver ended with {code}", second)
         return driver
 
+    def _stores_fail(self) -> bool:
+        return self.s3.flaky or (self.orders / "every-third").exists()
+
     def _flaky_stores(self, job: Steering | Faces, driver: Driver) -> Driver:
         """From now on every third write fails, until the job is to be finished."""
-        self.s3.flaky = True
-        (self.orders / "every-third").touch()
+        if job.out.startswith("s3://"):
+            self.s3.flaky = True
+        elif job.out.startswith("flaky://"):
+            (self.orders / "every-third").touch()
         return driver
 
     def _calm(self) -> None:
@@ -198,8 +211,9 @@ class Soak:
     def _ended(self, driver: Driver, told: signal.Signals | None) -> None:
         """Wait for a driver's end, which must be one that is promised."""
         code = driver.ended(JOB_SECONDS)
-        stores_fail = self.s3.flaky or (self.orders / "every-third").exists()
-        if code not in PROMISED[told] and not (code == 1 and stores_fail):
+        stores_fail = code == 1 and self._stores_fail()
+        was_done = code == -signal.SIGTERM and "Done  " in driver.said()
+        if code not in PROMISED[told] and not stores_fail and not was_done:
             self._wrong(f"a driver (told: {told}) ended with {code}", driver)
 
     def _damage(self, job: Steering | Faces) -> None:
@@ -232,9 +246,11 @@ class Soak:
         self.tally.add("rows lost", lost)
         self.tally.add("parts compared", len(whole))
         self.tally.add("parts that differ", len(differing))
+        if isinstance(job, Steering):
+            self.tally.add("attempts begun, of squares and cubes", len(job.began()))
         for attempt in Books(job.out, job.verb).attempts():
-            self.tally.add("attempts")
-            self.tally.add(f"attempts that ended: {attempt.end}")
+            self.tally.add("attempts on record")
+            self.tally.add(f"attempts on record that ended: {attempt.end}")
         if differing or lost:
             self.tally.wrong.append(f"{job.out}: {lost} rows lost, parts that differ: {sorted(differing)}")
         if stylemill(["verify", job.out]) != 0:
@@ -244,18 +260,14 @@ class Soak:
         self.tally.wrong.append(f"{what}; it said: {driver.said()}")
 
 
-def until_planned(driver: Driver, seconds: float = 30.0) -> None:
+def until_planned(driver: Driver) -> None:
     """Until the driver has said its plan, or ended: before that it has nothing to lose."""
-    deadline = time.monotonic() + seconds
-    while "Plan" not in driver.said() and driver.process.poll() is None:
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"a driver said no plan in {seconds:g} s")
-        time.sleep(0.02)
+    until(lambda: "Plan" in driver.said() or driver.process.poll() is not None, "a driver said its plan")
 
 
 ORDER = (
     "jobs", "shards", "rows planned", "rows published", "rows lost", "parts compared", "parts that differ",
-    "driver starts", "attempts",
+    "driver starts", "attempts on record",
 )  # fmt: skip
 
 

@@ -46,7 +46,12 @@ class Faces:
     def go(self) -> None:
         """Withdraw every order."""
         for order in self.orders.iterdir():
-            order.unlink()
+            if not order.name.startswith("began-"):
+                order.unlink()
+
+    def began(self) -> list[int]:
+        """Process ids of the attempts that began."""
+        return [int(mark.name.split("-")[2]) for mark in self.orders.glob("began-*")]
 
     def start(self, *words: str) -> Driver:
         program = [sys.executable, "-m", "tests.faults.tiny_job", str(self.model), str(self.orders)]

@@ -1,9 +1,5 @@
 """The main job, networks and pictures and all, on the shared cluster: the same faults, the same bytes."""
 
-import random
-from contextlib import suppress
-
-import psutil
 import pytest
 
 from jobs.__main__ import main
@@ -30,23 +26,22 @@ def rows(out: str, table: str) -> list[dict]:
     return Table.open(f"{out}/{table}").read().to_pylist()
 
 
-@pytest.mark.parametrize("where", ["a directory", "flaky s3"])
-def test_workers_a_node_and_the_driver_die(faces, cluster, s3, whole_faces, where):
-    chance = random.Random(where)
-    if where == "flaky s3":
-        faces.out, s3.flaky = "s3://faults/faces", True
-    driver = faces.start("--workers", "3")
-    driver.when(lambda: faces.published() >= 1, "a shard was published")
-    with suppress(psutil.NoSuchProcess, IndexError):
-        chance.choice(cluster.workers()).kill()
-    driver.kill()
+def test_a_worker_the_driver_and_a_node_die(faces, cluster, whole_faces):
+    faces.give(*(f"hold-{shard}" for shard in range(2, 6)))
     driver = faces.start("--workers", "2")
-    driver.when(cluster.workers, "workers were there")
-    cluster.remove(cluster.node_of(chance.choice(cluster.workers()).pid))
+    driver.when(lambda: faces.published() == 2 and len(faces.began()) >= 3, "a third shard was begun")
+    killed = faces.began()
+    cluster.workers()[0].kill()
+    driver.when(lambda: set(faces.began()) - set(killed), "another worker came")
+    driver.kill()
+    before = set(faces.began())
+    driver = faces.start("--workers", "2")
+    driver.when(lambda: set(faces.began()) - before, "the second driver's workers were at work")
+    cluster.remove(cluster.node_of((set(faces.began()) - before).pop()))
     cluster.add()
-    driver.ended()
-    s3.flaky = False
-    assert driver.process.returncode == 0, driver.said()
+    faces.go()
+    assert driver.ended() == 0, driver.said()
+    assert "2 done, 4 to run" in driver.said()
     assert_whole(faces.out, faces.verb, whole_faces)
 
 

@@ -3,6 +3,7 @@
     python -m tests.faults.tiny_job MODEL ORDERS [FLAGS of stylemill dataset]
 
     hold-open   a worker waits before it opens its models
+    hold-3      shard 3 waits before its first row; `began-3-PID-NANOSECONDS` is left by each try at it
     raise-9     row 9 breaks any micro-batch that it is in
     infinite-14 row 14 has a latent that is not finite
 
@@ -11,8 +12,10 @@ MODEL holds a number: another one is another generator, as another file would be
 
 from __future__ import annotations
 
+import os
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +24,7 @@ from ray import cloudpickle
 
 import jobs.dataset
 from jobs.__main__ import main
+from pipeline.engine.stage import Batch, Task
 from pipeline.models import generators
 from pipeline.models.generators.stylegan2 import tiny_stylegan2
 from pipeline.stages.dataset import DatasetStage, DatasetWorker
@@ -42,8 +46,7 @@ class TinyStage(DatasetStage):
     orders: str = ""
 
     def open(self) -> DatasetWorker:
-        while Path(self.orders, "hold-open").exists():
-            time.sleep(POLL_SECONDS)
+        wait(self.orders, "hold-open")
         register(self.model)
         return ObeyingWorker(self)
 
@@ -53,6 +56,11 @@ class ObeyingWorker(DatasetWorker):
         super().__init__(stage)
         self.index = np.zeros(0, dtype=np.int64)
         self._map, self.models.map = self.models.map, self.map
+
+    def run(self, task: Task) -> Iterator[Batch]:
+        Path(self.stage.orders, f"began-{task.shard}-{os.getpid()}-{time.monotonic_ns()}").touch()
+        wait(self.stage.orders, f"hold-{task.shard}")
+        yield from super().run(task)
 
     def _compute(self, index, slots):
         self.index = index
@@ -67,6 +75,11 @@ class ObeyingWorker(DatasetWorker):
             if Path(self.stage.orders, f"infinite-{row}").exists():
                 ws_NLW[slot] = float("inf")
         return ws_NLW
+
+
+def wait(orders: str, order: str) -> None:
+    while Path(orders, order).exists():
+        time.sleep(POLL_SECONDS)
 
 
 def stage(**fields) -> TinyStage:
