@@ -1,0 +1,176 @@
+"""How far until a score is reached: bracketing and bisection, each row for itself, evaluated in batches.
+
+Shapes: N rows, B slots of a batch.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pipeline.directions.aliases import resolve
+from pipeline.editing.request import Target
+from pipeline.editing.trace import NOT_FINITE, REACHED, not_reached
+from pipeline.errors import SpecError
+
+Evaluate = Callable[[Tensor, Tensor], Mapping[str, Tensor]]
+"""rows (B,) int64, strengths (B,) float64 -> scores by attribute, (B,) each."""
+
+
+@dataclass(frozen=True)
+class Search:
+    """Doubling from `first` until the score is reached, then halving the last interval down to `tolerance`.
+
+    first, tolerance, bound: strengths; a row goes no further than `bound` to either side.
+    batch_size: B, rows in an evaluation. Row i is always in slot i mod B, whichever rows are beside it.
+
+    The score need not be monotone: what is found is a strength at which it is reached, such that it is not reached
+    `tolerance` before.
+
+    Raises:
+        SpecError: not 0 < tolerance, 0 < first <= bound < infinity, 1 <= batch_size.
+    """
+
+    bound: float = 10.0
+    first: float = 0.5
+    tolerance: float = 0.02
+    batch_size: int = 8
+
+    def __post_init__(self) -> None:
+        if not (0 < self.tolerance < math.inf and 0 < self.first <= self.bound < math.inf and self.batch_size >= 1):
+            raise SpecError(f"a search needs 0 < first <= bound, tolerance > 0 and batches of 1 or more: {self}")
+
+
+@dataclass(frozen=True)
+class Found:
+    """strengths (N,) float64, signed; the scores there and those of the source, by attribute (N,); why rows stopped.
+
+    Scores are NaN where a row was not finite.
+    """
+
+    strengths: Tensor
+    scores: Mapping[str, Tensor]
+    source: Mapping[str, Tensor]
+    stops: tuple[str, ...]
+
+
+def reach(
+    evaluate: Evaluate,
+    attributes: Sequence[str],
+    until: Sequence[float],
+    targets: Sequence[Target],
+    usable: Sequence[bool],
+    search: Search,
+) -> Found:
+    """The strength of each row at which its score is reached.
+
+    Args:
+        evaluate: is called with B rows each time; slots with no row repeat one that is there.
+        attributes: of each row, the one whose score is looked at; others' names for it are known (`aliases`).
+        until, targets: as in `Requests`.
+        usable: which rows are finite to begin with; the others are not evaluated.
+
+    Raises:
+        SpecError: there is no score of an attribute.
+    """
+    rows = [_Row(until[i], targets[i], usable[i], search) for i in range(len(until))]
+    seen: list[dict[str, float]] = [{} for _ in rows]
+    source: list[dict[str, float]] = [{} for _ in rows]
+    first = True
+    while active := [i for i, row in enumerate(rows) if not row.stop]:
+        for slots, used in in_slots(active, search.batch_size):
+            strengths = torch.tensor([rows[i].strength for i in slots], dtype=torch.float64)
+            found = evaluate(torch.tensor(slots, dtype=torch.int64), strengths)
+            numbers = {name: values.detach().double().tolist() for name, values in found.items()}
+            for slot in used:
+                i = slots[slot]
+                scores = {name: values[slot] for name, values in numbers.items()}
+                score = _score_of(attributes[i], scores)
+                if first:
+                    source[i] = scores
+                if rows[i].saw(score, all(map(math.isfinite, scores.values()))):
+                    seen[i] = scores
+        first = False
+    return Found(
+        strengths=torch.tensor([row.result for row in rows], dtype=torch.float64),
+        scores=_columns(seen),
+        source=_columns(source),
+        stops=tuple(row.stop for row in rows),
+    )
+
+
+class _Row:
+    """The search of one row. `strength` is what to try next, `result` the best that is known."""
+
+    def __init__(self, until: float, target: Target, usable: bool, search: Search) -> None:
+        self._until, self._target, self._search = until, target, search
+        self._side = {"1": 1.0, "0": -1.0, "flip": 0.0}[target]
+        self._low, self._high = 0.0, math.inf
+        self._next = 0.0
+        self.result = 0.0
+        self.stop = "" if usable else NOT_FINITE
+
+    @property
+    def strength(self) -> float:
+        return self._side * self._next + 0.0  # no minus zero
+
+    def saw(self, score: float, finite: bool) -> bool:
+        """Take the score at `strength` into account; whether that is the result now."""
+        if not finite:
+            self.stop = NOT_FINITE
+            return False
+        if self._side == 0:
+            self._side = -1.0 if score > 0 else 1.0
+        hit = self._side * score >= self._until
+        if hit:
+            self._high = self._next
+        else:
+            self._low = self._next
+        taken = hit or (self._high == math.inf and self._low >= self._search.bound)
+        if taken:
+            self.result = self.strength
+        self._go_on()
+        return taken
+
+    def _go_on(self) -> None:
+        search = self._search
+        if self._high == math.inf:
+            if self._low >= search.bound:
+                self.stop = not_reached(f"{search.bound:g}")
+            self._next = min(max(search.first, 2 * self._low), search.bound)
+        elif self._high - self._low <= search.tolerance:
+            self.stop = REACHED
+        else:
+            self._next = (self._low + self._high) / 2
+
+
+def in_slots(rows: Sequence[int], batch_size: int) -> Iterator[tuple[list[int], list[int]]]:
+    """Batches of rows, each row in slot `row mod batch_size`: (row of each slot, the slots that are not padding)."""
+    waiting: dict[int, list[int]] = defaultdict(list)
+    for row in rows:
+        waiting[row % batch_size].append(row)
+    for turn in range(max(map(len, waiting.values()), default=0)):
+        placed = {slot: queue[turn] for slot, queue in waiting.items() if turn < len(queue)}
+        padding = min(placed.values())
+        yield [placed.get(slot, padding) for slot in range(batch_size)], sorted(placed)
+
+
+def _score_of(attribute: str, scores: Mapping[str, float]) -> float:
+    """The score of an attribute, under its own name or with the sign of the name that it has here."""
+    if attribute in scores:
+        return scores[attribute]
+    known = resolve(attribute)
+    if known is None or known[0] not in scores:
+        raise SpecError(f"there is no score of {attribute}: there are {', '.join(scores)}")
+    name, sign = known
+    return sign * scores[name]
+
+
+def _columns(scores: Sequence[Mapping[str, float]]) -> dict[str, Tensor]:
+    names = list(dict.fromkeys(name for row in scores for name in row))
+    return {name: torch.tensor([row.get(name, math.nan) for row in scores], dtype=torch.float64) for name in names}
