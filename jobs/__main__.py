@@ -15,6 +15,7 @@ VERBS = {
     "dataset": "sample faces, label them, keep latents, labels and pictures",
     "sample": "latents alone",
     "label": "scores of the faces of a latents table",
+    "directions": "fit directions on labels, or find, project, compare, import and export them",
     "submit": "run one of these on a cluster, through Ray's job server",
     "status": "what a directory holds: done, running, failed, rejected",
     "verify": "check every byte of the tables of a directory",
@@ -32,7 +33,7 @@ exit codes: 0 complete, 1 tasks failed, 2 bad usage or spec, 3 more rejects than
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb; an error meant for the person is one line, any other is ours and keeps its traceback."""
     words = list(sys.argv[1:] if argv is None else argv)
-    usage = USAGE.format(verbs="\n".join(f"  {verb:9}{what}" for verb, what in VERBS.items()))
+    usage = USAGE.format(verbs="\n".join(f"  {verb:12}{what}" for verb, what in VERBS.items()))
     if not words or words[0] in ("-h", "--help", "help"):
         print(usage)
         return 0 if words else 2

@@ -1,0 +1,115 @@
+"""`stylemill directions compare`: the paper's Tables 2 and 3 for any directions and labels."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
+
+import pyarrow as pa
+from numpy.typing import NDArray
+from pydantic import Field, field_validator
+from rich import box
+from rich.console import Console
+from rich.table import Table as Grid
+
+import schemas
+from jobs.directions.small import check_free, open_directions, write_small
+from jobs.flags import Names, Spec, parse, say
+from jobs.options import absolute, canonical
+from pipeline.directions import Direction
+from pipeline.directions.compare import Correlations, correlations, cosines
+from pipeline.errors import SpecError
+from pipeline.report.heat_map import heat_maps
+from pipeline.stages.joined import scores_of
+from pipeline.tables import Table, store
+
+T = TypeVar("T")
+TITLES = {"cosine": "Cosine of directions", "correlation": "Correlation of scores"}
+
+
+class CompareSpec(Spec):
+    """Cosines of directions and correlations of labels: printed, DIR/comparisons, and DIR/comparisons.png.
+
+    Example: stylemill directions compare --directions out/fit/directions --labels out/faces/labels --out out/compared
+    """
+
+    directions: str = Field(description="A table of directions: a path or any fsspec URL.")
+    labels: str | None = Field(None, description="A labels table.")
+    attributes: Names = Field((), description="Some of the directions and labels, by name. Default: all.")
+    out: str = Field(description="Directory for the table and the picture.")
+    replace: bool = Field(False, description="Make both anew where there are any.")
+
+    @field_validator("directions", "labels", "out")
+    @classmethod
+    def _absolute(cls, url: str | None) -> str | None:
+        return None if url is None else absolute(url)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the verb; returns the exit code."""
+    spec = parse(CompareSpec, "directions compare", argv)
+    url, picture = (store.join(spec.out, name) for name in ("comparisons", "comparisons.png"))
+    check_free(url, spec.replace)
+    check_free(picture, spec.replace)
+    table, named = open_directions(spec.directions)
+    labels = None if spec.labels is None else Table.open(spec.labels)
+    columns = {} if labels is None else _columns(labels)
+    if unknown := [name for name in spec.attributes if name not in named and name not in columns]:
+        known = ", ".join(dict.fromkeys([*named, *columns]))
+        raise SpecError(f"there is no {unknown[0]!r} to compare; there are {known}")
+    matrices = {"cosine": cosines(_renamed(_some(named, spec.attributes)))}
+    if columns:
+        matrices["correlation"] = correlations(_some(columns, spec.attributes))
+    facts = {
+        "verb": "directions compare",
+        "spec": {"attributes": list(spec.attributes)},
+        "resolved": {"directions_digest": table.digest, "labels_digest": labels.digest if labels else None},
+    }
+    write_small(url, schemas.comparisons(), _rows(matrices), facts)
+    store.write_atomic(
+        picture, heat_maps({TITLES[name]: (matrix.names, matrix.values) for name, matrix in matrices.items()})
+    )
+    say(f"Done  {picture}")
+    for name, matrix in matrices.items():
+        _print(TITLES[name], matrix)
+    return 0
+
+
+def _columns(labels: Table) -> dict[str, NDArray]:
+    """The scores of a sealed labels table. Raises SpecError where it holds something else."""
+    if labels.schema.name != "labels":
+        raise SpecError(f"{labels.url} is a table of {labels.schema.name}, not of labels")
+    labels.require_sealed()
+    names = canonical(scores_of(labels))
+    rows = labels.read(columns=names)
+    return {name: schemas.to_numpy(rows[name]) for name in names}
+
+
+def _some(named: Mapping[str, T], wanted: Sequence[str]) -> dict[str, T]:
+    return {name: value for name, value in named.items() if not wanted or name in wanted}
+
+
+def _renamed(named: Mapping[str, Direction]) -> list[Direction]:
+    """The directions under the names that tell them apart."""
+    return [dataclasses.replace(direction, attribute=name, conditions=()) for name, direction in named.items()]
+
+
+def _rows(matrices: Mapping[str, Correlations]) -> pa.Table:
+    cells = [
+        (measure, first, second, float(matrix.values[row, column]))
+        for measure, matrix in matrices.items()
+        for row, first in enumerate(matrix.names)
+        for column, second in enumerate(matrix.names)
+    ]
+    measure, first, second, value = (list(column) for column in zip(*cells, strict=True))
+    return schemas.comparisons().rows(
+        {"index": range(len(cells)), "measure": measure, "first": first, "second": second, "value": value}
+    )
+
+
+def _print(title: str, matrix: Correlations) -> None:
+    grid = Grid(title, *matrix.names, box=box.SIMPLE_HEAD)
+    for column in grid.columns[1:]:
+        column.justify = "right"
+    for name, row in zip(matrix.names, matrix.values, strict=True):
+        grid.add_row(name, *(f"{value:.2f}" for value in row))
+    Console().print(grid, highlight=False)

@@ -1,0 +1,102 @@
+"""The job that finds directions without labels and names them by what they are seen to move."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jobs.directions.fitting import VERB, FitSpec, layer_numbers
+from jobs.directions.sampled import open_latents
+from jobs.launch import command, versions
+from jobs.options import DEFAULT_ATTRIBUTES, canonical
+from jobs.resolve import resolve, spec_facts
+from jobs.weights import used
+from pipeline.directions.direction import Direction
+from pipeline.directions.ganspace import Moments, components
+from pipeline.directions.sefa import sefa
+from pipeline.engine.job import Job
+from pipeline.engine.layout import cut
+from pipeline.errors import SpecError
+from pipeline.models import classifiers
+from pipeline.models.generators import Generator
+from pipeline.stages.codes import read_codes
+from pipeline.stages.components import ComponentsStage, affine_weights, moments_of
+from pipeline.stages.models import Model
+from pipeline.tables import Table
+
+COMPONENTS, MEASURE_ROWS, STRENGTH, FAMILY = 10, 8, 2.0, "faces"
+
+
+def plan_components(spec: FitSpec) -> tuple[Job, int | None]:
+    """The job, and how many workers. Raises SpecError and StoreError as `plan_fit`."""
+    assert spec.latents is not None
+    latents, sampled = open_latents(spec.latents, spec.generator, needs_generator=True)
+    assert sampled.generator is not None
+    assert sampled.name is not None
+    generator, strength = sampled.generator, spec.strength or STRENGTH
+    family = classifiers.load(spec.classifiers or FAMILY, canonical(spec.attributes or DEFAULT_ATTRIBUTES))
+    moments = moments_of(latents)
+    found = _found(spec, moments, generator)
+    faces = _first_rows(latents, spec.measure_rows or MEASURE_ROWS)
+    runtime, _, workers = resolve(spec, VERB, generator)
+    stage = ComponentsStage(
+        components=found,
+        deviations=_deviations(found, moments),
+        faces=faces,
+        strength=strength,
+        generator=Model(sampled.name, generator.fingerprint),
+        classifiers=Model(family.name, family.fingerprint),
+        attributes=family.attributes,
+        runtime=runtime,
+    )
+    own = spec_facts(
+        spec, runtime, attributes=list(family.attributes), generator=sampled.name, classifiers=family.name,
+        components=len(found), measure_rows=len(faces), strength=strength,
+    )  # fmt: skip
+    del own["latents"]  # the digest of its manifest says which table; where it lies decides nothing
+    job = Job(
+        verb=VERB,
+        out=spec.out,
+        stage=stage,
+        layout=cut(len(found), 1, 1),
+        spec=own,
+        resolved={
+            "latents_digest": latents.digest,
+            "generator_digest": generator.fingerprint,
+            "classifiers_digest": family.fingerprint,
+        },
+        versions=versions(),
+        command=command(),
+        weights=used(generator.name, *family.weights),
+    )
+    return job, workers
+
+
+def _found(spec: FitSpec, moments: Moments, generator: Generator) -> tuple[Direction, ...]:
+    count = spec.components or COMPONENTS
+    if spec.method == "ganspace":
+        return components(moments, count, generator=generator.fingerprint).directions
+    weights = affine_weights(generator)
+    names = list(weights)
+    numbers = range(len(names)) if spec.layers is None else layer_numbers(spec.layers)
+    if unknown := [number for number in numbers if number >= len(names)]:
+        raise SpecError(
+            f"--layers {spec.layers}: {generator.name} has the style layers 0 to {len(names) - 1}, no {unknown[0]}"
+        )
+    return sefa(weights, count, [names[number] for number in numbers], spec.as_released, generator.fingerprint)
+
+
+def _deviations(found: tuple[Direction, ...], moments: Moments) -> NDArray[np.float64]:
+    """(K,) standard deviation of the codes along each direction."""
+    vectors_KW = np.stack([direction.vector for direction in found]).astype(np.float64)
+    covariance_WW = moments.scatter / max(1, moments.count - 1)
+    return np.sqrt(np.maximum(np.einsum("kw,wv,kv->k", vectors_KW, covariance_WW, vectors_KW), 0.0))
+
+
+def _first_rows(latents: Table, count: int) -> NDArray[np.float32]:
+    """w of the first rows of the table; fewer, where it has fewer."""
+    pieces: list[NDArray[np.float32]] = []
+    for record in latents.records():
+        if sum(map(len, pieces)) >= count:
+            break
+        if record.rows:
+            pieces.append(read_codes(latents, "w", None, [record.shard])[1].values.numpy())
+    return np.concatenate(pieces)[:count]

@@ -1,0 +1,48 @@
+"""`stylemill directions condition`: a direction that leaves other attributes alone."""
+
+from collections.abc import Sequence
+
+from pydantic import Field, field_validator
+
+import schemas
+from jobs.directions.small import check_free, open_directions, write_small
+from jobs.flags import Names, Spec, parse
+from jobs.options import absolute
+from pipeline.directions.conditional import project
+from pipeline.stages.direction_rows import pick, to_rows
+from pipeline.tables import store
+
+
+class ConditionSpec(Spec):
+    """Project a direction on the orthogonal complement of others: DIR/directions holds the one that is left.
+
+    Example: stylemill directions condition --directions out/fit/directions --primal old --on male --out out/old
+    """
+
+    directions: str = Field(description="A table of directions: a path or any fsspec URL.")
+    primal: str = Field(description="The direction to change, by name; old#3 is row 3, where two are named old.")
+    on: Names = Field(min_length=1, description="The directions to take out of it, by name.")
+    out: str = Field(description="Directory for the new table.")
+    replace: bool = Field(False, description="Make the table anew where there is one.")
+
+    @field_validator("directions", "out")
+    @classmethod
+    def _absolute(cls, url: str) -> str:
+        return absolute(url)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the verb; returns the exit code."""
+    spec = parse(ConditionSpec, "directions condition", argv)
+    url = store.join(spec.out, "directions")
+    check_free(url, spec.replace, spec.directions)
+    table, named = open_directions(spec.directions)
+    primal = pick(named, spec.primal, spec.directions)
+    projected = project(primal, [pick(named, name, spec.directions) for name in spec.on])
+    facts = {
+        "verb": "directions condition",
+        "spec": {"primal": spec.primal, "on": list(spec.on)},
+        "resolved": {"directions_digest": table.digest},
+    }
+    write_small(url, schemas.directions(), to_rows([projected]), facts)
+    return 0

@@ -1,0 +1,75 @@
+"""`stylemill directions export`: directions as files that other projects read."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from jobs.directions.small import check_free, open_directions
+from jobs.flags import Names, Spec, parse, say
+from jobs.options import absolute
+from pipeline.directions import Direction
+from pipeline.directions.formats import file_name, write
+from pipeline.errors import SpecError
+from pipeline.stages.direction_rows import pick
+from pipeline.tables import store
+
+DIGITS = 8
+"""Of the generator's fingerprint, in a file's name."""
+
+
+class ExportSpec(Spec):
+    """Write each direction to a file as InterFaceGAN or encoder4editing keep theirs; its intercept has no place there.
+
+    Example: stylemill directions export --directions out/fit/directions --format interfacegan --out out/boundaries
+    """
+
+    directions: str = Field(description="A table of directions: a path or any fsspec URL.")
+    format: Literal["interfacegan", "e4e"] = Field(description="Whose form the files have.")
+    attributes: Names = Field((), description="Some of the directions, by name. Default: all.")
+    prefix: str | None = Field(
+        None,
+        pattern=r"^[^_/\\]+_[^_/\\]+$",
+        description="GAN_DATASET, with which the names of .npy files begin, as stylegan2_ffhq. Default: the "
+        "generator's fingerprint.",
+    )
+    out: str = Field(description="Directory for the files.")
+    replace: bool = Field(False, description="Overwrite files that are there.")
+
+    @field_validator("directions", "out")
+    @classmethod
+    def _absolute(cls, url: str) -> str:
+        return absolute(url)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the verb; returns the exit code."""
+    spec = parse(ExportSpec, "directions export", argv)
+    _, named = open_directions(spec.directions)
+    chosen = {name: pick(named, name, spec.directions) for name in spec.attributes or named}
+    files: dict[str, bytes] = {}
+    for name, direction in chosen.items():
+        file = _file_name(spec, direction)
+        if file in files:
+            raise SpecError(f"{name} would be written to {file}, as another direction: choose one by --attributes")
+        if "/" in file or "\\" in file:
+            raise SpecError(f"the direction {name!r} cannot name a file: it has a slash")
+        files[file] = write(spec.format, direction)
+    for file in files:
+        check_free(store.join(spec.out, file), spec.replace)
+    store.make_directory(spec.out)
+    for file, content in files.items():
+        store.write_atomic(store.join(spec.out, file), content)
+    say(f"Done  {spec.out}: {', '.join(files)}")
+    return 0
+
+
+def _file_name(spec: ExportSpec, direction: Direction) -> str:
+    """Raises SpecError where a file of that form would not tell that the direction is of z."""
+    if spec.format == "e4e":
+        if direction.space == "z":
+            raise SpecError(f"the direction of {direction.name} is in z, e4e's files are of w: choose interfacegan")
+        return "_c_".join([direction.attribute, *direction.conditions]) + ".pt"
+    known = direction.generator[:DIGITS] if direction.generator else "unknown"
+    who, what = (spec.prefix or f"stylemill_{known}").split("_")
+    return file_name(direction, who, what)

@@ -1,0 +1,154 @@
+"""`stylemill directions fit`: a direction for each attribute, from labelled latents; or components, without labels."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from jobs.flags import Names, parse
+from jobs.launch import launch
+from jobs.options import RunFlags, absolute
+from pipeline.engine.job import Job
+from pipeline.models.randomness import MAX_SEED
+
+VERB = "directions"
+UNSUPERVISED = ("ganspace", "sefa")
+OF_SVM = ("labels", "codes", "scores", "attribute", "C", "fraction", "threshold", "per_layer")
+OF_COMPONENTS = ("components", "measure_rows", "strength", "classifiers", "layers", "batch_size")
+
+
+class FitSpec(RunFlags):
+    """Fit DIR/directions on labelled latents, or find them without labels and name them by what they move.
+
+    Example: stylemill directions fit --latents out/faces/latents --labels out/faces/labels --out out/fit
+    """
+
+    latents: str | None = Field(None, description="A latents table: a path or any fsspec URL.")
+    labels: Names = Field((), description="Labels tables of these latents, joined on index.")
+    attributes: Names = Field((), description="Columns of the labels. Default: all scores.")
+    codes: str | None = Field(None, description="In place of tables: a .npy of codes (rows, width).")
+    scores: str | None = Field(None, description="A .npy of one score for each row of --codes.")
+    attribute: str | None = Field(None, description="What --scores are scores of.")
+    method: Literal["svm", "ganspace", "sefa"] = Field(
+        "svm", description="SVM on labels, principal components of w, or eigenvectors of the style affines."
+    )
+    space: Literal["z", "w", "w+", "s"] = Field("w", description="Latent space of the directions.")
+    per_layer: bool = Field(False, description="In w+: a vector for each layer, not one that all share.")
+    fraction: float | None = Field(
+        None,
+        gt=0,
+        le=0.5,
+        description="Share of the rows in each class, highest and lowest scores. Default: chosen, with C, by how well "
+        "two halves of the rows agree.",
+    )
+    C: float | None = Field(
+        None, gt=0, allow_inf_nan=False, description="Price of a row on the wrong side. Default: chosen."
+    )
+    threshold: float | None = Field(
+        None,
+        allow_inf_nan=False,
+        description="Score from which on a row is positive; without --fraction, all rows are used.",
+    )
+    as_released: bool = Field(
+        False, description="As the public code: C 1 on a fraction of 0.02, no intercept; for sefa, rows of norm 1."
+    )
+    seed: int = Field(0, ge=0, le=MAX_SEED, description="Of the split into rows to fit on and rows to validate on.")
+    generator: str | None = Field(None, description="Default: the one that the latents table names.")
+    components: int | None = Field(None, gt=0, description="How many of ganspace or sefa. Default: 10.")
+    layers: str | None = Field(None, description="Style layers of sefa, as in 0-7 or 0,2-4. Default: all.")
+    measure_rows: int | None = Field(None, gt=0, description="Faces moved along each component. Default: 8.")
+    strength: float | None = Field(
+        None, gt=0, allow_inf_nan=False, description="How many standard deviations they are moved. Default: 2."
+    )
+    classifiers: str | None = Field(None, description="Family that scores the moved faces. Default: faces.")
+
+    @field_validator("latents", "codes", "scores")
+    @classmethod
+    def _absolute_input(cls, url: str | None) -> str | None:
+        return None if url is None else absolute(url)
+
+    @field_validator("labels")
+    @classmethod
+    def _absolute_labels(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(absolute(url) for url in urls)
+
+    @field_validator("layers")
+    @classmethod
+    def _numbers(cls, text: str | None) -> str | None:
+        if text is not None:
+            layer_numbers(text)
+        return text
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "FitSpec":
+        if (self.latents is None) == (self.codes is None):
+            raise ValueError("give --latents and --labels, or --codes, --scores and --attribute")
+        if self.rows_per_shard is not None:
+            raise ValueError("a shard is one direction: leave out --rows-per-shard")
+        if self.method in UNSUPERVISED:
+            self._fits_components()
+        else:
+            self._fits_svm()
+        return self
+
+    def _fits_components(self) -> None:
+        self._refuse(OF_SVM, f"--method {self.method} takes no")
+        if self.latents is None or self.space != "w":
+            raise ValueError(f"--method {self.method} finds directions of w: give --latents, and no other --space")
+        if self.method != "sefa":
+            self._refuse(("layers", "as_released"), "--method ganspace takes no")
+
+    def _fits_svm(self) -> None:
+        self._refuse(OF_COMPONENTS, "--method svm takes no")
+        if self.device == "cuda" or self.gpus_per_worker:
+            raise ValueError("an SVM is fitted on the CPU: leave out --device cuda and --gpus-per-worker")
+        if self.as_released:
+            self._refuse(("C", "fraction", "threshold", "per_layer"), "--as-released decides it: leave out")
+        if self.per_layer and self.space != "w+":
+            raise ValueError(f"--per-layer goes with --space w+, not with {self.space}")
+        if self.codes is not None:
+            self._refuse(("labels", "attributes"), "--codes go with --scores and --attribute, not with")
+            if self.scores is None or self.attribute is None:
+                raise ValueError("--codes need --scores and --attribute")
+            return
+        self._refuse(("scores", "attribute"), "--latents go with --labels and --attributes, not with")
+        if not self.labels:
+            raise ValueError("--latents need --labels")
+
+    def _refuse(self, names: Sequence[str], why: str) -> None:
+        given = [name for name in names if getattr(self, name) not in (None, (), False)]
+        if given:
+            raise ValueError(f"{why} --{given[0].replace('_', '-')}")
+
+
+def layer_numbers(text: str) -> tuple[int, ...]:
+    """`0-2,5` is (0, 1, 2, 5). Raises ValueError for anything else."""
+    numbers: list[int] = []
+    for part in text.split(","):
+        first, dash, last = part.strip().partition("-")
+        if not first.isdecimal() or (dash and not last.isdecimal()):
+            raise ValueError("give numbers and ranges of style layers, as in 0-7 or 0,2-4")
+        numbers += range(int(first), int(last or first) + 1)
+    return tuple(dict.fromkeys(numbers))
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the verb; returns the exit code."""
+    spec = parse(FitSpec, f"{VERB} fit", argv)
+    return launch(*plan_fit(spec), spec)
+
+
+def plan_fit(spec: FitSpec) -> tuple[Job, int | None]:
+    """The job, and how many workers.
+
+    Raises:
+        SpecError: what is given does not go together, or has no two classes.
+        StoreError: a table is not there, or not complete.
+    """
+    if spec.method in UNSUPERVISED:
+        from jobs.directions.components import plan_components
+
+        return plan_components(spec)
+    from jobs.directions.supervised import plan_svm
+
+    return plan_svm(spec)

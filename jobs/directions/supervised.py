@@ -1,0 +1,124 @@
+"""The job that fits an SVM for each attribute: what it stands on, the rows it reads, and how they are spread."""
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jobs.directions.arrays import read_npy
+from jobs.directions.fitting import VERB, FitSpec
+from jobs.directions.sampled import check_width, open_latents
+from jobs.flags import say
+from jobs.launch import command, versions
+from jobs.options import canonical
+from jobs.resolve import resolve, spec_facts
+from jobs.weights import used
+from pipeline.engine.job import Job
+from pipeline.engine.layout import cut
+from pipeline.errors import SpecError
+from pipeline.models import generators
+from pipeline.models.generators import Generator
+from pipeline.stages.fit import FitStage, How
+from pipeline.stages.fit_rows import FitRows, from_array, from_table
+from pipeline.stages.joined import join, scores_of
+from pipeline.tables import Table
+
+INPUTS = ("latents", "labels", "codes", "scores")
+"""Where they lie decides nothing: their digests do."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Given:
+    """Rows (N), scores (N, A) and what they are, however they were given."""
+
+    rows: FitRows
+    scores: NDArray[np.floating]
+    attributes: tuple[str, ...]
+    classifiers: tuple[str | None, ...]
+    generator: str | None
+    named: str | None
+    digests: dict[str, Any]
+
+
+def plan_svm(spec: FitSpec) -> tuple[Job, int | None]:
+    """The job, and how many workers. Raises SpecError and StoreError as `plan_fit`."""
+    given = _from_tables(spec) if spec.latents else _from_arrays(spec)
+    how = How(spec.C, spec.fraction, spec.threshold, spec.as_released, spec.seed)
+    for place, attribute in enumerate(given.attributes):
+        how.check(attribute, given.scores[:, place])
+    on_cpu = spec.model_copy(update={"device": "cpu", "backend": "eager", "batch_size": 1, "rows_per_shard": 1})
+    runtime, _, workers = resolve(on_cpu, VERB, cast(Generator, None))  # whose resolution decides the batch size alone
+    stage = FitStage(
+        rows=given.rows,
+        scores=given.scores,
+        attributes=given.attributes,
+        classifiers=given.classifiers,
+        how=how,
+        generator=given.generator,
+        threads=runtime.threads,
+    )
+    own = {name: value for name, value in spec_facts(spec, runtime).items() if name not in INPUTS}
+    job = Job(
+        verb=VERB,
+        out=spec.out,
+        stage=stage,
+        layout=cut(len(given.attributes), 1, 1),
+        spec={**own, "attributes": list(given.attributes), "generator": given.named},
+        resolved={**given.digests, "generator_digest": given.generator, "classifiers_digests": list(given.classifiers)},
+        versions=versions(),
+        command=command(),
+        weights=used(given.named) if given.named else (),
+    )
+    return job, workers
+
+
+def _from_tables(spec: FitSpec) -> _Given:
+    assert spec.latents is not None
+    latents, sampled = open_latents(spec.latents, spec.generator, needs_generator=spec.space != "w")
+    labels = [Table.open(url) for url in spec.labels]
+    for table in labels:
+        table.require_sealed()
+    names = spec.attributes or tuple(dict.fromkeys(name for table in labels for name in scores_of(table)))
+    joined = join(latents, labels, canonical(names))
+    for note in joined.notes:
+        say(f"Note  {note}")
+    return _Given(
+        rows=from_table(latents, spec.space, spec.per_layer, sampled.generator, joined.index),
+        scores=joined.scores,
+        attributes=joined.attributes,
+        classifiers=joined.classifiers,
+        generator=sampled.fingerprint,
+        named=sampled.name,
+        digests={"latents_digest": latents.digest, "labels_digests": [table.digest for table in labels]},
+    )
+
+
+def _from_arrays(spec: FitSpec) -> _Given:
+    assert spec.codes is not None
+    assert spec.scores is not None
+    assert spec.attribute is not None
+    codes, codes_digest = read_npy(spec.codes)
+    scores, scores_digest = read_npy(spec.scores)
+    if scores.ndim == 2 and scores.shape[1] == 1:
+        scores = scores[:, 0]
+    if scores.ndim != 1:
+        raise SpecError(f"{spec.scores} has the shape {scores.shape}: one score for each row is (N,) or (N, 1)")
+    if len(codes.shape) == 0 or len(codes) != len(scores):
+        raise SpecError(f"{spec.codes} has the shape {codes.shape}, {spec.scores} {len(scores)} rows: give one for one")
+    generator = generators.load(spec.generator, backend="eager") if spec.generator else None
+    try:
+        rows = from_array(codes, spec.space, spec.per_layer)
+    except SpecError as error:
+        raise SpecError(f"{spec.codes}: {error}") from error
+    if generator is not None:
+        check_width(spec.codes, rows.values.shape[1:], spec.space, generator)
+    return _Given(
+        rows=rows,
+        scores=np.asarray(scores, dtype=np.float64)[:, None],
+        attributes=(spec.attribute,),
+        classifiers=(None,),
+        generator=generator.fingerprint if generator else None,
+        named=spec.generator,
+        digests={"codes_digest": codes_digest, "scores_digest": scores_digest},
+    )

@@ -1,0 +1,142 @@
+"""Directions found without labels, named by what they are seen to move: faces along each of them are made and scored.
+
+Shapes: M faces that are moved, K components, L layers, W w_dim, A attributes.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+import schemas
+from pipeline.directions.direction import Direction
+from pipeline.directions.ganspace import Moments, name_by_effect
+from pipeline.engine.stage import NOT_FINITE, Batch, Reject, Task
+from pipeline.models.generators import Generator
+from pipeline.stages.codes import read_codes
+from pipeline.stages.direction_rows import to_rows
+from pipeline.stages.models import FaceModels, Model, Runtime
+from pipeline.tables import Table
+from schemas import TableSchema
+
+
+@dataclass(frozen=True, eq=False)
+class ComponentsStage:
+    """Move faces along each component, score them, and name it after the attribute that it moves most; task k is
+    component k.
+
+    components: directions of w, named pc0, ... or sefa0, ... deviations: (K,) standard deviation of the codes along
+    each. faces: (M, W) of the faces. strength: how many deviations to either side they are moved.
+    """
+
+    components: tuple[Direction, ...]
+    deviations: NDArray[np.float64]
+    faces: NDArray[np.float32]
+    strength: float
+    generator: Model
+    classifiers: Model
+    attributes: tuple[str, ...]
+    runtime: Runtime
+    name: str = field(default="components", init=False)
+    version: int = field(default=1, init=False)
+
+    @property
+    def outputs(self) -> Mapping[str, TableSchema]:
+        return {"effects": schemas.effects(), "directions": schemas.directions()}
+
+    def open(self) -> "ComponentsWorker":
+        return ComponentsWorker(self)
+
+
+class ComponentsWorker:
+    """The stage with its models open."""
+
+    def __init__(self, stage: ComponentsStage) -> None:
+        self.stage = stage
+        self.models = FaceModels(stage.generator, stage.runtime, stage.classifiers, stage.attributes)
+
+    def run(self, task: Task) -> Iterator[Batch]:
+        """One batch for each component."""
+        for index in range(task.first, task.stop):
+            if task.wanted(np.array([index])).any():
+                yield self._measure(index)
+
+    def _measure(self, index: int) -> Batch:
+        stage = self.stage
+        component, deviation = stage.components[index], float(stage.deviations[index])
+        step_W = (stage.strength * deviation * component.vector.astype(np.float64)).astype(np.float32)
+        plus, minus = np.split(self._scores(np.concatenate([stage.faces + step_W, stage.faces - step_W])), 2)
+        change_A = (plus - minus).mean(axis=0, dtype=np.float64) / (2 * stage.strength)
+        seconds = self.models.take_seconds()
+        if not np.isfinite(change_A).all():
+            culprits = [
+                name for name, change in zip(stage.attributes, change_A, strict=True) if not np.isfinite(change)
+            ]
+            empty = {name: schema.arrow.empty_table() for name, schema in stage.outputs.items()}
+            return Batch(empty, (Reject(index, NOT_FINITE, ", ".join(culprits)),), seconds)
+        changes = dict(zip(stage.attributes, map(float, change_A), strict=True))
+        most = name_by_effect({component.attribute: changes})[component.attribute]
+        sign = -1.0 if most.change < 0 else 1.0
+        named = replace(
+            component,
+            attribute=most.attribute,
+            vector=np.float32(sign) * component.vector,
+            intercept=sign * component.intercept,
+            classifier=stage.classifiers.fingerprint,
+        )
+        effects = schemas.effects().rows(
+            {
+                "index": np.full(len(changes), index),
+                "place": range(len(changes)),
+                "component": component.attribute,
+                "measured": list(changes),
+                "change": sign * change_A,
+                "deviation": deviation,
+                "strength": stage.strength,
+                "rows": np.full(len(changes), len(stage.faces)),
+            }
+        )
+        return Batch({"effects": effects, "directions": to_rows([named], index)}, (), seconds)
+
+    def _scores(self, w_MW: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(M, A), computed in micro-batches of one fixed shape."""
+        batch_size, models = self.stage.runtime.batch_size, self.models
+        found = []
+        for start in range(0, len(w_MW), batch_size):
+            some = w_MW[start : start + batch_size]
+            padded = np.zeros((batch_size, w_MW.shape[1]), dtype=np.float32)
+            padded[: len(some)] = some
+            w = torch.from_numpy(padded).to(models.device)
+            columns = models.faces(w.unsqueeze(1).expand(-1, models.generator.num_ws, -1))
+            found.append(np.stack([columns[name] for name in self.stage.attributes], axis=1)[: len(some)])
+        return np.concatenate(found)
+
+
+def moments_of(latents: Table) -> Moments:
+    """Moments of w over a latents table, a shard at a time.
+
+    Raises:
+        SpecError: the table keeps no w, or no row.
+        StoreError: it cannot be read.
+    """
+    moments = None
+    for record in latents.records():
+        if record.rows:
+            mine = Moments.of(read_codes(latents, "w", None, [record.shard])[1])
+            moments = mine if moments is None else moments.merge(mine)
+    if moments is None:
+        return Moments.of(read_codes(latents, "w", None)[1])  # which says that there is no row
+    return moments
+
+
+def affine_weights(generator: Generator) -> dict[str, NDArray[np.float64]]:
+    """layer -> (C, W), the weights that take w to that layer's styles: what the styles of unit vectors are, less those
+    of zero."""
+    with torch.no_grad():
+        points = torch.cat([torch.zeros(1, generator.w_dim), torch.eye(generator.w_dim)]).to(generator.backend.device)
+        s_PS = generator.styles(points.unsqueeze(1).expand(-1, generator.num_ws, -1)).double().cpu()
+    weights_SW = (s_PS[1:] - s_PS[:1]).T.numpy()
+    ends = np.cumsum([layer.width for layer in generator.style_layers])
+    return dict(zip((layer.name for layer in generator.style_layers), np.split(weights_SW, ends[:-1]), strict=True))

@@ -1,0 +1,157 @@
+"""Directions fitted on scored rows, one task for each attribute; all tasks share one copy of the rows.
+
+Shapes: N rows, A attributes.
+"""
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+import schemas
+from pipeline.directions.choose import CS, FRACTIONS, Choice, choose
+from pipeline.directions.classes import Classes, by_rank, by_threshold, check_scores
+from pipeline.directions.direction import Direction
+from pipeline.directions.svm import features, fit_as_released, fit_direction
+from pipeline.engine.stage import Batch, Task
+from pipeline.errors import SpecError
+from pipeline.stages.direction_rows import to_rows
+from pipeline.stages.fit_rows import FitRows
+from schemas import TableSchema
+
+HALF = 0.5
+
+
+@dataclass(frozen=True)
+class How:
+    """How the classes and C are taken. What is None is chosen by the agreement of two halves of the rows.
+
+    fraction: of the rows, in each class. threshold: without a fraction all rows are used, and it parts them; C is then
+    chosen on the higher against the lower half of the scores. as_released: as the public code.
+    """
+
+    C: float | None = None
+    fraction: float | None = None
+    threshold: float | None = None
+    as_released: bool = False
+    seed: int = 0
+
+    @property
+    def by_threshold(self) -> bool:
+        return self.threshold is not None and self.fraction is None
+
+    @property
+    def chooses(self) -> bool:
+        """Whether anything is left to choose."""
+        return not self.as_released and (self.C is None or (self.fraction is None and not self.by_threshold))
+
+    def classes(self, scores_N: NDArray[np.floating], fraction: float) -> Classes:
+        """The rows of a fit. Raises SpecError as `by_rank` and `by_threshold`."""
+        if self.threshold is not None and self.by_threshold:
+            return by_threshold(scores_N, self.threshold, self.seed)
+        return by_rank(scores_N, fraction, self.seed, self.threshold)
+
+    def check(self, attribute: str, scores_N: NDArray[np.floating]) -> None:
+        """Raise SpecError, naming the attribute, where its scores give no two classes, or fewer rows than asked."""
+        try:
+            check_scores(scores_N)
+            if self.by_threshold or self.fraction is not None:
+                self.classes(scores_N, self.fraction or HALF)
+        except SpecError as error:
+            raise SpecError(f"{attribute}: {error}") from error
+
+
+@dataclass(frozen=True, eq=False)
+class FitStage:
+    """Fit a linear SVM for each attribute; row and shard k are attribute k.
+
+    scores: (N, A). classifiers: what scored each attribute.
+    """
+
+    rows: FitRows
+    scores: NDArray[np.floating]
+    attributes: tuple[str, ...]
+    classifiers: tuple[str | None, ...]
+    how: How
+    generator: str | None
+    threads: int
+    name: str = field(default="fit", init=False)
+    version: int = field(default=1, init=False)
+
+    @property
+    def outputs(self) -> Mapping[str, TableSchema]:
+        grids = {"grids": schemas.grids()} if self.how.chooses else {}
+        return {**grids, "directions": schemas.directions()}
+
+    def open(self) -> "FitWorker":
+        return FitWorker(self)
+
+
+class FitWorker:
+    """The stage, with its rows as codes."""
+
+    def __init__(self, stage: FitStage) -> None:
+        self.stage = stage
+        self.codes = stage.rows.codes()
+
+    def run(self, task: Task) -> Iterator[Batch]:
+        """One batch for each attribute. The threads of BLAS are pinned: their number can move the last bit."""
+        for index in range(task.first, task.stop):
+            if not task.wanted(np.array([index])).any():
+                continue
+            with threadpool_limits(self.stage.threads, user_api="blas"):
+                yield self._fit(index)
+
+    def _fit(self, index: int) -> Batch:
+        stage, begun = self.stage, time.perf_counter()
+        attribute, scores_N = stage.attributes[index], stage.scores[:, index]
+        try:
+            choice = self._choose(scores_N)
+            chosen = time.perf_counter()
+            direction = stage.rows.named(self._direction(index, choice))
+        except SpecError as error:
+            raise SpecError(f"{attribute}: {error}") from error
+        tables = {"directions": to_rows([direction], index)}
+        if stage.how.chooses:
+            tables["grids"] = _grid(index, attribute, choice)
+        return Batch(tables, (), {"choose_seconds": chosen - begun, "fit_seconds": time.perf_counter() - chosen})
+
+    def _choose(self, scores_N: NDArray[np.floating]) -> Choice:
+        """What was asked, or the best; a fraction that was asked is fitted with as it is, however few rows it is."""
+        how = self.stage.how
+        if not how.chooses:
+            return Choice(how.C or 0.0, how.fraction or HALF, ())
+        fractions = (HALF,) if how.by_threshold else FRACTIONS if how.fraction is None else (how.fraction,)
+        Cs = CS if how.C is None else (how.C,)
+        rows_ND = features(self.codes, self.stage.rows.per_layer)
+        choice = choose(rows_ND, scores_N, Cs, fractions, seed=how.seed)
+        return Choice(choice.C, how.fraction or choice.fraction, choice.grid)
+
+    def _direction(self, index: int, choice: Choice) -> Direction:
+        stage, how = self.stage, self.stage.how
+        attribute, scores_N = stage.attributes[index], stage.scores[:, index]
+        generator, classifier = stage.generator, stage.classifiers[index]
+        if how.as_released:
+            return fit_as_released(self.codes, scores_N, attribute, how.seed, generator, classifier)
+        classes = how.classes(scores_N, choice.fraction)
+        return fit_direction(
+            self.codes, scores_N, attribute, classes, choice.C, stage.rows.per_layer, generator, classifier
+        )
+
+
+def _grid(index: int, attribute: str, choice: Choice) -> pa.Table:
+    cells = choice.grid
+    names = ("C", "fraction", "rows_per_class", "agreement", "validation")
+    columns = {name: [getattr(cell, name) for cell in cells] for name in names}
+    return schemas.grids().rows(
+        {
+            **columns,
+            "index": np.full(len(cells), index),
+            "candidate": range(len(cells)),
+            "attribute": [attribute] * len(cells),
+        }
+    )
