@@ -1,0 +1,33 @@
+"""Intervals against SciPy, and against what they promise."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from pipeline.metrics import intervals
+
+
+@pytest.mark.parametrize(("hits", "count"), [(0, 7), (7, 7), (3, 10), (250, 1000), (1, 1), (0, 1)])
+def test_wilson_is_scipys(hits, count):
+    wanted = stats.binomtest(hits, count).proportion_ci(0.95, method="wilson")
+    assert intervals.of_rate(hits, count) == pytest.approx((wanted.low, wanted.high), rel=1e-12, abs=1e-15)
+
+
+def test_normal_is_scipys():
+    wanted = stats.norm.interval(0.95, loc=2.0, scale=3.0 / math.sqrt(40))
+    assert intervals.of_mean(2.0, 3.0, 40) == pytest.approx(wanted, rel=1e-12)
+
+
+def test_nineteen_of_twenty_intervals_hold_the_truth():
+    draws = np.random.default_rng(1).normal(0.3, 2.0, (4000, 60))
+    held = [low <= 0.3 <= high for low, high in map(_of_row, draws)]
+    assert 0.93 < np.mean(held) < 0.96
+    hits = np.random.default_rng(2).binomial(60, 0.2, 4000)
+    held = [low <= 0.2 <= high for low, high in (intervals.of_rate(h, 60) for h in hits)]
+    assert 0.93 < np.mean(held) < 0.97
+
+
+def _of_row(row):
+    return intervals.of_mean(row.mean(), row.std(ddof=1), len(row))
