@@ -1,7 +1,6 @@
 """From a planned job to an exit code: the pool it asked for, the run, the last line."""
 
 import dataclasses
-import importlib.metadata
 import platform
 import shlex
 import sys
@@ -11,6 +10,7 @@ from jobs.options import RunFlags
 from pipeline.engine.job import Job
 from pipeline.engine.pool import Pool
 from pipeline.engine.run import RunOptions, run
+from pipeline.engine.versions import version
 
 
 def launch(job: Job, workers: int | None, spec: RunFlags) -> int:
@@ -28,7 +28,7 @@ def launch(job: Job, workers: int | None, spec: RunFlags) -> int:
 def versions() -> dict[str, str]:
     """Versions that can move bytes."""
     packages = ("stylemill", "torch", "numpy", "pyarrow", "pillow")
-    return {"python": platform.python_version(), **{name: importlib.metadata.version(name) for name in packages}}
+    return {"python": platform.python_version(), **{name: version(name) for name in packages}}
 
 
 def command() -> str:

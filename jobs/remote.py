@@ -9,12 +9,16 @@ from typing import Any
 import tyro
 from pydantic import create_model
 
+from jobs import subverbs
 from jobs.flags import Spec, parse
 from pipeline.errors import SpecError
 
-VERBS = ("dataset", "sample", "label", "models", "status", "verify", "report", "demo")
-PATHS = ("out", "latents")
-"""Fields that name a directory or a table."""
+VERBS = (
+    "dataset", "sample", "label", "directions", "edit", "measure", "reproduce",
+    "models", "status", "verify", "report", "demo",
+)  # fmt: skip
+PATHS = ("out", "latents", "labels", "directions", "edits", "codes", "scores")
+"""Fields that name directories, tables or files."""
 
 
 def checked(words: Sequence[str]) -> list[str]:
@@ -29,26 +33,31 @@ def checked(words: Sequence[str]) -> list[str]:
     verb, *rest = words
     if verb not in VERBS:
         raise SpecError(f"{verb!r} cannot be sent to a cluster; the verbs that can are {', '.join(VERBS)}")
-    module = importlib.import_module(f"jobs.{verb}")
+    module, head = importlib.import_module(f"jobs.{verb}"), [verb]
+    if hasattr(module, "VERBS") and rest:
+        module, head, rest = subverbs.module(verb, module.VERBS, rest[0]), [verb, rest[0]], rest[1:]
     if verb == "models":
         tyro.cli(module.Verb, prog="stylemill models", args=rest, config=(tyro.conf.FlagCreatePairsOff,))
         return [*words]
     kind = _spec_of(module)
-    parse(kind, verb, rest)
+    said = " ".join(head)
+    parse(kind, said, rest)
     bare = _without_validators(kind)
-    given = parse(bare, verb, rest)
+    given = parse(bare, said, rest)
     _check(given)
     if not any(word == "--spec" or word.startswith("--spec=") for word in rest):
         return [*words]
     flags = list(_flags(given))
-    if parse(bare, verb, flags) != given:
+    if parse(bare, said, flags) != given:
         raise SpecError("the values of --spec cannot all be written as flags: leave out --spec and give them as flags")
-    return [verb, *flags]
+    return [*head, *flags]
 
 
 def _spec_of(module: ModuleType) -> type[Spec]:
     kinds = [kind for kind in vars(module).values() if isinstance(kind, type) and issubclass(kind, Spec)]
-    [kind] = [kind for kind in kinds if kind.__module__ == module.__name__]
+    [kind] = [kind for kind in kinds if kind.__module__ == module.__name__] or [Spec]
+    if kind is Spec:
+        raise SpecError(f"{module.__name__.removeprefix('jobs.')} needs a verb of its own; see its --help")
     return kind
 
 
@@ -61,14 +70,21 @@ def _without_validators(kind: type[Spec]) -> type[Spec]:
 def _check(given: Spec) -> None:
     if getattr(given, "local", False) or getattr(given, "address", None):
         raise SpecError("leave out --local and --address behind `--`: the job joins the cluster that it runs on")
-    for name in PATHS:
-        url: str = getattr(given, name, "/")
+    for name, url in _urls(given):
         path = url.removeprefix("file://")
         if "://" not in path and not PurePosixPath(path).is_absolute():
             raise SpecError(
                 f"--{name} {url} is relative: on the cluster it would be a directory of the job's own that vanishes; "
                 "give a URL (s3://...), or the whole path of a directory that all nodes share"
             )
+
+
+def _urls(given: Spec) -> Iterator[tuple[str, str]]:
+    for name in PATHS:
+        value = getattr(given, name, None)
+        for url in value if isinstance(value, tuple) else (value,):
+            if isinstance(url, str):
+                yield name, url
 
 
 def _flags(given: Spec) -> Iterator[str]:

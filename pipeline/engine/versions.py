@@ -10,7 +10,7 @@ PACKAGES = ("torch", "numpy", "pyarrow")
 @functools.cache
 def versions() -> dict[str, str]:
     """Those of this process; `none` where a package is not installed."""
-    return {name: _version(name) for name in PACKAGES}
+    return {name: version(name) for name in PACKAGES}
 
 
 def unlike(there: Mapping[str, str]) -> str:
@@ -19,7 +19,8 @@ def unlike(there: Mapping[str, str]) -> str:
     return ", ".join(f"{name} {there[name]} there, {here[name]} here" for name in here if there[name] != here[name])
 
 
-def _version(name: str) -> str:
+def version(name: str) -> str:
+    """Of a package; `none` where it is not installed, as where a node runs what was uploaded to it."""
     try:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:

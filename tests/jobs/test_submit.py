@@ -42,6 +42,10 @@ def _own_environment(monkeypatch):
         (["status", "out/faces"], "--out out/faces is relative"),
         (["demo"], "--out out/demo is relative"),
         (["label", "--out", "/x", "--latents", "out/latents"], "--latents out/latents is relative"),
+        (["directions", "fit", "--out", "/x", "--latents", "/a", "--labels", "/b,c"], "--labels c is relative"),
+        (["directions", "guess"], "directions has no verb 'guess'"),
+        (["directions"], "directions needs a verb of its own"),
+        (["reproduce", "interfacegan", "--out", "here"], "--out here is relative"),
         (["dataset", "--out", "/x", "--local"], "leave out --local and --address"),
         (["dataset", "--out", "/x", "--address", "head:6379"], "leave out --local and --address"),
     ],
@@ -74,6 +78,7 @@ def test_help_behind_the_dashes_is_shown_and_not_sent(capsys):
         ["dataset", "--out", "s3://a/b", "--attributes", "old,smile", "--psi", "-0.5"],
         ["label", "--latents", "/data/latents", "--out", "file:///data/x"],
         ["models", "pull", "faceres"],
+        ["directions", "fit", "--latents", "s3://a/latents", "--labels", "s3://a/labels", "--out", "s3://a/fit"],
         ["verify", "/data/faces", "--fast"],
     ],
 )

@@ -1,0 +1,27 @@
+"""`stylemill reproduce`: a paper's tables on the generator at hand, beside the paper's numbers, on a page."""
+
+from collections.abc import Sequence
+
+from jobs import subverbs
+from jobs.flags import say
+from pipeline.errors import SpecError
+
+VERBS = {"interfacegan": ("interfacegan", "InterFaceGAN (Shen et al., CVPR 2020): Tables 1 to 3, Sec. 3.3 and 3.4")}
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run one paper's study; errors as `subverbs.run`."""
+    return subverbs.run("reproduce", VERBS, argv)
+
+
+def step(*words: str) -> None:
+    """Run a verb as from the command line, and say so: each step of a study can be pasted and is resumed by itself.
+
+    Raises:
+        SpecError: it did not end well.
+    """
+    from jobs.__main__ import main as stylemill
+
+    say(f"Step  stylemill {' '.join(words)}")
+    if code := stylemill(words):
+        raise SpecError(f"the step `stylemill {words[0]}` ended with exit code {code}; run the same study again")

@@ -1,0 +1,92 @@
+"""`stylemill reproduce interfacegan`: what the paper says of PGGAN and StyleGAN, asked of the generator at hand."""
+
+from collections.abc import Sequence
+
+from pydantic import Field
+
+from jobs.flags import Names, Spec, parse, say
+from jobs.launch import command
+from jobs.options import absolute
+from jobs.reproduce import step
+from jobs.reproduce.directions_study import Study
+from jobs.reproduce.edits_study import changes, far_away
+from jobs.reproduce.paper_interfacegan import LEAD
+from pipeline.models.randomness import MAX_SEED
+from pipeline.report import study
+from pipeline.tables import store
+
+SPACES = ("w", "z")
+FAR = 8.0
+"""How far past the boundary the strips go, in standard deviations of the distance."""
+
+
+class InterfaceganSpec(Spec):
+    """Label faces, fit directions in Z and W, edit, measure, and put the paper's tables beside ours.
+
+    Example: stylemill reproduce interfacegan --rows 4000 --out out/interfacegan
+    """
+
+    out: str = Field(description="Directory: tables, one folder a step, and report.html.")
+    rows: int = Field(4000, ge=400, description="Labelled faces to fit on.")
+    edited: int = Field(48, ge=4, description="Other faces, to be edited and measured.")
+    seed: int = Field(1, ge=0, le=MAX_SEED - 1, description="Of the labelled faces; the edited ones have the next.")
+    generator: str = Field("mobilestylegan-ffhq", description="A generator by name.")
+    classifiers: str = Field("faces", description="The family that labels.")
+    judge: str = Field("judge", description="The family that measures edits.")
+    attributes: Names = Field(("yaw", "smile", "old", "male", "eyeglasses"), description="In the paper's order.")
+    primal: str = Field("old", description="What is edited.")
+    condition: str = Field("eyeglasses", description="What the edit is to leave alone.")
+    flags: Names = Field((), description="Words added to each job that makes pictures, as in --local,--threads,2.")
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the verb; returns the exit code."""
+    spec = parse(InterfaceganSpec, "reproduce interfacegan", argv)
+    out = absolute(spec.out)
+    faces, others = store.join(out, "faces"), store.join(out, "others")
+    models = ("--generator", spec.generator, "--classifiers", spec.classifiers)
+    step("dataset", *models, "--rows", str(spec.rows), "--seed", str(spec.seed), "--out", faces, *spec.flags)
+    for space in SPACES:
+        tables = ("--latents", f"{faces}/latents", "--labels", f"{faces}/labels")
+        step("directions", "fit", *tables, "--space", space, "--out", f"{out}/fit-{space}")
+    found = Study.read(out, spec.attributes, SPACES)
+    step("sample", "--generator", spec.generator, "--rows", str(spec.edited), "--seed", str(spec.seed + 1),
+         "--out", others, *_local(spec.flags))  # fmt: skip
+    edits = [_edit(spec, out, space, on, found) for space in SPACES for on in ((), ("--on", spec.condition))]
+    step("measure", "--edits", ",".join(f"{url}/edits" for url in edits), "--judge", spec.judge, "--identity",
+         "--out", f"{out}/measured", *spec.flags)  # fmt: skip
+    _edit_far(spec, out, found)
+    sections = [
+        *found.sections(),
+        *changes(out, edits, spec.primal, spec.condition, found),
+        far_away(out, spec.attributes, found),
+    ]
+    facts = {"Command": command(), "Faces": f"{spec.rows:,} labelled, {spec.edited:,} others edited", **found.facts}
+    say(f"Page  {study.write(store.join(out, 'report.html'), 'InterFaceGAN', LEAD, sections, facts)}")
+    return 0
+
+
+def _edit(spec: InterfaceganSpec, out: str, space: str, on: Sequence[str], found: Study) -> str:
+    url = f"{out}/edit-{space}{'-on' if on else ''}"
+    strengths = ",".join(f"{k * found.unit(space, spec.primal):.4f}" for k in (1.5, 3.0, 4.5, 6.0))
+    step("edit", "--latents", f"{out}/others/latents", "--directions", f"{out}/fit-{space}/directions",
+         "--attribute", spec.primal, *on, f"--strengths={strengths}", "--scores", "both", "--judge", spec.judge,
+         "--classifiers", spec.classifiers, "--images", "webp", "--size", str(found.picture_size),
+         "--out", url, *spec.flags)  # fmt: skip
+    return url
+
+
+def _edit_far(spec: InterfaceganSpec, out: str, found: Study) -> None:
+    """Two faces moved far past every boundary (the paper's Fig. 3)."""
+    step("sample", "--generator", spec.generator, "--rows", "2", "--seed", str(spec.seed + 1), "--out", f"{out}/two",
+         *_local(spec.flags))  # fmt: skip
+    unit = sum(found.unit("w", name) for name in spec.attributes) / len(spec.attributes)
+    strengths = ",".join(f"{share * FAR * unit:.4f}" for share in (-1, -0.5, -0.25, 0.25, 0.5, 1))
+    step("edit", "--latents", f"{out}/two/latents", "--directions", f"{out}/fit-w/directions",
+         "--attribute", ",".join(spec.attributes), f"--strengths={strengths}", "--scores", "faces",
+         "--classifiers", spec.classifiers, "--images", "webp", "--size", str(found.picture_size),
+         "--out", f"{out}/far", *spec.flags)  # fmt: skip
+
+
+def _local(flags: Sequence[str]) -> tuple[str, ...]:
+    return ("--local",) if "--local" in flags else ()

@@ -1,0 +1,33 @@
+"""Verbs that have verbs of their own: `stylemill directions fit`, `stylemill reproduce interfacegan`."""
+
+import importlib
+from collections.abc import Mapping, Sequence
+from types import ModuleType
+
+from pipeline.errors import SpecError
+
+SubVerbs = Mapping[str, tuple[str, str]]
+"""By name: the module in the verb's package, and what it does."""
+
+
+def run(verb: str, subverbs: SubVerbs, argv: Sequence[str]) -> int:
+    """Run one of them.
+
+    Raises:
+        SpecError: there is no such verb.
+        SystemExit: tyro has said what is wrong with the flags (2), or shown the help (0).
+    """
+    if not argv or argv[0] in ("-h", "--help", "help"):
+        lines = "\n".join(f"  {name:14}{what}" for name, (_, what) in subverbs.items())
+        print(f"usage: stylemill {verb} VERB [FLAGS]   (... VERB --help shows the flags and an example)\n\n{lines}")
+        return 0 if argv else 2
+    name, *rest = argv
+    code: int = module(verb, subverbs, name).main(rest)
+    return code
+
+
+def module(verb: str, subverbs: SubVerbs, name: str) -> ModuleType:
+    """The module of one of them. Raises SpecError where there is none of that name."""
+    if name not in subverbs:
+        raise SpecError(f"{verb} has no verb {name!r}; the verbs are {', '.join(subverbs)}")
+    return importlib.import_module(f"jobs.{verb}.{subverbs[name][0]}")
