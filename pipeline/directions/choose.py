@@ -1,0 +1,147 @@
+"""C and the fraction of a fit, chosen together by how well the normals of two halves of the rows agree.
+
+Accuracy hardly tells a good direction from a poor one: the classes are so far apart that many hyperplanes separate
+them. A direction that another half of the rows would not give again is noise, so the cosine of the normals of two
+disjoint halves, which needs no truth to compare with, decides.
+
+Shapes: N rows, D numbers of a row as the SVM sees them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pipeline.directions.classes import Classes, Part, by_rank, check_scores, shuffled
+from pipeline.directions.hyperplane import Hyperplane, NotConverged, fit
+from pipeline.directions.svm import RELEASED_C, RELEASED_FRACTION, points
+from pipeline.errors import SpecError
+
+CS = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
+FRACTIONS = (0.02, 0.05, 0.1, 0.25, 0.5)
+LEAST_ROWS = 300
+"""Rows of each class, where there are as many."""
+TOLERANCE = 3e-3
+"""Of 1 - cosine of each normal: agreements are compared to two digits."""
+HALVES = 2**32
+"""First of the Philox streams that deal rows to halves; the 70/30 split has streams 0 and 1."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One choice: C, the fraction and its rows of each class; cosine of the normals of two halves, and the share of the
+    other half's classes that each puts on the right side, both averaged over halves and repeats."""
+
+    C: float
+    fraction: float
+    rows_per_class: int
+    agreement: float
+    validation: float
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The chosen C and fraction, and the whole grid that they were chosen from (empty as released)."""
+
+    C: float
+    fraction: float
+    grid: tuple[Cell, ...]
+
+
+def choose(
+    rows_ND: NDArray[np.floating],
+    scores: ArrayLike,
+    Cs: Sequence[float] = CS,
+    fractions: Sequence[float] = FRACTIONS,
+    repeats: int = 2,
+    seed: int = 0,
+    as_released: bool = False,
+) -> Choice:
+    """The C and fraction of the highest split-half agreement.
+
+    A fraction of fewer than 300 rows a class is raised to 300, or to half of the rows where there are fewer; fractions
+    that become the same are tried once. The fractions of the grid are those after raising.
+
+    Args:
+        rows_ND: codes, as `svm.features` gives them.
+        scores: (N,) or (N, 1).
+        Cs, fractions: the grid.
+        repeats: how often the rows are dealt to two halves.
+        seed: of the dealing.
+        as_released: the public code's 0.02 and 1, nothing tried.
+
+    Raises:
+        SpecError: codes and scores of different rows, an empty grid, or as `by_rank` and `hyperplane.fit`.
+    """
+    scores_N = check_scores(scores)
+    if len(rows_ND) != len(scores_N):
+        raise SpecError(f"{len(rows_ND)} codes and {len(scores_N)} scores: give one score for each row")
+    if as_released:
+        return Choice(RELEASED_C, RELEASED_FRACTION, ())
+    if not Cs or not fractions or repeats < 1:
+        raise SpecError("there is nothing to choose from: give at least one C, one fraction and one repeat")
+    half = len(scores_N) // 2
+    counts = sorted({_rows_per_class(fraction, half) for fraction in fractions})
+    ladder = sorted(set(Cs))
+    agreement = np.zeros((repeats, len(counts), len(ladder)))
+    validation = np.zeros_like(agreement)
+    for repeat in range(repeats):
+        mixed = shuffled(len(scores_N), seed, HALVES + repeat)
+        for column, count in enumerate(counts):
+            first, second = (
+                _classes(scores_N, np.sort(rows), count) for rows in (mixed[:half], mixed[half : 2 * half])
+            )
+            ladders = [_ladder(rows_ND, part, ladder) for part in (first, second)]
+            for row, (one, other) in enumerate(zip(*ladders, strict=True)):
+                agreement[repeat, column, row] = one.normal @ other.normal
+                right = [_right(one, rows_ND, second), _right(other, rows_ND, first)]
+                validation[repeat, column, row] = np.mean(right)
+    grid = tuple(
+        Cell(
+            C,
+            count / half,
+            2 * count,
+            float(agreement[:, column, row].mean()),
+            float(validation[:, column, row].mean()),
+        )
+        for column, count in enumerate(counts)
+        for row, C in enumerate(ladder)
+    )
+    best = max(grid, key=lambda cell: cell.agreement)
+    return Choice(best.C, best.fraction, grid)
+
+
+def _rows_per_class(fraction: float, half: int) -> int:
+    """n of each class in one half of the rows: half of what a fit on all rows takes."""
+    if not 0 < fraction <= 0.5:
+        raise SpecError(f"the fraction is {fraction}: it is that of each class, in (0, 0.5]")
+    return min(max(int(fraction * half), LEAST_ROWS // 2), half // 2)
+
+
+def _classes(scores_N: NDArray[np.float64], rows: NDArray[np.int64], count: int) -> Part:
+    """Both classes of some rows, nothing held back."""
+    classes: Classes = by_rank(scores_N[rows], 0.5, count=count)
+    within = np.concatenate([classes.train.rows, classes.validation.rows])
+    positive = np.concatenate([classes.train.positive, classes.validation.positive])
+    return Part(rows[within], positive)
+
+
+def _ladder(rows_ND: NDArray[np.floating], part: Part, Cs: Sequence[float]) -> list[Hyperplane]:
+    """The hyperplanes of rising C, each started from the one before."""
+    planes: list[Hyperplane] = []
+    prepared = points(rows_ND, part, np.float32)
+    for C in Cs:
+        start = planes[-1] if planes else None
+        try:
+            planes.append(fit(prepared, C, TOLERANCE, start))
+        except NotConverged:  # a C so large that float32 cannot tell: the certificate is the same in float64
+            prepared = points(rows_ND, part)
+            planes.append(fit(prepared, C, TOLERANCE, start))
+    return planes
+
+
+def _right(plane: Hyperplane, rows_ND: NDArray[np.floating], part: Part) -> float:
+    return float(((plane.distance(rows_ND[part.rows]) > 0) == part.positive).mean())

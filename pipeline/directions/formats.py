@@ -1,0 +1,263 @@
+"""Directions in the files of other projects, read and written as bytes; nothing in a file is ever executed.
+
+    interfacegan  genforce's `.npy`: (1, W), or (L, W) for a vector of each layer
+    anycost       anycost-gan's `.pt`: {'20_Male': (1, W), ...}
+    e4e           encoder4editing's `.pt`: (1, W), or (1, L, W)
+    higan         genforce's pickle, in a `.npy` or bare:
+                  {'boundary': (1, W), 'meta_data': {'manipulate_layers': '6-11'}}
+
+Vectors are normalised: these files keep no intercept. Shapes: L layers, W w_dim.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from pipeline.directions import restricted
+from pipeline.directions.direction import Direction, normalised
+from pipeline.errors import ModelFileError, SpecError
+from pipeline.models.codes import Space
+
+
+@dataclass(frozen=True, eq=False)
+class Imported:
+    """A direction, and the rows of w+ that its file says it is for (None: all)."""
+
+    direction: Direction
+    layers: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True)
+class FileName:
+    """What an InterFaceGAN file's name tells; `attribute` is None where it tells nothing."""
+
+    attribute: str | None
+    conditions: tuple[str, ...]
+    space: Space
+
+
+def read(
+    form: str,
+    data: bytes,
+    name: str,
+    attribute: str | None = None,
+    space: Space | None = None,
+    generator: str | None = None,
+) -> list[Imported]:
+    """The directions of a file.
+
+    Args:
+        form: one of FORMATS.
+        data: the bytes of the file.
+        name: the file's name, with its folder where there is one; attribute, conditions and space are read from it.
+        attribute, space: instead of what the name tells.
+        generator: fingerprint of the generator whose space it is, where known.
+
+    Raises:
+        SpecError: an unknown format, or a name that tells no attribute and none is given.
+        ModelFileError: the file is damaged, asks for code, or holds arrays of other shapes.
+    """
+    if form not in FORMATS:
+        raise SpecError(f"unknown format of directions {form!r}: choose one of {', '.join(FORMATS)}")
+    found: list[Imported] = []
+    for key, array, layers, told in FORMATS[form](data, name):
+        label = attribute or key
+        if label is None:
+            raise SpecError(f"{name}: the name does not tell the attribute: give one")
+        vector, own = _vector(array, told.space, name)
+        try:
+            direction = normalised(
+                label, "imported", space or own, vector, conditions=told.conditions, generator=generator
+            )
+        except SpecError as error:
+            raise ModelFileError(f"{name}: {error}") from None
+        found.append(Imported(direction, layers))
+    if attribute is not None and len(found) > 1:
+        raise SpecError(f"{name} holds {len(found)} directions: they cannot all be named {attribute}")
+    return found
+
+
+def write(form: str, direction: Direction) -> bytes:
+    """The bytes of a file of one direction: `interfacegan` or `e4e`. Its intercept has no place there.
+
+    Raises:
+        SpecError: another format, or a direction of s.
+    """
+    if direction.space == "s":
+        raise SpecError(f"the direction of {direction.name} is in s, which {form} has no form for")
+    array = direction.vector if direction.vector.ndim == 2 else direction.vector[None]
+    stream = io.BytesIO()
+    match form:
+        case "interfacegan":
+            np.save(stream, array, allow_pickle=False)
+        case "e4e":
+            rows = direction.vector[None]
+            if rows.ndim == 3:
+                rows = rows * np.float32(rows.shape[1] ** 0.5)  # each layer's vector has norm 1 there, on average
+            torch.save(torch.tensor(rows), stream)
+        case _:
+            raise SpecError(f"directions cannot be written as {form!r}: choose interfacegan or e4e")
+    return stream.getvalue()
+
+
+def file_name(direction: Direction, generator: str = "stylegan2", data_set: str = "ffhq") -> str:
+    """The name that genforce would give: `stylegan2_ffhq_age_c_gender_w_boundary.npy`."""
+    conditions = "".join(f"_c_{condition}" for condition in direction.conditions)
+    suffix = "" if direction.space == "z" else "_w"
+    return f"{generator}_{data_set}_{direction.attribute}{conditions}{suffix}_boundary.npy"
+
+
+def parse_name(name: str) -> FileName:
+    """Attribute, conditions and space from `{gan}_{dataset}_{attribute}[_c_{condition}...][_w]_boundary.npy`.
+
+    Conditions are apart by `_c_` or, as in the released files, by `_`. Where there is no `_w` the space is z. A later
+    folder of the same repository has `stylegan2_ffhq_w/boundary_Smiling.npy`, which is read too.
+    """
+    path = PurePosixPath(name.replace("\\", "/"))
+    later = re.fullmatch(r"boundary_(?P<attribute>.+)", path.stem)
+    if later:
+        return FileName(later["attribute"], (), "w" if path.parent.name.endswith("_w") else "z")
+    first = re.fullmatch(r"[^_]+_[^_]+_(?P<attribute>.+?)(?:_c_(?P<conditions>.+?))?(?P<w>_w)?_boundary", path.stem)
+    if not first:
+        return FileName(None, (), "w" if path.stem.endswith("_w") else "z")
+    conditions = tuple(re.split(r"_c_|_", first["conditions"])) if first["conditions"] else ()
+    return FileName(first["attribute"], conditions, "w" if first["w"] else "z")
+
+
+def check_generator(direction: Direction, fingerprint: str, force: bool = False) -> str | None:
+    """A warning where nobody knows whether the direction is of this generator; None where it is.
+
+    Raises:
+        SpecError: it is of another generator, and that is not forced.
+    """
+    if direction.generator == fingerprint:
+        return None
+    if direction.generator is None:
+        return (
+            f"the generator of the direction of {direction.name} is unknown: it means something only in the "
+            f"{direction.space} of the generator that it was fitted on"
+        )
+    message = (
+        f"the direction of {direction.name} is of generator {direction.generator[:12]}, this one is {fingerprint[:12]}"
+    )
+    if not force:
+        raise SpecError(f"{message}: fit it on this generator, or force it where they share their {direction.space}")
+    return message
+
+
+Found = list[tuple[str | None, NDArray[np.floating], tuple[int, ...] | None, FileName]]
+
+
+def _interfacegan(data: bytes, name: str) -> Found:
+    told = parse_name(name)
+    return [(told.attribute, _npy(data, name), None, told)]
+
+
+def _anycost(data: bytes, name: str) -> Found:
+    content = _pt(data, name)
+    if not isinstance(content, Mapping) or not content:
+        raise ModelFileError(f"{name}: holds a {type(content).__name__}, not a dictionary of directions")
+    return [(str(key), _tensor(value, name), None, FileName(None, (), "w")) for key, value in content.items()]
+
+
+def _e4e(data: bytes, name: str) -> Found:
+    return [(PurePosixPath(name).stem, _tensor(_pt(data, name), name), None, FileName(None, (), "w"))]
+
+
+def _higan(data: bytes, name: str) -> Found:
+    content: Any
+    if data.startswith(np.lib.format.MAGIC_PREFIX):
+        stream = io.BytesIO(data)
+        try:
+            version = np.lib.format.read_magic(stream)
+            header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+            dtype = header(stream)[2]
+        except ValueError as error:
+            raise ModelFileError(f"{name}: not a whole .npy: {error}") from None
+        content = restricted.loads(stream.read(), name) if dtype.hasobject else {"boundary": _npy(data, name)}
+    else:
+        content = restricted.loads(data, name)
+    if not isinstance(content, dict) or not isinstance(content.get("boundary"), np.ndarray):
+        raise ModelFileError(f"{name}: holds no 'boundary' array, as HiGAN's files do")
+    about = content.get("meta_data")
+    text = about.get("manipulate_layers") if isinstance(about, dict) else None
+    attribute = PurePosixPath(name).stem.removesuffix("_boundary")
+    return [(attribute, content["boundary"], _layers(text, name), FileName(None, (), "w"))]
+
+
+FORMATS: dict[str, Callable[[bytes, str], Found]] = {
+    "interfacegan": _interfacegan,
+    "anycost": _anycost,
+    "e4e": _e4e,
+    "higan": _higan,
+}
+
+
+def _vector(array: NDArray[np.floating], space: Space, name: str) -> tuple[NDArray[np.float64], Space]:
+    """(W,) in the space told, or (L, W) in w+. Equal rows of layers are one vector of w."""
+    shape = array.shape
+    if array.ndim == 3 and shape[0] == 1:
+        array = array[0]
+    if array.ndim != 2 or array.size == 0 or not np.issubdtype(array.dtype, np.floating):
+        raise ModelFileError(f"{name}: holds {array.dtype} of shape {shape}, not (1, W), (L, W) or (1, L, W) numbers")
+    values = array.astype(np.float64)
+    if len(values) == 1:
+        return values[0], space
+    if (values == values[0]).all():
+        return values[0], "w"
+    return values, "w+"
+
+
+def _npy(data: bytes, name: str) -> NDArray[Any]:
+    try:
+        array = np.load(io.BytesIO(data), allow_pickle=False)
+    except (ValueError, OSError, EOFError) as error:
+        if "Object arrays" in str(error):
+            raise ModelFileError(
+                f"{name}: holds pickled objects, not an array: where it is one of HiGAN's, read it as higan"
+            ) from None
+        raise ModelFileError(f"{name}: not a whole .npy: {str(error).splitlines()[0]}") from None
+    if not isinstance(array, np.ndarray):
+        raise ModelFileError(f"{name}: an archive of several arrays, not a .npy")
+    return array
+
+
+def _pt(data: bytes, name: str) -> Any:
+    try:
+        return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        asked = re.search(r"GLOBAL ([\w.]+)", str(error))
+        what = f"asks for {asked[1]}, which reading would run" if asked else "is not a whole PyTorch file"
+        raise ModelFileError(f"{name}: {what}: save its tensors alone where you trust it") from None
+    except Exception as error:  # damaged bytes make the unpickler fail in many ways
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ModelFileError(f"{name}: not a whole PyTorch file: {first}") from error
+
+
+def _tensor(value: Any, name: str) -> NDArray[Any]:
+    if not isinstance(value, torch.Tensor):
+        raise ModelFileError(f"{name}: holds a {type(value).__name__} where a direction's tensor should be")
+    kept = value.detach()
+    return (kept.float() if kept.dtype in (torch.float16, torch.bfloat16) else kept).numpy()
+
+
+def _layers(text: Any, name: str) -> tuple[int, ...] | None:
+    """Rows of w+ from HiGAN's `6-11` or `0,2-4`."""
+    if text is None:
+        return None
+    if isinstance(text, str) and re.fullmatch(r"\d{1,3}(-\d{1,3})?(,\s*\d{1,3}(-\d{1,3})?)*", text):
+        spans = [[int(number) for number in part.split("-")] for part in text.split(",")]
+        layers = sorted({layer for span in spans for layer in range(span[0], span[-1] + 1)})
+        if layers:
+            return tuple(layers)
+    raise ModelFileError(f"{name}: its manipulate_layers are {text!r}, not like 6-11 or 0,2-4")

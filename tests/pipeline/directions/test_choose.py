@@ -1,0 +1,66 @@
+import numpy as np
+import pytest
+
+from pipeline.directions.choose import choose
+from pipeline.errors import SpecError
+from tests.pipeline.directions.made import faces
+
+GRID = {"Cs": (1e-4, 1e-2, 1.0), "fractions": (0.02, 0.25, 0.5)}
+
+
+def test_the_best_agreement_is_chosen_and_the_whole_grid_told():
+    x_ND, scores, _ = faces(4000, 40, seed=1)
+    choice = choose(x_ND, scores, **GRID)
+    assert [(cell.C, cell.rows_per_class) for cell in choice.grid] == [
+        (C, count) for count in (300, 1000, 2000) for C in (1e-4, 1e-2, 1.0)
+    ]
+    best = max(choice.grid, key=lambda cell: cell.agreement)
+    assert (choice.C, choice.fraction) == (best.C, best.fraction)
+    assert all(0 < cell.agreement <= 1 and 0.5 < cell.validation <= 1 for cell in choice.grid)
+
+
+def test_agreement_sees_what_accuracy_hardly_does():
+    """C = 1 on a quarter of the rows: halves disagree wholly, yet each tells the other's classes apart as well."""
+    x_ND, scores, _ = faces(4000, 200, seed=2)
+    cells = {(cell.C, cell.rows_per_class): cell for cell in choose(x_ND, scores, **GRID).grid}
+    poor, good = cells[1.0, 1000], cells[1e-4, 1000]
+    assert good.agreement - poor.agreement > 0.5
+    assert abs(good.validation - poor.validation) < 0.05
+
+
+def test_agreement_is_the_cosine_of_two_halves():
+    """Two copies of the same faces dealt apart would agree wholly; scores of nothing agree by chance only."""
+    draw = np.random.default_rng(0)
+    x_ND, scores, _ = faces(3000, 100, seed=3)
+    nothing = choose(draw.standard_normal((3000, 100)), draw.standard_normal(3000), (1e-2,), (0.25,))
+    assert abs(nothing.grid[0].agreement) < 0.4
+    assert choose(x_ND, scores, (1e-2,), (0.25,)).grid[0].agreement > 0.7
+
+
+def test_never_fewer_than_300_a_class_where_there_are_as_many():
+    x_ND, scores, _ = faces(2000, 10)
+    assert {cell.rows_per_class for cell in choose(x_ND, scores, (1e-3,), (0.02, 0.05, 0.1)).grid} == {300}
+    small = choose(x_ND[:400], scores[:400], (1e-3,), (0.02, 0.5))
+    assert {(cell.rows_per_class, cell.fraction) for cell in small.grid} == {(200, 0.5)}
+
+
+def test_it_is_seeded():
+    x_ND, scores, _ = faces(1500, 30)
+    assert choose(x_ND, scores, **GRID, seed=5) == choose(x_ND, scores, **GRID, seed=5)
+    assert choose(x_ND, scores, **GRID, seed=5) != choose(x_ND, scores, **GRID, seed=6)
+
+
+def test_as_released_tries_nothing():
+    x_ND, scores, _ = faces(100, 4)
+    choice = choose(x_ND, scores, as_released=True)
+    assert (choice.C, choice.fraction, choice.grid) == (1.0, 0.02, ())
+
+
+def test_what_cannot_be_chosen_from():
+    x_ND, scores, _ = faces(100, 4)
+    with pytest.raises(SpecError, match="100 codes and 99 scores"):
+        choose(x_ND, scores[1:])
+    with pytest.raises(SpecError, match="nothing to choose from"):
+        choose(x_ND, scores, Cs=())
+    with pytest.raises(SpecError, match=r"the fraction is 0.7"):
+        choose(x_ND, scores, fractions=(0.7,))

@@ -1,0 +1,97 @@
+"""Directions of codes with a known answer, in each space, and what is said of them."""
+
+import numpy as np
+import pytest
+import torch
+
+from pipeline.directions.classes import by_rank, by_threshold
+from pipeline.directions.hyperplane import fit
+from pipeline.directions.svm import features, fit_as_released, fit_direction, points
+from pipeline.errors import SpecError
+from pipeline.models.codes import Codes
+from tests.pipeline.directions.made import codes, faces
+
+
+def _brute(direction, x, part):
+    return float((((x.astype(np.float64) @ direction.vector + direction.intercept) > 0) == part.positive).mean())
+
+
+def test_the_direction_is_found_and_its_accuracies_are_those_of_the_definition():
+    x_ND, scores, _ = faces(3000, 24, seed=1, noise=0.2)
+    classes = by_rank(scores, 0.2, seed=3)
+    found = fit_direction(codes(x_ND), scores, "old", classes, 0.01, generator="g", classifier="c")
+    assert np.corrcoef(found.distance(codes(x_ND)), scores)[0, 1] > 0.9
+    assert found.accuracies == {
+        name: pytest.approx(_brute(found, x_ND[part.rows], part), abs=1e-9)
+        for name, part in [
+            ("train", classes.train), ("validation", classes.validation),
+            ("remaining", classes.remaining), ("all", classes.all),
+        ]
+    }  # fmt: skip
+    assert found.accuracies["validation"] > found.accuracies["all"] > found.accuracies["remaining"] > 0.7
+    about = (found.method, found.space, found.C, found.fraction, found.rows, found.generator, found.classifier)
+    assert about == ("svm", "w", 0.01, 0.2, 840, "g", "c")
+
+
+def test_raw_scores_need_no_boundary_at_zero():
+    x_ND, scores, _ = faces(1000, 12, seed=2, noise=0.1)
+    near = fit_direction(codes(x_ND), scores, "old", by_rank(scores, 0.2), 0.01)
+    far = fit_direction(codes(x_ND), scores + 100, "old", by_rank(scores + 100, 0.2), 0.01)
+    np.testing.assert_array_equal(near.vector, far.vector)
+    assert near.accuracies == far.accuracies
+
+
+def test_by_threshold_has_no_remaining_set():
+    x_ND, scores, _ = faces(500, 12)
+    found = fit_direction(codes(x_ND), scores, "old", by_threshold(scores, 0.5), 0.01)
+    assert set(found.accuracies) == {"train", "validation", "all"}
+    assert found.fraction is None
+
+
+@pytest.mark.parametrize("per_layer", [False, True])
+def test_w_plus_shared_and_per_layer(per_layer):
+    draw = np.random.default_rng(5)
+    x = draw.standard_normal((1500, 4, 10)).astype(np.float32)
+    truth = draw.standard_normal((4, 10))
+    if not per_layer:
+        truth[:] = truth[0]
+    scores = (x * truth).sum((1, 2))
+    found = fit_direction(codes(x, "w+"), scores, "old", by_rank(scores, 0.3), 0.1, per_layer=per_layer)
+    expected = truth if per_layer else truth[0]
+    assert found.vector.shape == expected.shape
+    assert (found.vector * expected).sum() / np.linalg.norm(expected) > 0.95
+    distances = found.distance(codes(x, "w+")).numpy()
+    assert np.corrcoef(distances, scores)[0, 1] > 0.95
+
+
+@pytest.mark.parametrize("space", ["z", "s"])
+def test_the_other_spaces(space):
+    x_ND, scores, _ = faces(1000, 12, noise=0.1)
+    found = fit_direction(codes(x_ND, space), scores, "old", by_rank(scores, 0.3), 0.1)
+    assert found.space == space
+    assert np.corrcoef(found.distance(codes(x_ND, space)), scores)[0, 1] > 0.95
+
+
+def test_as_released_is_two_hundredths_and_1_without_the_intercept():
+    x_ND, scores, _ = faces(2000, 12)
+    found = fit_as_released(codes(x_ND), scores, "old", seed=4)
+    classes = by_rank(scores, 0.02, 4)
+    plane = fit(points(x_ND, classes.train), 1.0)
+    np.testing.assert_allclose(found.vector, plane.normal, atol=1e-6)
+    assert (found.intercept, found.C, found.fraction, found.rows) == (0.0, 1.0, 0.02, 56)
+    assert plane.intercept != 0
+
+
+def test_what_cannot_be_fitted():
+    x_ND, scores, _ = faces(200, 6)
+    classes = by_rank(scores, 0.3)
+    with pytest.raises(SpecError, match="200 codes, 199 scores, classes of 200 rows"):
+        fit_direction(codes(x_ND), scores[:199], "old", classes, 1.0)
+    broken = x_ND.copy()
+    broken[7, 2] = np.nan
+    with pytest.raises(SpecError, match=r"the code of row 7 is not finite \(1 such rows\)"):
+        fit_direction(codes(broken), scores, "old", classes, 1.0)
+    with pytest.raises(SpecError, match="codes in w have no layers"):
+        features(codes(x_ND), per_layer=True)
+    with pytest.raises(SpecError, match="codes in w have 2 dimensions"):
+        Codes("w", torch.zeros(3, 4, 5))
