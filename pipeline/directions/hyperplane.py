@@ -217,14 +217,14 @@ def _solve(x_JD: Floats, sigma: float, right_D: Floats) -> tuple[Floats, float]:
     free, width = x_JD.shape
     if free == 0:
         return right_D, 0.0
-    mean_D = x_JD.mean(axis=0)
-    x_JD -= mean_D  # what is left after step_b = -<mean, step_D> is put in
+    mean_D: Floats = x_JD.mean(axis=0)
+    centred_JD: Floats = x_JD - mean_D  # what is left after step_b = -<mean, step_D> is put in
     if free < width:
-        system = x_JD @ x_JD.T
+        system = centred_JD @ centred_JD.T
         system[np.diag_indices(free)] += 1.0 / sigma
-        step_D = right_D - x_JD.T @ np.linalg.solve(system, x_JD @ right_D)
+        step_D: Floats = right_D - centred_JD.T @ np.linalg.solve(system, centred_JD @ right_D)
     else:
-        system = sigma * (x_JD.T @ x_JD)
+        system = sigma * (centred_JD.T @ centred_JD)
         system[np.diag_indices(width)] += 1.0
         step_D = np.linalg.solve(system, right_D)
     return step_D, -float(mean_D @ step_D)
