@@ -3,6 +3,7 @@
 from schemas.arrays import to_numpy
 from schemas.comparisons import comparisons
 from schemas.directions import directions
+from schemas.edit_images import edit_images
 from schemas.edits import edits
 from schemas.effects import effects
 from schemas.grids import grids
@@ -10,6 +11,7 @@ from schemas.images import images
 from schemas.known import from_arrow
 from schemas.labels import labels
 from schemas.latents import latents
+from schemas.measured import measured
 from schemas.metrics import metrics
 from schemas.rejects import rejects
 from schemas.requests import requests
@@ -20,6 +22,7 @@ __all__ = [
     "TableSchema",
     "comparisons",
     "directions",
+    "edit_images",
     "edits",
     "effects",
     "from_arrow",
@@ -27,6 +30,7 @@ __all__ = [
     "images",
     "labels",
     "latents",
+    "measured",
     "metrics",
     "rejects",
     "requests",

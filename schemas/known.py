@@ -6,12 +6,14 @@ import pyarrow as pa
 
 from schemas.comparisons import comparisons
 from schemas.directions import directions
+from schemas.edit_images import edit_images
 from schemas.edits import AFTER, BEFORE, JUDGE, edits
 from schemas.effects import effects
 from schemas.grids import grids
 from schemas.images import images
 from schemas.labels import MEASURES, labels
 from schemas.latents import latents
+from schemas.measured import measured
 from schemas.metrics import GROUP, metrics
 from schemas.rejects import rejects
 from schemas.requests import requests
@@ -34,6 +36,8 @@ def from_arrow(found: pa.Schema) -> TableSchema:
         "edits": _edits,
         "requests": _requests,
         "metrics": _metrics,
+        "edit_images": _edit_images,
+        "measured": _measured,
         "grids": _grids,
         "effects": _effects,
         "comparisons": _comparisons,
@@ -79,6 +83,14 @@ def _images(_: pa.Schema) -> TableSchema:
 
 def _rejects(_: pa.Schema) -> TableSchema:
     return rejects()
+
+
+def _edit_images(_: pa.Schema) -> TableSchema:
+    return edit_images()
+
+
+def _measured(_: pa.Schema) -> TableSchema:
+    return measured()
 
 
 def _directions(_: pa.Schema) -> TableSchema:

@@ -28,6 +28,8 @@ SCHEMAS = {
     "requests": schemas.requests(),
     "edits-w": schemas.edits(),
     "edits-ws": schemas.edits((23, 512), ATTRIBUTES, ATTRIBUTES),
+    "edit_images": schemas.edit_images(),
+    "measured": schemas.measured(),
     "metrics": schemas.metrics(("count", "mean")),
     "grids": schemas.grids(),
     "effects": schemas.effects(),

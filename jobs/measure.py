@@ -1,0 +1,226 @@
+"""`stylemill measure`: what edits changed, by classifiers that were not used to make them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+from pydantic import Field, model_validator
+from rich.console import Console
+from rich.table import Table as Grid
+
+import schemas
+from jobs.directions.small import write_small
+from jobs.flags import Names, parse
+from jobs.launch import command, launch, versions
+from jobs.options import DEFAULT_ATTRIBUTES, RunFlags, absolute, canonical
+from jobs.resolve import resolve, spec_facts
+from jobs.weights import used
+from pipeline.engine.job import Job
+from pipeline.errors import SpecError
+from pipeline.metrics import Effects, Identity
+from pipeline.models import classifiers, generators
+from pipeline.models.codes import Space
+from pipeline.models.generators import Generator
+from pipeline.stages.looking import Panel, Truncated, identity_digest
+from pipeline.stages.measure import EFFECTS, IDENTITY, MeasureStage, Source, Wish
+from pipeline.stages.models import Model
+from pipeline.tables import Layout, Table, store
+from schemas.edits import JUDGE
+from schemas.measured import NUMBERS
+
+GROUP = ["edits", "request", "step", "attribute", "conditions", "strength", "measured"]
+Metric = Effects | Identity
+
+
+class MeasureSpec(RunFlags):
+    """Measure sealed tables of edits: partial numbers in DIR/metrics, and what they say in DIR/measured.
+
+    Example: stylemill measure --edits out/smiles/edits --identity --out out/smiles-measured
+    """
+
+    edits: Names = Field(min_length=1, description="Tables of edits: paths or any fsspec URLs, commas between.")
+    families: str = Field("judge", description="The family of classifiers that judges.")
+    measured: Names = Field(DEFAULT_ATTRIBUTES, min_length=1, description="Attributes whose scores are compared.")
+    identity: bool = Field(False, description="Measure too whether it is still the same face (DIR/metrics_identity).")
+
+    @model_validator(mode="after")
+    def _each_once(self) -> "MeasureSpec":
+        if len({absolute(url).rstrip("/") for url in self.edits}) < len(self.edits):
+            raise ValueError("--edits names a table twice")
+        return self
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the verb; returns the exit code."""
+    spec = parse(MeasureSpec, "measure", argv)
+    job, workers = plan_measure(spec)
+    code = launch(job, workers, spec)
+    if not spec.dry_run:
+        summarise(job)
+    return code
+
+
+def plan_measure(spec: MeasureSpec) -> tuple[Job, int | None]:
+    """The job, and how many workers: a task for each part of the tables of edits.
+
+    Raises:
+        SpecError: a table does not hold edits, or keeps no step to compare with.
+        StoreError: one is not there, or not complete.
+    """
+    family = classifiers.load(spec.families, canonical(spec.measured), measures=())
+    panel = Panel(Model(spec.families, family.fingerprint), family.attributes, JUDGE)
+    tables = [_open(name) for name in spec.edits]
+    largest: Generator | None = None
+    sources = []
+    for name, table in zip(spec.edits, tables, strict=True):
+        facts = table.require_sealed()["facts"]
+        generator = generators.load(facts["spec"]["generator"], backend="eager")
+        if generator.fingerprint != facts["resolved"]["generator_digest"]:
+            raise SpecError(
+                f"{name} was edited with another {generator.name} than the one installed here "
+                f"({facts['resolved']['generator_digest'][:12]}, not {generator.fingerprint[:12]})"
+            )
+        largest = generator if largest is None or generator.resolution > largest.resolution else largest
+        sources.append(_source(name, table, panel, facts, generator))
+    assert largest is not None
+    identity = identity_digest() if spec.identity else None
+    runtime, _, workers = resolve(spec, "measure", largest)
+    parts = sum(source.parts for source in sources)
+    stage = MeasureStage(tuple(sources), panel, identity, runtime)
+    own = spec_facts(spec, runtime, rows_per_shard=1, measured=list(family.attributes))
+    job = Job(
+        verb="measure",
+        out=spec.out,
+        stage=stage,
+        layout=Layout(parts, 1),
+        present=[int(record.rows > 0) for table in tables for record in table.records()],
+        spec=own,
+        resolved={
+            "edits_digests": [table.digest for table in tables],
+            "judge_digest": family.fingerprint,
+            "identity_digest": identity,
+        },
+        versions=versions(),
+        command=command(),
+        weights=used(*{source.generator.name: None for source in sources}, *family.weights),
+    )
+    return job, workers
+
+
+def summarise(job: Job) -> None:
+    """DIR/measured from the sealed partials, with pandas, and on the screen; where they are not complete, nothing."""
+    metrics: dict[str, Metric] = {EFFECTS: Effects(), IDENTITY: Identity()}
+    frames = []
+    for name in (name for name in (EFFECTS, IDENTITY) if name in job.stage.outputs):
+        table = Table(store.join(job.out, name))
+        manifest = table.manifest()
+        if manifest is None or manifest["fingerprint"] != job.fingerprint:
+            return
+        frames.append(_finished(metrics[name], table.read().to_pandas()))
+    found = pd.concat(frames, ignore_index=True)
+    found["edits"] = pd.Categorical(found["edits"], list(job.spec["edits"]))
+    found = found.sort_values(["metric", "edits", "request", "step"], kind="stable", ignore_index=True)
+    found["edits"] = found["edits"].astype(str)
+    _show(found)
+    schema = schemas.measured()
+    columns: dict[str, Any] = {name: found[name].tolist() for name in schema.arrow.names if name in found}
+    for name in NUMBERS:
+        values = found[name] if name in found else pd.Series(np.nan, index=found.index)
+        columns[name] = [[value] if np.isfinite(value) else [] for value in values]
+    rows = schema.rows({**columns, "index": range(len(found)), "count": found["count"].astype(int).tolist()})
+    facts: Mapping[str, Any] = {"verb": "measure", "spec": {"metrics": job.fingerprint}, "resolved": {}}
+    table = Table(store.join(job.out, "measured"))
+    if (there := table.manifest()) is None or there["facts"] != facts:
+        write_small(table.url, schema, rows, facts)
+        csv = found.assign(conditions=[" ".join(names) for names in found["conditions"]]).to_csv(index=False)
+        store.write_atomic(store.join(job.out, "measured.csv"), csv.encode())
+
+
+def _finished(metric: Metric, partials: pd.DataFrame) -> pd.DataFrame:
+    """One row for each group of edits, the partials of all tasks put together."""
+    partials = partials.assign(conditions=[tuple(names) for names in partials["conditions"]])
+    rows = []
+    for key, group in partials.groupby(GROUP, sort=False):
+        merged = metric.merge(cast(list[dict[str, float]], group[list(metric.numbers)].to_dict("records")))
+        rows.append({**dict(zip(GROUP, key, strict=True)), "metric": metric.name, **metric.finish(merged)})
+    return pd.DataFrame(rows, columns=[*GROUP, "metric", "count", *NUMBERS] if not rows else None)
+
+
+def _show(found: pd.DataFrame) -> None:
+    grid = Grid(title="What the edits changed")
+    for name in ("edited", "by", "of", "mean change", "sd", "flip rate", "rows"):
+        grid.add_column(name, justify="left" if name in ("edited", "of") else "right")
+    for row in _cells(found):
+        grid.add_row(*row)
+    Console().print(grid)
+
+
+def _cells(found: pd.DataFrame) -> Iterator[list[str]]:
+    several = found["edits"].nunique() > 1
+    for row in found.to_dict("records"):
+        name = row["attribute"] + (f" | {', '.join(row['conditions'])}" if row["conditions"] else "")
+        flips = row.get("flip_rate", np.nan)
+        half = (row["mean_high"] - row["mean_low"]) / 2
+        yield [
+            f"{row['edits']}: {name}" if several else name,
+            f"{row['strength']:+g}",
+            row["measured"] or "identity",
+            f"{row['mean']:+.3f}" + (f" ± {half:.3f}" if np.isfinite(half) else ""),
+            f"{row['sd']:.3f}" if np.isfinite(row["sd"]) else "",
+            f"{flips:.1%}" if np.isfinite(flips) else "",
+            f"{int(row['count']):,}",
+        ]
+
+
+# -- parts of the plan ------------------------------------------------------------------------------------------------
+
+
+def _open(name: str) -> Table:
+    url = absolute(name)
+    table = Table.open(url)
+    facts = table.require_sealed()["facts"]
+    if table.schema.name != "edits":
+        raise SpecError(f"{name} is a table of {table.schema.name}, not of edits")
+    if table.layout is None or not {"generator", "space"} <= facts.get("spec", {}).keys():
+        raise SpecError(f"{name} does not say how it was made: give a table that stylemill edit wrote")
+    return Table(url, table.schema, table.layout)
+
+
+def _source(name: str, table: Table, panel: Panel, facts: Mapping[str, Any], generator: Generator) -> Source:
+    spec = facts["spec"]
+    _check_source_is_kept(name, table)
+    parent = table.url.rsplit("/", 1)[0]
+    judged = {JUDGE + attribute for attribute in panel.attributes} <= set(table.schema.arrow.names)
+    judge = classifiers.load(panel.family.name, spec["scored"], measures=()).fingerprint if judged else None
+    return Source(
+        name=name,
+        table=table,
+        parts=len(table.records()),
+        space=cast(Space, spec["space"]),
+        requests=_wishes(store.join(parent, "requests"), table),
+        generator=Model(generator.name, generator.fingerprint),
+        truncated=Truncated(spec["table_psi"], spec["table_cutoff"]),
+        scored=judge is not None and facts["resolved"].get("judge_digest") == judge,
+    )
+
+
+def _check_source_is_kept(name: str, table: Table) -> None:
+    for record in table.records():
+        if record.rows:
+            if 0 not in table.read(["step"], [record.shard])["step"].to_numpy():
+                raise SpecError(f"{name} keeps no step 0, the source to compare with: edit with --keep all")
+            return
+    raise SpecError(f"{name} has no row to measure")
+
+
+def _wishes(url: str, edits: Table) -> dict[int, Wish]:
+    """The requests beside a table of edits. Raises SpecError where they are another run's."""
+    table = Table.open(url)
+    manifest = table.require_sealed()
+    if manifest["facts"]["spec"].get("edits") != edits.require_sealed()["fingerprint"]:
+        raise SpecError(f"{url} is not of the edits beside it: run the edit command again, which writes it anew")
+    return {
+        row["index"]: Wish(row["attribute"], tuple(row["conditions"]), tuple(row["strengths"] or row["until"]))
+        for row in table.read().to_pylist()
+    }

@@ -1,0 +1,250 @@
+"""What edits changed: the judge's scores and whose face it is, from the source to each step; partial numbers a part.
+
+Shapes: N rows of a part of edits, B slots of a micro-batch, A attributes, E numbers of an embedding.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+import torch
+from numpy.typing import NDArray
+
+import schemas
+from pipeline.engine.stage import Batch, Task
+from pipeline.errors import SpecError
+from pipeline.metrics import EffectBatch, Effects, Identity, IdentityBatch, Numbers, merge_groups
+from pipeline.models.codes import Codes, Space
+from pipeline.models.generators import Generator
+from pipeline.stages.edit import blocks
+from pipeline.stages.looking import EMBEDDING, Looker, Panel, Truncated
+from pipeline.stages.microbatch import no_rows_fault
+from pipeline.stages.models import Model, Runtime, open_generator
+from pipeline.tables import Table
+from schemas import TableSchema
+from schemas.edits import JUDGE
+
+Group = tuple[int, int, str]
+"""Request, step, and the attribute that was measured."""
+
+EFFECTS, IDENTITY = "metrics", "metrics_identity"
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a request of a table of edits says, as far as the numbers are named by it."""
+
+    attribute: str
+    conditions: tuple[str, ...]
+    strengths: tuple[float, ...]
+
+    def strength(self, step: int) -> float:
+        """Of a step, as it was asked for."""
+        return self.strengths[min(step, len(self.strengths)) - 1]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A table of edits, its requests, and what its faces are made with.
+
+    name: as the job was given it. scored: whether the judge's scores are in the table.
+    """
+
+    name: str
+    table: Table
+    parts: int
+    space: Space
+    requests: Mapping[int, Wish]
+    generator: Model
+    truncated: Truncated
+    scored: bool
+
+
+@dataclass(frozen=True)
+class MeasureStage:
+    """Measure tables of edits; task k is the k-th part of all of them, one after the other.
+
+    panel: the judge. identity: digest of the network that tells whose face it is; None to leave that out.
+    """
+
+    sources: tuple[Source, ...]
+    panel: Panel
+    identity: str | None
+    runtime: Runtime
+    name: str = field(default="measure", init=False)
+    version: int = field(default=1, init=False)
+
+    @property
+    def outputs(self) -> Mapping[str, TableSchema]:
+        whose = {IDENTITY: schemas.metrics(Identity().numbers)} if self.identity else {}
+        return {**whose, EFFECTS: schemas.metrics(Effects().numbers)}
+
+    def place(self, index: int) -> tuple[int, int]:
+        """Which source, and which part of it, a task measures."""
+        for number, source in enumerate(self.sources):
+            if index < source.parts:
+                return number, index
+            index -= source.parts
+        raise IndexError(index)
+
+    def open(self) -> "MeasureWorker":
+        return MeasureWorker(self)
+
+
+class MeasureWorker:
+    """The stage with its models open: those of a table of edits when its first part is measured."""
+
+    def __init__(self, stage: MeasureStage) -> None:
+        self.stage = stage
+        self.lookers: dict[int, Looker] = {}
+        self.generators: dict[Model, Generator] = {}
+
+    def run(self, task: Task) -> Iterator[Batch]:
+        """One batch: the groups of one part."""
+        stage = self.stage
+        for index in range(task.first, task.stop):
+            number, part = stage.place(index)
+            source = stage.sources[number]
+            looker = None
+            if stage.identity or not source.scored:
+                looker = self._looker(number)
+            scores, alike = (
+                self._looked_at(source, part, looker) if looker else (_kept(source, part, stage.panel.attributes), {})
+            )
+            effects = _effects(scores, stage.panel.attributes)
+            tables = {EFFECTS: _rows(index, source, Effects(), effects)}
+            if stage.identity:
+                tables[IDENTITY] = _rows(index, source, Identity(), alike)
+            yield Batch({name: tables[name] for name in stage.outputs}, (), looker.take_seconds() if looker else {})
+
+    def _looker(self, number: int) -> Looker:
+        """The models of a source; those of the last one are let go."""
+        if number not in self.lookers:
+            stage, source = self.stage, self.stage.sources[number]
+            if source.generator not in self.generators:
+                self.generators = {source.generator: open_generator(source.generator, stage.runtime)}
+            panels = [] if source.scored else [stage.panel]
+            self.lookers = {
+                number: Looker(
+                    self.generators[source.generator], stage.runtime, panels,
+                    truncated=source.truncated, identity=stage.identity,
+                )
+            }  # fmt: skip
+        return self.lookers[number]
+
+    def _looked_at(self, source: Source, part: int, looker: Looker) -> tuple[pa.Table, dict[Group, Numbers]]:
+        """Keys and the judge's scores of a part, and the similarity by group: from the faces, a micro-batch at once."""
+        size, panel = self.stage.runtime.batch_size, self.stage.panel
+        judged = [JUDGE + name for name in panel.attributes]
+        columns = ["index", "request", "step", "latent", *(judged if source.scored else [])]
+        pieces: list[pa.Table] = []
+        alike: list[dict[Group, Numbers]] = []
+        for first, rows in blocks(source.table.batches(columns, [part]), size):
+            seen = self._faces(first, rows, source, looker)
+            keys = rows.select(["index", "request", "step", *(judged if source.scored else [])])
+            if not source.scored:
+                for name, column in zip(judged, panel.columns, strict=True):
+                    keys = keys.append_column(name, pa.array(seen[column]))
+            pieces.append(keys)
+            if EMBEDDING in seen:
+                alike.append(_similarity(keys, seen[EMBEDDING]))
+        empty = source.table.schema.arrow.empty_table().select(["index", "request", "step"])
+        return pa.concat_tables(pieces) if pieces else empty, merge_groups(Identity(), alike)
+
+    def _faces(self, first: int, rows: pa.Table, source: Source, looker: Looker) -> dict[str, NDArray]:
+        """Columns (N, ...) of what is seen of each row; row i is in slot i mod B of its request and step."""
+        request, step = rows["request"].to_numpy(), rows["step"].to_numpy()
+        slot, latent = rows["index"].to_numpy() - first, schemas.to_numpy(rows["latent"])
+        seen: dict[str, NDArray] = {}
+        shared: tuple[NDArray, dict[str, NDArray]] | None = None
+        for of_request, of_step in sorted(set(zip(request.tolist(), step.tolist(), strict=True))):
+            its = np.flatnonzero((request == of_request) & (step == of_step))
+            values = np.zeros((self.stage.runtime.batch_size, *latent.shape[1:]), dtype=np.float32)
+            values[slot[its]] = latent[its]
+            if of_step == 0 and shared is not None and np.array_equal(shared[0], values):
+                found = shared[1]  # the source of every request is one face
+            else:
+                found = self._look(looker, Codes(source.space, torch.from_numpy(values)), source)
+                shared = (values, found) if of_step == 0 else shared
+            for name, column in found.items():
+                seen.setdefault(name, np.empty((len(slot), *column.shape[1:]), column.dtype))[its] = column[slot[its]]
+        for name, column in seen.items():
+            if not np.isfinite(column).all():
+                row = int(np.argwhere(~np.isfinite(column))[0, 0])
+                where = f"row {rows['index'][row]}, request {request[row]}, step {step[row]}"
+                raise SpecError(f"{source.table.url}: {where}: {name} is not finite: edit less far")
+        return seen
+
+    @staticmethod
+    def _look(looker: Looker, codes: Codes, source: Source) -> dict[str, NDArray]:
+        try:
+            return looker.look(codes)
+        except RuntimeError as error:
+            if no_rows_fault(error):
+                raise
+            raise SpecError(f"{source.table.url}: a face could not be measured: {error}") from error
+
+
+def _kept(source: Source, part: int, attributes: tuple[str, ...]) -> pa.Table:
+    """Keys and the judge's scores of a part, as the table has them."""
+    return source.table.read(["index", "request", "step", *(JUDGE + name for name in attributes)], [part])
+
+
+def _pairs(keys: pa.Table) -> Iterator[tuple[int, int, NDArray[np.int64], NDArray[np.int64]]]:
+    """For each request and step after the source: both, and the places of the sources and of the edited rows.
+
+    Raises:
+        SpecError: a row has no source.
+    """
+    index, request, step = (keys[name].to_numpy() for name in ("index", "request", "step"))
+    for of_request in np.unique(request).tolist():
+        sources = np.flatnonzero((request == of_request) & (step == 0))
+        for of_step in np.unique(step[request == of_request]).tolist():
+            if of_step == 0:
+                continue
+            edited = np.flatnonzero((request == of_request) & (step == of_step))
+            found = np.searchsorted(index[sources], index[edited])
+            if len(sources) == 0 or found.max() >= len(sources) or (index[sources[found]] != index[edited]).any():
+                raise SpecError(f"request {of_request} keeps no step 0 to compare with: edit with --keep all")
+            yield of_request, of_step, sources[found], edited
+
+
+def _effects(scores: pa.Table, attributes: tuple[str, ...]) -> dict[Group, Numbers]:
+    return {
+        (request, step, name): Effects().measure(EffectBatch(column[before], column[after]))
+        for request, step, before, after in _pairs(scores)
+        for name in attributes
+        for column in [scores[JUDGE + name].to_numpy()]
+    }
+
+
+def _similarity(keys: pa.Table, embedding_NE: NDArray[np.float32]) -> dict[Group, Numbers]:
+    return {
+        (request, step, ""): Identity().measure(IdentityBatch(embedding_NE[before], embedding_NE[after]))
+        for request, step, before, after in _pairs(keys)
+    }
+
+
+def _rows(index: int, source: Source, metric: Effects | Identity, groups: Mapping[Group, Numbers]) -> pa.Table:
+    """Rows of a metrics table, a group each."""
+    schema = schemas.metrics(metric.numbers)
+    keys = list(groups)
+    wishes = [source.requests[request] for request, _, _ in keys]
+    if not keys:
+        return schema.arrow.empty_table()
+    return schema.rows(
+        {
+            "index": np.full(len(keys), index),
+            "group": np.arange(len(keys)),
+            "metric": metric.name,
+            "edits": source.name,
+            "request": [request for request, _, _ in keys],
+            "step": [step for _, step, _ in keys],
+            "attribute": [wish.attribute for wish in wishes],
+            "conditions": [list(wish.conditions) for wish in wishes],
+            "strength": [wish.strength(step) for wish, (_, step, _) in zip(wishes, keys, strict=True)],
+            "measured": [measured for _, _, measured in keys],
+            **{name: [float(groups[key][name]) for key in keys] for name in metric.numbers},
+        }
+    )
