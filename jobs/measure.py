@@ -6,6 +6,7 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 from pydantic import Field, model_validator
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table as Grid
 
@@ -148,22 +149,20 @@ def _finished(metric: Metric, partials: pd.DataFrame) -> pd.DataFrame:
 
 
 def _show(found: pd.DataFrame) -> None:
-    grid = Grid(title="What the edits changed")
-    for name in ("edited", "by", "of", "mean change", "sd", "flip rate", "rows"):
-        grid.add_column(name, justify="left" if name in ("edited", "of") else "right")
-    for row in _cells(found):
-        grid.add_row(*row)
-    Console().print(grid)
+    for edits, rows in found.groupby("edits", sort=False):
+        grid = Grid(title=f"What the edits changed: {edits}", title_justify="left", box=SIMPLE, pad_edge=False)
+        for name in ("edited", "by", "of", "mean change", "sd", "flip rate", "rows"):
+            grid.add_column(name, justify="left" if name in ("edited", "of") else "right", no_wrap=True)
+        for row in _cells(rows):
+            grid.add_row(*row)
+        Console().print(grid, highlight=False)
 
 
-def _cells(found: pd.DataFrame) -> Iterator[list[str]]:
-    several = found["edits"].nunique() > 1
-    for row in found.to_dict("records"):
-        name = row["attribute"] + (f" | {', '.join(row['conditions'])}" if row["conditions"] else "")
-        flips = row.get("flip_rate", np.nan)
-        half = (row["mean_high"] - row["mean_low"]) / 2
+def _cells(rows: pd.DataFrame) -> Iterator[list[str]]:
+    for row in rows.to_dict("records"):
+        flips, half = row.get("flip_rate", np.nan), (row["mean_high"] - row["mean_low"]) / 2
         yield [
-            f"{row['edits']}: {name}" if several else name,
+            row["attribute"] + (f" | {', '.join(row['conditions'])}" if row["conditions"] else ""),
             f"{row['strength']:+g}",
             row["measured"] or "identity",
             f"{row['mean']:+.3f}" + (f" ± {half:.3f}" if np.isfinite(half) else ""),

@@ -1,0 +1,264 @@
+"""`stylemill measure` on the tiny networks: against pandas on raw scores, several tables, faces, what is refused."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from edits import HOW, edit, planted, sample
+from tiny_jobs import tables
+
+from jobs.__main__ import main
+from pipeline.models import classifiers, generators
+from pipeline.models.codes import Codes
+from pipeline.stages import looking
+from pipeline.tables import Table
+
+ROWS = 22
+JUDGED = ["smile", "male", "old", "eyeglasses", "yaw"]
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory):
+    out = tmp_path_factory.mktemp("inputs")
+    planted(out / "directions")
+    return sample(out, ROWS), out / "directions"
+
+
+@pytest.fixture(scope="module")
+def scored(inputs, tmp_path_factory):
+    """Edits in w that have the judge's scores."""
+    out = tmp_path_factory.mktemp("scored")
+    words = ["--attribute", "old,young", "--on", "eyeglasses", "--space", "w", "--strengths=-4,4", "--scores", "judge"]
+    assert edit(*inputs, out, *words) == 0
+    return f"{out}/edits"
+
+
+@pytest.fixture(scope="module")
+def unscored(inputs, tmp_path_factory):
+    """The same without scores."""
+    out = tmp_path_factory.mktemp("unscored")
+    assert edit(*inputs, out, "--attribute", "old,young", "--on", "eyeglasses", "--space", "w", "--strengths=-4,4") == 0
+    return f"{out}/edits"
+
+
+def measure(out, *tables_of_edits, words=()) -> int:
+    asked = ["--edits", ",".join(tables_of_edits), "--families", "tiny-judge", "--out", str(out)]
+    return main(["measure", *asked, *HOW, *words])
+
+
+def measured(out) -> pd.DataFrame:
+    return Table.open(f"{out}/measured").read().to_pandas()
+
+
+def raw(url) -> pd.DataFrame:
+    """One row for each edited face and score: before, after."""
+    rows = Table.open(url).read(["index", "request", "step", *(f"judge_{name}" for name in JUDGED)]).to_pandas()
+    long = rows.melt(["index", "request", "step"], var_name="measured", value_name="after")
+    long["after"] = long["after"].astype(np.float64)
+    before = long[long["step"] == 0].drop(columns="step").rename(columns={"after": "before"})
+    both = long[long["step"] > 0].merge(before, on=["index", "request", "measured"])
+    both["measured"] = both["measured"].str.removeprefix("judge_")
+    both["change"] = both["after"] - both["before"]
+    both["flip"] = (both["after"] > 0) != (both["before"] > 0)
+    return both
+
+
+def test_the_numbers_are_those_of_pandas(scored, tmp_path, capsys):
+    assert measure(tmp_path, scored) == 0
+    said = capsys.readouterr().out
+    assert "What the edits changed" in said
+    assert "old | eyeglasses" in said
+    found = measured(tmp_path).set_index(["request", "step", "measured"]).sort_index()
+    wanted = raw(scored).groupby(["request", "step", "measured"]).agg(
+        mean=("change", "mean"), sd=("change", "std"), flip_rate=("flip", "mean"), count=("change", "size")
+    )  # fmt: skip
+    assert found.index.equals(wanted.sort_index().index)
+    assert len(found) == 2 * 2 * len(JUDGED)
+    for name in ("mean", "sd", "flip_rate"):
+        np.testing.assert_allclose([value[0] for value in found[name]], wanted.sort_index()[name], atol=1e-12)
+    assert found["count"].tolist() == [ROWS] * len(found)
+    assert found.loc[(1, 2, "yaw"), "attribute"] == "young"
+    assert found.loc[(1, 2, "yaw"), "strength"] == 4.0
+    assert found.loc[(0, 1, "old"), "strength"] == -4.0
+    assert list(found.loc[(0, 1, "old"), "conditions"]) == ["eyeglasses"]
+    csv = pd.read_csv(tmp_path / "measured.csv")
+    np.testing.assert_allclose(csv["mean"], [value[0] for value in measured(tmp_path)["mean"]])
+    assert main(["verify", str(tmp_path)]) == 0
+
+
+def test_partials_are_a_group_for_each_part(scored, tmp_path):
+    assert measure(tmp_path, scored, words=["--measured", "yaw,old"]) == 0
+    partials = Table.open(f"{tmp_path}/metrics").read().to_pandas()
+    assert partials.groupby("index").size().tolist() == [8, 8, 8]
+    assert set(partials["measured"]) == {"old", "yaw"}
+    assert partials.groupby(["request", "step", "measured"])["count"].sum().unique().tolist() == [ROWS]
+
+
+def test_faces_are_made_where_the_table_has_no_scores(scored, unscored, tmp_path):
+    for name, table in (("a", scored), ("b", unscored)):
+        assert measure(tmp_path / name, table) == 0
+    a, b = measured(tmp_path / "a"), measured(tmp_path / "b")
+    for name in ("mean", "sd", "flip_rate"):
+        np.testing.assert_allclose(np.concatenate(list(a[name])), np.concatenate(list(b[name])), atol=1e-6)
+
+
+def test_another_judges_scores_are_not_taken(scored, tmp_path, monkeypatch):
+    """The family named now is another one than the table's: faces are made anew."""
+    asked = []
+    real = looking.Looker.look
+
+    def look(self, codes):
+        asked.append(len(codes))
+        return real(self, codes)
+
+    monkeypatch.setattr(looking.Looker, "look", look)
+    assert measure(tmp_path / "same", scored) == 0
+    assert asked == []
+    assert main(["measure", "--edits", scored, "--families", "tiny", "--out", str(tmp_path / "other"), *HOW]) == 0
+    assert asked
+    changes = [np.concatenate(list(measured(tmp_path / name)["mean"])) for name in ("same", "other")]
+    assert not np.allclose(*changes)
+
+
+@pytest.mark.parametrize(
+    "words", [["--space", "z"], ["--space", "s"], ["--space", "w", "--until", "9", "--target", "1"]]
+)
+def test_every_space_is_measured_as_it_is_scored(words, inputs, tmp_path):
+    strengths = [] if "--until" in words else ["--strengths=5"]
+    words = ["--attribute", "old", *words, *strengths]
+    assert edit(*inputs, tmp_path / "scored", *words, "--scores", "judge") == 0
+    assert edit(*inputs, tmp_path / "plain", *words) == 0
+    for name in ("scored", "plain"):
+        assert measure(tmp_path / f"of-{name}", f"{tmp_path}/{name}/edits") == 0
+    a, b = (measured(tmp_path / f"of-{name}") for name in ("scored", "plain"))
+    np.testing.assert_allclose(np.concatenate(list(a["mean"])), np.concatenate(list(b["mean"])), atol=1e-5)
+    assert np.abs(np.concatenate(list(a["mean"]))).max() > 1e-3
+    assert set(a["strength"]) == ({9.0} if "--until" in words else {5.0})
+
+
+def test_several_tables_are_kept_apart(scored, inputs, tmp_path):
+    assert edit(*inputs, tmp_path / "z", "--attribute", "old", "--space", "z", "--strengths=5") == 0
+    z = f"{tmp_path}/z/edits"
+    assert measure(tmp_path / "both", z, scored) == 0
+    assert measure(tmp_path / "one", scored) == 0
+    both, one = measured(tmp_path / "both"), measured(tmp_path / "one")
+    assert list(dict.fromkeys(both["edits"])) == [z, scored]
+    its = both[both["edits"] == scored].reset_index(drop=True).drop(columns="index")
+    pd.testing.assert_frame_equal(its, one.drop(columns="index"))
+
+
+class PixelsAreTheFace(torch.nn.Module):
+    """In place of the network: a face is its picture."""
+
+    def forward(self, x_N3HW):
+        return torch.nn.functional.normalize(x_N3HW.flatten(1))
+
+
+@pytest.fixture
+def picture_identity(monkeypatch):
+    import jobs.measure
+
+    monkeypatch.setattr(jobs.measure, "identity_digest", lambda: "pixels")
+    monkeypatch.setattr(looking, "_open_identity", lambda digest, device: PixelsAreTheFace())
+
+
+@pytest.mark.usefixtures("picture_identity")
+@pytest.mark.parametrize("table", ["scored", "unscored"])
+def test_identity_is_the_cosine_to_the_source(table, request, tmp_path, capsys):
+    url = request.getfixturevalue(table)
+    assert measure(tmp_path, url, words=["--identity"]) == 0
+    assert "identity" in capsys.readouterr().out
+    found = measured(tmp_path)
+    found = found[found["metric"] == "identity"].set_index(["request", "step"])
+    assert len(found) == 4
+    generator = generators.load("stylegan2-tiny", backend="eager")
+    rows = Table.open(url).read(["request", "step", "latent"]).to_pandas()
+
+    def faces(request, step):
+        its = rows[(rows["request"] == request) & (rows["step"] == step)]
+        return PixelsAreTheFace()(generator.synthesize(Codes("w", torch.tensor(np.stack(its["latent"])))))
+
+    for key, row in found.iterrows():
+        cosine = (faces(key[0], 0) * faces(*key)).sum(1).double().numpy()
+        assert abs(row["mean"][0] - cosine.mean()) < 1e-5
+        assert abs(row["sd"][0] - cosine.std(ddof=1)) < 1e-5
+        assert row["q05"][0] <= row["median"][0] <= row["q95"][0]
+    assert main(["verify", str(tmp_path)]) == 0
+
+
+@pytest.mark.weights
+def test_the_real_network_of_identity_sees_the_same_face_as_itself(inputs, tmp_path):
+    assert edit(*inputs, tmp_path / "e", "--attribute", "old", "--space", "w", "--strengths=0,30") == 0
+    assert measure(tmp_path / "m", f"{tmp_path}/e/edits", words=["--identity", "--measured", "old"]) == 0
+    found = measured(tmp_path / "m")
+    found = found[found["metric"] == "identity"].set_index("step")
+    assert found.loc[1, "mean"][0] > 1 - 1e-5
+    assert found.loc[2, "mean"][0] < 0.999
+
+
+def test_a_resume_makes_the_same_bytes(unscored, tmp_path):
+    assert measure(tmp_path / "a", unscored) == 0
+    assert measure(tmp_path / "b", unscored, words=["--limit", "1"]) == 0
+    assert not (tmp_path / "b/measured").exists()
+    assert measure(tmp_path / "b", unscored) == 0
+    assert tables(tmp_path / "a") == tables(tmp_path / "b")
+
+
+@pytest.mark.ray
+def test_on_ray_the_bytes_are_the_same(unscored, tmp_path, cluster):
+    assert measure(tmp_path / "a", unscored) == 0
+    how = [word for word in HOW if word != "--local"]
+    words = ["--edits", unscored, "--families", "tiny-judge", "--out", str(tmp_path / "b"), *how]
+    assert main(["measure", *words, "--address", "auto", "--workers", "2", "--device", "cpu"]) == 0
+    assert tables(tmp_path / "a") == tables(tmp_path / "b")
+
+
+def test_rows_that_were_set_aside_are_not_measured(inputs, tmp_path, monkeypatch):
+    from pipeline.stages import edit as editing
+
+    real = editing.codes_of
+
+    def poisoned(rows, space, generator):
+        codes = real(rows, space, generator)
+        codes.values[rows["index"].to_numpy() // 8 == 1] = np.nan
+        codes.values[rows["index"].to_numpy() == 3] = np.nan
+        return codes
+
+    monkeypatch.setattr(editing, "codes_of", poisoned)
+    assert edit(*inputs, tmp_path / "e", "--attribute", "old", "--space", "w", "--strengths=4") == 0
+    assert measure(tmp_path / "m", f"{tmp_path}/e/edits") == 0
+    assert set(measured(tmp_path / "m")["count"]) == {ROWS - 9}
+    assert set(Table.open(f"{tmp_path}/m/metrics").read()["index"].to_pylist()) == {0, 2}
+
+
+def test_a_face_that_is_not_finite_is_named(unscored, tmp_path, capsys, monkeypatch):
+    real = classifiers.family.Family.scores
+
+    def scores(self, x_N3HW):
+        y_NA = real(self, x_N3HW)
+        y_NA[2, 0] = torch.nan
+        return y_NA
+
+    monkeypatch.setattr(classifiers.family.Family, "scores", scores)
+    assert measure(tmp_path, unscored) == 1
+    said = capsys.readouterr().err
+    assert "row 2, request 0, step 0: judge_smile is not finite" in said
+
+
+def test_what_cannot_be_is_one_line_and_2(inputs, scored, tmp_path, capsys):
+    latents, directions = inputs
+    assert edit(latents, directions, tmp_path / "last", "--attribute", "old#0", "--strengths=1", "--keep", "last") == 0
+    capsys.readouterr()
+
+    def refused(message, *names, words=(), code=2):
+        assert measure(tmp_path / "out", *names, words=words) == code
+        said = capsys.readouterr().err.strip()
+        assert message in said
+        assert "\n" not in said
+        assert not (tmp_path / "out").exists()
+
+    refused("keeps no step 0, the source to compare with", f"{tmp_path}/last/edits")
+    refused("is a table of latents, not of edits", latents)
+    refused("names a table twice", scored, scored)
+    refused("unknown attribute 'hat'", scored, words=["--measured", "hat"])
+    refused("is not a table", f"{tmp_path}/nothing", code=1)
