@@ -226,7 +226,7 @@ def _solve(x_JD: Floats, sigma: float, right_D: Floats) -> tuple[Floats, float]:
     else:
         system = sigma * (centred_JD.T @ centred_JD)
         system[np.diag_indices(width)] += 1.0
-        step_D = np.linalg.solve(system, right_D)
+        step_D = np.asarray(np.linalg.solve(system, right_D), dtype=np.float64)
     return step_D, -float(mean_D @ step_D)
 
 

@@ -19,6 +19,17 @@ def test_the_best_agreement_is_chosen_and_the_whole_grid_told():
     assert all(0 < cell.agreement <= 1 and 0.5 < cell.validation <= 1 for cell in choice.grid)
 
 
+def test_a_margin_takes_the_largest_c_that_agrees_nearly_as_well():
+    x_ND, scores, _ = faces(4000, 40, seed=1)
+    strict = choose(x_ND, scores, **GRID)
+    best = max(strict.grid, key=lambda cell: cell.agreement)
+    for margin in (0.1, 0.3, 2.0):
+        loose = choose(x_ND, scores, **GRID, margin=margin)
+        near = [c.C for c in loose.grid if c.fraction == best.fraction and c.agreement >= best.agreement - margin]
+        assert (loose.C, loose.fraction) == (max(near), best.fraction)
+    assert loose.C == 1.0 > strict.C
+
+
 def test_agreement_sees_what_accuracy_hardly_does():
     """C = 1 on a quarter of the rows: halves disagree wholly, yet each tells the other's classes apart as well."""
     x_ND, scores, _ = faces(4000, 200, seed=2)
