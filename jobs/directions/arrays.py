@@ -29,7 +29,11 @@ def _open(path: Path, url: str, kept: bool) -> NDArray:
     try:
         array = np.load(path, mmap_mode="r" if kept else None, allow_pickle=False)
     except (ValueError, OSError, EOFError) as error:
-        what = "it holds pickled objects, which reading would run" if "pickle" in str(error) else str(error)
+        what = (
+            "it holds pickled objects, which reading would run"
+            if "bject" in str(error) or "pickle" in str(error)
+            else str(error)
+        )
         raise ModelFileError(
             f"{url} is not a .npy of numbers ({what}): save the array alone with numpy.save"
         ) from error

@@ -24,7 +24,7 @@ def check_free(url: str, replace: bool, *inputs: str) -> None:
     """
     if url.rstrip("/") in {name.rstrip("/") for name in inputs}:
         raise SpecError(f"{url} is what the new table would be made from: choose another --out")
-    if not replace and (store.list_names(url) or store.list_directories(url) or store.exists(url)):
+    if not replace and store.exists(url):
         raise OutputDiffers(f"{url} is there already; choose another --out, or pass --replace to make it anew")
 
 

@@ -1,5 +1,6 @@
 """The job that fits an SVM for each attribute: what it stands on, the rows it reads, and how they are spread."""
 
+import os
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -22,6 +23,7 @@ from pipeline.models.generators import Generator
 from pipeline.stages.fit import FitStage, How
 from pipeline.stages.fit_rows import FitRows, from_array, from_table
 from pipeline.stages.joined import join, scores_of
+from pipeline.stages.models import Runtime
 from pipeline.tables import Table
 
 INPUTS = ("latents", "labels", "codes", "scores")
@@ -47,8 +49,7 @@ def plan_svm(spec: FitSpec) -> tuple[Job, int | None]:
     how = How(spec.C, spec.fraction, spec.threshold, spec.as_released, spec.seed)
     for place, attribute in enumerate(given.attributes):
         how.check(attribute, given.scores[:, place])
-    on_cpu = spec.model_copy(update={"device": "cpu", "backend": "eager", "batch_size": 1, "rows_per_shard": 1})
-    runtime, _, workers = resolve(on_cpu, VERB, cast(Generator, None))  # whose resolution decides the batch size alone
+    runtime, workers = _resolve(spec, len(given.attributes))
     stage = FitStage(
         rows=given.rows,
         scores=given.scores,
@@ -71,6 +72,15 @@ def plan_svm(spec: FitSpec) -> tuple[Job, int | None]:
         weights=used(given.named) if given.named else (),
     )
     return job, workers
+
+
+def _resolve(spec: FitSpec, fits: int) -> tuple[Runtime, int | None]:
+    """The cores shared out to as many fits as run side by side, the same with and without Ray; no network is run."""
+    side_by_side = spec.workers or min(fits, os.cpu_count() or 1)
+    alike = {"device": "cpu", "backend": "eager", "batch_size": 1, "rows_per_shard": 1, "local": False}
+    asked = spec.model_copy(update={**alike, "workers": side_by_side})
+    runtime, _, workers = resolve(asked, VERB, cast(Generator, None))  # which decides the micro-batch alone
+    return runtime, 1 if spec.local else workers
 
 
 def _from_tables(spec: FitSpec) -> _Given:
