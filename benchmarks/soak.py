@@ -258,6 +258,7 @@ class Soak:
 
     def _wrong(self, what: str, driver: Driver) -> None:
         self.tally.wrong.append(f"{what}; it said: {driver.said()}")
+        print(f"Wrong: {self.tally.wrong[-1]}", file=sys.stderr)
 
 
 def until_planned(driver: Driver) -> None:
