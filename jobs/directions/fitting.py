@@ -13,7 +13,7 @@ from pipeline.models.randomness import MAX_SEED
 
 VERB = "directions"
 UNSUPERVISED = ("ganspace", "sefa")
-OF_SVM = ("labels", "codes", "scores", "attribute", "C", "fraction", "threshold", "per_layer")
+OF_SVM = ("labels", "codes", "scores", "attribute", "C", "fraction", "threshold", "margin", "per_layer")
 OF_COMPONENTS = ("components", "measure_rows", "strength", "classifiers", "layers", "batch_size")
 
 
@@ -43,6 +43,12 @@ class FitSpec(RunFlags):
     )
     C: float | None = Field(
         None, gt=0, allow_inf_nan=False, description="Price of a row on the wrong side. Default: chosen."
+    )
+    margin: float | None = Field(
+        None,
+        ge=0,
+        lt=1,
+        description="Agreement to give up for a larger C, which separates the classes better. Default: none.",
     )
     threshold: float | None = Field(
         None,
@@ -103,7 +109,9 @@ class FitSpec(RunFlags):
         if self.device == "cuda" or self.gpus_per_worker:
             raise ValueError("an SVM is fitted on the CPU: leave out --device cuda and --gpus-per-worker")
         if self.as_released:
-            self._refuse(("C", "fraction", "threshold", "per_layer"), "--as-released decides it: leave out")
+            self._refuse(("C", "fraction", "threshold", "margin", "per_layer"), "--as-released decides it: leave out")
+        if self.margin is not None and self.C is not None:
+            raise ValueError("--margin is for choosing C: leave out one of the two")
         if self.per_layer and self.space != "w+":
             raise ValueError(f"--per-layer goes with --space w+, not with {self.space}")
         if self.codes is not None:

@@ -46,7 +46,7 @@ class _Given:
 def plan_svm(spec: FitSpec) -> tuple[Job, int | None]:
     """The job, and how many workers. Raises SpecError and StoreError as `plan_fit`."""
     given = _from_tables(spec) if spec.latents else _from_arrays(spec)
-    how = How(spec.C, spec.fraction, spec.threshold, spec.as_released, spec.seed)
+    how = How(spec.C, spec.fraction, spec.threshold, spec.as_released, spec.seed, spec.margin or 0.0)
     for place, attribute in enumerate(given.attributes):
         how.check(attribute, given.scores[:, place])
     runtime, workers = _resolve(spec, len(given.attributes))

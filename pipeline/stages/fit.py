@@ -31,7 +31,8 @@ class How:
     """How the classes and C are taken. What is None is chosen by the agreement of two halves of the rows.
 
     fraction: of the rows, in each class. threshold: without a fraction all rows are used, and it parts them; C is then
-    chosen on the higher against the lower half of the scores. as_released: as the public code.
+    chosen on the higher against the lower half of the scores. as_released: as the public code. margin: agreement to
+    give up for a larger C.
     """
 
     C: float | None = None
@@ -39,6 +40,7 @@ class How:
     threshold: float | None = None
     as_released: bool = False
     seed: int = 0
+    margin: float = 0.0
 
     @property
     def by_threshold(self) -> bool:
@@ -128,7 +130,7 @@ class FitWorker:
         fractions = (HALF,) if how.by_threshold else FRACTIONS if how.fraction is None else (how.fraction,)
         Cs = CS if how.C is None else (how.C,)
         rows_ND = features(self.codes, self.stage.rows.per_layer)
-        choice = choose(rows_ND, scores_N, Cs, fractions, seed=how.seed)
+        choice = choose(rows_ND, scores_N, Cs, fractions, seed=how.seed, margin=how.margin)
         return Choice(choice.C, how.fraction or choice.fraction, choice.grid)
 
     def _direction(self, index: int, choice: Choice) -> Direction:
