@@ -53,7 +53,7 @@ def main(argv: Sequence[str]) -> int:
     step("sample", "--generator", spec.generator, "--rows", str(spec.edited), "--seed", str(spec.seed + 1),
          "--out", others, *_local(spec.flags))  # fmt: skip
     edits = [_edit(spec, out, space, on, found) for space in SPACES for on in ((), ("--on", spec.condition))]
-    step("measure", "--edits", ",".join(f"{url}/edits" for url in edits), "--judge", spec.judge, "--identity",
+    step("measure", "--edits", ",".join(f"{url}/edits" for url in edits), "--families", spec.judge, "--identity",
          "--out", f"{out}/measured", *spec.flags)  # fmt: skip
     _edit_far(spec, out, found)
     sections = [

@@ -73,11 +73,10 @@ def _suspects(books: Books, outputs: Outputs, outcomes: Mapping[int, Outcome]) -
     nothing else was.
     """
     suspects = books.suspects()
-    for shard in [shard for shard, why in suspects.items() if why == HALF_TAKEN_UP]:
-        if shard not in outcomes or not outcomes[shard].ok:
-            continue
-        record = outcomes[shard].parts[REJECTS]
-        content = store.read_bytes(store.join(outputs.rejects.url, record.name))
+    half = [shard for shard, why in suspects.items() if why == HALF_TAKEN_UP]
+    records = {shard: outcomes[shard].parts[REJECTS] for shard in half if shard in outcomes and outcomes[shard].ok}
+    contents = store.read_many([store.join(outputs.rejects.url, record.name) for record in records.values()])
+    for (shard, record), content in zip(records.items(), contents, strict=True):
         if content is not None and hashlib.sha256(content).hexdigest() == record.sha256:
             del suspects[shard]
     return suspects

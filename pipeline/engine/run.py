@@ -149,7 +149,7 @@ def _seal(job: Job, outputs: Outputs, done: dict[int, Outcome]) -> None:
     """All tables together, their manifests last; a table that is sealed already stays as it is."""
     facts: dict[str, Any] = {"verb": job.verb, "spec": dict(job.spec), "resolved": dict(job.resolved)}
     for name, table in outputs.all.items():
-        if table.manifest() is None:
+        if not table.sealed:
             table.seal([done[task.shard].parts[name] for task in job.tasks], facts, job.fingerprint)
 
 

@@ -149,6 +149,11 @@ class Table:
             self._manifest = manifests.load(self.url)
         return self._manifest
 
+    @property
+    def sealed(self) -> bool:
+        """Whether there is a manifest, which is not read for it: that of 100,000 parts is large."""
+        return self._manifest is not None or store.exists(manifests.manifest_url(self.url))
+
     def records(self) -> list[PartRecord]:
         """The records of all parts, in order of shard. Raises StoreError where the table is not sealed."""
         return manifests.records(self.require_sealed())
