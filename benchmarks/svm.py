@@ -99,7 +99,7 @@ def main(rows: int = 20_000, seed: int = 5) -> None:
         + f"scikit-learn {version('scikit-learn')}. {rows} codes of w, float32, one thread.\n\n"
         + _table(lines)
         + "\nThe last line is one attribute: five would keep LibSVM busy for several minutes more. The first is the "
-        "public code's own choice, of so few rows that LibSVM is no slower.\n\n"
+        "public code's own choice, of so few rows that LibSVM is faster.\n\n"
         f"Choosing C and the fraction of one attribute ({len(choice.grid)} cells, 2 repeats of 2 halves, "
         f"{4 * len(choice.grid)} fits): {chosen:.1f} s.\n"
     )
