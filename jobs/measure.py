@@ -140,11 +140,12 @@ def summarise(job: Job) -> None:
 
 def _finished(metric: Metric, partials: pd.DataFrame) -> pd.DataFrame:
     """One row for each group of edits, the partials of all tasks put together."""
-    partials = partials.assign(conditions=[tuple(names) for names in partials["conditions"]])
+    partials = partials.assign(conditions=partials["conditions"].map(tuple))
     rows = []
-    for key, group in partials.groupby(GROUP, sort=False):
+    for _, group in partials.groupby(GROUP, sort=False):
+        key = group.iloc[0]
         merged = metric.merge(cast(list[dict[str, float]], group[list(metric.numbers)].to_dict("records")))
-        rows.append({**dict(zip(GROUP, key, strict=True)), "metric": metric.name, **metric.finish(merged)})
+        rows.append({**{name: key[name] for name in GROUP}, "metric": metric.name, **metric.finish(merged)})
     return pd.DataFrame(rows, columns=[*GROUP, "metric", "count", *NUMBERS] if not rows else None)
 
 

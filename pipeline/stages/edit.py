@@ -151,7 +151,7 @@ class EditWorker:
         for place, (asked, editor) in enumerate(zip(stage.requests, self.editors, strict=True)):
             trace = editor.edit(some, _requests(asked, rows))
             latent[:, place] = trace.values[:, list(stage.kept)].numpy()
-            strength[:, place] = _strengths(trace)[:, list(stage.kept)].numpy()
+            strength[:, place] = _strengths(trace)[:, list(stage.kept)].float().numpy()
             stopped.append(trace.stops)
         columns: dict[str, NDArray] = {"latent": latent, "strength": strength}
         if self.seeker:
@@ -161,7 +161,8 @@ class EditWorker:
     def _look(self, latent: NDArray[np.float32], slots: Slots) -> dict[str, NDArray]:
         """Columns (B, R, K) of every kept step; the source, which all requests share, is made once."""
         assert self.looker is not None
-        stage, seen = self.stage, {}
+        stage = self.stage
+        seen: dict[tuple[int, int], dict[str, NDArray]] = {}
         for request in range(len(stage.requests)):
             for place, step in enumerate(stage.kept):
                 if step == 0 and request:
