@@ -8,6 +8,7 @@ from pydantic import Field, field_validator, model_validator
 from jobs.flags import Names, parse
 from jobs.launch import launch
 from jobs.options import RunFlags, absolute
+from pipeline.directions.choose import MARGIN
 from pipeline.engine.job import Job
 from pipeline.models.randomness import MAX_SEED
 
@@ -48,7 +49,7 @@ class FitSpec(RunFlags):
         None,
         ge=0,
         lt=1,
-        description="Agreement to give up for a larger C, which separates the classes better. Default: none.",
+        description=f"Agreement to give up for a larger C, which separates the classes better. Default: {MARGIN}.",
     )
     threshold: float | None = Field(
         None,

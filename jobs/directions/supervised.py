@@ -15,6 +15,7 @@ from jobs.launch import command, versions
 from jobs.options import canonical
 from jobs.resolve import resolve, spec_facts
 from jobs.weights import used
+from pipeline.directions.choose import MARGIN
 from pipeline.engine.job import Job
 from pipeline.engine.layout import cut
 from pipeline.errors import SpecError
@@ -46,7 +47,14 @@ class _Given:
 def plan_svm(spec: FitSpec) -> tuple[Job, int | None]:
     """The job, and how many workers. Raises SpecError and StoreError as `plan_fit`."""
     given = _from_tables(spec) if spec.latents else _from_arrays(spec)
-    how = How(spec.C, spec.fraction, spec.threshold, spec.as_released, spec.seed, spec.margin or 0.0)
+    how = How(
+        spec.C,
+        spec.fraction,
+        spec.threshold,
+        spec.as_released,
+        spec.seed,
+        MARGIN if spec.margin is None else spec.margin,
+    )
     for place, attribute in enumerate(given.attributes):
         how.check(attribute, given.scores[:, place])
     runtime, workers = _resolve(spec, len(given.attributes))
@@ -65,7 +73,7 @@ def plan_svm(spec: FitSpec) -> tuple[Job, int | None]:
         out=spec.out,
         stage=stage,
         layout=cut(len(given.attributes), 1, 1),
-        spec={**own, "attributes": list(given.attributes), "generator": given.named},
+        spec={**own, "attributes": list(given.attributes), "generator": given.named, "margin": how.margin},
         resolved={**given.digests, "generator_digest": given.generator, "classifiers_digests": list(given.classifiers)},
         versions=versions(),
         command=command(),

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from jobs.flags import say
 from jobs.reproduce.paper_interfacegan import NAMES, TABLE_1, TABLE_2, TABLE_3
 from pipeline.directions import Direction
-from pipeline.directions.choose import choose
+from pipeline.directions.choose import MARGIN, choose
 from pipeline.directions.classes import by_rank
 from pipeline.directions.compare import correlations, cosines
 from pipeline.directions.svm import features, fit_direction
@@ -103,10 +103,13 @@ class Study:
                 "which are the highest and the lowest scores; all: every face, labelled by the middle between the "
                 "highest and the lowest score, as the public code has it. In brackets 95 % intervals (Wilson).",
                 "The paper's 2 % at each end would be few faces here; C and the fraction are those whose normals agree "
-                "best between two halves of the faces, which accuracy hardly shows.",
+                "best between two halves of the faces, which accuracy hardly shows; of the Cs within "
+                f"{MARGIN:g} of the best agreement the largest, since the smallest of all agrees with itself whatever "
+                "it misses.",
             ],
             [
                 study.Grid("Accuracy beside the paper's (PGGAN, 2 % of 500,000 faces at each end)", ours),
+                *(study.Grid(f"What C was chosen from, in {space}", self._choices(space)) for space in self.spaces),
                 *(
                     study.Curves(
                         f"Agreement of the normals of two halves of so many faces, in {space} (cosine)",
@@ -129,6 +132,20 @@ class Study:
         low, high = intervals.of_rate(rate * rows, rows)
         return f"{100 * rate:.1f} ({100 * low:.1f} to {100 * high:.1f})"
 
+    def _choices(self, space: Space) -> pd.DataFrame:
+        """The cell of the highest agreement beside the one that was taken."""
+        grid = Table.open(store.join(self.out, f"fit-{space}", "grids")).read().to_pandas()
+        rows = {}
+        for name, found in self.directions[space].items():
+            own = grid[grid["attribute"] == name]
+            most = own.loc[own["agreement"].idxmax()]
+            taken = own[np.isclose(own["C"], found.C or 0.0) & (own["fraction"] == most["fraction"])].iloc[0]
+            rows[NAMES.get(name, name)] = [
+                f"{cell['C']:g}: agreement {cell['agreement']:.3f}, validation {100 * cell['validation']:.1f} %"
+                for cell in (most, taken)
+            ]
+        return pd.DataFrame.from_dict(rows, orient="index", columns=["most agreement", "taken"])
+
     @cached_property
     def curve(self) -> pd.DataFrame:
         """Columns space, attribute, x (faces), y (agreement of two halves), validation; kept in DIR/curve.json."""
@@ -147,8 +164,8 @@ class Study:
                 say(f"      learning curve of {name} in {space}")
                 for share in CURVE_SHARES:
                     count = self.rows // share
-                    choice = choose(values[:count], self.scores[name][:count])
-                    best = max(choice.grid, key=lambda cell: cell.agreement)
+                    choice = choose(values[:count], self.scores[name][:count], margin=MARGIN)
+                    best = next(c for c in choice.grid if (c.C, c.fraction) == (choice.C, choice.fraction))
                     yield {
                         "space": space, "attribute": name, "x": count, "y": best.agreement,
                         "validation": best.validation,
