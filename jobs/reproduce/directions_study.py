@@ -9,6 +9,7 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from jobs.flags import say
 from jobs.reproduce.paper_interfacegan import NAMES, TABLE_1, TABLE_2, TABLE_3
@@ -164,7 +165,8 @@ class Study:
                 say(f"      learning curve of {name} in {space}")
                 for share in CURVE_SHARES:
                     count = self.rows // share
-                    choice = choose(values[:count], self.scores[name][:count], margin=MARGIN)
+                    with threadpool_limits(1):  # BLAS threads wait for each other longer than they work
+                        choice = choose(values[:count], self.scores[name][:count], margin=MARGIN)
                     best = next(c for c in choice.grid if (c.C, c.fraction) == (choice.C, choice.fraction))
                     yield {
                         "space": space, "attribute": name, "x": count, "y": best.agreement,
@@ -215,7 +217,8 @@ class Study:
             for name, found in self.directions[space].items():
                 scores = self.scores[name][rows]
                 classes = by_rank(scores, found.fraction or 0.5)
-                refitted.append(fit_direction(codes, scores, name, classes, found.C or 1.0))
+                with threadpool_limits(1):
+                    refitted.append(fit_direction(codes, scores, name, classes, found.C or 1.0))
             matrices.append(cosines(refitted).values.tolist())
         return matrices
 

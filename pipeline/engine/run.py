@@ -56,11 +56,12 @@ def run(job: Job, pool: Pool, options: RunOptions, say: Say) -> Summary | None:
         plan = _plan(job, books, outputs, options)
         if plan.remaining:
             pool.prepare()  # before anything is cleared: a cluster that cannot do it costs nothing
-        plan = settle_in(job, books, outputs, options.replace, plan, say)
-        if options.retry_rejected:
-            plan = take_up_rejected(plan, outputs)
-        _say_plan(job, plan, say)
-        return _work(job, books, outputs, plan, pool, options, lease, say)
+        with _stop_signals():  # from here on, since Ray puts a handler of its own in place when it is joined
+            plan = settle_in(job, books, outputs, options.replace, plan, say)
+            if options.retry_rejected:
+                plan = take_up_rejected(plan, outputs)
+            _say_plan(job, plan, say)
+            return _work(job, books, outputs, plan, pool, options, lease, say)
 
 
 def _plan(job: Job, books: Books, outputs: Outputs, options: RunOptions) -> Plan:
@@ -83,7 +84,6 @@ def _work(
         _open_tables(books, outputs, plan)
     try:
         with (
-            _stop_signals(),
             closing(pool.map(job.stage, tasks, outputs, books.journal)) if tasks else nullcontext(()) as outcomes,
             Progress(len(job.tasks), len(done), sum(rows_of.values()), pool) as progress,
         ):
