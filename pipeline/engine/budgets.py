@@ -1,4 +1,4 @@
-"""The shards of a run and what each may cost: a few tries of the work, a few dead workers, any number of lost nodes.
+"""The shards of a run and what each may cost: a few tries of the work, a few dead workers, more lost nodes.
 
 Whether a worker died of its shard or with its node is not always known at once. Such a death counts as doubtful: it
 is on the shard's account until the node proves lost, and a shard whose account is full waits for that answer before
@@ -9,7 +9,7 @@ from collections import Counter, deque
 from collections.abc import Iterable
 
 from pipeline.engine.outcome import Outcome
-from pipeline.engine.pool import ATTEMPTS, DEATHS, numbered
+from pipeline.engine.pool import ATTEMPTS, DEATHS, LOST_NODES, LOST_NODES_IN_TURN, numbered
 from pipeline.engine.stage import Task
 
 
@@ -25,11 +25,13 @@ class Deaths:
         self._counted[key] += 1
         self._doubtful[key] += doubtful
 
-    def settle(self, key: int, excused: bool) -> None:
-        """A doubtful death is doubtful no more; excused, it never counted."""
-        if self._doubtful[key]:  # else the account was closed in the meantime
-            self._doubtful[key] -= 1
-            self._counted[key] -= excused
+    def settle(self, key: int, excused: bool) -> bool:
+        """A doubtful death is doubtful no more; excused, it never counted. False: the account was closed by then."""
+        if not self._doubtful[key]:
+            return False
+        self._doubtful[key] -= 1
+        self._counted[key] -= excused
+        return True
 
     def spent(self, key: int) -> bool:
         return self._counted[key] >= self._limit
@@ -53,6 +55,7 @@ class Shards:
         self._parked: dict[int, tuple[Task, str]] = {}
         self._tries: Counter[int] = Counter()
         self._begun: Counter[int] = Counter()
+        self._lost_nodes: Counter[int] = Counter()
         self._deaths = Deaths()
         self.unfinished = len(self._waiting)
 
@@ -65,8 +68,9 @@ class Shards:
         return self._waiting.popleft()
 
     def put_back(self, task: Task) -> None:
-        """A shard that no worker began, or that was lost with its node: next in turn, at no cost."""
-        self._waiting.appendleft(task)
+        """A shard has no worker any more: it is next in turn, or the last where too many nodes were lost under it."""
+        late = self._lost_nodes[task.shard] > LOST_NODES_IN_TURN
+        (self._waiting.append if late else self._waiting.appendleft)(task)
 
     def number(self, shard: int) -> int:
         """The number of the attempt that has just ended: 1 for the first of this shard, lost workers counted too."""
@@ -88,22 +92,41 @@ class Shards:
         """A worker died at this shard. The outcome where the shard is given up."""
         self._deaths.count(task.shard, doubtful)
         if not self._deaths.spent(task.shard):
-            self.put_back(task)
-            return None
+            return self._again(task)
         self._parked[task.shard] = (task, why)
         return self._judge(task.shard)
 
+    def node_lost(self, task: Task) -> Outcome | None:
+        """A node was lost while at work on this shard. The outcome where the shard is given up."""
+        self._lost_nodes[task.shard] += 1
+        return self._again(task)
+
     def settle(self, shard: int, node_lost: bool) -> Outcome | None:
         """It is known now what a doubtful death was. The outcome where the shard is given up for it."""
-        self._deaths.settle(shard, excused=node_lost)
+        if self._deaths.settle(shard, excused=node_lost) and node_lost:
+            self._lost_nodes[shard] += 1
+            if self._lost_nodes[shard] > LOST_NODES_IN_TURN:
+                task = next((task for task in self._waiting if task.shard == shard), None)
+                if task is not None:  # else a worker has it, or it is parked
+                    self._waiting.remove(task)
+                    return self._again(task)
         return self._judge(shard) if shard in self._parked else None
+
+    def _again(self, task: Task) -> Outcome | None:
+        if self._lost_nodes[task.shard] < LOST_NODES:
+            self.put_back(task)
+            return None
+        error = (
+            f"{LOST_NODES} nodes were lost while they were at work on this shard, shard {task.shard}: "
+            "it may be what takes them down; see to its rows and to the nodes, then start the same command again"
+        )
+        return self._end(Outcome(task.shard, attempts=self._begun[task.shard], error=error))
 
     def _judge(self, shard: int) -> Outcome | None:
         task, why = self._parked[shard]
         if not self._deaths.spent(shard):
             del self._parked[shard]
-            self.put_back(task)
-            return None
+            return self._again(task)
         if not self._deaths.surely_spent(shard):
             return None
         del self._parked[shard]
@@ -113,5 +136,5 @@ class Shards:
     def _end(self, outcome: Outcome) -> Outcome:
         self.unfinished -= 1
         self._deaths.close(outcome.shard)
-        del self._tries[outcome.shard], self._begun[outcome.shard]
+        del self._tries[outcome.shard], self._begun[outcome.shard], self._lost_nodes[outcome.shard]
         return outcome

@@ -251,7 +251,7 @@ class Crew:
         else:
             self._write(doubt, lost)
         if task is not None and lost:
-            self._shards.put_back(task)
+            yield from _given(self._shards.node_lost(task))
         elif task is not None:
             yield from _given(self._shards.died(task, cause.why, doubtful))
         elif not lost:

@@ -15,8 +15,13 @@ ATTEMPTS = 3
 """Tries for an error of the work itself."""
 
 DEATHS = 5
-"""Workers that may die at one shard on healthy nodes, and in a row while they open their models. Lost nodes have no
-limit."""
+"""Workers that may die at one shard on healthy nodes, and in a row while they open their models."""
+
+LOST_NODES = 20
+"""Nodes that may be lost under one shard: machines are taken back, but no twenty of them at the same rows."""
+
+LOST_NODES_IN_TURN = 2
+"""Up to here the shard is next in turn; after that it may be what takes machines down, and comes after all others."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from pipeline.engine.budgets import Deaths, Shards
 from pipeline.engine.causes import Doubt, Doubts, cause
 from pipeline.engine.outcome import Outcome
-from pipeline.engine.pool import ATTEMPTS, DEATHS
+from pipeline.engine.pool import ATTEMPTS, DEATHS, LOST_NODES
 from pipeline.engine.stage import Task
 
 
@@ -57,6 +57,42 @@ def test_a_doubtful_death_holds_the_shard_alone_and_a_lost_node_sets_it_free():
         assert queue.settle(0, node_lost=False) is None
     final = queue.died(Task(0, 2, 0, 8), "killed", doubtful=False)
     assert "workers died on this shard" in final.error
+
+
+def test_from_the_third_lost_node_on_a_shard_comes_after_all_others():
+    queue = shards(3)
+    for _ in range(3):
+        task = queue.take()
+        assert (task.shard, queue.node_lost(task)) == (0, None)
+    assert [queue.take().shard for _ in range(3)] == [1, 2, 0]
+
+
+def test_a_shard_is_given_up_at_the_twentieth_lost_node_and_named():
+    queue = shards(1)
+    for _ in range(LOST_NODES - 1):
+        queue.number(0)
+        assert queue.node_lost(queue.take()) is None
+    queue.number(0)
+    final = queue.node_lost(queue.take())
+    assert (final.shard, final.attempts, queue.unfinished) == (0, LOST_NODES, 0)
+    assert final.error.startswith("20 nodes were lost while they were at work on this shard, shard 0")
+
+
+def test_lost_nodes_that_are_known_late_count_too():
+    queue = shards(2)
+    for loss in range(LOST_NODES - 1):
+        task = Task(0, 2, 0, 8)
+        while (taken := queue.take()) != task:
+            queue.put_back(taken)
+            queue._waiting.rotate(-1)
+        assert queue.died(task, "out of reach", doubtful=True) is None
+        assert queue.settle(0, node_lost=True) is None
+        assert queue._waiting[0].shard == (0 if loss < 2 else 1)
+    assert queue.take().shard == 1
+    queue.died(queue.take(), "out of reach", doubtful=True)
+    final = queue.settle(0, node_lost=True)
+    assert "20 nodes were lost" in final.error
+    assert (queue.waiting, queue.unfinished) == (0, 1)  # shard 1 is in a worker's hands
 
 
 def test_an_answer_about_a_shard_that_has_ended_changes_nothing():

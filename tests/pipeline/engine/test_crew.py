@@ -13,7 +13,7 @@ from pipeline.engine.causes import cause
 from pipeline.engine.crew import Crew, WorkerDied
 from pipeline.engine.head import ClusterLost
 from pipeline.engine.outcome import Outcome
-from pipeline.engine.pool import ATTEMPTS, DEATHS
+from pipeline.engine.pool import ATTEMPTS, DEATHS, LOST_NODES
 from pipeline.engine.room import room
 from pipeline.engine.stage import Task
 from pipeline.engine.versions import versions
@@ -230,6 +230,32 @@ def test_lost_nodes_have_no_limit_though_they_are_known_late(clock):
     assert all(outcome.ok for outcome in outcomes.values())
     assert len(crew.lost_nodes) > DEATHS
     assert {record.end for record in journal} == {"published", "node lost"}
+
+
+def test_a_shard_that_takes_its_nodes_down_is_the_last_and_is_given_up(clock):
+    cluster = MadeUpCluster(
+        clock, {"n0": 1}, lambda task, actor: (1e9 if task.shard == 0 else 10.0, Outcome(task.shard))
+    )
+    real = cluster.run
+
+    def run(actor, task):
+        reference = real(actor, task)
+        if task.shard == 0:
+            number = int(actor.node[1:])
+            cluster._at(clock.now + 5, None, lambda: cluster.lose(f"n{number}"))
+            cluster._at(clock.now + 8, None, lambda: cluster.join(f"n{number + 1}", 1))
+        return reference
+
+    cluster.run = run
+    crew = Crew(cluster, lambda nodes: 1)
+    ended = []
+    outcomes, journal = drive(crew, 4, lambda outcome: ended.append((outcome.shard, len(crew.lost_nodes))))
+    assert [shard for shard, _ in ended][-1] == 0
+    assert ended[0][1] <= 4  # the others did not wait for all of its losses
+    assert "20 nodes were lost" in outcomes[0].error
+    assert len(crew.lost_nodes) == LOST_NODES
+    assert [record.end for record in journal if record.shard == 0] == ["node lost"] * LOST_NODES
+    assert all(outcomes[shard].ok for shard in (1, 2, 3))
 
 
 def test_a_worker_that_hangs_is_replaced_and_the_try_counted(clock):
