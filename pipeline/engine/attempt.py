@@ -12,7 +12,7 @@ import traceback
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
@@ -21,7 +21,7 @@ from pipeline.engine.fence import Fence
 from pipeline.engine.merge import merged, standing
 from pipeline.engine.outcome import Outcome, merge_counters
 from pipeline.engine.stage import RAISED, Batch, Reject, Task, Worker
-from pipeline.errors import StoreError, StylemillError
+from pipeline.errors import Fenced, StoreError, StylemillError
 from pipeline.tables import PartWriter, Table
 
 REJECTS = "rejects"
@@ -48,7 +48,7 @@ class Outputs:
 def attempt(worker: Worker, task: Task, outputs: Outputs) -> Outcome:
     """Run one task to its published parts. Whatever goes wrong comes back as an outcome with an error."""
     try:
-        return _run(worker, task, outputs)
+        return _run(worker, _with_rejected(task, outputs) if task.again else task, outputs)
     except Exception as error:
         meant_for_user = isinstance(error, StylemillError)
         of_store = isinstance(error, StoreError)
@@ -61,7 +61,13 @@ def attempt(worker: Worker, task: Task, outputs: Outputs) -> Outcome:
             retry=not meant_for_user or of_store,
             halt=meant_for_user and (not of_store or _store_is_closed(error)),
             broken="CUDA error" in str(error),
+            fenced=isinstance(error, Fenced),
         )
+
+
+def _with_rejected(task: Task, outputs: Outputs) -> Task:
+    index = outputs.rejects.read(columns=["index"], shards=[task.shard])["index"]
+    return replace(task, only=tuple(index.to_pylist()))
 
 
 def _store_is_closed(error: BaseException) -> bool:
@@ -97,9 +103,9 @@ def _run(worker: Worker, task: Task, outputs: Outputs) -> Outcome:
                     f"shard {task.shard}: table {name} got {made} rows and {aside} were set aside, of {task.rows}: "
                     "the stage lost or doubled rows"
                 )
-        if outputs.fence:
-            outputs.fence.check()
         for writer in writers.values():
+            if outputs.fence:
+                outputs.fence.check()
             writer.publish()
     finally:
         for writer in writers.values():

@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
 
 from pipeline.engine.journal import Attempt
 from pipeline.engine.outcome import Outcome
@@ -22,6 +22,8 @@ FLUSH_SECONDS = 2.0
 FLUSH_SECONDS_AT_MOST = 30.0
 FLUSHES_BEFORE_SLOWER = 60
 FLUSH_LINES = 1000
+
+SPEC_KEYS = {"fingerprint", "spec", "resolved", "stage", "stage_version", "tables", "shards", "planned", "versions"}
 
 log = logging.getLogger(__name__)
 
@@ -43,8 +45,16 @@ class Books:
     # -- the spec, written once ---------------------------------------------------------------------------------------
 
     def spec(self) -> dict[str, Any] | None:
-        """What was asked at the first start, or None where the job has not been started here."""
-        return store.read_json(store.join(self.url, "spec.json"))
+        """What was asked at the first start, or None where the job has not been started here.
+
+        Raises:
+            StoreError: the file is there and is no spec.
+        """
+        url = store.join(self.url, "spec.json")
+        found = store.read_json(url)
+        if found is not None and not (isinstance(found, dict) and found.keys() >= SPEC_KEYS):
+            raise StoreError(f"{url} is not a job's spec: damaged; restore it, or delete it and pass --replace")
+        return cast(dict[str, Any] | None, found)
 
     def create_spec(self, spec: Mapping[str, Any]) -> None:
         """Store the spec; it is created, never overwritten.

@@ -21,7 +21,7 @@ class Outcome:
     """`parts` by table name, `rejects` by reason. A task that failed has an `error` and no parts.
 
     `retry`: another try may help. `halt`: if it stays failed, no other task will fare better: the person acts first.
-    `broken`: the worker cannot go on, its device is lost.
+    `broken`: the worker cannot go on, its device is lost. `fenced`: another driver holds the job, or none does.
     """
 
     shard: int
@@ -34,6 +34,7 @@ class Outcome:
     retry: bool = True
     halt: bool = False
     broken: bool = False
+    fenced: bool = False
 
     @property
     def ok(self) -> bool:

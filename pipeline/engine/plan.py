@@ -17,6 +17,7 @@ DELETED = "part missing"
 CHANGED = "part changed since"
 DAMAGED = "found damaged by verify"
 TAKEN_UP = "with rejected rows taken up again"
+OVERWRITTEN = "overwritten by a worker that had been given up"
 HALF_TAKEN_UP = "half way through taking up rejected rows"
 
 
@@ -25,6 +26,7 @@ class Plan:
     """`done` holds the outcome of each finished shard; `why` counts the reasons of the remaining ones.
 
     `unrecorded` shards have all their parts and no record: the driver died between the two. `records`: all on record.
+    `again`: the outcomes of finished shards whose rejected rows are to be taken up again.
     """
 
     tasks: Sequence[Task]
@@ -33,6 +35,7 @@ class Plan:
     remaining: Sequence[Task]
     why: Mapping[str, int]
     records: Mapping[int, Outcome] = field(default_factory=dict)
+    again: Mapping[int, Outcome] = field(default_factory=dict)
 
     @property
     def rows(self) -> int:
@@ -81,21 +84,17 @@ def make_plan(
     return Plan(tasks, done, unrecorded, remaining, dict(sorted(why.items())), outcomes)
 
 
-def take_up_rejected(plan: Plan, outputs: Outputs) -> Plan:
-    """The plan with the rows that were set aside as work again; a shard that lost most of its rows is made anew.
-
-    Reads the rejects of those shards that have any. Raises StoreError.
-    """
+def take_up_rejected(plan: Plan) -> Plan:
+    """The plan with the rows that were set aside as work again; a shard that lost most of its rows is made anew."""
     again = []
     for task in plan.tasks:
         outcome = plan.done.get(task.shard)
         if outcome is not None and outcome.rejected:
-            rows = outputs.rejects.read(columns=["index"], shards=[task.shard])["index"].to_pylist()
-            again.append(replace(task, only=tuple(rows)) if 2 * len(rows) <= task.rows else task)
-    shards = {task.shard for task in again}
-    done = {shard: outcome for shard, outcome in plan.done.items() if shard not in shards}
+            again.append(replace(task, again=2 * outcome.rejected <= task.rows))
+    taken = {task.shard: plan.done[task.shard] for task in again}
+    done = {shard: outcome for shard, outcome in plan.done.items() if shard not in taken}
     why = {**plan.why, TAKEN_UP: len(again)} if again else plan.why
-    return replace(plan, done=done, remaining=[*plan.remaining, *again], why=why)
+    return replace(plan, done=done, remaining=[*plan.remaining, *again], why=why, again={**plan.again, **taken})
 
 
 def _same(outcome: Outcome, sizes: Mapping[str, int]) -> bool:

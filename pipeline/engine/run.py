@@ -3,10 +3,9 @@
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, replace
-from typing import Any
 
 from pipeline.engine.agree import check_spec, settle_in, take_stock
 from pipeline.engine.attempt import Outputs
@@ -16,11 +15,12 @@ from pipeline.engine.fence import Fence
 from pipeline.engine.job import Job
 from pipeline.engine.lease import Lease
 from pipeline.engine.outcome import Outcome
-from pipeline.engine.plan import HALF_TAKEN_UP, Plan, take_up_rejected
+from pipeline.engine.plan import Plan, take_up_rejected
 from pipeline.engine.pool import Pool
 from pipeline.engine.progress import Progress
 from pipeline.engine.summary import Summary, summarise
-from pipeline.errors import StoreError
+from pipeline.engine.work import Work
+from pipeline.errors import Busy, StylemillError
 
 Say = Callable[[str], None]
 
@@ -50,65 +50,67 @@ def run(job: Job, pool: Pool, options: RunOptions, say: Say) -> Summary | None:
     if options.dry_run:
         _say_plan(job, _plan(job, books, job.outputs(), options), say)
         return None
-    with Lease(books.lease_url) as lease:
+    with _stop_signals(), Lease(books.lease_url) as lease:
         check_spec(job, books, options.replace)
         outputs = replace(job.outputs(), fence=Fence(lease.url, lease.token))
         plan = _plan(job, books, outputs, options)
         if plan.remaining:
             pool.prepare()  # before anything is cleared: a cluster that cannot do it costs nothing
-        with _stop_signals():  # from here on, since Ray puts a handler of its own in place when it is joined
+        with _stop_signals():  # once more: Ray puts a handler of its own in place when it is joined
             plan = settle_in(job, books, outputs, options.replace, plan, say)
             if options.retry_rejected:
-                plan = take_up_rejected(plan, outputs)
+                plan = take_up_rejected(plan)
             _say_plan(job, plan, say)
-            return _work(job, books, outputs, plan, pool, options, lease, say)
+            return _work(job, Work(job, books, outputs, plan), pool, options, lease, say)
 
 
 def _plan(job: Job, books: Books, outputs: Outputs, options: RunOptions) -> Plan:
     plan = take_stock(job, books, outputs, options.replace)
-    return take_up_rejected(plan, outputs) if options.retry_rejected else plan
+    return take_up_rejected(plan) if options.retry_rejected else plan
 
 
 # -- work -------------------------------------------------------------------------------------------------------------
 
 
-def _work(
-    job: Job, books: Books, outputs: Outputs, plan: Plan, pool: Pool, options: RunOptions, lease: Lease, say: Say
-) -> Summary:
+def _work(job: Job, work: Work, pool: Pool, options: RunOptions, lease: Lease, say: Say) -> Summary:
     started = time.perf_counter()
-    tasks = list(plan.remaining[: 1 if options.calibrate else options.limit])
-    rows_of = {task.shard: task.rows for task in tasks}
-    done, failed, ran = dict(plan.done), dict[int, Outcome](), list[Outcome]()
-    interrupted = False
-    if tasks:
-        _open_tables(books, outputs, plan)
+    tasks = work.begin(1 if options.calibrate else options.limit)
+    interrupted, error = False, None
     try:
         with (
-            closing(pool.map(job.stage, tasks, outputs, books.journal)) if tasks else nullcontext(()) as outcomes,
-            Progress(len(job.tasks), len(done), sum(rows_of.values()), pool) as progress,
+            closing(pool.map(job.stage, tasks, work.outputs, work.journal)) if tasks else nullcontext(()) as outcomes,
+            Progress(len(job.tasks), len(work.done), sum(work.rows.values()), pool) as progress,
         ):
             for outcome in outcomes:
-                books.record(outcome)
-                ran.append(outcome)
-                (done if outcome.ok else failed)[outcome.shard] = outcome
-                progress.add(outcome, rows_of[outcome.shard])
+                work.record(outcome)
+                progress.add(outcome, work.rows[outcome.shard])
                 if outcome.halt:
                     break
                 lease.check()
     except (KeyboardInterrupt, SystemExit):
         interrupted = True
-    finally:
-        _close_books(books, {**plan.records, **failed, **done}, {outcome.shard for outcome in ran if outcome.ok}, say)
-    if len(done) == len(job.tasks):
-        _seal(job, outputs, done)
+    except Busy:
+        raise  # what is there is another driver's now
+    except StylemillError as raised:
+        error = raised
+    except Exception:
+        work.end(say)
+        raise
+    work.end(say)
+    try:
+        if error is None:
+            work.seal()
+    except StylemillError as raised:
+        error = raised
     summary = summarise(
         verb=job.verb,
         fingerprint=job.fingerprint,
         table=job.main_table,
         tasks=job.tasks,
-        done=done,
-        failed=failed,
-        ran=ran,
+        work=work.rows,
+        done=work.done,
+        failed=work.failed,
+        ran=work.ran,
         seconds=time.perf_counter() - started,
         workers=pool.workers,
         workers_lost=pool.lost,
@@ -116,41 +118,17 @@ def _work(
         startup_seconds=pool.opened_at - started if pool.opened_at else 0.0,
         max_rejects=options.max_rejects,
         interrupted=interrupted,
+        error=error,
     )
     if options.calibrate:
-        for line in estimate(ran[0] if ran else None, sum(rows_of.values()), summary):
+        for line in estimate(work.ran[0] if work.ran else None, sum(work.rows.values()), summary):
             say(line)
-    _say_end(summary, failed, say)
-    if tasks or books.summary() is None:  # else the last run that did something stays on record
-        books.write_summary({**summary.facts(), "weights": [dict(weight) for weight in job.weights]})
+    _say_end(summary, work.failed, say)
+    if tasks or error or work.books.summary() is None:  # else the last run that did something stays on record
+        work.books.write_summary({**summary.facts(), "weights": [dict(weight) for weight in job.weights]})
+    if error is not None:
+        raise error
     return summary
-
-
-def _open_tables(books: Books, outputs: Outputs, plan: Plan) -> None:
-    """From here on the tables are not complete; what a kill leaves half done is on the books beforehand."""
-    for table in outputs.all.values():
-        table.unseal()
-        table.sweep()
-    if half := {task.shard: HALF_TAKEN_UP for task in plan.remaining if task.only is not None}:
-        books.set_suspects({**books.suspects(), **half})
-
-
-def _close_books(books: Books, records: Mapping[int, Outcome], made: Set[int], say: Say) -> None:
-    """Write what is known; a store that refuses is said, and costs only the reading of parts at the next start."""
-    try:
-        books.flush()
-        books.set_suspects({shard: why for shard, why in books.suspects().items() if shard not in made})
-        books.compact(records)
-    except StoreError as error:
-        say(f"Note  {error} (shards without a record are recognised by their parts)")
-
-
-def _seal(job: Job, outputs: Outputs, done: dict[int, Outcome]) -> None:
-    """All tables together, their manifests last; a table that is sealed already stays as it is."""
-    facts: dict[str, Any] = {"verb": job.verb, "spec": dict(job.spec), "resolved": dict(job.resolved)}
-    for name, table in outputs.all.items():
-        if not table.sealed:
-            table.seal([done[task.shard].parts[name] for task in job.tasks], facts, job.fingerprint)
 
 
 @contextmanager

@@ -19,7 +19,8 @@ class Task:
     """One shard: the half-open range [first, stop) of global row numbers, shard number `shard` of `shards`.
 
     `present` is the number of rows in that range where it has gaps (rows that an earlier stage set aside).
-    `only` names rows to be taken up again: the others are published already and stay as they are.
+    `again`: the shard is published, and the rows that it set aside are taken up again; a worker looks up which they are
+    and names them in `only`. The others stay as they are.
     """
 
     shard: int
@@ -27,6 +28,7 @@ class Task:
     first: int
     stop: int
     present: int | None = None
+    again: bool = False
     only: tuple[int, ...] | None = None
 
     @property

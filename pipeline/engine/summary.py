@@ -9,6 +9,7 @@ from typing import Any
 from pipeline.engine.outcome import Outcome, merge_counters
 from pipeline.engine.progress import duration
 from pipeline.engine.stage import Task
+from pipeline.errors import StylemillError
 
 COMPLETE, TASKS_FAILED, TOO_MANY_REJECTS, INTERRUPTED = 0, 1, 3, 130
 
@@ -40,6 +41,7 @@ class Summary:
     bytes: int
     counters: Mapping[str, float]
     errors: Mapping[str, str] = field(default_factory=dict)
+    stopped_by: str = ""
 
     def facts(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
@@ -64,6 +66,7 @@ def summarise(
     fingerprint: str,
     table: str,
     tasks: Sequence[Task],
+    work: Mapping[int, int],
     done: Mapping[int, Outcome],
     failed: Mapping[int, Outcome],
     ran: Iterable[Outcome],
@@ -74,8 +77,12 @@ def summarise(
     startup_seconds: float,
     max_rejects: int | None,
     interrupted: bool,
+    error: StylemillError | None = None,
 ) -> Summary:
-    """Count a run's outcomes into a summary; `table` is the one whose rows are the job's rows."""
+    """Count a run's outcomes into a summary; `table` is the one whose rows are the job's rows.
+
+    `work`: how many rows of each shard there were to compute in this run. `error`: what ended it before its time.
+    """
     rows_of = {task.shard: task.rows for task in tasks}
     reasons: Counter[str] = Counter()
     counters: dict[str, float] = {}
@@ -84,7 +91,7 @@ def summarise(
     run_rows = 0
     for outcome in ran:
         merge_counters(counters, outcome.counters)
-        run_rows += rows_of[outcome.shard] if outcome.ok else 0
+        run_rows += work[outcome.shard] if outcome.ok else 0
     planned = sum(rows_of.values())
     published = sum(outcome.rows(table) for outcome in done.values())
     failed_rows = sum(rows_of[shard] for shard in failed)
@@ -96,6 +103,8 @@ def summarise(
         code = TASKS_FAILED
     if interrupted:
         code = INTERRUPTED
+    if error is not None:
+        code = error.exit_code
     return Summary(
         verb=verb,
         fingerprint=fingerprint,
@@ -117,4 +126,5 @@ def summarise(
         bytes=sum(part.bytes for outcome in done.values() for part in outcome.parts.values()),
         counters={name: round(value, 3) for name, value in sorted(counters.items())},
         errors={str(shard): str(outcome.error) for shard, outcome in sorted(failed.items())[:20]},
+        stopped_by=str(error or ""),
     )

@@ -53,6 +53,7 @@ class SquaresWorker:
         mark.touch()
         for first in range(task.first, task.stop, 4):
             index = np.arange(first, min(first + 4, task.stop))
+            index = index[task.wanted(index)]
             aside = index[index % stage.reject_every == 0] if stage.reject_every else index[:0]
             kept = np.setdiff1d(index, aside)
             rejects = tuple(Reject(int(i), "a multiple", f"of {stage.reject_every}") for i in aside)
