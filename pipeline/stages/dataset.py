@@ -62,7 +62,7 @@ class DatasetWorker:
             wanted = task.wanted(index)
             if not wanted.any():
                 continue
-            kept, columns, rejects = settle(index, wanted, partial(self._compute, index), task.only is not None)
+            kept, columns, rejects = settle(index, wanted, partial(self._compute, index))
             yield Batch(self._tables(kept, columns), tuple(rejects), self.models.take_seconds())
 
     def _compute(self, index: NDArray[np.int64], slots: Slots) -> Columns:

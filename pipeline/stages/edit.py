@@ -138,7 +138,7 @@ class EditWorker:
             values = torch.zeros(stage.block, *found.values.shape[1:])
             values[torch.from_numpy(place)] = found.values
             codes = Codes(stage.space, values)
-            kept, made, rejects = settle(index, wanted, partial(self._compute, codes), task.only is not None)
+            kept, made, rejects = settle(index, wanted, partial(self._compute, codes))
             yield Batch(self._tables(kept, made), tuple(rejects), self._seconds())
 
     def _compute(self, codes: Codes, slots: Slots) -> Columns:

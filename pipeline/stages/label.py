@@ -64,7 +64,7 @@ class LabelWorker:
             wanted &= task.wanted(index)
             if not wanted.any():
                 continue
-            kept, columns, rejects = settle(index, wanted, partial(self._compute, codes), task.only is not None)
+            kept, columns, rejects = settle(index, wanted, partial(self._compute, codes))
             schema = stage.outputs["labels"]
             labels = rows_of(schema, {**columns, "index": kept}) if len(kept) else schema.arrow.empty_table()
             yield Batch({"labels": labels}, tuple(rejects), self.models.take_seconds())

@@ -2,7 +2,8 @@
 
 So a row meets the same arithmetic whatever shard, worker or resume it falls into. Slots with no row (tails, rows set
 aside) hold padding. Where a micro-batch fails as a whole, it is bisected with padding in the other slots until the row
-that breaks it stands alone; that row is set aside with its reason and its neighbours come out as ever.
+that breaks it stands alone; that row is set aside with its reason and its neighbours come out as ever. Where no row of
+it comes out, one of padding alone tells whether the rows are to blame or what they were computed with.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -27,17 +28,16 @@ def aligned(first: int, stop: int, batch_size: int) -> Iterator[Indices]:
         yield np.arange(start, start + batch_size, dtype=np.int64)
 
 
-def settle(indices: Indices, wanted: Slots, compute: Compute, suspects: bool = False) -> Settled:
+def settle(indices: Indices, wanted: Slots, compute: Compute) -> Settled:
     """Compute the wanted slots; return the indices and columns of the rows that came out, and the rows set aside.
 
     `compute(slots)` returns columns of B rows, of which those outside `slots` are padding. A row with a value that is
     not finite is set aside. What is no row's fault goes up: errors meant for the user, lack of memory, a broken device,
-    and an error that every one of several rows raises, unless they are `suspects`: rows that were set aside before.
+    and, where every row raises, the error that padding alone raises too.
     """
     pieces: list[tuple[Slots, Columns]] = []
     rejects: list[Reject] = []
     waiting = [wanted]
-    last: Exception | None = None
     while waiting:
         slots = waiting.pop()
         if not slots.any():
@@ -50,7 +50,6 @@ def settle(indices: Indices, wanted: Slots, compute: Compute, suspects: bool = F
             if no_rows_fault(error):
                 raise
             if slots.sum() == 1:
-                last = error
                 rejects.append(_raised(int(indices[slots][0]), error))
             else:
                 waiting.extend(_halves(slots))
@@ -59,8 +58,8 @@ def settle(indices: Indices, wanted: Slots, compute: Compute, suspects: bool = F
         for slot in np.flatnonzero(slots & ~good):
             rejects.append(Reject(int(indices[slot]), NOT_FINITE, _culprits(columns, int(slot))))
         pieces.append((good, columns))
-    if last is not None and len(rejects) > 1 and not pieces and not suspects:
-        raise last
+    if rejects and not pieces:
+        compute(np.zeros_like(wanted))
     return _join(indices, pieces, rejects)
 
 

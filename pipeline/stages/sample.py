@@ -57,7 +57,7 @@ class SampleWorker:
             if not wanted.any():
                 continue
             begun = time.perf_counter()
-            kept, columns, rejects = settle(index, wanted, partial(self._compute, index), task.only is not None)
+            kept, columns, rejects = settle(index, wanted, partial(self._compute, index))
             facts = {"index": kept, "psi": stage.psi, "seed": stage.seed, "generator": stage.generator.name}
             rows = schema.rows({**columns, **facts}) if len(kept) else schema.arrow.empty_table()
             yield Batch({"latents": rows}, tuple(rejects), {"map_seconds": time.perf_counter() - begun})

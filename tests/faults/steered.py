@@ -72,7 +72,7 @@ class PowersWorker:
             wanted = task.wanted(index)
             if not wanted.any():
                 continue
-            kept, columns, rejects = settle(index, wanted, partial(self._compute, index), task.only is not None)
+            kept, columns, rejects = settle(index, wanted, partial(self._compute, index))
             time.sleep(self._pace())
             yield Batch(self._tables(kept, columns), tuple(rejects), {"rows_computed": len(kept)})
         if self._told(f"late-{task.shard}"):

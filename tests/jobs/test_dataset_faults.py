@@ -134,6 +134,29 @@ def test_a_poison_row_is_set_aside_and_its_neighbours_are_the_same_bytes(made, t
     assert tables(tmp_path)[f"labels/{unharmed}"] == tables(made)[f"labels/{unharmed}"]
 
 
+def test_two_bad_rows_that_fill_a_micro_batch_are_set_aside_and_a_broken_network_fails_the_shard(
+    tmp_path, capsys, monkeypatch
+):
+    """The default micro-batch on a CPU has two rows; a network that is broken breaks on padding too."""
+    from pipeline.stages.dataset import DatasetWorker
+
+    real, broken = DatasetWorker._compute, False
+
+    def compute(self, index, slots):
+        if broken or {4, 5} & set(index[slots].tolist()):
+            raise RuntimeError("no face comes of this")
+        return real(self, index, slots)
+
+    monkeypatch.setattr(DatasetWorker, "_compute", compute)
+    words = ("--rows", "16", "--rows-per-shard", "16", "--batch-size", "2")
+    assert dataset(tmp_path / "rows", *words) == 0
+    assert "16 rows = 14 published + 2 rejected (2 raised) + 0 failed" in capsys.readouterr().err
+    assert [row["index"] for row in rows(tmp_path / "rows", "rejects/dataset")] == [4, 5]
+    broken = True
+    assert dataset(tmp_path / "broken", *words) == 1
+    assert "16 rows = 0 published + 0 rejected + 16 failed" in capsys.readouterr().err
+
+
 def test_labels_of_a_table_with_gaps_keep_their_slots(made, tmp_path, monkeypatch):
     """Rows that an earlier stage set aside leave padding behind: the others' labels are the same bytes."""
     from pipeline.stages.sample import SampleWorker

@@ -220,6 +220,23 @@ def test_on_ray_the_bytes_are_the_same(whole, latents, directions, tmp_path, clu
     assert tables(tmp_path) == tables(whole)
 
 
+def test_two_bad_rows_that_fill_a_micro_batch_of_a_search_are_set_aside(
+    latents, directions, tmp_path, capsys, monkeypatch
+):
+    real = stage.EditWorker._compute
+    bad = schemas.to_numpy(Table.open(latents).read()["w"])[[4, 5]]
+
+    def compute(self, codes, slots):
+        if any(np.array_equal(one, row) for one in codes.values[torch.from_numpy(slots)].numpy() for row in bad):
+            raise RuntimeError("no edit comes of this")
+        return real(self, codes, slots)
+
+    monkeypatch.setattr(stage.EditWorker, "_compute", compute)
+    words = ["--attribute", "old", "--space", "w", "--until", "0.5", "--target", "1", "--batch-size", "2"]
+    assert edit(latents, directions, tmp_path, *words) == 0
+    assert "20 published + 2 rejected (2 raised)" in capsys.readouterr().err
+
+
 def test_rows_that_are_not_finite_are_set_aside_and_taken_up_again(
     whole, latents, directions, tmp_path, capsys, monkeypatch
 ):

@@ -31,10 +31,6 @@ def test_every_wanted_row_comes_out_once_or_is_set_aside_with_its_reason(wanted,
     indices = np.arange(100, 100 + B)
     mask = np.isin(np.arange(B), list(wanted))
     compute, calls = work(poison, not_finite)
-    if len(wanted) > 1 and wanted <= poison:  # no row's fault
-        with pytest.raises(ValueError, match="this row cannot be"):
-            settle(indices, mask, compute)
-        return
     kept, columns, rejects = settle(indices, mask, compute)
     reasons = {reject.index - 100: reject.reason for reject in rejects}
     assert reasons == {
@@ -46,6 +42,26 @@ def test_every_wanted_row_comes_out_once_or_is_set_aside_with_its_reason(wanted,
         assert columns["value"].tolist() == [10.0 * slot for slot in kept - 100]
         assert columns["pixels"].tolist() == (kept - 100).tolist()
     assert len(calls) <= 1 + 2 * len(wanted & poison) * 4
+
+
+@given(st.sets(st.integers(0, B - 1), min_size=1))
+def test_where_padding_alone_raises_too_it_is_no_rows_fault(wanted):
+    def compute(slots):
+        raise ValueError("the network is broken")
+
+    with pytest.raises(ValueError, match="the network is broken"):
+        settle(np.arange(B), np.isin(np.arange(B), list(wanted)), compute)
+
+
+@pytest.mark.parametrize("size", [1, 2, 4, 8])
+def test_adjacent_bad_rows_are_set_aside_whatever_the_size_of_a_micro_batch(size):
+    aside, kept = [], []
+    for index in aligned(0, 16, size):
+        compute, _ = work(poison=[slot for slot, row in enumerate(index) if row in (4, 5)])
+        came, _, rejects = settle(index, np.ones(size, bool), compute)
+        kept += came.tolist()
+        aside += [reject.index for reject in rejects]
+    assert (sorted(aside), kept) == ([4, 5], [row for row in range(16) if row not in (4, 5)])
 
 
 def test_the_detail_says_what_happened():
