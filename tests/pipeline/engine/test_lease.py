@@ -1,0 +1,198 @@
+"""One driver at a time, whoever died, wherever it ran, whatever lies in its place."""
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from pipeline.engine import lease as leases
+from pipeline.engine.lease import Lease, holder, is_live
+from pipeline.errors import Busy, StoreError
+from pipeline.tables import store
+
+
+@pytest.fixture
+def url(tmp_path):
+    return str(tmp_path / "lease.json")
+
+
+@pytest.fixture
+def record(url):
+    """The record of a live driver: this process."""
+    with Lease(url):
+        return holder(url)
+
+
+def lay(url: str, record: dict, **changed) -> dict:
+    record = {**record, **changed}
+    Path(url).write_text(json.dumps(record))
+    return record
+
+
+def lay_dead(url: str, record: dict, token: str = "dead") -> dict:
+    return lay(url, record, host="elsewhere", expires=time.time() - 1, token=token)
+
+
+def names(url: str) -> list[str]:
+    return sorted(path.name for path in Path(url).parent.iterdir())
+
+
+# -- who is alive -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("other", [{"namespace": "pid:[1]"}, {"boot": "another"}])
+def test_a_process_that_cannot_be_seen_from_here_lives_until_its_lease_runs_out(url, record, other):
+    gone = lay(url, record, pid=2**22 + 1, **other)
+    assert is_live(gone)
+    with pytest.raises(Busy, match=r"runs for another \d+ s and decides, as that was before a reboot"):
+        Lease(url).__enter__()
+    lay(url, gone, expires=time.time() - 1)
+    with Lease(url):
+        assert holder(url)["token"] != record["token"]
+
+
+def test_a_dead_process_of_this_host_boot_and_namespace_is_taken_over_at_once(url, record):
+    lay(url, record, pid=2**22 + 1)
+    with Lease(url):
+        pass
+
+
+def test_a_lease_from_before_namespaces_were_recorded_is_read(url, record):
+    old = {name: value for name, value in record.items() if name != "namespace"}
+    lay(url, old)
+    with pytest.raises(Busy, match="runs for another"):
+        Lease(url).__enter__()
+    lay(url, old, expires=time.time() - 1)
+    with Lease(url):
+        pass
+
+
+def unshare() -> list[str]:
+    words = ["unshare", "--pid", "--fork", "--mount-proc"]
+    try:
+        able = subprocess.run([*words, "true"], capture_output=True, timeout=10, check=False).returncode == 0
+    except FileNotFoundError:
+        able = False
+    return words if able else pytest.skip("this machine gives no PID namespaces")
+
+
+def test_a_live_driver_is_alive_for_a_container_on_the_hosts_network(url):
+    words = unshare()
+    code = "import sys; from pipeline.engine.lease import *; print(is_live(holder(sys.argv[1])))"
+    with Lease(url):
+        words += [sys.executable, "-c", code, url]
+        seen = subprocess.run(words, capture_output=True, text=True, timeout=30, check=False)
+    assert seen.stdout == "True\n", seen.stderr
+
+
+# -- one heir ---------------------------------------------------------------------------------------------------------
+
+
+def test_who_found_the_holder_dead_before_another_took_over_leaves_it_alone(url, record, monkeypatch):
+    lay_dead(url, record)
+    rival, real = Lease(url), leases._alive
+
+    def rival_comes_after(record):
+        verdict = real(record)
+        if verdict is None and not rival._renewing.is_alive():
+            monkeypatch.setattr(leases, "_alive", real)
+            rival.__enter__()
+        return verdict
+
+    monkeypatch.setattr(leases, "_alive", rival_comes_after)
+    with pytest.raises(Busy, match="another driver is at work here"):
+        Lease(url).__enter__()
+    assert holder(url)["token"] == rival.token
+    assert names(url) == ["lease.json"]
+    rival.__exit__()
+    assert names(url) == []
+
+
+def test_of_many_who_find_the_same_dead_holder_one_holds_the_lease(url, record):
+    for _ in range(5):
+        lay_dead(url, record)
+        start, go_on, ends = threading.Barrier(6), threading.Event(), []
+
+        def drive(start=start, go_on=go_on, ends=ends):
+            start.wait()
+            try:
+                with Lease(url):
+                    ends.append("held")
+                    go_on.wait(10)
+            except Busy:
+                ends.append("busy")
+
+        drivers = [threading.Thread(target=drive) for _ in range(6)]
+        for driver in drivers:
+            driver.start()
+        deadline = time.monotonic() + 10
+        while len(ends) < 6 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        go_on.set()
+        for driver in drivers:
+            driver.join()
+        assert sorted(ends) == ["busy"] * 5 + ["held"]
+        assert names(url) == []
+
+
+def test_an_heir_at_work_is_respected_and_a_dead_one_is_taken_over(url, record):
+    dead = lay_dead(url, record)
+    claim = f"{url}.{dead['token']}.next"
+    lay(claim, record)
+    with pytest.raises(Busy, match="still running"):
+        Lease(url).__enter__()
+    assert holder(url) == dead
+    heir = lay_dead(claim, record, token="heir")
+    lay_dead(f"{url}.{heir['token']}.next", record, token="heir of the heir")
+    with Lease(url) as lease:
+        assert holder(url)["token"] == lease.token
+        assert names(url) == ["lease.json"]
+
+
+def test_an_heir_who_was_too_slow_gives_up(url, record, monkeypatch):
+    dead = lay_dead(url, record)
+    real = store.create_exclusive
+
+    def slow(url, content):
+        created = real(url, content)
+        later = time.monotonic() + leases.LEASE_SECONDS + 1
+        monkeypatch.setattr(time, "monotonic", lambda: later)
+        return created
+
+    monkeypatch.setattr(store, "create_exclusive", slow)
+    with pytest.raises(Busy, match="another driver may have done so by now"):
+        Lease(url)._take_over(dead)
+    assert holder(url) == dead
+
+
+def test_an_heir_finds_the_lease_given_back_and_makes_its_own(url, record, monkeypatch):
+    lay_dead(url, record)
+    real = store.create_exclusive
+
+    def given_back(place, content):
+        if place.endswith(".next"):
+            store.delete(url)
+        return real(place, content)
+
+    monkeypatch.setattr(store, "create_exclusive", given_back)
+    with Lease(url) as lease:
+        assert holder(url)["token"] == lease.token
+        assert names(url) == ["lease.json"]
+
+
+# -- damaged ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"[]", b"null", b"\xff{", b'{"token": "x", "pid": "1"}'])
+def test_what_is_no_lease_is_one_line_that_says_what_to_do(url, content):
+    Path(url).write_bytes(content)
+    for look in (lambda: holder(url), lambda: Lease(url).__enter__()):
+        with pytest.raises(StoreError, match=r"is no lease .* delete that file and run the same command again") as seen:
+            look()
+        assert url in str(seen.value)
+        assert "\n" not in str(seen.value)
+    assert Path(url).read_bytes() == content
