@@ -1,25 +1,36 @@
 """Shards that are published but not on record (the driver died in between): their records are read off the parts."""
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 
 from pipeline.engine.attempt import REJECTS, Outputs
 from pipeline.engine.outcome import Outcome
 from pipeline.engine.stage import Task
 from pipeline.errors import StoreError
 
+SHARDS_AT_ONCE = 4  # each holds one row group, and one part on the temporary disk where it lies in an object store
+
 
 def adopt(tasks: Sequence[Task], outputs: Outputs) -> Iterator[Outcome]:
     """An outcome for each task whose parts read back whole; a damaged one is left to be computed again."""
-    for task in tasks:
-        try:
-            parts = {name: table.inspect(task.shard) for name, table in outputs.all.items()}
-            reasons = outputs.rejects.read(columns=["reason"], shards=[task.shard])["reason"].to_pylist()
-        except StoreError as error:
-            yield Outcome(task.shard, error=str(error))
-            continue
-        whole = all(parts[name].planned_rows + len(reasons) == task.rows for name in outputs.tables)
-        if whole and parts[REJECTS].rows == len(reasons):
-            yield Outcome(task.shard, parts, dict(Counter(reasons)))
-        else:
-            yield Outcome(task.shard, error=f"shard {task.shard} holds other rows than planned")
+    with ThreadPoolExecutor(SHARDS_AT_ONCE, thread_name_prefix="adopt") as threads:
+        reading: deque[Future[Outcome]] = deque()
+        for task in tasks:
+            if len(reading) == SHARDS_AT_ONCE:
+                yield reading.popleft().result()
+            reading.append(threads.submit(_adopted, task, outputs))
+        for one in reading:
+            yield one.result()
+
+
+def _adopted(task: Task, outputs: Outputs) -> Outcome:
+    try:
+        parts = {name: table.inspect(task.shard) for name, table in outputs.all.items()}
+        reasons = outputs.rejects.read(columns=["reason"], shards=[task.shard])["reason"].to_pylist()
+    except StoreError as error:
+        return Outcome(task.shard, error=str(error))
+    whole = all(parts[name].planned_rows + len(reasons) == task.rows for name in outputs.tables)
+    if whole and parts[REJECTS].rows == len(reasons):
+        return Outcome(task.shard, parts, dict(Counter(reasons)))
+    return Outcome(task.shard, error=f"shard {task.shard} holds other rows than planned")

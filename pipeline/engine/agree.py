@@ -59,6 +59,8 @@ def settle_in(job: Job, books: Books, outputs: Outputs, replace: bool, plan: Pla
     claim(outputs.all.values(), job.verb, job.fingerprint)
     books.compact(plan.records)
     if plan.unrecorded:
+        shards = len(plan.unrecorded)
+        say(f"Note  {'1 shard has' if shards == 1 else f'{shards:,} shards have'} no record: reading their parts")
         for outcome in adopt(plan.unrecorded, outputs):
             books.record(outcome)
         books.flush()
