@@ -28,6 +28,8 @@ WAKE_SECONDS = 1.0
 LOOK_SECONDS = 3.0
 PLACE_SECONDS = 5.0
 REOPEN_SECONDS = 0.5
+OPEN_TIMEOUTS = 10.0
+OPEN_SECONDS = 600.0
 OPENING = -1
 
 Nodes = Mapping[str, Mapping[str, float]]
@@ -78,16 +80,24 @@ class _Member:
 
 class Crew:
     """At most `wanted(nodes)` workers on a cluster. A shard longer at work than `task_timeout` seconds costs its worker
-    and one try.
+    and one try; a worker that opens its models for longer than ten times that, and 600 s, counts as one that died.
+
+    `spare` more workers than are wanted wait for room as long as shards do, so that a cluster that can grow sees that
+    it should.
     """
 
-    def __init__(self, cluster: Cluster, wanted: Callable[[Nodes], int], task_timeout: float | None = None) -> None:
+    def __init__(
+        self, cluster: Cluster, wanted: Callable[[Nodes], int], task_timeout: float | None = None, spare: int = 0
+    ) -> None:
         self.most, self.lost, self.lost_nodes = 0, 0, set[str]()
         self.opened_at: float | None = None
         self.waiting_for_room = False
         self.at_work: tuple[tuple[int, float, str], ...] = ()
         self._cluster, self._wanted, self._timeout = cluster, wanted, task_timeout or math.inf
+        self._open_timeout = max(OPEN_TIMEOUTS * self._timeout, OPEN_SECONDS)
+        self._spare, self._size_wanted = spare, 0
         self._members: dict[_Member, None] = {}
+        self._placeless: dict[_Member, None] = {}
         self._opening: dict[_Member, None] = {}
         self._hungry: dict[_Member, None] = {}
         self._awaited: dict[Any, _Member] = {}
@@ -100,7 +110,9 @@ class Crew:
 
     @property
     def size(self) -> int:
-        return len(self._members)
+        """Workers that have a place, or wait for one that is wanted; no spare ones."""
+        members = len(self._members)
+        return max(members - len(self._placeless), min(members, self._size_wanted))
 
     def map(self, tasks: Iterable[Task], journal: Journal) -> Generator[Outcome, None, None]:
         """Run the tasks; outcomes come as they end.
@@ -148,7 +160,7 @@ class Crew:
         """
         for depth in range(1, SHARDS_IN_FLIGHT + 1):
             for member in self._hungry:
-                if len(member.running) < depth and self._shards.waiting > (depth - 1) * len(self._members):
+                if len(member.running) < depth and self._shards.waiting > (depth - 1) * self.size:
                     task = self._shards.take()
                     member.running.append((self._cluster.run(member.worker, task), task))
                     if len(member.running) == 1:
@@ -160,19 +172,21 @@ class Crew:
 
     def _balance(self) -> None:
         """As many workers as are wanted and have something to do; of too many, those go that have no place yet."""
-        wanted = min(self._wanted(self._nodes), len(self._members) - len(self._opening) + self._shards.waiting)
+        self._size_wanted = self._wanted(self._nodes)
+        useful = len(self._members) - len(self._opening) + self._shards.waiting
+        wanted = min(self._size_wanted + self._spare, useful)
         doomed = self._openings.spent(OPENING)  # for all that is known; the doubts about it are being looked into
         if len(self._members) < wanted and time.perf_counter() >= self._hire_at and not doomed:
             self._look(WAKE_SECONDS)
             while self._answered and len(self._members) < wanted:
                 member = _Member(*self._cluster.start())
-                self._members[member] = self._opening[member] = None
+                self._members[member] = self._opening[member] = self._placeless[member] = None
                 self._await(member, member.awaited)
         elif len(self._members) > wanted and self._opening:
             spare = sorted(self._opening, key=lambda member: bool(member.name))
             for member in spare[: len(self._members) - wanted]:
                 self._let_go(member)
-        self.most = max(self.most, len(self._members))
+        self.most = max(self.most, self.size)
 
     def _await(self, member: _Member, reference: Any) -> None:
         member.awaited = reference
@@ -180,7 +194,7 @@ class Crew:
 
     def _let_go(self, member: _Member) -> None:
         """Stop a worker. Also one that is dead, or only said to be: nothing is worked on behind the driver's back."""
-        for group in (self._members, self._opening, self._hungry):
+        for group in (self._members, self._opening, self._placeless, self._hungry):
             group.pop(member, None)
         self._awaited.pop(member.awaited, None)
         self._cluster.stop(member.worker)
@@ -210,6 +224,8 @@ class Crew:
             yield from self._ended(member, result)
         elif not member.name:
             member.name, member.node, versions = result
+            member.since = time.perf_counter()
+            del self._placeless[member]
             self._await(member, member.opened)
             if (differs := unlike(versions)) and not self._noted:
                 self._noted = True
@@ -255,9 +271,12 @@ class Crew:
         elif task is not None:
             yield from _given(self._shards.died(task, cause.why, doubtful))
         elif not lost:
-            self._openings.count(OPENING, doubtful)
-            self._hire_at = time.perf_counter() + REOPEN_SECONDS
-            self._check_openings(cause.why)
+            self._count_opening(cause.why, doubtful)
+
+    def _count_opening(self, why: str, doubtful: bool = False) -> None:
+        self._openings.count(OPENING, doubtful)
+        self._hire_at = time.perf_counter() + REOPEN_SECONDS
+        self._check_openings(why)
 
     def _check_openings(self, why: str) -> None:
         if self._openings.surely_spent(OPENING):
@@ -290,6 +309,12 @@ class Crew:
         for member in running:
             if now - member.since > self._timeout:
                 yield from self._time_out(member)
+        for member in [member for member in self._opening if member.name]:
+            if now - member.since > self._open_timeout:
+                why = f"its models were not open after {self._open_timeout:g} s"
+                log.warning("worker %s is replaced: %s (a limit that comes with --task-timeout)", member.name, why)
+                self._lose(member)
+                self._count_opening(why)
         self.at_work = tuple((member.task.shard, member.since, member.name) for member in running if member.task)
         if not self._members or any(member.name for member in self._members):
             self._placed_at = now

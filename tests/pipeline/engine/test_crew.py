@@ -292,6 +292,78 @@ def test_nodes_that_join_are_used_and_lost_ones_not_waited_for(clock):
     assert crew.lost == 3
 
 
+@pytest.mark.parametrize(("task_timeout", "seconds"), [(20.0, 600), (100.0, 1000)])
+def test_a_worker_that_hangs_while_it_opens_its_models_is_replaced(clock, monkeypatch, task_timeout, seconds):
+    cluster = MadeUpCluster(clock, {"a": 1}, fine)
+    wait = cluster.wait
+    monkeypatch.setattr(
+        cluster, "wait", lambda references, limit: wait([ref for ref in references if not hangs(ref)], limit)
+    )
+
+    def hangs(reference):
+        return reference in cluster.actors[0].calls[1:2]  # what `open` of the first returns
+
+    crew = Crew(cluster, lambda nodes: 1, task_timeout=task_timeout)
+    outcomes, _ = drive(crew, 2)
+    assert all(outcome.ok for outcome in outcomes.values())
+    assert (crew.lost, len(cluster.actors)) == (1, 2)
+    assert 1000 + seconds < clock.now < 1000 + seconds + 40
+
+
+def test_workers_that_all_hang_while_they_open_their_models_end_the_run(clock, monkeypatch):
+    cluster = MadeUpCluster(clock, {"a": 2}, fine)
+    wait = cluster.wait
+    monkeypatch.setattr(
+        cluster,
+        "wait",
+        lambda references, limit: wait(
+            [ref for ref in references if not any(ref in actor.calls[1:2] for actor in cluster.actors)], limit
+        ),
+    )
+    with pytest.raises(
+        SpecError, match=r"5 workers in a row died while opening .*: its models were not open after 600 s"
+    ):
+        drive(Crew(cluster, lambda nodes: 2, task_timeout=5.0), 3)
+
+
+def test_waiting_for_a_place_is_not_opening(clock):
+    cluster = MadeUpCluster(clock, {"a": 0}, fine)
+    cluster._at(clock.now + 5000, None, lambda: cluster.join("b", 1))
+    crew = Crew(cluster, lambda nodes: 1, task_timeout=20.0)
+    drive(crew, 2)
+    assert crew.lost == 0
+
+
+def test_spare_workers_are_demand_and_make_a_cluster_grow(clock):
+    cluster = MadeUpCluster(clock, {"n0": 1}, fine)
+    crew = Crew(cluster, lambda nodes: max(1, room(nodes.values(), 1, 0)), spare=2)
+    demand, sizes, joining = [], [], set()
+
+    def autoscaler():
+        demand.append(len(cluster.waiting))
+        if cluster.waiting and len(joining) < 3:
+            joining.add(node := f"n{len(joining) + 1}")
+            cluster._at(clock.now + 20, None, lambda: cluster.join(node, 1))
+
+    for seconds in range(5, 200, 5):
+        cluster._at(clock.now + seconds, None, autoscaler)
+    drive(crew, 60, lambda outcome: sizes.append(crew.size))
+    assert joining == {"n1", "n2", "n3"}
+    assert (demand[0], max(demand)) == (2, 2)
+    assert (sizes[0], max(sizes), crew.most) == (1, 4, 4)  # those that only wait are no workers
+    assert set(cluster.ran.values()) == {1}
+    assert (crew.lost, crew.size, cluster.waiting) == (0, 0, [])
+
+
+def test_spare_workers_go_when_the_queue_is_empty(clock):
+    cluster = MadeUpCluster(clock, {"a": 1}, fine)
+    crew = Crew(cluster, lambda nodes: 1, spare=2)
+    waiting = []
+    drive(crew, 6, lambda outcome: waiting.append(len(cluster.waiting)))
+    assert (waiting[0], waiting[-1]) == (2, 0)
+    assert (crew.most, crew.lost, len(cluster.actors)) == (1, 0, 3)
+
+
 def test_workers_that_die_while_opening_are_bounded_in_a_row(clock, monkeypatch):
     cluster = MadeUpCluster(clock, {"a": 1}, fine)
     real = cluster.result
