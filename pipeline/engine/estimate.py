@@ -7,9 +7,10 @@ from pipeline.engine.summary import Summary
 GB = 1e9
 
 
-def estimate(outcome: Outcome | None, rows: int, summary: Summary) -> list[str]:
+def estimate(outcome: Outcome | None, rows: int, summary: Summary, workers: int | None = None) -> list[str]:
     """Lines for the person who asked with `--calibrate`; `outcome` is that of the one shard of `rows` rows, if any ran.
 
+    `workers`: how many the rest is to have; by default as many as this run had, and one shard has one.
     The rate is one worker's, from open models to published parts; other workers on the same machine share its cores
     and its memory bandwidth, so that hours are at best what is said.
     """
@@ -23,13 +24,14 @@ def estimate(outcome: Outcome | None, rows: int, summary: Summary) -> list[str]:
         for name, value in sorted(outcome.counters.items())
         if name.endswith("_seconds")
     )
-    seconds = left / (rate * summary.workers)
-    workers = f"{summary.workers} worker{'' if summary.workers == 1 else 's'}"
+    workers = workers or summary.workers
+    seconds = left / (rate * workers)
+    them = f"{workers} worker{'' if workers == 1 else 's'}"
     memory, device = _memory(outcome, "peak_rss_bytes"), _memory(outcome, "peak_device_bytes")
     return [
         f"Calib one shard of {rows:,} rows: {rate:.2f} rows/s a worker ({shares})",
         f"      memory: {memory} a worker, on the device {device}",
-        f"      left: {left:,} rows" + (f", {duration(seconds)} with {workers} at that rate" if left else ""),
+        f"      left: {left:,} rows" + (f", {duration(seconds)} with {them} at that rate" if left else ""),
     ]
 
 

@@ -4,6 +4,7 @@ import os
 import socket
 import time
 from collections.abc import Generator, Iterable
+from dataclasses import replace
 
 from pipeline.engine.attempt import Outputs, attempt
 from pipeline.engine.budgets import Shards
@@ -12,11 +13,13 @@ from pipeline.engine.outcome import Outcome
 from pipeline.engine.pool import AtWork, ended
 from pipeline.engine.stage import Stage, Task
 
+BROKEN = "the device is lost to this process: start the same command again, which continues"
+
 
 class LocalPool:
     """One worker, in-process. It never imports ray."""
 
-    workers = 1
+    workers = expected = 1
     lost = 0
     lost_nodes = 0
     opened_at: float | None = None
@@ -39,6 +42,8 @@ class LocalPool:
     ) -> Generator[Outcome, None, None]:
         """Run the tasks in order, those that failed again after the others; each gets ATTEMPTS tries.
 
+        A device that broke halts the run: another process can have it, this one never again.
+
         Raises:
             StylemillError: the stage cannot open its models.
         """
@@ -53,6 +58,8 @@ class LocalPool:
                 outcome = attempt(worker, task, outputs)
             finally:
                 self._now = None
+            if outcome.broken:
+                outcome = replace(outcome, error=f"{outcome.error} ({BROKEN})", halt=True, retry=False)
             journal(ended(outcome, shards.number(task.shard), time.perf_counter() - began, self._name))
             final = shards.tried(task, outcome)
             if final is not None:

@@ -36,6 +36,8 @@ class AtWork:
 class Pool(Protocol):
     """`workers` at work or being opened now (after `map` the most there were), `lost` so far, with how many nodes.
 
+    `expected`: workers that were asked for; where there are to be as many as fit, those that `prepare` found room for.
+
     `opened_at`: `time.perf_counter()` when the first worker had its models open. `waiting_for_room`: the cluster has
     had no place for a single worker yet. All of them, and `at_work`, may be read from another thread. `map` is a
     generator, and closing it stops the work.
@@ -43,6 +45,9 @@ class Pool(Protocol):
 
     @property
     def workers(self) -> int: ...
+
+    @property
+    def expected(self) -> int: ...
 
     @property
     def lost(self) -> int: ...

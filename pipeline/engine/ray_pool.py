@@ -36,6 +36,9 @@ log = logging.getLogger(__name__)
 HEAD_SECONDS = 40.0
 """How long a head may be silent. Ray ends the driver's process, whatever it holds, after 60."""
 
+SPARE = 2
+"""Workers that wait for room where there are to be as many as fit: what makes a cluster grow."""
+
 
 class _Actor:
     """Lives in a Ray worker process: opens the stage once, then runs shards."""
@@ -128,8 +131,9 @@ class _RayCluster:
 class RayPool:
     """`workers` actors of `cpus` and `gpus` each, on the cluster at `address` or on one started for this job.
 
-    `workers` None: as many as the nodes have room for, as they come and go. A shard that takes longer than
-    `task_timeout` seconds costs its worker and one try.
+    `workers` None: as many as the nodes have room for, as they come and go; on a cluster that was joined, a few more
+    wait for room, which its autoscaler takes for what it is: demand. A shard that takes longer than `task_timeout`
+    seconds costs its worker and one try; models that take ten times as long to open, and 600 s, cost the worker.
     """
 
     def __init__(
@@ -143,7 +147,8 @@ class RayPool:
         self._asked, self._cpus, self._gpus, self._timeout = workers, cpus, gpus, task_timeout
         self._address = address or os.environ.get("RAY_ADDRESS")
         self._owned = not ray.is_initialized()
-        self._expected, self._running = workers or 1, False
+        self._joins = not self._owned or self._address not in (None, "", "local")
+        self.expected, self._running = workers or 1, False
         self._cluster: _RayCluster | None = None
         self._crew: Crew | None = None
 
@@ -152,7 +157,7 @@ class RayPool:
     @property
     def workers(self) -> int:
         if self._crew is None:
-            return self._expected
+            return self.expected
         return self._crew.size if self._running else self._crew.most
 
     @property
@@ -190,7 +195,7 @@ class RayPool:
             time.sleep(1.0)  # a busy head; one that stays silent is an error in the end
         places = check_room(nodes.values(), self._cpus, self._gpus)
         if self._asked is None:
-            self._expected = places
+            self.expected = places
         elif self._asked > places:
             log.warning("the cluster has room for %d of %d workers now; others join as nodes do", places, self._asked)
 
@@ -205,7 +210,8 @@ class RayPool:
         if self._cluster is None:
             raise RuntimeError("map before prepare")
         self._cluster.give(stage, outputs)
-        self._crew = Crew(self._cluster, self._wanted, self._timeout)
+        spare = SPARE if self._asked is None and self._joins else 0
+        self._crew = Crew(self._cluster, self._wanted, self._timeout, spare)
         self._running = True
         try:
             with closing(self._crew.map(tasks, journal)) as outcomes:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import ray
 
+from pipeline.engine import ray_pool
 from pipeline.engine.journal import PUBLISHED, TIMEOUT, WORKER_LOST
 from pipeline.engine.local_pool import LocalPool
 from pipeline.engine.ray_pool import RayPool
@@ -82,6 +83,20 @@ def test_workers_by_themselves_are_as_many_as_there_is_room_and_work_for(bench):
     assert bench.run(pool).exit_code == 0
     assert pool.workers == 4
     assert bench.run(RayPool(None, cpus=3), bench.job(seed=2), replace=True).workers == 1
+
+
+def test_what_was_asked_is_expected_and_a_joined_cluster_sees_demand(bench, monkeypatch):
+    started = []
+    start = ray_pool._RayCluster.start
+    monkeypatch.setattr(ray_pool._RayCluster, "start", lambda self: started.append(self) or start(self))
+    pool = RayPool(None, cpus=3)
+    pool.prepare()
+    assert (pool.expected, RayPool(2, cpus=1).expected, LocalPool().expected) == (1, 2, 1)
+    assert bench.run(pool, bench.job(rows=64)).workers == 1
+    assert len(started) == 1 + ray_pool.SPARE
+    started.clear()
+    assert bench.run(RayPool(1, cpus=3), bench.job(rows=64, seed=2), replace=True).exit_code == 0
+    assert len(started) == 1  # so many and no more
 
 
 OTHER_JOB = """
