@@ -81,7 +81,7 @@ def _check_device(device: str, spec: RunFlags) -> None:
 def _is_elsewhere(spec: RunFlags) -> bool:
     """Whether the work is done by the nodes of a cluster that this process only joins."""
     address = spec.address or os.environ.get("RAY_ADDRESS")
-    return not spec.local and address not in (None, "local")
+    return not spec.local and address not in (None, "", "local")
 
 
 def _workers(spec: RunFlags, device: str) -> int | None:
@@ -89,6 +89,8 @@ def _workers(spec: RunFlags, device: str) -> int | None:
         return 1
     if spec.workers is not None:
         return None if spec.workers == "auto" else spec.workers
+    if _is_elsewhere(spec):
+        return None  # this machine's GPUs, or their lack, say nothing of those that work
     return max(1, torch.cuda.device_count()) if device == "cuda" else 1
 
 

@@ -61,7 +61,9 @@ def test_the_dashboard_is_on_the_loopback(cluster):
     assert "\n" not in start.strip()
 
 
-def test_the_job_of_the_comment_can_be_sent():
+def test_the_job_of_the_comment_can_be_sent_and_uses_the_whole_cluster(cluster):
     text = (ROOT / "cluster.yaml").read_text().replace("\\\n#", " ")
     [words] = re.findall(r"stylemill submit --address \S+ -- +(.*)", text)
-    assert checked(words.split())[0] == "dataset"
+    words = words.split()
+    assert checked(words)[0] == "dataset"
+    assert words[words.index("--workers") + 1] == str(cluster["max_workers"])

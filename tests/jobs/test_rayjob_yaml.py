@@ -150,6 +150,12 @@ def test_its_entry_point_is_a_verb_that_can_be_sent_and_takes_the_signal(job):
     assert checked(words)[0] == "dataset"
 
 
+def test_its_job_asks_for_as_many_workers_as_the_cluster_may_have(job):
+    words = shlex.split(job.spec.entrypoint)
+    most = sum(group.maxReplicas for group in job.spec.rayClusterSpec.workerGroupSpecs)
+    assert words[words.index("--workers") + 1] == str(most)
+
+
 def test_the_head_drives_and_spot_machines_with_a_gpu_work(job):
     spec = job.spec.rayClusterSpec
     assert spec.enableInTreeAutoscaling
