@@ -11,10 +11,12 @@ from rich.console import Console
 from rich.table import Table as Grid
 
 from jobs.flags import Spec, parse
+from pipeline.engine.attempt import REJECTS
 from pipeline.engine.books import Books, verbs
 from pipeline.engine.lease import holder, is_live
 from pipeline.engine.progress import duration
 from pipeline.errors import StoreError
+from pipeline.tables import Table, store
 
 ERRORS_SHOWN = 5
 
@@ -44,7 +46,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def state_of(out: str, verb: str) -> dict[str, Any] | None:
-    """What the books of one job say now; None where it was never started."""
+    """What the books of one job say now; None where it was never started. Raises StoreError where they are damaged."""
     books = Books(out, verb)
     stored = books.spec()
     if stored is None:
@@ -56,10 +58,13 @@ def state_of(out: str, verb: str) -> dict[str, Any] | None:
     for outcome in done:
         reasons.update(outcome.rejects)
     suspects = Counter(books.suspects().values())
+    places = [("rejects", verb) if name == REJECTS else (name,) for name in stored["tables"]]
+    sealed = all(Table(store.join(out, *place)).sealed for place in places)
     return {
         "verb": verb,
         "fingerprint": stored["fingerprint"],
-        "complete": len(done) == stored["shards"] and not suspects,
+        "complete": len(done) == stored["shards"] and not suspects and sealed,
+        "sealed": sealed,
         "running": {name: lease[name] for name in ("pid", "host")} if lease and is_live(lease) else None,
         "shards": stored["shards"],
         "shards_done": len(done),
@@ -98,6 +103,7 @@ def _lines(state: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for reason, count in state["rejects_by_reason"].items():
         yield f"  {reason}", f"{count:,} rows"
     yield "size", f"{state['bytes'] / 1e6:,.1f} MB"
+    yield "sealed", "yes" if state["sealed"] else "no: the same command seals"
     running = state["running"]
     yield "running", f"process {running['pid']} on {running['host']}" if running else "nobody"
     if state["attempts"]:

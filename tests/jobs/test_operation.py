@@ -1,6 +1,8 @@
 """What an operator does with a job: one shard first, rejected rows again, a share of the rows, a look at the books."""
 
 import json
+import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -203,3 +205,35 @@ def test_status_tells_what_failed_what_is_aside_and_who_is_at_work(poison, tmp_p
     assert dataset(tmp_path, *WORDS) == 0
     assert main(["status", str(tmp_path)]) == 0
     assert "exit code 0" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("table", ["images", "rejects/dataset"])
+def test_a_job_whose_table_is_not_sealed_is_not_complete(made, tmp_path, capsys, table):
+    out = tmp_path / "out"
+    shutil.copytree(made, out)
+    assert main(["status", str(out)]) == 0
+    assert re.search(r"sealed +yes", capsys.readouterr().out)
+    (out / table / ".stylemill/manifest.json").unlink()
+    next((out / table).glob("*.parquet")).unlink()
+    assert main(["status", str(out)]) == 1
+    assert re.search(r"sealed +no: the same command seals", capsys.readouterr().out)
+    assert main(["status", str(out), "--json-lines"]) == 1
+    state = json.loads(capsys.readouterr().out)
+    assert (state["complete"], state["sealed"]) == (False, False)
+    assert dataset(out, *WORDS) == 0
+    assert main(["status", str(out)]) == 0
+
+
+@pytest.mark.parametrize("content", ["{}", "[]", '{"fingerprint": "0"}'])
+def test_status_of_a_damaged_spec_is_one_line_and_1(made, tmp_path, capsys, content):
+    out = tmp_path / "out"
+    shutil.copytree(made, out)
+    spec = out / ".stylemill/dataset/spec.json"
+    spec.write_text(content)
+    assert main(["status", str(out)]) == 1
+    said = capsys.readouterr().err.strip()
+    assert f"{spec} is not a job's spec: damaged" in said
+    assert "\n" not in said
+    spec.unlink()
+    assert dataset(out, *WORDS) == 0
+    assert main(["status", str(out)]) == 0
