@@ -156,3 +156,28 @@ def test_json_that_is_none(tmp_path):
     (tmp_path / "spec.json").write_bytes(b'{"a": ')
     with pytest.raises(StoreError, match=r"spec\.json is not JSON"):
         store.read_json(str(tmp_path / "spec.json"))
+
+
+def test_list_many_is_the_listing_of_each_in_order(place):
+    urls = [store.join(place, name) for name in ("a", "none", "b", "c", "a")]
+    for count, url in enumerate(urls[:4]):
+        for number in range(count if url != urls[1] else 0):
+            store.write_atomic(store.join(url, f"{number}"), b"1" * count)
+    store.write_atomic(store.join(urls[0], ".x"), b"12")
+    b, c = {"0": 2, "1": 2}, {"0": 3, "1": 3, "2": 3}
+    assert store.list_many(urls) == [{".x": 2}, {}, b, c, {".x": 2}]
+    assert store.list_many([]) == []
+
+
+def test_list_many_asks_s3_for_all_at_once(bucket, monkeypatch):
+    urls = [store.join(bucket, name) for name in ("a", "b", "c", "d")]
+    for url in urls[:3]:
+        store.write_atomic(store.join(url, "x"), b"1")
+    together, real = threading.Barrier(4), s3fs.S3FileSystem.ls
+
+    def ls(self, path, **options):
+        together.wait(timeout=20)
+        return real(self, path, **options)
+
+    monkeypatch.setattr(s3fs.S3FileSystem, "ls", ls)
+    assert store.list_many(urls) == [{"x": 1}, {"x": 1}, {"x": 1}, {}]
