@@ -53,7 +53,7 @@ class Books:
         url = store.join(self.url, "spec.json")
         found = store.read_json(url)
         if found is not None and not (isinstance(found, dict) and found.keys() >= SPEC_KEYS):
-            raise StoreError(f"{url} is not a job's spec: damaged; restore it, or delete it and pass --replace")
+            raise StoreError(f"{url} is not a job's spec: damaged; delete it and run the same command again")
         return cast(dict[str, Any] | None, found)
 
     def create_spec(self, spec: Mapping[str, Any]) -> None:

@@ -121,7 +121,7 @@ def _work(job: Job, work: Work, pool: Pool, options: RunOptions, lease: Lease, s
         error=error,
     )
     if options.calibrate:
-        for line in estimate(work.ran[0] if work.ran else None, sum(work.rows.values()), summary):
+        for line in estimate(work.ran[0] if work.ran else None, sum(work.rows.values()), summary, pool.expected):
             say(line)
     _say_end(summary, work.failed, say)
     if tasks or error or work.books.summary() is None:  # else the last run that did something stays on record
