@@ -61,7 +61,9 @@ def make_plan(
 
     `suspects`: shards to be made again whatever is there, and why.
     """
-    listings = {name: {} if fresh else store.list_names(table.url) for name, table in outputs.all.items()}
+    urls = [table.url for table in outputs.all.values()]
+    found: list[dict[str, int]] = [{} for _ in urls] if fresh else store.list_many(urls)
+    listings = dict(zip(outputs.all, found, strict=True))
     done, unrecorded, remaining = {}, [], []
     why: Counter[str] = Counter()
     for task in tasks:
