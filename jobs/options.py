@@ -21,7 +21,8 @@ class RunFlags(Spec):
     out: str = Field(description="Directory for the tables: a path or any fsspec URL.")
     workers: Workers | Literal["auto"] | None = Field(
         None,
-        description="Worker processes, or auto: as many as there is room for. Default: one for each GPU, else one.",
+        description="Worker processes, or auto: as many as there is room for. Default: auto on a cluster that is joined, "
+        "else one for each GPU, else one.",
     )
     threads: int | None = Field(None, gt=0, description="CPU threads of a worker. Default: the cores shared out.")
     gpus_per_worker: float | None = Field(None, ge=0, description="GPUs of a worker; a fraction shares one.")
@@ -35,7 +36,11 @@ class RunFlags(Spec):
     address: str | None = Field(None, description="Ray cluster to join. Default: RAY_ADDRESS, else one started here.")
     local: bool = Field(False, description="One worker in this process, without Ray.")
     task_timeout: float | None = Field(
-        None, gt=0, allow_inf_nan=False, description="Seconds for one shard; a worker that takes longer is replaced."
+        None,
+        gt=0,
+        allow_inf_nan=False,
+        description="Seconds for one shard; a worker that takes longer is replaced. (Models may take ten times as long "
+        "to open.)",
     )
     dry_run: bool = Field(False, description="Print the plan and stop.")
     limit: int | None = Field(None, gt=0, description="Run at most this many shards now.")
