@@ -21,8 +21,8 @@ class RunFlags(Spec):
     out: str = Field(description="Directory for the tables: a path or any fsspec URL.")
     workers: Workers | Literal["auto"] | None = Field(
         None,
-        description="Worker processes, or auto: as many as there is room for. Default: auto on a cluster that is joined, "
-        "else one for each GPU, else one.",
+        description="Worker processes, or auto: as many as there is room for. Default: auto on a joined cluster, else "
+        "one for each GPU, else one.",
     )
     threads: int | None = Field(None, gt=0, description="CPU threads of a worker. Default: the cores shared out.")
     gpus_per_worker: float | None = Field(None, ge=0, description="GPUs of a worker; a fraction shares one.")
