@@ -21,7 +21,7 @@ import tyro
 import schemas
 from benchmarks.machine import header
 from jobs.__main__ import main as stylemill
-from jobs.directions.small import write_small
+from jobs.small import write_small
 from pipeline.directions import normalised
 from pipeline.models import classifiers, generators
 from pipeline.models.codes import Codes

@@ -10,11 +10,11 @@ import tyro
 from pydantic import Field, FiniteFloat, field_validator, model_validator
 
 import schemas
-from jobs.directions.small import write_small
 from jobs.flags import Names, parse, say
 from jobs.launch import command, launch, versions
 from jobs.options import DEFAULT_ATTRIBUTES, RunFlags, absolute, canonical
 from jobs.resolve import resolve, spec_facts
+from jobs.small import write_small
 from jobs.weights import used
 from pipeline.directions import Direction
 from pipeline.directions.aliases import resolve as our_attribute

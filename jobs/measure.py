@@ -11,11 +11,11 @@ from rich.console import Console
 from rich.table import Table as Grid
 
 import schemas
-from jobs.directions.small import write_small
 from jobs.flags import Names, parse
 from jobs.launch import command, launch, versions
 from jobs.options import DEFAULT_ATTRIBUTES, RunFlags, absolute, canonical
 from jobs.resolve import resolve, spec_facts
+from jobs.small import write_small
 from jobs.weights import used
 from pipeline.engine.job import Job
 from pipeline.errors import SpecError

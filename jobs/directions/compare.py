@@ -12,9 +12,9 @@ from rich.console import Console
 from rich.table import Table as Grid
 
 import schemas
-from jobs.directions.small import check_free, open_directions, write_small
 from jobs.flags import Names, Spec, parse, say
 from jobs.options import absolute, canonical
+from jobs.small import check_free, open_directions, write_small
 from pipeline.directions import Direction
 from pipeline.directions.compare import Correlations, correlations, cosines
 from pipeline.errors import SpecError

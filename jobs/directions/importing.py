@@ -11,9 +11,9 @@ from pydantic import Field, field_validator
 
 import schemas
 from jobs.directions.sampled import check_width
-from jobs.directions.small import check_free, write_small
 from jobs.flags import Spec, parse, say
 from jobs.options import absolute
+from jobs.small import check_free, write_small
 from pipeline.directions.formats import Imported, check_generator, read
 from pipeline.errors import ModelFileError, SpecError
 from pipeline.models import generators

@@ -3,7 +3,7 @@
 import numpy as np
 
 from jobs.__main__ import main
-from jobs.directions.small import write_small
+from jobs.small import write_small
 from pipeline.directions import Direction, normalised
 from pipeline.models import generators
 from pipeline.stages.direction_rows import to_rows

@@ -11,7 +11,7 @@ from tiny_jobs import tables
 
 import schemas
 from jobs.__main__ import main
-from jobs.directions.small import write_small
+from jobs.small import write_small
 from pipeline.directions import normalised
 from pipeline.directions.conditional import project
 from pipeline.models import classifiers, generators
