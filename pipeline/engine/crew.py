@@ -254,14 +254,14 @@ class Crew:
         self._look(WAKE_SECONDS / 5)
         placed = member.node != ""
         lost = cause.node_lost or (self._answered and placed and member.node not in self._nodes)
-        doubtful = not lost and placed and cause.seconds > 0
+        doubtful = not lost and cause.seconds > 0
         task, record = member.task, None
         if task is not None:
             record = self._attempt(member, Outcome(task.shard, error=f"the worker died: {cause.why}"), WORKER_LOST)
             member.running.popleft()
         self._lose(member)
         key = OPENING if task is None else task.shard
-        doubt = Doubt(key, member.node, time.perf_counter() + cause.seconds, record)
+        doubt = Doubt(key, member.node, time.perf_counter() + cause.seconds, record, frozenset(self._nodes))
         if doubtful:
             self._doubts.add(doubt)
         else:

@@ -28,6 +28,12 @@ class Driver:
         prepare: Callable[[], None] | None = None,
     ) -> None:
         self._log = log
+
+        def as_in_a_terminal() -> None:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # in a shell's background it is ignored, and that is inherited
+            if prepare is not None:
+                prepare()
+
         environment = {**os.environ, "RAY_ADDRESS": "local", **(environment or {})}
         with log.open("wb") as file:
             self.process = subprocess.Popen(
@@ -36,7 +42,7 @@ class Driver:
                 stderr=file,
                 cwd=REPOSITORY,
                 env=environment,
-                preexec_fn=prepare,  # noqa: PLW1509
+                preexec_fn=as_in_a_terminal,  # noqa: PLW1509
             )
 
     def said(self) -> str:

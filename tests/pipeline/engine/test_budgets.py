@@ -173,3 +173,14 @@ def test_a_doubt_is_settled_by_the_node_or_by_time():
     assert bool(doubts)
     assert [(doubt.key, lost) for doubt, lost in doubts.settle(set(), 15.0)] == [(2, True)]
     assert not doubts
+
+
+def test_a_worker_that_died_before_it_had_a_place_is_excused_where_a_node_goes():
+    """Ray places workers on a node that is dead and not yet known to be, one after another."""
+    doubts = Doubts()
+    for _ in range(5):
+        doubts.add(Doubt(-1, "", 20.0, None, frozenset({"a", "b"})))
+    assert list(doubts.settle({"a", "b"}, 10.0)) == []
+    assert [lost for _, lost in doubts.settle({"a", "c"}, 15.0)] == [True] * 5
+    doubts.add(Doubt(-1, "", 20.0, None, frozenset({"a", "c"})))
+    assert [lost for _, lost in doubts.settle({"a", "c", "d"}, 20.0)] == [False]
