@@ -5,8 +5,8 @@ its actors' errors say "its node has died", and it is dead in `ray.nodes()` in t
 killed whole (`allow_graceful=False`) makes its actors "unavailable" after 2.3 s and is declared dead 15 s after the
 kill, by missed heartbeats. A worker that is killed on a healthy node is reported by its raylet within 0.01 s, and so is
 one that ends because its raylet did, 15 s before the node is declared dead. So the nodes are looked at again for as
-long as given here, before a death is put down to the shard for good. (The soak found five workers in a row placed on a node
-that was dead and not yet known to be.)
+long as given here, before a death is put down to the shard for good. (The soak found five workers in a row placed on
+a node that was dead and not yet known to be.)
 """
 
 from collections.abc import Container, Iterator
