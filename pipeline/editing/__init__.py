@@ -1,6 +1,7 @@
 """Editors: methods that move latents. Tensors in, tensors out; no table, no job."""
 
 from pipeline.editing.editor import Editor, Scores
+from pipeline.editing.ials import IALS
 from pipeline.editing.linear import InterFaceGAN
 from pipeline.editing.request import Requests
 from pipeline.editing.search import Search
@@ -9,6 +10,7 @@ from pipeline.editing.truncation import Truncation
 
 __all__ = [
     "DONE",
+    "IALS",
     "NOT_FINITE",
     "REACHED",
     "Editor",

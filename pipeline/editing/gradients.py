@@ -1,0 +1,93 @@
+"""Instance-specific directions: gradients of scores in the codes, each row its own attributes (IALS, Eq. 2 to 4).
+
+One forward pass serves all attributes. Slot j of a backward pass takes the j-th attribute of each row, whichever that
+is: so there are as many backward passes as the most attributes that any one row asks for.
+
+Shapes: N rows, J slots; `...` stands for the shape of one row of codes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor
+
+from pipeline.directions.aliases import resolve
+from pipeline.editing.editor import Scores
+from pipeline.errors import SpecError
+from pipeline.models.codes import Codes
+
+Loss = Literal["score", "bce"]
+LOSSES: tuple[Loss, ...] = get_args(Loss)
+
+Pull = tuple[str, float]
+"""An attribute and the side that a row is drawn to: +1 where it is present, -1 where it is not (2y - 1)."""
+
+
+def pulls(
+    scores: Scores, codes: Codes, wanted: Sequence[Sequence[Pull]], loss: Loss = "score"
+) -> tuple[Mapping[str, Tensor], Tensor]:
+    """The scores of N rows, and what draws each row to its sides: minus the gradient of the loss of each of its pulls.
+
+    loss, with y the side and s the score: `score` is -(2y - 1) s; `bce` is Eq. 3, the binary cross entropy of
+    sigmoid(s) and y. Their gradients differ by the factor |y - sigmoid(s)|, which is positive and so gone once they
+    are normalised: the directions are equal to rounding. They part where the factor is too small for the numbers that
+    carry the gradient (bf16, or scores beyond 80): there bce vanishes and the score does not.
+
+    Args:
+        scores: generator and classifiers, differentiable in the codes. It is called once.
+        wanted: for each row its pulls, none for one that is only looked at.
+
+    Returns:
+        The scores (N,) by attribute, without graph, and the gradients (N, J, ...) in the dtype of the codes: zero where
+        a row has fewer than J pulls.
+
+    Raises:
+        SpecError: there is no score of an attribute, it does not depend on the codes, or the loss is unknown.
+    """
+    if loss not in LOSSES:
+        raise SpecError(f"unknown loss {loss!r}: choose one of {', '.join(LOSSES)}")
+    slots = max(map(len, wanted), default=0)
+    values = codes.values.detach().requires_grad_()
+    with torch.enable_grad():
+        seen = scores(Codes(codes.space, values))
+        losses = [_loss(seen, [row[slot : slot + 1] for row in wanted], loss) for slot in range(slots)]
+    found = values.new_zeros(len(codes), slots, *values.shape[1:])
+    for slot, of_slot in enumerate(losses):
+        if not of_slot.requires_grad:
+            names = ", ".join(sorted({row[slot][0] for row in wanted if len(row) > slot}))
+            raise SpecError(f"the scores of {names} carry no gradient: these classifiers judge, others are to edit")
+        (gradient,) = torch.autograd.grad(of_slot, values, retain_graph=slot + 1 < slots)
+        found[:, slot] = -gradient
+    return {name: score.detach() for name, score in seen.items()}, found
+
+
+def score_of(attribute: str, scores: Mapping[str, Tensor]) -> Tensor:
+    """The score of an attribute, under its own name or with the sign of the name that it has here.
+
+    Raises:
+        SpecError: there is none.
+    """
+    if attribute in scores:
+        return scores[attribute]
+    known = resolve(attribute)
+    if known is None or known[0] not in scores:
+        raise SpecError(f"there is no score of {attribute}: there are {', '.join(scores)}")
+    name, sign = known
+    return sign * scores[name]
+
+
+def _loss(scores: Mapping[str, Tensor], wanted: Sequence[Sequence[Pull]], loss: Loss) -> Tensor:
+    """The sum over the rows of the loss of the one pull, or none, that each has in this slot."""
+    total = next(iter(scores.values())).new_zeros(())
+    for attribute in dict.fromkeys(name for row in wanted for name, _ in row):
+        score_N = score_of(attribute, scores)
+        sides = [dict(row).get(attribute, 0.0) for row in wanted]
+        side_N = torch.tensor(sides, dtype=score_N.dtype, device=score_N.device)
+        if loss == "score":
+            total = total - (side_N * score_N).sum()
+        else:
+            total = total + (side_N.abs() * torch.nn.functional.softplus(-side_N * score_N)).sum()
+    return total

@@ -1,0 +1,253 @@
+"""IALS: instance-aware latent-space search (Han et al., 2021): Eq. 1 to 6, Algorithm 1, Sec. 3.3.
+
+Shapes: N rows, T steps with the source, C conditions, D numbers of one row's direction; `...` stands for the shape of
+one row of codes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from pipeline.editing.editor import Scores
+from pipeline.editing.gradients import Loss, Pull, pulls, score_of
+from pipeline.editing.orthogonal import complement, row_norm
+from pipeline.editing.request import Requests
+from pipeline.editing.terms import VANISHED, Term
+from pipeline.editing.trace import DONE, REACHED, Trace, not_reached
+from pipeline.editing.way import Way
+from pipeline.errors import SpecError
+from pipeline.models.codes import Codes
+
+if TYPE_CHECKING:
+    from pipeline.directions.direction import Direction
+
+RELEASED_LAMBDAS = (0.0, 0.75)
+"""Of the public code. The paper's choice is (0.75, 0)."""
+
+
+class IALS:
+    """Moves each row by steps of one length along the direction that its own gradients and the attribute's make.
+
+    With y the target (1 towards the attribute, 0 away from it), s_X(x) the score of X, d_X its attribute-level
+    direction, k the step size, and |v| for v normalised:
+
+        d_X(x)  = (2y - 1) |grad s_X(x)|                                  instance-specific, Eq. 4
+        d^_X(x) = | lambda (2y - 1) |d_X| + (1 - lambda) d_X(x) |          Eq. 5
+        d^_A|B  = | d^_A - its part in the span of the d^_B |              Eq. 6, for one condition or several
+        x      <- x + k d^_A|B(x)                                          Sec. 3.3
+
+    lambda is lambda1 for the attribute A that is edited, lambda2 for each condition B. A condition has y = 1 in both
+    its parts: its sign is of no matter to a projection, but its parts may not cancel. Algorithm 1 leaves out the minus
+    of Eq. 4 in its third line; Eq. 4 holds. No gradient is computed where lambda is 1; at lambda1 = lambda2 = 1 this
+    is InterFaceGAN's conditional edit.
+
+    In w+ one shared vector moves all layers alike, each by k, unless `per_layer`: then the direction is one of all
+    L x W numbers, of norm 1, and k is the length of the whole step. Directions are combined in float64; gradients and
+    codes are float32.
+
+    Args:
+        directions: the attribute-level ones, unconditioned, of the codes' space, one for each attribute whose lambda is
+            not 0.
+        scores: generator and classifiers, differentiable, always called with N rows. What else it returns is kept in
+            the trace: classifiers that judge the same faces.
+        step_size: k. steps: how many, unless `until` ends a row before.
+        loss: as in `gradients.pulls`.
+        incremental: whether the direction is searched anew at each step (Sec. 3.3), or that of the source kept.
+        per_layer: in w+, whether each layer has a direction of its own.
+        as_released: as the public code: where lambda2 is not 1, the attribute-level direction of each condition is
+            projected out besides.
+        look: whether the scores of every step are wanted, the last included, also where no gradient needs them.
+
+    Raises:
+        SpecError: step_size or steps are not positive, or two directions are of one attribute.
+    """
+
+    def __init__(
+        self,
+        directions: Iterable[Direction],
+        scores: Scores,
+        step_size: float = 0.1,
+        steps: int = 20,
+        loss: Loss = "score",
+        incremental: bool = True,
+        per_layer: bool = False,
+        as_released: bool = False,
+        look: bool = False,
+    ) -> None:
+        if not (0 < step_size < float("inf") and steps >= 1):
+            raise SpecError(f"{steps} steps of {step_size}: give one step or more, of a positive size")
+        self._scores, self._step_size, self._steps, self._loss = scores, step_size, steps, loss
+        self._incremental, self._per_layer, self._as_released, self._look = incremental, per_layer, as_released, look
+        self._directions: dict[str, Direction] = {}
+        for direction in directions:
+            if direction.conditions:
+                raise SpecError(
+                    f"{direction.name} is projected already: IALS projects by itself, give {direction.attribute}"
+                )
+            if direction.attribute in self._directions:
+                raise SpecError(f"there are two directions of {direction.attribute}: give one of them")
+            self._directions[direction.attribute] = direction
+
+    def edit(self, codes: Codes, requests: Requests) -> Trace:
+        """Move each row as its request says, and keep every step.
+
+        Strengths of the trace are n k after n steps, negative where the target is 0. A row stops at its `until`, where
+        its direction vanishes, or where it is not finite.
+
+        Raises:
+            SpecError: codes and requests differ in length, strengths are given or lambdas are not, a direction that is
+                needed is missing or does not fit, or the codes are in z.
+        """
+        self._check(codes, requests)
+        way = Way(codes)
+        sides_N = self._sides(way, requests)
+        terms = self._terms(codes, requests, sides_N)
+        drawn = [
+            [(term.names[row], term.sides[row]) for term in terms if term.pulled[row]] for row in range(len(requests))
+        ]
+        by: Tensor | None = None
+        for step in range(self._steps + 1):
+            fresh = step < self._steps and (by is None or self._incremental)
+            wanted = [row if fresh and going else [] for row, going in zip(drawn, way.going, strict=True)]
+            gradients = self._see(way, wanted, requests)
+            self._stop_where_reached(way, requests, sides_N)
+            if step == self._steps or not any(way.going):
+                break
+            if fresh:
+                by = self._step_size * self._unfold(self._direction(way, terms, gradients), codes)
+            assert by is not None
+            if any(way.going):
+                way.move(by)
+        end = DONE if requests.until is None else not_reached(f"{self._steps} steps")
+        way.stop(torch.ones(len(codes), dtype=torch.bool), [end] * len(codes))
+        return way.trace(sides_N, self._step_size)
+
+    # -- one step -----------------------------------------------------------------------------------------------------
+
+    def _see(self, way: Way, wanted: Sequence[Sequence[Pull]], requests: Requests) -> Tensor | None:
+        """Look at the rows as far as this step needs it; gradients (N, J, D) where a row is drawn anywhere."""
+        gradients = None
+        if any(wanted):
+            seen, gradients = pulls(self._scores, way.codes, wanted, self._loss)
+            gradients = torch.stack([self._fold(found) for found in gradients.unbind(dim=1)], dim=1).double()
+        elif self._look or requests.until is not None:
+            with torch.no_grad():
+                seen = self._scores(way.codes)
+        else:
+            seen = {}
+        way.saw(seen)
+        return gradients
+
+    def _direction(self, way: Way, terms: Sequence[Term], gradients_NJD: Tensor | None) -> Tensor:
+        """d^_A|B of each row, (N, D); rows that have none stop."""
+        primal_ND, *others = [term.mixed(gradients_NJD, way) for term in terms]
+        if self._as_released:
+            others += [term.level_where_mixed() for term in terms[1:]]
+        left_ND = complement(primal_ND, others)
+        norm_N1 = row_norm(left_ND)
+        way.stop(
+            ~(norm_N1[:, 0] > VANISHED),
+            [f"nothing of {name} is left beside its conditions" for name in terms[0].names],
+        )
+        return torch.where(norm_N1 > VANISHED, left_ND / norm_N1, 0.0)
+
+    @staticmethod
+    def _stop_where_reached(way: Way, requests: Requests, sides_N: Tensor) -> None:
+        if requests.until is None:
+            return
+        until_N = requests.until.to(sides_N.device)
+        score_N = torch.stack([score_of(name, way.seen)[row] for row, name in enumerate(requests.attributes)])
+        way.stop(sides_N * score_N >= until_N, [REACHED] * len(requests))
+
+    # -- what does not change from step to step -----------------------------------------------------------------------
+
+    def _check(self, codes: Codes, requests: Requests) -> None:
+        if len(codes) != len(requests):
+            raise SpecError(f"there are {len(codes)} codes and {len(requests)} requests: give one request for each row")
+        if not len(requests):
+            raise SpecError("there is no row to edit")
+        if requests.strengths is not None:
+            raise SpecError("this editor goes by steps of one size, not by strengths: leave them out")
+        if requests.lambdas is None:
+            raise SpecError("this editor needs lambda1 and lambda2 of each row: give `lambdas`")
+        if not ((requests.lambdas >= 0) & (requests.lambdas <= 1)).all():
+            raise SpecError("lambda1 and lambda2 are shares: give numbers from 0 to 1")
+        if codes.space == "z":
+            raise SpecError("this editor moves codes in w, w+ and s, these are in z: map them first")
+        if self._per_layer and codes.space != "w+":
+            raise SpecError(f"directions of each layer are a matter of w+, these codes are in {codes.space}")
+
+    def _sides(self, way: Way, requests: Requests) -> Tensor:
+        """2y - 1 of each row, (N,) float64; with target flip, the side on which its source is not."""
+        sides_N = torch.tensor([{"1": 1.0, "0": -1.0, "flip": 0.0}[target] for target in requests.targets])
+        sides_N = sides_N.double().to(way.codes.values.device)
+        if not (flipped_N := sides_N == 0).any():
+            return sides_N
+        with torch.no_grad():
+            seen = self._scores(way.codes)
+        for row in torch.nonzero(flipped_N)[:, 0].tolist():
+            sides_N[row] = -1.0 if float(score_of(requests.attributes[row], seen)[row]) > 0 else 1.0
+        return sides_N
+
+    def _terms(self, codes: Codes, requests: Requests, sides_N: Tensor) -> list[Term]:
+        """The primal, then each row's first condition, second, ..., in the order of their names."""
+        assert requests.lambdas is not None
+        lambdas_N2 = requests.lambdas.to(codes.values.device, torch.float64)
+        conditions = [sorted(names) for names in requests.conditions]
+        places = range(max(map(len, conditions)))
+        names = [list(requests.attributes), *([row[i] if i < len(row) else "" for row in conditions] for i in places)]
+        terms: list[Term] = []
+        slots = [0] * len(requests)
+        for place, of_place in enumerate(names):
+            share_N = lambdas_N2[:, min(place, 1)]
+            present = [bool(name) for name in of_place]
+            pulled = [there and share < 1 for there, share in zip(present, share_N.tolist(), strict=True)]
+            side_N = sides_N if place == 0 else torch.ones_like(sides_N)
+            level_ND = self._levels(of_place, share_N.tolist(), codes)
+            terms.append(
+                Term(
+                    names=tuple(of_place),
+                    sides=tuple(side_N.tolist()),
+                    pulled=tuple(pulled),
+                    slots=tuple(slots),
+                    level=side_N[:, None] * level_ND,
+                    share=share_N[:, None],
+                )
+            )
+            slots = [slot + drawn for slot, drawn in zip(slots, pulled, strict=True)]
+        return terms
+
+    def _levels(self, attributes: Sequence[str], shares: Sequence[float], codes: Codes) -> Tensor:
+        """(N, D) float64, zero where a row has no attribute or lambda is 0."""
+        nothing_D = self._fold(torch.zeros_like(codes.values[:1], dtype=torch.float64))[0]
+        known = {
+            name: self._level(name, codes) for name in {n for n, s in zip(attributes, shares, strict=True) if n and s}
+        }
+        return torch.stack([known[n] if n and s else nothing_D for n, s in zip(attributes, shares, strict=True)])
+
+    def _level(self, attribute: str, codes: Codes) -> Tensor:
+        """The attribute-level direction as unit vector (D,), float64."""
+        if attribute not in self._directions:
+            known = ", ".join(self._directions) or "none"
+            raise SpecError(f"there is no direction of {attribute}, there are: {known}. Fit it, or give it lambda 0")
+        direction = self._directions[attribute]
+        along = direction.along(Codes(codes.space, codes.values[:1].double()))
+        if codes.space == "w+" and not self._per_layer:
+            if direction.vector.ndim > 1:
+                raise SpecError(f"the direction of {attribute} differs from layer to layer: edit with `per_layer`")
+            along = along[0]
+        return along.flatten() / along.norm()
+
+    def _fold(self, gradient: Tensor) -> Tensor:
+        """(N, ...) -> (N, D): of one vector that all layers share, the gradients of the layers add up."""
+        return gradient.sum(dim=1) if gradient.dim() == 3 and not self._per_layer else gradient.flatten(1)
+
+    def _unfold(self, direction_ND: Tensor, codes: Codes) -> Tensor:
+        """(N, D) -> (N, ...)."""
+        if codes.space == "w+" and not self._per_layer:
+            return direction_ND[:, None].expand(-1, codes.values.shape[1], -1)
+        return direction_ND.view(codes.values.shape)

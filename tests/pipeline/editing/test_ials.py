@@ -1,0 +1,286 @@
+"""IALS against its equations, written down once more in float64, and the laws that follow from them."""
+
+import faces64
+import numpy as np
+import pytest
+import torch
+
+from pipeline.directions import Direction
+from pipeline.directions.conditional import project
+from pipeline.editing import DONE, IALS, NOT_FINITE, REACHED, InterFaceGAN, Requests
+from pipeline.editing.gradients import pulls
+from pipeline.errors import SpecError
+from pipeline.models.codes import Codes
+
+K, N = 0.3, 4
+FORMS = [("w", False), ("w+", False), ("w+", True), ("s", False)]
+
+
+def unit(v):
+    return v / np.linalg.norm(v)
+
+
+class Paper:
+    """Algorithm 1 with Eq. 3 to 6 for one row, straight from the text."""
+
+    def __init__(self, space, directions, lambda1, lambda2, per_layer=False, released=False):
+        self.space, self.lambda1, self.lambda2 = space, lambda1, lambda2
+        self.directions = {d.attribute: d.vector.astype(np.float64) for d in directions}
+        self.shared, self.released = space == "w+" and not per_layer, released
+
+    def loss(self, x, attribute, y):
+        h = torch.sigmoid(faces64.scores(Codes(self.space, x[None]))[attribute][0])
+        return -y * torch.log(h) - (1 - y) * torch.log(1 - h)
+
+    def instance(self, x, attribute, y):
+        """Eq. 4."""
+        x = torch.tensor(x, requires_grad=True)
+        (gradient,) = torch.autograd.grad(self.loss(x, attribute, y), x)
+        gradient = gradient.numpy()
+        return unit(-(gradient.sum(axis=0) if self.shared else gradient))
+
+    def level(self, attribute):
+        vector = self.directions[attribute]
+        if self.shared or vector.shape == faces64.shape(self.space):
+            return unit(vector)
+        return unit(np.broadcast_to(vector, faces64.shape(self.space)))
+
+    def mixed(self, x, attribute, y, share):
+        """Eq. 5."""
+        return unit(share * (2 * y - 1) * self.level(attribute) + (1 - share) * self.instance(x, attribute, y))
+
+    def direction(self, x, attribute, conditions, y):
+        """Eq. 6; the subspace of several conditions by least squares."""
+        primal = self.mixed(x, attribute, y, self.lambda1)
+        others = [self.mixed(x, name, 1, self.lambda2) for name in conditions]
+        if self.released and self.lambda2 != 1:
+            others += [self.level(name) for name in conditions]
+        if others:
+            basis = np.stack([one.ravel() for one in others], axis=1)
+            primal = primal - (basis @ np.linalg.lstsq(basis, primal.ravel())[0]).reshape(primal.shape)
+        return unit(primal)
+
+    def edit(self, x, attribute, conditions=(), y=1, incremental=True, steps=N):
+        way, direction = [x], None
+        for _ in range(steps):
+            if direction is None or incremental:
+                direction = self.direction(way[-1], attribute, conditions, y)
+            way.append(way[-1] + K * direction)
+        return np.stack(way)
+
+
+def editor(space, shared=False, **about):
+    return IALS(faces64.directions(space, shared), faces64.scores, step_size=K, steps=N, **about)
+
+
+@pytest.mark.parametrize(("space", "per_layer"), FORMS)
+@pytest.mark.parametrize("lambdas", [(0.0, 0.0), (0.75, 0.0), (0.5, 0.25), (1.0, 0.0), (0.25, 1.0)])
+@pytest.mark.parametrize("conditions", [(), ("smile",), ("smile", "male")])
+@pytest.mark.parametrize("target", ["1", "0"])
+def test_each_step_is_that_of_the_paper(space, per_layer, lambdas, conditions, target):
+    source = faces64.codes(space, 2)
+    shared = space == "w+" and not per_layer
+    request = Requests.same(2, "old", conditions=conditions, target=target, lambdas=lambdas)
+    trace = editor(space, shared, per_layer=per_layer).edit(source, request)
+    paper = Paper(space, faces64.directions(space, shared), *lambdas, per_layer)
+    for row in range(2):
+        wanted = paper.edit(source.values[row].numpy(), "old", conditions, int(target))
+        np.testing.assert_allclose(trace.values[row].numpy(), wanted, rtol=0, atol=1e-6)
+    assert trace.stops == (DONE, DONE)
+    sign = 1 if target == "1" else -1
+    np.testing.assert_allclose(trace.strengths.numpy(), [[sign * K * n for n in range(N + 1)]] * 2)
+
+
+@pytest.mark.parametrize("released", [False, True])
+def test_as_released_projects_out_the_attribute_level_condition_too(released):
+    source = faces64.codes("w", 1)
+    request = Requests.same(1, "old", conditions=("smile", "male"), lambdas=(0.5, 0.25))
+    trace = editor("w", as_released=released).edit(source, request)
+    paper = Paper("w", faces64.directions("w"), 0.5, 0.25, released=released)
+    wanted = paper.edit(source.values[0].numpy(), "old", ("smile", "male"))
+    np.testing.assert_allclose(trace.values[0].numpy(), wanted, rtol=0, atol=1e-6)
+    level = paper.level("smile")
+    along = (trace.values[0, -1] - trace.values[0, 0]).numpy() @ level
+    assert (abs(along) < 1e-9) == released
+
+
+def test_without_increments_the_direction_of_the_source_is_kept():
+    source = faces64.codes("w", 2)
+    request = Requests.same(2, "old", conditions=("male",), lambdas=(0.5, 0.0))
+    trace = editor("w", incremental=False).edit(source, request)
+    paper = Paper("w", faces64.directions("w"), 0.5, 0.0)
+    for row in range(2):
+        wanted = paper.edit(source.values[row].numpy(), "old", ("male",), incremental=False)
+        np.testing.assert_allclose(trace.values[row].numpy(), wanted, rtol=0, atol=1e-6)
+
+
+def test_with_lambda_1_it_is_interfacegan_and_asks_no_network():
+    def nobody(codes):
+        raise AssertionError("no score is needed")
+
+    directions = faces64.directions("w")
+    source = faces64.codes("w", 3)
+    trace = IALS(directions, nobody, K, N).edit(source, Requests.same(3, "old", conditions=("male",), lambdas=(1, 1)))
+    named = {d.attribute: d for d in directions}
+    linear = InterFaceGAN([project(named["old"], [named["male"]])], source=True)
+    wanted = linear.edit(source, Requests.same(3, "old", [K * n for n in range(1, N + 1)], conditions=("male",)))
+    np.testing.assert_allclose(trace.values.numpy(), wanted.values.numpy(), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("space", ["w", "w+", "s"])
+def test_pulls_are_the_slopes_that_finite_differences_find(space):
+    source = faces64.codes(space, 2)
+    wanted = [[("old", 1.0), ("male", 1.0)], [("smile", -1.0)]]
+    seen, gradients = pulls(faces64.scores, source, wanted)
+    assert gradients.shape == (2, 2, *source.values.shape[1:])
+    assert not gradients[1, 1].any()
+    draw = torch.Generator().manual_seed(1)
+    for row, pulled in enumerate(wanted):
+        for slot, (name, side) in enumerate(pulled):
+            along = torch.randn(source.values.shape[1:], generator=draw, dtype=torch.float64)
+            ends = [source.values.clone() for _ in range(2)]
+            ends[0][row] += 1e-6 * along
+            ends[1][row] -= 1e-6 * along
+            high, low = (faces64.scores(Codes(space, end))[name][row] for end in ends)
+            slope = side * float(high - low) / 2e-6
+            assert float((gradients[row, slot] * along).sum()) == pytest.approx(slope, rel=1e-5, abs=1e-8)
+    np.testing.assert_allclose(seen["old"].numpy(), faces64.scores(source)["old"].detach().numpy())
+
+
+def test_both_losses_give_one_direction():
+    source = faces64.codes("w", 3)
+    request = Requests.same(3, "old", conditions=("male",), target="0", lambdas=(0.25, 0.0))
+    one, other = (editor("w", loss=loss).edit(source, request) for loss in ("score", "bce"))
+    np.testing.assert_allclose(one.values.numpy(), other.values.numpy(), rtol=0, atol=1e-9)
+
+
+def test_one_forward_a_step_and_as_many_backwards_as_one_row_needs():
+    calls = []
+
+    def counted(codes):
+        calls.append(torch.is_grad_enabled())
+        return faces64.scores(codes)
+
+    requests = Requests(
+        attributes=("old", "male", "smile"),
+        conditions=(("male",), ("smile",), ()),
+        targets=("1", "0", "1"),
+        lambdas=torch.tensor([[0.5, 0.0], [1.0, 0.0], [0.0, 0.0]], dtype=torch.float64),
+    )
+    source = faces64.codes("w", 3)
+    trace = IALS(faces64.directions("w"), counted, K, N).edit(source, requests)
+    assert calls == [True] * N
+    for row in range(3):  # each as if it were alone
+        lambdas = tuple(requests.lambdas[row].tolist())
+        paper = Paper("w", faces64.directions("w"), *lambdas)
+        wanted = paper.edit(
+            source.values[row].numpy(), requests.attributes[row], requests.conditions[row], int(requests.targets[row])
+        )
+        np.testing.assert_allclose(trace.values[row].numpy(), wanted, rtol=0, atol=1e-6)
+
+
+def test_flip_goes_to_the_side_on_which_a_row_is_not():
+    source = faces64.codes("w", 6)
+    middle = float(faces64.scores(source)["old"].detach().median()) + 1e-3
+
+    def centred(codes):
+        return {"old": faces64.scores(codes)["old"] - middle}
+
+    before = centred(source)["old"].detach()
+    trace = IALS([], centred, K, N).edit(source, Requests.same(6, "old", target="flip", lambdas=(0.0, 0.0)))
+    sides = torch.where(before > 0, -1.0, 1.0)
+    assert sides.tolist().count(1.0) == 3
+    assert torch.equal(torch.sign(trace.strengths[:, -1]), sides.double())
+    assert torch.equal(torch.sign(centred(trace.at(N))["old"].detach() - before), sides.double())
+
+
+def test_a_row_ends_where_its_score_is_reached():
+    source = faces64.codes("w", 4)
+    before = faces64.scores(source)["old"].detach()
+    until = float(before.median()) + 0.3
+    request = Requests.same(4, "old", until=until, lambdas=(0.0, 0.0))
+    trace = IALS([], faces64.scores, 0.05, 40).edit(source, request)
+    seen = trace.scores["old"]
+    for row in range(4):
+        last = int(trace.kept[row].sum()) - 1
+        assert trace.stops[row] == REACHED
+        assert seen[row, last] >= until
+        assert (seen[row, :last] < until).all()
+        assert float(faces64.scores(trace.at(last))["old"][row]) == pytest.approx(float(seen[row, last]))
+    assert len({int(n) for n in trace.kept.sum(dim=1)}) > 1
+    never = IALS([], faces64.scores, 0.05, 2).edit(source, Requests.same(4, "old", until=1e6, lambdas=(0.0, 0.0)))
+    assert set(never.stops) == {"not reached within 2 steps"}
+
+
+def test_look_keeps_the_scores_of_every_step():
+    source = faces64.codes("w", 2)
+    for lambdas in ((1.0, 1.0), (0.5, 0.5)):
+        trace = editor("w", look=True).edit(source, Requests.same(2, "old", conditions=("male",), lambdas=lambdas))
+        for step in range(N + 1):
+            for name, score in faces64.scores(trace.at(step)).items():
+                np.testing.assert_allclose(trace.scores[name][:, step].numpy(), score.detach().numpy(), atol=1e-9)
+
+
+def test_rows_that_are_not_finite_stop_alone_and_change_no_bit_of_the_others():
+    source = faces64.codes("w", 3)
+    request = Requests.same(3, "old", conditions=("male",), lambdas=(0.5, 0.0))
+    whole = editor("w").edit(source, request)
+    broken = source.values.clone()
+    broken[1, 0] = torch.nan
+    trace = editor("w").edit(Codes("w", broken), request)
+    assert trace.stops == (DONE, NOT_FINITE, DONE)
+    assert trace.steps[1].tolist() == [-1] * (N + 1)
+    assert torch.equal(trace.values[[0, 2]], whole.values[[0, 2]])
+
+
+def test_a_direction_that_vanishes_stops_its_row_with_the_reason():
+    source = faces64.codes("w", 1)
+    paper = Paper("w", faces64.directions("w"), 0, 0)
+    against = Direction("old", "svm", "w", -paper.instance(source.values[0].numpy(), "old", 1))
+    cancelled = IALS([against], faces64.scores).edit(source, Requests.same(1, "old", lambdas=(0.5, 0.0)))
+    assert "of old cancel" in cancelled.stops[0]
+    assert cancelled.steps[0].tolist() == [0]
+    same = Direction("male", "svm", "w", faces64.directions("w")[2].vector)
+    inside = IALS([*faces64.directions("w")[2:], same], faces64.scores).edit(
+        source, Requests.same(1, "old", conditions=("male",), lambdas=(1.0, 1.0))
+    )
+    assert inside.stops == ("nothing of old is left beside its conditions",)
+
+    def flat(codes):
+        return {"old": 0 * codes.values.sum(dim=1)}
+
+    flat_trace = IALS([], flat).edit(source, Requests.same(1, "old", lambdas=(0.0, 0.0)))
+    assert flat_trace.stops == ("the score of old has no gradient",)
+
+
+@pytest.mark.parametrize(
+    ("about", "asked", "message"),
+    [
+        ({}, {"strengths": [1.0], "lambdas": (0.0, 0.0)}, "by steps"),
+        ({}, {}, "needs lambda1"),
+        ({}, {"lambdas": (1.5, 0.0)}, "from 0 to 1"),
+        ({"step_size": 0.0}, {"lambdas": (0.0, 0.0)}, "positive size"),
+        ({"per_layer": True}, {"lambdas": (0.0, 0.0)}, "matter of w"),
+        ({"loss": "hinge"}, {"lambdas": (0.0, 0.0)}, "unknown loss"),
+    ],
+)
+def test_what_cannot_be_done_is_said(about, asked, message):
+    with pytest.raises(SpecError, match=message):
+        IALS(faces64.directions("w"), faces64.scores, **about).edit(
+            faces64.codes("w", 2), Requests.same(2, "old", **asked)
+        )
+
+
+def test_a_direction_that_is_missing_is_named():
+    source = faces64.codes("w", 1)
+    with pytest.raises(SpecError, match="no direction of old, there are: none"):
+        IALS([], faces64.scores).edit(source, Requests.same(1, "old", lambdas=(0.5, 0.0)))
+    with pytest.raises(SpecError, match="no score of hat"):
+        IALS([], faces64.scores).edit(source, Requests.same(1, "hat", lambdas=(0.0, 0.0)))
+
+
+def test_others_names_find_their_score_with_its_sign():
+    source = faces64.codes("w", 2)
+    young = IALS([], faces64.scores, K, N).edit(source, Requests.same(2, "young", lambdas=(0.0, 0.0)))
+    old = IALS([], faces64.scores, K, N).edit(source, Requests.same(2, "old", target="0", lambdas=(0.0, 0.0)))
+    np.testing.assert_allclose(young.values.numpy(), old.values.numpy(), rtol=0, atol=1e-9)
