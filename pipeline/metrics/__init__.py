@@ -1,18 +1,31 @@
 """Metrics: mergeable numbers of edits. Arrays in, numbers out; no table, no job."""
 
+from pipeline.metrics.agreement import kappa
+from pipeline.metrics.bootstrap import Difference, paired_differences
+from pipeline.metrics.dt import DT, Curve, Outcomes, auc, common_range, in_source_class, normalised_auc
 from pipeline.metrics.effects import EffectBatch, Effects
 from pipeline.metrics.groups import measure_groups, merge_groups
 from pipeline.metrics.identity import Identity, IdentityBatch, similarity
 from pipeline.metrics.metric import Metric, Numbers
 
 __all__ = [
+    "DT",
+    "Curve",
+    "Difference",
     "EffectBatch",
     "Effects",
     "Identity",
     "IdentityBatch",
     "Metric",
     "Numbers",
+    "Outcomes",
+    "auc",
+    "common_range",
+    "in_source_class",
+    "kappa",
     "measure_groups",
     "merge_groups",
+    "normalised_auc",
+    "paired_differences",
     "similarity",
 ]

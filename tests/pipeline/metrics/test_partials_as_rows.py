@@ -5,13 +5,14 @@ import pyarrow.parquet as pq
 import pytest
 
 import schemas
-from pipeline.metrics import EffectBatch, Effects, Identity, IdentityBatch, measure_groups
+from pipeline.metrics import DT, EffectBatch, Effects, Identity, IdentityBatch, Outcomes, measure_groups
 
 NOISE = np.random.default_rng(1)
 KEYS = [("old", ("male",), 1.0), ("old", ("male",), 3.0), ("smile", (), 1.0)] * 8
 BATCHES = {
     "effects": (Effects(), EffectBatch(NOISE.standard_normal(24), NOISE.standard_normal(24))),
     "identity": (Identity(), IdentityBatch(NOISE.standard_normal((24, 8)), NOISE.standard_normal((24, 8)))),
+    "dt": (DT(), Outcomes(NOISE.random(24) < 0.4, NOISE.random(24) < 0.9)),
 }
 
 

@@ -1,0 +1,32 @@
+"""Do two families of classifiers see the same? Cohen's kappa.
+
+Shapes: N rows.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from pipeline.errors import SpecError
+from pipeline.metrics.dt import truths
+
+
+def kappa(first_N: ArrayLike, second_N: ArrayLike) -> float:
+    """Agreement of two classes of each row beyond chance: 1 is all, 0 what their shares alone give; at least -1.
+
+    NaN where it is undefined: of no row, and where both put all rows into one and the same class.
+
+    Raises:
+        SpecError: these are not two bool arrays of one length.
+    """
+    first, second = truths("first", first_N), truths("second", second_N)
+    if first.shape != second.shape or first.ndim != 1:
+        raise SpecError(f"classes have the shapes {first.shape} and {second.shape}: give one a row")
+    both, neither = int(np.count_nonzero(first & second)), int(np.count_nonzero(~first & ~second))
+    one, other = int(np.count_nonzero(first & ~second)), int(np.count_nonzero(~first & second))
+    beyond = 2 * (both * neither - one * other)
+    room = (both + one) * (one + neither) + (both + other) * (other + neither)
+    return beyond / room if room else math.nan
