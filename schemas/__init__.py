@@ -3,6 +3,9 @@
 from schemas.arrays import to_numpy
 from schemas.comparisons import comparisons
 from schemas.directions import directions
+from schemas.dt_auc import dt_auc
+from schemas.dt_curves import dt_curves
+from schemas.dt_steps import dt_steps
 from schemas.edit_images import edit_images
 from schemas.edits import edits
 from schemas.effects import effects
@@ -22,6 +25,9 @@ __all__ = [
     "TableSchema",
     "comparisons",
     "directions",
+    "dt_auc",
+    "dt_curves",
+    "dt_steps",
     "edit_images",
     "edits",
     "effects",

@@ -12,6 +12,7 @@ _DTYPES = {
     pa.float32(): "float32",
     pa.float64(): "float64",
     pa.string(): "string",
+    pa.bool_(): "bool",
 }
 
 

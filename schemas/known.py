@@ -6,6 +6,10 @@ import pyarrow as pa
 
 from schemas.comparisons import comparisons
 from schemas.directions import directions
+from schemas.dt_auc import dt_auc
+from schemas.dt_curves import dt_curves
+from schemas.dt_steps import BEFORE as BEFORE_STEPS
+from schemas.dt_steps import dt_steps
 from schemas.edit_images import edit_images
 from schemas.edits import AFTER, BEFORE, JUDGE, edits
 from schemas.effects import effects
@@ -41,6 +45,9 @@ def from_arrow(found: pa.Schema) -> TableSchema:
         "grids": _grids,
         "effects": _effects,
         "comparisons": _comparisons,
+        "dt_steps": _dt_steps,
+        "dt_curves": _dt_curves,
+        "dt_auc": _dt_auc,
     }
     if name not in builders:
         raise SchemaError(f"schema {name!r} is not known here; known are {', '.join(builders)}")
@@ -125,3 +132,17 @@ def _effects(_: pa.Schema) -> TableSchema:
 
 def _comparisons(_: pa.Schema) -> TableSchema:
     return comparisons()
+
+
+def _dt_steps(found: pa.Schema) -> TableSchema:
+    columns = [name for name in found.names if name not in BEFORE_STEPS]
+    judge = [name.removeprefix(JUDGE) for name in columns if name.startswith(JUDGE)]
+    return dt_steps([name for name in columns if not name.startswith(JUDGE)], judge)
+
+
+def _dt_curves(_: pa.Schema) -> TableSchema:
+    return dt_curves()
+
+
+def _dt_auc(_: pa.Schema) -> TableSchema:
+    return dt_auc()

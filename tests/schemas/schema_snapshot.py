@@ -34,6 +34,9 @@ SCHEMAS = {
     "grids": schemas.grids(),
     "effects": schemas.effects(),
     "comparisons": schemas.comparisons(),
+    "dt_steps": schemas.dt_steps(ATTRIBUTES, ATTRIBUTES),
+    "dt_curves": schemas.dt_curves(),
+    "dt_auc": schemas.dt_auc(),
 }
 
 
@@ -55,7 +58,8 @@ def some_rows(schema: schemas.TableSchema) -> Any:
         elif field.name == "image":
             columns[field.name] = [{"bytes": b"picture %d" % row, "path": f"{row}.png"} for row in (3, 4, 7)]
         elif field.name != "index":
-            columns[field.name] = {"string": "a", "float": 0.5, "double": 0.5, "int64": 1}[str(field.type)]
+            value = {"string": "a", "float": 0.5, "double": 0.5, "int64": 1, "bool": True}
+            columns[field.name] = value[str(field.type)]
     return schema.rows(columns)
 
 
