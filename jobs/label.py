@@ -5,16 +5,15 @@ from collections.abc import Sequence
 from pydantic import Field, field_validator
 
 from jobs.flags import Names, parse
+from jobs.latents import open_whole
 from jobs.launch import command, launch, versions
 from jobs.options import DEFAULT_ATTRIBUTES, RunFlags, absolute, canonical
 from jobs.resolve import resolve, spec_facts
 from jobs.weights import used
 from pipeline.engine.job import Job
-from pipeline.errors import SpecError
-from pipeline.models import classifiers, generators
+from pipeline.models import classifiers
 from pipeline.stages.label import LabelStage
 from pipeline.stages.models import Model
-from pipeline.tables import Table
 
 
 class LabelSpec(RunFlags):
@@ -48,38 +47,25 @@ def plan_label(spec: LabelSpec) -> tuple[Job, int | None]:
         SpecError: the table does not hold latents, or another generator's.
         StoreError: it is not there, or not complete.
     """
-    latents = Table.open(spec.latents)
-    facts = latents.require_sealed()["facts"]
-    if latents.schema.name != "latents":
-        raise SpecError(f"{spec.latents} is a table of {latents.schema.name}, not of latents")
-    name = spec.generator or facts["spec"]["generator"]
-    generator = generators.load(name, backend="eager")
-    if spec.generator is None and generator.fingerprint != facts["resolved"]["generator_digest"]:
-        raise SpecError(
-            f"{spec.latents} was sampled with another {name} than the one installed here "
-            f"({facts['resolved']['generator_digest'][:12]}, not {generator.fingerprint[:12]}); "
-            "pass --generator to label it with this one all the same"
-        )
-    if latents.layout is None:
-        raise SpecError(f"{spec.latents} does not say how its rows are cut into parts; sample it anew")
+    latents, layout, generator = open_whole(spec.latents, spec.generator)
     family = classifiers.load(spec.classifiers, canonical(spec.attributes))
     runtime, _, workers = resolve(spec, "label", generator)
     stage = LabelStage(
-        latents=Table(spec.latents, latents.schema, latents.layout),
-        generator=Model(name, generator.fingerprint),
+        latents=latents,
+        generator=Model(generator.name, generator.fingerprint),
         classifiers=Model(spec.classifiers, family.fingerprint),
         attributes=family.attributes,
         runtime=runtime,
     )
-    own = spec_facts(spec, runtime, rows_per_shard=latents.layout.rows_per_shard, attributes=list(family.attributes))
+    own = spec_facts(spec, runtime, rows_per_shard=layout.rows_per_shard, attributes=list(family.attributes))
     del own["latents"]  # the digest of its manifest says which table; where it lies decides nothing
     job = Job(
         verb="label",
         out=spec.out,
         stage=stage,
-        layout=latents.layout,
+        layout=layout,
         present=[record.rows for record in latents.records()],
-        spec={**own, "generator": name},
+        spec={**own, "generator": generator.name},
         resolved={
             "latents_digest": latents.digest,
             "generator_digest": generator.fingerprint,

@@ -14,7 +14,7 @@ def read_npy(url: str) -> tuple[NDArray, str]:
     """The array of a `.npy` file and the sha256 of its bytes; large ones are read page by page as they are used.
 
     Raises:
-        ModelFileError: there is no such file, or it is no array of numbers.
+        ModelFileError: there is no such file, or it is no array of numbers, or of yes and no.
         StoreError: it cannot be read.
     """
     if not store.exists(url):
@@ -39,6 +39,8 @@ def _open(path: Path, url: str, kept: bool) -> NDArray:
         ) from error
     if not isinstance(array, np.ndarray):
         raise ModelFileError(f"{url} is an archive of several arrays: save the one wanted with numpy.save")
+    if array.dtype == np.bool_:
+        return array
     if not np.issubdtype(array.dtype, np.number) or np.issubdtype(array.dtype, np.complexfloating):
         raise ModelFileError(f"{url} holds {array.dtype}, not real numbers")
     return array

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jobs.directions.fitting import VERB, FitSpec, layer_numbers
-from jobs.directions.sampled import open_latents
+from jobs.latents import open_latents
 from jobs.launch import command, versions
 from jobs.options import DEFAULT_ATTRIBUTES, canonical
 from jobs.resolve import resolve, spec_facts

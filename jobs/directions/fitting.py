@@ -8,6 +8,7 @@ from pydantic import Field, field_validator, model_validator
 from jobs.flags import Names, parse
 from jobs.launch import launch
 from jobs.options import RunFlags, absolute
+from jobs.spans import spans
 from pipeline.directions.choose import MARGIN
 from pipeline.engine.job import Job
 from pipeline.models.randomness import MAX_SEED
@@ -29,7 +30,7 @@ class FitSpec(RunFlags):
     attributes: Names = Field((), description="Columns of the labels. Default: all scores.")
     codes: str | None = Field(None, description="In place of tables: a .npy of codes (rows, width).")
     scores: str | None = Field(None, description="A .npy of one score for each row of --codes.")
-    attribute: str | None = Field(None, description="What --scores are scores of.")
+    attribute: str | None = Field(None, min_length=1, description="What --scores are scores of.")
     method: Literal["svm", "ganspace", "sefa"] = Field(
         "svm", description="SVM on labels, principal components of w, or eigenvectors of the style affines."
     )
@@ -131,14 +132,8 @@ class FitSpec(RunFlags):
 
 
 def layer_numbers(text: str) -> tuple[int, ...]:
-    """`0-2,5` is (0, 1, 2, 5). Raises ValueError for anything else."""
-    numbers: list[int] = []
-    for part in text.split(","):
-        first, dash, last = part.strip().partition("-")
-        if not first.isdecimal() or (dash and not last.isdecimal()):
-            raise ValueError("give numbers and ranges of style layers, as in 0-7 or 0,2-4")
-        numbers += range(int(first), int(last or first) + 1)
-    return tuple(dict.fromkeys(numbers))
+    """`0-2,5` is (0, 1, 2, 5). Raises ValueError."""
+    return spans(text, "style layers")
 
 
 def main(argv: Sequence[str]) -> int:

@@ -10,8 +10,8 @@ import tyro
 from pydantic import Field, field_validator
 
 import schemas
-from jobs.directions.sampled import check_width
 from jobs.flags import Spec, parse, say
+from jobs.latents import check_width
 from jobs.options import absolute
 from jobs.small import check_free, write_small
 from pipeline.directions.formats import Imported, check_generator, read
@@ -34,7 +34,9 @@ class ImportSpec(Spec):
     files: tyro.conf.Positional[tuple[str, ...]] = Field(min_length=1, description="Files: paths or fsspec URLs.")
     format: Literal["interfacegan", "anycost", "e4e", "higan"] = Field(description="Whose files they are.")
     generator: str | None = Field(None, description="The generator whose latent space they are directions of.")
-    attribute: str | None = Field(None, description="Name of the one direction of one file, where its name tells none.")
+    attribute: str | None = Field(
+        None, min_length=1, description="Name of the one direction of one file, where its name tells none."
+    )
     space: Literal["z", "w"] | None = Field(None, description="Default: as the file's name tells, else w.")
     force: bool = Field(False, description="Take files whose names tell of another generator.")
     out: str = Field(description="Directory for the table.")
@@ -104,15 +106,19 @@ def _directions(spec: ImportSpec, file: str, content: bytes, generator: Generato
 
 
 def _check_name(file: str, generator: Generator, force: bool) -> None:
-    """A file's name may tell whose it is: genforce's `{gan}_{dataset}_...`, or our own `stylemill_{fingerprint}_...`.
+    """A file's name may tell whose it is: genforce's `{gan}_{dataset}_..._boundary`, or the folder of their later
+    `{gan}_{dataset}_w/boundary_...`; or our own `stylemill_{fingerprint}_...`.
 
     Raises:
         SpecError: it tells of another generator, and that is not forced.
     """
-    told = re.match(r"([^_]+)_([^_]+)_.+_boundary$", PurePosixPath(file).stem)
+    path = PurePosixPath(file)
+    told = re.match(r"([^_]+)_([^_]+)_.+_boundary$", path.stem)
+    if path.stem.startswith("boundary_"):
+        told = re.match(r"([^_]+)_([^_]+)(_w)?$", path.parent.name)
     if told is None:
         return
-    who, what = told.groups()
+    who, what = told.groups()[:2]
     ours = (generator.name, *SAME_W.get(generator.name, ()))
     same = generator.fingerprint.startswith(what) if who == "stylemill" else f"{who}_{what}" in ours
     if same or (who, what) == ("stylemill", "unknown"):

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from jobs.directions.arrays import read_npy
 from jobs.directions.fitting import VERB, FitSpec
-from jobs.directions.sampled import check_width, open_latents
 from jobs.flags import say
+from jobs.latents import check_width, open_latents
 from jobs.launch import command, versions
 from jobs.options import canonical
 from jobs.resolve import resolve, spec_facts

@@ -9,13 +9,13 @@ Shapes: N rows, D numbers of a row as the SVM sees them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pipeline.directions.classes import Classes, Part, by_rank, check_scores, shuffled
+from pipeline.directions.classes import Part, by_rank, by_threshold, check_scores, shuffled
 from pipeline.directions.hyperplane import Hyperplane, NotConverged, fit
 from pipeline.directions.svm import RELEASED_C, RELEASED_FRACTION, points
 from pipeline.errors import SpecError
@@ -35,8 +35,9 @@ HALVES = 2**32
 
 @dataclass(frozen=True)
 class Cell:
-    """One choice: C, the fraction and its rows of each class; cosine of the normals of two halves, and the share of the
-    other half's classes that each puts on the right side, both averaged over halves and repeats."""
+    """One choice: C, the fraction and its rows of each class (of the smaller one, where a threshold parts them); cosine
+    of the normals of two halves, and the share of the other half's classes that each puts on the right side, both
+    averaged over halves and repeats."""
 
     C: float
     fraction: float
@@ -63,6 +64,7 @@ def choose(
     seed: int = 0,
     margin: float = 0.0,
     as_released: bool = False,
+    threshold: float | None = None,
 ) -> Choice:
     """The C and fraction of the highest split-half agreement.
 
@@ -79,9 +81,10 @@ def choose(
             becomes the difference of the classes' means, which agrees with itself whatever it misses: with no margin
             the smallest C on offer is often taken.
         as_released: the public code's 0.02 and 1, nothing tried.
+        threshold: parts all rows of a half, in place of the fractions; only C is chosen then.
 
     Raises:
-        SpecError: codes and scores of different rows, an empty grid, or as `by_rank` and `hyperplane.fit`.
+        SpecError: codes and scores of different rows, an empty grid, or as `check_choosable` and `hyperplane.fit`.
     """
     scores_N = check_scores(scores)
     if len(rows_ND) != len(scores_N):
@@ -90,17 +93,12 @@ def choose(
         return Choice(RELEASED_C, RELEASED_FRACTION, ())
     if not Cs or not fractions or repeats < 1:
         raise SpecError("there is nothing to choose from: give at least one C, one fraction and one repeat")
-    half = len(scores_N) // 2
-    counts = sorted({_rows_per_class(fraction, half) for fraction in fractions})
+    sizes = _sizes(scores_N, fractions, threshold)
     ladder = sorted(set(Cs))
-    agreement = np.zeros((repeats, len(counts), len(ladder)))
+    agreement = np.zeros((repeats, len(sizes), len(ladder)))
     validation = np.zeros_like(agreement)
     for repeat in range(repeats):
-        mixed = shuffled(len(scores_N), seed, HALVES + repeat)
-        for column, count in enumerate(counts):
-            first, second = (
-                _classes(scores_N, np.sort(rows), count) for rows in (mixed[:half], mixed[half : 2 * half])
-            )
+        for column, (first, second) in enumerate(_halves(scores_N, sizes, seed, repeat, threshold)):
             ladders = [_ladder(rows_ND, part, ladder) for part in (first, second)]
             for row, (one, other) in enumerate(zip(*ladders, strict=True)):
                 agreement[repeat, column, row] = one.normal @ other.normal
@@ -109,18 +107,54 @@ def choose(
     grid = tuple(
         Cell(
             C,
-            count / half,
-            2 * count,
+            size.fraction,
+            size.rows_per_class,
             float(agreement[:, column, row].mean()),
             float(validation[:, column, row].mean()),
         )
-        for column, count in enumerate(counts)
+        for column, size in enumerate(sizes)
         for row, C in enumerate(ladder)
     )
     best = max(grid, key=lambda cell: cell.agreement)
     near = [cell for cell in grid if cell.fraction == best.fraction and cell.agreement >= best.agreement - margin]
     best = max(near, key=lambda cell: cell.C) if margin > 0 else best
     return Choice(best.C, best.fraction, grid)
+
+
+def check_choosable(
+    scores: ArrayLike, fractions: Sequence[float] = FRACTIONS, seed: int = 0, threshold: float | None = None
+) -> None:
+    """See that two halves of the rows have the classes that `choose` would fit on, before anything is fitted.
+
+    Raises:
+        SpecError: as `by_rank` or, with a threshold, `by_threshold`, in one half; or there are fewer than 8 rows.
+    """
+    scores_N = check_scores(scores)
+    for _ in _halves(scores_N, _sizes(scores_N, fractions, threshold), seed, 0, threshold):
+        pass
+
+
+@dataclass(frozen=True)
+class _Size:
+    """Rows of a class: of one half, of all rows, and its share of them."""
+
+    in_half: int
+    rows_per_class: int
+    fraction: float
+
+
+def _sizes(scores_N: NDArray[np.float64], fractions: Sequence[float], threshold: float | None) -> list[_Size]:
+    half = len(scores_N) // 2
+    if threshold is not None:
+        above = int((scores_N >= threshold).sum())
+        smaller = min(above, len(scores_N) - above)
+        return [_Size(smaller // 2, smaller, smaller / len(scores_N))]
+    if half < 4:
+        raise SpecError(
+            f"{len(scores_N)} rows are too few to choose from, 8 is the least: give more, or C and fraction"
+        )
+    counts = sorted({_rows_per_class(fraction, half) for fraction in fractions})
+    return [_Size(count, 2 * count, count / half) for count in counts]
 
 
 def _rows_per_class(fraction: float, half: int) -> int:
@@ -130,9 +164,23 @@ def _rows_per_class(fraction: float, half: int) -> int:
     return min(max(int(fraction * half), LEAST_ROWS // 2), half // 2)
 
 
-def _classes(scores_N: NDArray[np.float64], rows: NDArray[np.int64], count: int) -> Part:
+def _halves(
+    scores_N: NDArray[np.float64], sizes: Sequence[_Size], seed: int, repeat: int, threshold: float | None
+) -> Iterator[tuple[Part, Part]]:
+    """For each size the classes of two disjoint halves of the rows."""
+    half = len(scores_N) // 2
+    mixed = shuffled(len(scores_N), seed, HALVES + repeat)
+    halves = [np.sort(rows) for rows in (mixed[:half], mixed[half : 2 * half])]
+    for size in sizes:
+        first, second = (_classes(scores_N, rows, size, threshold) for rows in halves)
+        yield first, second
+
+
+def _classes(scores_N: NDArray[np.float64], rows: NDArray[np.int64], size: _Size, threshold: float | None) -> Part:
     """Both classes of some rows, nothing held back."""
-    classes: Classes = by_rank(scores_N[rows], 0.5, count=count)
+    if threshold is not None:
+        return Part(rows, by_threshold(scores_N[rows], threshold).all.positive)
+    classes = by_rank(scores_N[rows], 0.5, count=size.in_half)
     within = np.concatenate([classes.train.rows, classes.validation.rows])
     positive = np.concatenate([classes.train.positive, classes.validation.positive])
     return Part(rows[within], positive)

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 import schemas
-from pipeline.directions.choose import CS, FRACTIONS, Choice, choose
+from pipeline.directions.choose import CS, FRACTIONS, Choice, check_choosable, choose
 from pipeline.directions.classes import Classes, by_rank, by_threshold, check_scores
 from pipeline.directions.direction import Direction
-from pipeline.directions.svm import features, fit_as_released, fit_direction
+from pipeline.directions.svm import RELEASED_FRACTION, features, fit_as_released, fit_direction
 from pipeline.engine.stage import Batch, Task
 from pipeline.errors import SpecError
 from pipeline.stages.direction_rows import to_rows
@@ -30,8 +30,8 @@ HALF = 0.5
 class How:
     """How the classes and C are taken. What is None is chosen by the agreement of two halves of the rows.
 
-    fraction: of the rows, in each class. threshold: without a fraction all rows are used, and it parts them; C is then
-    chosen on the higher against the lower half of the scores. as_released: as the public code. margin: agreement to
+    fraction: of the rows, in each class. threshold: without a fraction all rows are used, and it parts them, also where
+    C is chosen. as_released: as the public code. margin: agreement to
     give up for a larger C.
     """
 
@@ -51,6 +51,16 @@ class How:
         """Whether anything is left to choose."""
         return not self.as_released and (self.C is None or (self.fraction is None and not self.by_threshold))
 
+    @property
+    def parting(self) -> float | None:
+        """The threshold, where it alone makes the classes."""
+        return self.threshold if self.by_threshold else None
+
+    @property
+    def fractions(self) -> tuple[float, ...]:
+        """What there is to choose from: the one that is given, else the grid's."""
+        return FRACTIONS if self.fraction is None else (self.fraction,)
+
     def classes(self, scores_N: NDArray[np.floating], fraction: float) -> Classes:
         """The rows of a fit. Raises SpecError as `by_rank` and `by_threshold`."""
         if self.threshold is not None and self.by_threshold:
@@ -61,8 +71,12 @@ class How:
         """Raise SpecError, naming the attribute, where its scores give no two classes, or fewer rows than asked."""
         try:
             check_scores(scores_N)
-            if self.by_threshold or self.fraction is not None:
+            if self.as_released:
+                by_rank(scores_N, RELEASED_FRACTION, self.seed)
+            elif self.by_threshold or self.fraction is not None:
                 self.classes(scores_N, self.fraction or HALF)
+            if self.chooses:
+                check_choosable(scores_N, self.fractions, self.seed, self.parting)
         except SpecError as error:
             raise SpecError(f"{attribute}: {error}") from error
 
@@ -82,7 +96,7 @@ class FitStage:
     generator: str | None
     threads: int
     name: str = field(default="fit", init=False)
-    version: int = field(default=1, init=False)
+    version: int = field(default=2, init=False)
 
     @property
     def outputs(self) -> Mapping[str, TableSchema]:
@@ -127,10 +141,12 @@ class FitWorker:
         how = self.stage.how
         if not how.chooses:
             return Choice(how.C or 0.0, how.fraction or HALF, ())
-        fractions = (HALF,) if how.by_threshold else FRACTIONS if how.fraction is None else (how.fraction,)
         Cs = CS if how.C is None else (how.C,)
         rows_ND = features(self.codes, self.stage.rows.per_layer)
-        choice = choose(rows_ND, scores_N, Cs, fractions, seed=how.seed, margin=how.margin)
+        choice = choose(
+            rows_ND, scores_N, Cs, how.fractions, seed=how.seed, margin=how.margin,
+            threshold=how.parting,
+        )  # fmt: skip
         return Choice(choice.C, how.fraction or choice.fraction, choice.grid)
 
     def _direction(self, index: int, choice: Choice) -> Direction:

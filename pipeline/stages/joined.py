@@ -37,13 +37,15 @@ def join(latents: Table, labels: Sequence[Table], attributes: Sequence[str]) -> 
     """The scores of these attributes (all, where none is named) of the rows that latents and labels have.
 
     Raises:
-        SpecError: a table that does not hold labels, or those of other latents; an attribute that none has, or two; or
-            a row that one table lacks without having rejected it.
+        SpecError: a table that does not hold labels, or those of other latents; an attribute that none has, that two
+            have, or that is named twice; or a row that one table lacks without having rejected it.
         StoreError: a table is not there, or not complete.
     """
     for table in labels:
         _check(table, latents)
     names = tuple(attributes) or tuple(name for table in labels for name in scores_of(table))
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise SpecError(f"attribute {twice[0]!r} is named twice")
     where = [_only_table(name, labels) for name in names]
     tables = [latents, *dict.fromkeys(where)]
     indices = [_index(table) for table in tables]

@@ -251,6 +251,7 @@ def of_one_class(tmp_path):
         (of_other_latents, [], "labels of other latents"),
         (of_one_class, [], "smile: all 600 scores are 1: there is one class only"),
         (None, ["--attributes", "hat"], "no labels of 'hat'; the tables have smile, male, old"),
+        (None, ["--attributes", "old,male,old"], "attribute 'old' is named twice"),
         (None, ["--fraction", "0.001"], "smile: 0.001 of 600 rows is 0 a class, 2 is the least"),
         (None, ["--threshold", "99"], "smile: the threshold 99 leaves 0 rows above and 600 below"),
         (None, ["--space", "z"], "does not say which generator it was sampled with: pass --generator"),
@@ -300,6 +301,38 @@ def test_arrays_give_what_tables_give(faces, arrays, tmp_path):
     assert row["vector"] == same["vector"]
     assert np.dot(row["vector"], wanted) > 0.99
     assert (row["generator"], row["classifier"]) == ("", "")
+
+
+def test_labels_of_yes_and_no_are_parted_by_a_threshold(arrays, capsys):
+    """Few are yes. C is chosen on these classes too; and without a threshold it is said, before anything is made."""
+    where, wanted = arrays
+    codes = np.load(where / "codes.npy")
+    np.save(where / "scores.npy", codes @ wanted > 1.0)
+    assert fit_arrays(where) == 2
+    assert "give a threshold instead" in capsys.readouterr().err
+    assert not (where / "out").exists()
+    assert fit_arrays(where, "--threshold", "0.5") == 0
+    [row] = directions(where / "out")
+    assert row["vector"] @ wanted > 0.98
+    grid = Table.open(f"{where}/out/grids").read().to_pandas()
+    assert set(grid["rows_per_class"]) == {int((codes @ wanted > 1.0).sum())}
+    assert row["C"][0] in set(grid["C"])
+
+
+@pytest.mark.parametrize(
+    ("rows", "words", "message"),
+    [
+        (90, ["--as-released"], "old: 0.02 of 90 rows is 1 a class, 2 is the least"),
+        (7, [], "old: 7 rows are too few to choose from"),
+    ],
+)
+def test_too_few_rows_are_said_before_anything_is_made(arrays, capsys, rows, words, message):
+    where, _ = arrays
+    for name in ("codes.npy", "scores.npy"):
+        np.save(where / name, np.load(where / name)[:rows])
+    assert fit_arrays(where, *words) == 2
+    assert message in capsys.readouterr().err
+    assert not (where / "out").exists()
 
 
 def test_arrays_of_w_plus_are_shared_or_of_each_layer(arrays):
@@ -433,4 +466,4 @@ def test_unknown_layers_are_one_line(made_faces, tmp_path, capsys):
     assert main([*words, "--local", "--layers", "0-99", "--out", str(tmp_path / "out")]) == 2
     assert "has the style layers 0 to" in capsys.readouterr().err
     assert main([*words, "--local", "--layers", "a-b", "--out", str(tmp_path / "out")]) == 2
-    assert "--layers a-b: give numbers and ranges" in capsys.readouterr().err
+    assert "--layers a-b: give style layers counted from 0" in capsys.readouterr().err

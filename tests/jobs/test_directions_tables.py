@@ -263,6 +263,17 @@ def test_another_generators_file_is_refused_unless_forced(tmp_path, capsys):
     assert "Note" in capsys.readouterr().err
 
 
+def test_the_folder_of_a_file_may_tell_whose_it_is(tmp_path, capsys):
+    (tmp_path / "stylegan_celebahq_w").mkdir()
+    file = tmp_path / "stylegan_celebahq_w/boundary_Smiling.npy"
+    np.save(file, vector(1)[None])
+    words = ["import", "--format", "interfacegan", file, "--generator", "stylegan2-tiny", "--out", tmp_path / "out"]
+    assert "is named as a direction of stylegan_celebahq, not of stylegan2-tiny" in one_line(words, capsys)
+    assert main(["directions", *map(str, words), "--force"]) == 0
+    [found] = read(tmp_path / "out")
+    assert (found.name, found.space) == ("Smiling", "w")
+
+
 def test_a_file_of_another_width_is_refused(tmp_path, capsys):
     np.save(tmp_path / "a_b_old_boundary.npy", vector(1, 1, 48))
     words = ["import", "--format", "interfacegan", tmp_path / "a_b_old_boundary.npy", "--out", tmp_path / "out"]

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pipeline.directions.choose import choose
+from pipeline.directions.choose import check_choosable, choose
 from pipeline.errors import SpecError
 from tests.pipeline.directions.made import faces
 
@@ -53,6 +53,31 @@ def test_never_fewer_than_300_a_class_where_there_are_as_many():
     assert {cell.rows_per_class for cell in choose(x_ND, scores, (1e-3,), (0.02, 0.05, 0.1)).grid} == {300}
     small = choose(x_ND[:400], scores[:400], (1e-3,), (0.02, 0.5))
     assert {(cell.rows_per_class, cell.fraction) for cell in small.grid} == {(200, 0.5)}
+
+
+def test_a_threshold_parts_all_rows_of_both_halves():
+    """Labels of yes and no, few of them yes: by rank both classes would hold the same label."""
+    x_ND, scores, _ = faces(3000, 20)
+    labels = (scores > np.quantile(scores, 0.75)).astype(float)
+    with pytest.raises(SpecError, match="give a threshold"):
+        choose(x_ND, labels, **GRID)
+    choice = choose(x_ND, labels, **GRID, threshold=0.5)
+    assert [(cell.C, cell.rows_per_class, cell.fraction) for cell in choice.grid] == [
+        (C, 750, 0.25) for C in (1e-4, 1e-2, 1.0)
+    ]
+    assert all(0.5 < cell.agreement <= 1 for cell in choice.grid)
+    assert len({cell.agreement for cell in choice.grid}) == 3
+
+
+def test_what_cannot_be_chosen_from_is_known_before():
+    check_choosable(np.arange(8.0))
+    check_choosable(np.array([0.0, 1] * 20), threshold=0.5)
+    with pytest.raises(SpecError, match="7 rows are too few to choose from, 8 is the least"):
+        check_choosable(np.arange(7.0))
+    with pytest.raises(SpecError, match="give a threshold"):
+        check_choosable(np.array([0.0] * 90 + [1] * 10))
+    with pytest.raises(SpecError, match=r"leaves \d rows? above|there is one class only"):
+        check_choosable(np.array([0.0] * 90 + [1]), threshold=0.5)
 
 
 def test_it_is_seeded():

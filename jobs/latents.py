@@ -7,7 +7,7 @@ from pipeline.errors import SpecError
 from pipeline.models import generators
 from pipeline.models.codes import Space
 from pipeline.models.generators import Generator
-from pipeline.tables import Table
+from pipeline.tables import Layout, Table
 
 
 @dataclass(frozen=True)
@@ -19,8 +19,12 @@ class Sampled:
     generator: Generator | None
 
 
-def open_latents(url: str, named: str | None, needs_generator: bool) -> tuple[Table, Sampled]:
+def open_latents(
+    url: str, named: str | None, needs_generator: bool = True, may_differ: bool | None = None
+) -> tuple[Table, Sampled]:
     """A sealed latents table, and its generator: as `named`, else the one that the table names.
+
+    may_differ: whether that may be another than sampled the table (--force); by default it may where it is named.
 
     Raises:
         SpecError: it does not hold latents, names no generator that is needed, or another one than is installed.
@@ -37,12 +41,28 @@ def open_latents(url: str, named: str | None, needs_generator: bool) -> tuple[Ta
     if name is None or not (needs_generator or named):
         return latents, Sampled(name, fingerprint, None)
     generator = generators.load(name, backend="eager")
-    if named is None and fingerprint is not None and generator.fingerprint != fingerprint:
+    differs = fingerprint is not None and generator.fingerprint != fingerprint
+    if differs and not (named is not None if may_differ is None else may_differ):
         raise SpecError(
             f"{url} was sampled with another {name} than the one installed here ({fingerprint[:12]}, not "
-            f"{generator.fingerprint[:12]}): pass --generator to take this one all the same"
+            f"{generator.fingerprint[:12]}): pass {'--generator' if may_differ is None else '--force'} to take this "
+            "one all the same"
         )
     return latents, Sampled(name, generator.fingerprint, generator)
+
+
+def open_whole(url: str, named: str | None, may_differ: bool | None = None) -> tuple[Table, Layout, Generator]:
+    """A sealed latents table that is to be read part by part, how it is cut, and its generator.
+
+    Raises:
+        SpecError: as `open_latents`, or the table does not say how it is cut.
+        StoreError: it is not there, or not complete.
+    """
+    latents, sampled = open_latents(url, named, may_differ=may_differ)
+    if latents.layout is None:
+        raise SpecError(f"{url} does not say how its rows are cut into parts; sample it anew")
+    assert sampled.generator is not None
+    return Table(url, latents.schema, latents.layout), latents.layout, sampled.generator
 
 
 def check_width(what: str, found: Sequence[int], space: Space, generator: Generator) -> None:
