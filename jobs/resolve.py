@@ -23,11 +23,16 @@ THREADS_ELSEWHERE = 2
 
 
 def resolve(
-    spec: RunFlags, verb: str, generator: Generator, default_rows: Mapping[str, int] = ROWS_PER_SHARD
+    spec: RunFlags,
+    verb: str,
+    generator: Generator,
+    default_rows: Mapping[str, int] = ROWS_PER_SHARD,
+    gradients: bool = False,
 ) -> tuple[Runtime, int, int | None]:
     """(runtime, rows per shard, workers): flags first, then the stored spec, then this machine's best.
 
-    Workers are None where there are to be as many as there is room for.
+    Workers are None where there are to be as many as there is room for. `gradients`: whether features are kept for a
+    backward pass.
 
     Raises:
         OutputDiffers: the stored spec asks for what this machine cannot do.
@@ -50,7 +55,7 @@ def resolve(
             raise OutputDiffers(f"{spec.out} was begun with what this machine cannot do: {error}") from error
         raise
     batch_size = choose(
-        "batch_size", spec.batch_size, lambda: backend.default_batch_size(generator.resolution, device, name)
+        "batch_size", spec.batch_size, lambda: backend.default_batch_size(generator.resolution, device, name, gradients)
     )
     whole_batches = max(1, default_rows[device] // batch_size) * batch_size
     rows_per_shard = choose("rows_per_shard", spec.rows_per_shard, lambda: whole_batches)

@@ -107,16 +107,17 @@ def resolve(name: str, device: str | torch.device) -> Name:
     return name
 
 
-def default_batch_size(resolution: int, device: str | torch.device, name: Name) -> int:
+def default_batch_size(resolution: int, device: str | torch.device, name: Name, gradients: bool = False) -> int:
     """Rows of a micro-batch that run well: on a CPU few, since more are no faster and each takes 0.5 GB at 1024 px.
 
     Args:
         resolution: the generator's, in pixels of a side.
         device: `cpu` or `cuda`.
         name: the backend.
+        gradients: whether features are kept for a backward pass: above 1 GB a row at 1024 px.
     """
     if torch.device(device).type == "cuda":
-        return min(256, 16 * (1024 // resolution) ** 2)
+        return min(256, (8 if gradients else 16) * (1024 // resolution) ** 2)
     return min(32, (4 if name == "compiled" else 2) * (1024 // resolution) ** 2)
 
 

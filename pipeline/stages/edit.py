@@ -1,4 +1,4 @@
-"""Linear edits of latents that are in a table; where asked, the edited faces are made, scored and kept.
+"""Edits of latents that are in a table; where asked, the edited faces are made, scored and kept.
 
 Shapes: N rows, B slots of a micro-batch, R requests, K kept steps; `...` stands for the shape of one row of codes.
 """
@@ -12,18 +12,15 @@ import numpy as np
 import pyarrow as pa
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 import schemas
-from pipeline.directions import Direction
-from pipeline.editing import NOT_FINITE, InterFaceGAN, Requests, Search, Trace, Truncation
-from pipeline.editing.linear import Mode
-from pipeline.editing.request import Target
+from pipeline.editing import NOT_FINITE, Trace
 from pipeline.engine.stage import Batch, Rows, Task
 from pipeline.models.codes import Codes, Space
 from pipeline.models.generators import Generator
 from pipeline.stages.codes import codes_of, needed_columns
 from pipeline.stages.looking import Looker, Panel, Truncated, padded
+from pipeline.stages.method import Method
 from pipeline.stages.microbatch import Columns, Slots, settle
 from pipeline.stages.models import Model, Runtime, open_generator
 from pipeline.stages.pictures import EXTENSIONS, Keep
@@ -32,47 +29,25 @@ from schemas import TableSchema
 
 BLOCK_BYTES = 2**25
 """Of float64 codes in one go where no network is at work."""
-
-
-@dataclass(frozen=True)
-class Asked:
-    """One request: how far along which direction, or until which score of the classifiers' `scored`, times `sign`."""
-
-    direction: Direction
-    strengths: tuple[float, ...] = ()
-    until: float | None = None
-    target: Target = "1"
-    scored: str = ""
-    sign: int = 1
-
-    @property
-    def steps(self) -> int:
-        """How many there are after the source."""
-        return 1 if self.until is not None else len(self.strengths)
+NO_STEP = -1
 
 
 @dataclass(frozen=True)
 class EditStage:
     """Edit the rows of a latents table; shard k reads that table's part k.
 
-    shape: of one row of codes in `space`. kept: the steps that go into the table. search: how far `until` may go.
-    editing: the family that `until` is looked up with. panels: whose scores become columns.
+    shape: of one row of codes in `space`. kept: the steps that go into the table. panels: whose scores become columns.
     """
 
     latents: Table
     space: Space
     shape: tuple[int, ...]
-    requests: tuple[Asked, ...]
-    mode: Mode
-    layers: tuple[int, ...] | None
-    psi_after: float | None
+    method: Method
     kept: tuple[int, ...]
     generator: Model
     truncated: Truncated
-    editing: Panel | None
     panels: tuple[Panel, ...]
     keep: Keep | None
-    search: Search
     runtime: Runtime
     name: str = field(default="edit", init=False)
     version: int = field(default=1, init=False)
@@ -97,9 +72,9 @@ class EditStage:
     def block(self) -> int:
         """Rows edited together: a micro-batch where networks are at work, else as many whole ones as there is room."""
         batch_size = self.runtime.batch_size
-        if self.looks or self.editing is not None:
+        if self.looks or self.method.networks:
             return batch_size
-        row_bytes = 8 * int(np.prod(self.shape)) * (1 + max(asked.steps for asked in self.requests))
+        row_bytes = 8 * int(np.prod(self.shape)) * (1 + self.method.steps)
         return batch_size * max(1, min(8192, BLOCK_BYTES // row_bytes) // batch_size)
 
     def open(self) -> "EditWorker":
@@ -113,13 +88,11 @@ class EditWorker:
         self.stage = stage
         self.generator: Generator | None = None
         self.looker: Looker | None = None
-        self.seeker: Looker | None = None
-        if stage.looks or stage.editing or stage.psi_after is not None or stage.space != "w":
+        if stage.looks or stage.method.generates or stage.space != "w":
             self.generator = open_generator(stage.generator, stage.runtime)
-            open_looker = partial(Looker, self.generator, stage.runtime, truncated=stage.truncated)
-            self.looker = open_looker(stage.panels, stage.keep) if stage.looks else None
-            self.seeker = open_looker([stage.editing]) if stage.editing else None
-        self.editors = [self._editor(asked) for asked in stage.requests]
+        if stage.looks and self.generator is not None:
+            self.looker = Looker(self.generator, stage.runtime, stage.panels, stage.keep, stage.truncated)
+        self.editing = stage.method.open(self.generator, stage.runtime)
 
     def run(self, task: Task) -> Iterator[Batch]:
         """One batch for each block of rows, aligned on the index; a row keeps the slot that its index gives it."""
@@ -142,38 +115,52 @@ class EditWorker:
             yield Batch(self._tables(kept, made), tuple(rejects), self._seconds())
 
     def _compute(self, codes: Codes, slots: Slots) -> Columns:
+        """Columns (B, R, K, ...). `steps` is NO_STEP where a row ended before; the other columns are 0 there."""
         stage = self.stage
-        rows, requests, kept = len(slots), len(stage.requests), len(stage.kept)
-        latent = np.empty((rows, requests, kept, *stage.shape), dtype=np.float32)
-        strength = np.empty((rows, requests, kept), dtype=np.float32)
-        stopped: list[tuple[str, ...]] = []
-        some = padded(codes, slots, np.nan if self.seeker else 0.0)  # nothing is sought for a row that is not finite
-        for place, (asked, editor) in enumerate(zip(stage.requests, self.editors, strict=True)):
-            trace = editor.edit(some, _requests(asked, rows))
-            latent[:, place] = trace.values[:, list(stage.kept)].numpy()
-            strength[:, place] = _strengths(trace)[:, list(stage.kept)].float().numpy()
-            stopped.append(trace.stops)
-        columns: dict[str, NDArray] = {"latent": latent, "strength": strength}
-        if self.seeker:
-            columns["stop"] = np.array(stopped).T
-        return {**columns, **self._look(latent, slots)} if self.looker else columns
+        rows, requests, kept = len(slots), len(stage.method.wanted), len(stage.kept)
+        latent = np.zeros((rows, requests, kept, *stage.shape), dtype=np.float32)
+        strength = np.zeros((rows, requests, kept), dtype=np.float32)
+        steps = np.full((rows, requests, kept), NO_STEP)
+        stops = np.empty((rows, requests), dtype=object)
+        some = padded(
+            codes, slots, np.nan if stage.method.networks else 0.0
+        )  # nothing is sought for what is not finite
+        for request in range(requests):
+            trace = self.editing.edit(some, request)
+            place_NK = kept_places(trace, stage.kept)
+            row_N1, there_NK = np.arange(rows)[:, None], place_NK != NO_STEP
+            latent[:, request][there_NK] = trace.values.cpu().numpy()[row_N1, place_NK][there_NK]
+            with np.errstate(over="ignore"):  # what overflows is not finite, and is set aside
+                strength[:, request][there_NK] = trace.strengths.cpu().numpy()[row_N1, place_NK][there_NK]
+            steps[:, request] = place_NK
+            lost = [stop == NOT_FINITE for stop in trace.stops]
+            latent[lost, request], strength[lost, request] = np.nan, np.nan  # so they are set aside
+            stops[:, request] = trace.stops
+        columns: dict[str, NDArray] = {"latent": latent, "strength": strength, "steps": steps, "stop": stops}
+        return {**columns, **self._look(latent, steps, slots)} if self.looker else columns
 
-    def _look(self, latent: NDArray[np.float32], slots: Slots) -> dict[str, NDArray]:
+    def _look(self, latent: NDArray[np.float32], steps: NDArray[np.int64], slots: Slots) -> dict[str, NDArray]:
         """Columns (B, R, K) of every kept step; the source, which all requests share, is made once."""
         assert self.looker is not None
         stage = self.stage
+        requests, kept = steps.shape[1:]
         seen: dict[tuple[int, int], dict[str, NDArray]] = {}
-        for request in range(len(stage.requests)):
-            for place, step in enumerate(stage.kept):
-                if step == 0 and request:
+        for request in range(requests):
+            for place in range(kept):
+                there = slots & (steps[:, request, place] != NO_STEP)
+                if stage.kept[place] == 0 and request:
                     seen[request, place] = seen[0, place]
-                    continue
-                codes = Codes(stage.space, torch.from_numpy(np.ascontiguousarray(latent[:, request, place])))
-                seen[request, place] = self.looker.look(padded(codes, slots))
-        places = range(len(stage.kept))
+                elif there.any() or not (request or place):
+                    codes = Codes(stage.space, torch.from_numpy(np.ascontiguousarray(latent[:, request, place])))
+                    found = self.looker.look(padded(codes, there))
+                    for column in found.values():
+                        column[slots & ~there] = 0
+                    seen[request, place] = found
+                else:
+                    seen[request, place] = {name: np.zeros_like(column) for name, column in seen[0, 0].items()}
 
         def together(name: str) -> NDArray:
-            by_request = [[seen[request, place][name] for place in places] for request in range(len(stage.requests))]
+            by_request = [[seen[request, place][name] for place in range(kept)] for request in range(requests)]
             return np.stack([np.stack(columns, axis=1) for columns in by_request], axis=1)
 
         return {name: together(name) for name in seen[0, 0]}
@@ -182,41 +169,42 @@ class EditWorker:
         stage = self.stage
         if not len(index):
             return {name: schema.arrow.empty_table() for name, schema in stage.outputs.items()}
-        requests, kept = len(stage.requests), len(stage.kept)
-        stop: object = np.repeat(made["stop"].ravel(), kept).tolist() if "stop" in made else "done"
+        requests, there = made["steps"].shape[1], made["steps"] != NO_STEP
+
+        def flat(column: NDArray) -> NDArray:
+            """(B, R, K, ...) -> the steps that there are."""
+            return column[there]
+
         keys = {
-            "index": np.repeat(index, requests * kept),
-            "request": np.tile(np.repeat(np.arange(requests), kept), len(index)),
-            "step": np.tile(np.array(stage.kept), len(index) * requests),
+            "index": flat(np.broadcast_to(index[:, None, None], there.shape)),
+            "request": flat(np.broadcast_to(np.arange(requests)[:, None], there.shape)),
+            "step": flat(made["steps"]),
         }
-        flat = {
-            name: made[name].reshape(-1, *made[name].shape[3:])
+        measured = {
+            name: flat(made[name])
             for name in ("latent", "strength", *(column for panel in stage.panels for column in panel.columns))
         }
+        stop = flat(np.broadcast_to(made["stop"][:, :, None], there.shape)).tolist()
         facts = {"stop": stop, "space": stage.space, "generator": stage.generator.name}
-        schema, columns = stage.edits, {**keys, **flat, **facts}
+        schema, columns = stage.edits, {**keys, **measured, **facts}
         tables: dict[str, Rows] = {"edits": schema.rows({name: columns[name] for name in schema.arrow.names})}
         if stage.keep:
-            tables["edit_images"] = _pictures(stage.keep, keys, made["pixels"].reshape(-1, *made["pixels"].shape[3:]))
+            tables["edit_images"] = _pictures(stage.keep, keys, flat(made["pixels"]))
         return tables
 
-    def _editor(self, asked: Asked) -> InterFaceGAN:
-        stage = self.stage
-        truncation = None
-        if stage.psi_after is not None and self.generator is not None:
-            truncation = Truncation(self.generator.w_avg.cpu(), stage.psi_after)
-
-        def scores(codes: Codes) -> Mapping[str, Tensor]:
-            assert self.seeker is not None
-            return {asked.direction.attribute: asked.sign * self.seeker.scores(codes)[asked.scored].cpu()}
-
-        return InterFaceGAN([asked.direction], stage.mode, stage.layers, truncation, scores, stage.search, source=True)
-
     def _seconds(self) -> dict[str, float]:
-        seconds: dict[str, float] = {}
-        for looker in (self.looker, self.seeker):
-            seconds |= looker.take_seconds() if looker else {}
-        return seconds
+        return {**(self.looker.take_seconds() if self.looker else {}), **self.editing.take_seconds()}
+
+
+def kept_places(trace: Trace, kept: tuple[int, ...]) -> NDArray[np.int64]:
+    """(N, K): the number of the step that each row has for each kept one, NO_STEP where there is none.
+
+    A row that ends between two kept steps has its last one in the place of the later of them.
+    """
+    last_N1 = trace.steps.max(dim=1, keepdim=True).values.cpu().numpy()
+    kept_K = np.array(kept)
+    before_K = np.array([NO_STEP, *kept[:-1]])
+    return np.where(before_K < last_N1, np.minimum(kept_K, last_N1), NO_STEP)
 
 
 def blocks(rows: Iterator[pa.RecordBatch], size: int) -> Iterator[tuple[int, pa.Table]]:
@@ -239,24 +227,6 @@ def blocks(rows: Iterator[pa.RecordBatch], size: int) -> Iterator[tuple[int, pa.
 def _block(pieces: list[pa.RecordBatch], size: int) -> tuple[int, pa.Table]:
     first: int = pieces[0]["index"][0].as_py()
     return first - first % size, pa.Table.from_batches(pieces)
-
-
-def _requests(asked: Asked, rows: int) -> Requests:
-    direction = asked.direction
-    return Requests.same(
-        rows,
-        direction.attribute,
-        strengths=asked.strengths if asked.until is None else None,
-        conditions=direction.conditions,
-        target=asked.target,
-        until=asked.until,
-    )
-
-
-def _strengths(trace: Trace) -> Tensor:
-    """(N, K), NaN where a row did not come out finite: so it is set aside."""
-    lost_N = torch.tensor([stop == NOT_FINITE for stop in trace.stops])
-    return trace.strengths.masked_fill(lost_N[:, None], torch.nan)
 
 
 def _pictures(

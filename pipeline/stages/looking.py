@@ -13,14 +13,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pipeline.errors import ModelFileError, SpecError
+from pipeline.errors import ModelFileError
 from pipeline.models import classifiers
 from pipeline.models.classifiers.identity import Identity
 from pipeline.models.classifiers.networks import Networks
 from pipeline.models.codes import Codes
 from pipeline.models.generators import Generator
-from pipeline.stages.microbatch import no_rows_fault
-from pipeline.stages.models import JUDGED_SIZE, Model, Runtime
+from pipeline.stages.models import JUDGED_SIZE, Model, Runtime, room_for
 from pipeline.stages.pictures import Keep
 
 EMBEDDING = "embedding"
@@ -64,9 +63,11 @@ class Looker:
         self.device = torch.device(runtime.device)
         self.seconds: defaultdict[str, float] = defaultdict(float)
         self._judged = min(JUDGED_SIZE, generator.resolution)
-        self._families = [_open(panel, runtime) for panel in panels]
+        self._families = [open_family(panel, runtime) for panel in panels]
         self._identity = _open_identity(identity, runtime.device) if identity else None
-        self._warm(runtime.batch_size)
+        with room_for(runtime.batch_size):  # what is tuned at first use, and a lack of memory, belong to opening
+            self.look(Codes("w", torch.zeros(runtime.batch_size, generator.w_dim)))
+        self.take_seconds()
 
     @torch.no_grad()
     def look(self, codes: Codes) -> dict[str, NDArray]:
@@ -117,19 +118,6 @@ class Looker:
         state = generator.run(s_NS, generator.start(len(codes)), 0, len(generator.style_layers))
         return state, generator.image(state, self._judged)
 
-    def _warm(self, batch_size: int) -> None:
-        """One micro-batch of padding: what is tuned at first use, and a lack of memory, belong to opening."""
-        try:
-            self.look(Codes("w", torch.zeros(batch_size, self.generator.w_dim)))
-        except (MemoryError, RuntimeError) as error:
-            if isinstance(error, MemoryError) or no_rows_fault(error):
-                what = str(error).splitlines()[0]
-                raise SpecError(
-                    f"no room for micro-batches of {batch_size}: pass a smaller --batch-size ({what})"
-                ) from error
-            raise
-        self.take_seconds()
-
 
 def padded(codes: Codes, slots: NDArray[np.bool_], padding: float = 0.0) -> Codes:
     """The codes with `padding` in the rows outside `slots`, (N,)."""
@@ -147,7 +135,8 @@ def identity_digest() -> str:
     return "+".join(networks.digests[name] for name in sorted(networks.digests))
 
 
-def _open(panel: Panel, runtime: Runtime) -> classifiers.Classifier:
+def open_family(panel: Panel, runtime: Runtime) -> classifiers.Family:
+    """The classifiers of a panel. Raises ModelFileError where they are others than the job was started with."""
     family = classifiers.load(panel.family.name, panel.attributes, runtime.device, runtime.backend, measures=())
     panel.family.check(family.fingerprint)
     return family

@@ -5,6 +5,8 @@ Shapes: N rows, L layers, W w_dim, A attributes.
 
 import time
 from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,6 +63,20 @@ def open_generator(model: Model, runtime: Runtime) -> generators.Generator:
     return generator
 
 
+@contextmanager
+def room_for(batch_size: int) -> Iterator[None]:
+    """For the first micro-batch, of padding. Raises SpecError where memory runs out: what to do is the user's."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, MemoryError) or no_rows_fault(error):
+            what = str(error).splitlines()[0]
+            raise SpecError(
+                f"no room for micro-batches of {batch_size}: pass a smaller --batch-size ({what})"
+            ) from error
+        raise
+
+
 class FaceModels:
     """A generator and a family of classifiers at work on micro-batches."""
 
@@ -74,7 +90,9 @@ class FaceModels:
         self.keep = keep
         self.seconds: defaultdict[str, float] = defaultdict(float)
         self._judged = min(JUDGED_SIZE, self.generator.resolution)
-        self._warm(runtime.batch_size)
+        with room_for(runtime.batch_size):  # what is compiled or tuned at first use belongs to opening, not to a row
+            self.faces(self.map(np.zeros((runtime.batch_size, self.generator.z_dim), dtype=np.float32), 1.0, None))
+        self.take_seconds()
 
     @torch.no_grad()
     def map(self, z_NZ: NDArray[np.float32], psi: float, cutoff: int | None) -> Tensor:
@@ -106,19 +124,6 @@ class FaceModels:
         if self.device.type == "cuda":
             seconds["peak_device_bytes"] = float(torch.cuda.max_memory_allocated(self.device))
         return seconds
-
-    def _warm(self, batch_size: int) -> None:
-        """Run one micro-batch of padding: what is compiled or tuned at first use belongs to opening, not to a row."""
-        try:
-            self.faces(self.map(np.zeros((batch_size, self.generator.z_dim), dtype=np.float32), 1.0, None))
-        except (MemoryError, RuntimeError) as error:
-            if isinstance(error, MemoryError) or no_rows_fault(error):
-                what = str(error).splitlines()[0]
-                raise SpecError(
-                    f"no room for micro-batches of {batch_size}: pass a smaller --batch-size ({what})"
-                ) from error
-            raise
-        self.take_seconds()
 
     def _pixels(self, state: tuple[Tensor, ...], judged_N3HW: Tensor) -> Tensor | None:
         if self.keep is None:

@@ -308,7 +308,7 @@ def test_which_steps_are_kept(keep, steps, latents, directions, tmp_path):
         (["--attribute", "old#0", "--strengths=1", "--absolute", "--as-released"], "exclude each other"),
         (["--attribute", "old#0", "--strengths=1", "--keep", "some"], "give all, last, or a number"),
         (["--attribute", "old#0", "--strengths=1", "--layers", "5-2"], "give rows of w+ counted from 0"),
-        (["--attribute", "old#0", "--strengths=1", "--layers", "1,1-3"], "a row of w+ is named twice"),
+        (["--attribute", "old#0", "--strengths=1", "--layers", "1,1-3"], "rows of w+: one is named twice"),
         (["--attribute", "old#0", "--strengths=1", "--layers", "5-9"], "has the rows of w+ 0 to 7"),
         (["--attribute", "old#3", "--strengths=1", "--psi-after", "0.7"], "truncates in w and w+"),
         (["--attribute", "old#3", "--strengths=1", "--layers", "0-2"], "is in z, and --layers"),

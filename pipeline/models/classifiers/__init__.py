@@ -27,7 +27,7 @@ from pipeline.models.classifiers.parser import Parser
 from pipeline.models.classifiers.pose import HeadPose
 from pipeline.models.classifiers.ssrnet import SsrAge, SsrGender
 
-__all__ = ["ATTRIBUTES", "FAMILIES", "MEASURES", "Classifier", "load"]
+__all__ = ["ATTRIBUTES", "FAMILIES", "MEASURES", "Classifier", "Family", "load"]
 
 ATTRIBUTES = ("smile", "male", "old", "eyeglasses", "yaw")
 READERS = {

@@ -1,0 +1,120 @@
+"""What `stylemill edit` will do."""
+
+from collections.abc import Callable
+
+import pyarrow as pa
+
+from jobs.edit import ials, linear
+from jobs.edit.asked import Ask, panel
+from jobs.edit.spec import IALS_ONLY, LINEAR_ONLY, EditSpec
+from jobs.latents import open_whole
+from jobs.launch import command, versions
+from jobs.options import canonical
+from jobs.resolve import resolve, spec_facts
+from jobs.weights import used
+from pipeline.engine.job import Job
+from pipeline.errors import SpecError
+from pipeline.models import classifiers
+from pipeline.models.generators import Generator
+from pipeline.stages.codes import check_z, cutoff_of, needed_columns
+from pipeline.stages.edit import EditStage
+from pipeline.stages.looking import Panel, Truncated
+from pipeline.stages.models import Model
+from pipeline.stages.pictures import NO_PICTURES, Keep
+from pipeline.tables import Table
+from schemas.edits import JUDGE
+
+ASKS: dict[str, Callable[[EditSpec, Table | None, Generator], Ask]] = {"interfacegan": linear.ask, "ials": ials.ask}
+
+
+def plan_edit(spec: EditSpec) -> tuple[Job, int | None]:
+    """The job, and how many workers; the models that it was planned with are let go.
+
+    Raises:
+        SpecError: latents, directions and what is asked do not go together.
+        StoreError: a table is not there, or not complete.
+    """
+    latents, layout, generator = open_whole(spec.latents, spec.generator, may_differ=spec.force)
+    table = None if spec.directions is None else Table.open(spec.directions)
+    if table is not None:
+        table.require_sealed()
+    ask = ASKS[spec.editor](spec, table, generator)
+    needed_columns(latents.schema, ask.space)
+    truncated = _truncation_of(latents, generator) if ask.space == "z" else Truncated()
+    runtime, _, workers = resolve(spec, "edit", generator, gradients=ask.gradients)
+    method = ask.method(runtime, truncated)
+    panels = _panels(spec)
+    keep = None if spec.images == "none" else Keep(spec.images, generator.check_size(spec.size), spec.quality)
+    stage = EditStage(
+        latents=latents,
+        space=ask.space,
+        shape=ask.shape,
+        method=method,
+        kept=kept_steps(spec.keep or ask.keep, method.steps),
+        generator=Model(generator.name, generator.fingerprint),
+        truncated=truncated,
+        panels=panels,
+        keep=keep,
+        runtime=runtime,
+    )
+    own = spec_facts(spec, runtime, rows_per_shard=layout.rows_per_shard, scored=canonical(spec.scored))
+    for field in ("latents", "directions", "force", *(IALS_ONLY if spec.editor == "interfacegan" else LINEAR_ONLY)):
+        del own[field]  # digests say which tables; where they lie decides nothing
+    families = {f"{panel.prefix.rstrip('_') or 'classifiers'}_digest": panel.family for panel in panels}
+    if ask.panel is not None:
+        families["search_digest"] = ask.panel.family
+    job = Job(
+        verb="edit",
+        out=spec.out,
+        stage=stage,
+        layout=layout,
+        present=[record.rows for record in latents.records()],
+        spec={
+            **own,
+            **(keep.facts if keep else NO_PICTURES),
+            **ask.facts,
+            "keep": spec.keep or ask.keep,
+            "generator": generator.name,
+            "space": ask.space,
+            "table_psi": truncated.psi,
+            "table_cutoff": truncated.cutoff,
+        },
+        resolved={
+            "latents_digest": latents.digest,
+            **({} if table is None else {"directions_digest": table.digest}),
+            "generator_digest": generator.fingerprint,
+            **{digest: family.fingerprint for digest, family in families.items()},
+        },
+        versions=versions(),
+        command=command(),
+        weights=used(generator.name, *(weight for family in families.values() for weight in _weights(family))),
+    )
+    return job, workers
+
+
+def kept_steps(keep: str, steps: int) -> tuple[int, ...]:
+    """Which of the steps 0 (the source) to `steps` go into the table."""
+    if keep == "last":
+        return (steps,)
+    every = 1 if keep == "all" else int(keep)
+    return tuple(sorted({*range(0, steps + 1, every), steps}))
+
+
+def _panels(spec: EditSpec) -> tuple[Panel, ...]:
+    """Whose scores become columns."""
+    own = [panel(spec.classifiers, canonical(spec.scored))] if spec.scores in ("faces", "both") else []
+    judged = [panel(spec.judge, canonical(spec.scored), JUDGE)] if spec.scores in ("judge", "both") else []
+    return (*own, *judged)
+
+
+def _weights(family: Model) -> tuple[str, ...]:
+    return classifiers.load(family.name, measures=()).weights
+
+
+def _truncation_of(latents: Table, generator: Generator) -> Truncated:
+    """How the table's z became its latents, tried on its first row."""
+    for batch in latents.batches(needed_columns(latents.schema, "z"), rows=1):
+        row = pa.Table.from_batches([batch])
+        check_z(latents, row, generator)
+        return Truncated(row["psi"][0].as_py(), cutoff_of(latents))
+    raise SpecError(f"{latents.url} has no row to edit")
