@@ -1,0 +1,93 @@
+"""Which rows of a table of directions are meant."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from jobs.edit.spec import EditSpec
+from pipeline.directions import Direction
+from pipeline.directions.conditional import project
+from pipeline.errors import SpecError
+from pipeline.models.codes import Space
+from pipeline.stages.direction_rows import by_name, read_directions
+from pipeline.tables import Table
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A direction and the numbers of the rows of the table that it was made from: its own, then the conditions'."""
+
+    direction: Direction
+    numbers: list[int]
+
+
+def choose_directions(spec: EditSpec, table: Table, default: Space | None) -> list[Chosen]:
+    """The direction of each attribute, conditioned as asked, all in one space. Raises SpecError."""
+    found = read_directions(table)
+    named = by_name(found)
+    wanted = spec.space or default
+    chosen: list[Chosen] = []
+    for attribute in spec.attribute:
+        if attribute in spec.on:
+            raise SpecError(f"{attribute} is to change and to stay at once: take it out of --on")
+        ready = [
+            number for number, one in enumerate(found)
+            if spec.on and one.attribute == attribute and sorted(one.conditions) == sorted(spec.on)
+            and _usable(one, wanted)
+        ]  # fmt: skip
+        if len(ready) == 1:
+            chosen.append(Chosen(_in_space(found[ready[0]], wanted, spec), ready))
+            continue
+        numbers = [_number(name, found, named, wanted, table) for name in (attribute, *spec.on)]
+        primal, *conditions = (_in_space(found[number], wanted, spec) for number in numbers)
+        chosen.append(Chosen(project(primal, conditions) if conditions else primal, numbers))
+    if len(spaces := {one.direction.space for one in chosen}) > 1:
+        raise SpecError(f"the directions are in {' and '.join(sorted(spaces))}: edit one space at a time, with --space")
+    return chosen
+
+
+def choose_attribute_level(spec: EditSpec, table: Table | None, names: Sequence[str]) -> dict[str, Chosen]:
+    """The unconditioned direction that each name means, all in one space. Raises SpecError."""
+    if not names or table is None:
+        return {}
+    found = read_directions(table)
+    plain = [one for one in found if not one.conditions]
+    chosen: dict[str, Chosen] = {}
+    for name in dict.fromkeys(names):
+        number = _number(name, found, by_name(found), spec.space, table)
+        if found[number] not in plain:
+            raise SpecError(f"{found[number].name} is projected already, and ials projects by itself: choose another")
+        chosen[name] = Chosen(_in_space(found[number], spec.space, spec), [number])
+    if len(spaces := {one.direction.space for one in chosen.values()}) > 1:
+        raise SpecError(f"the directions are in {' and '.join(sorted(spaces))}: edit one space at a time, with --space")
+    return chosen
+
+
+def _usable(direction: Direction, wanted: Space | None) -> bool:
+    return wanted is None or direction.space == wanted or (direction.space, wanted) == ("w", "w+")
+
+
+def _number(
+    name: str, found: Sequence[Direction], named: Mapping[str, Direction], wanted: Space | None, table: Table
+) -> int:
+    """The row of the table that a name means."""
+    if name in named:
+        return next(number for number, one in enumerate(found) if one is named[name])
+    same = [number for number, one in enumerate(found) if one.name == name]
+    usable = [number for number in same if _usable(found[number], wanted)]
+    if len(usable) == 1:
+        return usable[0]
+    if len(same) > 1:
+        choices = ", ".join(f"{name}#{number} ({found[number].method}, {found[number].space})" for number in same)
+        raise SpecError(
+            f"{table.url} has several directions of {name}: choose {choices}, or a --space with one of them"
+        )
+    raise SpecError(f"{table.url} has no direction of {name!r}; it has {', '.join(named)}")
+
+
+def _in_space(direction: Direction, wanted: Space | None, spec: EditSpec) -> Direction:
+    if wanted is None or direction.space == wanted:
+        return direction
+    if (direction.space, wanted) == ("w", "w+"):
+        return direction.in_w_plus()
+    asked = f"--space {wanted}" if spec.space else "--layers (rows of w+)"
+    raise SpecError(f"the direction of {direction.name} is in {direction.space}, and {asked} was asked for")

@@ -1,0 +1,87 @@
+"""IALS as a job has it."""
+
+from dataclasses import dataclass
+
+import torch
+
+from pipeline.directions import Direction
+from pipeline.editing import IALS, Requests, Trace
+from pipeline.editing.gradients import Loss
+from pipeline.errors import SpecError
+from pipeline.models.codes import Codes
+from pipeline.models.generators import Generator
+from pipeline.stages.looking import Panel
+from pipeline.stages.method import Wanted
+from pipeline.stages.models import Runtime
+from pipeline.stages.sight import Sight
+
+
+@dataclass(frozen=True)
+class IalsMethod:
+    """`pipeline.editing.IALS` for each request.
+
+    directions: attribute-level ones, in the space of the codes, of every attribute whose lambda is not 0.
+    panel: the classifiers whose gradients are followed; None where no request needs one. recompute: as in `Sight`.
+    """
+
+    wanted: tuple[Wanted, ...]
+    directions: tuple[Direction, ...]
+    panel: Panel | None
+    step_size: float
+    steps: int
+    loss: Loss = "score"
+    incremental: bool = True
+    per_layer: bool = False
+    as_released: bool = False
+    recompute: bool = False
+
+    @property
+    def networks(self) -> bool:
+        return self.panel is not None
+
+    @property
+    def generates(self) -> bool:
+        return self.networks
+
+    def open(self, generator: Generator | None, runtime: Runtime) -> "IalsEditing":
+        return IalsEditing(self, generator, runtime)
+
+
+class IalsEditing:
+    """The editor with what it looks with."""
+
+    def __init__(self, method: IalsMethod, generator: Generator | None, runtime: Runtime) -> None:
+        self._method, self._device = method, torch.device(runtime.device)
+        self._sight: Sight | None = None
+        if method.panel is not None and generator is not None:
+            self._sight = Sight(generator, runtime, [method.panel], method.recompute)
+        self._editor = IALS(
+            method.directions,
+            self._sight or _nobody,
+            step_size=method.step_size,
+            steps=method.steps,
+            loss=method.loss,
+            incremental=method.incremental,
+            per_layer=method.per_layer,
+            as_released=method.as_released,
+        )
+
+    def edit(self, codes: Codes, request: int) -> Trace:
+        """Where the models are."""
+        wanted = self._method.wanted[request]
+        requests = Requests.same(
+            len(codes),
+            wanted.attribute,
+            conditions=wanted.conditions,
+            target=wanted.target,
+            until=wanted.until,
+            lambdas=(wanted.lambdas[0], wanted.lambdas[1]),
+        )
+        return self._editor.edit(codes.to(self._device), requests)
+
+    def take_seconds(self) -> dict[str, float]:
+        return self._sight.take_seconds() if self._sight else {}
+
+
+def _nobody(codes: Codes) -> dict[str, torch.Tensor]:
+    raise SpecError("a score is needed and no classifier was opened")

@@ -1,0 +1,112 @@
+"""InterFaceGAN's edits as a job has them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+from pipeline.directions import Direction
+from pipeline.editing import InterFaceGAN, Requests, Search, Trace, Truncation
+from pipeline.editing.linear import Mode
+from pipeline.editing.request import Target
+from pipeline.models.codes import Codes
+from pipeline.models.generators import Generator
+from pipeline.stages.looking import Looker, Panel, Truncated
+from pipeline.stages.method import Wanted
+from pipeline.stages.models import Runtime
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request: how far along which direction, or until which score of the classifiers' `scored`, times `sign`."""
+
+    direction: Direction
+    strengths: tuple[float, ...] = ()
+    until: float | None = None
+    target: Target = "1"
+    scored: str = ""
+    sign: int = 1
+
+    @property
+    def wanted(self) -> Wanted:
+        return Wanted(
+            self.direction.attribute, self.direction.conditions, self.target,
+            strengths=self.strengths, until=self.until,
+        )  # fmt: skip
+
+    def requests(self, rows: int) -> Requests:
+        """The same for each of N rows."""
+        return Requests.same(
+            rows,
+            self.direction.attribute,
+            strengths=self.strengths if self.until is None else None,
+            conditions=self.direction.conditions,
+            target=self.target,
+            until=self.until,
+        )
+
+
+@dataclass(frozen=True)
+class LinearMethod:
+    """`pipeline.editing.InterFaceGAN` for each request.
+
+    search: how far `until` may go. panel: the family that it is looked up with. truncated: as z was mapped.
+    """
+
+    asked: tuple[Asked, ...]
+    mode: Mode = "relative"
+    layers: tuple[int, ...] | None = None
+    psi_after: float | None = None
+    search: Search = field(default_factory=Search)
+    panel: Panel | None = None
+    truncated: Truncated = field(default_factory=Truncated)
+
+    @property
+    def wanted(self) -> tuple[Wanted, ...]:
+        return tuple(asked.wanted for asked in self.asked)
+
+    @property
+    def steps(self) -> int:
+        return max(1 if asked.until is not None else len(asked.strengths) for asked in self.asked)
+
+    @property
+    def networks(self) -> bool:
+        return self.panel is not None
+
+    @property
+    def generates(self) -> bool:
+        return self.networks or self.psi_after is not None
+
+    def open(self, generator: Generator | None, runtime: Runtime) -> "LinearEditing":
+        return LinearEditing(self, generator, runtime)
+
+
+class LinearEditing:
+    """The editors, one a request."""
+
+    def __init__(self, method: LinearMethod, generator: Generator | None, runtime: Runtime) -> None:
+        self._method = method
+        self._seeker: Looker | None = None
+        truncation = None
+        if generator is not None and method.psi_after is not None:
+            truncation = Truncation(generator.w_avg.cpu(), method.psi_after)
+        if generator is not None and method.panel is not None:
+            self._seeker = Looker(generator, runtime, [method.panel], truncated=method.truncated)
+        self._editors = [self._editor(asked, truncation) for asked in method.asked]
+
+    def edit(self, codes: Codes, request: int) -> Trace:
+        """On the CPU, whatever device the models are on."""
+        return self._editors[request].edit(codes, self._method.asked[request].requests(len(codes)))
+
+    def take_seconds(self) -> dict[str, float]:
+        return self._seeker.take_seconds() if self._seeker else {}
+
+    def _editor(self, asked: Asked, truncation: Truncation | None) -> InterFaceGAN:
+        def scores(codes: Codes) -> Mapping[str, Tensor]:
+            assert self._seeker is not None
+            return {asked.direction.attribute: asked.sign * self._seeker.scores(codes)[asked.scored].cpu()}
+
+        method = self._method
+        return InterFaceGAN(
+            [asked.direction], method.mode, method.layers, truncation, scores, method.search, source=True
+        )
