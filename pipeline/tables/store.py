@@ -40,6 +40,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 from pipeline.errors import SpecError, StoreError
 from pipeline.tables import exclusive, staging
 from pipeline.tables.patience import passes_by_itself, patiently
+from pipeline.tables.s3_listing import list_s3
 from pipeline.tables.store_errors import store_errors
 
 READS_AT_ONCE = 64
@@ -177,8 +178,9 @@ def list_names(url: str) -> dict[str, int]:
         try:
             if isinstance(fs, LocalFileSystem):
                 return patiently(_list_local, path)
-            fresh = {"refresh": True} if _is_s3(fs) else {}  # what it keeps, another thread may be throwing away
-            entries = patiently(fs.ls, path, detail=True, **fresh)
+            if _is_s3(fs):
+                return list_s3(fs, path)
+            entries = patiently(fs.ls, path, detail=True)
         except FileNotFoundError:
             return {}
     fs.invalidate_cache()  # it would keep the entries of every table ever listed

@@ -100,15 +100,15 @@ def test_parts_without_a_record_are_read_and_believed(set_in_bucket, wanted, cap
 
 
 def test_each_table_is_listed_once(set_in_bucket, monkeypatch):
-    listed, real = Counter(), s3fs.S3FileSystem._lsdir
+    listed, real = Counter(), s3fs.S3FileSystem.call_s3
 
-    async def count(self, path, *args, **kwargs):
-        listed[path] += 1
-        return await real(self, path, *args, **kwargs)
+    def count(self, method, **question):
+        listed[method, question.get("Prefix")] += 1
+        return real(self, method, **question)
 
-    monkeypatch.setattr(s3fs.S3FileSystem, "_lsdir", count)
+    monkeypatch.setattr(s3fs.S3FileSystem, "call_s3", count)
     assert again(set_in_bucket) == 0
-    assert [listed[f"faces/set/{table}"] for table in TABLES] == [1] * 4
+    assert [listed["list_objects_v2", f"set/{table}/"] for table in TABLES] == [1] * 4
 
 
 def test_other_rows_are_refused_and_replace_makes_them(set_in_bucket, tmp_path):
