@@ -26,7 +26,8 @@ class Plan:
     """`done` holds the outcome of each finished shard; `why` counts the reasons of the remaining ones.
 
     `unrecorded` shards have all their parts and no record: the driver died between the two. `records`: all on record.
-    `again`: the outcomes of finished shards whose rejected rows are to be taken up again.
+    `again`: the outcomes of finished shards whose rejected rows are to be taken up again. `hidden`: by table, the names
+    of hidden files, among which is what killed writers left.
     """
 
     tasks: Sequence[Task]
@@ -36,6 +37,7 @@ class Plan:
     why: Mapping[str, int]
     records: Mapping[int, Outcome] = field(default_factory=dict)
     again: Mapping[int, Outcome] = field(default_factory=dict)
+    hidden: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def rows(self) -> int:
@@ -64,6 +66,7 @@ def make_plan(
     urls = [table.url for table in outputs.all.values()]
     found: list[dict[str, int]] = [{} for _ in urls] if fresh else store.list_many(urls)
     listings = dict(zip(outputs.all, found, strict=True))
+    hidden = {name: [file for file in listing if file.startswith(".")] for name, listing in listings.items()}
     done, unrecorded, remaining = {}, [], []
     why: Counter[str] = Counter()
     for task in tasks:
@@ -83,7 +86,7 @@ def make_plan(
             continue
         remaining.append(task)
         why[_reason(outcome, sizes, whole)] += 1
-    return Plan(tasks, done, unrecorded, remaining, dict(sorted(why.items())), outcomes)
+    return Plan(tasks, done, unrecorded, remaining, dict(sorted(why.items())), outcomes, hidden=hidden)
 
 
 def take_up_rejected(plan: Plan) -> Plan:

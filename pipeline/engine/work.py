@@ -38,9 +38,9 @@ class Work:
         if suspects != before:
             self.books.set_suspects(suspects)
         if tasks:
-            for table in self.outputs.all.values():
+            for name, table in self.outputs.all.items():
                 table.unseal()
-                table.sweep()
+                table.sweep(plan.hidden[name])
         return tasks
 
     def journal(self, attempt: Attempt) -> None:
@@ -89,9 +89,11 @@ class Work:
         facts: dict[str, Any] = {
             "verb": self._job.verb, "spec": dict(self._job.spec), "resolved": dict(self._job.resolved)
         }  # fmt: skip
-        for name, table in self.outputs.all.items():
-            if not table.sealed:
-                table.seal([self.done[task.shard].parts[name] for task in tasks], facts, self._job.fingerprint)
+        unsealed = {name: table for name, table in self.outputs.all.items() if not table.sealed}
+        listings = store.list_many([table.url for table in unsealed.values()])
+        for (name, table), found in zip(unsealed.items(), listings, strict=True):
+            records = [self.done[task.shard].parts[name] for task in tasks]
+            table.seal(records, facts, self._job.fingerprint, found)
 
     def _check_doubtful(self) -> None:
         """A worker that was given up may have published after the one that took its place: on another processor other

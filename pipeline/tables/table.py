@@ -81,15 +81,20 @@ class Table:
         return record
 
     def seal(
-        self, records: Iterable[PartRecord], facts: Mapping[str, Any], fingerprint: str | None = None
+        self,
+        records: Iterable[PartRecord],
+        facts: Mapping[str, Any],
+        fingerprint: str | None = None,
+        found: Mapping[str, int] | None = None,
     ) -> dict[str, Any]:
         """Write the manifest, after one listing has shown every part, of the recorded size, and none besides.
 
-        `facts` go in as they are: what decided the rows, never timings or hosts. Returns the manifest.
+        `facts` go in as they are: what decided the rows, never timings or hosts. `found`: the listing (name -> bytes),
+        where it was made just now, with those of other tables. Returns the manifest.
         Raises StoreError where parts are missing, of another size, or foreign.
         """
         records = sorted(records, key=lambda record: record.shard)
-        found = store.list_names(self.url)
+        found = store.list_names(self.url) if found is None else found
         shards = [record.shard for record in records]
         wanted = range(len(records) if self._layout is None else self._layout.shards)
         if shards != list(wanted):
@@ -120,9 +125,12 @@ class Table:
         ours = [name for name in store.list_names(self.url) if parse_part_name(name) is not None or _is_staged(name)]
         store.delete_many([store.join(self.url, name) for name in ours])
 
-    def sweep(self) -> int:
-        """Delete what killed writers left behind; how many files. Only where no writer is at work."""
-        left = [name for name in store.list_names(self.url) if _is_staged(name)]
+    def sweep(self, names: Iterable[str] | None = None) -> int:
+        """Delete what killed writers left behind; how many files. Only where no writer is at work.
+
+        `names`: those to look at, where the table was listed just now.
+        """
+        left = [name for name in (store.list_names(self.url) if names is None else names) if _is_staged(name)]
         store.delete_many([store.join(self.url, name) for name in left])
         return len(left)
 

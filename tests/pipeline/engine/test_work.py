@@ -1,6 +1,7 @@
 """Runs that end badly: what is on the books then is the truth, and never another driver's loss."""
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,27 @@ def test_planning_a_retry_reads_no_part(bench, monkeypatch):
     monkeypatch.setattr(Table, "read", none)
     assert bench.run(LocalPool(), bench.job(reject_every=5), retry_rejected=True, dry_run=True) is None
     assert "4 with rejected rows taken up again" in bench.said[1]
+
+
+def test_a_resume_lists_each_table_once_and_sweeps_by_it(bench, monkeypatch):
+    bench.run(LocalPool(), limit=2)
+    staged = Path(bench.out, "labels", ".part-00002-of-00004.parquet.1-00000000.staged")
+    staged.write_bytes(b"torn")
+    listed, real = Counter(), store.list_names
+
+    def counted(url):
+        listed[url.removeprefix(f"{bench.out}/")] += 1
+        return real(url)
+
+    class Seeing(LocalPool):
+        def map(self, stage, tasks, outputs, journal):
+            assert (listed["labels"], listed["rejects/squares"]) == (1, 1)
+            assert not staged.exists()
+            yield from super().map(stage, tasks, outputs, journal)
+
+    monkeypatch.setattr(store, "list_names", counted)
+    assert bench.run(Seeing()).exit_code == 0
+    assert (listed["labels"], listed["rejects/squares"]) == (2, 2)  # once more to seal
 
 
 def test_a_spec_that_is_none_is_named(bench):
