@@ -4,8 +4,10 @@
 
 The data set job's layout: latents, labels, images and rejects. The parts are files without content and of a size, the
 outcomes are on record as a run leaves them, and `run` goes through everything a driver does but hands out no shard.
-Each line is a process of its own, so that its peak memory is its own. On S3 (moto's server, in a process of its own and
-filled there) the bare listing of the same keys by s3fs is measured beside them: most of their time is the server's.
+Each line is a process of its own, so that its peak memory is its own; a run that finds other than what was put there is
+an error. S3 is moto's server, in a process of its own and filled there, on the same processor; the pages of its listings
+are made before moto (`s3_pages.py`), whose own would take minutes. Every request goes over HTTP. The bare listing of the
+same keys by fsspec's own `ls` is measured beside the starts: what they would cost at least if they listed by it.
 """
 
 import json
@@ -20,6 +22,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
+from unittest import mock
 
 import tyro
 
@@ -35,6 +38,7 @@ from pipeline.engine.layout import cut
 from pipeline.engine.local_pool import LocalPool
 from pipeline.engine.outcome import Outcome
 from pipeline.engine.stage import Stage, Task, Worker
+from pipeline.engine.work import Work
 from pipeline.tables import PartRecord, Table, part_name, store
 from schemas import TableSchema
 
@@ -115,54 +119,39 @@ def directory(shards: int, done: int) -> Iterator[str]:
 
 @contextmanager
 def bucket(shards: int, done: int) -> Iterator[str]:
-    """A bucket with such parts. moto sorts all keys for each page of a listing; it is made to keep them sorted."""
+    """A bucket with such parts; the pages of its listings are made before moto (`s3_pages.py`)."""
     tables = {table.url.removeprefix("s3://faces/"): BYTES[name] for name, table in _tables("s3://faces/set", shards)}
     with s3_server("faces", setup=FILL.format(tables=tables, shards=shards, done=done)):
         yield "s3://faces/set"
 
 
 FILL = """
-import functools
-from moto.s3.models import S3Backend, s3_backends
+from benchmarks.s3_pages import Pages
+from moto.s3.models import s3_backends
 backend = s3_backends["123456789012"]["aws"]
 faces = backend.create_bucket("faces", "us-east-1")
 for table, size in {tables!r}.items():
     for shard in range({done}):
         key = backend.put_object("faces", f"{{table}}/part-{{shard:05d}}-of-{shards:05d}.parquet", b"")
         key.contentsize = size
-version = 0
-
-def counted(real):
-    def change(*args, **kwargs):
-        global version
-        version += 1
-        return real(*args, **kwargs)
-    return change
-
-for name in ("put_object", "delete_object", "delete_objects"):
-    setattr(S3Backend, name, counted(getattr(S3Backend, name)))
-real = S3Backend.list_objects
-kept = functools.lru_cache(8)(lambda version, backend, *rest: real(backend, faces, *rest))
-S3Backend.list_objects = lambda backend, bucket, prefix, delimiter, marker, max_keys: tuple(
-    list(one) if isinstance(one, list) else one for one in kept(version, backend, prefix, delimiter, marker, max_keys)
-)
+app = Pages(app, faces)
 """
 
 
 def start(out: str, shards: int) -> dict[str, float]:
     """One start of the driver, in this process: seconds, those of sealing among them, and the peak memory in bytes."""
-    job, sealing, real = job_of(out, shards), 0.0, engine._seal
+    job, sealing, real = job_of(out, shards), 0.0, Work.seal
 
-    def timed_seal(*args: object) -> None:
+    def timed_seal(work: Work) -> None:
         nonlocal sealing
         begun = time.perf_counter()
-        real(*args)
+        real(work)
         sealing += time.perf_counter() - begun
 
-    engine._seal = timed_seal
     before = _peak_bytes()
     begun = time.perf_counter()
-    summary = engine.run(job, Idle(), engine.RunOptions(), lambda line: None)
+    with mock.patch.object(Work, "seal", timed_seal):
+        summary = engine.run(job, Idle(), engine.RunOptions(), lambda line: None)
     seconds = time.perf_counter() - begun
     done = summary.shards_done if summary else -1
     return {"seconds": seconds, "sealing": sealing, "before": before, "peak": _peak_bytes(), "done": done}
@@ -200,19 +189,23 @@ def in_a_process(what: Callable[[str, int], dict[str, float]], out: str, shards:
 
 def lines_of(place: Callable[[int, int], AbstractContextManager[str]], shards: int) -> Iterator[str]:
     """The starts of a job, as lines of the table."""
+    half = shards // 2
     with place(shards, 0) as out:
-        yield _line("planned afresh", in_a_process(start, out, shards))
-    with place(shards, shards // 2) as out:
-        record_outcomes(out, shards, shards // 2)
-        yield _line(f"resumed, {shards // 2:,} done", in_a_process(start, out, shards))
+        yield _line("planned afresh", in_a_process(start, out, shards), 0)
+    with place(shards, half) as out:
+        record_outcomes(out, shards, half)
+        yield _line(f"resumed, {half:,} done", in_a_process(start, out, shards), half)
     with place(shards, shards) as out:
         record_outcomes(out, shards, shards)
-        yield _line("resumed, all done, then sealed", in_a_process(start, out, shards))
-        yield _line("resumed, all done and sealed", in_a_process(start, out, shards))
-        yield _line("only the listing of the four tables, by fsspec", in_a_process(listing, out, shards))
+        yield _line("resumed, all done, then sealed", in_a_process(start, out, shards), shards)
+        yield _line("resumed, all done and sealed", in_a_process(start, out, shards), shards)
+        facts = in_a_process(listing, out, shards)
+        yield _line("only the listing of the four tables, by fsspec", facts, len(BYTES) * (shards + 1))
 
 
-def _line(name: str, facts: dict[str, float]) -> str:
+def _line(name: str, facts: dict[str, float], done: int) -> str:
+    if facts["done"] != done:
+        raise RuntimeError(f"{name}: found {facts['done']} done, not {done}")
     sealing = f"{facts['sealing']:.1f}" if facts["sealing"] > 0.05 else ""
     return f"| {name} | {facts['seconds']:.1f} | {sealing} | {facts['peak'] / 1e6:.0f} | {facts['before'] / 1e6:.0f} |"
 
