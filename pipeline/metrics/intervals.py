@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from statistics import NormalDist
 
 Z95 = NormalDist().inv_cdf(0.975)
@@ -22,3 +23,17 @@ def of_rate(hits: float, count: float, z: float = Z95) -> tuple[float, float]:
     middle = (rate + weight / 2) / (1 + weight)
     half = z / (1 + weight) * math.sqrt(rate * (1 - rate) / count + weight / (4 * count))
     return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def of_jackknife(value: float, left_out: Sequence[float], z: float = Z95) -> tuple[float, float]:
+    """The normal interval of a statistic by the delete-a-group jackknife (Quenouille, 1949; Tukey, 1958).
+
+    value: of all rows. left_out: the same of all rows but those of one of G groups of equal size, for each group.
+    Unlike resampling with replacement it repeats no row, and so does not change what noise a fit has.
+    """
+    groups = len(left_out)
+    if groups < 2:
+        return math.nan, math.nan
+    mean = sum(left_out) / groups
+    half = z * math.sqrt((groups - 1) / groups * sum((one - mean) ** 2 for one in left_out))
+    return value - half, value + half

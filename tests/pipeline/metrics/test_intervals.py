@@ -31,3 +31,11 @@ def test_nineteen_of_twenty_intervals_hold_the_truth():
 
 def _of_row(row):
     return intervals.of_mean(row.mean(), row.std(ddof=1), len(row))
+
+
+def test_the_jackknife_of_a_mean_is_its_standard_error():
+    values = np.random.default_rng(0).standard_normal(200) * 3 + 1
+    left_out = [float(np.delete(values, i).mean()) for i in range(200)]
+    low, high = intervals.of_jackknife(float(values.mean()), left_out)
+    assert (low, high) == pytest.approx(intervals.of_mean(float(values.mean()), float(values.std(ddof=1)), 200))
+    assert np.isnan(intervals.of_jackknife(1.0, [1.0])).all()
