@@ -1,4 +1,4 @@
-"""`stylemill report DIR`: a page of pictures and figures, one file, that opens without a network."""
+"""`stylemill report DIR`: pages of pictures and figures, one file each, that open without a network."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from pipeline import report
 
 
 class ReportSpec(Spec):
-    """Write DIR/report.html: contact sheets, histograms, correlations, provenance.
+    """Write DIR/report.html: contact sheets, histograms, correlations; of edits, strips with the scores along them.
 
     Example: stylemill report out/faces
     """
@@ -21,7 +21,7 @@ class ReportSpec(Spec):
 
 
 def main(argv: Sequence[str]) -> int:
-    """Write the page and print where it is."""
+    """Write the pages and print where they are."""
     spec = parse(ReportSpec, "report", argv)
-    print(report.write(spec.out, title=spec.title or None, seed=spec.seed))
+    print(*report.write_all(spec.out, title=spec.title or None, seed=spec.seed), sep="\n")
     return 0

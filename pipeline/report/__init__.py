@@ -1,10 +1,27 @@
 """Pages that a person looks at."""
 
-from pipeline.report import gather, page, pictures
+from pipeline.report import edits, gather, page, pictures
 from pipeline.report.contact_sheet import contact_sheet
-from pipeline.tables import store
+from pipeline.tables import Table, store
 
-__all__ = ["contact_sheet", "write"]
+__all__ = ["contact_sheet", "write", "write_all"]
+
+
+def write_all(directory_url: str, *, title: str | None = None, seed: int = 0) -> list[str]:
+    """Write the pages of a folder and return their URLs: of its faces, as `write`, and of its edits.
+
+    The first is DIR/report.html; where there are faces, that of edits is DIR/edits.html.
+
+    Raises:
+        StoreError: there is no table of labels, latents or edits, or a file cannot be read or written.
+    """
+    edited = bool(Table(store.join(directory_url, "edits")).parts())
+    faces = any(Table(store.join(directory_url, name)).parts() for name in ("labels", "latents"))
+    pages = [] if edited and not faces else [write(directory_url, title=title, seed=seed)]
+    if edited:
+        url = store.join(directory_url, "edits.html" if faces else "report.html")
+        pages.append(edits.write(directory_url, url, title))
+    return pages
 
 
 def write(directory_url: str, *, title: str | None = None, seed: int = 0) -> str:

@@ -81,10 +81,10 @@ def gather(url: str) -> Gathered:
     """
     tables = {name: table for name in TABLES if (table := _table(url, name)) is not None}
     if "labels" not in tables and "latents" not in tables:
-        raise StoreError(f"{url}: no table of labels or latents; name the folder that a job wrote to (--out)")
+        raise StoreError(f"{url}: no table of labels, latents or edits; name the folder that a job wrote to (--out)")
     labels = _labels(tables)
     notes: list[str] = []
-    runs = tuple(_run(url, verb, notes) for verb in store.list_directories(store.join(url, BOOKKEEPING)))
+    runs = tuple(read_run(url, verb, notes) for verb in store.list_directories(store.join(url, BOOKKEEPING)))
     asked = next((names for run in runs if isinstance(names := run.asked("attributes"), list)), [])
     scores = [name for name in labels.columns if name not in MEASURES]
     return Gathered(
@@ -122,7 +122,8 @@ def _said_by_latents(table: Table) -> dict[str, str]:
     }
 
 
-def _run(url: str, verb: str, notes: list[str]) -> Run:
+def read_run(url: str, verb: str, notes: list[str]) -> Run:
+    """What is recorded of a job that wrote here; what cannot be read goes into `notes`. Raises StoreError."""
     spec, summary = (_document(url, f"{BOOKKEEPING}/{verb}/{name}.json", notes) for name in ("spec", "summary"))
     rejects = _reasons_in_table(_table(url, f"rejects/{verb}"))
     return Run(verb, spec, summary, _reasons_in_summary(summary) if rejects is None else rejects)

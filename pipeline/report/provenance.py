@@ -143,8 +143,13 @@ def facts(run: Run) -> list[tuple[str, list[Fact]]]:
 
 def weights(gathered: Gathered) -> list[Weights]:
     """The model files that all jobs of the folder name, each once."""
+    return weights_of(gathered.runs)
+
+
+def weights_of(runs: Iterable[Run]) -> list[Weights]:
+    """The model files that these jobs name, each once."""
     found: dict[str, Weights] = {}
-    for run in gathered.runs:
+    for run in runs:
         listed = run.ended("weights")
         for entry in listed if isinstance(listed, list) else []:
             if isinstance(entry, Mapping):

@@ -1,0 +1,153 @@
+"""`stylemill report` of edited faces: strips in order of strength, the scores along them, means against pandas."""
+
+import base64
+import io
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from edits import edit, planted, sample
+from PIL import Image
+from tiny_jobs import dataset
+
+from jobs.__main__ import main
+from pipeline.report import edit_means, edits
+from pipeline.tables import Table
+
+STRENGTHS = (-12.0, -6.0, 6.0, 12.0)
+ROWS = 22
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory):
+    out = tmp_path_factory.mktemp("inputs")
+    planted(out / "directions")
+    return sample(out, ROWS), out / "directions"
+
+
+@pytest.fixture(scope="module")
+def far(inputs, tmp_path_factory):
+    """Two requests, far past the boundary on either side; asked in another order than that of strength."""
+    out = tmp_path_factory.mktemp("far")
+    words = ["--attribute", "old,young", "--on", "eyeglasses", "--space", "w", "--strengths=12,-6,6,-12"]
+    assert edit(*inputs, out, *words, "--scores", "both", "--images", "png", "--size", "32") == 0
+    assert main(["report", str(out)]) == 0
+    return out
+
+
+def page(out, name="report.html") -> str:
+    return Path(out, name).read_text()
+
+
+def strips(text: str) -> dict[str, list[tuple[str, bytes]]]:
+    """Caption -> (words, picture) of each strip, in order."""
+    found = {}
+    for part in text.split('<figure class="part">')[1:]:
+        pictures = re.findall(r'<img src="data:image/webp;base64,([^"]+)"[^>]*><figcaption>([^<]*)</figcaption>', part)
+        if pictures:
+            caption = re.search(r"<figcaption>([^<]*)</figcaption>", part)[1]
+            found[caption] = [(words, base64.b64decode(picture)) for picture, words in pictures]
+    return found
+
+
+def test_a_row_of_strengths_with_the_scores_along_it(far):
+    rows = Table.open(f"{far}/edits").read().to_pandas()
+    found = strips(page(far))
+    assert list(found) == [f"{name} | eyeglasses: face {i}" for name in ("old", "young") for i in range(edits.FACES)]
+    shown = found["old | eyeglasses: face 1"]
+    its = rows[(rows["index"] == 1) & (rows["request"] == 0)].sort_values("strength")
+    assert list(its["strength"]) == sorted([0.0, *STRENGTHS])
+    for (words, picture), (_, row) in zip(shown, its.iterrows(), strict=True):
+        strength = "source" if row["step"] == 0 else f"{row['strength']:+.2f}"
+        expected = f"{strength}, old {row['old']:+.2f}, eyeglasses {row['eyeglasses']:+.2f}"
+        assert words == re.sub(r"[+-]0\.00", "0.00", expected).replace("-", "\N{MINUS SIGN}")
+        with Image.open(io.BytesIO(picture)) as image:
+            assert image.size == (32, 32)
+    assert len({picture for _, picture in shown}) > 3
+
+
+def test_an_attribute_that_is_no_score_shows_the_one_that_moves_most(far):
+    means = edit_means.Edits.read(str(far))
+    own = ["smile", "male", "old", "eyeglasses", "yaw"]
+    along = means.along(1)[own]
+    most = (along.iloc[-1] - along.iloc[0]).abs().idxmax()
+    assert means.shown(1) == list(dict.fromkeys([most, "eyeglasses"]))
+    assert f", {most} " in strips(page(far))["young | eyeglasses: face 0"][0][0]
+
+
+@pytest.mark.parametrize("batch", [7, 65536])
+def test_means_and_intervals_are_those_of_pandas(far, monkeypatch, batch):
+    monkeypatch.setattr(edit_means, "BATCH", batch)
+    found = edit_means.Edits.read(str(far))
+    rows = Table.open(f"{far}/edits").read().to_pandas()
+    columns = ["strength", *found.scores]
+    assert len(columns) == 11
+    grouped = rows.groupby(["request", "step"])[columns]
+    pd.testing.assert_frame_equal(found.means, grouped.mean().astype(float), rtol=1e-6, atol=1e-6)
+    wanted = 1.959964 * grouped.std() / ROWS**0.5
+    np.testing.assert_allclose(found.halves, wanted, atol=1e-6)
+    assert set(found.rows) == {ROWS}
+    assert found.stops == {0: {"done": ROWS}, 1: {"done": ROWS}}
+
+
+def test_curves_of_both_families_and_where_it_comes_from(far):
+    text = page(far)
+    assert text.count("Mean scores by the judge") == text.count("Mean scores by the classifiers that edit") == 2
+    assert text.count("<polyline") == 2 * 2 * 5
+    assert f"{ROWS} done" in text
+    assert "stylegan2-tiny" in text
+    assert Table.open(f"{far}/edits").require_sealed()["fingerprint"] in text
+    assert "http" not in text.replace("http-equiv", "")
+
+
+def test_equal_tables_give_an_equal_page(far):
+    before = page(far)
+    assert main(["report", str(far)]) == 0
+    assert page(far) == before
+
+
+def test_until_a_score_says_how_the_edits_ended(inputs, tmp_path):
+    words = ["--attribute", "old", "--space", "w", "--until", "9", "--target", "1"]
+    assert edit(*inputs, tmp_path, *words) == 0
+    assert main(["report", str(tmp_path)]) == 0
+    text = page(tmp_path)
+    assert f"How the edits ended: {ROWS} not reached within 10." in text
+    assert "no scores were kept (--scores)" in text
+    assert "No pictures were kept (--images)." in text
+
+
+def test_edits_that_are_not_done_yet_and_edits_beside_faces(inputs, tmp_path, capsys):
+    words = ["--attribute", "old", "--space", "w", "--strengths=3", "--images", "png", "--size", "32"]
+    assert edit(*inputs, tmp_path / "cut", *words, "--limit", "1") == 0
+    assert main(["report", str(tmp_path / "cut")]) == 0
+    assert "no: the same edit command runs what is left" in page(tmp_path / "cut")
+    assert "Request 0: face 0" in strips(page(tmp_path / "cut"))
+    assert dataset(tmp_path / "both", "--rows", "8", "--images", "png") == 0
+    assert edit(f"{tmp_path}/both/latents", inputs[1], tmp_path / "both", *words) == 0
+    capsys.readouterr()
+    assert main(["report", str(tmp_path / "both")]) == 0
+    assert capsys.readouterr().out.split() == [f"{tmp_path}/both/{name}.html" for name in ("report", "edits")]
+    assert len(strips(page(tmp_path / "both", "edits.html"))) == edits.FACES
+
+
+def test_long_ways_are_thinned_out_and_keep_their_ends(inputs, tmp_path):
+    strengths = ",".join(str(k) for k in range(1, 31))
+    words = ["--attribute", "old", "--space", "w", f"--strengths={strengths}", "--images", "png", "--size", "32"]
+    assert edit(*inputs, tmp_path, *words) == 0
+    assert main(["report", str(tmp_path)]) == 0
+    shown = strips(page(tmp_path))["old: face 0"]
+    assert len(shown) == edits.STEPS
+    assert (shown[0][0], shown[-1][0]) == ("source", "+30.00")
+
+
+def test_a_table_without_a_row(inputs, tmp_path):
+    assert edit(*inputs, tmp_path, "--attribute", "old", "--space", "w", "--strengths=1e39") == 0
+    assert main(["report", str(tmp_path)]) == 0
+    assert "22" in re.search(r"<dt>Set aside</dt><dd>([^<]*)</dd>", page(tmp_path))[1]
+
+
+def test_a_folder_of_nothing_is_one_line(tmp_path, capsys):
+    assert main(["report", str(tmp_path)]) == 1
+    assert "no table of labels, latents or edits" in capsys.readouterr().err
