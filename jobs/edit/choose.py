@@ -35,28 +35,28 @@ def choose_directions(spec: EditSpec, table: Table, default: Space | None) -> li
             and _usable(one, wanted)
         ]  # fmt: skip
         if len(ready) == 1:
-            chosen.append(Chosen(_in_space(found[ready[0]], wanted, spec), ready))
+            chosen.append(Chosen(_in_space(found[ready[0]], wanted, spec.space), ready))
             continue
         numbers = [_number(name, found, named, wanted, table) for name in (attribute, *spec.on)]
-        primal, *conditions = (_in_space(found[number], wanted, spec) for number in numbers)
+        primal, *conditions = (_in_space(found[number], wanted, spec.space) for number in numbers)
         chosen.append(Chosen(project(primal, conditions) if conditions else primal, numbers))
     if len(spaces := {one.direction.space for one in chosen}) > 1:
         raise SpecError(f"the directions are in {' and '.join(sorted(spaces))}: edit one space at a time, with --space")
     return chosen
 
 
-def choose_attribute_level(spec: EditSpec, table: Table | None, names: Sequence[str]) -> dict[str, Chosen]:
-    """The unconditioned direction that each name means, all in one space. Raises SpecError."""
+def choose_attribute_level(space: Space | None, table: Table | None, names: Sequence[str]) -> dict[str, Chosen]:
+    """The unconditioned direction that each name means, all in one space, or in `space`. Raises SpecError."""
     if not names or table is None:
         return {}
     found = read_directions(table)
     plain = [one for one in found if not one.conditions]
     chosen: dict[str, Chosen] = {}
     for name in dict.fromkeys(names):
-        number = _number(name, found, by_name(found), spec.space, table)
+        number = _number(name, found, by_name(found), space, table)
         if found[number] not in plain:
             raise SpecError(f"{found[number].name} is projected already, and ials projects by itself: choose another")
-        chosen[name] = Chosen(_in_space(found[number], spec.space, spec), [number])
+        chosen[name] = Chosen(_in_space(found[number], space, space), [number])
     if len(spaces := {one.direction.space for one in chosen.values()}) > 1:
         raise SpecError(f"the directions are in {' and '.join(sorted(spaces))}: edit one space at a time, with --space")
     return chosen
@@ -84,10 +84,10 @@ def _number(
     raise SpecError(f"{table.url} has no direction of {name!r}; it has {', '.join(named)}")
 
 
-def _in_space(direction: Direction, wanted: Space | None, spec: EditSpec) -> Direction:
+def _in_space(direction: Direction, wanted: Space | None, asked_for: Space | None) -> Direction:
     if wanted is None or direction.space == wanted:
         return direction
     if (direction.space, wanted) == ("w", "w+"):
         return direction.in_w_plus()
-    asked = f"--space {wanted}" if spec.space else "--layers (rows of w+)"
+    asked = f"--space {wanted}" if asked_for else "--layers (rows of w+)"
     raise SpecError(f"the direction of {direction.name} is in {direction.space}, and {asked} was asked for")

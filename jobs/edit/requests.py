@@ -1,12 +1,15 @@
 """The small table that says what was asked for."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+import pyarrow as pa
 
 import schemas
 from jobs.small import write_small
 from pipeline.engine.job import Job
 from pipeline.stages.edit import EditStage
+from pipeline.stages.method import Wanted
 from pipeline.tables import Table, store
 
 
@@ -20,8 +23,12 @@ def write_requests(job: Job) -> None:
     table = Table(store.join(job.out, "requests"))
     if (there := table.manifest()) is not None and there["facts"] == facts:
         return
-    requests = job.stage.method.wanted
-    rows = schemas.requests().rows(
+    write_small(table.url, schemas.requests(), request_rows(job.stage.method.wanted), facts)
+
+
+def request_rows(requests: Sequence[Wanted]) -> pa.Table:
+    """Rows of a table of requests."""
+    return schemas.requests().rows(
         {
             "index": range(len(requests)),
             "attribute": [asked.attribute for asked in requests],
@@ -32,4 +39,3 @@ def write_requests(job: Job) -> None:
             "until": [[] if asked.until is None else [asked.until] for asked in requests],
         }
     )
-    write_small(table.url, schemas.requests(), rows, facts)

@@ -32,9 +32,8 @@ PAPER_LAMBDAS = (0.75, 0.0)
 class EditSpec(RunFlags):
     """Move latents along directions; write DIR/edits and DIR/requests, and DIR/edit_images where pictures are asked.
 
-    Example: stylemill edit --latents out/faces/latents --directions out/fit/directions --attribute smile
-        --strengths=-3,-1,1,3 --out out/smiles
-    """
+    Example: stylemill edit --latents out/faces/latents --directions out/fit/directions --attribute smile --strengths=-3,3 --out out/smiles
+    """  # noqa: E501  one line can be pasted
 
     latents: str = Field(description="The latents table: a path or any fsspec URL.")
     directions: str | None = Field(None, description="The table of directions; IALS needs none where lambdas are 0.")
@@ -112,6 +111,13 @@ class EditSpec(RunFlags):
         if text is not None:
             spans(text, "rows of w+")
         return text
+
+    @field_validator("attribute", "on")
+    @classmethod
+    def _each_once(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if twice := [name for place, name in enumerate(names) if name in names[:place]]:
+            raise ValueError(f"{twice[0]} is named twice")
+        return names
 
     @model_validator(mode="after")
     def _of_one_editor(self) -> "EditSpec":

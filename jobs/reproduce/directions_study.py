@@ -180,9 +180,9 @@ class Study:
         halved = self.halved
         sentences = [
             "Noise lowers cosines: the worse a normal is fitted, the less it seems to have in common with others, and "
-            "in Z normals are fitted worse. Corrected for it (Spearman's correction, from the normals of two halves of the "
-            f"faces), with 95 % intervals by a jackknife over {GROUPS} groups of faces, the mean of |cosine| over the "
-            f"pairs of {len(self.attributes)} attributes is:"
+            "in Z normals are fitted worse. Corrected for it (Spearman's correction, from the normals of two halves of "
+            f"the faces), with 95 % intervals by a jackknife over {GROUPS} groups of faces, the mean of |cosine| over "
+            f"the pairs of {len(self.attributes)} attributes is:"
         ]
         grids = []
         for space in self.spaces:
