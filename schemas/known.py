@@ -8,7 +8,6 @@ from schemas.comparisons import comparisons
 from schemas.directions import directions
 from schemas.dt_auc import dt_auc
 from schemas.dt_curves import dt_curves
-from schemas.dt_steps import BEFORE as BEFORE_STEPS
 from schemas.dt_steps import dt_steps
 from schemas.edit_images import edit_images
 from schemas.edits import AFTER, BEFORE, JUDGE, edits
@@ -134,10 +133,8 @@ def _comparisons(_: pa.Schema) -> TableSchema:
     return comparisons()
 
 
-def _dt_steps(found: pa.Schema) -> TableSchema:
-    columns = [name for name in found.names if name not in BEFORE_STEPS]
-    judge = [name.removeprefix(JUDGE) for name in columns if name.startswith(JUDGE)]
-    return dt_steps([name for name in columns if not name.startswith(JUDGE)], judge)
+def _dt_steps(_: pa.Schema) -> TableSchema:
+    return dt_steps()
 
 
 def _dt_curves(_: pa.Schema) -> TableSchema:

@@ -23,7 +23,8 @@ def metrics(numbers: Sequence[str]) -> TableSchema:
     attribute   string   what was edited
     conditions  list<string>   what was to stay
     strength    float64  of this step as it was asked for; a score where the request says until which
-    measured    string   which attribute's score was measured; empty where the metric is of whole faces
+    measured    string   which attribute's score was measured; empty where the metric is of whole faces; of `dt`, the
+                         family that classified
     <number>    float64
 
     Rows rise by (index, group). Raises SchemaError for a number that is named twice or as another column.

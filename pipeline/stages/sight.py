@@ -43,17 +43,18 @@ class Sight:
         with room_for(runtime.batch_size):
             self._warm(runtime.batch_size)
 
-    def __call__(self, codes: Codes) -> Mapping[str, Tensor]:
-        """Scores on the models' device, in the order of the panels' columns."""
+    def __call__(self, codes: Codes, attributes: Sequence[str] | None = None) -> Mapping[str, Tensor]:
+        """Scores on the models' device, in the order of the panels' columns; of some attributes, or all."""
         begun = time.perf_counter()
         x_N3HW = self.faces(codes)
         self._count("search_synth_seconds", begun)
         begun = time.perf_counter()
         scores: dict[str, Tensor] = {}
         for place, (panel, family) in enumerate(zip(self.panels, self._families, strict=True)):
+            names = tuple(name for name in panel.attributes if attributes is None or name in attributes)
             with torch.set_grad_enabled(torch.is_grad_enabled() and place == 0):
-                y_NA = family.scores(x_N3HW if place == 0 else x_N3HW.detach())
-            scores.update({name: y_NA[:, column] for column, name in enumerate(panel.columns)})
+                y_NA = family.scores(x_N3HW if place == 0 else x_N3HW.detach(), names)
+            scores.update({panel.prefix + name: y_NA[:, column] for column, name in enumerate(names)})
         self._count("search_score_seconds", begun)
         return scores
 

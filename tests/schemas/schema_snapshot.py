@@ -34,7 +34,7 @@ SCHEMAS = {
     "grids": schemas.grids(),
     "effects": schemas.effects(),
     "comparisons": schemas.comparisons(),
-    "dt_steps": schemas.dt_steps(ATTRIBUTES, ATTRIBUTES),
+    "dt_steps": schemas.dt_steps(),
     "dt_curves": schemas.dt_curves(),
     "dt_auc": schemas.dt_auc(),
 }

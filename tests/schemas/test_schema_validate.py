@@ -135,9 +135,6 @@ def test_what_cannot_be_a_schema():
     for shape in ((), (1, 2, 3), (0,), (18, 0)):
         with pytest.raises(SchemaError, match="dimensions"):
             schemas.edits(shape)
-    for scores, judge in ((["judge_smile"], []), (["row"], []), (["old", "old"], []), ([], ["old", "old"]), ([""], [])):
-        with pytest.raises(SchemaError, match="cannot be a column of dt_steps"):
-            schemas.dt_steps(scores, judge)
     for numbers in (["count", "count"], ["group"], [""]):
         with pytest.raises(SchemaError, match="cannot be a column of metrics"):
             schemas.metrics(numbers)

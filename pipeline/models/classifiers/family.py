@@ -73,10 +73,14 @@ class Family(nn.Module):
         used = {s: scales[s] for s in needed(attributes, measures) if s in scales}
         self.fingerprint = _fingerprint(name, digests, used)
 
-    def scores(self, x_N3HW: Tensor) -> Tensor:
-        """y (N, A) of pictures (N, 3, H, W) in [-1, 1]: 0 at the boundary, in standard deviations, never saturating."""
-        raw = self.raw(x_N3HW, self.attributes)
-        return torch.stack([self.scales[a].score(raw[a]) for a in self.attributes], dim=1)
+    def scores(self, x_N3HW: Tensor, attributes: Sequence[str] | None = None) -> Tensor:
+        """y (N, A) of pictures (N, 3, H, W) in [-1, 1]: 0 at the boundary, in standard deviations, never saturating.
+
+        attributes: some of the family's, in the order wanted; networks that only the others need are not run.
+        """
+        names = self.attributes if attributes is None else tuple(attributes)
+        raw = self.raw(x_N3HW, names)
+        return torch.stack([self.scales[a].score(raw[a]) for a in names], dim=1)
 
     @torch.no_grad()
     def labels(self, x_N3HW: Tensor) -> dict[str, Tensor]:
