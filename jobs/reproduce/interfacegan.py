@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from jobs.flags import Names, Spec, parse, say
 from jobs.launch import command
@@ -11,6 +11,7 @@ from jobs.reproduce import step
 from jobs.reproduce.directions_study import Study
 from jobs.reproduce.edits_study import changes, far_away
 from jobs.reproduce.paper_interfacegan import LEAD
+from pipeline.models.classifiers import ATTRIBUTES
 from pipeline.models.randomness import MAX_SEED
 from pipeline.report import study
 from pipeline.tables import store
@@ -38,6 +39,17 @@ class InterfaceganSpec(Spec):
     condition: str = Field("eyeglasses", description="What the edit is to leave alone.")
     flags: Names = Field((), description="Words added to each job that makes pictures, as in --local,--threads,2.")
 
+    @model_validator(mode="after")
+    def _known(self) -> "InterfaceganSpec":
+        """Before hours of labelling, not after."""
+        if unknown := [name for name in (*self.attributes, self.condition) if name not in ATTRIBUTES]:
+            raise ValueError(f"unknown attribute {unknown[0]!r}: the classifiers know {', '.join(ATTRIBUTES)}")
+        if len(set(self.attributes)) < max(2, len(self.attributes)):
+            raise ValueError("--attributes are two or more, each named once")
+        if self.primal not in self.attributes or self.primal == self.condition:
+            raise ValueError("--primal is one of --attributes, and another than --condition")
+        return self
+
 
 def main(argv: Sequence[str]) -> int:
     """Run the verb; returns the exit code."""
@@ -48,7 +60,8 @@ def main(argv: Sequence[str]) -> int:
     step("dataset", *models, "--rows", str(spec.rows), "--seed", str(spec.seed), "--out", faces, *spec.flags)
     for space in SPACES:
         tables = ("--latents", f"{faces}/latents", "--labels", f"{faces}/labels")
-        step("directions", "fit", *tables, "--space", space, "--out", f"{out}/fit-{space}")
+        step("directions", "fit", *tables, "--space", space, "--out", f"{out}/fit-{space}",
+             *_local(spec.flags))  # fmt: skip
     found = Study.read(out, spec.attributes, SPACES)
     step("sample", "--generator", spec.generator, "--rows", str(spec.edited), "--seed", str(spec.seed + 1),
          "--out", others, *_local(spec.flags))  # fmt: skip

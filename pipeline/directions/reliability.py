@@ -17,6 +17,10 @@ from pipeline.directions.direction import Direction
 from pipeline.errors import SpecError
 
 
+class Noise(SpecError):
+    """Two halves of the rows do not agree on a direction at all."""
+
+
 def disattenuated(first: Sequence[Direction], second: Sequence[Direction]) -> Correlations:
     """Cosines of each pair of attributes, corrected; an estimate, which may lie a little beyond 1.
 
@@ -25,8 +29,8 @@ def disattenuated(first: Sequence[Direction], second: Sequence[Direction]) -> Co
     first, second: the same attributes in one order, fitted on two halves of the rows that share none.
 
     Raises:
-        SpecError: the halves are of different attributes, spaces or shapes, or the two normals of an attribute do not
-            agree at all: no correction makes something of noise.
+        SpecError: the halves are of different attributes, spaces or shapes.
+        Noise: the two normals of an attribute do not agree at all, and no correction makes something of noise.
     """
     names = [direction.name for direction in first]
     if not names or names != [direction.name for direction in second]:
@@ -37,6 +41,6 @@ def disattenuated(first: Sequence[Direction], second: Sequence[Direction]) -> Co
     across_KK = a_KD @ b_KD.T
     agreement_K = np.diag(across_KK)
     if noise := [name for name, agreement in zip(names, agreement_K, strict=True) if agreement <= 0]:
-        raise SpecError(f"two halves of the rows do not agree on {', '.join(noise)} at all: fit on more rows")
+        raise Noise(f"two halves of the rows do not agree on {', '.join(noise)} at all: fit on more rows")
     values = (across_KK + across_KK.T) / 2 / np.sqrt(np.outer(agreement_K, agreement_K))
     return Correlations(tuple(names), values)

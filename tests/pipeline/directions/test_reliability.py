@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pipeline.directions import normalised
-from pipeline.directions.reliability import disattenuated
+from pipeline.directions.reliability import Noise, disattenuated
 from pipeline.errors import SpecError
 
 D = 4000
@@ -41,5 +41,5 @@ def test_what_cannot_be_corrected_is_refused():
     with pytest.raises(SpecError, match="same directions"):
         disattenuated(first, second[::-1])
     against = normalised("male", "svm", "w", -second[1].vector)
-    with pytest.raises(SpecError, match="do not agree on male at all"):
+    with pytest.raises(Noise, match="do not agree on male at all"):
         disattenuated(first, [second[0], against])

@@ -1,0 +1,134 @@
+"""`stylemill reproduce interfacegan` on the tiny networks: every step, the page, and its numbers made once more."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import jobs.measure
+from jobs.__main__ import main
+from jobs.reproduce import directions_study
+from jobs.reproduce.paper_interfacegan import TABLE_1, TABLE_2, TABLE_3
+from pipeline.report import study, wording
+from pipeline.stages import looking
+from pipeline.tables import Table
+
+FLAGS = "--flags=--local,--backend,eager,--threads,1,--batch-size,4"
+WORDS = ["--generator", "stylegan2-tiny", "--classifiers", "tiny", "--judge", "tiny-judge", "--rows", "400"]
+WORDS += ["--edited", "4", "--attributes", "smile,old,eyeglasses", FLAGS]
+
+
+class PixelsAreTheFace(torch.nn.Module):
+    """In place of the network: a face is its picture."""
+
+    def forward(self, x_N3HW):
+        return torch.nn.functional.normalize(x_N3HW.flatten(1))
+
+
+@pytest.fixture(scope="module")
+def quick():
+    """Without the network of identity, and with fewer refits."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(jobs.measure, "identity_digest", lambda: "pixels")
+        patch.setattr(looking, "_open_identity", lambda digest, device: PixelsAreTheFace())
+        patch.setattr(directions_study, "GROUPS", 4)
+        patch.setattr(directions_study, "CURVE_SHARES", (2, 1))
+        yield patch
+
+
+@pytest.fixture(scope="module")
+def out(quick, tmp_path_factory):
+    out = tmp_path_factory.mktemp("study")
+    before = set(sys.modules)
+    assert main(["reproduce", "interfacegan", *WORDS, "--out", str(out)]) == 0
+    assert "ray" in before or "ray" not in sys.modules  # --local among the flags is for every step
+    return out
+
+
+@pytest.fixture(scope="module")
+def page(out):
+    return Path(out, "report.html").read_text()
+
+
+def test_it_has_every_table_beside_the_papers(page):
+    for heading in (
+        "Separation (Table 1)",
+        "Entanglement of the directions (Table 2, Sec. 3.4)",
+        "Correlation of the scores (Table 3)",
+        "Conditional manipulation: old, leaving eyeglasses alone",
+        "Strips",
+        "Distance (Fig. 3)",
+    ):
+        assert f"<h2>{heading}</h2>" in page
+    assert f"{TABLE_1['All']['Age']:.1f}" in page
+    for table in (TABLE_2, TABLE_3):
+        assert f">{study.cell(float(table.loc['Age', 'Eyeglasses']))}</td>" in page
+    for words in ("old in w", "old|eyeglasses in w", "old in z", "old|eyeglasses in z"):
+        assert words in page
+    # two spaces, with and without condition, three faces, source and four steps; three attributes, source and six steps
+    assert page.count("data:image/webp;base64,") == 4 * 3 * 5 + 3 * 7
+
+
+def test_its_numbers_are_those_of_the_tables(out, page):
+    labels = Table.open(f"{out}/faces/labels").read().to_pandas()
+    assert len(labels) == 400
+    assert f">{study.cell(float(labels['smile'].corr(labels['old'])))}</td>" in page
+    for space in ("w", "z"):
+        rows = Table.open(f"{out}/fit-{space}/directions").read().to_pandas().set_index("attribute")
+        cosine = float(np.dot(rows["vector"]["smile"], rows["vector"]["old"]))
+        assert f">{study.cell(cosine)}</td>" in page
+        assert f"{100 * rows['accuracy_all']['old'][0]:.1f} (" in page
+    edits = Table.open(f"{out}/far/edits").read().to_pandas()
+    one = edits[(edits["request"] == 1) & (edits["index"] == 0) & (edits["step"] == 6)].iloc[0]
+    assert f"{one['strength']:+.2f}, old {one['old']:+.1f}" in page
+    measured = Table.open(f"{out}/measured/measured").read().to_pandas()
+    assert set(measured["metric"]) == {"effects", "identity"}
+    assert set(measured["count"]) == {4}
+    assert wording.count(400) in page
+
+
+def test_the_same_command_makes_nothing_anew(quick, out, page, capsys):
+    kept = {name: Path(out, name).read_bytes() for name in ("curve.json", "entanglement.json")}
+    assert [point["x"] for point in json.loads(kept["curve.json"])["points"]][:2] == [200, 400]
+    capsys.readouterr()
+    assert main(["reproduce", "interfacegan", *WORDS, "--out", str(out)]) == 0
+    said = capsys.readouterr().err
+    assert said.count("all done") == said.count("Plan  ")
+    assert "learning curve" not in said
+    assert Path(out, "report.html").read_text() == page
+    assert {name: Path(out, name).read_bytes() for name in kept} == kept
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--attributes", "old,hat"], "unknown attribute 'hat'"),
+        (["--condition", "hat"], "unknown attribute 'hat'"),
+        (["--attributes", "old,old,smile"], "each named once"),
+        (["--attributes", "old"], "two or more"),
+        (["--attributes", "smile,male"], "--primal is one of --attributes"),
+        (["--condition", "old"], "and another than --condition"),
+        (["--rows", "10"], "--rows 10"),
+    ],
+)
+def test_what_cannot_be_is_said_before_anything_is_made(words, message, tmp_path, capsys):
+    assert main(["reproduce", "interfacegan", *WORDS, *words, "--out", str(tmp_path / "out")]) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_halves_that_do_not_agree_leave_the_rest_of_the_page():
+    assert "do not decide it" in directions_study._verdict([], [0.1])
+    assert "not to be said" in directions_study._corrected([])
+    assert directions_study._corrected([0.2, 0.2, 0.2]) == "0.200 (0.200 to 0.200)"
+
+
+def test_a_step_that_fails_ends_the_study(quick, tmp_path, capsys, monkeypatch):
+    from jobs import reproduce
+
+    monkeypatch.setattr("jobs.__main__.main", lambda words: 3)
+    with pytest.raises(reproduce.SpecError, match="ended with exit code 3"):
+        reproduce.step("dataset")
