@@ -1,5 +1,6 @@
 """IALS as a job has it."""
 
+import time
 from dataclasses import dataclass
 
 import torch
@@ -52,6 +53,7 @@ class IalsEditing:
 
     def __init__(self, method: IalsMethod, generator: Generator | None, runtime: Runtime) -> None:
         self._method, self._device = method, torch.device(runtime.device)
+        self._seconds = 0.0
         self._sight: Sight | None = None
         if method.panel is not None and generator is not None:
             self._sight = Sight(generator, runtime, [method.panel], method.recompute)
@@ -77,10 +79,15 @@ class IalsEditing:
             until=wanted.until,
             lambdas=(wanted.lambdas[0], wanted.lambdas[1]),
         )
-        return self._editor.edit(codes.to(self._device), requests)
+        begun = time.perf_counter()
+        trace = self._editor.edit(codes.to(self._device), requests)
+        self._seconds += time.perf_counter() - begun
+        return trace
 
     def take_seconds(self) -> dict[str, float]:
-        return self._sight.take_seconds() if self._sight else {}
+        """`search_seconds` are all; what is left of them beside faces and scores went into gradients."""
+        seconds, self._seconds = self._seconds, 0.0
+        return {"search_seconds": seconds, **(self._sight.take_seconds() if self._sight else {})}
 
 
 def _nobody(codes: Codes) -> dict[str, torch.Tensor]:
