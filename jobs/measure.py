@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 from pydantic import Field, model_validator
 from rich.box import SIMPLE
-from rich.console import Console
 from rich.table import Table as Grid
 
 import schemas
@@ -15,6 +14,7 @@ from jobs.flags import Names, parse
 from jobs.launch import command, launch, versions
 from jobs.options import DEFAULT_ATTRIBUTES, RunFlags, absolute, canonical
 from jobs.resolve import resolve, spec_facts
+from jobs.show import show
 from jobs.small import write_small
 from jobs.weights import used
 from pipeline.engine.job import Job
@@ -156,7 +156,7 @@ def _show(found: pd.DataFrame) -> None:
             grid.add_column(name, justify="left" if name in ("edited", "of") else "right", no_wrap=True)
         for row in _cells(rows):
             grid.add_row(*row)
-        Console().print(grid, highlight=False)
+        show(grid)
 
 
 def _cells(rows: pd.DataFrame) -> Iterator[list[str]]:

@@ -8,12 +8,12 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pydantic import Field, field_validator
 from rich import box
-from rich.console import Console
 from rich.table import Table as Grid
 
 import schemas
 from jobs.flags import Names, Spec, parse, say
 from jobs.options import absolute, canonical
+from jobs.show import show
 from jobs.small import check_free, open_directions, write_small
 from pipeline.directions import Direction
 from pipeline.directions.compare import Correlations, correlations, cosines
@@ -112,4 +112,4 @@ def _print(title: str, matrix: Correlations) -> None:
         column.justify = "right"
     for name, row in zip(matrix.names, matrix.values, strict=True):
         grid.add_row(name, *(f"{value:.2f}" for value in row))
-    Console().print(grid, highlight=False)
+    show(grid)

@@ -1,5 +1,8 @@
 """`stylemill measure` on the tiny networks: against pandas on raw scores, several tables, faces, what is refused."""
 
+import re
+import shlex
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -63,11 +66,14 @@ def raw(url) -> pd.DataFrame:
     return both
 
 
-def test_the_numbers_are_those_of_pandas(scored, tmp_path, capsys):
+def test_the_numbers_are_those_of_pandas(scored, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
     assert measure(tmp_path, scored) == 0
     said = capsys.readouterr().out
     assert "What the edits changed" in said
     assert "old | eyeglasses" in said
+    assert "…" not in said  # though the terminal is narrow
+    assert max(map(len, said.splitlines())) > 60
     found = measured(tmp_path).set_index(["request", "step", "measured"]).sort_index()
     wanted = raw(scored).groupby(["request", "step", "measured"]).agg(
         mean=("change", "mean"), sd=("change", "std"), flip_rate=("flip", "mean"), count=("change", "size")
@@ -243,6 +249,14 @@ def test_a_face_that_is_not_finite_is_named(unscored, tmp_path, capsys, monkeypa
     assert measure(tmp_path, unscored) == 1
     said = capsys.readouterr().err
     assert "row 2, request 0, step 0: judge_smile is not finite" in said
+
+
+def test_the_example_is_a_command():
+    from jobs.flags import parse
+    from jobs.measure import MeasureSpec
+
+    [example] = re.findall(r"Example: stylemill measure (.*)", MeasureSpec.__doc__)
+    assert parse(MeasureSpec, "measure", shlex.split(example)).identity
 
 
 def test_what_cannot_be_is_one_line_and_2(inputs, scored, tmp_path, capsys):
