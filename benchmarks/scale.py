@@ -4,10 +4,10 @@
 
 The data set job's layout: latents, labels, images and rejects. The parts are files without content and of a size, the
 outcomes are on record as a run leaves them, and `run` goes through everything a driver does but hands out no shard.
-Each line is a process of its own, so that its peak memory is its own; a run that finds other than what was put there is
-an error. S3 is moto's server, in a process of its own and filled there, on the same processor; the pages of its listings
-are made before moto (`s3_pages.py`), whose own would take minutes. Every request goes over HTTP. The bare listing of the
-same keys by fsspec's own `ls` is measured beside the starts: what they would cost at least if they listed by it.
+Each line is a process of its own, so that its peak memory is its own; to find other than was put there is an error.
+S3 is moto's server, in a process of its own and filled there, on the same processor; the pages of its listings are made
+before moto (`s3_pages.py`), whose own would take minutes. Every request goes over HTTP. The listing of the same keys by
+fsspec's own `ls` is measured beside the starts: what they would cost at least if they listed by it.
 """
 
 import json
