@@ -19,14 +19,21 @@ from pipeline.tables import store
 
 @dataclass(frozen=True)
 class Grid:
-    """A table as it is to be read: texts and numbers (two decimals), rows and columns by their names.
+    """A table as it is to be read: texts and numbers, rows and columns by their names.
 
-    `shaded`: cells are numbers in [-1, 1] and are tinted by how far from 0 they are.
+    `shaded`: cells are tinted by how far they are from `middle`, fully at a distance of `reach`. `digits`: decimals.
     """
 
     caption: str
     frame: pd.DataFrame
     shaded: bool = False
+    middle: float = 0.0
+    reach: float = 1.0
+    digits: int = 2
+
+    def tint(self, value: float) -> float:
+        """How far a number is from the middle, in [-1, 1]."""
+        return min(max((value - self.middle) / self.reach, -1.0), 1.0)
 
 
 @dataclass(frozen=True)
@@ -71,7 +78,7 @@ def render(title: str, lead: str, sections: Sequence[Section], facts: Mapping[st
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"cell": cell, "uri": data_uri, "strength": lambda value: round(100 * min(abs(value), 1))}
+    environment.filters |= {"cell": cell, "uri": data_uri, "strength": lambda tint: round(100 * abs(tint))}
     environment.globals |= {"drawn": curves.draw, "zip": zip}
     environment.tests |= {
         name: lambda part, kind=kind: isinstance(part, kind)
@@ -87,12 +94,12 @@ def render(title: str, lead: str, sections: Sequence[Section], facts: Mapping[st
     )
 
 
-def cell(value: object) -> str:
-    """A cell in words: two decimals for a fraction, thousands apart for a count, a dash for what is not there."""
+def cell(value: object, digits: int = 2) -> str:
+    """A cell in words: two decimals, or as many as asked, for a fraction, thousands apart for a count, a dash for what is not there."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return "–"
     if isinstance(value, float):
-        return wording.score(value).removeprefix("+")
+        return wording.score(value, digits).removeprefix("+")
     return wording.count(value) if isinstance(value, int) else str(value)
 
 

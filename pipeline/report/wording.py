@@ -7,12 +7,12 @@ NOT_RECORDED = "not recorded"
 _MINUS = "\N{MINUS SIGN}"
 
 
-def score(value: float) -> str:
+def score(value: float, digits: int = 2) -> str:
     """`+1.24`, `−0.52`, `0.00`; `none` for a row without a finite score."""
     if not math.isfinite(value):
         return "none"
-    text = f"{value:+.2f}"
-    return "0.00" if float(text) == 0 else text.replace("-", _MINUS)
+    text = f"{value:+.{digits}f}"
+    return text.removeprefix("+").removeprefix("-") if float(text) == 0 else text.replace("-", _MINUS)
 
 
 def measure(value: float, name: str) -> str:

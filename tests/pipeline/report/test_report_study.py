@@ -71,3 +71,12 @@ def test_an_axis_has_round_ticks_inside_of_it_and_maps_its_ends():
     assert ticks == [0.2, 0.4, 0.6, 0.8]
     assert (axis(0.13), axis(0.97)) == (0, 100)
     assert curves.Axis(2, 2, 0, 100)(2) == 50
+
+
+def test_a_map_is_tinted_from_its_own_middle_and_shows_as_many_digits_as_asked():
+    frame = pd.DataFrame([[0.8662, 0.9025, 0.8302]], index=["a"], columns=["x", "y", "z"])
+    part = study.Grid("Map", frame, shaded=True, middle=0.8662, reach=0.0363, digits=4)
+    page = study.render("T", "L", [study.Section("S", [], [part])], {})
+    assert '<td class="plus" style="--s:0">0.8662</td>' in page
+    assert '<td class="plus" style="--s:100">0.9025</td>' in page
+    assert '<td class="minus" style="--s:99">0.8302</td>' in page
