@@ -53,8 +53,9 @@ class Sight:
         for place, (panel, family) in enumerate(zip(self.panels, self._families, strict=True)):
             names = tuple(name for name in panel.attributes if attributes is None or name in attributes)
             with torch.set_grad_enabled(torch.is_grad_enabled() and place == 0):
-                y_NA = family.scores(x_N3HW if place == 0 else x_N3HW.detach(), names)
-            scores.update({panel.prefix + name: y_NA[:, column] for column, name in enumerate(names)})
+                raw = family.raw(x_N3HW if place == 0 else x_N3HW.detach(), names)
+                # never in one tensor: the gradient of one column would run back through every column's network
+                scores.update({panel.prefix + name: family.scales[name].score(raw[name]) for name in names})
         self._count("search_score_seconds", begun)
         return scores
 
