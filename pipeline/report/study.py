@@ -95,7 +95,9 @@ def render(title: str, lead: str, sections: Sequence[Section], facts: Mapping[st
 
 
 def cell(value: object, digits: int = 2) -> str:
-    """A cell in words: two decimals, or as many as asked, for a fraction, thousands apart for a count, a dash for what is not there."""
+    """A cell in words: a fraction with two decimals, or as many as asked, a count with thousands apart, a dash for what
+    is not there.
+    """
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return "–"
     if isinstance(value, float):
