@@ -9,6 +9,7 @@ from schemas.dt_steps import dt_steps
 from schemas.edit_images import edit_images
 from schemas.edits import edits
 from schemas.effects import effects
+from schemas.gradients import gradients
 from schemas.grids import grids
 from schemas.images import images
 from schemas.known import from_arrow
@@ -32,6 +33,7 @@ __all__ = [
     "edits",
     "effects",
     "from_arrow",
+    "gradients",
     "grids",
     "images",
     "labels",

@@ -12,6 +12,7 @@ from schemas.dt_steps import dt_steps
 from schemas.edit_images import edit_images
 from schemas.edits import AFTER, BEFORE, JUDGE, edits
 from schemas.effects import effects
+from schemas.gradients import gradients
 from schemas.grids import grids
 from schemas.images import images
 from schemas.labels import MEASURES, labels
@@ -41,6 +42,7 @@ def from_arrow(found: pa.Schema) -> TableSchema:
         "metrics": _metrics,
         "edit_images": _edit_images,
         "measured": _measured,
+        "gradients": _gradients,
         "grids": _grids,
         "effects": _effects,
         "comparisons": _comparisons,
@@ -119,6 +121,10 @@ def _requests(_: pa.Schema) -> TableSchema:
 
 def _metrics(found: pa.Schema) -> TableSchema:
     return metrics([name for name in found.names if name not in GROUP])
+
+
+def _gradients(_: pa.Schema) -> TableSchema:
+    return gradients()
 
 
 def _grids(_: pa.Schema) -> TableSchema:

@@ -31,6 +31,7 @@ SCHEMAS = {
     "edit_images": schemas.edit_images(),
     "measured": schemas.measured(),
     "metrics": schemas.metrics(("count", "mean")),
+    "gradients": schemas.gradients(),
     "grids": schemas.grids(),
     "effects": schemas.effects(),
     "comparisons": schemas.comparisons(),
