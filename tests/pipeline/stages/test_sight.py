@@ -53,15 +53,14 @@ def test_features_computed_again_give_the_same_bits_in_every_backward_pass(space
 
 def test_what_is_computed_again_is_not_kept(monkeypatch):
     """Otherwise recomputation would cost time and spare nothing."""
-    features = {}
+    kept = {}
     for recompute in (False, True):
-        sight = opened(recompute=recompute)
-        layers = spied(sight, monkeypatch)
-        with torch.enable_grad():
-            scores = sight(Codes("w", codes().values.requires_grad_()))
-        features[recompute] = sum(tensor() is not None for tensor in layers)
+        sight, features = opened(recompute=recompute), []
+        watch(sight, features, monkeypatch)
+        scores = sight(Codes("w", codes().values.requires_grad_()))
+        kept[recompute] = sum(tensor() is not None for tensor in features)
         del scores
-    assert features[True] < features[False] == len(sight.generator.style_layers)
+    assert kept[True] < kept[False] == len(sight.generator.style_layers)
 
 
 @pytest.mark.parametrize("recompute", [False, True])
@@ -88,12 +87,13 @@ def test_a_family_that_judges_is_refused_as_the_one_that_edits():
         opened(panel("tiny-judge"))
 
 
-def test_judges_see_the_same_faces_and_are_never_differentiated():
-    sight = opened(panel(), panel("tiny-judge", "judge_"))
+@pytest.mark.parametrize("family", ["tiny-judge", "tiny"])
+def test_those_who_judge_see_the_same_faces_and_are_never_differentiated(family):
+    sight = opened(panel(), panel(family, "judge_"))
     source = Codes("w", codes().values.requires_grad_())
     scores = sight(source)
     assert [name for name, score in scores.items() if score.requires_grad] == list(ATTRIBUTES)
-    judge = classifiers.load("tiny-judge", ATTRIBUTES, measures=())
+    judge = classifiers.load(family, ATTRIBUTES, measures=())
     y_NA = judge.scores(sight.generator.synthesize(Codes("w", source.values.detach())))
     assert torch.equal(torch.stack([scores[f"judge_{name}"] for name in ATTRIBUTES], dim=1), y_NA)
     assert list(sight(codes(), ("male",))) == ["male", "judge_male"]
@@ -126,27 +126,42 @@ def test_a_gradient_of_one_attribute_runs_back_through_its_own_network_alone(mon
 @pytest.mark.parametrize("recompute", [False, True])
 def test_nothing_of_a_step_outlives_it(recompute, monkeypatch):
     """Reference cycles would keep its features until the collector runs: memory is full long before."""
-    sight = opened(recompute=recompute)
-    features, pictures = spied(sight, monkeypatch), []
+    sight, features, pictures, graphs = opened(recompute=recompute), [], [], []
+    watch(sight, features, monkeypatch)
+
+    class Token:
+        """A hook: a node of the graph keeps it alive."""
+
+        def __call__(self, *gradients):
+            return None
 
     def faces(some, of=sight.faces):
         x_N3HW = of(some)
         pictures.append(weakref.ref(x_N3HW))
         return x_N3HW
 
+    def look(some):
+        scores = sight(some)
+        for score_N in scores.values():
+            if score_N.requires_grad:
+                token = Token()
+                score_N.grad_fn.register_hook(token)
+                graphs.append(weakref.ref(token))
+        return scores
+
     monkeypatch.setattr(sight, "faces", faces)
-    editor = IALS([], sight, step_size=0.3, steps=5)
+    editor = IALS([], look, step_size=0.3, steps=5)
     gc.collect()
     gc.disable()
     try:
         trace = editor.edit(codes(), Requests.same(B, "old", conditions=("male", "smile"), lambdas=(0.0, 0.0)))
-        alive = sum(tensor() is not None for tensor in [*features, *pictures])
+        alive = [sum(kept() is not None for kept in of) for of in (features, pictures, graphs)]
     finally:
         gc.enable()
     assert trace.values.shape[1] == 6
-    assert len(pictures) == 5
     assert len(features) >= 5 * len(sight.generator.style_layers)
-    assert alive == 0
+    assert (len(pictures), len(graphs)) == (5, 5 * len(ATTRIBUTES))
+    assert alive == [0, 0, 0]
 
 
 def test_seconds_are_told_once():
@@ -159,18 +174,15 @@ def test_seconds_are_told_once():
     assert sight.take_seconds() == {}
 
 
-def spied(sight, monkeypatch):
-    """Weak references to the features after every layer that the generator of a sight runs from now on."""
-    layers = []
-    generator = sight.generator
+def watch(sight, features, monkeypatch):
+    """Keep weak references to the features after every layer that the generator of a sight runs from now on."""
 
-    def step(of, state, s_NC):
-        after = of(state, s_NC)
-        layers.append(weakref.ref(after[0]))
-        return after
+    def watched(layer):
+        def run(state, s_NC):
+            after = layer(state, s_NC)
+            features.append(weakref.ref(after.features))
+            return after
 
-    def bound(of):
-        return lambda state, s_NC: step(of, state, s_NC)
+        return run
 
-    monkeypatch.setattr(generator, "_steps", tuple(bound(of) for of in generator._steps))
-    return layers
+    monkeypatch.setattr(sight.generator, "_steps", tuple(map(watched, sight.generator._steps)))
