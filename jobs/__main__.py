@@ -18,6 +18,7 @@ VERBS = {
     "directions": "fit directions on labels, or find, project, compare, import and export them",
     "edit": "move latents along directions",
     "measure": "what edits changed, by the judge",
+    "dt": "how well an attribute changes alone: Disentanglement-Transformation curves",
     "reproduce": "a paper's tables on the generator at hand",
     "submit": "run one of these on a cluster, through Ray's job server",
     "status": "what a directory holds: done, running, failed, rejected",

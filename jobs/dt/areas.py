@@ -1,0 +1,110 @@
+"""From counts to curves, and from curves to areas: with pandas, over all pairs, cells and families."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from jobs.dt.counts import NUMBERS, Seen
+from jobs.dt.spec import LEVEL, Cell
+from pipeline.metrics import DT, Curve, Difference, auc, common_range, normalised_auc, paired_differences
+from pipeline.stages.dt import DtStage
+
+KEY = ["primal", "condition", "lambda1", "lambda2", "family"]
+AGREED = 0.6
+"""Kappa below which a pair is shown and not ranked: the judge then measures something else than was edited."""
+
+
+def curves(partials: pd.DataFrame, stage: DtStage) -> pd.DataFrame:
+    """Rows of `dt_curves`: the partials of all parts put together. They are whole numbers: their sums are exact."""
+    rows: list[dict[str, Any]] = []
+    summed = partials.groupby(["request", "measured", "step"], sort=False, as_index=False)[list(NUMBERS)].sum()
+    for counts in summed.to_dict("records"):
+        wish = stage.requests[counts["request"]]
+        rows.append(
+            {
+                "request": counts["request"],
+                "primal": wish.attribute,
+                "condition": wish.conditions[0],
+                "lambda1": wish.lambdas[0],
+                "lambda2": wish.lambdas[1],
+                "family": counts["measured"],
+                "step": counts["step"],
+                "step_size": stage.step_size,
+                **DT().finish({name: counts[name] for name in NUMBERS}),
+            }
+        )
+    names = ["request", *KEY, "step", "step_size", "count", "p", "p_low", "p_high", "q", "q_low", "q_high"]
+    found = pd.DataFrame(rows, columns=names)
+    order = [stage.judge.family.name, stage.panel.family.name]
+    found["place"] = found["family"].map(order.index)
+    found = found.sort_values(["place", "request", "step"], kind="stable", ignore_index=True)
+    return found.drop(columns=["request", "place"]).astype({"count": np.int64})
+
+
+def areas(found: pd.DataFrame, seen: list[Seen]) -> pd.DataFrame:
+    """Rows of `dt_auc`; numbers that there are none of are NaN.
+
+    Cells are compared over the range of p that all cells of the pair reach, as the same family sees them.
+    """
+    by_pair = {one.pair: one for one in seen}
+    rows: list[dict[str, Any]] = []
+    for _, of_pair in found.groupby(["primal", "condition", "family"], sort=False):
+        primal, condition, family = (of_pair[name].iloc[0] for name in ("primal", "condition", "family"))
+        pair = by_pair[primal, condition]
+        cells: dict[Cell, pd.DataFrame] = {
+            (group["lambda1"].iloc[0], group["lambda2"].iloc[0]): group.sort_values("step")
+            for _, group in of_pair.groupby(["lambda1", "lambda2"], sort=False)
+        }
+        lines = {cell: Curve.of(group["p"], group["q"]) for cell, group in cells.items()}
+        common = common_range(lines.values())
+        outcomes = pair.sides[family].outcomes
+        differences = paired_differences(outcomes, LEVEL) if LEVEL in outcomes else {}
+        for cell, line in lines.items():
+            first = cells[cell].iloc[0]
+            rows.append(
+                {
+                    **{name: first[name] for name in KEY},
+                    "step_size": first["step_size"],
+                    "steps": len(cells[cell]),
+                    "rows": first["count"],
+                    "p_max": line.p_max,
+                    "auc_released": auc(line),
+                    "auc_normalised": normalised_auc(line),
+                    "common": common,
+                    "auc_common": normalised_auc(line, common),
+                    **_compared(differences.get(cell)),
+                    "kappa": pair.agreement,
+                    "ranked": bool(pair.agreement >= AGREED and common > 0),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def means(found: pd.DataFrame, family: str) -> dict[Cell, float]:
+    """Mean over the ranked pairs of the area over the pair's common range, by cell (Eq. 7); empty where none is."""
+    ranked = found[found["ranked"] & (found["family"] == family)]
+    mean = ranked.groupby(["lambda1", "lambda2"])["auc_common"].mean().reset_index()
+    return {(row["lambda1"], row["lambda2"]): row["auc_common"] for row in mean.to_dict("records")}
+
+
+def best(found: pd.DataFrame, family: str) -> dict[tuple[str, str], Cell]:
+    """The cell of the largest area over the common range, of each pair that has one."""
+    its = found[(found["family"] == family) & found["auc_common"].notna()]
+    places = its.groupby(["primal", "condition"], sort=False)["auc_common"].idxmax()
+    return {
+        (row["primal"], row["condition"]): (row["lambda1"], row["lambda2"])
+        for row in its.loc[places].to_dict("records")
+    }
+
+
+def _compared(difference: Difference | None) -> dict[str, Any]:
+    if difference is None:
+        return {"difference": math.nan, "difference_low": math.nan, "difference_high": math.nan, "verdict": ""}
+    return {
+        "difference": difference.mean,
+        "difference_low": difference.low,
+        "difference_high": difference.high,
+        "verdict": difference.verdict,
+    }

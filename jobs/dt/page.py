@@ -1,0 +1,170 @@
+"""The page of DT curves: Table 1 beside the paper's, and each pair's curves and areas."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from jobs.dt.areas import AGREED, best, means
+from jobs.dt.counts import Seen
+from jobs.dt.paper_ials import KEEPS_WELL, TABLE_1
+from jobs.dt.spec import LEVEL, Cell
+from pipeline.engine.job import Job
+from pipeline.metrics import Curve
+from pipeline.metrics.bootstrap import BETTER, NOT_DECIDED, WORSE
+from pipeline.report import study
+from pipeline.stages.dt import DtStage
+from pipeline.tables import store
+
+LEAD = (
+    "The share of faces whose edited attribute changed (p), and of those whose other attribute stayed (q), after each "
+    "step of an edit, as seen by classifiers that were not used to edit. A cell is a pair of lambdas: the share of the "
+    "attribute-level direction in that of the attribute (lambda1) and in that of the condition (lambda2); the rest is "
+    "each face's own gradient."
+)
+DRAWN: tuple[Cell, ...] = (LEVEL, (0.75, 0.0), (1.0, 0.0), (0.0, 1.0), (0.0, 0.0))
+"""Cells whose curves are drawn where there are more than can be told apart; and the best."""
+MOST_DRAWN = 8
+AREAS = (
+    "Areas by cell (lambda1, lambda2), by {judge}: the p that is reached, the area up to it, that divided by p (the "
+    "mean of q), the same over the range that all cells reach, and how much more a cell has than (1, 1) over the range "
+    "that both reach. Last, what {own} sees, which edits follow: where that is more, they mislead it."
+)
+
+
+def write_page(job: Job, seen: Sequence[Seen], points: pd.DataFrame, found: pd.DataFrame) -> str:
+    """DIR/report.html; returns where it is. Raises StoreError."""
+    assert isinstance(job.stage, DtStage)
+    judge = job.stage.judge.family.name
+    sections = [
+        *_overview(job.stage, points, found),
+        *(_pair(job.stage, one, points, found) for one in seen if one.sides[judge].rows.any()),
+    ]
+    facts = {
+        "Command": job.command,
+        "Fingerprint": job.fingerprint,
+        "Rows": f"{job.spec['rows_of_a_pair']:,} of each pair, after {job.spec['first']:,} others, "
+        f"{job.spec['steps']} steps of {job.spec['step_size']:g}",
+        **{name.replace("_", " "): str(value) for name, value in job.resolved.items()},
+        **{f"{name} version": value for name, value in job.versions.items()},
+    }
+    return study.write(store.join(job.out, "report.html"), "Disentanglement and transformation", LEAD, sections, facts)
+
+
+def _overview(stage: DtStage, points: pd.DataFrame, found: pd.DataFrame) -> Iterator[study.Section]:
+    judge = stage.judge.family.name
+    if not len(found):
+        yield study.Section("Means", ["No row could be measured."])
+        return
+    mean = means(found, judge)
+    judged = found[found["family"] == judge]
+    pairs = judged.groupby(["primal", "condition"], sort=False)["ranked"].first()
+    ranked, shown = int(pairs.sum()), len(pairs)
+    sentences = [
+        f"{ranked} of {shown} pairs are ranked: the two families agree on them (kappa {AGREED} or more, on the faces "
+        "that were measured), and all cells change the attribute of some face. Each area is the mean of q over the "
+        "range of p that all cells of the pair reach, so that no cell is favoured for going further.",
+        *_verdicts(judged),
+    ]
+    parts: list[study.Grid] = []
+    if len(mean):
+        parts.append(_map("Mean area over the ranked pairs: lambda1 down, lambda2 across", mean))
+        if set(mean) == set(TABLE_1):
+            parts.append(_map("The paper's Table 1: lambda1 down, lambda2 across", TABLE_1))
+    yield study.Section("Means over the pairs (Table 1, Eq. 7)", sentences, parts)
+
+
+def _map(caption: str, mean: Mapping[Cell, float]) -> study.Grid:
+    """Tinted from the cell of attribute-level directions alone, or from the mean where there is none."""
+    middle = mean[LEVEL] if LEVEL in mean else sum(mean.values()) / len(mean)
+    reach = max(abs(value - middle) for value in mean.values()) or 1.0
+    down, across = (sorted({cell[place] for cell in mean}) for place in (0, 1))
+    rows = [[mean.get((first, second), math.nan) for second in across] for first in down]
+    frame = pd.DataFrame(rows, index=[f"{share:g}" for share in down], columns=[f"{share:g}" for share in across])
+    whence = f"tinted from {'(1, 1)' if LEVEL in mean else 'the mean'}, green above it and orange below"
+    return study.Grid(f"{caption}; {whence}", frame, shaded=True, middle=middle, reach=reach, digits=4)
+
+
+def _verdicts(judged: pd.DataFrame) -> Iterator[str]:
+    """How the paper's finding fares in the ranked pairs."""
+    first, second = KEEPS_WELL
+    inside = (judged["lambda1"] >= first) & (judged["lambda2"] <= second)
+    compared = judged[judged["ranked"] & inside & (judged["verdict"] != "")]
+    if not len(compared):
+        return
+    counts = compared["verdict"].value_counts()
+    better, worse, open_ = (int(counts.get(verdict, 0)) for verdict in (BETTER, WORSE, NOT_DECIDED))
+    yield (
+        f"The paper finds (1, 1) worse than the cells with lambda1 of {first:g} or more and lambda2 of {second:g} or "
+        f"less. Of {len(compared)} such comparisons in the ranked pairs {better} find the cell better than (1, 1), "
+        f"{worse} worse, and {open_} are not decided: intervals are of 95 %, of a bootstrap of the difference in which "
+        "both cells have the same faces; they are not corrected for how many comparisons there are."
+    )
+
+
+def _pair(stage: DtStage, seen: Seen, points: pd.DataFrame, found: pd.DataFrame) -> study.Section:
+    judge, own = stage.judge.family.name, stage.panel.family.name
+    primal, condition = seen.pair
+    mine = found[(found["primal"] == primal) & (found["condition"] == condition)]
+    lines = points[(points["primal"] == primal) & (points["condition"] == condition) & (points["family"] == judge)]
+    winner = best(mine, judge).get(seen.pair)
+    return study.Section(
+        f"{primal}, leaving {condition} alone",
+        [_said(stage, seen, mine[mine["family"] == judge].to_dict("records")[0])],
+        [
+            study.Curves("As the judge sees it", f"p: share whose {primal} changed",
+                         f"q: share whose {condition} stayed", _drawn(lines, winner)),
+            study.Grid(AREAS.format(judge=judge, own=own), _areas(mine, judge, own), digits=3),
+        ],
+    )  # fmt: skip
+
+
+def _said(stage: DtStage, seen: Seen, row: Mapping[Any, Any]) -> str:
+    judge, own = stage.judge.family.name, stage.panel.family.name
+    side = "without" if stage.requests[0].target == "1" else "with"
+    agreed = "not defined" if math.isnan(row["kappa"]) else f"{row['kappa']:.2f}"
+    away = f", {seen.sides[own].away:,} start elsewhere as {own} sees them" if seen.sides[own].away else ""
+    aside = f", {seen.aside:,} were set aside" if seen.aside else ""
+    return (
+        f"{row['rows']:,} rows that start {side} {seen.pair[0]} as {judge} sees them{away}{aside}. Kappa of {judge} "
+        f"and {own} is {agreed}: the pair is {'ranked' if row['ranked'] else 'shown, and not ranked'}. All cells reach "
+        f"p = {row['common']:.2f}."
+    )
+
+
+def _drawn(lines: pd.DataFrame, winner: Cell | None) -> dict[str, pd.DataFrame]:
+    cells = list(dict.fromkeys(zip(lines["lambda1"], lines["lambda2"], strict=True)))
+    if len(cells) > MOST_DRAWN:
+        cells = [cell for cell in dict.fromkeys((*DRAWN, *((winner,) if winner else ()))) if cell in cells]
+    drawn = {}
+    for first, second in cells:
+        steps = lines[(lines["lambda1"] == first) & (lines["lambda2"] == second)].sort_values("step")
+        curve = Curve.of(steps["p"], steps["q"])
+        best_ = ", best" if (first, second) == winner else ""
+        drawn[f"({first:g}, {second:g}){best_}"] = pd.DataFrame({"x": curve.p, "y": curve.q})
+    return drawn
+
+
+def _areas(mine: pd.DataFrame, judge: str, own: str) -> pd.DataFrame:
+    """By cell what the judge sees; and the family that edits: where that sees more, edits mislead it."""
+    rows: dict[str, dict[str, Any]] = {}
+    for row in mine.to_dict("records"):
+        of_cell = rows.setdefault(f"({row['lambda1']:g}, {row['lambda2']:g})", {})
+        if row["family"] == judge:
+            of_cell |= {
+                "p": row["p_max"],
+                "area": row["auc_released"],
+                "mean q": row["auc_normalised"],
+                "in common": row["auc_common"],
+                "more than (1, 1)": row["difference"],
+                "95 %": _interval(row["difference_low"], row["difference_high"]),
+                "": row["verdict"],
+            }
+        else:
+            of_cell |= {f"p by {own}": row["p_max"], f"mean q by {own}": row["auc_normalised"]}
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def _interval(low: float, high: float) -> str:
+    return "" if math.isnan(low) else f"{low:+.3f} to {high:+.3f}".replace("-", "\N{MINUS SIGN}")

@@ -1,0 +1,169 @@
+"""What `stylemill dt` will do."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from jobs.dt.chosen import choose_rows
+from jobs.dt.spec import Cell, DtSpec, Pair, gradients
+from jobs.edit.asked import check_directions, known, panel
+from jobs.edit.choose import choose_attribute_level
+from jobs.latents import open_whole
+from jobs.launch import command, versions
+from jobs.options import canonical
+from jobs.resolve import resolve, spec_facts
+from jobs.weights import used
+from pipeline.directions import Direction
+from pipeline.engine.job import Job
+from pipeline.engine.layout import cut
+from pipeline.errors import SpecError
+from pipeline.models import classifiers
+from pipeline.stages.codes import needed_columns
+from pipeline.stages.dt import DtStage
+from pipeline.stages.method import Wanted
+from pipeline.stages.models import Model
+from pipeline.tables import Table
+from schemas.edits import JUDGE
+
+ROWS_PER_SHARD = {"cpu": 4, "cuda": 256}
+"""Items: each is as many faces as it has steps, some with gradients."""
+
+
+def plan_dt(spec: DtSpec) -> tuple[Job, int | None]:
+    """The job, and how many workers; the models that it was planned with are let go.
+
+    Raises:
+        SpecError: latents, labels, directions and what is asked do not go together.
+        StoreError: a table is not there, or not complete.
+    """
+    latents, _, generator = open_whole(spec.latents, spec.generator, may_differ=spec.force)
+    labels = Table.open(spec.labels)
+    labels.require_sealed()
+    table = None if spec.directions is None else Table.open(spec.directions)
+    if table is not None:
+        table.require_sealed()
+    chosen = choose_attribute_level(spec.space, table, _levelled(spec))
+    directions = tuple(one.direction for one in chosen.values())
+    check_directions(directions, generator, spec.force)
+    pairs = _plain(spec, {name: one.direction for name, one in chosen.items()})
+    space = directions[0].space if directions else spec.space or "w"
+    if space == "z":
+        raise SpecError(f"{spec.directions}: these directions are in z, IALS moves codes in w, w+ and s")
+    if spec.per_layer and space != "w+":
+        raise SpecError(f"--per-layer: these edits are in {space}, pass --space w+")
+    needed_columns(latents.schema, space)
+    rows = choose_rows(spec, latents, labels, generator, pairs)
+    attributes = canonical(sorted({known(name)[0] for pair in pairs for name in pair}))
+    own_panel, judge = panel(spec.classifiers, attributes), panel(spec.judge, attributes, JUDGE)
+    runtime, rows_per_shard, workers = resolve(spec, "dt", generator, ROWS_PER_SHARD, gradients=needs_gradients(spec))
+    stage = DtStage(
+        latents=latents,
+        space=space,
+        requests=tuple(_wanted(spec, pair, cell) for pair in pairs for cell in spec.cells),
+        rows=tuple(indices for indices in rows for _ in spec.cells),
+        directions=directions,
+        generator=Model(generator.name, generator.fingerprint),
+        panel=own_panel,
+        judge=judge,
+        runtime=runtime,
+        step_size=spec.step_size,
+        steps=spec.steps,
+        loss=spec.loss,
+        incremental=not spec.no_incremental,
+        per_layer=spec.per_layer,
+        as_released=spec.as_released,
+        recompute=spec.recompute,
+    )
+    layout = cut(stage.items, rows_per_shard, runtime.batch_size)
+    own = spec_facts(spec, runtime, **asdict(layout))
+    for field in ("latents", "labels", "directions", "force", "grid"):
+        del own[field]  # digests say which tables; where they lie decides nothing
+    job = Job(
+        verb="dt",
+        out=spec.out,
+        stage=stage,
+        layout=layout,
+        spec={
+            **own,
+            "pairs": [list(pair) for pair in pairs],
+            "lambdas": [list(cell) for cell in spec.cells],
+            "rows_of_a_pair": spec.rows,
+            "generator": generator.name,
+            "space": space,
+            "direction_numbers": [one.numbers for one in chosen.values()],
+        },
+        resolved={
+            "latents_digest": latents.digest,
+            "labels_digest": labels.digest,
+            **({} if table is None else {"directions_digest": table.digest}),
+            "generator_digest": generator.fingerprint,
+            "classifiers_digest": own_panel.family.fingerprint,
+            "judge_digest": judge.family.fingerprint,
+        },
+        versions=versions(),
+        command=command(),
+        weights=used(
+            generator.name,
+            *(name for of in (own_panel, judge) for name in _weights(of.family.name, attributes)),
+        ),
+    )
+    return job, workers
+
+
+def passes(spec: DtSpec) -> str:
+    """How much there is to do, in passes through the generator and in scores."""
+    pairs, cells = len(spec.ordered), len(spec.cells)
+    faces = pairs * cells * spec.rows * (spec.steps + 1)
+    searched = 1 if spec.no_incremental else spec.steps
+    backward = pairs * spec.rows * searched * sum(map(gradients, spec.cells))
+    scored = faces * 2 * 2  # two attributes, by two families
+    return (
+        f"{_count(pairs, 'pair')} x {_count(cells, 'cell')} x {_count(spec.rows, 'row')}: "
+        f"{faces:,} faces forward, {backward:,} backward, {scored:,} scored"
+    )
+
+
+def needs_gradients(spec: DtSpec) -> bool:
+    """Whether any cell does."""
+    return any(map(gradients, spec.cells))
+
+
+def _levelled(spec: DtSpec) -> list[str]:
+    """The attributes whose attribute-level directions take part, as asked."""
+    used = [any(cell[place] > 0 for cell in spec.cells) for place in (0, 1)]
+    return [name for pair in spec.ordered for name, takes_part in zip(pair, used, strict=True) if takes_part]
+
+
+def _plain(spec: DtSpec, chosen: dict[str, Direction]) -> tuple[Pair, ...]:
+    """The pairs by attribute, where the flag says `old#3`. Raises SpecError."""
+
+    def plain(name: str) -> str:
+        return chosen[name].attribute if name in chosen else name.split("#", maxsplit=1)[0]
+
+    by_attribute: dict[str, str] = {}
+    for name, direction in chosen.items():
+        if (other := by_attribute.setdefault(direction.attribute, name)) != name:
+            raise SpecError(f"--pairs has {other} and {name}, two directions of one attribute: a job each")
+    pairs = tuple((plain(primal), plain(condition)) for primal, condition in spec.ordered)
+    for primal, condition in pairs:
+        if known(primal)[0] == known(condition)[0]:
+            raise SpecError(f"--pairs {primal}:{condition}: these are one attribute, which is to change and to stay")
+    return pairs
+
+
+def _wanted(spec: DtSpec, pair: Pair, cell: Cell) -> Wanted:
+    sign = -1 if spec.target == "0" else 1
+    return Wanted(
+        attribute=pair[0],
+        conditions=(pair[1],),
+        target=spec.target,
+        lambdas=cell,
+        strengths=tuple(sign * spec.step_size * step for step in range(1, spec.steps + 1)),
+    )
+
+
+def _weights(family: str, attributes: Sequence[str]) -> tuple[str, ...]:
+    return classifiers.load(family, attributes, measures=()).weights
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,133 @@
+"""What can be asked of `stylemill dt`."""
+
+import math
+from itertools import permutations
+from typing import Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from jobs.flags import Names
+from jobs.options import RunFlags, absolute
+from pipeline.editing.gradients import Loss
+
+Pair = tuple[str, str]
+"""What is edited, and what is to stay."""
+Cell = tuple[float, float]
+"""lambda1 and lambda2."""
+
+STUDIED = ("smile", "old", "male", "eyeglasses")
+PAIRS = tuple(f"{primal}:{condition}" for primal, condition in permutations(STUDIED, 2))
+FEW = ("1:1", "0.75:0", "1:0", "0:0")
+LEVEL: Cell = (1.0, 1.0)
+"""Attribute-level directions alone: what the other cells are compared with."""
+
+
+class DtSpec(RunFlags):
+    """Count DT curves of IALS edits: scores in DIR/dt_steps, then DIR/dt_curves, DIR/dt_auc and DIR/report.html.
+
+    Example: stylemill dt --latents out/faces/latents --labels out/faces-judged/labels --directions out/fit/directions --pairs male:smile --rows 8 --step-size 0.3 --out out/dt
+    """  # noqa: E501  one line can be pasted
+
+    latents: str = Field(description="The latents table: a path or any fsspec URL.")
+    labels: str = Field(description="Labels of these latents by the judge: they say which rows start in a class.")
+    directions: str | None = Field(None, description="The table of directions; none is needed where lambdas are 0.")
+    pairs: Names = Field(PAIRS, min_length=1, description="PRIMAL:CONDITION, what is edited and what is to stay.")
+    lambdas: Names = Field(FEW, min_length=1, description="LAMBDA1:LAMBDA2, a cell for each.")
+    grid: float | None = Field(None, gt=0, le=1, description="All cells of lambdas 0, GRID, 2 GRID, ... 1.")
+    rows: int = Field(100, gt=0, description="Rows of each pair, that start in the source class by --labels.")
+    first: int = Field(0, ge=0, description="How many such rows to pass over: kept for choosing a step size.")
+    target: Literal["1", "0"] = Field("1", description="Towards the attribute, or away from it.")
+    step_size: float = Field(0.1, gt=0, allow_inf_nan=False, description="Length of a step.")
+    steps: int = Field(20, ge=1, description="How many steps.")
+    space: Literal["w", "w+", "s"] | None = Field(None, description="Default: the directions', or w.")
+    loss: Loss = Field("score", description="Whose gradient is followed, the score's or that of Eq. 3.")
+    no_incremental: bool = Field(False, description="Keep the direction of the source, instead of searching anew.")
+    per_layer: bool = Field(False, description="In w+: a direction for each layer, not one for all.")
+    as_released: bool = Field(False, description="As the public code: both parts of a condition are projected out.")
+    recompute: bool = Field(False, description="Less memory, more time: features are computed twice.")
+    classifiers: str = Field("faces", description="The family whose gradients are followed.")
+    judge: str = Field("judge", description="The family that measures.")
+    generator: str | None = Field(None, description="Default: the one that the latents table names.")
+    force: bool = Field(False, description="Use directions of another generator, and latents too.")
+
+    @field_validator("latents", "labels", "directions")
+    @classmethod
+    def _absolute_inputs(cls, url: str | None) -> str | None:
+        return None if url is None else absolute(url)
+
+    @field_validator("target", mode="before")
+    @classmethod
+    def _text(cls, value: object) -> object:
+        return str(value) if isinstance(value, int) else value
+
+    @field_validator("pairs")
+    @classmethod
+    def _are_pairs(cls, words: tuple[str, ...]) -> tuple[str, ...]:
+        pairs = [_pair(word) for word in words]
+        if twice := [word for word, pair in zip(words, pairs, strict=True) if pairs.count(pair) > 1]:
+            raise ValueError(f"{twice[0]} is named twice")
+        return words
+
+    @field_validator("lambdas")
+    @classmethod
+    def _are_cells(cls, words: tuple[str, ...]) -> tuple[str, ...]:
+        cells = [_cell(word) for word in words]
+        if twice := [word for word, cell in zip(words, cells, strict=True) if cells.count(cell) > 1]:
+            raise ValueError(f"{twice[0]} is named twice")
+        return words
+
+    @field_validator("grid")
+    @classmethod
+    def _divides_one(cls, width: float | None) -> float | None:
+        if width is not None and not math.isclose(1 / width, round(1 / width), rel_tol=1e-6):
+            raise ValueError("give a width of which 1 is a multiple, as 0.25")
+        return width
+
+    @model_validator(mode="after")
+    def _agrees(self) -> "DtSpec":
+        if self.grid is not None and self.lambdas != FEW:
+            raise ValueError("give --lambdas or --grid, one of the two")
+        if self.directions is None and any(first or second for first, second in self.cells):
+            raise ValueError("--directions: a lambda above 0 is the share of a direction of that table")
+        if self.judge == self.classifiers:
+            raise ValueError(f"--judge {self.judge} is the family that edits: it cannot tell what it was misled to see")
+        return self
+
+    @property
+    def ordered(self) -> tuple[Pair, ...]:
+        """The pairs, in the order asked."""
+        return tuple(_pair(word) for word in self.pairs)
+
+    @property
+    def cells(self) -> tuple[Cell, ...]:
+        """The cells: those that need fewer gradients first, so that they share micro-batches without any."""
+        if self.grid is None:
+            found = [_cell(word) for word in self.lambdas]
+        else:
+            parts = round(1 / self.grid)
+            found = [(first / parts, second / parts) for first in range(parts + 1) for second in range(parts + 1)]
+        return tuple(sorted(found, key=lambda cell: (gradients(cell), -cell[0], -cell[1])))
+
+
+def gradients(cell: Cell) -> int:
+    """How many gradients a step of this cell needs."""
+    return sum(share < 1 for share in cell)
+
+
+def _pair(word: str) -> Pair:
+    primal, _, condition = word.partition(":")
+    if not primal or not condition or ":" in condition:
+        raise ValueError(f"{word} is not a pair: give PRIMAL:CONDITION, as male:smile")
+    if primal == condition:
+        raise ValueError(f"{word}: {primal} is to change and to stay at once")
+    return primal, condition
+
+
+def _cell(word: str) -> Cell:
+    try:
+        first, second = map(float, word.split(":"))
+    except ValueError:
+        first = second = math.nan
+    if not (0 <= first <= 1 and 0 <= second <= 1):
+        raise ValueError(f"{word} is not a cell: give LAMBDA1:LAMBDA2, both from 0 to 1, as 0.75:0")
+    return first, second

@@ -1,0 +1,73 @@
+"""The small tables beside the steps, once these are complete: metrics, requests, dt_curves, dt_auc; and the page."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+import schemas
+from jobs.dt.areas import areas, curves
+from jobs.dt.counts import NUMBERS, partials, read_seen
+from jobs.dt.page import write_page
+from jobs.dt.show import show
+from jobs.edit.requests import request_rows
+from jobs.flags import say
+from jobs.small import write_small
+from pipeline.engine.job import Job
+from pipeline.stages.dt import DtStage
+from pipeline.tables import Table, store
+from schemas import TableSchema
+
+PERHAPS = ("auc_normalised", "auc_common", "difference", "difference_low", "difference_high", "kappa")
+
+
+def summarise(job: Job) -> None:
+    """From the sealed scores of all steps to curves, areas, the screen and the page; not before they are sealed.
+
+    Partial counts go into `metrics`, a group for each part, request, family and step; the other tables are made of
+    those. A row that is set aside in one cell is left out of all cells of its pair, since cells are compared in pairs.
+    """
+    assert isinstance(job.stage, DtStage)
+    steps = Table(store.join(job.out, "dt_steps"))
+    manifest = steps.manifest()
+    if manifest is None or manifest["fingerprint"] != job.fingerprint:
+        return
+    seen = read_seen(steps, job.stage, tuple((first, second) for first, second in job.spec["lambdas"]))
+    for one in seen:
+        name = " | ".join(one.pair)
+        if one.aside:
+            say(f"Note  {name}: {one.aside:,} rows were set aside in a cell, and are left out of all cells")
+        for family, sides in one.sides.items():
+            if not sides.rows.any():
+                say(f"Note  {name}: no row is left that starts in the source class as {family} sees it")
+            elif sides.away and family == job.stage.judge.family.name:
+                say(f"Note  {name}: {sides.away:,} rows start on the target's side when seen anew, and are left out")
+    counted = partials(seen, job.stage, job.layout)
+    points = curves(counted, job.stage)
+    found = areas(points, seen)
+    _write(job, "metrics", schemas.metrics(NUMBERS), counted)
+    _write(job, "requests", schemas.requests(), request_rows(job.stage.requests))
+    _write(job, "dt_curves", schemas.dt_curves(), points)
+    _write(job, "dt_auc", schemas.dt_auc(), found)
+    show(found, job.stage)
+    say(f"Page  {write_page(job, seen, points, found)}")
+
+
+def _write(job: Job, name: str, schema: TableSchema, found: pd.DataFrame | pa.Table) -> None:
+    """DIR/name, where it is not there already."""
+    facts: Mapping[str, Any] = {"verb": "dt", "spec": {"dt_steps": job.fingerprint}, "resolved": {}}
+    table = Table(store.join(job.out, name))
+    if (there := table.manifest()) is not None and there["facts"] == facts:
+        return
+    rows = found if isinstance(found, pa.Table) else schema.rows(_columns(schema, found))
+    write_small(table.url, schema, rows, facts)
+
+
+def _columns(schema: TableSchema, found: pd.DataFrame) -> dict[str, Any]:
+    columns: dict[str, Any] = {name: found[name].tolist() for name in schema.arrow.names if name in found}
+    for name in PERHAPS:
+        if name in columns:
+            columns[name] = [[value] if np.isfinite(value) else [] for value in columns[name]]
+    return columns if "index" in columns else {"index": range(len(found)), **columns}

@@ -1,0 +1,199 @@
+"""The scores from which DT curves are counted: IALS for pairs of attributes, lambdas and rows of latents.
+
+Shapes: B slots of a micro-batch, P points of a way (the steps with the source), T steps of a trace with the source.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+import numpy as np
+import pyarrow as pa
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+import schemas
+from pipeline.directions import Direction
+from pipeline.directions.aliases import resolve
+from pipeline.editing import IALS, NOT_FINITE, Requests, Trace
+from pipeline.editing.gradients import Loss, score_of
+from pipeline.engine.stage import Batch, Task
+from pipeline.models.codes import Codes, Space
+from pipeline.stages.codes import read_codes
+from pipeline.stages.looking import Panel, padded
+from pipeline.stages.method import Wanted
+from pipeline.stages.microbatch import Columns, Slots, aligned, settle
+from pipeline.stages.models import Model, Runtime, open_generator
+from pipeline.stages.sight import Sight
+from pipeline.tables import Table
+from schemas import TableSchema
+from schemas.dt_steps import SCORES
+
+
+@dataclass(frozen=True)
+class DtStage:
+    """Edit chosen rows of a latents table as each request says, and keep what both families say of every step.
+
+    An index counts items, request by request: item i is request i // R for the i mod R-th of that request's R rows, so
+    that requests share a micro-batch where rows are few.
+
+    requests: each of one condition. rows: of each request, as many of each: indices of latents.
+    directions: attribute-level ones, in `space`, of every attribute whose lambda is not 0.
+    panel: the classifiers whose gradients are followed. judge: those that measure; its columns have a prefix.
+    The rest is as in `IALS` and `Sight`.
+    """
+
+    latents: Table
+    space: Space
+    requests: tuple[Wanted, ...]
+    rows: tuple[tuple[int, ...], ...]
+    directions: tuple[Direction, ...]
+    generator: Model
+    panel: Panel
+    judge: Panel
+    runtime: Runtime
+    step_size: float
+    steps: int
+    loss: Loss = "score"
+    incremental: bool = True
+    per_layer: bool = False
+    as_released: bool = False
+    recompute: bool = False
+    name: str = field(default="dt", init=False)
+    version: int = field(default=1, init=False)
+
+    @property
+    def outputs(self) -> Mapping[str, TableSchema]:
+        return {"dt_steps": schemas.dt_steps()}
+
+    @property
+    def items(self) -> int:
+        return len(self.requests) * len(self.rows[0])
+
+    def item(self, index: int) -> tuple[int, int]:
+        """Number of the request and index of the latent of an item; beyond the last, those of the last."""
+        request, place = divmod(min(index, self.items - 1), len(self.rows[0]))
+        return request, self.rows[request][place]
+
+    def open(self) -> "DtWorker":
+        return DtWorker(self)
+
+
+class DtWorker:
+    """The stage with its models open."""
+
+    def __init__(self, stage: DtStage) -> None:
+        self.stage, self.device = stage, torch.device(stage.runtime.device)
+        self.generator = open_generator(stage.generator, stage.runtime)
+        self.sight = Sight(self.generator, stage.runtime, [stage.panel, stage.judge], stage.recompute)
+        self._codes: dict[int, Tensor] = {}
+
+    def run(self, task: Task) -> Iterator[Batch]:
+        """One batch for each micro-batch of items."""
+        stage = self.stage
+        wanted = np.arange(task.first, task.stop)
+        wanted = wanted[task.wanted(wanted)]
+        self._fetch(stage.item(index)[1] for index in wanted.tolist())
+        for index in aligned(task.first, task.stop, stage.runtime.batch_size):
+            slots = task.wanted(index)
+            if not slots.any():
+                continue
+            kept, made, rejects = settle(index, slots, partial(self._compute, index))
+            yield Batch({"dt_steps": step_rows(kept, made)}, tuple(rejects), self.sight.take_seconds())
+
+    def _fetch(self, rows: Iterable[int]) -> None:
+        """Have the codes of these rows, and of no others; each part of the latents is read once."""
+        needed, layout = set(rows), self.stage.latents.layout
+        assert layout is not None
+        self._codes = {row: codes for row, codes in self._codes.items() if row in needed}
+        missing = needed - self._codes.keys()
+        for shard in sorted({(row - layout.first_index) // layout.rows_per_shard for row in missing}):
+            index, codes = read_codes(self.stage.latents, self.stage.space, self.generator, [shard])
+            for place in np.flatnonzero(np.isin(index, list(missing))).tolist():
+                self._codes[int(index[place])] = codes.values[place].clone()
+
+    def _compute(self, index: NDArray[np.int64], slots: Slots) -> Columns:
+        """Columns (B, P); `stop` and the numbers of request and row are (B,)."""
+        stage = self.stage
+        items = [stage.item(one) for one in index.tolist()]
+        nothing = torch.zeros_like(next(iter(self._codes.values())))
+        rows = zip(slots.tolist(), items, strict=True)
+        values = torch.stack([self._codes[row] if there else nothing for there, (_, row) in rows])
+        wishes = [stage.requests[request] for request, _ in items]
+        trace = self._edit(padded(Codes(stage.space, values), slots, np.nan), wishes)  # NaN: nothing is sought for it
+        return {
+            "request": np.array([request for request, _ in items]),
+            "row": np.array([row for _, row in items]),
+            "stop": np.array(trace.stops, dtype=object),
+            **points(trace, wishes, stage.steps, stage.judge.prefix),
+        }
+
+    def _edit(self, codes: Codes, wishes: Sequence[Wanted]) -> Trace:
+        """The way of B items; classifiers of attributes that none of them is about are left out."""
+        stage = self.stage
+        about = {plain(name) for wish in wishes for name in (wish.attribute, *wish.conditions)}
+        editor = IALS(
+            stage.directions,
+            partial(self.sight, attributes=sorted(about)),
+            step_size=stage.step_size,
+            steps=stage.steps,
+            loss=stage.loss,
+            incremental=stage.incremental,
+            per_layer=stage.per_layer,
+            as_released=stage.as_released,
+            look=True,
+        )
+        requests = Requests(
+            attributes=tuple(wish.attribute for wish in wishes),
+            conditions=tuple(wish.conditions for wish in wishes),
+            targets=tuple(wish.target for wish in wishes),
+            lambdas=torch.tensor([wish.lambdas for wish in wishes], dtype=torch.float64),
+        )
+        return editor.edit(codes.to(self.device), requests)
+
+
+def points(trace: Trace, wishes: Sequence[Wanted], steps: int, judge: str) -> dict[str, NDArray[np.float32]]:
+    """Strength and scores of each row at the source and after each step, (B, P); `judge`: the prefix of the judge's.
+
+    A step that a row did not reach, since its direction vanished, counts as one on which it stands still: its last
+    scores are those of every later step. Rows that are to be set aside are NaN.
+    """
+    last_B1 = trace.steps.max(dim=1, keepdim=True).values.clamp(min=0)
+    place_BP = torch.minimum(torch.arange(steps + 1, device=last_B1.device), last_B1)
+    own = {name: score for name, score in trace.scores.items() if not name.startswith(judge)}
+    judged = {name.removeprefix(judge): score for name, score in trace.scores.items() if name.startswith(judge)}
+    pair = [[wish.attribute for wish in wishes], [wish.conditions[0] for wish in wishes]]
+    seen = [[score_of(name, of)[row] for row, name in enumerate(names)] for of in (own, judged) for names in pair]
+    columns = dict(zip(SCORES, map(torch.stack, seen), strict=True))
+    found = {
+        name: column_BT.gather(1, place_BP).float().cpu().numpy()
+        for name, column_BT in {"strength": trace.strengths, **columns}.items()
+    }
+    for column in found.values():
+        column[[stop == NOT_FINITE for stop in trace.stops]] = np.nan
+    return found
+
+
+def step_rows(index: NDArray[np.int64], made: Columns) -> pa.Table:
+    """Rows of `dt_steps`, P for each item."""
+    schema = schemas.dt_steps()
+    if not len(index):
+        return schema.arrow.empty_table()
+    items, points = made["strength"].shape
+    by_item = {name: np.repeat(made[name], points) for name in ("request", "row")}
+    return schema.rows(
+        {
+            "index": np.repeat(index, points),
+            "step": np.tile(np.arange(points), items),
+            **by_item,
+            "stop": np.repeat(made["stop"], points).tolist(),
+            **{name: made[name].ravel() for name in ("strength", *SCORES)},
+        }
+    )
+
+
+def plain(attribute: str) -> str:
+    """The classifiers' name of an attribute."""
+    known = resolve(attribute)
+    return attribute if known is None else known[0]
