@@ -38,8 +38,8 @@ def write_page(job: Job, seen: Sequence[Seen], points: pd.DataFrame, found: pd.D
     assert isinstance(job.stage, DtStage)
     judge = job.stage.judge.family.name
     sections = [
-        *_overview(job.stage, points, found),
-        *(_pair(job.stage, one, points, found) for one in seen if one.sides[judge].rows.any()),
+        *overview(judge, found),
+        *(of_pair(job.stage, one, points, found) for one in seen if one.sides[judge].rows.any()),
     ]
     facts = {
         "Command": job.command,
@@ -52,8 +52,8 @@ def write_page(job: Job, seen: Sequence[Seen], points: pd.DataFrame, found: pd.D
     return study.write(store.join(job.out, "report.html"), "Disentanglement and transformation", LEAD, sections, facts)
 
 
-def _overview(stage: DtStage, points: pd.DataFrame, found: pd.DataFrame) -> Iterator[study.Section]:
-    judge = stage.judge.family.name
+def overview(judge: str, found: pd.DataFrame) -> Iterator[study.Section]:
+    """Means over the pairs, the paper's claim and its Table 1; of rows of `dt_auc`, as a family sees them."""
     if not len(found):
         yield study.Section("Means", ["No row could be measured."])
         return
@@ -103,7 +103,8 @@ def _verdicts(judged: pd.DataFrame) -> Iterator[str]:
     )
 
 
-def _pair(stage: DtStage, seen: Seen, points: pd.DataFrame, found: pd.DataFrame) -> study.Section:
+def of_pair(stage: DtStage, seen: Seen, points: pd.DataFrame, found: pd.DataFrame) -> study.Section:
+    """One pair's curves (Fig. 3) and areas; of rows of `dt_curves` and of `dt_auc`."""
     judge, own = stage.judge.family.name, stage.panel.family.name
     primal, condition = seen.pair
     mine = found[(found["primal"] == primal) & (found["condition"] == condition)]
