@@ -1,4 +1,4 @@
-"""`stylemill directions fit`: a direction for each attribute, from labelled latents; or components, without labels."""
+"""`stylemill directions fit`: directions from labelled latents, from gradients, or without either."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -16,11 +16,14 @@ from pipeline.models.randomness import MAX_SEED
 VERB = "directions"
 UNSUPERVISED = ("ganspace", "sefa")
 OF_SVM = ("labels", "codes", "scores", "attribute", "C", "fraction", "threshold", "margin", "per_layer")
-OF_COMPONENTS = ("components", "measure_rows", "strength", "classifiers", "layers", "batch_size")
+NAMING = ("components", "measure_rows", "strength", "layers")
+OF_COMPONENTS = (*NAMING, "classifiers", "batch_size")
+OF_MEAN_GRADIENT = ("opposite", "rows")
 
 
 class FitSpec(RunFlags):
-    """Fit DIR/directions on labelled latents, or find them without labels and name them by what they move.
+    """Fit DIR/directions on labelled latents, average gradients of scores (mean-gradient), or find directions without
+    labels and name them by what they move.
 
     Example: stylemill directions fit --latents out/faces/latents --labels out/faces/labels --out out/fit
     """
@@ -31,8 +34,10 @@ class FitSpec(RunFlags):
     codes: str | None = Field(None, description="In place of tables: a .npy of codes (rows, width).")
     scores: str | None = Field(None, description="A .npy of one score for each row of --codes.")
     attribute: str | None = Field(None, min_length=1, description="What --scores are scores of.")
-    method: Literal["svm", "ganspace", "sefa"] = Field(
-        "svm", description="SVM on labels, principal components of w, or eigenvectors of the style affines."
+    method: Literal["svm", "mean-gradient", "ganspace", "sefa"] = Field(
+        "svm",
+        description="SVM on labels, mean of the gradients of scores, principal components of w, or eigenvectors of the "
+        "style affines.",
     )
     space: Literal["z", "w", "w+", "s"] = Field("w", description="Latent space of the directions.")
     per_layer: bool = Field(False, description="In w+: a vector for each layer, not one that all share.")
@@ -68,7 +73,15 @@ class FitSpec(RunFlags):
     strength: float | None = Field(
         None, gt=0, allow_inf_nan=False, description="How many standard deviations they are moved. Default: 2."
     )
-    classifiers: str | None = Field(None, description="Family that scores the moved faces. Default: faces.")
+    classifiers: str | None = Field(
+        None, description="Family that scores the moved faces, or whose gradients are averaged. Default: faces."
+    )
+    opposite: bool = Field(
+        False, exclude=True, description="mean-gradient: average over faces without the attribute only (score below 0)."
+    )
+    rows: int | None = Field(
+        None, gt=0, description="mean-gradient: average over so many of the latents, from the first. Default: all."
+    )
 
     @field_validator("latents", "codes", "scores")
     @classmethod
@@ -92,12 +105,26 @@ class FitSpec(RunFlags):
         if (self.latents is None) == (self.codes is None):
             raise ValueError("give --latents and --labels, or --codes, --scores and --attribute")
         if self.rows_per_shard is not None:
-            raise ValueError("a shard is one direction: leave out --rows-per-shard")
+            what = "a part of the latents" if self.method == "mean-gradient" else "one direction"
+            raise ValueError(f"a shard is {what}: leave out --rows-per-shard")
+        if self.method == "mean-gradient":
+            self._fits_mean_gradient()
+            return self
+        self._refuse(OF_MEAN_GRADIENT, f"--method {self.method} takes no")
         if self.method in UNSUPERVISED:
             self._fits_components()
         else:
             self._fits_svm()
         return self
+
+    def _fits_mean_gradient(self) -> None:
+        if self.as_released:
+            raise ValueError("--as-released: the public code's is --opposite, of latents sampled with --psi 0.5")
+        not_its = [name for name in OF_SVM if name not in ("labels", "per_layer")]
+        self._refuse((*not_its, *NAMING), "--method mean-gradient takes no")
+        if self.space == "z":
+            raise ValueError("--method mean-gradient finds directions of w, w+ and s: no gradient is taken in z")
+        self._check_layers()
 
     def _fits_components(self) -> None:
         self._refuse(OF_SVM, f"--method {self.method} takes no")
@@ -114,8 +141,7 @@ class FitSpec(RunFlags):
             self._refuse(("C", "fraction", "threshold", "margin", "per_layer"), "--as-released decides it: leave out")
         if self.margin is not None and self.C is not None:
             raise ValueError("--margin is for choosing C: leave out one of the two")
-        if self.per_layer and self.space != "w+":
-            raise ValueError(f"--per-layer goes with --space w+, not with {self.space}")
+        self._check_layers()
         if self.codes is not None:
             self._refuse(("labels", "attributes"), "--codes go with --scores and --attribute, not with")
             if self.scores is None or self.attribute is None:
@@ -124,6 +150,10 @@ class FitSpec(RunFlags):
         self._refuse(("scores", "attribute"), "--latents go with --labels and --attributes, not with")
         if not self.labels:
             raise ValueError("--latents need --labels")
+
+    def _check_layers(self) -> None:
+        if self.per_layer and self.space != "w+":
+            raise ValueError(f"--per-layer goes with --space w+, not with {self.space}")
 
     def _refuse(self, names: Sequence[str], why: str) -> None:
         given = [name for name in names if getattr(self, name) not in (None, (), False)]
@@ -139,11 +169,15 @@ def layer_numbers(text: str) -> tuple[int, ...]:
 def main(argv: Sequence[str]) -> int:
     """Run the verb; returns the exit code."""
     spec = parse(FitSpec, f"{VERB} fit", argv)
+    if spec.method == "mean-gradient":
+        from jobs.directions.mean_gradient import run_mean_gradient
+
+        return run_mean_gradient(spec)
     return launch(*plan_fit(spec), spec)
 
 
 def plan_fit(spec: FitSpec) -> tuple[Job, int | None]:
-    """The job, and how many workers.
+    """The job, and how many workers, of every method but mean-gradient, which has a story of its own.
 
     Raises:
         SpecError: what is given does not go together, or has no two classes.

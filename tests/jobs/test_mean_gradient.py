@@ -1,0 +1,337 @@
+"""`directions fit --method mean-gradient`: the definition in float64, whatever the shards, and what cannot be."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from planted import directions, write_labels
+from tiny_jobs import dataset, rows, tables
+
+import schemas
+from jobs.__main__ import main
+from pipeline.models import generators
+from pipeline.models.codes import Codes
+from pipeline.models.randomness import standard_normal
+from pipeline.stages.direction_rows import read_directions
+from pipeline.stages.sight import Sight
+from pipeline.tables import Table
+from tests.pipeline.editing import faces64
+
+ATTRIBUTES = ("smile", "male", "old")
+ROWS = 22
+TINY = ("--classifiers", "tiny", "--backend", "eager", "--threads", "1", "--batch-size", "4")
+MIDDLE = {"smile": 0.7, "male": -1.0, "old": 0.8}
+"""Between the scores of the tiny faces, which are all of one class."""
+
+
+@pytest.fixture(scope="module")
+def faces(tmp_path_factory):
+    """22 rows in shards of 8: the last micro-batch has two."""
+    out = tmp_path_factory.mktemp("faces")
+    assert dataset(out, "--rows", str(ROWS), "--rows-per-shard", "8", "--seed", "5") == 0
+    return out
+
+
+def fit(faces, out, *words: str, local: bool = True) -> int:
+    given = ["--latents", f"{faces}/latents", "--attributes", ",".join(ATTRIBUTES), "--out", str(out)]
+    first = ["directions", "fit", "--method", "mean-gradient", *(["--local"] if local else [])]
+    return main([*first, *given, *TINY, *words])
+
+
+def codes(faces, space) -> Codes:
+    """All rows, in float64."""
+    w_NW = torch.from_numpy(schemas.to_numpy(Table.open(f"{faces}/latents").read()["w"]).copy()).double()
+    ws_NLW = w_NW[:, None].repeat(1, faces64.generator().num_ws, 1)
+    return {
+        "w": lambda: Codes("w", w_NW),
+        "w+": lambda: Codes("w+", ws_NLW),
+        "s": lambda: Codes("s", faces64.generator().styles(ws_NLW).detach()),
+    }[space]()
+
+
+def by_definition(codes, attribute, shared=False, opposite=False, middle=0.0):
+    """The vector, how many rows, the distances along it and the scores: a face at a time."""
+    units, scores = [], []
+    for row in codes.values:
+        x = row.clone().requires_grad_()
+        score = faces64.scores(Codes(codes.space, x[None]))[attribute][0] - middle
+        (gradient,) = torch.autograd.grad(score, x)
+        gradient = gradient.sum(dim=0) if shared else gradient
+        scores.append(float(score.detach()))
+        if not (opposite and scores[-1] >= 0):
+            units.append(gradient / gradient.norm())
+    vector = torch.stack(units).mean(dim=0)
+    vector = vector / vector.norm()
+    x_ND = codes.values.mean(dim=1) if shared else codes.values
+    return vector.numpy(), len(units), (x_ND.flatten(1) @ vector.flatten()).numpy(), np.array(scores)
+
+
+@pytest.mark.parametrize(
+    ("words", "shared"), [(("w",), False), (("w+",), True), (("w+", "--per-layer"), False), (("s",), False)]
+)
+def test_it_is_the_mean_of_the_gradients_of_each_face(faces, tmp_path, words, shared):
+    assert fit(faces, tmp_path, "--space", *words) == 0
+    found = read_directions(Table.open(f"{tmp_path}/directions"))
+    assert [direction.attribute for direction in found] == list(ATTRIBUTES)
+    x = codes(faces, words[0])
+    for direction in found:
+        vector, count, along, scores = by_definition(x, direction.attribute, shared)
+        assert direction.vector.shape == vector.shape
+        np.testing.assert_allclose(direction.vector, vector, rtol=0, atol=1e-5)
+        slope, level = np.polyfit(along, scores, 1)
+        assert direction.intercept == pytest.approx(level / slope, rel=1e-3)
+        assert (direction.method, direction.space, direction.rows) == ("mean-gradient", words[0], count)
+        assert direction.generator == generators.load("stylegan2-tiny", backend="eager").fingerprint
+        assert direction.classifier
+        assert direction.accuracies == {}
+    assert main(["verify", str(tmp_path)]) == 0
+
+
+def test_the_gradients_table_says_what_was_summed(faces, tmp_path):
+    assert fit(faces, tmp_path) == 0
+    found = Table.open(f"{tmp_path}/gradients").read().to_pandas()
+    assert list(found["index"]) == [index for index in range(ROWS) for _ in ATTRIBUTES]
+    assert list(found["attribute"]) == list(ATTRIBUTES) * ROWS
+    labels = Table.open(f"{faces}/labels").read().to_pandas()
+    for name in ATTRIBUTES:
+        its = found[found["attribute"] == name]
+        np.testing.assert_allclose(its["score"], labels[name], atol=1e-5)
+        assert list(its["count"]) == [8 if index in (7, 15) else 6 if index == 21 else 0 for index in range(ROWS)]
+        _, gradients = zip(*its.loc[its["count"] > 0, ["count", "sum"]].values.tolist(), strict=True)
+        total = np.sum(np.stack(gradients), axis=0)
+        [row] = [row for row in directions(tmp_path) if row["attribute"] == name]
+        np.testing.assert_allclose(row["vector"], total / np.linalg.norm(total), atol=1e-7)
+        assert (its["slope"] > 0).all()
+
+
+@pytest.fixture
+def centred(monkeypatch):
+    """Scores with faces of both classes."""
+    real = Sight.__call__
+
+    def scores(self, codes):
+        return {name: score - MIDDLE[name] for name, score in real(self, codes).items()}
+
+    monkeypatch.setattr(Sight, "__call__", scores)
+
+
+def test_opposite_averages_over_faces_without_the_attribute(faces, tmp_path, centred):
+    assert fit(faces, tmp_path / "some", "--opposite") == 0
+    assert fit(faces, tmp_path / "all") == 0
+    x = codes(faces, "w")
+    pairs = zip(directions(tmp_path / "some"), directions(tmp_path / "all"), strict=True)
+    for row, whole in pairs:
+        name = row["attribute"]
+        vector, count, along, scores = by_definition(x, name, opposite=True, middle=MIDDLE[name])
+        assert 0 < count < ROWS
+        assert (row["rows"], whole["rows"]) == ([count], [ROWS])
+        np.testing.assert_allclose(row["vector"], vector, rtol=0, atol=1e-5)
+        assert np.abs(np.subtract(whole["vector"], vector)).max() > 1e-3
+        slope, level = np.polyfit(along, scores, 1)  # the boundary is found with all faces
+        assert row["intercept"] == pytest.approx(level / slope, rel=1e-3, abs=1e-4)
+
+
+def test_an_attribute_without_faces_to_average_is_said_and_the_others_are_made(faces, tmp_path, capsys):
+    """Of the tiny faces all are male's other side, and none smile's."""
+    for _ in range(2):
+        assert fit(faces, tmp_path, "--opposite") == 1
+        assert "no direction of smile, old" in capsys.readouterr().err
+        assert [row["attribute"] for row in directions(tmp_path)] == ["male"]
+
+
+def test_one_face_has_a_direction_but_no_boundary(faces, tmp_path, capsys):
+    assert fit(faces, tmp_path, "--rows", "1") == 2
+    said = capsys.readouterr().err
+    assert "the score of old does not rise along its mean gradient from one to another of 1 rows" in said
+    assert not (tmp_path / "directions").exists()
+    assert len(rows(tmp_path, "gradients")) == 3
+
+
+def test_rows_takes_the_first(faces, tmp_path):
+    assert fit(faces, tmp_path, "--rows", "10", "--attributes", "old") == 0
+    [row] = directions(tmp_path)
+    first = Codes("w", codes(faces, "w").values[:10])
+    np.testing.assert_allclose(row["vector"], by_definition(first, "old")[0], rtol=0, atol=1e-5)
+    assert row["rows"] == [10]
+    assert len(list(Path(tmp_path, "gradients").glob("*.parquet"))) == 2
+
+
+# -- labels -----------------------------------------------------------------------------------------------------------
+
+
+def labelled(faces, where) -> np.ndarray:
+    """Labels of both classes beside the latents: they are not those that the gradients are of."""
+    scores_NA = np.random.default_rng(2).standard_normal((ROWS, 3))
+    facts = {"verb": "label", "resolved": {"latents_digest": Table.open(f"{faces}/latents").digest}}
+    write_labels(where / "labels", range(ROWS), scores_NA, facts=facts)
+    return scores_NA
+
+
+def test_labels_give_accuracies_and_move_nothing_else(faces, tmp_path, capsys):
+    scores_NA = labelled(faces, tmp_path)
+    assert fit(faces, tmp_path / "out", "--rows", "16") == 0
+    bare = directions(tmp_path / "out")
+    capsys.readouterr()
+    assert fit(faces, tmp_path / "out", "--rows", "16", "--labels", f"{tmp_path}/labels") == 0
+    assert "all done" in capsys.readouterr().err
+    w_NW = codes(faces, "w").values.numpy()
+    for place, (row, before) in enumerate(zip(directions(tmp_path / "out"), bare, strict=True)):
+        assert (row["vector"], row["intercept"]) == (before["vector"], before["intercept"])
+        positive = w_NW @ np.array(row["vector"]) + row["intercept"] > 0
+        assert row["accuracy_all"] == [(positive == (scores_NA[:, place] >= 0)).mean()]  # of all 22 rows
+        assert (before["accuracy_all"], row["accuracy_train"]) == ([], [])
+
+
+# -- resume, workers, bytes -------------------------------------------------------------------------------------------
+
+
+def test_a_run_that_stopped_goes_on_and_the_bytes_are_the_same(faces, tmp_path, capsys):
+    assert fit(faces, tmp_path / "whole") == 0
+    assert fit(faces, tmp_path / "cut", "--limit", "1") == 0
+    assert not (tmp_path / "cut/directions").exists()
+    capsys.readouterr()
+    assert fit(faces, tmp_path / "cut") == 0
+    assert "1 done, 2 to run" in capsys.readouterr().err
+    assert tables(tmp_path / "cut") == tables(tmp_path / "whole")
+    assert fit(faces, tmp_path / "cut") == 0
+    assert "all done" in capsys.readouterr().err
+    assert fit(faces, tmp_path / "cut", "--opposite") == 4
+    assert "opposite: false there, true asked" in capsys.readouterr().err.lower()
+
+
+def test_what_was_replaced_leaves_no_directions_behind(faces, tmp_path):
+    assert fit(faces, tmp_path) == 0
+    assert fit(faces, tmp_path, "--rows", "16", "--limit", "1", "--replace") == 0
+    assert not Path(tmp_path, "directions", ".stylemill", "manifest.json").exists()
+    assert fit(faces, tmp_path, "--rows", "16") == 0
+    assert directions(tmp_path)[0]["rows"] == [16]
+
+
+def test_directions_of_another_command_are_not_overwritten(faces, tmp_path, capsys):
+    svm = ["directions", "fit", "--local", "--latents", f"{faces}/latents", "--labels", f"{faces}/labels"]
+    svm += ["--C", "0.01", "--fraction", "0.5", "--attributes", "old", "--out", str(tmp_path)]
+    assert main(svm) == 0
+    assert fit(faces, tmp_path) == 4
+    assert "is there already" in capsys.readouterr().err
+    assert not (tmp_path / "gradients").exists()
+    assert fit(faces, tmp_path, "--replace") == 0
+    assert {row["method"] for row in directions(tmp_path)} == {"mean-gradient"}
+    assert main(svm) == 4
+    (tmp_path / "directions/.stylemill/manifest.json").unlink()  # as a kill leaves them
+    assert fit(faces, tmp_path) == 0
+    assert main([*svm, "--replace"]) == 0
+    assert {row["method"] for row in directions(tmp_path)} == {"svm"}
+
+
+@pytest.mark.ray
+def test_with_two_workers_the_bytes_are_those_of_one_without_ray(faces, tmp_path):
+    assert fit(faces, tmp_path / "local", "--space", "s") == 0
+    assert fit(faces, tmp_path / "ray", "--space", "s", "--workers", "2", local=False) == 0
+    assert tables(tmp_path / "ray") == tables(tmp_path / "local")
+    prints = [
+        json.loads(Path(tmp_path, name, ".stylemill/directions/spec.json").read_text())["fingerprint"]
+        for name in ("local", "ray")
+    ]
+    assert prints[0] == prints[1]
+
+
+# -- rows that are not finite -----------------------------------------------------------------------------------------
+
+
+def test_a_face_whose_gradient_is_not_finite_is_set_aside_and_can_be_taken_up_again(faces, tmp_path, monkeypatch):
+    from pipeline.stages import mean_gradient as stage
+
+    real, bad = stage.pulls, schemas.to_numpy(Table.open(f"{faces}/latents").read()["w"])[[5, 15]]
+
+    def broken(sight, codes, wanted):
+        scores, gradients = real(sight, codes, wanted)
+        for w in bad:
+            gradients[(codes.values.numpy() == w).all(axis=1), 2] = torch.nan
+        return scores, gradients
+
+    with monkeypatch.context() as patched:
+        patched.setattr(stage, "pulls", broken)
+        assert fit(faces, tmp_path / "out") == 0
+        assert fit(faces, tmp_path / "strict", "--max-rejects", "1") == 3
+    aside = rows(tmp_path / "out", "rejects/directions")
+    assert [(row["index"], row["reason"]) for row in aside] == [(5, "not finite"), (15, "not finite")]
+    assert aside[0]["detail"] == "gradient of old, slope of old"
+    kept = Codes("w", codes(faces, "w").values[[i for i in range(ROWS) if i not in (5, 15)]])
+    for row in directions(tmp_path / "out"):
+        np.testing.assert_allclose(row["vector"], by_definition(kept, row["attribute"])[0], rtol=0, atol=1e-5)
+        assert row["rows"] == [ROWS - 2]
+    assert {row["index"] for row in rows(tmp_path / "out", "gradients") if row["count"]} == {7, 14, 21}
+    assert fit(faces, tmp_path / "out", "--retry-rejected") == 0
+    assert fit(faces, tmp_path / "whole") == 0
+    for row, whole in zip(directions(tmp_path / "out"), directions(tmp_path / "whole"), strict=True):
+        np.testing.assert_allclose(row["vector"], whole["vector"], rtol=0, atol=1e-7)
+        assert row["rows"] == whole["rows"] == [ROWS]
+
+
+def test_a_face_whose_score_is_flat_is_not_counted(faces, tmp_path, monkeypatch):
+    from pipeline.stages import mean_gradient as stage
+
+    real = stage.pulls
+
+    def flat(sight, codes, wanted):
+        scores, gradients = real(sight, codes, wanted)
+        gradients[1, 2] = 0.0  # of old, in the slot of rows 1, 5, ...
+        return scores, gradients
+
+    monkeypatch.setattr(stage, "pulls", flat)
+    assert fit(faces, tmp_path) == 0
+    assert [row["rows"] for row in directions(tmp_path)] == [[ROWS], [ROWS], [ROWS - 6]]
+    slopes = [(row["index"], row["attribute"]) for row in rows(tmp_path, "gradients") if row["slope"] == 0]
+    assert slopes == [(index, "old") for index in (1, 5, 9, 13, 17, 21)]
+
+
+# -- what cannot be ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--space", "z"], "finds directions of w, w+ and s"),
+        (["--classifiers", "tiny-judge"], "--classifiers tiny-judge judges and gives no gradient"),
+        (["--attributes", "hat"], "unknown attribute 'hat'"),
+        (["--attributes", "old,old"], "attribute 'old' is named twice"),
+        (["--per-layer"], "--per-layer goes with --space w+"),
+        (["--C", "1"], "--method mean-gradient takes no --C"),
+        (["--threshold", "0.5"], "--method mean-gradient takes no --threshold"),
+        (["--components", "3"], "--method mean-gradient takes no --components"),
+        (["--as-released"], "the public code's is --opposite"),
+        (["--rows-per-shard", "8"], "a shard is a part of the latents"),
+        (["--codes", "x.npy"], "give --latents and --labels, or --codes"),
+        (["--method", "svm", "--opposite"], "--method svm takes no --opposite"),
+        (["--method", "ganspace", "--rows", "4"], "--method ganspace takes no --rows"),
+    ],
+)
+def test_what_cannot_be_is_one_line(faces, tmp_path, capsys, words, message):
+    assert fit(faces, tmp_path / "out", *words) == 2
+    said = capsys.readouterr().err.strip()
+    assert message in said
+    assert "\n" not in said
+    assert not (tmp_path / "out").exists()
+
+
+def test_labels_without_an_attribute_are_said_before_anything_is_made(faces, tmp_path, capsys):
+    labelled(faces, tmp_path)
+    words = ["--labels", f"{tmp_path}/labels", "--attributes", "old,yaw"]
+    assert fit(faces, tmp_path / "out", *words) == 2
+    assert "no labels of 'yaw'" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_w_plus_latents_have_no_w(faces, tmp_path, capsys):
+    generator = generators.load("stylegan2-tiny", backend="eager")
+    assert dataset(tmp_path / "ws", "--rows", "8", "--rows-per-shard", "4", "--seed", "5", "--cutoff", "4") == 0
+    assert fit(tmp_path / "ws", tmp_path / "out") == 2
+    assert "has no w: choose the space w+ or s" in capsys.readouterr().err
+    assert fit(tmp_path / "ws", tmp_path / "out", "--space", "w+", "--attributes", "old") == 0
+    [row] = directions(tmp_path / "out")
+    ws_NLW = generator.map(torch.from_numpy(standard_normal(5, range(8), generator.z_dim)), 0.7, 4).double()
+    np.testing.assert_allclose(
+        row["vector"], by_definition(Codes("w+", ws_NLW), "old", shared=True)[0], rtol=0, atol=1e-5
+    )
