@@ -19,7 +19,13 @@ FACES, STEPS = 3, 11
 """Faces whose pictures are shown, and how many of their steps at most."""
 LEAD = (
     "Faces moved along directions in latent space. A score is 0 at the boundary, in standard deviations over the "
-    "calibration faces; what a network says of a picture is nobody's gender and nobody's age."
+    "calibration faces."
+)
+ON_USING_THEM = (
+    "A generator of faces has learned from photographs of real people, who were not asked about this use of them. Do "
+    "not present a face that it makes as a person who exists, and get consent before you edit anybody's photograph.",
+    "A score is what one network makes of one picture: male is nobody's gender, old is nobody's age. Do not use such "
+    "networks on people to decide anything about them.",
 )
 
 
@@ -30,7 +36,8 @@ def write(directory: str, url: str, title: str | None = None) -> str:
         StoreError: a table cannot be read.
     """
     found = Edits.read(directory)
-    sections = [*_strips(found, directory), *(_section(found, request) for request in found.requests)]
+    numbers = [_section(found, request) for request in found.requests]
+    sections = [*_strips(found, directory), *numbers, study.Section("On using them", ON_USING_THEM)]
     name = store.resolve(directory)[1].rstrip("/").rsplit("/", 1)[-1]
     return study.write(url, title or name, LEAD, sections, _facts(found, directory))
 

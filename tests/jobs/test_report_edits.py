@@ -99,6 +99,7 @@ def test_curves_of_both_families_and_where_it_comes_from(far):
     assert f"{ROWS} done" in text
     assert "stylegan2-tiny" in text
     assert Table.open(f"{far}/edits").require_sealed()["fingerprint"] in text
+    assert "get consent before you edit anybody" in text
     assert "http" not in text.replace("http-equiv", "")
 
 
