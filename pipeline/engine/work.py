@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from copy import copy
 from typing import Any
 
 from pipeline.engine.attempt import Outputs
@@ -93,7 +94,7 @@ class Work:
         listings = store.list_many([table.url for table in unsealed.values()])
         for (name, table), found in zip(unsealed.items(), listings, strict=True):
             records = [self.done[task.shard].parts[name] for task in tasks]
-            table.seal(records, facts, self._job.fingerprint, found)
+            copy(table).seal(records, facts, self._job.fingerprint, found)  # it goes, and its large manifest with it
 
     def _check_doubtful(self) -> None:
         """A worker that was given up may have published after the one that took its place: on another processor other
