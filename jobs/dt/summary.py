@@ -47,18 +47,18 @@ def summarise(job: Job) -> None:
     counted = partials(seen, job.stage, job.layout)
     points = curves(counted, job.stage)
     found = areas(points, seen)
-    _write(job, "metrics", schemas.metrics(NUMBERS), counted)
-    _write(job, "requests", schemas.requests(), request_rows(job.stage.requests))
-    _write(job, "dt_curves", schemas.dt_curves(), points)
-    _write(job, "dt_auc", schemas.dt_auc(), found)
+    _write(job, steps, schemas.metrics(NUMBERS), counted)
+    _write(job, steps, schemas.requests(), request_rows(job.stage.requests))
+    _write(job, steps, schemas.dt_curves(), points)
+    _write(job, steps, schemas.dt_auc(), found)
     show(found, job.stage)
     say(f"Page  {write_page(job, seen, points, found)}")
 
 
-def _write(job: Job, name: str, schema: TableSchema, found: pd.DataFrame | pa.Table) -> None:
-    """DIR/name, where it is not there already."""
-    facts: Mapping[str, Any] = {"verb": "dt", "spec": {"dt_steps": job.fingerprint}, "resolved": {}}
-    table = Table(store.join(job.out, name))
+def _write(job: Job, steps: Table, schema: TableSchema, found: pd.DataFrame | pa.Table) -> None:
+    """The table named as its schema, where it is not there already, made from these very steps."""
+    facts: Mapping[str, Any] = {"verb": "dt", "spec": {"dt": job.fingerprint}, "resolved": {"dt_steps": steps.digest}}
+    table = Table(store.join(job.out, schema.name))
     if (there := table.manifest()) is not None and there["facts"] == facts:
         return
     rows = found if isinstance(found, pa.Table) else schema.rows(_columns(schema, found))

@@ -1,0 +1,312 @@
+"""`stylemill dt` on the tiny networks: what is scored, of which rows, whatever the way; and what is refused."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from edits import HOW, TINY, planted, sample
+from tiny_jobs import rows, tables
+
+from jobs.__main__ import main
+from jobs.small import write_small
+from pipeline.directions import normalised
+from pipeline.editing import IALS, Requests
+from pipeline.models import classifiers, generators
+from pipeline.models.codes import Codes
+from pipeline.stages import dt as stage
+from pipeline.stages import sight
+from pipeline.stages.codes import read_codes
+from pipeline.stages.direction_rows import read_directions, to_rows
+from pipeline.tables import Table
+from schemas import directions as directions_schema
+from schemas.dt_steps import SCORES
+
+ROWS, STEPS, SIZE = 6, 4, 4.0
+CELLS = [(1.0, 1.0), (1.0, 0.0), (0.75, 0.0), (0.0, 0.0)]
+PAIRS = [("male", "yaw"), ("smile", "old")]
+WORDS = ["--pairs", "male:yaw,smile:old", "--rows", str(ROWS), "--steps", str(STEPS), "--step-size", str(SIZE)]
+WORDS += ["--space", "w", "--rows-per-shard", "8"]
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory):
+    """(latents, labels by the judge, directions)."""
+    out = tmp_path_factory.mktemp("inputs")
+    latents = sample(out / "sampled", 40, 16)
+    assert main(["label", "--latents", latents, "--classifiers", "tiny-judge", *HOW, "--out", str(out / "judged")]) == 0
+    planted(out / "directions", ("w", "s", "z"), names=("male", "yaw", "smile", "old"))
+    return latents, f"{out}/judged/labels", str(out / "directions")
+
+
+def dt(inputs, out, *words) -> int:
+    latents, labels, directions = inputs
+    where = ["--latents", latents, "--labels", labels, "--directions", directions, "--out", str(out)]
+    return main(["dt", *where, *TINY, *words])
+
+
+@pytest.fixture(scope="module")
+def whole(inputs, tmp_path_factory):
+    out = tmp_path_factory.mktemp("whole")
+    assert dt(inputs, out, *WORDS) == 0
+    return out
+
+
+def steps(out) -> pd.DataFrame:
+    return Table.open(f"{out}/dt_steps").read().to_pandas()
+
+
+def by_hand(inputs, row, request, space="w", **about):
+    """Scores (points, 4) of one row, by the editor and each family alone."""
+    generator = generators.load("stylegan2-tiny", backend="eager")
+    primal, condition = PAIRS[request // len(CELLS)]
+    families = {
+        prefix: classifiers.load(name, (primal, condition), measures=())
+        for prefix, name in (("", "tiny"), ("judge_", "tiny-judge"))
+    }
+
+    def scores(codes):
+        x = generator.synthesize(codes)
+        return {
+            prefix + name: family.scores(x)[:, place]
+            for prefix, family in families.items()
+            for place, name in enumerate(family.attributes)
+        }
+
+    levels = [one for one in read_directions(Table.open(inputs[2])) if one.space == space]
+    index, codes = read_codes(Table.open(inputs[0]), space, generator)
+    wanted = Requests.same(1, primal, conditions=(condition,), lambdas=CELLS[request % len(CELLS)], **about)
+    trace = IALS(levels, scores, SIZE, STEPS, look=True).edit(Codes(space, codes.values[index == row].clone()), wanted)
+    return np.stack([trace.scores[name][0] for name in (primal, condition, f"judge_{primal}", f"judge_{condition}")], 1)
+
+
+def test_an_item_is_one_request_of_one_row_scored_as_the_editor_saw_it(whole, inputs):
+    found, requests = steps(whole), rows(whole, "requests")
+    assert [(r["attribute"], tuple(r["conditions"]), tuple(r["lambdas"])) for r in requests] == [
+        (primal, (condition,), cell) for primal, condition in PAIRS for cell in CELLS
+    ]
+    assert requests[0]["strengths"] == [SIZE * n for n in range(1, STEPS + 1)]
+    items = len(requests) * ROWS
+    assert found["index"].tolist() == np.repeat(np.arange(items), STEPS + 1).tolist()
+    assert found["step"].tolist() == list(range(STEPS + 1)) * items
+    np.testing.assert_allclose(found["strength"], SIZE * found["step"])
+    assert set(found["stop"]) == {"done"}
+    assert found["request"].tolist() == (found["index"] // ROWS).tolist()
+    for item in (3, 13, 23, 40, 47):  # every cell, both pairs
+        mine = found[found["index"] == item]
+        expected = by_hand(inputs, mine["row"].iloc[0], mine["request"].iloc[0])
+        np.testing.assert_allclose(mine[list(SCORES)], expected, atol=1e-3)
+    assert found.groupby("index")["primal"].agg(np.ptp).min() > 0.01
+
+
+def test_rows_are_the_first_that_the_judge_puts_on_the_other_side(whole, inputs, tmp_path):
+    labels = pd.read_parquet(inputs[1])
+    found = steps(whole)
+    for request in range(2 * len(CELLS)):
+        primal = PAIRS[request // len(CELLS)][0]
+        expected = labels["index"][labels[primal] <= 0].head(ROWS).tolist()
+        assert found.loc[(found["request"] == request) & (found["step"] == 0), "row"].tolist() == expected
+    words = ["--pairs", "old:yaw", "--target", "0", "--first", "3", "--rows", "4", "--lambdas", "0:0", "--steps", "1"]
+    assert dt(inputs, tmp_path, *words, "--space", "w") == 0
+    other = steps(tmp_path)
+    assert other.loc[other["step"] == 0, "row"].tolist() == labels["index"][labels["old"] > 0].tolist()[3:7]
+    assert (other.loc[other["step"] == 1, "strength"] < 0).all()
+    assert (other.loc[other["step"] == 0, "judge_primal"] > 0).all()
+
+
+def test_other_shards_are_the_same_rows(whole, inputs, tmp_path):
+    assert dt(inputs, tmp_path, *WORDS[:-1], "12") == 0
+    pd.testing.assert_frame_equal(steps(tmp_path), steps(whole), check_exact=True)
+
+
+def test_a_resume_and_the_same_command_make_the_same_bytes(whole, inputs, tmp_path, capsys):
+    assert dt(inputs, tmp_path, *WORDS, "--limit", "2") == 0
+    assert not (tmp_path / "dt_curves").exists()
+    assert not (tmp_path / "report.html").exists()
+    assert dt(inputs, tmp_path, *WORDS) == 0
+    assert tables(tmp_path) == tables(whole)
+    capsys.readouterr()
+    assert dt(inputs, tmp_path, *WORDS) == 0
+    said = capsys.readouterr()
+    assert "all done" in said.err
+    assert "male | yaw by tiny-judge: 6 rows" in said.out
+    assert tables(tmp_path) == tables(whole)
+    assert main(["verify", str(tmp_path)]) == 0
+    assert dt(inputs, tmp_path, *WORDS, "--loss", "bce") == 4
+    assert "loss" in capsys.readouterr().err
+
+
+@pytest.mark.ray
+def test_on_ray_the_bytes_are_the_same(whole, inputs, tmp_path, cluster):
+    latents, labels, directions = inputs
+    words = ["dt", "--latents", latents, "--labels", labels, "--directions", directions, "--out", str(tmp_path)]
+    words += ["--classifiers", "tiny", "--judge", "tiny-judge", "--address", "auto", "--workers", "2"]
+    words += ["--device", "cpu", "--batch-size", "4", "--threads", "1", "--backend", "eager"]
+    assert main([*words, *WORDS]) == 0
+    assert tables(tmp_path) == tables(whole)
+
+
+def test_cells_may_be_named_in_any_order_and_a_grid_is_its_cells(inputs, whole, tmp_path):
+    words = ["--pairs", "smile:old", "--rows", "2", "--steps", "1", "--space", "w", "--rows-per-shard", "8"]
+    assert dt(inputs, tmp_path / "a", *words, "--lambdas", "0:0,0:1,1:0,1:1") == 0
+    assert dt(inputs, tmp_path / "b", *words, "--grid", "1") == 0
+    assert tables(tmp_path / "a") == tables(tmp_path / "b")
+    cells = [tuple(row["lambdas"]) for row in rows(tmp_path / "a", "requests")]
+    assert cells == [(1.0, 1.0), (1.0, 0.0), (0.0, 1.0), (0.0, 0.0)]
+
+
+def test_the_plan_counts_the_passes(inputs, tmp_path, capsys, monkeypatch):
+    """Rows fill micro-batches here, so that no pass has a slot in vain."""
+    words = ["--pairs", "male:yaw,smile:old", "--rows", "4", "--steps", "3", "--space", "w", "--rows-per-shard", "8"]
+    assert dt(inputs, tmp_path, *words, "--dry-run") == 0
+    line = "2 pairs x 4 cells x 4 rows: 128 faces forward, 120 backward, 512 scored"
+    assert line in capsys.readouterr().err
+    assert not (tmp_path / "dt_steps").exists()
+    forward, backward, scored = [], [], []
+    monkeypatch.setattr(sight.Sight, "_warm", lambda self, batch_size: None)
+    look, grad = sight.Sight.__call__, torch.autograd.grad
+
+    def counted(self, codes, attributes=None):
+        seen = look(self, codes, attributes)
+        forward.append(len(codes))
+        scored.append(len(codes) * len(seen))
+        return seen
+
+    monkeypatch.setattr(sight.Sight, "__call__", counted)
+    monkeypatch.setattr(torch.autograd, "grad", lambda *a, **b: (backward.append(4), grad(*a, **b))[1])
+    assert dt(inputs, tmp_path, *words) == 0
+    assert (sum(forward), sum(backward), sum(scored)) == (128, 120, 512)
+
+
+def test_in_styles_and_without_increments(inputs, tmp_path):
+    words = [*WORDS, "--space", "s", "--lambdas", "0:0", "--pairs", "male:yaw"]
+    assert dt(inputs, tmp_path / "s", *words) == 0
+    assert dt(inputs, tmp_path / "once", *words, "--no-incremental") == 0
+    found, once = steps(tmp_path / "s"), steps(tmp_path / "once")
+    assert found.loc[found["step"] < 2, "primal"].equals(once.loc[once["step"] < 2, "primal"])
+    assert not found.loc[found["step"] == STEPS, "primal"].equals(once.loc[once["step"] == STEPS, "primal"])
+    with torch.no_grad():
+        generator = generators.load("stylegan2-tiny", backend="eager")
+        index, codes = read_codes(Table.open(inputs[0]), "s", generator)
+        source = codes.values[np.isin(index, found["row"].unique())]
+        family = classifiers.load("tiny", ("male",), measures=())
+        expected = family.scores(generator.synthesize(Codes("s", source)))[:, 0].numpy()
+    np.testing.assert_allclose(found.loc[found["step"] == 0, "primal"], expected, atol=1e-3)
+
+
+def test_a_direction_that_vanishes_stands_still(inputs, tmp_path):
+    vector = np.random.default_rng(2).standard_normal(512)
+    same = [normalised(name, "svm", "w", vector) for name in ("male", "yaw")]
+    write_small(str(tmp_path / "same"), directions_schema(), to_rows(same), {"verb": "planted"})
+    words = ["--pairs", "male:yaw", "--rows", "3", "--steps", "2", "--lambdas", "1:1,0:0"]
+    assert dt((*inputs[:2], str(tmp_path / "same")), tmp_path / "out", *words) == 0
+    found = steps(tmp_path / "out")
+    still = found[found["request"] == 0]
+    assert set(still["stop"]) == {"nothing of male is left beside its conditions"}
+    assert still["step"].tolist() == [0, 1, 2] * 3
+    assert (still.groupby("row")[list(SCORES)].nunique() == 1).all(axis=None)
+    assert (still["strength"] == 0).all()
+    assert (found[found["request"] == 1].groupby("row")["primal"].nunique() == 3).all()
+    areas = Table.open(f"{tmp_path}/out/dt_auc").read().to_pandas().set_index(["family", "lambda1"])
+    assert areas.loc[("tiny-judge", 1.0), "p_max"] == 0
+    assert len(areas.loc[("tiny-judge", 1.0), "auc_common"]) == 0
+    assert not areas["ranked"].any()
+
+
+def test_a_row_that_is_set_aside_in_a_cell_is_left_out_of_all_cells(whole, inputs, tmp_path, capsys, monkeypatch):
+    real, bad = stage.points, {(2, 1), (5, 0)}  # request and place of the row
+
+    def poisoned(trace, wishes, steps, judge):
+        found = real(trace, wishes, steps, judge)
+        for slot, wish in enumerate(wishes):
+            pair, cell = PAIRS.index((wish.attribute, *wish.conditions)), CELLS.index(wish.lambdas)
+            if (pair * len(CELLS) + cell, places[slot]) in bad:
+                found["judge_primal"][slot, 2] = np.nan
+        return found
+
+    compute = stage.DtWorker._compute
+    places: list[int] = []
+
+    def noted(self, index, slots):
+        places[:] = (index % ROWS).tolist()
+        return compute(self, index, slots)
+
+    monkeypatch.setattr(stage, "points", poisoned)
+    monkeypatch.setattr(stage.DtWorker, "_compute", noted)
+    assert dt(inputs, tmp_path, *WORDS) == 0
+    said = capsys.readouterr().err
+    assert "46 published + 2 rejected (2 not finite)" in said
+    assert "male | yaw: 1 rows were set aside" in said
+    assert sorted(row["index"] for row in rows(tmp_path, "rejects/dt")) == [2 * ROWS + 1, 5 * ROWS]
+    judged = Table.open(f"{tmp_path}/dt_auc").read().to_pandas()
+    judged = judged[judged["family"] == "tiny-judge"]
+    assert judged["rows"].tolist() == [ROWS - 1] * 8
+    bad.clear()
+    assert dt(inputs, tmp_path, *WORDS, "--retry-rejected") == 0
+    assert tables(tmp_path) == tables(whole)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--pairs", "male"], "male is not a pair: give PRIMAL:CONDITION"),
+        (["--pairs", "male:male"], "male is to change and to stay at once"),
+        (["--pairs", "male:old,male:old"], "male:old is named twice"),
+        (["--pairs", "male:bangs", "--space", "w"], "has no direction of 'bangs'"),
+        (["--pairs", "male:old"], "has several directions of male: choose male#0 (svm, w)"),
+        (["--pairs", "male#0:old#3,male#4:old#3"], "the directions are in s and w"),
+        (["--lambdas", "1:2"], "1:2 is not a cell"),
+        (["--lambdas", "1"], "1 is not a cell"),
+        (["--lambdas", "1:1,1:1.0"], "1:1 is named twice"),
+        (["--lambdas", "1:1", "--grid", "0.5"], "give --lambdas or --grid"),
+        (["--grid", "0.3"], "a width of which 1 is a multiple"),
+        (["--judge", "tiny"], "--judge tiny is the family that edits"),
+        (["--pairs", "male:old", "--space", "w", "--rows", "41"], "rows that start without male, and 41 are needed"),
+        (["--pairs", "male:old", "--space", "w", "--first", "30", "--rows", "11"], "and 41 are needed"),
+        (["--pairs", "male:old", "--space", "w", "--per-layer"], "these edits are in w, pass --space w+"),
+        (["--pairs", "male#8:old#11"], "these directions are in z"),
+    ],
+)
+def test_what_cannot_be_is_one_line_and_2(words, message, inputs, tmp_path, capsys):
+    assert dt(inputs, tmp_path / "out", *words) == 2
+    said = capsys.readouterr().err.strip()
+    assert message in said
+    assert "\n" not in said
+    assert not (tmp_path / "out").exists()
+
+
+def test_two_names_of_one_attribute_are_no_pair(inputs, tmp_path, capsys):
+    planted(tmp_path / "d", ("w",), names=("old", "young"))
+    assert dt((*inputs[:2], str(tmp_path / "d")), tmp_path / "out", "--pairs", "old:young") == 2
+    assert "old:young: these are one attribute" in capsys.readouterr().err
+
+
+def test_an_alias_has_the_sign_of_its_name(inputs, tmp_path):
+    planted(tmp_path / "d", ("w",), names=("young", "yaw"))
+    words = ["--pairs", "young:yaw", "--rows", "3", "--steps", "1", "--lambdas", "0:0"]
+    assert dt((*inputs[:2], str(tmp_path / "d")), tmp_path / "out", *words) == 0
+    labels = pd.read_parquet(inputs[1]).set_index("index")
+    found = steps(tmp_path / "out")
+    start = found[found["step"] == 0]
+    np.testing.assert_allclose(start["judge_primal"], -labels.loc[start["row"], "old"], atol=1e-3)
+    assert (start["judge_primal"] <= 0).all()
+
+
+def test_labels_that_do_not_fit_are_refused(inputs, tmp_path, capsys):
+    latents, labels, directions = inputs
+    words = ["--pairs", "male:old", "--space", "w", "--rows", "2"]
+    other = sample(tmp_path / "other", 8, 8, "--seed", "9")
+    assert dt((other, labels, directions), tmp_path / "out", *words) == 2
+    assert "labels of other latents" in capsys.readouterr().err
+    assert main(["label", "--latents", latents, "--classifiers", "tiny", *HOW, "--out", str(tmp_path / "own")]) == 0
+    capsys.readouterr()
+    assert dt((latents, f"{tmp_path}/own/labels", directions), tmp_path / "out", *words) == 2
+    assert "was labelled by tiny, and tiny-judge is to measure" in capsys.readouterr().err
+    assert dt((latents, latents, directions), tmp_path / "out", *words) == 2
+    assert "is a table of latents, not of labels" in capsys.readouterr().err
+    facts, table = Table.open(labels).require_sealed()["facts"], Table.open(labels)
+    facts = {**facts, "resolved": {**facts["resolved"], "generator_digest": "f" * 64}}
+    write_small(str(tmp_path / "foreign"), table.schema, table.read(), facts)
+    assert dt((latents, str(tmp_path / "foreign"), directions), tmp_path / "out", *words) == 2
+    assert "not of this stylegan2-tiny" in capsys.readouterr().err
+    assert main(["dt", "--latents", latents, "--labels", labels, "--out", str(tmp_path / "out"), *TINY, *words]) == 2
+    assert "--directions: a lambda above 0" in capsys.readouterr().err
