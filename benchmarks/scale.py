@@ -221,6 +221,7 @@ def main(shards: int = 100_000, on: tuple[Literal["disk", "s3"], ...] = ("disk",
     for place in on:
         text = f"# A driver's own work for {shards:,} shards in four tables, on {WHERE[place]}\n\n"
         text += header("python -m benchmarks.scale", f"--shards {shards} --on {place}")
+        text += f"Load average of the machine at the beginning: {os.getloadavg()[0]:.1f}\n\n"
         text += "| start of the driver | s | s of its processor | s sealing | peak memory, MB | before it began, MB |\n"
         text += "| --- | --- | --- | --- | --- | --- |\n"
         print(text, end="", flush=True)
