@@ -114,8 +114,9 @@ def of_pair(stage: DtStage, seen: Seen, points: pd.DataFrame, found: pd.DataFram
         f"{primal}, leaving {condition} alone",
         [_said(stage, seen, mine[mine["family"] == judge].to_dict("records")[0])],
         [
-            study.Curves("As the judge sees it", f"p: share whose {primal} changed",
-                         f"q: share whose {condition} stayed", _drawn(lines, winner)),
+            study.Curves(f"The share whose {condition} stayed (q), over the share whose {primal} changed, by {judge}",
+                         f"p: share whose {primal} changed", f"q: share whose {condition} stayed",
+                         _drawn(lines, winner)),
             study.Grid(AREAS.format(judge=judge, own=own), _areas(mine, judge, own), digits=3),
         ],
     )  # fmt: skip
@@ -125,7 +126,7 @@ def _said(stage: DtStage, seen: Seen, row: Mapping[Any, Any]) -> str:
     judge, own = stage.judge.family.name, stage.panel.family.name
     side = "without" if stage.requests[0].target == "1" else "with"
     agreed = "not defined" if math.isnan(row["kappa"]) else f"{row['kappa']:.2f}"
-    away = f", {seen.sides[own].away:,} start elsewhere as {own} sees them" if seen.sides[own].away else ""
+    away = f", of which {seen.sides[own].away:,} start with another class by {own}" if seen.sides[own].away else ""
     aside = f", {seen.aside:,} were set aside" if seen.aside else ""
     return (
         f"{row['rows']:,} rows that start {side} {seen.pair[0]} as {judge} sees them{away}{aside}. Kappa of {judge} "
