@@ -4,67 +4,26 @@ Every `stylemill reproduce` ends in one. What a number means, and what it was co
 """
 
 import base64
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from importlib import resources
 
 import jinja2
-import pandas as pd
 from markupsafe import Markup
 
-from pipeline.report import curves, wording
+from pipeline.report import curves
+from pipeline.report.study_parts import Curves, Grid, Section, Strip, cell
+from pipeline.report.study_text import text
 from pipeline.tables import store
 
-
-@dataclass(frozen=True)
-class Grid:
-    """A table as it is to be read: texts and numbers, rows and columns by their names.
-
-    `shaded`: cells are tinted by how far they are from `middle`, fully at a distance of `reach`. `digits`: decimals.
-    """
-
-    caption: str
-    frame: pd.DataFrame
-    shaded: bool = False
-    middle: float = 0.0
-    reach: float = 1.0
-    digits: int = 2
-
-    def tint(self, value: float) -> float:
-        """How far a number is from the middle, in [-1, 1]."""
-        return min(max((value - self.middle) / self.reach, -1.0), 1.0)
-
-
-@dataclass(frozen=True)
-class Curves:
-    """Lines over a common axis: by name, a frame with the columns x, y, and low and high where there is an interval."""
-
-    caption: str
-    x: str
-    y: str
-    lines: Mapping[str, pd.DataFrame]
-
-
-@dataclass(frozen=True)
-class Strip:
-    """Pictures in a row, encoded (WebP, JPEG, PNG), each with a few words below it."""
-
-    caption: str
-    pictures: Sequence[tuple[bytes, str]]
-
-
-@dataclass(frozen=True)
-class Section:
-    """A heading, what is to be said in sentences, and what is to be seen."""
-
-    heading: str
-    sentences: Sequence[str] = ()
-    parts: Sequence[Grid | Curves | Strip] = field(default_factory=tuple)
+__all__ = ["Curves", "Grid", "Section", "Strip", "cell", "render", "write"]
 
 
 def write(url: str, title: str, lead: str, sections: Sequence[Section], facts: Mapping[str, str]) -> str:
-    """Write the page to `url` and return it. Equal arguments give an equal page. Raises StoreError."""
+    """Write the page to `url` and return it, and its numbers as Markdown beside it. Raises StoreError.
+
+    Equal arguments give equal files.
+    """
+    store.write_atomic(url.removesuffix(".html") + ".md", text(title, lead, sections, facts).encode())
     store.write_atomic(url, render(title, lead, sections, facts).encode())
     return url
 
@@ -92,17 +51,6 @@ def render(title: str, lead: str, sections: Sequence[Section], facts: Mapping[st
         facts=facts,
         style=Markup("\n".join(style.read_text() for style in styles)),
     )
-
-
-def cell(value: object, digits: int = 2) -> str:
-    """A cell in words: a fraction with two decimals, or as many as asked, a count with thousands apart, a dash for what
-    is not there.
-    """
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return "–"
-    if isinstance(value, float):
-        return wording.score(value, digits).removeprefix("+")
-    return wording.count(value) if isinstance(value, int) else str(value)
 
 
 def data_uri(picture: bytes) -> str:

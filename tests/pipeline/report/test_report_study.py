@@ -80,3 +80,30 @@ def test_a_map_is_tinted_from_its_own_middle_and_shows_as_many_digits_as_asked()
     assert '<td class="plus" style="--s:0">0.8662</td>' in page
     assert '<td class="plus" style="--s:100">0.9025</td>' in page
     assert '<td class="minus" style="--s:99">0.8302</td>' in page
+
+
+def test_the_numbers_are_kept_as_text_too(tmp_path):
+    frame = pd.DataFrame([[1.0, "a|b"], [math.nan, 12345]], index=["old", "male"], columns=["r", "rows"])
+    lines = {
+        "w": pd.DataFrame({"x": [1.0, 2.0], "y": [0.5, 0.75], "low": [0.25, 0.5], "high": [0.75, 1.0]}),
+        "z": pd.DataFrame({"x": [2.0, 3.0], "y": [0.125, 0.0]}),
+    }
+    parts = [study.Grid("Cosines", frame), study.Curves("Growth", "faces", "agreement", lines)]
+    sections = [
+        study.Section("First", ["A sentence."], parts),
+        study.Section("Faces", [], [study.Strip("A strip", [(picture("PNG"), "source")])]),
+    ]
+    study.write(f"{tmp_path}/report.html", "T", "Lead.", sections, {"Command": "stylemill x"})
+    text = (tmp_path / "report.md").read_text()
+    for line in (
+        "# T",
+        "- Command: stylemill x",
+        "## First",
+        "| old | 1.00 | a\\|b |",
+        "| male | – | 12,345 |",
+        "| faces | w | z |",
+        "| 1.00 | 0.50 (0.25 to 0.75) | – |",
+        "| 2.00 | 0.75 (0.50 to 1.00) | 0.12 |",
+        "On the page: 1 strips of pictures.",
+    ):
+        assert line in text.splitlines(), line

@@ -1,0 +1,66 @@
+"""What a study is made of: sections of sentences, tables, curves and strips of pictures."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from pipeline.report import wording
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table as it is to be read: texts and numbers, rows and columns by their names.
+
+    `shaded`: cells are tinted by how far they are from `middle`, fully at a distance of `reach`. `digits`: decimals.
+    """
+
+    caption: str
+    frame: pd.DataFrame
+    shaded: bool = False
+    middle: float = 0.0
+    reach: float = 1.0
+    digits: int = 2
+
+    def tint(self, value: float) -> float:
+        """How far a number is from the middle, in [-1, 1]."""
+        return min(max((value - self.middle) / self.reach, -1.0), 1.0)
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Lines over a common axis: by name, a frame with the columns x, y, and low and high where there is an interval."""
+
+    caption: str
+    x: str
+    y: str
+    lines: Mapping[str, pd.DataFrame]
+
+
+@dataclass(frozen=True)
+class Strip:
+    """Pictures in a row, encoded (WebP, JPEG, PNG), each with a few words below it."""
+
+    caption: str
+    pictures: Sequence[tuple[bytes, str]]
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading, what is to be said in sentences, and what is to be seen."""
+
+    heading: str
+    sentences: Sequence[str] = ()
+    parts: Sequence[Grid | Curves | Strip] = field(default_factory=tuple)
+
+
+def cell(value: object, digits: int = 2) -> str:
+    """A cell in words: a fraction with two decimals, or as many as asked, a count with thousands apart, a dash for what
+    is not there.
+    """
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return "–"
+    if isinstance(value, float):
+        return wording.score(value, digits).removeprefix("+")
+    return wording.count(value) if isinstance(value, int) else str(value)
