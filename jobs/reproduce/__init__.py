@@ -6,7 +6,10 @@ from jobs import subverbs
 from jobs.flags import say
 from pipeline.errors import SpecError
 
-VERBS = {"interfacegan": ("interfacegan", "InterFaceGAN (Shen et al., CVPR 2020): Tables 1 to 3, Sec. 3.3 and 3.4")}
+VERBS = {
+    "interfacegan": ("interfacegan", "InterFaceGAN (Shen et al., CVPR 2020): Tables 1 to 3, Sec. 3.3 and 3.4"),
+    "ials": ("ials", "IALS (Han et al., IJCAI 2021): Table 1, Fig. 3, 4, 11 and 12"),
+}
 
 
 def main(argv: Sequence[str]) -> int:
@@ -25,3 +28,8 @@ def step(*words: str) -> None:
     say(f"Step  stylemill {' '.join(words)}")
     if code := stylemill(words):
         raise SpecError(f"the step `stylemill {words[0]}` ended with exit code {code}; run the same study again")
+
+
+def local(flags: Sequence[str]) -> tuple[str, ...]:
+    """Of the words that are added to jobs that make pictures, those for every step."""
+    return ("--local",) if "--local" in flags else ()

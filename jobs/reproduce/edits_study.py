@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from jobs.reproduce.directions_study import Study
+from jobs.reproduce.strips import pictured
 from pipeline.report import study
 from pipeline.tables import Table, store
 
@@ -98,9 +99,7 @@ def _curve(measured: pd.DataFrame, ways: dict[str, str], found: Study, what: str
 
 def _strips(url: str, what: str, faces: int, request: int = 0, scores: Sequence[str] = ()) -> list[study.Strip]:
     """Source and steps of the first faces, in order of strength."""
-    pictures = Table.open(store.join(url, "edit_images")).read()
-    edits = Table.open(store.join(url, "edits")).read(columns=["index", "request", "step", "strength", *scores])
-    frame = edits.to_pandas().assign(picture=[row["bytes"] for row in pictures["image"].to_pylist()])
+    frame = pictured(url, scores)
     frame = frame[frame["request"] == request]
     strips = []
     for index in sorted(frame["index"].unique())[:faces]:

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from jobs.flags import Names, Spec, parse, say
 from jobs.launch import command
 from jobs.options import absolute
-from jobs.reproduce import step
+from jobs.reproduce import local, step
 from jobs.reproduce.directions_study import Study
 from jobs.reproduce.edits_study import changes, far_away
 from jobs.reproduce.paper_interfacegan import LEAD
@@ -61,10 +61,10 @@ def main(argv: Sequence[str]) -> int:
     for space in SPACES:
         tables = ("--latents", f"{faces}/latents", "--labels", f"{faces}/labels")
         step("directions", "fit", *tables, "--space", space, "--out", f"{out}/fit-{space}",
-             *_local(spec.flags))  # fmt: skip
+             *local(spec.flags))  # fmt: skip
     found = Study.read(out, spec.attributes, SPACES)
     step("sample", "--generator", spec.generator, "--rows", str(spec.edited), "--seed", str(spec.seed + 1),
-         "--out", others, *_local(spec.flags))  # fmt: skip
+         "--out", others, *local(spec.flags))  # fmt: skip
     edits = [_edit(spec, out, space, on, found) for space in SPACES for on in ((), ("--on", spec.condition))]
     step("measure", "--edits", ",".join(f"{url}/edits" for url in edits), "--families", spec.judge, "--identity",
          "--out", f"{out}/measured", *spec.flags)  # fmt: skip
@@ -92,14 +92,10 @@ def _edit(spec: InterfaceganSpec, out: str, space: str, on: Sequence[str], found
 def _edit_far(spec: InterfaceganSpec, out: str, found: Study) -> None:
     """Two faces moved far past every boundary (the paper's Fig. 3)."""
     step("sample", "--generator", spec.generator, "--rows", "2", "--seed", str(spec.seed + 1), "--out", f"{out}/two",
-         *_local(spec.flags))  # fmt: skip
+         *local(spec.flags))  # fmt: skip
     unit = sum(found.unit("w", name) for name in spec.attributes) / len(spec.attributes)
     strengths = ",".join(f"{share * FAR * unit:.4f}" for share in (-1, -0.5, -0.25, 0.25, 0.5, 1))
     step("edit", "--latents", f"{out}/two/latents", "--directions", f"{out}/fit-w/directions",
          "--attribute", ",".join(spec.attributes), f"--strengths={strengths}", "--scores", "faces",
          "--classifiers", spec.classifiers, "--images", "webp", "--size", str(found.picture_size),
          "--out", f"{out}/far", *spec.flags)  # fmt: skip
-
-
-def _local(flags: Sequence[str]) -> tuple[str, ...]:
-    return ("--local",) if "--local" in flags else ()

@@ -1,0 +1,146 @@
+"""Strips of two faces of a pair: methods side by side at equal p, the lambdas one by one (Fig. 11, 12), Fig. 4."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import pandas as pd
+
+from jobs.dt.spec import LEVEL, Cell
+from jobs.reproduce import step
+from jobs.reproduce.dt_runs import DtRun
+from jobs.reproduce.ials_plan import CHOICE
+from jobs.reproduce.strips import pictured
+from pipeline.report import study
+from pipeline.tables import store
+from schemas.edits import JUDGE
+
+SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
+CELLS: tuple[Cell, ...] = tuple(
+    dict.fromkeys([LEVEL, CHOICE, *((share, CHOICE[1]) for share in SHARES), *((CHOICE[0], share) for share in SHARES)])
+)
+LEVELS = (0.5, 0.9)
+"""Shares transformed at which the methods are put side by side."""
+
+
+def close_two(rows: Sequence[int]) -> range:
+    """A range of latents as short as can be, that begins and ends with one of the rows; of one row where there is one.
+
+    What lies between is edited with them, so that one table holds both; of ranges of two, one of a single micro-batch.
+    """
+    if len(rows) == 1:
+        return range(rows[0], rows[0] + 1)
+    first, second = min(pairwise(sorted(rows)), key=lambda two: (two[1] - two[0], two[0] % 2))
+    return range(first, second + 1)
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Edits of two faces of a pair with their pictures, below `url`.
+
+    run: the pair's DT curves, whose rows, step size and steps are taken.
+    """
+
+    url: str
+    run: DtRun
+    _frames: dict[str, pd.DataFrame] = field(default_factory=dict, init=False, compare=False)
+
+    @property
+    def faces(self) -> range:
+        """From the first to the second of them."""
+        return close_two(self.run.measured)
+
+    def make(self, sampling: Sequence[str], editing: Sequence[str]) -> None:
+        """Sample the faces and edit them; words for `sample` and for each `edit`."""
+        faces = self.faces
+        step("sample", *sampling, "--range", f"{faces.start}:{faces.stop}", "--out", f"{self.url}/faces")
+        primal, condition = self.run.pair
+        asked = self.run.asked
+        assert asked.directions is not None
+        common = (
+            "edit", "--editor", "ials", "--latents", f"{self.url}/faces/latents", "--directions", asked.directions,
+            "--attribute", primal, "--on", condition, "--target", asked.target,
+            "--step-size", str(asked.step_size), "--steps", str(asked.steps), "--classifiers", asked.classifiers,
+            "--judge", asked.judge, "--scores", "judge", "--scored", f"{primal},{condition}", "--images", "webp",
+            *editing,
+        )  # fmt: skip
+        for cell in CELLS:
+            keep = "all" if cell in (LEVEL, CHOICE) else "last"
+            step(*common, *_lambdas(cell), "--keep", keep, "--out", self._of(cell))
+        step(*common, *_lambdas(CHOICE), "--no-incremental", "--keep", "all", "--out", f"{self.url}/kept")
+
+    def sections(self) -> list[study.Section]:
+        """One, of the strips of both faces."""
+        primal, condition = self.run.pair
+        shown = sorted({self.faces.start, self.faces[-1]})
+        strips = [strip for index in shown for strip in self._strips(index)]
+        return [
+            study.Section(
+                f"Strips: {primal}, leaving {condition} alone",
+                [
+                    "Below each picture the judge's scores, in standard deviations, 0 at the boundary. InterFaceGAN is "
+                    "(1, 1), IALS the paper's (0.75, 0).",
+                    *(self._levels(level)[1] for level in LEVELS),
+                ],
+                strips,
+            )
+        ]
+
+    def _strips(self, index: int) -> Iterator[study.Strip]:
+        primal, condition = self.run.pair
+        last = self.run.asked.steps
+        source = self._look(self._of(CHOICE), index, 0, "source")
+        equal = [
+            self._look(self._of(cell), index, at, f"{name}, p {p:.2f}, step {at}")
+            for level in LEVELS
+            for name, cell, at, p in self._levels(level)[0]
+        ]
+        yield study.Strip(f"{primal}|{condition}, face {index}: at equal p", [source, *equal])
+        for caption, name, cells in (
+            ("lambda1 of 0 to 1 at lambda2 = 0 (Fig. 11)", "lambda1", [(share, CHOICE[1]) for share in SHARES]),
+            ("lambda2 of 0 to 1 at lambda1 = 0.75 (Fig. 12)", "lambda2", [(CHOICE[0], share) for share in SHARES]),
+        ):
+            shares = zip(SHARES, cells, strict=True)
+            looks = [self._look(self._of(cell), index, last, f"{name} {share:g}") for share, cell in shares]
+            yield study.Strip(f"{primal}|{condition}, face {index}, after the last step: {caption}", [source, *looks])
+        ways = [("searched anew at each step", self._of(CHOICE)), ("the source's direction kept", f"{self.url}/kept")]
+        looks = [
+            self._look(url, index, at, f"{way}, step {at}")
+            for at in sorted({max(1, last // 2), last})
+            for way, url in ways
+        ]
+        yield study.Strip(f"{primal}|{condition}, face {index}: incremental or not (Fig. 4)", [source, *looks])
+
+    def _levels(self, level: float) -> tuple[list[tuple[str, Cell, int, float]], str]:
+        """The methods that reach a p, each with its cell, the first step there and its p; and a sentence."""
+        reached, words = [], []
+        for name, cell in (("InterFaceGAN", LEVEL), ("IALS", CHOICE)):
+            curves = self.run.curves
+            own = curves[(curves["lambda1"] == cell[0]) & (curves["lambda2"] == cell[1])]
+            own = own[own["family"] == self.run.asked.judge].sort_values("step")
+            there = own[own["p"] >= level]
+            if there.empty:
+                words.append(f"{name} never reaches it (at most {own['p'].max():.2f})")
+                continue
+            at, p = int(there["step"].iloc[0]), float(there["p"].iloc[0])
+            reached.append((name, cell, at, p))
+            words.append(f"{name} first reaches it at step {at}, with {p:.2f}")
+        return reached, f"p = {level:g}: {'; '.join(words)}."
+
+    def _look(self, url: str, index: int, at: int, words: str) -> tuple[bytes, str]:
+        """A face after a step, or after its last where it stopped before, and what is to be said of it."""
+        primal, condition = self.run.pair
+        if url not in self._frames:
+            self._frames[url] = pictured(url, [JUDGE + primal, JUDGE + condition])
+        frame = self._frames[url]
+        own = frame[(frame["index"] == index) & (frame["step"] <= at)]
+        row = own.sort_values("step").iloc[-1]
+        scores = ", ".join(f"{name} {row[JUDGE + name]:+.1f}" for name in (primal, condition))
+        return row["picture"], f"{words}: {scores}"
+
+    def _of(self, cell: Cell) -> str:
+        return store.join(self.url, f"edit-{cell[0]:g}-{cell[1]:g}")
+
+
+def _lambdas(cell: Cell) -> tuple[str, ...]:
+    return ("--lambda1", str(cell[0]), "--lambda2", str(cell[1]))

@@ -1,0 +1,252 @@
+"""`stylemill reproduce ials` on the tiny networks: every step, the page, and its numbers made once more."""
+
+import html
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from jobs.__main__ import main
+from jobs.reproduce.ials_study import verdict
+from pipeline.metrics import Outcomes, paired_differences
+from pipeline.models.classifiers import tiny
+from pipeline.models.classifiers.calibration import Scale
+from pipeline.report import study
+from pipeline.tables import Table
+
+FLAGS = "--flags=--local,--backend,eager,--threads,1,--batch-size,4"
+MODELS = ["--generator", "stylegan2-tiny", "--classifiers", "tiny", "--judge", "tiny-judge"]
+WORDS = [*MODELS, "--labelled", "400", "--rows", "8", "--others", "48", "--trial", "8", "--ablated", "4"]
+WORDS += ["--gradient-faces", "16", "--steps", "4", "--paper-steps", FLAGS]
+MIDDLES = {"smile": (0.72, 0.25), "male": (-1.05, 0.32), "old": (0.85, 0.2), "eyeglasses": (0.94, 0.32)}
+"""Mean and standard deviation of the tiny reader's statistics, so that half of the faces have an attribute."""
+
+
+def centred(name, attributes, measures, seed, device, differentiable):
+    """In place of `tiny.family`: both families look with one reader, and the judge is a little off."""
+    reader = tiny.TinyReader(1)
+    away = 0.0 if differentiable else 0.02
+    scales = {a: Scale(0.0, unit) for a, unit in tiny._UNITS.items()}
+    scales |= {a: Scale(middle + away, sd) for a, (middle, sd) in MIDDLES.items()}
+    digests = {name: reader.digest()}
+    return tiny.Family(name, [reader.to(device)], scales, attributes, digests, differentiable, measures)
+
+
+@pytest.fixture(scope="module")
+def small():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tiny, "family", centred)
+        yield
+
+
+@pytest.fixture(scope="module")
+def out(small, tmp_path_factory):
+    out = tmp_path_factory.mktemp("study")
+    before = set(sys.modules)
+    assert main(["reproduce", "ials", *WORDS, "--out", str(out)]) == 0
+    assert "ray" in before or "ray" not in sys.modules  # --local among the flags is for every step
+    return out
+
+
+@pytest.fixture(scope="module")
+def page(out):
+    return html.unescape(Path(out, "report.html").read_text())
+
+
+def frame(out, *names) -> pd.DataFrame:
+    return Table.open(str(Path(out, *names))).read().to_pandas()
+
+
+def outcomes(out, run, request, rows):
+    """Transformed and kept (N, K) of the first rows of a request, by the judge, from the scores of every step."""
+    steps = frame(out, run, "dt_steps")
+    steps = steps[steps["request"] == request]
+    primal, condition = (
+        steps.pivot(index="row", columns="step", values=name).to_numpy()[:rows] > 0
+        for name in ("judge_primal", "judge_condition")
+    )
+    assert not primal[:, 0].any()
+    return Outcomes(primal[:, 1:], condition[:, 1:] == condition[:, :1])
+
+
+def request_of(out, run, *lambdas) -> int:
+    asked = frame(out, run, "requests")
+    return next(row["index"] for row in asked.to_dict("records") if tuple(row["lambdas"]) == lambdas)
+
+
+def test_it_has_every_part(page):
+    for heading in (
+        "Is (1, 1) worse? (Table 1, Eq. 7)",
+        "male, leaving smile alone",
+        "old, leaving eyeglasses alone",
+        "The same with the paper's 20 steps of 0.1",
+        "male, leaving smile alone, steps of 0.1",
+        "The judge beside the family that edits",
+        "Incremental updating (Sec. 3.3, Fig. 4)",
+        "Attribute-level directions: SVM or mean of gradients",
+        "Strips: male, leaving smile alone",
+        "Strips: old, leaving eyeglasses alone",
+    ):
+        assert f"<h2>{heading}</h2>" in page
+    never = page.count("never reaches it")
+    assert page.count("data:image/webp;base64,") == 2 * 2 * (5 + 6 + 6 + 5) - 2 * never
+    assert page.count("<polyline") == 2 * 2 * 4  # pairs, step sizes, cells
+
+
+def test_a_step_is_as_long_as_nine_faces_of_ten_need(out, page):
+    sizes = json.loads(Path(out, "step-sizes.json").read_text())
+    assert list(sizes) == ["male:smile", "old:eyeglasses"]
+    for pair, size in sizes.items():
+        last = frame(out, f"trial-{pair.replace(':', '-')}", "edits").groupby("index").last()
+        needed = np.sort(np.where(last["stop"] == "reached", last["strength"], np.inf)[last["strength"] != 0][:8])
+        nine = needed[int(np.ceil(0.9 * len(needed))) - 1]
+        assert np.isfinite(nine)
+        assert size == {
+            "length": pytest.approx(nine / 4, rel=1e-3), "steps": 4, "reach": pytest.approx(nine),
+            "rows": len(needed), "beyond": 0,
+        }  # fmt: skip
+        assert f"{pair.replace(':', '|')}: 4 steps of {size['length']:.4g}, chosen on {len(needed)} other faces" in page
+        own, paper = (frame(out, f"{run}-{pair.replace(':', '-')}", "dt_auc") for run in ("dt", "dt-paper"))
+        assert set(own["step_size"]) == {size["length"]}
+        assert set(paper["step_size"]) == {0.1}
+        assert set(paper["steps"]) == {20}
+        assert own[(own["lambda1"] == 1) & (own["lambda2"] == 1)]["p_max"].min() >= 0.75
+
+
+def test_the_claim_is_told_from_the_areas(out, page):
+    areas = frame(out, "dt-male-smile", "dt_auc")
+    judged = areas[areas["family"] == "tiny-judge"].set_index(["lambda1", "lambda2"])
+    for cell in ((1.0, 0.0), (0.75, 0.0)):
+        row = judged.loc[cell]
+        assert f"({cell[0]:g}, {cell[1]:g}) is {row['verdict']}, {row['difference'][0]:+.3f}".replace(
+            "-", "\N{MINUS SIGN}"
+        ) in page.replace("-", "\N{MINUS SIGN}")
+    whole = pd.concat([areas, frame(out, "dt-old-eyeglasses", "dt_auc")])
+    assert whole["ranked"].all()
+    assert verdict(whole, "tiny-judge") in page
+
+
+def test_parts_left_out_are_compared_on_the_same_faces(out, page):
+    choice = request_of(out, "dt-male-smile", 0.75, 0.0)
+    anew = outcomes(out, "dt-male-smile", choice, 4)
+    kept = outcomes(out, "dt-kept-male-smile", 0, 4)
+    assert (
+        list(frame(out, "dt-kept-male-smile", "dt_steps")["row"].unique())
+        == sorted(frame(out, "dt-male-smile", "dt_steps")["row"].unique())[:4]
+    )
+    found = paired_differences({"anew": anew, "kept": kept}, "anew")["kept"]
+    said = f"male|smile, 4 faces: keeping the source's direction: {found.verdict} ({found.mean:+.3f})."
+    assert said.replace("-", "\N{MINUS SIGN}") in page.replace("-", "\N{MINUS SIGN}")
+    for cell in ((1.0, 1.0), (0.75, 0.0)):
+        svm = outcomes(out, "dt-male-smile", request_of(out, "dt-male-smile", *cell), 4)
+        mean = outcomes(out, "dt-gradient-male-smile", request_of(out, "dt-gradient-male-smile", *cell), 4)
+        found = paired_differences({"svm": svm, "mean": mean}, "svm")["mean"]
+        said = f"male|smile at ({cell[0]:g}, {cell[1]:g}), 4 faces: with means of gradients: {found.verdict}"
+        assert f"{said} ({found.mean:+.3f})".replace("-", "\N{MINUS SIGN}") in page
+    svm, mean = (frame(out, run, "directions").set_index("attribute") for run in ("fit-w", "fit-gradient"))
+    assert set(mean["method"]) == {"mean-gradient"}
+    for name in MIDDLES:
+        assert f">{study.cell(float(np.dot(svm['vector'][name], mean['vector'][name])))}</td>" in page
+
+
+def test_pictures_are_of_faces_that_were_measured(out, page):
+    measured = set(frame(out, "dt-old-eyeglasses", "dt_steps")["row"])
+    edits = frame(out, "pictures-old-eyeglasses", "edit-0.75-0", "edits")
+    shown = {edits["index"].min(), edits["index"].max()}
+    assert shown <= measured
+    for index in shown:
+        last = edits[(edits["index"] == index) & (edits["step"] == 4)].iloc[0]
+        scores = ", ".join(f"{name} {last[f'judge_{name}']:+.1f}" for name in ("old", "eyeglasses"))
+        assert page.count(f"lambda1 0.75: {scores}") == 2  # below the picture, and for those who do not see it
+        assert f"face {index}: incremental or not" in page
+    curves = frame(out, "dt-old-eyeglasses", "dt_curves")
+    own = curves[(curves["lambda1"] == 1) & (curves["lambda2"] == 1) & (curves["family"] == "tiny-judge")]
+    first = own[own["p"] >= 0.5].sort_values("step").iloc[0]
+    assert f"p = 0.5: InterFaceGAN first reaches it at step {first['step']}, with {first['p']:.2f};" in page
+    steps = frame(out, "dt-old-eyeglasses", "dt_steps")
+    request = request_of(out, "dt-old-eyeglasses", 0.75, 0.0)
+    same = steps[(steps["request"] == request) & (steps["row"] == min(shown))]["judge_primal"]
+    np.testing.assert_allclose(edits[edits["index"] == min(shown)]["judge_old"], same, atol=1e-3)
+
+
+def test_the_same_command_makes_nothing_anew(out, capsys):
+    before = Path(out, "report.html").read_bytes()
+    capsys.readouterr()
+    assert main(["reproduce", "ials", *WORDS, "--out", str(out)]) == 0
+    said = capsys.readouterr().err
+    assert said.count("all done") == said.count("Plan  ")
+    assert Path(out, "report.html").read_bytes() == before
+
+
+def test_faces_and_directions_of_another_folder_are_taken(small, out, tmp_path, capsys):
+    words = [*MODELS, "--from", str(out), "--rows", "4", "--others", "24", "--ablated", "4", "--step-size", "1.5"]
+    words += ["--pairs", "smile:old", "--steps", "2", "--gradient-faces", "16", FLAGS, "--out", str(tmp_path / "out")]
+    assert main(["reproduce", "ials", *words]) == 0
+    said = capsys.readouterr().err
+    assert "Step  stylemill dataset" not in said
+    assert "--method svm" not in said
+    page = Path(tmp_path, "out", "report.html").read_text()
+    assert "smile|old: 2 steps of 1.5, as asked" in page
+    assert "400 labelled" in page
+    assert "Strips: smile, leaving old alone" in page
+    assert {path.name for path in (tmp_path / "out").iterdir() if path.is_dir()} == {
+        "others", "others-judged", "dt-smile-old", "dt-kept-smile-old", "dt-gradient-smile-old", "fit-gradient",
+        "pictures-smile-old",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--pairs", "old:hat"], "unknown attribute 'hat'"),
+        (["--pairs", "old"], "old is not a pair"),
+        (["--pairs", "old:old"], "to change and to stay at once"),
+        (["--pairs", "old:smile,old:smile"], "--pairs names one twice"),
+        (["--pairs", "yaw:smile"], "without --from directions are fitted of"),
+        (["--lambdas", "1:1,0:0"], "have both among them"),
+        (["--lambdas", "1:1,0.75:0", "--grid", "0.25"], "one of the two"),
+        (["--lambdas", "1:2"], "1:2 is not a cell"),
+        (["--pictured", "smile:old"], "--pictured smile:old"),
+        (["--judge", "tiny"], "is the family that edits"),
+        (["--from", "nowhere"], "nowhere"),
+    ],
+)
+def test_what_cannot_be_is_said_before_anything_is_made(words, message, tmp_path, capsys):
+    assert main(["reproduce", "ials", *WORDS, *words, "--out", str(tmp_path / "out")]) != 0
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_that_lacks_something_is_refused(small, out, tmp_path, capsys):
+    for words, message in (
+        (["--pairs", "yaw:smile"], "has no direction of yaw"),
+        (["--generator", "stylegan2-other"], "pass --generator stylegan2-tiny"),
+    ):
+        asked = [*WORDS, "--from", str(out), *words, "--out", str(tmp_path / "out")]
+        assert main(["reproduce", "ials", *asked]) == 2
+        assert message in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_too_few_faces_are_said_as_soon_as_they_are_judged(small, out, tmp_path, capsys):
+    words = [*WORDS, "--from", str(out), "--rows", "20", "--others", "24", "--out", str(tmp_path)]
+    assert main(["reproduce", "ials", *words]) == 2
+    judged = frame(tmp_path, "others-judged", "labels")
+    there = int((judged["male"] <= 0).sum())
+    assert (
+        f"{there} of 24 other faces start without male, and --rows 20 are asked: pass --rows {there} --others 24"
+        in (capsys.readouterr().err)
+    )
+    assert not (tmp_path / "trial").exists()
+
+
+def test_a_gradient_to_nowhere_is_said_before(small, out, tmp_path, capsys):
+    first = frame(out, "faces", "labels").iloc[0]
+    has = next(name for name in ("male", "smile", "old", "eyeglasses") if first[name] >= 0)
+    words = [*WORDS, "--from", str(out), "--gradient-faces", "1", "--out", str(tmp_path / "out")]
+    assert main(["reproduce", "ials", *words]) == 2
+    assert f"none of the first 1 labelled faces lacks {has}" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
