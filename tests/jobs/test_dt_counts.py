@@ -28,7 +28,7 @@ def made(tmp_path_factory):
     made = job(out, PAIRS, CELLS, ROWS, STEPS)
     scores = drifting(len(PAIRS), CELLS, ROWS, STEPS)
     by_pair = scores.reshape(len(PAIRS), -1, 4)
-    by_pair[2, :, 1] = np.random.default_rng(1).standard_normal(by_pair.shape[1])  # the families disagree on its smile
+    by_pair[2, :, 1] += 1.2 * np.random.default_rng(1).standard_normal(by_pair.shape[1])  # they half agree on its smile
     scores[2 * 90 + 7, 0, 2] = 0.5  # a row of the last pair starts on the other side, in its first cell alone
     write_steps(made, scores, ASIDE)
     summarise(made)
@@ -144,6 +144,7 @@ def test_kappa_is_of_all_faces_and_decides_what_is_ranked(made):
         of_pair = found[(found["primal"] == pair[0]) & (found["condition"] == pair[1])]
         assert [value[0] for value in of_pair["kappa"]] == pytest.approx([expected] * len(of_pair))
         assert of_pair["ranked"].tolist() == [expected >= 0.6] * len(of_pair)
+    assert 0.3 < expected < 0.6
     assert found.groupby(["primal", "condition"])["ranked"].first().tolist() == [False, True, True]
 
 
