@@ -13,7 +13,8 @@ from pipeline.tables import Table
 def ask(spec: EditSpec, table: Table | None, generator: Generator) -> Ask:
     """Attribute-level directions chosen and checked, and who is looked with. Raises SpecError."""
     first, second = spec.lambdas
-    levels = choose_attribute_level(spec.space, table, [*(spec.attribute if first else ()), *(spec.on if second else ())])
+    levelled = [*(spec.attribute if first else ()), *(spec.on if second else ())]
+    levels = choose_attribute_level(spec.space, table, levelled)
     directions = [one.direction for one in levels.values()]
     check_directions(directions, generator, spec.force)
     space = directions[0].space if directions else spec.space or "w"
