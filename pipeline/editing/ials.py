@@ -51,15 +51,15 @@ class IALS:
 
     Args:
         directions: the attribute-level ones, unconditioned, of the codes' space, one for each attribute whose lambda is
-            not 0.
+            not 0; with `as_released` one for each condition, whatever its lambda.
         scores: generator and classifiers, differentiable, always called with N rows. What else it returns is kept in
             the trace: classifiers that judge the same faces.
         step_size: k. steps: how many, unless `until` ends a row before.
         loss: as in `gradients.pulls`.
         incremental: whether the direction is searched anew at each step (Sec. 3.3), or that of the source kept.
         per_layer: in w+, whether each layer has a direction of its own.
-        as_released: as the public code: where lambda2 is not 1, the attribute-level direction of each condition is
-            projected out besides.
+        as_released: as the public code: where lambda2 is not 1, and also where it is 0, the attribute-level direction of
+            each condition is projected out besides.
         look: whether the scores of every step are wanted, the last included, also where no gradient needs them.
 
     Raises:
@@ -207,7 +207,8 @@ class IALS:
             present = [bool(name) for name in of_place]
             pulled = [there and share < 1 for there, share in zip(present, share_N.tolist(), strict=True)]
             side_N = sides_N if place == 0 else torch.ones_like(sides_N)
-            level_ND = self._levels(of_place, share_N.tolist(), codes)
+            beside = self._as_released and place > 0
+            level_ND = self._levels(of_place, [share > 0 or beside for share in share_N.tolist()], codes)
             terms.append(
                 Term(
                     names=tuple(of_place),
@@ -221,19 +222,20 @@ class IALS:
             slots = [slot + drawn for slot, drawn in zip(slots, pulled, strict=True)]
         return terms
 
-    def _levels(self, attributes: Sequence[str], shares: Sequence[float], codes: Codes) -> Tensor:
-        """(N, D) float64, zero where a row has no attribute or lambda is 0."""
+    def _levels(self, attributes: Sequence[str], needed: Sequence[bool], codes: Codes) -> Tensor:
+        """(N, D) float64, zero where a row has no attribute or needs no direction of it."""
         nothing_D = self._fold(torch.zeros_like(codes.values[:1], dtype=torch.float64))[0]
         known = {
-            name: self._level(name, codes) for name in {n for n, s in zip(attributes, shares, strict=True) if n and s}
+            name: self._level(name, codes) for name in {n for n, use in zip(attributes, needed, strict=True) if n and use}
         }
-        return torch.stack([known[n] if n and s else nothing_D for n, s in zip(attributes, shares, strict=True)])
+        return torch.stack([known[n] if n and use else nothing_D for n, use in zip(attributes, needed, strict=True)])
 
     def _level(self, attribute: str, codes: Codes) -> Tensor:
         """The attribute-level direction as unit vector (D,), float64."""
         if attribute not in self._directions:
             known = ", ".join(self._directions) or "none"
-            raise SpecError(f"there is no direction of {attribute}, there are: {known}. Fit it, or give it lambda 0")
+            without = "do without as_released" if self._as_released else "give it lambda 0"
+            raise SpecError(f"there is no direction of {attribute}, there are: {known}. Fit it, or {without}")
         direction = self._directions[attribute]
         along = direction.along(Codes(codes.space, codes.values[:1].double()))
         if codes.space == "w+" and not self._per_layer:

@@ -24,7 +24,7 @@ class Term:
 
     names: (N), empty where a row has none. sides: (N) 2y - 1.
     pulled: (N) whether a gradient takes part. slots: (N) which of the row's gradients it is.
-    level: (N, D) float64, (2y - 1) |d_X|; zero where it takes no part. share: (N, 1), lambda.
+    level: (N, D) float64, (2y - 1) |d_X|; zero where it is not needed. share: (N, 1), lambda.
     """
 
     names: tuple[str, ...]

@@ -92,16 +92,23 @@ def test_each_step_is_that_of_the_paper(space, per_layer, lambdas, conditions, t
 
 
 @pytest.mark.parametrize("released", [False, True])
-def test_as_released_projects_out_the_attribute_level_condition_too(released):
+@pytest.mark.parametrize("lambdas", [(0.5, 0.25), (0.75, 0.0), (0.0, 0.75)])
+def test_as_released_projects_out_the_attribute_level_condition_too(released, lambdas):
     source = faces64.codes("w", 1)
-    request = Requests.same(1, "old", conditions=("smile", "male"), lambdas=(0.5, 0.25))
+    request = Requests.same(1, "old", conditions=("smile", "male"), lambdas=lambdas)
     trace = editor("w", as_released=released).edit(source, request)
-    paper = Paper("w", faces64.directions("w"), 0.5, 0.25, released=released)
+    paper = Paper("w", faces64.directions("w"), *lambdas, released=released)
     wanted = paper.edit(source.values[0].numpy(), "old", ("smile", "male"))
     np.testing.assert_allclose(trace.values[0].numpy(), wanted, rtol=0, atol=1e-6)
     level = paper.level("smile")
     along = (trace.values[0, -1] - trace.values[0, 0]).numpy() @ level
     assert (abs(along) < 1e-9) == released
+
+
+def test_as_released_needs_the_directions_of_conditions_at_lambda_0_too():
+    request = Requests.same(1, "old", conditions=("male",), lambdas=(0.0, 0.0))
+    with pytest.raises(SpecError, match="no direction of male, there are: none. Fit it, or do without as_released"):
+        IALS([], faces64.scores, as_released=True).edit(faces64.codes("w", 1), request)
 
 
 def test_without_increments_the_direction_of_the_source_is_kept():
