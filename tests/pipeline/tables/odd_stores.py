@@ -11,9 +11,9 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 
 class FlakyFileSystem(MemoryFileSystem):
-    """`flaky://`: every third read, write and listing fails; every other write that fails has happened."""
+    """`faltering://`: every third read, write and listing fails; every other write that fails has happened."""
 
-    protocol = "flaky"
+    protocol = "faltering"
     calls: ClassVar[Counter] = Counter()
     failed: ClassVar[Counter] = Counter()
 

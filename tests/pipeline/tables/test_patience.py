@@ -39,7 +39,7 @@ def flaky(monkeypatch):
     FlakyFileSystem.calls.clear()
     FlakyFileSystem.failed.clear()
     monkeypatch.setattr(patience._RETRYING, "sleep", lambda _: None)
-    yield f"flaky://{uuid.uuid4().hex}"
+    yield f"faltering://{uuid.uuid4().hex}"
     assert FlakyFileSystem.failed["read"] > 5
     assert FlakyFileSystem.failed["write"] > 5
 
