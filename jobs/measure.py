@@ -13,6 +13,7 @@ import schemas
 from jobs.flags import Names, parse
 from jobs.launch import command, launch, versions
 from jobs.options import DEFAULT_ATTRIBUTES, RunFlags, absolute, canonical
+from jobs.panels import panel_of, weights_of
 from jobs.resolve import resolve, spec_facts
 from jobs.show import show
 from jobs.small import write_small
@@ -69,8 +70,7 @@ def plan_measure(spec: MeasureSpec) -> tuple[Job, int | None]:
         SpecError: a table does not hold edits, or keeps no step to compare with.
         StoreError: one is not there, or not complete.
     """
-    family = classifiers.load(spec.families, canonical(spec.measured), measures=())
-    panel = Panel(Model(spec.families, family.fingerprint), family.attributes, JUDGE)
+    panel = panel_of(spec.families, canonical(spec.measured), JUDGE)
     tables = [_open(name) for name in spec.edits]
     largest: Generator | None = None
     sources = []
@@ -89,7 +89,7 @@ def plan_measure(spec: MeasureSpec) -> tuple[Job, int | None]:
     runtime, _, workers = resolve(spec, "measure", largest)
     parts = sum(source.parts for source in sources)
     stage = MeasureStage(tuple(sources), panel, identity, runtime)
-    own = spec_facts(spec, runtime, rows_per_shard=1, measured=list(family.attributes))
+    own = spec_facts(spec, runtime, rows_per_shard=1, measured=list(panel.attributes))
     job = Job(
         verb="measure",
         out=spec.out,
@@ -99,12 +99,12 @@ def plan_measure(spec: MeasureSpec) -> tuple[Job, int | None]:
         spec=own,
         resolved={
             "edits_digests": [table.digest for table in tables],
-            "judge_digest": family.fingerprint,
+            "judge_digest": panel.family.fingerprint,
             "identity_digest": identity,
         },
         versions=versions(),
         command=command(),
-        weights=used(*{source.generator.name: None for source in sources}, *family.weights),
+        weights=used(*{source.generator.name: None for source in sources}, *weights_of(panel)),
     )
     return job, workers
 

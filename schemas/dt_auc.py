@@ -26,7 +26,8 @@ def dt_auc() -> TableSchema:
     auc_common      list<float64>  none or one: area over p in [0, common], divided by common; none where common is 0
     difference, difference_low, difference_high
                list<float64>  none or one: to the cell (1, 1), of the areas over the range that both reach, divided by
-                        its length: the mean and the interval of 95 % of paired resamples; none for (1, 1) itself
+                        its length: of the rows as they are, and the interval of 95 % of paired resamples; none for
+                        (1, 1) itself
     verdict    string   better | worse | not decided, than (1, 1); empty for (1, 1) itself
     kappa      list<float64>  none or one: agreement of the two families beyond chance (Cohen's kappa), on the primal or
                         the condition, whichever is less; none where it is not defined

@@ -8,6 +8,7 @@ from jobs.flags import say
 from jobs.latents import open_whole
 from jobs.launch import command, launch, versions
 from jobs.options import DEFAULT_ATTRIBUTES, canonical
+from jobs.panels import panel_of, weights_of
 from jobs.resolve import resolve, spec_facts
 from jobs.small import check_free, write_small
 from jobs.weights import used
@@ -15,13 +16,12 @@ from pipeline.engine.job import Job
 from pipeline.engine.owner import disown, owner
 from pipeline.engine.summary import TASKS_FAILED
 from pipeline.errors import SpecError
-from pipeline.models import classifiers, generators
+from pipeline.models import generators
 from pipeline.models.generators import Generator
 from pipeline.stages.codes import needed_columns
 from pipeline.stages.direction_rows import to_rows
 from pipeline.stages.gradient_means import directions_of
 from pipeline.stages.joined import Joined, join
-from pipeline.stages.looking import Panel
 from pipeline.stages.mean_gradient import MeanGradientStage
 from pipeline.stages.models import Model
 from pipeline.tables import Layout, Table, store
@@ -55,9 +55,7 @@ def plan_mean_gradient(spec: FitSpec) -> tuple[Job, int | None]:
     latents, layout, generator = open_whole(spec.latents, spec.generator)
     needed_columns(latents.schema, spec.space)
     name = spec.classifiers or FAMILY
-    family = classifiers.load(name, canonical(spec.attributes or DEFAULT_ATTRIBUTES), measures=())
-    if not family.differentiable:
-        raise SpecError(f"--classifiers {name} judges and gives no gradient: choose a family to edit with")
+    panel = panel_of(name, canonical(spec.attributes or DEFAULT_ATTRIBUTES), gradients=True)
     runtime, _, workers = resolve(spec, VERB, generator, gradients=True)
     layout = _first(spec, layout)
     present = _present(latents, layout)
@@ -67,11 +65,11 @@ def plan_mean_gradient(spec: FitSpec) -> tuple[Job, int | None]:
         shape=_shape(spec, generator),
         opposite=spec.opposite,
         generator=Model(generator.name, generator.fingerprint),
-        panel=Panel(Model(name, family.fingerprint), family.attributes),
+        panel=panel,
         runtime=runtime,
     )
     own = spec_facts(
-        spec, runtime, attributes=list(family.attributes), generator=generator.name, classifiers=name,
+        spec, runtime, attributes=list(panel.attributes), generator=generator.name, classifiers=name,
         opposite=spec.opposite, first_index=layout.first_index, rows=layout.rows,
         rows_per_shard=layout.rows_per_shard,
     )  # fmt: skip
@@ -86,11 +84,11 @@ def plan_mean_gradient(spec: FitSpec) -> tuple[Job, int | None]:
         resolved={
             "latents_digest": latents.digest,
             "generator_digest": generator.fingerprint,
-            "classifiers_digest": family.fingerprint,
+            "classifiers_digest": panel.family.fingerprint,
         },
         versions=versions(),
         command=command(),
-        weights=used(generator.name, *family.weights),
+        weights=used(generator.name, *weights_of(panel)),
     )
     return job, workers
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from jobs.dt.counts import NUMBERS, Seen
-from jobs.dt.spec import LEVEL, Cell
+from jobs.dt.spec import LEVEL, Cell, Pair
 from pipeline.metrics import DT, Curve, Difference, auc, common_range, normalised_auc, paired_differences
 from pipeline.stages.dt import DtStage
 
@@ -82,6 +82,28 @@ def areas(found: pd.DataFrame, seen: list[Seen]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def as_released(points: pd.DataFrame, pair: Pair, family: str) -> dict[Cell, float]:
+    """The public code's score of each cell of a pair, largest first; of rows of `dt_curves`.
+
+    It counts by the family that edits, takes the points as they come, and takes off the area of a p that falls.
+    """
+    mine = points[(points["primal"] == pair[0]) & (points["condition"] == pair[1]) & (points["family"] == family)]
+    found = {
+        (of_cell["lambda1"].iloc[0], of_cell["lambda2"].iloc[0]): float(
+            np.trapezoid([1.0, *of_cell.sort_values("step")["q"]], [0.0, *of_cell.sort_values("step")["p"]])
+        )
+        for _, of_cell in mine.groupby(["lambda1", "lambda2"], sort=False)
+    }
+    return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
+
+
+def said_as_released(points: pd.DataFrame, pair: Pair, family: str, most: int | None = None) -> str:
+    """A sentence of the first `most` of them, or of all."""
+    cells = list(as_released(points, pair, family).items())[:most]
+    told = ", ".join(f"({first:g}, {second:g}) {area:.4f}" for (first, second), area in cells)
+    return f"{' | '.join(pair)} as released, by {family}, which edits: {told or 'no row starts in the source class'}."
+
+
 def means(found: pd.DataFrame, family: str) -> dict[Cell, float]:
     """Mean over the ranked pairs of the area over the pair's common range, by cell (Eq. 7); empty where none is."""
     ranked = found[found["ranked"] & (found["family"] == family)]
@@ -90,8 +112,8 @@ def means(found: pd.DataFrame, family: str) -> dict[Cell, float]:
 
 
 def best(found: pd.DataFrame, family: str) -> dict[tuple[str, str], Cell]:
-    """The cell of the largest area over the common range, of each pair that has one."""
-    its = found[(found["family"] == family) & found["auc_common"].notna()]
+    """The cell of the largest area over the common range, of each pair that is ranked."""
+    its = found[found["ranked"] & (found["family"] == family)]
     places = its.groupby(["primal", "condition"], sort=False)["auc_common"].idxmax()
     return {
         (row["primal"], row["condition"]): (row["lambda1"], row["lambda2"])
@@ -103,7 +125,7 @@ def _compared(difference: Difference | None) -> dict[str, Any]:
     if difference is None:
         return {"difference": math.nan, "difference_low": math.nan, "difference_high": math.nan, "verdict": ""}
     return {
-        "difference": difference.mean,
+        "difference": difference.observed,
         "difference_low": difference.low,
         "difference_high": difference.high,
         "verdict": difference.verdict,

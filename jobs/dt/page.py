@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from jobs.dt.areas import AGREED, best, means
+from jobs.dt.areas import AGREED, best, means, said_as_released
 from jobs.dt.counts import Seen
 from jobs.dt.paper_ials import KEEPS_WELL, TABLE_1
 from jobs.dt.spec import LEVEL, Cell
@@ -24,7 +24,7 @@ LEAD = (
     "each face's own gradient."
 )
 DRAWN: tuple[Cell, ...] = (LEVEL, (0.75, 0.0), (1.0, 0.0), (0.0, 1.0), (0.0, 0.0))
-"""Cells whose curves are drawn where there are more than can be told apart; and the best."""
+"""Cells whose curves are drawn where there are more than can be told apart; and the best of a ranked pair."""
 MOST_DRAWN = 8
 AREAS = (
     "Areas by cell (lambda1, lambda2), by {judge}: the p that is reached, the area up to it, that divided by p (the "
@@ -112,7 +112,10 @@ def of_pair(stage: DtStage, seen: Seen, points: pd.DataFrame, found: pd.DataFram
     winner = best(mine, judge).get(seen.pair)
     return study.Section(
         f"{primal}, leaving {condition} alone",
-        [_said(stage, seen, mine[mine["family"] == judge].to_dict("records")[0])],
+        [
+            _said(stage, seen, mine[mine["family"] == judge].to_dict("records")[0]),
+            *([said_as_released(points, seen.pair, own)] if stage.as_released else []),
+        ],
         [
             study.Curves(f"The share whose {condition} stayed (q), over the share whose {primal} changed, by {judge}",
                          f"p: share whose {primal} changed", f"q: share whose {condition} stayed",

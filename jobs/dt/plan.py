@@ -1,22 +1,20 @@
 """What `stylemill dt` will do."""
 
-from collections.abc import Sequence
 from dataclasses import asdict
 
 from jobs.dt.chosen import choose_rows
 from jobs.dt.spec import Cell, DtSpec, Pair, gradients
-from jobs.edit.asked import check_directions, known, panel
-from jobs.edit.choose import choose_attribute_level
+from jobs.edit.asked import known
+from jobs.edit.levels import Levels, choose_levels, note_psi
 from jobs.latents import open_whole
 from jobs.launch import command, versions
 from jobs.options import canonical
+from jobs.panels import panel_of, weights_of
 from jobs.resolve import resolve, spec_facts
 from jobs.weights import used
-from pipeline.directions import Direction
 from pipeline.engine.job import Job
 from pipeline.engine.layout import cut
 from pipeline.errors import SpecError
-from pipeline.models import classifiers
 from pipeline.stages.codes import needed_columns
 from pipeline.stages.dt import DtStage
 from pipeline.stages.method import Wanted
@@ -41,26 +39,22 @@ def plan_dt(spec: DtSpec) -> tuple[Job, int | None]:
     table = None if spec.directions is None else Table.open(spec.directions)
     if table is not None:
         table.require_sealed()
-    chosen = choose_attribute_level(spec.space, table, _levelled(spec))
-    directions = tuple(one.direction for one in chosen.values())
-    check_directions(directions, generator, spec.force)
-    pairs = _plain(spec, {name: one.direction for name, one in chosen.items()})
-    space = directions[0].space if directions else spec.space or "w"
-    if space == "z":
-        raise SpecError(f"{spec.directions}: these directions are in z, IALS moves codes in w, w+ and s")
-    if spec.per_layer and space != "w+":
-        raise SpecError(f"--per-layer: these edits are in {space}, pass --space w+")
-    needed_columns(latents.schema, space)
+    levels = choose_levels(spec, table, _levelled(spec), generator)
+    pairs = _plain(spec, levels)
+    needed_columns(latents.schema, levels.space)
+    if spec.as_released:
+        note_psi(latents)
     rows = choose_rows(spec, latents, labels, generator, pairs)
     attributes = canonical(sorted({known(name)[0] for pair in pairs for name in pair}))
-    own_panel, judge = panel(spec.classifiers, attributes), panel(spec.judge, attributes, JUDGE)
+    own_panel = panel_of(spec.classifiers, attributes, gradients=True)
+    judge = panel_of(spec.judge, attributes, JUDGE)
     runtime, rows_per_shard, workers = resolve(spec, "dt", generator, ROWS_PER_SHARD, gradients=needs_gradients(spec))
     stage = DtStage(
         latents=latents,
-        space=space,
+        space=levels.space,
         requests=tuple(_wanted(spec, pair, cell) for pair in pairs for cell in spec.cells),
         rows=tuple(indices for indices in rows for _ in spec.cells),
-        directions=directions,
+        directions=levels.directions,
         generator=Model(generator.name, generator.fingerprint),
         panel=own_panel,
         judge=judge,
@@ -88,8 +82,8 @@ def plan_dt(spec: DtSpec) -> tuple[Job, int | None]:
             "lambdas": [list(cell) for cell in spec.cells],
             "rows_of_a_pair": spec.rows,
             "generator": generator.name,
-            "space": space,
-            "direction_numbers": [one.numbers for one in chosen.values()],
+            "space": levels.space,
+            "direction_numbers": levels.numbers,
         },
         resolved={
             "latents_digest": latents.digest,
@@ -101,10 +95,7 @@ def plan_dt(spec: DtSpec) -> tuple[Job, int | None]:
         },
         versions=versions(),
         command=command(),
-        weights=used(
-            generator.name,
-            *(name for of in (own_panel, judge) for name in _weights(of.family.name, attributes)),
-        ),
+        weights=used(generator.name, *weights_of(own_panel, judge)),
     )
     return job, workers
 
@@ -130,20 +121,17 @@ def needs_gradients(spec: DtSpec) -> bool:
 def _levelled(spec: DtSpec) -> list[str]:
     """The attributes whose attribute-level directions take part, as asked."""
     used = [any(cell[place] > 0 for cell in spec.cells) for place in (0, 1)]
+    used[1] |= spec.as_released
     return [name for pair in spec.ordered for name, takes_part in zip(pair, used, strict=True) if takes_part]
 
 
-def _plain(spec: DtSpec, chosen: dict[str, Direction]) -> tuple[Pair, ...]:
+def _plain(spec: DtSpec, levels: Levels) -> tuple[Pair, ...]:
     """The pairs by attribute, where the flag says `old#3`. Raises SpecError."""
-
-    def plain(name: str) -> str:
-        return chosen[name].attribute if name in chosen else name.split("#", maxsplit=1)[0]
-
     by_attribute: dict[str, str] = {}
-    for name, direction in chosen.items():
-        if (other := by_attribute.setdefault(direction.attribute, name)) != name:
+    for name in levels.chosen:
+        if (other := by_attribute.setdefault(levels.plain(name), name)) != name:
             raise SpecError(f"--pairs has {other} and {name}, two directions of one attribute: a job each")
-    pairs = tuple((plain(primal), plain(condition)) for primal, condition in spec.ordered)
+    pairs = tuple((levels.plain(primal), levels.plain(condition)) for primal, condition in spec.ordered)
     for primal, condition in pairs:
         if known(primal)[0] == known(condition)[0]:
             raise SpecError(f"--pairs {primal}:{condition}: these are one attribute, which is to change and to stay")
@@ -159,10 +147,6 @@ def _wanted(spec: DtSpec, pair: Pair, cell: Cell) -> Wanted:
         lambdas=cell,
         strengths=tuple(sign * spec.step_size * step for step in range(1, spec.steps + 1)),
     )
-
-
-def _weights(family: str, attributes: Sequence[str]) -> tuple[str, ...]:
-    return classifiers.load(family, attributes, measures=()).weights
 
 
 def _count(number: int, noun: str) -> str:

@@ -9,17 +9,20 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table as Grid
 
-from jobs.dt.areas import AGREED, best, means
+from jobs.dt.areas import AGREED, best, means, said_as_released
 from jobs.dt.spec import LEVEL
 from pipeline.stages.dt import DtStage
 
 ALL_SHOWN = 6
-"""Of more cells than this, (1, 1) and the best of each pair are printed; the tables and the page have all."""
+"""Of more cells than this, (1, 1) and the best of each ranked pair are printed; the tables and the page have all."""
 MEANS_SHOWN = 5
 
 
-def show(found: pd.DataFrame, stage: DtStage) -> None:
-    """What the judge sees: each pair's cells, which is best, and the means over the pairs that count."""
+def show(points: pd.DataFrame, found: pd.DataFrame, stage: DtStage) -> None:
+    """What the judge sees: each pair's cells, which is best, and the means over the pairs that count.
+
+    Of a stage `as_released` besides what the public code would tell.
+    """
     judge = stage.judge.family.name
     if not len(found):
         return
@@ -35,6 +38,9 @@ def show(found: pd.DataFrame, stage: DtStage) -> None:
             if len(rows) <= ALL_SHOWN or cell in (LEVEL, winners.get(pair)):
                 grid.add_row(*_cells(row, cell == winners.get(pair)))
         console.print(grid, highlight=False)
+        if stage.as_released:
+            line = said_as_released(points, pair, stage.panel.family.name, MEANS_SHOWN)
+            console.print(line, highlight=False, soft_wrap=True)
     for line in _lines(found, judge):
         console.print(line, highlight=False, soft_wrap=True)
 

@@ -43,7 +43,11 @@ class DtSpec(RunFlags):
     loss: Loss = Field("score", description="Whose gradient is followed, the score's or that of Eq. 3.")
     no_incremental: bool = Field(False, description="Keep the direction of the source, instead of searching anew.")
     per_layer: bool = Field(False, description="In w+: a direction for each layer, not one for all.")
-    as_released: bool = Field(False, description="As the public code: both parts of a condition are projected out.")
+    as_released: bool = Field(
+        False,
+        description="As the public code: both parts of a condition are projected out, and its own score, by the family "
+        "that edits, is told besides.",
+    )
     recompute: bool = Field(False, description="Less memory, more time: features are computed twice.")
     classifiers: str = Field("faces", description="The family whose gradients are followed.")
     judge: str = Field("judge", description="The family that measures.")
@@ -89,6 +93,8 @@ class DtSpec(RunFlags):
             raise ValueError("give --lambdas or --grid, one of the two")
         if self.directions is None and any(first or second for first, second in self.cells):
             raise ValueError("--directions: a lambda above 0 is the share of a direction of that table")
+        if self.directions is None and self.as_released:
+            raise ValueError("--directions: --as-released projects out the conditions' directions of that table")
         if self.judge == self.classifiers:
             raise ValueError(f"--judge {self.judge} is the family that edits: it cannot tell what it was misled to see")
         return self

@@ -51,7 +51,7 @@ def summarise(job: Job) -> None:
     _write(job, steps, schemas.requests(), request_rows(job.stage.requests))
     _write(job, steps, schemas.dt_curves(), points)
     _write(job, steps, schemas.dt_auc(), found)
-    show(found, job.stage)
+    show(points, found, job.stage)
     say(f"Page  {write_page(job, seen, points, found)}")
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from jobs.flags import say
 from jobs.options import canonical
+from jobs.panels import panel_of
 from pipeline.directions import Direction
 from pipeline.directions.aliases import resolve as our_attribute
 from pipeline.directions.formats import check_generator
@@ -15,7 +16,7 @@ from pipeline.models.codes import Codes, Space
 from pipeline.models.generators import Generator
 from pipeline.stages.looking import Panel, Truncated
 from pipeline.stages.method import Method
-from pipeline.stages.models import Model, Runtime
+from pipeline.stages.models import Runtime
 
 
 @dataclass(frozen=True)
@@ -35,15 +36,11 @@ class Ask:
     facts: Mapping[str, Any]
 
 
-def seeing(family: str, attributes: Sequence[str]) -> Panel | None:
-    """The classifiers of what an editor looks at; None where it looks at nothing."""
-    return panel(family, canonical(sorted({known(name)[0] for name in attributes}))) if attributes else None
-
-
-def panel(family: str, attributes: Sequence[str], prefix: str = "") -> Panel:
-    """A family as it is now, for some attributes. Raises SpecError and ModelFileError."""
-    found = classifiers.load(family, attributes, measures=())
-    return Panel(Model(family, found.fingerprint), found.attributes, prefix)
+def seeing(family: str, attributes: Sequence[str], gradients: bool = False) -> Panel | None:
+    """The classifiers of what an editor looks at; None where it looks at nothing. Raises as `panel_of`."""
+    if not attributes:
+        return None
+    return panel_of(family, canonical(sorted({known(name)[0] for name in attributes})), gradients=gradients)
 
 
 def known(attribute: str) -> tuple[str, int]:

@@ -1,8 +1,9 @@
 """`--editor ials`."""
 
-from jobs.edit.asked import Ask, check_directions, seeing, shape_of
-from jobs.edit.choose import Chosen, choose_attribute_level
+from jobs.edit.asked import Ask, seeing, shape_of
+from jobs.edit.levels import Levels, choose_levels
 from jobs.edit.spec import EditSpec
+from pipeline.directions.aliases import plain
 from pipeline.errors import SpecError
 from pipeline.models.generators import Generator
 from pipeline.stages.ials_method import IalsMethod
@@ -13,25 +14,19 @@ from pipeline.tables import Table
 def ask(spec: EditSpec, table: Table | None, generator: Generator) -> Ask:
     """Attribute-level directions chosen and checked, and who is looked with. Raises SpecError."""
     first, second = spec.lambdas
-    levelled = [*(spec.attribute if first else ()), *(spec.on if second else ())]
-    levels = choose_attribute_level(spec.space, table, levelled)
-    directions = [one.direction for one in levels.values()]
-    check_directions(directions, generator, spec.force)
-    space = directions[0].space if directions else spec.space or "w"
-    if space == "z":
-        raise SpecError(f"{spec.directions}: these directions are in z, ials moves codes in w, w+ and s")
-    if spec.per_layer and space != "w+":
-        raise SpecError(f"--per-layer: these edits are in {space}, pass --space w+")
+    levelled = [*(spec.attribute if first else ()), *(spec.on if second or spec.as_released else ())]
+    levels = choose_levels(spec, table, levelled, generator)
+    _check_conditions(spec, levels)
     wanted = tuple(_wanted(spec, attribute, levels) for attribute in spec.attribute)
     followed = [*(spec.attribute if first < 1 else ()), *(spec.on if second < 1 else ())]
     looked_at = spec.attribute if spec.until is not None or spec.target == "flip" else ()
-    panel = seeing(spec.classifiers, [_plain(name, levels) for name in (*followed, *looked_at)])
+    panel = seeing(spec.classifiers, [levels.plain(name) for name in (*followed, *looked_at)], gradients=True)
     return Ask(
-        space=space,
-        shape=shape_of(space, generator),
+        space=levels.space,
+        shape=shape_of(levels.space, generator),
         method=lambda runtime, truncated: IalsMethod(
             wanted=wanted,
-            directions=tuple(directions),
+            directions=levels.directions,
             panel=panel,
             step_size=spec.step_size,
             steps=spec.steps,
@@ -48,16 +43,16 @@ def ask(spec: EditSpec, table: Table | None, generator: Generator) -> Ask:
             "lambda1": first,
             "lambda2": second,
             "target": spec.target or "1",
-            "direction_numbers": [one.numbers for one in levels.values()],
+            "direction_numbers": levels.numbers,
         },
     )
 
 
-def _wanted(spec: EditSpec, name: str, levels: dict[str, Chosen]) -> Wanted:
+def _wanted(spec: EditSpec, name: str, levels: Levels) -> Wanted:
     sign = -1 if spec.target == "0" else 1
     return Wanted(
-        attribute=_plain(name, levels),
-        conditions=tuple(_plain(condition, levels) for condition in spec.on),
+        attribute=levels.plain(name),
+        conditions=tuple(levels.plain(condition) for condition in spec.on),
         target=spec.target or "1",
         lambdas=spec.lambdas,
         strengths=tuple(sign * spec.step_size * step for step in range(1, spec.steps + 1)),
@@ -65,6 +60,9 @@ def _wanted(spec: EditSpec, name: str, levels: dict[str, Chosen]) -> Wanted:
     )
 
 
-def _plain(name: str, levels: dict[str, Chosen]) -> str:
-    """The attribute, where the flag says `old#3`."""
-    return levels[name].direction.attribute if name in levels else name.split("#", maxsplit=1)[0]
+def _check_conditions(spec: EditSpec, levels: Levels) -> None:
+    """Raise SpecError where an attribute is its own condition, whatever its names."""
+    conditions = {plain(levels.plain(name)): name for name in spec.on}
+    for name in spec.attribute:
+        if same := conditions.get(plain(levels.plain(name))):
+            raise SpecError(f"{name} is to change and {same} is to stay, and these are one: take it out of --on")

@@ -5,16 +5,17 @@ from collections.abc import Callable
 import pyarrow as pa
 
 from jobs.edit import ials, linear
-from jobs.edit.asked import Ask, panel
+from jobs.edit.asked import Ask
+from jobs.edit.levels import note_psi
 from jobs.edit.spec import IALS_ONLY, LINEAR_ONLY, EditSpec
 from jobs.latents import open_whole
 from jobs.launch import command, versions
 from jobs.options import canonical
+from jobs.panels import panel_of, weights_of
 from jobs.resolve import resolve, spec_facts
 from jobs.weights import used
 from pipeline.engine.job import Job
 from pipeline.errors import SpecError
-from pipeline.models import classifiers
 from pipeline.models.generators import Generator
 from pipeline.stages.codes import check_z, cutoff_of, needed_columns
 from pipeline.stages.edit import EditStage
@@ -40,6 +41,8 @@ def plan_edit(spec: EditSpec) -> tuple[Job, int | None]:
         table.require_sealed()
     ask = ASKS[spec.editor](spec, table, generator)
     needed_columns(latents.schema, ask.space)
+    if spec.editor == "ials" and spec.as_released:
+        note_psi(latents)
     truncated = _truncation_of(latents, generator) if ask.space == "z" else Truncated()
     runtime, _, workers = resolve(spec, "edit", generator, gradients=ask.gradients)
     method = ask.method(runtime, truncated)
@@ -60,9 +63,9 @@ def plan_edit(spec: EditSpec) -> tuple[Job, int | None]:
     own = spec_facts(spec, runtime, rows_per_shard=layout.rows_per_shard, scored=canonical(spec.scored))
     for field in ("latents", "directions", "force", *(IALS_ONLY if spec.editor == "interfacegan" else LINEAR_ONLY)):
         del own[field]  # digests say which tables; where they lie decides nothing
-    families = {f"{panel.prefix.rstrip('_') or 'classifiers'}_digest": panel.family for panel in panels}
+    opened = {f"{panel.prefix.rstrip('_') or 'classifiers'}_digest": panel for panel in panels}
     if ask.panel is not None:
-        families["search_digest"] = ask.panel.family
+        opened["search_digest"] = ask.panel
     job = Job(
         verb="edit",
         out=spec.out,
@@ -83,11 +86,11 @@ def plan_edit(spec: EditSpec) -> tuple[Job, int | None]:
             "latents_digest": latents.digest,
             **({} if table is None else {"directions_digest": table.digest}),
             "generator_digest": generator.fingerprint,
-            **{digest: family.fingerprint for digest, family in families.items()},
+            **{digest: panel.family.fingerprint for digest, panel in opened.items()},
         },
         versions=versions(),
         command=command(),
-        weights=used(generator.name, *(weight for family in families.values() for weight in _weights(family))),
+        weights=used(generator.name, *weights_of(*opened.values())),
     )
     return job, workers
 
@@ -102,13 +105,9 @@ def kept_steps(keep: str, steps: int) -> tuple[int, ...]:
 
 def _panels(spec: EditSpec) -> tuple[Panel, ...]:
     """Whose scores become columns."""
-    own = [panel(spec.classifiers, canonical(spec.scored))] if spec.scores in ("faces", "both") else []
-    judged = [panel(spec.judge, canonical(spec.scored), JUDGE)] if spec.scores in ("judge", "both") else []
+    own = [panel_of(spec.classifiers, canonical(spec.scored))] if spec.scores in ("faces", "both") else []
+    judged = [panel_of(spec.judge, canonical(spec.scored), JUDGE)] if spec.scores in ("judge", "both") else []
     return (*own, *judged)
-
-
-def _weights(family: Model) -> tuple[str, ...]:
-    return classifiers.load(family.name, measures=()).weights
 
 
 def _truncation_of(latents: Table, generator: Generator) -> Truncated:

@@ -154,6 +154,8 @@ class EditSpec(RunFlags):
             return self
         if self.directions is None and any(self.lambdas[: 2 if self.on else 1]):
             raise ValueError("--directions: a lambda above 0 is the share of a direction of that table")
+        if self.directions is None and self.as_released and self.on:
+            raise ValueError("--directions: --as-released projects out the conditions' directions of that table")
         if self.space == "z":
             raise ValueError("--space z: ials moves codes in w, w+ and s")
         return self

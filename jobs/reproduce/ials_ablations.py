@@ -72,11 +72,12 @@ def _beside(one: str, first: Outcomes, other: str, second: Outcomes) -> tuple[di
         **{f"p, {name}": curve.p_max for name, curve in curves.items()},
         "common p": common,
         **{f"q, {name}": normalised_auc(curve, common) for name, curve in curves.items()},
-        "difference": difference.mean,
+        "difference": difference.observed,
         "95 %": interval.replace("-", "\N{MINUS SIGN}"),
         "": difference.verdict,
     }
-    return row, difference.verdict + (f" ({difference.mean:+.3f})".replace("-", "\N{MINUS SIGN}") if interval else "")
+    more = f" ({difference.observed:+.3f})".replace("-", "\N{MINUS SIGN}")
+    return row, difference.verdict + (more if interval else "")
 
 
 def _cosines(plan: Plan) -> dict[str, float]:

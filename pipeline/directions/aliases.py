@@ -40,3 +40,9 @@ def resolve(name: str) -> tuple[str, int] | None:
     Letter case and the number of a CelebA attribute before it (`20_Male`) do not matter.
     """
     return ALIASES.get(re.sub(r"^\d+_", "", name).lower())
+
+
+def plain(name: str) -> str:
+    """Our attribute of that name, whatever its sign; the name itself where we have no such attribute."""
+    known = resolve(name)
+    return name if known is None else known[0]

@@ -58,8 +58,8 @@ class IALS:
         loss: as in `gradients.pulls`.
         incremental: whether the direction is searched anew at each step (Sec. 3.3), or that of the source kept.
         per_layer: in w+, whether each layer has a direction of its own.
-        as_released: as the public code: where lambda2 is not 1, and also where it is 0, the attribute-level direction of
-            each condition is projected out besides.
+        as_released: as the public code: where lambda2 is not 1, be it 0, the attribute-level direction of each
+            condition is projected out besides.
         look: whether the scores of every step are wanted, the last included, also where no gradient needs them.
 
     Raises:
@@ -225,10 +225,9 @@ class IALS:
     def _levels(self, attributes: Sequence[str], needed: Sequence[bool], codes: Codes) -> Tensor:
         """(N, D) float64, zero where a row has no attribute or needs no direction of it."""
         nothing_D = self._fold(torch.zeros_like(codes.values[:1], dtype=torch.float64))[0]
-        known = {
-            name: self._level(name, codes) for name in {n for n, use in zip(attributes, needed, strict=True) if n and use}
-        }
-        return torch.stack([known[n] if n and use else nothing_D for n, use in zip(attributes, needed, strict=True)])
+        wanted = [name if use else "" for name, use in zip(attributes, needed, strict=True)]
+        known = {name: self._level(name, codes) for name in dict.fromkeys(wanted) if name}
+        return torch.stack([known.get(name, nothing_D) for name in wanted])
 
     def _level(self, attribute: str, codes: Codes) -> Tensor:
         """The attribute-level direction as unit vector (D,), float64."""

@@ -15,7 +15,7 @@ from torch import Tensor
 
 import schemas
 from pipeline.directions import Direction
-from pipeline.directions.aliases import resolve
+from pipeline.directions.aliases import plain
 from pipeline.editing import IALS, NOT_FINITE, Requests, Trace
 from pipeline.editing.gradients import Loss, score_of
 from pipeline.engine.stage import Batch, Task
@@ -39,7 +39,7 @@ class DtStage:
     that requests share a micro-batch where rows are few.
 
     requests: each of one condition. rows: of each request, as many of each: indices of latents.
-    directions: attribute-level ones, in `space`, of every attribute whose lambda is not 0.
+    directions: attribute-level ones, in `space`, of every attribute that IALS needs one of.
     panel: the classifiers whose gradients are followed. judge: those that measure; its columns have a prefix.
     The rest is as in `IALS` and `Sight`.
     """
@@ -191,9 +191,3 @@ def step_rows(index: NDArray[np.int64], made: Columns) -> pa.Table:
             **{name: made[name].ravel() for name in ("strength", *SCORES)},
         }
     )
-
-
-def plain(attribute: str) -> str:
-    """The classifiers' name of an attribute."""
-    known = resolve(attribute)
-    return attribute if known is None else known[0]

@@ -21,7 +21,7 @@ from pipeline.stages.sight import Sight
 class IalsMethod:
     """`pipeline.editing.IALS` for each request.
 
-    directions: attribute-level ones, in the space of the codes, of every attribute whose lambda is not 0.
+    directions: attribute-level ones, in the space of the codes, of every attribute that IALS needs one of.
     panel: the classifiers whose gradients are followed; None where no request needs one. recompute: as in `Sight`.
     """
 

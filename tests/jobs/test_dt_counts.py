@@ -9,6 +9,7 @@ import pytest
 from made_dt import drifting, job, write_steps
 from sklearn.metrics import cohen_kappa_score
 
+from jobs.dt.areas import as_released, said_as_released
 from jobs.dt.page import DRAWN
 from jobs.dt.paper_ials import TABLE_1
 from jobs.dt.summary import summarise
@@ -131,7 +132,10 @@ def test_areas_are_those_of_pandas(made, family, prefix):
                 assert (row["verdict"], len(row["difference"])) == ("", 0)
             else:
                 one = differences[cell]
-                assert (row["difference"][0], row["difference_low"][0]) == (one.mean, one.low)
+                both = min(end, lines[1.0, 1.0].index[-1])
+                more = (area(line, both) - area(lines[1.0, 1.0], both)) / both
+                assert row["difference"] == pytest.approx([more], abs=1e-12)
+                assert (row["difference_low"][0], row["difference_high"][0]) == (one.low, one.high)
                 assert row["verdict"] == one.verdict
     assert set(found["verdict"]) > {"better"}
 
@@ -167,7 +171,8 @@ def test_the_screen_says_what_is_best_and_what_is_not_ranked(made, capsys):
     for (primal, condition), of_pair in judged.groupby(["primal", "condition"]):
         best = of_pair.loc[of_pair["area"].idxmax()]
         block = said.out.split(f"{primal} | {condition} by judge")[1].split(" by judge")[0]
-        assert f"{best['lambda1']:g}, {best['lambda2']:g} best" in block
+        assert (f"{best['lambda1']:g}, {best['lambda2']:g} best" in block) == best["ranked"]
+        assert block.count(" best") == best["ranked"]
     assert "not ranked" in said.out
     mean = judged[judged["ranked"]].groupby(["lambda1", "lambda2"])["area"].mean().sort_values(ascending=False)
     (first, second), value = next(iter(mean.items()))
@@ -213,3 +218,15 @@ def test_families_that_see_one_class_alone_have_no_kappa_and_are_not_ranked(tmp_
         "Kappa of judge and faces is not defined: the pair is shown, and not ranked"
         in (tmp_path / "report.html").read_text()
     )
+
+
+def test_as_released_a_p_that_falls_is_taken_off():
+    """From (0, 1) to (0.5, 1), and back to (0.25, 0.5)."""
+    points = pd.DataFrame(
+        {"primal": "old", "condition": "male", "family": "faces", "lambda2": 0.0, "lambda1": [0.0, 0.0, 1.0, 1.0],
+         "step": [2, 1, 1, 2], "p": [0.25, 0.5, 0.5, 1.0], "q": [0.5, 1.0, 1.0, 1.0]}
+    )  # fmt: skip
+    assert as_released(points, ("old", "male"), "faces") == {(1.0, 0.0): 1.0, (0.0, 0.0): 0.5 - 0.25 * 0.75}
+    assert as_released(points, ("old", "male"), "judge") == {}
+    said = said_as_released(points, ("old", "male"), "faces", 1)
+    assert said == "old | male as released, by faces, which edits: (1, 0) 1.0000."

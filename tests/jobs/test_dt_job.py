@@ -55,7 +55,7 @@ def steps(out) -> pd.DataFrame:
     return Table.open(f"{out}/dt_steps").read().to_pandas()
 
 
-def by_hand(inputs, row, request, space="w", **about):
+def by_hand(inputs, row, request, space="w", released=False):
     """Scores (points, 4) of one row, by the editor and each family alone."""
     generator = generators.load("stylegan2-tiny", backend="eager")
     primal, condition = PAIRS[request // len(CELLS)]
@@ -74,8 +74,9 @@ def by_hand(inputs, row, request, space="w", **about):
 
     levels = [one for one in read_directions(Table.open(inputs[2])) if one.space == space]
     index, codes = read_codes(Table.open(inputs[0]), space, generator)
-    wanted = Requests.same(1, primal, conditions=(condition,), lambdas=CELLS[request % len(CELLS)], **about)
-    trace = IALS(levels, scores, SIZE, STEPS, look=True).edit(Codes(space, codes.values[index == row].clone()), wanted)
+    wanted = Requests.same(1, primal, conditions=(condition,), lambdas=CELLS[request % len(CELLS)])
+    editor = IALS(levels, scores, SIZE, STEPS, as_released=released, look=True)
+    trace = editor.edit(Codes(space, codes.values[index == row].clone()), wanted)
     return np.stack([trace.scores[name][0] for name in (primal, condition, f"judge_{primal}", f"judge_{condition}")], 1)
 
 
@@ -301,6 +302,10 @@ def test_labels_that_do_not_fit_are_refused(inputs, tmp_path, capsys):
     capsys.readouterr()
     assert dt((latents, f"{tmp_path}/own/labels", directions), tmp_path / "out", *words) == 2
     assert "was labelled by tiny, and tiny-judge is to measure" in capsys.readouterr().err
+    swapped = ["--classifiers", "tiny-judge", "--judge", "tiny"]
+    assert dt((latents, f"{tmp_path}/own/labels", directions), tmp_path / "out", *words, *swapped) == 2
+    assert capsys.readouterr().err.startswith("stylemill dt: --classifiers tiny-judge judges and gives no gradient")
+    assert not (tmp_path / "out").exists()
     assert dt((latents, latents, directions), tmp_path / "out", *words) == 2
     assert "is a table of latents, not of labels" in capsys.readouterr().err
     facts, table = Table.open(labels).require_sealed()["facts"], Table.open(labels)
@@ -310,3 +315,28 @@ def test_labels_that_do_not_fit_are_refused(inputs, tmp_path, capsys):
     assert "not of this stylegan2-tiny" in capsys.readouterr().err
     assert main(["dt", "--latents", latents, "--labels", labels, "--out", str(tmp_path / "out"), *TINY, *words]) == 2
     assert "--directions: a lambda above 0" in capsys.readouterr().err
+    bare = ["--latents", latents, "--labels", labels, "--out", str(tmp_path / "out"), "--lambdas", "0:0"]
+    assert main(["dt", *bare, *TINY, *words, "--as-released"]) == 2
+    assert "--directions: --as-released projects out" in capsys.readouterr().err
+
+
+def test_as_released_counts_as_the_public_code_does(inputs, tmp_path, capsys):
+    words = ["--pairs", "male:yaw", "--rows", "6", "--steps", "5", "--step-size", str(SIZE), "--space", "w"]
+    assert dt(inputs, tmp_path, *words, "--lambdas", "1:1,0.75:0,0:0", "--as-released") == 0
+    said = capsys.readouterr()
+    assert "the public code edits latents of psi 0.5 in all layers, these have psi 0.7" in said.err
+    points = Table.open(f"{tmp_path}/dt_curves").read().to_pandas()
+    own = points[points["family"] == "tiny"]
+    areas = {
+        cell: np.trapezoid([1, *of_cell["q"]], [0, *of_cell["p"]])
+        for cell, of_cell in own.groupby(["lambda1", "lambda2"])
+    }
+    ordered = sorted(areas.items(), key=lambda item: (-item[1], item[0]))
+    told = ", ".join(f"({first:g}, {second:g}) {area:.4f}" for (first, second), area in ordered)
+    sentence = f"male | yaw as released, by tiny, which edits: {told}."
+    assert sentence in said.out
+    assert sentence in (tmp_path / "report.html").read_text()
+    ours = steps(tmp_path)
+    expected = by_hand(inputs, ours["row"].iloc[0], 2, released=True)  # a request of (0.75, 0)
+    mine = ours[(ours["request"] == 1) & (ours["row"] == ours["row"].iloc[0])]
+    np.testing.assert_allclose(mine[list(SCORES)].iloc[: STEPS + 1], expected, atol=1e-3)

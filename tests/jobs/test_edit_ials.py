@@ -165,6 +165,21 @@ def test_without_lambdas_it_needs_no_directions(latents, tmp_path):
     assert [row["attribute"] for row in Table.open(f"{tmp_path}/requests").read().to_pylist()] == ["smile", "old"]
 
 
+def test_as_released_is_the_public_codes_step(latents, directions, generator, tmp_path, capsys):
+    asked = [*WORDS, "--as-released", "--lambda1", "0.75", "--lambda2", "0", "--keep", "all"]
+    assert edit(latents, directions, tmp_path, *asked) == 0
+    assert "the public code edits latents of psi 0.5 in all layers, these have psi 0.7" in capsys.readouterr().err
+    moved = schemas.to_numpy(Table.open(f"{tmp_path}/edits").read()["latent"]).reshape(ROWS, STEPS + 1, -1)
+    trace = by_hand(latents, directions, generator, as_released=True)
+    np.testing.assert_allclose(moved, trace.values.numpy(), atol=1e-4, rtol=0)
+    [level] = [d for d in read_directions(Table.open(str(directions))) if (d.attribute, d.space) == ("eyeglasses", "w")]
+    np.testing.assert_allclose((moved - moved[:, :1]) @ level.vector, 0, atol=1e-4)
+    bare = ["edit", "--latents", latents, "--out", str(tmp_path / "bare"), "--editor", "ials", "--attribute", "old"]
+    bare += ["--on", "eyeglasses", "--as-released", "--lambda1", "0", "--lambda2", "0"]
+    assert main(bare) == 2
+    assert "--as-released projects out the conditions' directions" in capsys.readouterr().err
+
+
 def test_with_lambda_1_no_network_is_opened(latents, directions, tmp_path, monkeypatch):
     from pipeline.stages import edit as stage
 
@@ -200,15 +215,18 @@ def test_a_poisoned_row_is_set_aside_and_its_neighbours_stay(whole, latents, dir
         (["--space", "z"], "--space z: ials moves codes in w, w+ and s"),
         (["--per-layer"], "--per-layer: these edits are in w"),
         (["--lambda1", "1.5"], "lambda1"),
-        (["--classifiers", "tiny-judge"], "judges and gives no gradient"),
+        (["--classifiers", "tiny-judge"], "--classifiers tiny-judge judges and gives no gradient"),
+        (["--attribute", "old,male", "--on", "gender"], "male is to change and gender is to stay, and these are one"),
         (["--attribute", "hat"], "no direction of 'hat'"),
         (["--steps", "0"], "steps"),
     ],
 )
 def test_what_cannot_be_is_one_line_and_2(latents, directions, tmp_path, capsys, words, message):
     assert edit(latents, directions, tmp_path, *WORDS, *words) == 2
-    said = capsys.readouterr().err.strip().splitlines()[-1]
+    said = capsys.readouterr().err.strip()
     assert message in said
+    assert "\n" not in said
+    assert not (tmp_path / "edits").exists()
 
 
 def test_what_is_named_twice_is_refused(latents, directions, tmp_path, capsys):

@@ -138,14 +138,14 @@ def test_parts_left_out_are_compared_on_the_same_faces(out, page):
         == sorted(frame(out, "dt-male-smile", "dt_steps")["row"].unique())[:4]
     )
     found = paired_differences({"anew": anew, "kept": kept}, "anew")["kept"]
-    said = f"male|smile, 4 faces: keeping the source's direction: {found.verdict} ({found.mean:+.3f})."
+    said = f"male|smile, 4 faces: keeping the source's direction: {found.verdict} ({found.observed:+.3f})."
     assert said.replace("-", "\N{MINUS SIGN}") in page.replace("-", "\N{MINUS SIGN}")
     for cell in ((1.0, 1.0), (0.75, 0.0)):
         svm = outcomes(out, "dt-male-smile", request_of(out, "dt-male-smile", *cell), 4)
         mean = outcomes(out, "dt-gradient-male-smile", request_of(out, "dt-gradient-male-smile", *cell), 4)
         found = paired_differences({"svm": svm, "mean": mean}, "svm")["mean"]
         said = f"male|smile at ({cell[0]:g}, {cell[1]:g}), 4 faces: with means of gradients: {found.verdict}"
-        assert f"{said} ({found.mean:+.3f})".replace("-", "\N{MINUS SIGN}") in page
+        assert f"{said} ({found.observed:+.3f})".replace("-", "\N{MINUS SIGN}") in page
     svm, mean = (frame(out, run, "directions").set_index("attribute") for run in ("fit-w", "fit-gradient"))
     assert set(mean["method"]) == {"mean-gradient"}
     for name in MIDDLES:
