@@ -15,6 +15,13 @@ from pipeline.tables import Table, store
 from schemas.labels import MEASURES
 
 TABLES = ("latents", "labels", "images")
+ELSEWHERE = {
+    "dt_steps": "stylemill dt writes report.html itself, once its steps are complete: the same command writes it anew",
+    "directions": "directions are printed and drawn by stylemill directions compare",
+    "gradients": "directions are made of these once they are complete: the same command goes on",
+    "measured": "the numbers are in measured.csv",
+}
+"""What there is for folders of other jobs, by a table of theirs."""
 BOOKKEEPING = ".stylemill"
 FIRST_INDICES = 8
 
@@ -73,6 +80,12 @@ class Gathered:
         return [name for name, table in self.tables.items() if table.manifest() is None]
 
 
+def _instead(url: str) -> str:
+    """What to do about a folder that no page is made of."""
+    found = (words for name, words in ELSEWHERE.items() if Table(store.join(url, name)).parts())
+    return next(found, "name the folder that a job wrote to (--out)")
+
+
 def gather(url: str) -> Gathered:
     """Read all that the page needs except pictures.
 
@@ -81,7 +94,7 @@ def gather(url: str) -> Gathered:
     """
     tables = {name: table for name in TABLES if (table := _table(url, name)) is not None}
     if "labels" not in tables and "latents" not in tables:
-        raise StoreError(f"{url}: no table of labels, latents or edits; name the folder that a job wrote to (--out)")
+        raise StoreError(f"{url}: no table of labels, latents or edits; {_instead(url)}")
     labels = _labels(tables)
     notes: list[str] = []
     runs = tuple(read_run(url, verb, notes) for verb in store.list_directories(store.join(url, BOOKKEEPING)))

@@ -132,6 +132,8 @@ def test_a_resume_and_the_same_command_make_the_same_bytes(whole, inputs, tmp_pa
     assert "male | yaw by tiny-judge: 6 rows" in said.out
     assert tables(tmp_path) == tables(whole)
     assert main(["verify", str(tmp_path)]) == 0
+    assert main(["report", str(tmp_path)]) == 1
+    assert "stylemill dt writes report.html itself" in capsys.readouterr().err
     assert dt(inputs, tmp_path, *WORDS, "--loss", "bce") == 4
     assert "loss" in capsys.readouterr().err
 
