@@ -15,8 +15,11 @@ from benchmarks.openvino_reference import OpenVINOReference
 from benchmarks.public_ials import PublicIALS
 from pipeline.editing import IALS, Requests
 from pipeline.editing.gradients import pulls
-from pipeline.models import classifiers, generators
+from pipeline.models import backend, classifiers, generators, zoo
+from pipeline.models.backend import Backend
 from pipeline.models.codes import Codes
+from pipeline.models.generators import w_avg
+from pipeline.models.generators.mobilestylegan import MobileStyleGAN
 from pipeline.models.randomness import standard_normal
 from pipeline.stages.looking import Panel
 from pipeline.stages.models import Model, Runtime
@@ -32,10 +35,11 @@ class Contestant:
     """One way of going a step.
 
     way: `step` is ours; `two passes` the same gradients with a generator pass for each attribute; `generator` has no
-        classifier, two backward passes after one forward; `openvino` is a forward pass alone.
+        classifier, two backward passes after one forward; `openvino` is a forward pass alone; `public` has a process as
+        Python starts it, `public, memory kept` one with the allocator set as ours is (`pipeline.models.backend`).
     """
 
-    way: Literal["step", "two passes", "generator", "openvino", "public"]
+    way: Literal["step", "two passes", "generator", "openvino", "public", "public, memory kept"]
     pair: tuple[str, str] = PAIRS[0]
     rows: int = 1
     recompute: bool = False
@@ -44,10 +48,11 @@ class Contestant:
 
 @dataclass(frozen=True)
 class Result:
-    """Seconds of a face, those of its forward pass, and the peak of memory in bytes."""
+    """Seconds of a face, of its forward pass, of the generator's part in that; and the peak of memory in bytes."""
 
     seconds: float
     forward: float
+    generator: float
     memory: int
 
     @property
@@ -62,8 +67,8 @@ class Result:
 
 
 def latents(first: int, last: int) -> Tensor:
-    """w (N, 512) of rows first, ..., last - 1, at psi 0.7."""
-    generator = generators.load(GENERATOR)
+    """w (N, 512) of rows first, ..., last - 1, at psi 0.7; the process is left as it is."""
+    generator = MobileStyleGAN(GENERATOR, zoo.load(GENERATOR).tensors, w_avg.load(GENERATOR), Backend.eager())
     with torch.no_grad():
         return generator.map(torch.from_numpy(standard_normal(1, range(first, last), generator.z_dim)), 0.7)[:, 0]
 
@@ -76,27 +81,44 @@ def sight(attributes: tuple[str, ...], rows: int, threads: int, recompute: bool 
     return Sight(generator, runtime, [Panel(Model("faces", family.fingerprint), attributes)], recompute)
 
 
-def ready(contestant: Contestant) -> Callable[[], float]:
-    """One step of all rows, as a function of nothing; it gives the seconds of forward passes within."""
+Parts = tuple[float, float]
+"""Seconds of forward passes, and of the generator's part in them; 0 where they are not told apart."""
+
+
+def ready(contestant: Contestant) -> Callable[[], Parts]:
+    """One step of all rows, as a function of nothing."""
     (attribute, condition), rows, threads = contestant.pair, contestant.rows, contestant.threads
     w_NW = latents(0, rows)
     match contestant.way:
         case "openvino":
             network = OpenVINOReference("SynthesisNetwork", rows, 512, threads)
-            return lambda: 0.0 * len(network(w_NW.numpy()))
-        case "public":
+
+            def forward() -> Parts:
+                network(w_NW.numpy())
+                return 0.0, 0.0
+
+            return forward
+        case "public" | "public, memory kept":
             torch.set_num_threads(threads)
+            if contestant.way != "public":
+                backend.choose("eager")
             public = PublicIALS(GENERATOR, contestant.pair)
-            return lambda: 0.0 * len(public.step(w_NW, attribute, condition, STEP_SIZE))
+
+            def public_step() -> Parts:
+                public.step(w_NW, attribute, condition, STEP_SIZE)
+                return 0.0, 0.0
+
+            return public_step
         case "generator":
             return generator_alone(w_NW, threads)
         case "two passes":
             each = [(name, sight((name,), rows, threads)) for name in contestant.pair]
 
-            def twice() -> float:
+            def twice() -> Parts:
                 for name, looks in each:
                     pulls(looks, Codes("w", w_NW), [[(name, 1.0)]] * rows)
-                return sum(sum(looks.take_seconds().values()) for _, looks in each)
+                first, second = (parts(looks) for _, looks in each)
+                return first[0] + second[0], first[1] + second[1]
 
             return twice
         case "step":
@@ -104,24 +126,29 @@ def ready(contestant: Contestant) -> Callable[[], float]:
             editor = IALS([], looks, STEP_SIZE, steps=1)
             request = Requests.same(rows, attribute, conditions=(condition,), lambdas=(0.0, 0.0))
 
-            def step() -> float:
+            def step() -> Parts:
                 editor.edit(Codes("w", w_NW), request)
-                return sum(looks.take_seconds().values())
+                return parts(looks)
 
             return step
 
 
-def generator_alone(w_NW: Tensor, threads: int) -> Callable[[], float]:
+def parts(looks: Sight) -> Parts:
+    seconds = looks.take_seconds()
+    return sum(seconds.values()), seconds["search_synth_seconds"]
+
+
+def generator_alone(w_NW: Tensor, threads: int) -> Callable[[], Parts]:
     generator = generators.load(GENERATOR, threads=threads)
 
-    def run() -> float:
+    def run() -> Parts:
         begun = time.perf_counter()
         values = w_NW.detach().requires_grad_()
         x_N3HW = generator.synthesize(Codes("w", values), 512)
         forward = time.perf_counter() - begun
         for retain in (True, False):
             torch.autograd.grad(x_N3HW, values, torch.ones_like(x_N3HW), retain_graph=retain)
-        return forward
+        return forward, forward
 
     return run
 
@@ -133,9 +160,9 @@ def serve(contestant: Contestant, pipe: Connection) -> None:
     pipe.send(None)
     while pipe.recv():
         begun = time.perf_counter()
-        forward = step()
+        forward, generator = step()
         seconds = time.perf_counter() - begun
-        pipe.send((seconds, forward, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024))
+        pipe.send((seconds, forward, generator, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024))
 
 
 def contest(contestants: Sequence[Contestant], rounds: int) -> dict[Contestant, Result]:
@@ -152,10 +179,11 @@ def contest(contestants: Sequence[Contestant], rounds: int) -> dict[Contestant, 
     for _ in range(rounds):
         for contestant, pipe, _ in running:
             pipe.send(True)
-            seconds, forward, memory = pipe.recv()
+            seconds, forward, generator, memory = pipe.recv()
             best = found.get(contestant)
-            if best is None or seconds / contestant.rows < best.seconds:
-                found[contestant] = Result(seconds / contestant.rows, forward / contestant.rows, memory)
+            n = contestant.rows
+            if best is None or seconds / n < best.seconds:
+                found[contestant] = Result(seconds / n, forward / n, generator / n, memory)
             else:
                 found[contestant] = replace(best, memory=memory)
     for _, pipe, process in running:
