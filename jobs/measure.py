@@ -10,6 +10,7 @@ from rich.box import SIMPLE
 from rich.table import Table as Grid
 
 import schemas
+from jobs.edit.plan import kept_steps
 from jobs.flags import Names, parse
 from jobs.launch import command, launch, versions
 from jobs.options import DEFAULT_ATTRIBUTES, RunFlags, absolute, canonical
@@ -202,6 +203,7 @@ def _source(name: str, table: Table, panel: Panel, facts: Mapping[str, Any], gen
         generator=Model(generator.name, generator.fingerprint),
         truncated=Truncated(spec["table_psi"], spec["table_cutoff"]),
         scored=judge is not None and facts["resolved"].get("judge_digest") == judge,
+        kept=kept_steps(spec["keep"], spec["steps"]) if spec.get("editor") == "ials" else None,
     )
 
 

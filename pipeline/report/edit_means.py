@@ -66,8 +66,11 @@ class Edits:
         moments = pd.DataFrame([squares[group] / count[group] for group in groups], index, columns)
         variance = (moments - means**2).clip(lower=0.0).mul(rows / (rows - 1).where(rows > 1), axis=0)
         halves = (Z95 * variance.pow(0.5)).div(rows.pow(0.5), axis=0)
-        last = {request: stops[request, step] for request, step in groups}  # of the last step, since groups rise
-        return cls(table, scores, means, halves, rows, last, _wishes(directory, table))
+        ended: dict[int, Counter[str]] = {}
+        for request, step in groups:  # of each face once: its source, or the only step that was kept of it
+            if step == 0 or (request, 0) not in count:
+                ended.setdefault(request, Counter()).update(stops[request, step])
+        return cls(table, scores, means, halves, rows, ended, _wishes(directory, table))
 
     @property
     def requests(self) -> list[int]:

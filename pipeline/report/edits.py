@@ -58,7 +58,10 @@ def _section(found: Edits, request: int) -> study.Section:
     numbers = {"strength": along["strength"].round(4).to_numpy(), "faces": rows[along.index].astype(int).to_numpy()}
     frame = pd.DataFrame({**numbers, **cells}, index=places)
     grid = study.Grid("Mean scores" if found.scores else "Mean strength; no scores were kept (--scores)", frame)
-    return study.Section(found.title(request), [f"How the edits ended: {stops}."], [*curves, grid])
+    sentences = [f"How the edits ended: {stops}."]
+    if rows.nunique() > 1:
+        sentences.append("Faces end at steps of their own: the numbers of a step are of the faces that have it.")
+    return study.Section(found.title(request), sentences, [*curves, grid])
 
 
 def _line(along: pd.DataFrame, halves: pd.DataFrame, name: str) -> pd.DataFrame:

@@ -49,6 +49,8 @@ class Source:
     """A table of edits, its requests, and what its faces are made with.
 
     name: as the job was given it. scored: whether the judge's scores are in the table.
+    kept: the steps that were to be kept, where rows may end before others do: one that has ended stands still, and
+        counts in each later step too. None where each row has each step.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Source:
     generator: Model
     truncated: Truncated
     scored: bool
+    kept: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -112,7 +115,7 @@ class MeasureWorker:
             scores, alike = (
                 self._looked_at(source, part, looker) if looker else (_kept(source, part, stage.panel.attributes), {})
             )
-            effects = _effects(scores, stage.panel.attributes)
+            effects = _effects(scores, stage.panel.attributes, source.kept)
             tables = {EFFECTS: _rows(index, source, Effects(), effects)}
             if stage.identity:
                 tables[IDENTITY] = _rows(index, source, Identity(), alike)
@@ -148,7 +151,7 @@ class MeasureWorker:
                     keys = keys.append_column(name, pa.array(seen[column]))
             pieces.append(keys)
             if EMBEDDING in seen:
-                alike.append(_similarity(keys, seen[EMBEDDING]))
+                alike.append(_similarity(keys, seen[EMBEDDING], source.kept))
         empty = source.table.schema.arrow.empty_table().select(["index", "request", "step"])
         return pa.concat_tables(pieces) if pieces else empty, merge_groups(Identity(), alike)
 
@@ -191,38 +194,49 @@ def _kept(source: Source, part: int, attributes: tuple[str, ...]) -> pa.Table:
     return source.table.read(["index", "request", "step", *(JUDGE + name for name in attributes)], [part])
 
 
-def _pairs(keys: pa.Table) -> Iterator[tuple[int, int, NDArray[np.int64], NDArray[np.int64]]]:
+def _pairs(
+    keys: pa.Table, kept: tuple[int, ...] | None
+) -> Iterator[tuple[int, int, NDArray[np.int64], NDArray[np.int64]]]:
     """For each request and step after the source: both, and the places of the sources and of the edited rows.
+
+    keys: rise by (index, request, step). kept: as in `Source`.
 
     Raises:
         SpecError: a row has no source.
     """
     index, request, step = (keys[name].to_numpy() for name in ("index", "request", "step"))
     for of_request in np.unique(request).tolist():
-        sources = np.flatnonzero((request == of_request) & (step == 0))
-        for of_step in np.unique(step[request == of_request]).tolist():
+        its = np.flatnonzero(request == of_request)
+        sources = its[step[its] == 0]
+        for of_step in np.unique(step[its]).tolist() if kept is None else kept:
             if of_step == 0:
                 continue
-            edited = np.flatnonzero((request == of_request) & (step == of_step))
+            if kept is None:
+                edited = its[step[its] == of_step]
+            else:
+                so_far = its[step[its] <= of_step]
+                edited = so_far[np.diff(index[so_far], append=-1) != 0]  # the last of each index
             found = np.searchsorted(index[sources], index[edited])
             if len(sources) == 0 or found.max() >= len(sources) or (index[sources[found]] != index[edited]).any():
                 raise SpecError(f"request {of_request} keeps no step 0 to compare with: edit with --keep all")
             yield of_request, of_step, sources[found], edited
 
 
-def _effects(scores: pa.Table, attributes: tuple[str, ...]) -> dict[Group, Numbers]:
+def _effects(scores: pa.Table, attributes: tuple[str, ...], kept: tuple[int, ...] | None) -> dict[Group, Numbers]:
     return {
         (request, step, name): Effects().measure(EffectBatch(column[before], column[after]))
-        for request, step, before, after in _pairs(scores)
+        for request, step, before, after in _pairs(scores, kept)
         for name in attributes
         for column in [scores[JUDGE + name].to_numpy()]
     }
 
 
-def _similarity(keys: pa.Table, embedding_NE: NDArray[np.float32]) -> dict[Group, Numbers]:
+def _similarity(
+    keys: pa.Table, embedding_NE: NDArray[np.float32], kept: tuple[int, ...] | None
+) -> dict[Group, Numbers]:
     return {
         (request, step, ""): Identity().measure(IdentityBatch(embedding_NE[before], embedding_NE[after]))
-        for request, step, before, after in _pairs(keys)
+        for request, step, before, after in _pairs(keys, kept)
     }
 
 

@@ -276,3 +276,31 @@ def test_what_cannot_be_is_one_line_and_2(inputs, scored, tmp_path, capsys):
     refused("names a table twice", scored, scored)
     refused("unknown attribute 'hat'", scored, words=["--measured", "hat"])
     refused("is not a table", f"{tmp_path}/nothing", code=1)
+
+
+@pytest.mark.parametrize("keep", ["all", "3"])
+def test_rows_that_end_before_others_stand_still(inputs, tmp_path, keep):
+    """IALS with --until: each row's steps are as many as it takes; so that no step is of the stubborn faces alone."""
+    asked = ["--editor", "ials", "--attribute", "old", "--lambda1", "0", "--until", "0.5", "--target", "flip"]
+    how = ["--steps", "5", "--step-size", "1", "--keep", keep, "--space", "w", "--scores", "judge"]
+    assert edit(*inputs, tmp_path / "edited", *asked, *how) == 0
+    assert measure(tmp_path / "out", f"{tmp_path}/edited/edits", words=["--measured", "old,male"]) == 0
+    rows = Table.open(f"{tmp_path}/edited/edits").read().to_pandas()
+    assert rows.groupby("index")["step"].max().nunique() > 1
+    steps = [1, 2, 3, 4, 5] if keep == "all" else [3, 5]
+    found = measured(tmp_path / "out").set_index(["step", "measured"])
+    assert sorted(set(found.index.get_level_values("step"))) == steps
+    for step in steps:
+        before, after = rows.groupby("index").first(), rows[rows["step"] <= step].groupby("index").last()
+        for name in ("old", "male"):
+            change = (after[f"judge_{name}"] - before[f"judge_{name}"]).to_numpy(np.float64)
+            assert found.loc[(step, name), "mean"][0] == pytest.approx(change.mean(), abs=1e-6)
+            assert found.loc[(step, name), "count"] == ROWS
+    assert set(Table.open(f"{tmp_path}/out/metrics").read()["count"].to_pylist()) == {8.0, 6.0}  # of each part, all
+
+
+def test_ials_that_keeps_its_last_step_alone_cannot_be_measured(inputs, tmp_path, capsys):
+    asked = ["--editor", "ials", "--attribute", "old", "--lambda1", "0", "--steps", "1", "--space", "w"]
+    assert edit(*inputs, tmp_path / "edited", *asked) == 0
+    assert measure(tmp_path / "out", f"{tmp_path}/edited/edits") == 2
+    assert "keeps no step 0, the source to compare with: edit with --keep all" in capsys.readouterr().err

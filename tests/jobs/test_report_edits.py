@@ -119,6 +119,20 @@ def test_until_a_score_says_how_the_edits_ended(inputs, tmp_path):
     assert "No pictures were kept (--images)." in text
 
 
+@pytest.mark.parametrize("keep", ["all", "last", "3"])
+def test_faces_that_end_at_steps_of_their_own_are_all_told(inputs, tmp_path, keep):
+    asked = ["--editor", "ials", "--attribute", "old", "--lambda1", "0", "--until", "0.5", "--target", "flip"]
+    how = ["--steps", "4", "--step-size", "0.8", "--keep", keep, "--space", "w"]
+    assert edit(*inputs, tmp_path, *asked, *how) == 0
+    ends = Table.open(f"{tmp_path}/edits").read().to_pandas().groupby("index").last()
+    assert ends["step"].nunique() > 1
+    assert set(ends["stop"]) == {"reached", "not reached within 4 steps"}
+    told = ", ".join(f"{count} {stop}" for stop, count in ends["stop"].value_counts().items())
+    assert main(["report", str(tmp_path)]) == 0
+    assert f"How the edits ended: {told}." in page(tmp_path)
+    assert "the numbers of a step are of the faces that have it" in page(tmp_path)
+
+
 def test_edits_that_are_not_done_yet_and_edits_beside_faces(inputs, tmp_path, capsys):
     words = ["--attribute", "old", "--space", "w", "--strengths=3", "--images", "png", "--size", "32"]
     assert edit(*inputs, tmp_path / "cut", *words, "--limit", "1") == 0
