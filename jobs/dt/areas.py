@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+import schemas
 from jobs.dt.counts import NUMBERS, Seen
 from jobs.dt.spec import LEVEL, Cell, Pair
 from pipeline.metrics import DT, Curve, Difference, auc, common_range, normalised_auc, paired_differences
@@ -79,7 +80,7 @@ def areas(found: pd.DataFrame, seen: list[Seen]) -> pd.DataFrame:
                     "ranked": bool(pair.agreement >= AGREED and common > 0),
                 }
             )
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=schemas.dt_auc().arrow.names[1:])
 
 
 def as_released(points: pd.DataFrame, pair: Pair, family: str) -> dict[Cell, float]:

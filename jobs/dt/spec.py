@@ -2,8 +2,9 @@
 
 import math
 from itertools import permutations
-from typing import Literal
+from typing import Annotated, Literal
 
+import tyro
 from pydantic import Field, field_validator, model_validator
 
 from jobs.flags import Names
@@ -48,7 +49,9 @@ class DtSpec(RunFlags):
         description="As the public code: both parts of a condition are projected out, and its own score, by the family "
         "that edits, is told besides.",
     )
-    recompute: bool = Field(False, description="Less memory, more time: features are computed twice.")
+    recompute: Annotated[bool, tyro.conf.arg(aliases=("--checkpoint",))] = Field(
+        False, description="Less memory, more time: features are computed twice."
+    )
     classifiers: str = Field("faces", description="The family whose gradients are followed.")
     judge: str = Field("judge", description="The family that measures.")
     generator: str | None = Field(None, description="Default: the one that the latents table names.")

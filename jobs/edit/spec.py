@@ -67,7 +67,9 @@ class EditSpec(RunFlags):
         False, description="ials: keep the direction of the source, instead of searching anew."
     )
     per_layer: bool = Field(False, description="ials in w+: a direction for each layer, not one for all.")
-    recompute: bool = Field(False, description="ials: less memory, more time: features are computed twice.")
+    recompute: Annotated[bool, tyro.conf.arg(aliases=("--checkpoint",))] = Field(
+        False, description="ials: less memory, more time: features are computed twice."
+    )
     keep: str | None = Field(
         None, description="Steps to keep: all, last, or a number N: source, each N-th, last. Default: all; ials: last."
     )

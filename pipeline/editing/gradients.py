@@ -9,7 +9,7 @@ Shapes: N rows, J slots; `...` stands for the shape of one row of codes.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, get_args
+from typing import Literal, TypeVar, get_args
 
 import torch
 from torch import Tensor
@@ -20,6 +20,7 @@ from pipeline.errors import SpecError
 from pipeline.models.codes import Codes
 
 Loss = Literal["score", "bce"]
+Score = TypeVar("Score", float, Tensor)
 LOSSES: tuple[Loss, ...] = get_args(Loss)
 
 Pull = tuple[str, float]
@@ -64,8 +65,8 @@ def pulls(
     return {name: score.detach() for name, score in seen.items()}, found
 
 
-def score_of(attribute: str, scores: Mapping[str, Tensor]) -> Tensor:
-    """The score of an attribute, under its own name or with the sign of the name that it has here.
+def score_of(attribute: str, scores: Mapping[str, Score]) -> Score:
+    """The score of an attribute, of a row or of many, under its own name or with the sign of the name that it has here.
 
     Raises:
         SpecError: there is none.

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pipeline.directions.aliases import resolve
+from pipeline.editing.gradients import score_of
 from pipeline.editing.request import Target
 from pipeline.editing.trace import NOT_FINITE, REACHED, not_reached
 from pipeline.errors import SpecError
@@ -90,7 +90,7 @@ def reach(
             for slot in used:
                 i = slots[slot]
                 scores = {name: values[slot] for name, values in numbers.items()}
-                score = _score_of(attributes[i], scores)
+                score = score_of(attributes[i], scores)
                 if first:
                     source[i] = scores
                 if rows[i].saw(score, all(map(math.isfinite, scores.values()))):
@@ -158,17 +158,6 @@ def in_slots(rows: Sequence[int], batch_size: int) -> Iterator[tuple[list[int], 
         placed = {slot: queue[turn] for slot, queue in waiting.items() if turn < len(queue)}
         padding = min(placed.values())
         yield [placed.get(slot, padding) for slot in range(batch_size)], sorted(placed)
-
-
-def _score_of(attribute: str, scores: Mapping[str, float]) -> float:
-    """The score of an attribute, under its own name or with the sign of the name that it has here."""
-    if attribute in scores:
-        return scores[attribute]
-    known = resolve(attribute)
-    if known is None or known[0] not in scores:
-        raise SpecError(f"there is no score of {attribute}: there are {', '.join(scores)}")
-    name, sign = known
-    return sign * scores[name]
 
 
 def _columns(scores: Sequence[Mapping[str, float]]) -> dict[str, Tensor]:

@@ -220,6 +220,15 @@ def test_families_that_see_one_class_alone_have_no_kappa_and_are_not_ranked(tmp_
     )
 
 
+def test_where_every_row_is_set_aside_there_is_a_page_without_a_curve(tmp_path, capsys):
+    made = job(tmp_path, PAIRS[:1], CELLS[:2], 4, STEPS)
+    write_steps(made, drifting(1, CELLS[:2], 4, STEPS), aside=set(range(8)))
+    summarise(made)
+    assert "no row is left that starts in the source class as judge sees it" in capsys.readouterr().err
+    assert len(table(tmp_path, "dt_curves")) == len(table(tmp_path, "dt_auc")) == 0
+    assert "No row could be measured." in (tmp_path / "report.html").read_text()
+
+
 def test_as_released_a_p_that_falls_is_taken_off():
     """From (0, 1) to (0.5, 1), and back to (0.25, 0.5)."""
     points = pd.DataFrame(

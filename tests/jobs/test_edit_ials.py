@@ -11,6 +11,7 @@ from tiny_jobs import tables
 
 import schemas
 from jobs.__main__ import main
+from jobs.dt import DtSpec
 from jobs.edit import EditSpec
 from jobs.flags import parse
 from pipeline.editing import IALS, Requests
@@ -237,6 +238,13 @@ def test_what_is_named_twice_is_refused(latents, directions, tmp_path, capsys):
 def test_the_example_in_the_help_is_one_line_that_parses():
     [example] = re.findall(r"Example: stylemill edit (.*)", EditSpec.__doc__)
     assert parse(EditSpec, "edit", shlex.split(example)).strengths == (-3.0, 3.0)
+
+
+@pytest.mark.parametrize("word", ["--recompute", "--checkpoint"])
+def test_recomputation_has_the_name_that_torch_gives_it_too(word):
+    tables_of = ["--latents", "a", "--directions", "b", "--out", "c"]
+    assert parse(EditSpec, "edit", [*tables_of, "--editor", "ials", "--attribute", "old", word]).recompute
+    assert parse(DtSpec, "dt", [*tables_of, "--labels", "d", word]).recompute
 
 
 def test_flags_of_ials_are_refused_elsewhere(latents, directions, tmp_path, capsys):
