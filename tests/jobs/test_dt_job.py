@@ -342,3 +342,7 @@ def test_as_released_counts_as_the_public_code_does(inputs, tmp_path, capsys):
     expected = by_hand(inputs, ours["row"].iloc[0], 2, released=True)  # a request of (0.75, 0)
     mine = ours[(ours["request"] == 1) & (ours["row"] == ours["row"].iloc[0])]
     np.testing.assert_allclose(mine[list(SCORES)].iloc[: STEPS + 1], expected, atol=1e-3)
+    alone = tmp_path / "alone"  # no cell has a share of the condition's direction
+    assert dt(inputs, alone, *words, "--lambdas", "0.75:0", "--as-released") == 0
+    same = steps(alone).set_index(["row", "step"])["primal"]
+    np.testing.assert_allclose(same, ours[ours["request"] == 1].set_index(["row", "step"])["primal"], atol=1e-3)

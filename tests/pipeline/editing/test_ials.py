@@ -105,6 +105,15 @@ def test_as_released_projects_out_the_attribute_level_condition_too(released, la
     assert (abs(along) < 1e-9) == released
 
 
+def test_the_order_of_conditions_changes_no_bit():
+    source = faces64.codes("w", 2)
+    one, other = (
+        editor("w").edit(source, Requests.same(2, "old", conditions=names, lambdas=(0.5, 0.25)))
+        for names in (("smile", "male"), ("male", "smile"))
+    )
+    assert torch.equal(one.values, other.values)
+
+
 def test_as_released_needs_the_directions_of_conditions_at_lambda_0_too():
     request = Requests.same(1, "old", conditions=("male",), lambdas=(0.0, 0.0))
     with pytest.raises(SpecError, match="no direction of male, there are: none. Fit it, or do without as_released"):
