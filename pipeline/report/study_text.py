@@ -1,8 +1,7 @@
 """A study as Markdown: sentences, tables, and curves as tables, to be kept in a repository. Pictures are counted."""
 
-from collections.abc import Iterator, Mapping, Sequence
-
-import pandas as pd
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from typing import Any
 
 from pipeline.report.study_parts import Curves, Grid, Section, Strip, cell
 
@@ -40,18 +39,17 @@ def _section(section: Section) -> Iterator[str]:
 
 def _curves(curves: Curves) -> str:
     """A row for each x, a column for each line."""
-    columns = {}
+    cells: dict[float, dict[str, str]] = {}
     for name, line in curves.lines.items():
-        known = {"low", "high"} <= set(line.columns)
-        points = {
-            row["x"]: cell(float(row["y"]))
-            + (f" ({cell(float(row['low']))} to {cell(float(row['high']))})" if known else "")
-            for row in line.to_dict("records")
-        }
-        columns[name] = pd.Series(points, dtype=object)
-    frame = pd.DataFrame(columns).sort_index().fillna("–")
-    rows = ([cell(float(x)), *row] for x, row in zip(frame.index, frame.values, strict=True))
-    return _table([curves.x, *map(str, frame.columns)], rows)
+        for row in line.to_dict("records"):
+            x = float(f"{row['x']:.6g}")  # two lines' points meet, whatever the last digit
+            cells.setdefault(x, {})[name] = cell(float(row["y"])) + _interval(row)
+    rows = ([f"{x:g}", *(cells[x].get(name, cell(None)) for name in curves.lines)] for x in sorted(cells))
+    return _table([curves.x, *curves.lines], rows)
+
+
+def _interval(row: Mapping[Hashable, Any]) -> str:
+    return f" ({cell(float(row['low']))} to {cell(float(row['high']))})" if {"low", "high"} <= row.keys() else ""
 
 
 def _table(head: Sequence[str], rows: Iterator[Sequence[object]]) -> str:
