@@ -42,7 +42,7 @@ def _curves(curves: Curves) -> str:
     cells: dict[float, dict[str, str]] = {}
     for name, line in curves.lines.items():
         for row in line.to_dict("records"):
-            x = float(f"{row['x']:.6g}")  # two lines' points meet, whatever the last digit
+            x = float(f"{row['x']:.5g}")  # two lines' points meet, whatever the last digit
             cells.setdefault(x, {})[name] = cell(float(row["y"])) + _interval(row)
     rows = ([f"{x:g}", *(cells[x].get(name, cell(None)) for name in curves.lines)] for x in sorted(cells))
     return _table([curves.x, *curves.lines], rows)
