@@ -8,6 +8,7 @@ Shapes: N rows, J slots; `...` stands for the shape of one row of codes.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Literal, TypeVar, get_args
 
@@ -28,7 +29,12 @@ Pull = tuple[str, float]
 
 
 def pulls(
-    scores: Scores, codes: Codes, wanted: Sequence[Sequence[Pull]], loss: Loss = "score"
+    scores: Scores,
+    codes: Codes,
+    wanted: Sequence[Sequence[Pull]],
+    loss: Loss = "score",
+    at_once: int | None = None,
+    looked_at: Sequence[bool] | None = None,
 ) -> tuple[Mapping[str, Tensor], Tensor]:
     """The scores of N rows, and what draws each row to its sides: minus the gradient of the loss of each of its pulls.
 
@@ -38,18 +44,42 @@ def pulls(
     carry the gradient (bf16, or scores beyond 80): there bce vanishes and the score does not.
 
     Args:
-        scores: generator and classifiers, differentiable in the codes. It is called once.
+        scores: generator and classifiers, differentiable in the codes. It is called once for all rows that go together.
         wanted: for each row its pulls, none for one that is only looked at.
+        at_once: rows that go together; None for all. One at a time, a row comes out the same bits whatever N is.
+        looked_at: (N) whose scores are wanted even without pulls; None for all.
 
     Returns:
-        The scores (N,) by attribute, without graph, and the gradients (N, J, ...) in the dtype of the codes: zero where
-        a row has fewer than J pulls.
+        The scores (N,) by attribute, without graph, NaN where nobody looked; and the gradients (N, J, ...) in the dtype
+        of the codes: zero where a row has fewer than J pulls.
 
     Raises:
         SpecError: there is no score of an attribute, it does not depend on the codes, or the loss is unknown.
     """
     if loss not in LOSSES:
         raise SpecError(f"unknown loss {loss!r}: choose one of {', '.join(LOSSES)}")
+    rows, slots = len(codes), max(map(len, wanted), default=0)
+    gradients = codes.values.new_zeros(rows, slots, *codes.values.shape[1:])
+    columns: dict[str, Tensor] = {}
+    for first in range(0, rows, at_once or max(rows, 1)):
+        some = slice(first, first + (at_once or rows))
+        if any(wanted[some]):
+            seen, found = _pulls(scores, codes.select(some), wanted[some], loss)
+            gradients[some, : found.shape[1]] = found
+        elif looked_at is None or any(looked_at[some]):
+            with torch.no_grad():
+                seen = scores(codes.select(some))
+        else:
+            continue
+        for name, score in seen.items():
+            columns.setdefault(name, score.new_full((rows,), math.nan))[some] = score
+    return columns, gradients
+
+
+def _pulls(
+    scores: Scores, codes: Codes, wanted: Sequence[Sequence[Pull]], loss: Loss
+) -> tuple[Mapping[str, Tensor], Tensor]:
+    """`pulls` of rows that go together."""
     slots = max(map(len, wanted), default=0)
     values = codes.values.detach().requires_grad_()
     with torch.enable_grad():

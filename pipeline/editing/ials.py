@@ -52,7 +52,7 @@ class IALS:
     Args:
         directions: the attribute-level ones, unconditioned, of the codes' space, one for each attribute whose lambda is
             not 0; with `as_released` one for each condition, whatever its lambda.
-        scores: generator and classifiers, differentiable, always called with N rows. What else it returns is kept in
+        scores: generator and classifiers, differentiable, called with `at_once` rows. What else it returns is kept in
             the trace: classifiers that judge the same faces.
         step_size: k. steps: how many, unless `until` ends a row before.
         loss: as in `gradients.pulls`.
@@ -60,6 +60,8 @@ class IALS:
         per_layer: in w+, whether each layer has a direction of its own.
         as_released: as the public code: where lambda2 is not 1, be it 0, the attribute-level direction of each
             condition is projected out besides.
+        at_once: rows that share a pass through the networks; None for all. One at a time, a row comes out the same bits
+            whatever N is and whoever is beside it.
         look: whether the scores of every step are wanted, the last included, also where no gradient needs them.
 
     Raises:
@@ -76,12 +78,14 @@ class IALS:
         incremental: bool = True,
         per_layer: bool = False,
         as_released: bool = False,
+        at_once: int | None = None,
         look: bool = False,
     ) -> None:
         if not (0 < step_size < float("inf") and steps >= 1):
             raise SpecError(f"{steps} steps of {step_size}: give one step or more, of a positive size")
         self._scores, self._step_size, self._steps, self._loss = scores, step_size, steps, loss
-        self._incremental, self._per_layer, self._as_released, self._look = incremental, per_layer, as_released, look
+        self._incremental, self._per_layer, self._as_released = incremental, per_layer, as_released
+        self._at_once, self._look = at_once, look
         self._directions: dict[str, Direction] = {}
         for direction in directions:
             if direction.conditions:
@@ -130,17 +134,13 @@ class IALS:
 
     def _see(self, way: Way, wanted: Sequence[Sequence[Pull]], requests: Requests) -> Tensor | None:
         """Look at the rows as far as this step needs it; gradients (N, J, D) where a row is drawn anywhere."""
-        gradients = None
-        if any(wanted):
-            seen, gradients = pulls(self._scores, way.codes, wanted, self._loss)
-            gradients = torch.stack([self._fold(found) for found in gradients.unbind(dim=1)], dim=1).double()
-        elif self._look or requests.until is not None:
-            with torch.no_grad():
-                seen = self._scores(way.codes)
-        else:
-            seen = {}
-        way.saw(seen)
-        return gradients
+        looks = self._look or requests.until is not None
+        looked_at = [looks and going for going in way.going]
+        seen, gradients = pulls(self._scores, way.codes, wanted, self._loss, self._at_once, looked_at)
+        way.saw(seen, [looked or bool(drawn) for looked, drawn in zip(looked_at, wanted, strict=True)])
+        if not any(wanted):
+            return None
+        return torch.stack([self._fold(found) for found in gradients.unbind(dim=1)], dim=1).double()
 
     def _direction(self, way: Way, terms: Sequence[Term], gradients_NJD: Tensor | None) -> Tensor:
         """d^_A|B of each row, (N, D); rows that have none stop."""
@@ -157,7 +157,7 @@ class IALS:
 
     @staticmethod
     def _stop_where_reached(way: Way, requests: Requests, sides_N: Tensor) -> None:
-        if requests.until is None:
+        if requests.until is None or not any(way.going):
             return
         until_N = requests.until.to(sides_N.device)
         score_N = torch.stack([score_of(name, way.seen)[row] for row, name in enumerate(requests.attributes)])
@@ -187,8 +187,8 @@ class IALS:
         sides_N = sides_N.double().to(way.codes.values.device)
         if not (flipped_N := sides_N == 0).any():
             return sides_N
-        with torch.no_grad():
-            seen = self._scores(way.codes)
+        nothing: list[list[Pull]] = [[] for _ in requests.targets]
+        seen, _ = pulls(self._scores, way.codes, nothing, at_once=self._at_once, looked_at=flipped_N.tolist())
         for row in torch.nonzero(flipped_N)[:, 0].tolist():
             sides_N[row] = -1.0 if float(score_of(requests.attributes[row], seen)[row]) > 0 else 1.0
         return sides_N

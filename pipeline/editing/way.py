@@ -43,11 +43,15 @@ class Way:
         """(N) which have not stopped."""
         return [not stop for stop in self._stops]
 
-    def saw(self, scores: Mapping[str, Tensor]) -> None:
-        """Keep the scores (N,) by name of where the rows are. One that is not finite stops its row."""
+    def saw(self, scores: Mapping[str, Tensor], which: Sequence[bool]) -> None:
+        """Keep the scores (N,) by name of where the rows are. One that is not finite stops its row.
+
+        which: the rows that were looked at; what is there for the others means nothing.
+        """
         self._seen.append({name: score.double() for name, score in scores.items()})
         for score in scores.values():
-            self.stop(~torch.isfinite(score), [NOT_FINITE] * len(self._stops))
+            which_N = torch.tensor(which, device=score.device)
+            self.stop(which_N & ~torch.isfinite(score), [NOT_FINITE] * len(self._stops))
 
     def stop(self, which_N: Tensor, reasons: Sequence[str]) -> None:
         """Stop the rows of a mask that are still going, each with its reason, where they are."""

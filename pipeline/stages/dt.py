@@ -142,6 +142,7 @@ class DtWorker:
             incremental=stage.incremental,
             per_layer=stage.per_layer,
             as_released=stage.as_released,
+            at_once=self.sight.at_once,
             look=True,
         )
         requests = Requests(

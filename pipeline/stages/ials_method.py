@@ -66,6 +66,7 @@ class IalsEditing:
             incremental=method.incremental,
             per_layer=method.per_layer,
             as_released=method.as_released,
+            at_once=self._sight.at_once if self._sight else None,
         )
 
     def edit(self, codes: Codes, request: int) -> Trace:

@@ -108,7 +108,8 @@ class MeanGradientWorker:
         """By attribute: its score (B,), its unit gradient (B, ...) in float64, and the norm (B,) that this had."""
         names = self.stage.panel.attributes
         looked_at = padded(codes, slots).to(self.sight.device)
-        scores, gradients_BA = pulls(self.sight, looked_at, [[(name, 1.0) for name in names]] * len(slots))
+        all_of_them = [[(name, 1.0) for name in names]] * len(slots)
+        scores, gradients_BA = pulls(self.sight, looked_at, all_of_them, at_once=self.sight.at_once)
         columns: dict[str, NDArray] = {}
         for place, name in enumerate(names):
             units, norms_B = unit_gradients(gradients_BA[:, place].double().cpu().numpy(), self.stage.shared)

@@ -247,8 +247,8 @@ def test_a_face_whose_gradient_is_not_finite_is_set_aside_and_can_be_taken_up_ag
 
     real, bad = stage.pulls, schemas.to_numpy(Table.open(f"{faces}/latents").read()["w"])[[5, 15]]
 
-    def broken(sight, codes, wanted):
-        scores, gradients = real(sight, codes, wanted)
+    def broken(sight, codes, wanted, **about):
+        scores, gradients = real(sight, codes, wanted, **about)
         for w in bad:
             gradients[(codes.values.numpy() == w).all(axis=1), 2] = torch.nan
         return scores, gradients
@@ -277,8 +277,8 @@ def test_a_face_whose_score_is_flat_is_not_counted(faces, tmp_path, monkeypatch)
 
     real = stage.pulls
 
-    def flat(sight, codes, wanted):
-        scores, gradients = real(sight, codes, wanted)
+    def flat(sight, codes, wanted, **about):
+        scores, gradients = real(sight, codes, wanted, **about)
         gradients[1, 2] = 0.0  # of old, in the slot of rows 1, 5, ...
         return scores, gradients
 

@@ -62,14 +62,15 @@ def by_hand(latents, directions, generator, space="w", target="1", **about):
     codes = read_codes(Table.open(latents), space, generator)[1]
     levels = [one for one in read_directions(Table.open(str(directions))) if one.space == space]
     request = Requests.same(len(codes), "old", conditions=("eyeglasses",), target=target, lambdas=(0.75, 0.0))
-    return IALS(levels, scores, 0.5, STEPS, **about).edit(Codes(space, codes.values.clone()), request)
+    editor = IALS(levels, scores, 0.5, STEPS, at_once=1, **about)
+    return editor.edit(Codes(space, codes.values.clone()), request)
 
 
 def test_the_table_has_the_steps_of_the_editor(whole, latents, directions, generator):
     rows = Table.open(f"{whole}/edits").read()
     trace = by_hand(latents, directions, generator)
     latent = schemas.to_numpy(rows["latent"]).reshape(ROWS, STEPS + 1, -1)
-    np.testing.assert_allclose(latent, trace.values.numpy(), atol=1e-4, rtol=0)
+    np.testing.assert_array_equal(latent, trace.values.numpy())
     assert rows["step"].to_pylist() == list(range(STEPS + 1)) * ROWS
     np.testing.assert_allclose(rows["strength"].to_numpy(), np.tile(0.5 * np.arange(STEPS + 1), ROWS))
     assert set(rows["stop"].to_pylist()) == {"done"}
@@ -146,12 +147,19 @@ def test_spaces_and_variants(latents, directions, generator, tmp_path, space, mo
 
         codes = read_codes(Table.open(latents), "w+", generator)[1]
         request = Requests.same(ROWS, "old", conditions=("eyeglasses",), lambdas=(0.75, 0.0))
-        trace = IALS(levels, scores, 0.5, STEPS, **about).edit(Codes("w+", codes.values.clone()), request)
+        editor = IALS(levels, scores, 0.5, STEPS, at_once=1, **about)
+        trace = editor.edit(Codes("w+", codes.values.clone()), request)
     else:
         trace = by_hand(latents, directions, generator, space, **about)
     rows = Table.open(f"{tmp_path}/edits").read()
     latent = schemas.to_numpy(rows["latent"]).reshape(trace.values.shape)
-    np.testing.assert_allclose(latent, trace.values.numpy(), atol=2e-4, rtol=0)
+    np.testing.assert_array_equal(latent, trace.values.numpy())
+
+
+def test_the_size_of_micro_batches_changes_no_bit_of_a_way(whole, latents, directions, tmp_path):
+    for size in ("1", "2", "8"):
+        assert edit(latents, directions, tmp_path / size, *WORDS, "--keep", "all", "--batch-size", size) == 0
+        assert [row["latent"] for row in edits(tmp_path / size)] == [row["latent"] for row in edits(whole)]
 
 
 def test_recomputed_features_give_the_same_bits(whole, latents, directions, tmp_path):

@@ -195,6 +195,45 @@ def test_one_forward_a_step_and_as_many_backwards_as_one_row_needs():
         np.testing.assert_allclose(trace.values[row].numpy(), wanted, rtol=0, atol=1e-6)
 
 
+@pytest.mark.parametrize("at_once", [1, 2, 3])
+def test_rows_may_go_a_few_at_a_time(at_once):
+    calls = []
+
+    def counted(codes):
+        calls.append((len(codes), torch.is_grad_enabled()))
+        return faces64.scores(codes)
+
+    requests = Requests(
+        attributes=("old", "male", "smile"),
+        conditions=(("male",), ("smile",), ()),
+        targets=("1", "0", "1"),
+        lambdas=torch.tensor([[0.5, 0.0], [1.0, 1.0], [0.0, 0.0]], dtype=torch.float64),
+    )
+    source = faces64.codes("w", 3)
+    whole = IALS(faces64.directions("w"), faces64.scores, K, N).edit(source, requests)
+    trace = IALS(faces64.directions("w"), counted, K, N, at_once=at_once).edit(source, requests)
+    np.testing.assert_allclose(trace.values.numpy(), whole.values.numpy(), rtol=0, atol=1e-9)
+    assert trace.stops == (DONE,) * 3
+    if at_once == 1:  # nobody looks at the row that needs no gradient
+        assert calls == [(1, True)] * (2 * N)
+        seen = IALS(faces64.directions("w"), faces64.scores, K, N, at_once=1, look=True).edit(source, requests)
+        assert torch.isfinite(seen.scores["old"]).all()
+
+
+def test_rows_that_have_ended_cost_nothing_one_at_a_time():
+    source, rows = faces64.codes("w", 4), []
+
+    def counted(codes):
+        rows.append(len(codes))
+        return faces64.scores(codes)
+
+    before = faces64.scores(source)["old"].detach()
+    request = Requests.same(4, "old", until=float(before.median()) + 0.3, lambdas=(0.0, 0.0))
+    trace = IALS([], counted, 0.05, 40, at_once=1).edit(source, request)
+    assert trace.stops == (REACHED,) * 4
+    assert len(rows) == int(trace.kept.sum())
+
+
 def test_flip_goes_to_the_side_on_which_a_row_is_not():
     source = faces64.codes("w", 6)
     middle = float(faces64.scores(source)["old"].detach().median()) + 1e-3
