@@ -141,7 +141,8 @@ def memory(rounds: int, threads: int) -> str:
 
 def walk(w_NW: Tensor, rows: int, threads: int, requests: Requests | None = None) -> Tensor:
     """w (N, W) after STEPS steps, `rows` at a time; male with smile held, unless others are asked for."""
-    editor = IALS([], sight(PAIRS[0], rows, threads), STEP_SIZE, STEPS)
+    looks = sight(PAIRS[0], rows, threads)
+    editor = IALS([], looks, STEP_SIZE, STEPS, at_once=looks.at_once)
     wanted = requests or Requests.same(rows, PAIRS[0][0], conditions=PAIRS[0][1:], lambdas=(0.0, 0.0))
     return torch.cat([editor.edit(Codes("w", part), wanted).values[:, -1] for part in w_NW.split(rows)])
 

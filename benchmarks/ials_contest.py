@@ -116,14 +116,14 @@ def ready(contestant: Contestant) -> Callable[[], Parts]:
 
             def twice() -> Parts:
                 for name, looks in each:
-                    pulls(looks, Codes("w", w_NW), [[(name, 1.0)]] * rows)
+                    pulls(looks, Codes("w", w_NW), [[(name, 1.0)]] * rows, at_once=looks.at_once)
                 first, second = (parts(looks) for _, looks in each)
                 return first[0] + second[0], first[1] + second[1]
 
             return twice
         case "step":
             looks = sight(contestant.pair, rows, threads, contestant.recompute)
-            editor = IALS([], looks, STEP_SIZE, steps=1)
+            editor = IALS([], looks, STEP_SIZE, steps=1, at_once=looks.at_once)
             request = Requests.same(rows, attribute, conditions=(condition,), lambdas=(0.0, 0.0))
 
             def step() -> Parts:
