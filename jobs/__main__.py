@@ -3,8 +3,10 @@
 import importlib
 import logging
 import os
+import signal
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from jobs.flags import say
 from pipeline.errors import StylemillError
@@ -68,5 +70,19 @@ def _run(verb: str, argv: Sequence[str]) -> int:
     return code
 
 
+def end(code: int) -> NoReturn:
+    """Leave with this exit code. What was done has been said: a signal in the interpreter's last moments, which Ray
+    makes long, changes it no more.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    sys.exit(code)
+
+
+def script() -> NoReturn:
+    """The command `stylemill`."""
+    end(main())
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    script()

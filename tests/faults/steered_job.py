@@ -57,4 +57,4 @@ def _pool(flags: argparse.Namespace) -> Pool:
 if __name__ == "__main__":
     sys.modules["jobs.powers"] = sys.modules[__name__]
     command_line.VERBS[steered.VERB] = "squares and cubes"
-    sys.exit(command_line.main([steered.VERB, *sys.argv[1:]]))
+    command_line.end(command_line.main([steered.VERB, *sys.argv[1:]]))

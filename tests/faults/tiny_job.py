@@ -23,7 +23,7 @@ import numpy as np
 from ray import cloudpickle
 
 import jobs.dataset
-from jobs.__main__ import main
+from jobs.__main__ import end, main
 from pipeline.engine.stage import Batch, Task
 from pipeline.models import generators
 from pipeline.models.generators.stylegan2 import tiny_stylegan2
@@ -92,4 +92,4 @@ if __name__ == "__main__":
     cloudpickle.register_pickle_by_value(tiny_job)  # Ray's workers cannot import a test's modules
     tiny_job.register(sys.argv[1])
     jobs.dataset.DatasetStage = tiny_job.stage
-    sys.exit(main(["dataset", "--generator", FROM_FILE, *sys.argv[3:]]))
+    end(main(["dataset", "--generator", FROM_FILE, *sys.argv[3:]]))
