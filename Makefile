@@ -36,6 +36,9 @@ bench: $(VENV)/.test
 	$(BIN)/python -m benchmarks.overhead
 	$(BIN)/python -m benchmarks.scale
 	$(BIN)/python -m benchmarks.pool
+	$(BIN)/python -m benchmarks.svm
+	$(BIN)/python -m benchmarks.edit
+	$(BIN)/python -m benchmarks.ials
 
 calibrate: $(VENV)/.test
 	$(BIN)/stylemill models pull
