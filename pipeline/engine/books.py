@@ -33,6 +33,7 @@ class Books:
     """Read and write the records of job `verb` on directory URL `out`."""
 
     def __init__(self, out: str, verb: str) -> None:
+        self.out, self.verb = out, verb
         self.url = store.join(out, ".stylemill", verb)
         self.lease_url = store.join(self.url, "lease.json")
         self._outcomes_url = store.join(self.url, "outcomes")

@@ -251,3 +251,21 @@ def test_a_signal_in_the_last_moments_changes_no_exit_code(number):
     words = f"import atexit, os, signal; {late}; from jobs.__main__ import end; end(3)"
     ended = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stderr) == (3, "")
+
+
+@pytest.mark.parametrize("table", ["labels", "rejects/dataset"])
+def test_damage_in_a_table_that_is_not_sealed_is_found_and_made_again(made, tmp_path, capsys, table):
+    assert dataset(tmp_path, *WORDS) == 0
+    Path(tmp_path, table, ".stylemill/manifest.json").unlink()
+    part = Path(tmp_path, table, "part-00001-of-00003.parquet")
+    whole = part.read_bytes()
+    part.write_bytes(whole[:-20] + bytes([whole[-20] ^ 1]) + whole[-19:])
+    capsys.readouterr()
+    assert main(["verify", str(tmp_path)]) == 1
+    said = capsys.readouterr().err
+    assert "part-00001-of-00003.parquet: its sha256 is" in said
+    assert "the same dataset command makes 1 shards" in said
+    assert dataset(tmp_path, *WORDS) == 0
+    assert "(1 found damaged by verify)" in capsys.readouterr().err
+    assert part.read_bytes() == whole
+    assert main(["verify", str(tmp_path)]) == 0
