@@ -124,7 +124,9 @@ def _work(job: Job, work: Work, pool: Pool, options: RunOptions, lease: Lease, s
         for line in estimate(work.ran[0] if work.ran else None, sum(work.rows.values()), summary, pool.expected):
             say(line)
     _say_end(summary, work.failed, say)
-    if tasks or error or work.books.summary() is None:  # else the last run that did something stays on record
+    last = work.books.summary()
+    # where nothing ran, the last run stays on record; but parts may be found whose driver died before it recorded them
+    if tasks or error or last is None or last.get("shards_done") != summary.shards_done:
         work.books.write_summary({**summary.facts(), "weights": [dict(weight) for weight in job.weights]})
     if error is not None:
         raise error

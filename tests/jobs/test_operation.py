@@ -269,3 +269,13 @@ def test_damage_in_a_table_that_is_not_sealed_is_found_and_made_again(made, tmp_
     assert "(1 found damaged by verify)" in capsys.readouterr().err
     assert part.read_bytes() == whole
     assert main(["verify", str(tmp_path)]) == 0
+
+
+def test_parts_that_were_found_are_in_the_summary(tmp_path):
+    assert dataset(tmp_path, *WORDS) == 0
+    file = Path(tmp_path, ".stylemill/dataset/summary.json")
+    died = {**json.loads(file.read_text()), "shards_done": 1, "published": 8, "not_run": 12, "exit_code": 130}
+    file.write_text(json.dumps(died))
+    assert dataset(tmp_path, *WORDS) == 0
+    found = json.loads(file.read_text())
+    assert (found["published"], found["shards_done"], found["exit_code"]) == (20, 3, 0)
