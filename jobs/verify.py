@@ -4,7 +4,6 @@ each other.
 Damaged parts of a job's table are put on that job's books, so that the same command makes them again.
 """
 
-import hashlib
 from collections.abc import Sequence
 
 import tyro
@@ -75,12 +74,9 @@ def _against_the_books(table: Table) -> list[Problem]:
     books, name = _books(table)
     for outcome in books.outcomes().values() if books else ():
         record = outcome.parts.get(name)
-        content = None if record is None else store.read_bytes(store.join(table.url, record.name))
-        if record is not None and content is not None:
-            sha256 = hashlib.sha256(content).hexdigest()
-            if sha256 != record.sha256:
-                what = f"its sha256 is {sha256[:12]}..., {record.sha256[:12]}... is on record: changed or damaged"
-                problems.append(Problem(record.name, what, "run the command that makes the table again"))
+        if record is not None and (sha256 := table.sha256_of(record)) not in (None, record.sha256):
+            what = f"its sha256 is {sha256[:12]}..., {record.sha256[:12]}... is on record: changed or damaged"
+            problems.append(Problem(record.name, what, "run the command that makes the table again"))
     return problems
 
 

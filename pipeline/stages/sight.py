@@ -28,10 +28,10 @@ class Sight:
     the same faces and are never differentiated. `recompute`: features are not kept for the backward pass but computed
     again, a segment of layers at a time: less memory, more time, the same bits.
 
-    at_once: rows that are best looked at together, None for all of a micro-batch. On a CPU it is one: rows gain a
-    twelfth of their time from company there, and lose more. The bits of a picture depend on how many are made at once,
-    and along the gradients such a difference grows: from 1e-4 in w after one step of 0.1 to 0.4 after twenty. A face
-    made alone is the same in any batch, rows that have ended cost nothing, and memory is that of one face.
+    at_once: rows that are best looked at together, None for all of a micro-batch. On a CPU it is one: company gains a
+    row little there. The bits of a picture depend on how many are made at once, and a difference in the last bits grows
+    from step to step along the gradients, until the ways part. A face made alone is the same in any batch, rows that
+    have ended cost nothing, and memory is that of one face.
     """
 
     def __init__(

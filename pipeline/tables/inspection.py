@@ -9,6 +9,14 @@ from pipeline.tables.succession import Succession
 from schemas import SchemaError, TableSchema
 
 
+def sha256_of(url: str) -> str | None:
+    """Of a part as it lies there, None where it is missing; read a block at a time, however large it is."""
+    if not store.exists(url):
+        return None
+    with store.local_copy(url) as path, path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def inspect(url: str, schema: TableSchema, shard: int) -> PartRecord:
     """The record that the writer of this part knew when it closed it. Every page and every value is looked at.
 

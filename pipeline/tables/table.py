@@ -9,7 +9,7 @@ import pyarrow as pa
 from pipeline.errors import StoreError
 from pipeline.tables import manifest as manifests
 from pipeline.tables import reader, store
-from pipeline.tables.inspection import inspect
+from pipeline.tables.inspection import inspect, sha256_of
 from pipeline.tables.parts import Layout, PartRecord, parse_part_name, part_name
 from pipeline.tables.verify import Problem, verify
 from pipeline.tables.writer import PartWriter
@@ -198,6 +198,10 @@ class Table:
         """Rows in order of index, at most `rows` at a time; no batch is of two parts."""
         for url in self._part_urls(shards, None):
             yield from reader.read_part_batches(url, self.schema, columns, rows)
+
+    def sha256_of(self, record: PartRecord) -> str | None:
+        """Of the part of this record as it lies there now; None where it is missing. Raises StoreError."""
+        return sha256_of(store.join(self.url, record.name))
 
     def inspect(self, shard: int) -> PartRecord:
         """The record of a published part, from its bytes, each of which is looked at; for a table with a layout.
