@@ -16,6 +16,9 @@ BOUND = 10.0
 TOLERANCE = 0.2
 """How closely the strength of a face is found; a fiftieth of what is tried."""
 
+LOOKS = 11
+"""Faces made, at most, until the strength of one is found so: the source, doubling up to the bound, and halving."""
+
 
 @dataclass(frozen=True)
 class StepSize:
@@ -40,23 +43,26 @@ class StepSize:
 
 
 def of_trial(url: str, rows: int, steps: int) -> StepSize:
-    """From edits with --until 0: of the first `rows` faces that start in the source class, `SHARE` in so many steps.
+    """From edits with --until 0 of `rows` faces that start in the source class: `SHARE` of them in so many steps.
 
     A face that is not transformed within `BOUND` counts as one that would need more than any other.
 
     Raises:
-        SpecError: no face starts in the source class.
+        SpecError: faces were set aside, or nine of ten need no step at all.
         StoreError: the edits are not there, or not complete.
     """
     frame = Table.open(store.join(url, "edits")).read(columns=["index", "step", "strength", "stop"]).to_pandas()
     last = frame.sort_values(["index", "step"]).groupby("index").last()
     last["beyond"] = last["stop"] == not_reached(f"{BOUND:g}")
-    starts = last[(last["strength"] > 0) | last["beyond"]].head(rows)
-    if starts.empty:
-        raise SpecError(f"{url}: no face of {len(last):,} starts in the source class, to choose a step size on")
-    reached = sorted(starts["strength"].where(~starts["beyond"], math.inf))
-    reach = min(float(reached[_needed(len(reached)) - 1]), BOUND)
-    return StepSize(float(f"{reach / steps:.4g}"), steps, reach, len(starts), int(starts["beyond"].sum()))
+    if len(last) < rows:
+        raise SpecError(
+            f"{url}: of {rows} faces to choose a step size on {rows - len(last)} were set aside: pass --step-size"
+        )
+    reached = sorted(last["strength"].where(~last["beyond"], math.inf))
+    reach = min(float(reached[_needed(rows) - 1]), BOUND)
+    if reach <= 0:
+        raise SpecError(f"{url}: {SHARE:.0%} of the faces are transformed to begin with: pass --step-size")
+    return StepSize(_enough(reach, steps), steps, reach, rows, int(last["beyond"].sum()))
 
 
 def keep(url: str, found: Mapping[str, StepSize]) -> None:
@@ -68,3 +74,11 @@ def keep(url: str, found: Mapping[str, StepSize]) -> None:
 def _needed(rows: int) -> int:
     """How many of them are `SHARE` or more."""
     return math.ceil(SHARE * rows)
+
+
+def _enough(reach: float, steps: int) -> float:
+    """A length of four digits, not less than `reach` in so many steps."""
+    length = float(f"{reach / steps:.4g}")
+    if length * steps >= reach:
+        return length
+    return float(f"{length + 10 ** (math.floor(math.log10(length)) - 3):.4g}")
