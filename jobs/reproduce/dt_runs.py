@@ -9,7 +9,7 @@ import pandas as pd
 
 from jobs.dt.counts import Seen, Sides, read_seen
 from jobs.dt.plan import passes, plan_dt
-from jobs.dt.spec import Cell, DtSpec, Pair
+from jobs.dt.spec import Cell, DtSpec, Pair, gradients
 from jobs.dt.summary import PERHAPS
 from jobs.flags import parse
 from jobs.reproduce import step
@@ -67,6 +67,17 @@ class DtRun:
         """Of the generator."""
         return passes(self.asked)
 
+    @property
+    def forward(self) -> int:
+        """Passes through the generator, of one face each."""
+        return len(self.asked.cells) * self.asked.rows * (self.asked.steps + 1)
+
+    @property
+    def backward(self) -> int:
+        """The same of gradients."""
+        searched = 1 if self.asked.no_incremental else self.asked.steps
+        return self.asked.rows * searched * sum(map(gradients, self.asked.cells))
+
     @cached_property
     def seen(self) -> Seen:
         """What both families saw."""
@@ -85,6 +96,15 @@ class DtRun:
         return [row for row, is_measured in zip(self.stage.rows[0], self.judged.rows, strict=True) if is_measured]
 
     @cached_property
+    def scores(self) -> pd.DataFrame:
+        """What the judge saw of every step, judge_primal and judge_condition, by lambda1, lambda2, row and step."""
+        names = ["request", "row", "step", "judge_primal", "judge_condition"]
+        steps = Table.open(store.join(self.asked.out, "dt_steps")).read(columns=names).to_pandas()
+        for place, name in enumerate(("lambda1", "lambda2")):
+            steps[name] = [self.asked.cells[request][place] for request in steps["request"]]
+        return steps.set_index(["lambda1", "lambda2", "row", "step"]).drop(columns="request").sort_index()
+
+    @cached_property
     def stage(self) -> DtStage:
         """As the job had it. Raises SpecError and StoreError as `plan_dt`."""
         stage = plan_dt(self.asked)[0].stage
@@ -93,7 +113,7 @@ class DtRun:
 
 
 def both(first: tuple[DtRun, Cell], second: tuple[DtRun, Cell]) -> tuple[Outcomes, Outcomes]:
-    """What became of the rows that both of two runs have, in a cell of each, by the judge."""
+    """What became of the rows that both of two runs have, in a cell of each, by the judge; there may be none."""
     rows = {run: set(run.measured) for run, _ in (first, second)}
     shared = set.intersection(*rows.values())
     found = []

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 
-from jobs.dt.spec import LEVEL, STUDIED, Cell
+from jobs.dt.spec import STUDIED
 from jobs.flags import parse, say
 from jobs.launch import command
 from jobs.reproduce import local, step
 from jobs.reproduce.dt_runs import DtRun
-from jobs.reproduce.ials_plan import CHOICE, PAPER, IalsSpec, Plan, as_pair
+from jobs.reproduce.ials_cost import told, told_time
+from jobs.reproduce.ials_plan import IalsSpec, Plan, as_pair
+from jobs.reproduce.ials_rows import copy_rows
 from jobs.reproduce.ials_strips import Pictures
 from jobs.reproduce.ials_study import LEAD, Found, facts, sections
 from jobs.reproduce.step_size import BOUND, TOLERANCE, StepSize, keep, of_trial
@@ -32,13 +34,18 @@ def main(argv: Sequence[str]) -> int:
 
 def run(plan: Plan) -> Found:
     """All steps, each of which goes on where it stopped. Raises SpecError where one does not end well."""
+    say(f"Study {told(plan)}")
     _label_faces(plan)
     _judge_others(plan)
+    if time := told_time(plan, plan.url("others-judged")):
+        say(f"Study {time}")
     sizes = _step_sizes(plan)
-    own = {pair: plan.dt(pair, sizes[pair], "dt").run() for pair in plan.pairs}
-    paper = {pair: plan.dt(pair, PAPER, "dt-paper").run() for pair in plan.pairs if plan.paper_steps}
+    own = {pair: plan.own(pair, sizes[pair]).run() for pair in plan.pairs}
+    paper = {pair: plan.paper(pair).run() for pair in plan.pairs}
     kept, gradient = _ablations(plan, sizes)
-    pictures = [Pictures(plan.url(f"pictures-{'-'.join(as_pair(pair))}"), own[pair]) for pair in plan.pictured]
+    pictures = [
+        Pictures(plan.url(f"pictures-{'-'.join(as_pair(pair))}"), own[pair], kept[pair]) for pair in plan.pictured
+    ]
     for one in pictures:
         _make_pictures(plan, one)
     return Found(plan, sizes, own, paper, kept, gradient, pictures)
@@ -70,18 +77,19 @@ def _make_faces(plan: Plan) -> None:
 
 
 def _judge_others(plan: Plan) -> None:
-    """Other faces, and who of them starts in the source class. Raises SpecError where too few do."""
-    _sample(plan, plan.spec.seed + 1, str(plan.others), "others")
-    step("label", "--latents", plan.url("others", "latents"), "--classifiers", plan.spec.judge,
-         "--out", plan.url("others-judged"), *plan.spec.flags)  # fmt: skip
-    labels = Table.open(plan.url("others-judged", "labels")).read(columns=list(plan.attributes))
-    for primal in dict.fromkeys(as_pair(pair)[0] for pair in plan.pairs):
-        there = int(in_source_class(labels[primal].to_numpy(), 1).sum())
-        if there < plan.rows:
+    """Other faces, who of them starts in the source class, and what the family that edits sees, which is to agree.
+
+    Raises:
+        SpecError: too few start there.
+    """
+    lacking = _sample_judged(plan, plan.spec.seed + 1, plan.others, "others")
+    for primal, rows in lacking.items():
+        if len(rows) < plan.rows:
             raise SpecError(
-                f"{there:,} of {plan.others:,} other faces start without {primal}, and --rows {plan.rows} are asked: "
-                f"pass --rows {there} --others {plan.others}, or more --others and another --out"
+                f"{len(rows):,} of {plan.others:,} other faces start without {primal}, and --rows {plan.rows} are "
+                f"asked: pass --rows {len(rows)} --others {plan.others}, or more --others and another --out"
             )
+    _label(plan, "others", plan.spec.classifiers, "others-labelled")
 
 
 def _step_sizes(plan: Plan) -> dict[str, StepSize]:
@@ -89,12 +97,20 @@ def _step_sizes(plan: Plan) -> dict[str, StepSize]:
     spec = plan.spec
     if spec.step_size is not None:
         return {pair: StepSize(spec.step_size, plan.steps) for pair in plan.pairs}
-    _sample(plan, spec.seed + 2, str(2 * spec.trial), "trial")
+    lacking = _sample_judged(plan, spec.seed + 2, plan.trial_faces, "trial")
+    for primal, rows in lacking.items():
+        if len(rows) < spec.trial:
+            raise SpecError(
+                f"{len(rows):,} of {plan.trial_faces:,} faces to choose step sizes on start without {primal}, and "
+                f"--trial {spec.trial} are asked: pass --trial {len(rows)} --trial-faces {plan.trial_faces}, or more "
+                "--trial-faces and another --out"
+            )
+        copy_rows(Table.open(plan.url("trial", "latents")), rows[: spec.trial], plan.url(f"trial-without-{primal}"))
     sizes = {}
     for pair in plan.pairs:
         primal, condition = as_pair(pair)
         url = plan.url(f"trial-{primal}-{condition}")
-        step("edit", "--latents", plan.url("trial", "latents"), "--directions", plan.directions,
+        step("edit", "--latents", plan.url(f"trial-without-{primal}"), "--directions", plan.directions,
              "--attribute", primal, "--on", condition, "--until", "0", "--target", "1", "--bound", f"{BOUND:g}",
              "--tolerance", f"{TOLERANCE:g}", "--classifiers", spec.judge, "--out", url, *spec.flags)  # fmt: skip
         sizes[pair] = of_trial(url, spec.trial, plan.steps)
@@ -103,40 +119,32 @@ def _step_sizes(plan: Plan) -> dict[str, StepSize]:
     return sizes
 
 
+def _sample_judged(plan: Plan, seed: int, rows: int, name: str) -> dict[str, list[int]]:
+    """Faces in the folder NAME, as the judge sees them: of each attribute that is edited, the rows that lack it."""
+    step("sample", "--generator", plan.spec.generator, "--seed", str(seed), "--rows", str(rows),
+         "--out", plan.url(name), *local(plan.spec.flags))  # fmt: skip
+    _label(plan, name, plan.spec.judge, f"{name}-judged")
+    primals = list(dict.fromkeys(as_pair(pair)[0] for pair in plan.pairs))
+    labels = Table.open(plan.url(f"{name}-judged", "labels")).read(columns=["index", *primals])
+    index = labels["index"].to_numpy()
+    return {primal: index[in_source_class(labels[primal].to_numpy(), 1)].tolist() for primal in primals}
+
+
+def _label(plan: Plan, name: str, family: str, out: str) -> None:
+    step("label", "--latents", plan.url(name, "latents"), "--classifiers", family, "--out", plan.url(out),
+         *plan.spec.flags)  # fmt: skip
+
+
 def _ablations(plan: Plan, sizes: Mapping[str, StepSize]) -> tuple[dict[str, DtRun], dict[str, DtRun]]:
     """Curves of fewer faces: with the source's direction kept, and with directions that are means of gradients."""
     spec = plan.spec
     step("directions", "fit", "--method", "mean-gradient", "--latents", f"{plan.faces}/latents",
          "--rows", str(spec.gradient_faces), "--opposite", "--attributes", ",".join(plan.attributes), "--space", "w",
          "--classifiers", spec.classifiers, "--out", plan.url("fit-gradient"), *spec.flags)  # fmt: skip
-    kept, gradient = {}, {}
-    for pair in plan.pairs:
-        size, choice, level = sizes[pair], _word(CHOICE), _word(LEVEL)
-        kept[pair] = plan.dt(pair, size, "dt-kept", "--no-incremental", lambdas=[choice], rows=plan.ablated).run()
-        gradient[pair] = plan.dt(
-            pair, size, "dt-gradient", lambdas=[level, choice], rows=plan.ablated, directions=plan.by_gradients
-        ).run()
-    return kept, gradient
+    kept = {pair: plan.kept(pair, sizes[pair]).run() for pair in plan.pairs}
+    return kept, {pair: plan.gradient(pair, sizes[pair]).run() for pair in plan.pairs}
 
 
 def _make_pictures(plan: Plan, pictures: Pictures) -> None:
     size = min(PICTURE, generators.load(plan.spec.generator, backend="eager").resolution)
-    sampling = (
-        "--generator",
-        plan.spec.generator,
-        "--seed",
-        str(plan.spec.seed + 1),
-        *local(plan.spec.flags),
-        "--batch-size",
-        "1",
-    )  # which may begin at any row
-    pictures.make(sampling, ("--size", str(size), *plan.spec.flags))
-
-
-def _sample(plan: Plan, seed: int, rows: str, name: str) -> None:
-    step("sample", "--generator", plan.spec.generator, "--seed", str(seed), "--rows", rows, "--out", plan.url(name),
-         *local(plan.spec.flags))  # fmt: skip
-
-
-def _word(cell: Cell) -> str:
-    return f"{cell[0]:g}:{cell[1]:g}"
+    pictures.make(Table.open(plan.url("others", "latents")), ("--size", str(size), *plan.spec.flags))

@@ -15,6 +15,7 @@ from pipeline.stages.direction_rows import by_name, read_directions
 from pipeline.tables import Table
 
 COLUMNS = "the p that each reaches, the p that both do, and the mean of q up to there"
+NONE = "no face was measured both ways"
 
 
 def incremental(whole: Mapping[str, DtRun], kept: Mapping[str, DtRun]) -> study.Section:
@@ -27,10 +28,14 @@ def incremental(whole: Mapping[str, DtRun], kept: Mapping[str, DtRun]) -> study.
     ]
     for pair, run in kept.items():
         anew, same = both((whole[pair], CHOICE), (run, CHOICE))
+        if not len(same.kept):
+            sentences.append(f"{run.name}: {NONE}.")
+            continue
         rows[run.name], said = _beside("anew", anew, "kept", same)
         sentences.append(f"{run.name}, {len(same.kept)} faces: keeping the source's direction: {said}.")
-    grid = study.Grid(f"Searched anew, and kept: {COLUMNS}", pd.DataFrame.from_dict(rows, orient="index"), digits=3)
-    return study.Section("Incremental updating (Sec. 3.3, Fig. 4)", sentences, [grid])
+    return study.Section(
+        "Incremental updating (Sec. 3.3, Fig. 4)", sentences, _grid(f"Searched anew, and kept: {COLUMNS}", rows)
+    )
 
 
 def levels(plan: Plan, whole: Mapping[str, DtRun], gradient: Mapping[str, DtRun]) -> study.Section:
@@ -46,6 +51,9 @@ def levels(plan: Plan, whole: Mapping[str, DtRun], gradient: Mapping[str, DtRun]
         for cell in (LEVEL, CHOICE):
             svm, mean = both((whole[pair], cell), (run, cell))
             name = f"{run.name} at {_cell(cell)}"
+            if not len(mean.kept):
+                sentences.append(f"{name}: {NONE}.")
+                continue
             rows[name], said = _beside("SVM", svm, "gradients", mean)
             sentences.append(f"{name}, {len(mean.kept)} faces: with means of gradients: {said}.")
     return study.Section(
@@ -53,11 +61,14 @@ def levels(plan: Plan, whole: Mapping[str, DtRun], gradient: Mapping[str, DtRun]
         sentences,
         [
             study.Grid("Cosine of the two directions of an attribute", pd.DataFrame([cosines], index=["cosine"])),
-            study.Grid(
-                f"By SVM, and by means of gradients: {COLUMNS}", pd.DataFrame.from_dict(rows, orient="index"), digits=3
-            ),
+            *_grid(f"By SVM, and by means of gradients: {COLUMNS}", rows),
         ],
     )
+
+
+def _grid(caption: str, rows: Mapping[str, Mapping[str, Any]]) -> list[study.Grid]:
+    """One, or none where there is no row."""
+    return [study.Grid(caption, pd.DataFrame.from_dict(dict(rows), orient="index"), digits=3)] if rows else []
 
 
 def _beside(one: str, first: Outcomes, other: str, second: Outcomes) -> tuple[dict[str, Any], str]:

@@ -39,9 +39,15 @@ class IalsSpec(Spec):
     labelled: int = Field(2000, ge=400, description="Without --from: faces to fit directions on.")
     rows: int | None = Field(None, ge=4, description="Faces edited, of each pair. Default: 60; on a GPU 100.")
     others: int | None = Field(
-        None, gt=0, description="Faces from which those are taken that start in the source class. Default: 3 x --rows."
+        None,
+        gt=0,
+        description="Faces from which those are taken that start in the source class. Default: 3 x --rows, and 5 x "
+        "where smile is edited, which most faces have.",
     )
     trial: int = Field(64, ge=4, description="Still other faces of each pair, to choose its step size on.")
+    trial_faces: int | None = Field(
+        None, gt=0, description="Faces from which those are taken. Default: 3 x --trial, and 4 x where smile is edited."
+    )
     pairs: Names = Field(
         (), description=f"PRIMAL:CONDITION,... Default: {','.join(ON_CPU)}; on a GPU all 12 of four attributes."
     )
@@ -54,9 +60,11 @@ class IalsSpec(Spec):
         None, gt=0, allow_inf_nan=False, description="Of all pairs. Default: each has its own, chosen on --trial faces."
     )
     paper_steps: bool = Field(
-        False, description=f"Curves of the paper's {PAPER.steps} steps of {PAPER.length:g} too. On a GPU: always."
+        False,
+        description=f"Curves of the paper's {PAPER.steps} steps of {PAPER.length:g} of all cells and --rows, as always "
+        "on a GPU; else they are of 1:1 and 0.75:0, and of --ablated faces.",
     )
-    ablated: int = Field(16, ge=4, description="How many of a pair's faces, at most, to edit with parts left out.")
+    ablated: int = Field(32, ge=4, description="How many of a pair's faces, at most, to edit with parts left out.")
     gradient_faces: int = Field(64, gt=0, description="Labelled faces whose gradients are averaged to directions.")
     pictured: Names = Field((), description="Pairs to make strips of. Default: those of a CPU, or else the first two.")
     seed: int = Field(1, ge=0, le=MAX_SEED - 2, description="Of the labelled faces; the others have the next two.")
@@ -112,7 +120,16 @@ class Plan:
 
     @property
     def others(self) -> int:
-        return self.spec.others or 3 * self.rows
+        return self.spec.others or (5 if self._of_smile else 3) * self.rows
+
+    @property
+    def trial_faces(self) -> int:
+        return self.spec.trial_faces or (4 if self._of_smile else 3) * self.spec.trial
+
+    @property
+    def _of_smile(self) -> bool:
+        """Whether it is edited: the judge sees it in two faces of three, and those cannot be."""
+        return any(as_pair(pair)[0] == "smile" for pair in self.pairs)
 
     @property
     def ablated(self) -> int:
@@ -125,6 +142,7 @@ class Plan:
 
     @property
     def paper_steps(self) -> bool:
+        """Whether the paper's steps are of all cells and rows."""
         return self.spec.paper_steps or self.on_gpu
 
     @property
@@ -146,6 +164,25 @@ class Plan:
         """Of a folder of the study."""
         return store.join(self.out, *names)
 
+    def own(self, pair: str, size: StepSize) -> DtRun:
+        """Curves of all cells and rows."""
+        return self.dt(pair, size, "dt")
+
+    def paper(self, pair: str) -> DtRun:
+        """Curves of the paper's steps; where not all are asked for, of two cells and fewer rows."""
+        if self.paper_steps:
+            return self.dt(pair, PAPER, "dt-paper")
+        return self.dt(pair, PAPER, "dt-paper-few", lambdas=[_word(LEVEL), _word(CHOICE)], rows=self.ablated)
+
+    def kept(self, pair: str, size: StepSize) -> DtRun:
+        """Curves without incremental updating, of fewer rows."""
+        return self.dt(pair, size, "dt-kept", "--no-incremental", lambdas=[_word(CHOICE)], rows=self.ablated)
+
+    def gradient(self, pair: str, size: StepSize) -> DtRun:
+        """Curves along directions that are means of gradients, of fewer rows."""
+        cells = [_word(LEVEL), _word(CHOICE)]
+        return self.dt(pair, size, "dt-gradient", lambdas=cells, rows=self.ablated, directions=self.by_gradients)
+
     def dt(
         self,
         pair: str,
@@ -163,7 +200,7 @@ class Plan:
         grid = None if lambdas else self.spec.grid or (0.25 if self.on_gpu and not self.spec.lambdas else None)
         words = {
             "latents": self.url("others", "latents"),
-            "labels": self.url("others-judged", "labels"),
+            "labels": f"{self.url('others-judged', 'labels')},{self.url('others-labelled', 'labels')}",
             "directions": directions or self.directions,
             "pairs": pair,
             **({"grid": f"{grid:g}"} if grid else {"lambdas": ",".join(asked)}),
@@ -206,6 +243,10 @@ class Plan:
         named = faces["facts"]["spec"]["generator"]
         if named != self.spec.generator:
             raise SpecError(f"--from: its faces are of {named}; pass --generator {named}")
+
+
+def _word(cell: Cell) -> str:
+    return f"{cell[0]:g}:{cell[1]:g}"
 
 
 def as_pair(word: str) -> Pair:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 import pandas as pd
 
@@ -10,9 +9,10 @@ from jobs.dt.spec import LEVEL, Cell
 from jobs.reproduce import step
 from jobs.reproduce.dt_runs import DtRun
 from jobs.reproduce.ials_plan import CHOICE
+from jobs.reproduce.ials_rows import copy_rows
 from jobs.reproduce.strips import pictured
 from pipeline.report import study
-from pipeline.tables import store
+from pipeline.tables import Table, store
 from schemas.edits import JUDGE
 
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -21,44 +21,44 @@ CELLS: tuple[Cell, ...] = tuple(
 )
 LEVELS = (0.5, 0.9)
 """Shares transformed at which the methods are put side by side."""
+JUDGED = ("judge_primal", "judge_condition")
 
 
-def close_two(rows: Sequence[int]) -> range:
-    """A range of latents as short as can be, that begins and ends with one of the rows; of one row where there is one.
-
-    What lies between is edited with them, so that one table holds both; of ranges of two, one of a single micro-batch.
-    """
-    if len(rows) == 1:
-        return range(rows[0], rows[0] + 1)
-    first, second = min(pairwise(sorted(rows)), key=lambda two: (two[1] - two[0], two[0] % 2))
-    return range(first, second + 1)
+KEPT = 2
+"""Gradients of an edit that keeps the source's direction."""
+SAME = 1e-3
+"""Scores that differ by no more are of one way: see `stylemill edit --editor ials`."""
 
 
 @dataclass(frozen=True)
 class Pictures:
     """Edits of two faces of a pair with their pictures, below `url`.
 
-    run: the pair's DT curves, whose rows, step size and steps are taken.
+    run: the pair's DT curves, whose latents, step size and steps are taken. kept: those without incremental updating;
+    the faces are of both, if there are such.
     """
 
     url: str
     run: DtRun
+    kept: DtRun
     _frames: dict[str, pd.DataFrame] = field(default_factory=dict, init=False, compare=False)
 
     @property
-    def faces(self) -> range:
-        """From the first to the second of them."""
-        return close_two(self.run.measured)
+    def faces(self) -> list[int]:
+        """Their rows; none where no face was measured."""
+        both = set(self.run.measured) & set(self.kept.measured)
+        return sorted(both or self.run.measured)[:2]
 
-    def make(self, sampling: Sequence[str], editing: Sequence[str]) -> None:
-        """Sample the faces and edit them; words for `sample` and for each `edit`."""
-        faces = self.faces
-        step("sample", *sampling, "--range", f"{faces.start}:{faces.stop}", "--out", f"{self.url}/faces")
+    def make(self, latents: Table, editing: Sequence[str]) -> None:
+        """Edit the very latents that were measured; words for each `edit`."""
+        if not self.faces:
+            return
+        copy_rows(latents, self.faces, f"{self.url}/latents")
         primal, condition = self.run.pair
         asked = self.run.asked
         assert asked.directions is not None
         common = (
-            "edit", "--editor", "ials", "--latents", f"{self.url}/faces/latents", "--directions", asked.directions,
+            "edit", "--editor", "ials", "--latents", f"{self.url}/latents", "--directions", asked.directions,
             "--attribute", primal, "--on", condition, "--target", asked.target,
             "--step-size", str(asked.step_size), "--steps", str(asked.steps), "--classifiers", asked.classifiers,
             "--judge", asked.judge, "--scores", "judge", "--scored", f"{primal},{condition}", "--images", "webp",
@@ -72,26 +72,48 @@ class Pictures:
     def sections(self) -> list[study.Section]:
         """One, of the strips of both faces."""
         primal, condition = self.run.pair
-        shown = sorted({self.faces.start, self.faces[-1]})
-        strips = [strip for index in shown for strip in self._strips(index)]
+        heading = f"Strips: {primal}, leaving {condition} alone"
+        if not self.faces:
+            return [study.Section(heading, ["No face could be measured, and so none is shown."])]
+        strips = [strip for face in range(len(self.faces)) for strip in self._strips(face)]
         return [
             study.Section(
-                f"Strips: {primal}, leaving {condition} alone",
+                heading,
                 [
                     "Below each picture the judge's scores, in standard deviations, 0 at the boundary. InterFaceGAN is "
                     "(1, 1), IALS the paper's (0.75, 0).",
+                    self._as_counted(),
                     *(self._levels(level)[1] for level in LEVELS),
                 ],
                 strips,
             )
         ]
 
-    def _strips(self, index: int) -> Iterator[study.Strip]:
+    def _as_counted(self) -> str:
+        """Whether what is pictured is what was counted."""
+        apart = 0.0
+        counted = [(self._of(cell), self.run, cell) for cell in CELLS if cell in self.run.asked.cells]
+        for url, run, cell in [*counted, (f"{self.url}/kept", self.kept, CHOICE)]:
+            frame = self._frame(url)
+            for face, row in enumerate(self.faces):
+                if row not in run.measured:
+                    continue
+                own = frame[frame["index"] == face].set_index("step")
+                there = run.scores.xs((*cell, row)).loc[own.index]
+                for place, name in zip(JUDGED, self.run.pair, strict=True):
+                    apart = max(apart, float((own[JUDGE + name] - there[place]).abs().max()))
+        whence = "They are edits of the very latents that were counted, with the same steps"
+        if apart <= SAME:
+            return f"{whence}: where a cell was counted, scores are those that were, to {SAME:g}."
+        return f"{whence}; where a cell was counted, scores differ from those that were by up to {apart:.2g}."
+
+    def _strips(self, face: int) -> Iterator[study.Strip]:
         primal, condition = self.run.pair
+        index = self.faces[face]
         last = self.run.asked.steps
-        source = self._look(self._of(CHOICE), index, 0, "source")
+        source = self._look(self._of(CHOICE), face, 0, "source")
         equal = [
-            self._look(self._of(cell), index, at, f"{name}, p {p:.2f}, step {at}")
+            self._look(self._of(cell), face, at, f"{name}, p {p:.2f}, step {at}")
             for level in LEVELS
             for name, cell, at, p in self._levels(level)[0]
         ]
@@ -101,11 +123,11 @@ class Pictures:
             ("lambda2 of 0 to 1 at lambda1 = 0.75 (Fig. 12)", "lambda2", [(CHOICE[0], share) for share in SHARES]),
         ):
             shares = zip(SHARES, cells, strict=True)
-            looks = [self._look(self._of(cell), index, last, f"{name} {share:g}") for share, cell in shares]
+            looks = [self._look(self._of(cell), face, last, f"{name} {share:g}") for share, cell in shares]
             yield study.Strip(f"{primal}|{condition}, face {index}, after the last step: {caption}", [source, *looks])
         ways = [("searched anew at each step", self._of(CHOICE)), ("the source's direction kept", f"{self.url}/kept")]
         looks = [
-            self._look(url, index, at, f"{way}, step {at}")
+            self._look(url, face, at, f"{way}, step {at}")
             for at in sorted({max(1, last // 2), last})
             for way, url in ways
         ]
@@ -127,16 +149,18 @@ class Pictures:
             words.append(f"{name} first reaches it at step {at}, with {p:.2f}")
         return reached, f"p = {level:g}: {'; '.join(words)}."
 
-    def _look(self, url: str, index: int, at: int, words: str) -> tuple[bytes, str]:
+    def _look(self, url: str, face: int, at: int, words: str) -> tuple[bytes, str]:
         """A face after a step, or after its last where it stopped before, and what is to be said of it."""
-        primal, condition = self.run.pair
-        if url not in self._frames:
-            self._frames[url] = pictured(url, [JUDGE + primal, JUDGE + condition])
-        frame = self._frames[url]
-        own = frame[(frame["index"] == index) & (frame["step"] <= at)]
+        frame = self._frame(url)
+        own = frame[(frame["index"] == face) & (frame["step"] <= at)]
         row = own.sort_values("step").iloc[-1]
-        scores = ", ".join(f"{name} {row[JUDGE + name]:+.1f}" for name in (primal, condition))
+        scores = ", ".join(f"{name} {row[JUDGE + name]:+.1f}" for name in self.run.pair)
         return row["picture"], f"{words}: {scores}"
+
+    def _frame(self, url: str) -> pd.DataFrame:
+        if url not in self._frames:
+            self._frames[url] = pictured(url, [JUDGE + name for name in self.run.pair])
+        return self._frames[url]
 
     def _of(self, cell: Cell) -> str:
         return store.join(self.url, f"edit-{cell[0]:g}-{cell[1]:g}")

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from jobs.dt.areas import AGREED
 from jobs.dt.page import of_pair, overview
 from jobs.dt.paper_ials import KEEPS_WELL
 from jobs.dt.spec import LEVEL, Cell
@@ -14,7 +15,8 @@ from jobs.reproduce.dt_runs import DtRun
 from jobs.reproduce.ials_ablations import incremental, levels
 from jobs.reproduce.ials_plan import CHOICE, PAPER, Plan
 from jobs.reproduce.ials_strips import Pictures
-from jobs.reproduce.step_size import StepSize
+from jobs.reproduce.ials_table import beside_paper
+from jobs.reproduce.step_size import SHARE, StepSize
 from pipeline.metrics.bootstrap import BETTER, NOT_DECIDED, WORSE
 from pipeline.report import study, wording
 from pipeline.tables import Table, store
@@ -27,6 +29,7 @@ LEAD = (
 )
 
 
+NONE = "no face is left that could be measured"
 IN_NUMBERS = (CHOICE, (1.0, 0.0))
 """Cells whose differences to (1, 1) are said in numbers."""
 
@@ -35,7 +38,7 @@ IN_NUMBERS = (CHOICE, (1.0, 0.0))
 class Found:
     """What the steps have made, by pair.
 
-    own: curves with the pair's own step size; paper: with the paper's, where they were asked for. kept: without
+    own: curves with the pair's own step size; paper: with the paper's, of some cells or all. kept: without
     incremental updating; gradient: with directions that are means of gradients; both of fewer faces.
     """
 
@@ -57,13 +60,11 @@ class Found:
 
 def sections(found: Found) -> list[study.Section]:
     """All of the page."""
-    own = list(found.own.values())
-    parts = [_claim("Is (1, 1) worse? (Table 1, Eq. 7)", own, [_lengths(found)]), *_pairs(own)]
-    if paper := list(found.paper.values()):
-        parts.append(
-            _claim(f"The same with the paper's {PAPER.steps} steps of {PAPER.length:g}", paper, [_short(paper)])
-        )
-        parts += [replace(one, heading=f"{one.heading}, steps of {PAPER.length:g}") for one in _pairs(paper)]
+    own, paper = list(found.own.values()), list(found.paper.values())
+    parts = [_claim("Is (1, 1) worse? (Table 1, Eq. 7)", own, [_lengths(found)]), beside_paper(own), *_pairs(own)]
+    heading = f"The same with the paper's {PAPER.steps} steps of {PAPER.length:g}"
+    parts.append(_claim(heading, paper, [short(paper)]))
+    parts += [replace(one, heading=f"{one.heading}, steps of {PAPER.length:g}") for one in _pairs(paper)]
     parts += [families(own), incremental(found.own, found.kept), levels(found.plan, found.own, found.gradient)]
     return [*parts, *chain.from_iterable(one.sections() for one in found.pictures)]
 
@@ -94,16 +95,16 @@ def _claim(heading: str, runs: Sequence[DtRun], before: Sequence[str]) -> study.
 
 
 def verdict(areas: pd.DataFrame, judge: str) -> str:
-    """What becomes of the paper's claim, in the pairs that are ranked; `areas`: rows of `dt_auc`."""
+    """What becomes of the paper's claim, in the pairs on which the families agree; `areas`: rows of `dt_auc`."""
     inside = _plateau(areas, judge)
-    counts = inside.loc[inside["ranked"], "verdict"].value_counts()
+    counts = inside[inside["kappa"] >= AGREED]["verdict"].value_counts()
     better, worse, open_ = (int(counts.get(name, 0)) for name in (BETTER, WORSE, NOT_DECIDED))
     first, second = KEEPS_WELL
     claim = f"That (1, 1), which is InterFaceGAN, is worse than lambda1 of {first:g} or more with lambda2 of {second:g}"
     claim += " or less"
     match better > 0, worse > 0, open_ > 0:
         case False, False, False:
-            return f"{claim}, is neither confirmed nor refuted here: no pair is ranked."
+            return f"{claim}, is neither confirmed nor refuted here: the families agree on no pair."
         case True, False, False:
             return f"{claim}, is so here, in all {better} comparisons."
         case True, False, True:
@@ -121,6 +122,8 @@ def compared(run: DtRun) -> str:
     the others by name.
     """
     rows = _plateau(run.areas, run.asked.judge).to_dict("records")
+    if not rows:
+        return f"{run.name}: {NONE}."
     words = [_in_numbers(row) for row in rows if _cell(row) in IN_NUMBERS]
     for verdict_ in (BETTER, WORSE, NOT_DECIDED):
         same = [row for row in rows if row["verdict"] == verdict_ and _cell(row) not in IN_NUMBERS]
@@ -152,23 +155,58 @@ def _plateau(areas: pd.DataFrame, judge: str) -> pd.DataFrame:
 
 
 def _lengths(found: Found) -> str:
-    words = "; ".join(f"{found.own[pair].name}: {size}" for pair, size in found.sizes.items())
-    return f"Steps are as long as it takes (1, 1) to change nine faces of ten, unless asked otherwise. {words}."
-
-
-def _short(runs: Sequence[DtRun]) -> str:
-    reached = [_of(run.areas, run.asked.judge, LEVEL)["p_max"] for run in runs]
-    low, high = min(reached), max(reached)
+    words = "; ".join(
+        f"{found.own[pair].name}: {size}, {reached(found.own[pair])}" for pair, size in found.sizes.items()
+    )
     return (
-        f"These steps go {PAPER.length * PAPER.steps:g} far, whatever the pair; with them (1, 1) changes "
-        f"{low:.0%} to {high:.0%} of the faces." if low < high else
-        f"These steps go {PAPER.length * PAPER.steps:g} far; with them (1, 1) changes {low:.0%} of the faces."
-    )  # fmt: skip
+        "Unless asked otherwise, steps are as long as it takes (1, 1) to change nine of ten faces that are used for "
+        f"nothing else; whether it then changes as many of those that are edited here is said with each. {words}."
+    )
+
+
+def reached(run: DtRun, cell: Cell = LEVEL) -> str:
+    """How many of the faces a cell changes, by the judge, in words."""
+    if not _measured(run):
+        return NONE
+    row = _of(run.areas, run.asked.judge, cell)
+    return f"with which ({cell[0]:g}, {cell[1]:g}) changes {row['p_max']:.0%} of the {row['rows']:,} faces edited"
+
+
+def short(runs: Sequence[DtRun]) -> str:
+    """How far the paper's steps go, and whether that is far enough."""
+    cells = (LEVEL, CHOICE)
+    shares = [_of(run.areas, run.asked.judge, cell)["p_max"] for run in runs if _measured(run) for cell in cells]
+    words = "; ".join(
+        f"{run.name}: {' and '.join(_changes(run, cell) for cell in cells) if _measured(run) else NONE}" for run in runs
+    )
+    enough = min(shares, default=0.0) >= SHARE
+    what = "which suffices" if enough else f"which does not change {SHARE:.0%} of the faces in every pair"
+    if shares and max(shares) < SHARE:
+        what = f"which nowhere changes {SHARE:.0%} of the faces, so that curves end before and are compared up to there"
+    rows = ", ".join(dict.fromkeys(f"{run.asked.rows:,}" for run in runs))
+    return (
+        f"These steps go {PAPER.length * PAPER.steps:g} far, whatever the pair, {what}. Of each pair {rows} faces are "
+        f"edited. {words}."
+    )
+
+
+def _changes(run: DtRun, cell: Cell) -> str:
+    return f"({cell[0]:g}, {cell[1]:g}) reaches p = {_of(run.areas, run.asked.judge, cell)['p_max']:.2f}"
+
+
+def _measured(run: DtRun) -> bool:
+    """Whether the judge's curves are of any face."""
+    return run.asked.judge in set(run.areas["family"])
 
 
 def _pairs(runs: Sequence[DtRun]) -> list[study.Section]:
     """Curves (Fig. 3) and areas of each pair."""
-    return [of_pair(run.stage, run.seen, run.curves, run.areas) for run in runs]
+    return [
+        of_pair(run.stage, run.seen, run.curves, run.areas)
+        if _measured(run)
+        else study.Section(f"{run.pair[0]}, leaving {run.pair[1]} alone", [f"{run.name}: {NONE}."])
+        for run in runs
+    ]
 
 
 # -- both families ----------------------------------------------------------------------------------------------------

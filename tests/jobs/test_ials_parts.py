@@ -2,60 +2,194 @@
 
 from types import SimpleNamespace
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
 
 import schemas
+from jobs.reproduce import ials_ablations
+from jobs.reproduce.ials_ablations import incremental
+from jobs.reproduce.ials_cost import told
 from jobs.reproduce.ials_plan import IalsSpec, Plan
-from jobs.reproduce.ials_strips import close_two
-from jobs.reproduce.ials_study import families, verdict
-from jobs.reproduce.step_size import StepSize, of_trial
+from jobs.reproduce.ials_rows import copy_rows
+from jobs.reproduce.ials_strips import CELLS, Pictures
+from jobs.reproduce.ials_study import _claim, _pairs, compared, families, reached, short, verdict
+from jobs.reproduce.ials_table import beside_paper
+from jobs.reproduce.step_size import StepSize, _enough, of_trial
 from jobs.small import write_small
+from pipeline.errors import SpecError
+from pipeline.metrics import Outcomes
+from pipeline.tables import Table
 
 
 def test_a_gpu_is_asked_for_all_of_table_1():
     plan = Plan(IalsSpec(out="out", flags=("--device", "cuda")))
-    assert (len(plan.pairs), plan.rows, plan.others, plan.steps, plan.paper_steps) == (12, 100, 300, 20, True)
+    assert (len(plan.pairs), plan.rows, plan.others, plan.steps, plan.paper_steps) == (12, 100, 500, 20, True)
+    assert (plan.trial_faces, plan.ablated) == (256, 32)
     asked = plan.dt("smile:old", StepSize(0.2, 20), "dt").asked
     assert len(asked.cells) == 25
     assert (asked.rows, asked.step_size, asked.steps) == (100, 0.2, 20)
     assert plan.pictured == ("male:smile", "old:eyeglasses")
     plan = Plan(IalsSpec(out="out", flags=("--device=cpu",)))
     assert (plan.pairs, plan.rows, plan.steps, plan.paper_steps) == (plan.pictured, 60, 10, False)
-    assert len(plan.dt("smile:old", StepSize(0.2, 10), "dt").asked.cells) == 4
+    assert (plan.others, plan.trial_faces) == (180, 192)
+    assert len(plan.own("smile:old", StepSize(0.2, 10)).asked.cells) == 4
+    few = plan.paper("male:smile").asked
+    assert (few.cells, few.rows, few.step_size, few.steps) == (((1.0, 1.0), (0.75, 0.0)), 32, 0.1, 20)
+    whole = Plan(IalsSpec(out="out", flags=("--device=cpu",), paper_steps=True)).paper("male:smile").asked
+    assert (len(whole.cells), whole.rows) == (4, 60)
+    assert whole.out != few.out
     assert Plan(IalsSpec(out="out", pairs=("smile:old", "old:smile", "male:old"))).pictured == (
         "smile:old",
         "old:smile",
     )
 
 
-def test_faces_that_are_never_transformed_count_as_those_that_need_most(tmp_path):
-    strengths = [0.0, *[float(k) for k in range(1, 10)], 10.0, 10.0]
-    stops = ["reached"] * 10 + ["not reached within 10"] * 2
+def searched(url, strengths, beyond=0):
+    """Edits with --until of as many faces, of which the last were not transformed."""
     schema = schemas.edits((2,))
+    stops = ["reached"] * (len(strengths) - beyond) + ["not reached within 10"] * beyond
     rows = [
         {"index": index, "request": 0, "step": step, "strength": step * strength, "stop": stop, "space": "w",
          "latent": [0.0, 0.0], "generator": "g"}
         for index, (strength, stop) in enumerate(zip(strengths, stops, strict=True)) for step in (0, 1)
     ]  # fmt: skip
-    write_small(str(tmp_path / "edits"), schema, pa.Table.from_pylist(rows, schema.arrow), {"verb": "edit"})
-    assert of_trial(str(tmp_path), 9, 5) == StepSize(1.8, 5, 9.0, 9, 0)
-    assert of_trial(str(tmp_path), 10, 5) == StepSize(1.8, 5, 9.0, 10, 1)
-    all_ = of_trial(str(tmp_path), 64, 5)
-    assert all_ == StepSize(2.0, 5, 10.0, 11, 2)
-    assert str(all_) == (
+    write_small(str(url / "edits"), schema, pa.Table.from_pylist(rows, schema.arrow), {"verb": "edit"})
+    return str(url)
+
+
+def test_faces_that_are_never_transformed_count_as_those_that_need_most(tmp_path):
+    one = searched(tmp_path / "one", [*map(float, range(1, 10)), 10.0], beyond=1)
+    assert of_trial(one, 10, 5) == StepSize(1.8, 5, 9.0, 10, 1)
+    assert "ever are" not in str(of_trial(one, 10, 5))
+    two = of_trial(searched(tmp_path / "two", [*map(float, range(1, 10)), 10.0, 10.0], beyond=2), 11, 5)
+    assert two == StepSize(2.0, 5, 10.0, 11, 2)
+    assert str(two) == (
         "5 steps of 2, chosen on 11 other faces, 2 of which were not transformed by a strength of 10; fewer than 90% "
         "ever are, so that the steps end there"
     )
-    assert "ever are" not in str(of_trial(str(tmp_path), 10, 5))
 
 
-def test_two_faces_are_as_close_as_can_be():
-    assert close_two([1, 4, 7, 8, 12]) == range(7, 9)
-    assert close_two([1, 2, 6, 7]) == range(6, 8)  # of one micro-batch
-    assert close_two([9, 3]) == range(3, 10)
-    assert close_two([5]) == range(5, 6)
+def test_steps_are_not_rounded_to_fall_short(tmp_path):
+    size = of_trial(searched(tmp_path, [1.0, 3.125, 3.125, 3.125]), 4, 20)
+    assert size.length == 0.1563  # 0.15625 is nearer to 0.1562, which goes 3.124 far
+    assert _enough(3.0, 20) == 0.15
+    assert _enough(9.9999, 10) == 1.0
+    for reach in (0.3, 1.23456, 7.7777, 10.0):
+        for steps in (3, 7, 10, 20):
+            assert reach <= steps * _enough(reach, steps) <= reach * 1.002
+
+
+def test_a_step_size_is_chosen_on_as_many_faces_as_asked(tmp_path):
+    url = searched(tmp_path, [1.0, 2.0, 3.0])
+    with pytest.raises(SpecError, match="of 4 faces to choose a step size on 1 were set aside"):
+        of_trial(url, 4, 5)
+    with pytest.raises(SpecError, match="are transformed to begin with"):
+        of_trial(searched(tmp_path / "all", [0.0, 0.0]), 2, 5)
+
+
+def test_chosen_latents_are_the_same_bits(tmp_path):
+    schema = schemas.latents("w", 4)
+    w = np.random.default_rng(0).standard_normal((40, 4)).astype(np.float32)
+    rows = schema.rows({"index": np.arange(40), "w": w, "psi": 0.5, "seed": 7, "generator": "g"})
+    facts = {"verb": "sample", "spec": {"generator": "g"}, "resolved": {"generator_digest": "d"}}
+    write_small(str(tmp_path / "all"), schema, rows, facts)
+    whole, chosen = Table.open(str(tmp_path / "all")), list(range(3, 40, 2))
+    copy_rows(whole, chosen, str(tmp_path / "some"))
+    some = Table.open(str(tmp_path / "some"))
+    assert some.verify() == []
+    found = some.read()
+    assert found["index"].to_pylist() == list(range(19))
+    assert found["key"].to_pylist() == list(map(str, chosen))
+    assert schemas.to_numpy(found["w"]).tobytes() == w[chosen].tobytes()
+    assert set(found["psi"].to_pylist()) == {0.5}
+    assert some.require_sealed()["facts"]["resolved"] == {"generator_digest": "d", "latents_digest": whole.digest}
+    written = [path.stat().st_mtime_ns for path in sorted((tmp_path / "some").glob("*.parquet"))]
+    assert len(written) == 2
+    copy_rows(whole, chosen, str(tmp_path / "some"))
+    assert [path.stat().st_mtime_ns for path in sorted((tmp_path / "some").glob("*.parquet"))] == written
+    copy_rows(whole, [5], str(tmp_path / "some"))
+    assert Table.open(str(tmp_path / "some")).read()["key"].to_pylist() == ["5"]
+
+
+def area(cell, verdict="not decided", **more):
+    """A row of `dt_auc` by the judge."""
+    numbers = {"p_max": 0.5, "rows": 8, "auc_common": 0.9, "difference": 0.0, "difference_low": -0.1}
+    return {"primal": "male", "condition": "smile", "lambda1": cell[0], "lambda2": cell[1], "family": "tiny-judge",
+            "difference_high": 0.1, "kappa": 0.9, "ranked": True, "verdict": verdict, **numbers, **more}  # fmt: skip
+
+
+def run_of(areas, name="male|smile", cells=((1.0, 1.0), (0.75, 0.0))):
+    """A run of which there is no more than its areas."""
+    frame = pd.DataFrame(areas, columns=list(area((1.0, 1.0))))
+    asked = SimpleNamespace(judge="tiny-judge", classifiers="tiny", cells=cells, rows=8)
+    curves = frame.assign(step=1)
+    return SimpleNamespace(name=name, pair=tuple(name.split("|")), asked=asked, areas=frame, curves=curves, measured=[])
+
+
+def test_a_pair_of_which_no_face_is_left_is_said_and_passed_over(monkeypatch):
+    lost = run_of([])
+    assert compared(lost) == "male|smile: no face is left that could be measured."
+    assert reached(lost) == "no face is left that could be measured"
+    (section,) = _pairs([lost])
+    assert section.heading == "male, leaving smile alone"
+    assert section.sentences == ["male|smile: no face is left that could be measured."]
+    assert "no face is left" in short([lost])
+    assert "agree on no pair" in verdict(lost.areas, "tiny-judge")
+    assert _claim("Claim", [lost], []).sentences[0].endswith("the families agree on no pair.")
+    assert families([lost]).parts == []
+    assert beside_paper([lost]).sentences == ["No cell of that table could be measured."]
+    (strips,) = Pictures("nowhere", lost, lost).sections()
+    assert strips.sentences == ["No face could be measured, and so none is shown."]
+    nothing = Outcomes(np.zeros((0, 3), dtype=bool), np.zeros((0, 3), dtype=bool))
+    monkeypatch.setattr(ials_ablations, "both", lambda *runs: (nothing, nothing))
+    section = incremental({"male:smile": lost}, {"male:smile": lost})
+    assert section.sentences[1:] == ["male|smile: no face was measured both ways."]
+    assert section.parts == []
+
+
+def test_how_far_steps_got_is_said():
+    cells = ((1.0, 1.0), (0.75, 0.0))
+    run = run_of([area(cells[0], p_max=0.96875, rows=32), area(cells[1], p_max=0.5)])
+    assert reached(run) == "with which (1, 1) changes 97% of the 32 faces edited"
+    small = run_of([area(cells[0], p_max=0.25), area(cells[1], p_max=0.125)], "old|smile")
+    said = short([small])
+    assert "go 2 far, whatever the pair, which nowhere changes 90% of the faces" in said
+    assert "old|smile: (1, 1) reaches p = 0.25 and (0.75, 0) reaches p = 0.12." in said
+    assert "which does not change 90% of the faces in every pair" in short([run, small])
+
+
+def test_our_areas_stand_beside_those_of_the_same_cells():
+    cells = ((1.0, 1.0), (0.75, 0.0), (0.5, 0.1))
+    first = run_of([area(cell, auc_common=value) for cell, value in zip(cells, (0.8, 0.9, 0.7), strict=True)])
+    shown = [
+        area(cell, auc_common=value, ranked=False, primal="old")
+        for cell, value in zip(cells, (0.2, 0.1, 0.3), strict=True)
+    ]
+    section = beside_paper([first, run_of(shown, "old|smile")])
+    assert "Of the 2 cells of its 25 that were counted, means over 1 ranked pair beside" in section.sentences[0]
+    frame = section.parts[0].frame
+    assert list(frame.index) == ["(0.75, 0)", "(1, 1)"]
+    assert frame.loc["(0.75, 0)"].tolist() == pytest.approx([0.9, 0.1, 0.9025, 0.9025 - 0.8662])
+    assert frame.loc["(1, 1)"].tolist() == pytest.approx([0.8, 0, 0.8662, 0])
+    section = beside_paper([run_of(shown, "old|smile")])
+    assert "means over 1 pair, none of them ranked, beside" in section.sentences[0]
+    assert section.parts[0].frame.loc["(0.75, 0)", "here"] == pytest.approx(0.1)
+
+
+def test_what_a_study_takes_is_told_before():
+    spec = {"out": "out", "flags": ("--device=cpu",), "from_": "faces", "gradient_faces": 64}
+    own = 2 * 4 * 60 * 11
+    paper, kept, gradient = 2 * 2 * 32 * 21, 2 * 32 * 11, 2 * 2 * 32 * 11
+    strips = 2 * 2 * (len(CELLS) + 1) * 11
+    curves = own + paper + kept + gradient + strips
+    others = 2 * 180 + 192 + 2 * 64 * 11 + 64
+    said = told(Plan(IalsSpec(**spec)))
+    assert said.startswith(f"{curves + others:,} faces forward, ")
+    back = 2 * 60 * 10 * (0 + 1 + 2 + 2) + 2 * 32 * 20 * 2 + 2 * 32 * 2 + 2 * 32 * 10 * 2
+    back += 2 * 2 * (10 * sum((first < 1) + (second < 1) for first, second in CELLS) + 2)
+    assert f"{back + 64 * 4:,} backward" in said
 
 
 @pytest.mark.parametrize(
@@ -71,13 +205,13 @@ def test_two_faces_are_as_close_as_can_be():
 )
 def test_the_sentence_says_what_came_out(verdicts, words):
     rows = [
-        {"lambda1": 1.0, "lambda2": 0.0, "family": "judge", "ranked": True, "verdict": verdict} for verdict in verdicts
+        {"lambda1": 1.0, "lambda2": 0.0, "family": "judge", "kappa": 0.6, "verdict": verdict} for verdict in verdicts
     ]
     away = [
-        {"lambda1": 0.5, "lambda2": 0.0, "family": "judge", "ranked": True, "verdict": "worse"},
-        {"lambda1": 1.0, "lambda2": 1.0, "family": "judge", "ranked": True, "verdict": ""},
-        {"lambda1": 1.0, "lambda2": 0.0, "family": "faces", "ranked": True, "verdict": "worse"},
-        {"lambda1": 1.0, "lambda2": 0.0, "family": "judge", "ranked": False, "verdict": "worse"},
+        {"lambda1": 0.5, "lambda2": 0.0, "family": "judge", "kappa": 0.9, "verdict": "worse"},
+        {"lambda1": 1.0, "lambda2": 1.0, "family": "judge", "kappa": 0.9, "verdict": ""},
+        {"lambda1": 1.0, "lambda2": 0.0, "family": "faces", "kappa": 0.9, "verdict": "worse"},
+        {"lambda1": 1.0, "lambda2": 0.0, "family": "judge", "kappa": 0.59, "verdict": "worse"},
     ]
     assert words in verdict(pd.DataFrame(rows + away), "judge")
 

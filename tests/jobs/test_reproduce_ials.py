@@ -20,7 +20,7 @@ from pipeline.tables import Table
 FLAGS = "--flags=--local,--backend,eager,--threads,1,--batch-size,4"
 MODELS = ["--generator", "stylegan2-tiny", "--classifiers", "tiny", "--judge", "tiny-judge"]
 WORDS = [*MODELS, "--labelled", "400", "--rows", "8", "--others", "48", "--trial", "8", "--ablated", "4"]
-WORDS += ["--gradient-faces", "16", "--steps", "4", "--paper-steps", FLAGS]
+WORDS += ["--gradient-faces", "16", "--steps", "4", "--trial-faces", "40", FLAGS]
 MIDDLES = {"smile": (0.72, 0.25), "male": (-1.05, 0.32), "old": (0.85, 0.2), "eyeglasses": (0.94, 0.32)}
 """Mean and standard deviation of the tiny reader's statistics, so that half of the faces have an attribute."""
 
@@ -93,26 +93,39 @@ def test_it_has_every_part(page):
         assert f"<h2>{heading}</h2>" in page
     never = page.count("never reaches it")
     assert page.count("data:image/webp;base64,") == 2 * 2 * (5 + 6 + 6 + 5) - 2 * never
-    assert page.count("<polyline") == 2 * 2 * 4  # pairs, step sizes, cells
+    assert page.count("<polyline") == 2 * (4 + 2)  # pairs, cells of the own steps and of the paper's
+    assert "<h2>Beside the paper&#x27;s Table 1</h2>".replace("&#x27;", "'") in page
 
 
 def test_a_step_is_as_long_as_nine_faces_of_ten_need(out, page):
     sizes = json.loads(Path(out, "step-sizes.json").read_text())
     assert list(sizes) == ["male:smile", "old:eyeglasses"]
+    judged = frame(out, "trial-judged", "labels")
     for pair, size in sizes.items():
+        primal = pair.split(":")[0]
+        tried = frame(out, f"trial-without-{primal}")
+        lacking = judged[judged[primal] <= 0]["index"].tolist()
+        assert tried["key"].tolist() == [str(row) for row in lacking[:8]]
         last = frame(out, f"trial-{pair.replace(':', '-')}", "edits").groupby("index").last()
-        needed = np.sort(np.where(last["stop"] == "reached", last["strength"], np.inf)[last["strength"] != 0][:8])
-        nine = needed[int(np.ceil(0.9 * len(needed))) - 1]
+        needed = np.sort(np.where(last["stop"] == "reached", last["strength"], np.inf))
+        nine = needed[7]
         assert np.isfinite(nine)
         assert size == {
             "length": pytest.approx(nine / 4, rel=1e-3), "steps": 4, "reach": pytest.approx(nine),
-            "rows": len(needed), "beyond": 0,
+            "rows": 8, "beyond": 0,
         }  # fmt: skip
-        assert f"{pair.replace(':', '|')}: 4 steps of {size['length']:.4g}, chosen on {len(needed)} other faces" in page
-        own, paper = (frame(out, f"{run}-{pair.replace(':', '-')}", "dt_auc") for run in ("dt", "dt-paper"))
+        assert size["length"] * 4 >= size["reach"]
+        own, paper = (frame(out, f"{run}-{pair.replace(':', '-')}", "dt_auc") for run in ("dt", "dt-paper-few"))
+        level = own[(own["lambda1"] == 1) & (own["lambda2"] == 1) & (own["family"] == "tiny-judge")].iloc[0]
+        assert (
+            f"{pair.replace(':', '|')}: 4 steps of {size['length']:.4g}, chosen on 8 other faces, with which (1, 1) "
+            f"changes {level['p_max']:.0%} of the {level['rows']} faces edited"
+        ) in page
         assert set(own["step_size"]) == {size["length"]}
         assert set(paper["step_size"]) == {0.1}
         assert set(paper["steps"]) == {20}
+        assert set(zip(paper["lambda1"], paper["lambda2"], strict=True)) == {(1.0, 1.0), (0.75, 0.0)}
+        assert paper["rows"].max() <= 4
         assert own[(own["lambda1"] == 1) & (own["lambda2"] == 1)]["p_max"].min() >= 0.75
 
 
@@ -153,23 +166,28 @@ def test_parts_left_out_are_compared_on_the_same_faces(out, page):
 
 
 def test_pictures_are_of_faces_that_were_measured(out, page):
-    measured = set(frame(out, "dt-old-eyeglasses", "dt_steps")["row"])
+    measured = frame(out, "dt-kept-old-eyeglasses", "dt_steps")["row"]
+    shown = [int(key) for key in frame(out, "pictures-old-eyeglasses", "latents")["key"]]
+    assert shown == sorted(set(measured))[:2]
     edits = frame(out, "pictures-old-eyeglasses", "edit-0.75-0", "edits")
-    shown = {edits["index"].min(), edits["index"].max()}
-    assert shown <= measured
-    for index in shown:
-        last = edits[(edits["index"] == index) & (edits["step"] == 4)].iloc[0]
+    source = frame(out, "others", "latents").set_index("index")["w"]
+    for face, index in enumerate(shown):
+        same = edits[(edits["index"] == face) & (edits["step"] == 0)].iloc[0]
+        assert same["latent"].tobytes() == source[index].tobytes()  # not sampled anew, where last bits may differ
+        last = edits[(edits["index"] == face) & (edits["step"] == 4)].iloc[0]
         scores = ", ".join(f"{name} {last[f'judge_{name}']:+.1f}" for name in ("old", "eyeglasses"))
-        assert page.count(f"lambda1 0.75: {scores}") == 2  # below the picture, and for those who do not see it
+        assert page.count(f"lambda1 0.75: {scores}") >= 2  # below the picture, and for those who do not see it
         assert f"face {index}: incremental or not" in page
+    assert page.count("where a cell was counted, scores are those that were, to 0.001.") == 2
     curves = frame(out, "dt-old-eyeglasses", "dt_curves")
     own = curves[(curves["lambda1"] == 1) & (curves["lambda2"] == 1) & (curves["family"] == "tiny-judge")]
     first = own[own["p"] >= 0.5].sort_values("step").iloc[0]
     assert f"p = 0.5: InterFaceGAN first reaches it at step {first['step']}, with {first['p']:.2f};" in page
     steps = frame(out, "dt-old-eyeglasses", "dt_steps")
     request = request_of(out, "dt-old-eyeglasses", 0.75, 0.0)
-    same = steps[(steps["request"] == request) & (steps["row"] == min(shown))]["judge_primal"]
-    np.testing.assert_allclose(edits[edits["index"] == min(shown)]["judge_old"], same, atol=1e-3)
+    for face, index in enumerate(shown):
+        same = steps[(steps["request"] == request) & (steps["row"] == index)]["judge_primal"]
+        np.testing.assert_allclose(edits[edits["index"] == face]["judge_old"], same, atol=1e-5)
 
 
 def test_the_same_command_makes_nothing_anew(out, capsys):
@@ -193,8 +211,8 @@ def test_faces_and_directions_of_another_folder_are_taken(small, out, tmp_path, 
     assert "400 labelled" in page
     assert "Strips: smile, leaving old alone" in page
     assert {path.name for path in (tmp_path / "out").iterdir() if path.is_dir()} == {
-        "others", "others-judged", "dt-smile-old", "dt-kept-smile-old", "dt-gradient-smile-old", "fit-gradient",
-        "pictures-smile-old",
+        "others", "others-judged", "others-labelled", "dt-smile-old", "dt-paper-few-smile-old", "dt-kept-smile-old",
+        "dt-gradient-smile-old", "fit-gradient", "pictures-smile-old",
     }  # fmt: skip
 
 
@@ -241,6 +259,19 @@ def test_too_few_faces_are_said_as_soon_as_they_are_judged(small, out, tmp_path,
         in (capsys.readouterr().err)
     )
     assert not (tmp_path / "trial").exists()
+
+
+def test_too_few_faces_to_choose_a_step_size_on_are_said(small, out, tmp_path, capsys):
+    words = [*WORDS, "--from", str(out), "--trial", "20", "--trial-faces", "24", "--out", str(tmp_path)]
+    assert main(["reproduce", "ials", *words]) == 2
+    there = int((frame(tmp_path, "trial-judged", "labels")["male"] <= 0).sum())
+    said = capsys.readouterr().err
+    assert (
+        f"{there} of 24 faces to choose step sizes on start without male, and --trial 20 are asked: pass --trial "
+        f"{there} --trial-faces 24" in said
+    )
+    assert said.index("faces forward, ") < said.index("Step  ") < said.index("from here on about")
+    assert not (tmp_path / "trial-male-smile").exists()
 
 
 def test_a_gradient_to_nowhere_is_said_before(small, out, tmp_path, capsys):
