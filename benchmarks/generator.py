@@ -8,7 +8,6 @@ times are of the synthesis network from w to pixels in memory, per image.
 """
 
 import os
-import resource
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -21,7 +20,7 @@ import numpy as np
 import torch
 import tyro
 
-from benchmarks.machine import header
+from benchmarks.machine import header, peak_memory
 from benchmarks.openvino_reference import OpenVINOReference
 from pipeline.models import generators
 from pipeline.models.codes import Codes
@@ -83,7 +82,7 @@ def serve(contestant: Contestant, pipe: Connection) -> None:
         begun = time.perf_counter()
         batch()
         seconds = time.perf_counter() - begun
-        pipe.send((seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024))
+        pipe.send((seconds, peak_memory()))
 
 
 def contest(contestants: Sequence[Contestant], rounds: int, together: bool = False) -> list[Result]:

@@ -1,6 +1,5 @@
 """The ways of going a step of IALS that are compared: each a process of its own, in turns."""
 
-import resource
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -11,6 +10,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from benchmarks.machine import peak_memory
 from benchmarks.openvino_reference import OpenVINOReference
 from benchmarks.public_ials import PublicIALS
 from pipeline.editing import IALS, Requests
@@ -162,7 +162,7 @@ def serve(contestant: Contestant, pipe: Connection) -> None:
         begun = time.perf_counter()
         forward, generator = step()
         seconds = time.perf_counter() - begun
-        pipe.send((seconds, forward, generator, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024))
+        pipe.send((seconds, forward, generator, peak_memory()))
 
 
 def contest(contestants: Sequence[Contestant], rounds: int) -> dict[Contestant, Result]:

@@ -4,6 +4,8 @@ import datetime
 import importlib.metadata
 import os
 import platform
+import resource
+import sys
 from pathlib import Path
 
 PACKAGES = ("torch", "numpy", "pyarrow", "ray", "openvino")
@@ -29,3 +31,15 @@ def processor() -> str:
     flags = fields.get("flags", "").split()
     widest = next((flag for flag in ("avx512f", "avx2") if flag in flags), "no avx2")
     return f"{fields.get('model name', platform.processor())} ({widest})"
+
+
+def peak_memory() -> int:
+    """The most memory that this process held, in bytes.
+
+    Linux hands `ru_maxrss` down from the process that started this one; `VmHWM` begins anew.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        lines = dict(line.split(":", 1) for line in status.read_text().splitlines())
+        return int(lines["VmHWM"].split()[0]) * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)

@@ -12,7 +12,6 @@ fsspec's own `ls` is measured beside the starts: what they would cost at least i
 
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -27,7 +26,7 @@ from unittest import mock
 import tyro
 
 import schemas
-from benchmarks.machine import header
+from benchmarks.machine import header, peak_memory
 from benchmarks.s3_server import s3_server
 from pipeline.engine import run as engine
 from pipeline.engine.attempt import Outputs
@@ -148,34 +147,25 @@ def start(out: str, shards: int) -> dict[str, float]:
         real(work)
         sealing += time.perf_counter() - begun
 
-    before = _peak_bytes()
+    before = peak_memory()
     begun, processor = time.perf_counter(), time.process_time()
     with mock.patch.object(Work, "seal", timed_seal):
         summary = engine.run(job, Idle(), engine.RunOptions(), lambda line: None)
     facts = {"seconds": time.perf_counter() - begun, "processor": time.process_time() - processor}
     done = summary.shards_done if summary else -1
-    return {**facts, "sealing": sealing, "before": before, "peak": _peak_bytes(), "done": done}
+    return {**facts, "sealing": sealing, "before": before, "peak": peak_memory(), "done": done}
 
 
 def listing(out: str, shards: int) -> dict[str, float]:
     """The bare listings of the job's tables, by fsspec alone."""
-    before = _peak_bytes()
+    before = peak_memory()
     begun, processor = time.perf_counter(), time.process_time()
     found = 0
     for _, table in _tables(out, shards):
         fs, path = store.resolve(table.url)
         found += len(fs.ls(path, detail=True)) if fs.exists(path) else 0
     facts = {"seconds": time.perf_counter() - begun, "processor": time.process_time() - processor}
-    return {**facts, "sealing": 0.0, "before": before, "peak": _peak_bytes(), "done": found}
-
-
-def _peak_bytes() -> int:
-    """Of this process. (Linux hands `ru_maxrss` down from the parent; `VmHWM` begins anew.)"""
-    status = Path("/proc/self/status")
-    if status.exists():
-        lines = dict(line.split(":", 1) for line in status.read_text().splitlines())
-        return int(lines["VmHWM"].split()[0]) * 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return {**facts, "sealing": 0.0, "before": before, "peak": peak_memory(), "done": found}
 
 
 def in_a_process(what: Callable[[str, int], dict[str, float]], out: str, shards: int) -> dict[str, float]:
