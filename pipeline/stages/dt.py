@@ -118,10 +118,11 @@ class DtWorker:
         stage = self.stage
         items = [stage.item(one) for one in index.tolist()]
         nothing = torch.zeros_like(next(iter(self._codes.values())))
+        padding = np.nan if slots.any() else 0.0  # NaN: nothing is sought for it; zeros: the networks are put to test
         rows = zip(slots.tolist(), items, strict=True)
         values = torch.stack([self._codes[row] if there else nothing for there, (_, row) in rows])
         wishes = [stage.requests[request] for request, _ in items]
-        trace = self._edit(padded(Codes(stage.space, values), slots, np.nan), wishes)  # NaN: nothing is sought for it
+        trace = self._edit(padded(Codes(stage.space, values), slots, padding), wishes)
         return {
             "request": np.array([request for request, _ in items]),
             "row": np.array([row for _, row in items]),
@@ -160,6 +161,8 @@ def points(trace: Trace, wishes: Sequence[Wanted], steps: int, judge: str) -> di
     A step that a row did not reach, since its direction vanished, counts as one on which it stands still: its last
     scores are those of every later step. Rows that are to be set aside are NaN.
     """
+    if all(stop == NOT_FINITE for stop in trace.stops):  # so that no face was made, and none scored
+        return {name: np.full((len(wishes), steps + 1), np.nan, dtype=np.float32) for name in ("strength", *SCORES)}
     last_B1 = trace.steps.max(dim=1, keepdim=True).values.clamp(min=0)
     place_BP = torch.minimum(torch.arange(steps + 1, device=last_B1.device), last_B1)
     own = {name: score for name, score in trace.scores.items() if not name.startswith(judge)}

@@ -122,9 +122,8 @@ class EditWorker:
         strength = np.zeros((rows, requests, kept), dtype=np.float32)
         steps = np.full((rows, requests, kept), NO_STEP)
         stops = np.empty((rows, requests), dtype=object)
-        some = padded(
-            codes, slots, np.nan if stage.method.networks else 0.0
-        )  # nothing is sought for what is not finite
+        # nothing is sought for what is not finite; where all is padding, the networks are put to the test
+        some = padded(codes, slots, np.nan if stage.method.networks and slots.any() else 0.0)
         for request in range(requests):
             trace = self.editing.edit(some, request)
             place_NK = kept_places(trace, stage.kept)

@@ -19,6 +19,7 @@ from pipeline.models import classifiers, generators
 from pipeline.models.codes import Codes
 from pipeline.stages.codes import read_codes
 from pipeline.stages.direction_rows import read_directions
+from pipeline.stages.sight import Sight
 from pipeline.tables import Table
 
 ROWS, STEPS = 10, 5
@@ -214,6 +215,18 @@ def test_a_poisoned_row_is_set_aside_and_its_neighbours_stay(whole, latents, dir
     assert edit(latents, directions, tmp_path, *WORDS, "--keep", "all", "--scores", "both") == 0
     assert "9 published + 1 rejected (1 not finite)" in capsys.readouterr().err
     assert edits(tmp_path) == [row for row in edits(whole) if row["index"] != 5]
+
+
+def test_networks_that_break_fail_the_shard_and_set_no_row_aside(latents, directions, tmp_path, capsys, monkeypatch):
+    def broken(self, codes, attributes=None):
+        raise ValueError("a broken network")
+
+    monkeypatch.setattr(Sight, "_warm", lambda self, batch_size: None)
+    monkeypatch.setattr(Sight, "__call__", broken)
+    assert edit(latents, directions, tmp_path, *WORDS) == 1
+    said = capsys.readouterr().err
+    assert "a broken network" in said
+    assert f"{ROWS} rows = 0 published + 0 rejected + {ROWS} failed" in said
 
 
 @pytest.mark.parametrize(
