@@ -4,7 +4,7 @@ import pyarrow as pa
 
 from schemas.table_schema import TableSchema
 
-VERSION = 1
+VERSION = 2
 
 
 def dt_auc() -> TableSchema:
@@ -20,7 +20,7 @@ def dt_auc() -> TableSchema:
     steps      int64    after the source
     rows       int64    that start in the source class
     p_max      float64  the largest share transformed
-    auc_released    float64  area over p in [0, p_max]
+    auc_to_p_max    float64  area over p in [0, p_max]
     auc_normalised  list<float64>  none or one: that area divided by p_max; none where p_max is 0
     common     float64  the p that all cells of this pair reach
     auc_common      list<float64>  none or one: area over p in [0, common], divided by common; none where common is 0
@@ -30,7 +30,9 @@ def dt_auc() -> TableSchema:
                         (1, 1) itself
     verdict    string   better | worse | not decided, than (1, 1); empty for (1, 1) itself
     kappa      list<float64>  none or one: agreement of the two families beyond chance (Cohen's kappa), on the primal or
-                        the condition, whichever is less; none where it is not defined
+                        the condition, whichever is less, over unedited faces; none where it is not defined, or where no
+                        labels of the family that edits were given
+    kappa_edited    list<float64>  none or one: the same over all faces of this pair's edits, sources and steps
     ranked     bool     whether the pair counts where cells are ranked: kappa is at least 0.6, and common above 0
     """
     fields = [
@@ -44,7 +46,7 @@ def dt_auc() -> TableSchema:
         pa.field("steps", pa.int64()),
         pa.field("rows", pa.int64()),
         pa.field("p_max", pa.float64()),
-        pa.field("auc_released", pa.float64()),
+        pa.field("auc_to_p_max", pa.float64()),
         pa.field("auc_normalised", pa.list_(pa.float64())),
         pa.field("common", pa.float64()),
         pa.field("auc_common", pa.list_(pa.float64())),
@@ -53,6 +55,7 @@ def dt_auc() -> TableSchema:
         pa.field("difference_high", pa.list_(pa.float64())),
         pa.field("verdict", pa.string()),
         pa.field("kappa", pa.list_(pa.float64())),
+        pa.field("kappa_edited", pa.list_(pa.float64())),
         pa.field("ranked", pa.bool_()),
     ]
     return TableSchema.of("dt_auc", VERSION, fields, row_group_rows=65536)

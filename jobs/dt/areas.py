@@ -1,6 +1,7 @@
 """From counts to curves, and from curves to areas: with pandas, over all pairs, cells and families."""
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from pipeline.stages.dt import DtStage
 
 KEY = ["primal", "condition", "lambda1", "lambda2", "family"]
 AGREED = 0.6
-"""Kappa below which a pair is shown and not ranked: the judge then measures something else than was edited."""
+"""Kappa, on unedited faces, below which a pair is shown and not ranked: the judge measures something else then."""
 
 
 def curves(partials: pd.DataFrame, stage: DtStage) -> pd.DataFrame:
@@ -44,8 +45,8 @@ def curves(partials: pd.DataFrame, stage: DtStage) -> pd.DataFrame:
     return found.drop(columns=["request", "place"]).astype({"count": np.int64})
 
 
-def areas(found: pd.DataFrame, seen: list[Seen]) -> pd.DataFrame:
-    """Rows of `dt_auc`; numbers that there are none of are NaN.
+def areas(found: pd.DataFrame, seen: list[Seen], agreed: Mapping[Pair, float]) -> pd.DataFrame:
+    """Rows of `dt_auc`; numbers that there are none of are NaN. `agreed`: kappa on unedited faces, by pair.
 
     Cells are compared over the range of p that all cells of the pair reach, as the same family sees them.
     """
@@ -71,13 +72,14 @@ def areas(found: pd.DataFrame, seen: list[Seen]) -> pd.DataFrame:
                     "steps": len(cells[cell]),
                     "rows": first["count"],
                     "p_max": line.p_max,
-                    "auc_released": auc(line),
+                    "auc_to_p_max": auc(line),
                     "auc_normalised": normalised_auc(line),
                     "common": common,
                     "auc_common": normalised_auc(line, common),
                     **_compared(differences.get(cell)),
-                    "kappa": pair.agreement,
-                    "ranked": bool(pair.agreement >= AGREED and common > 0),
+                    "kappa": agreed[pair.pair],
+                    "kappa_edited": pair.agreement,
+                    "ranked": bool(agreed[pair.pair] >= AGREED and common > 0),
                 }
             )
     return pd.DataFrame(rows, columns=schemas.dt_auc().arrow.names[1:])

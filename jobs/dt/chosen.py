@@ -1,32 +1,62 @@
-"""Which rows of the latents are edited: those that the judge puts on the other side than the target."""
+"""Which rows of the latents are edited, those that the judge puts on the other side; and whether families agree."""
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 from jobs.dt.spec import DtSpec, Pair
 from jobs.edit.asked import known
 from jobs.flags import say
 from jobs.options import canonical
 from pipeline.errors import SpecError
-from pipeline.metrics import in_source_class
+from pipeline.metrics import in_source_class, kappa
 from pipeline.models import classifiers
 from pipeline.models.generators import Generator
 from pipeline.stages.joined import join, scores_of
 from pipeline.tables import Table
 
 
-def choose_rows(
-    spec: DtSpec, latents: Table, labels: Table, generator: Generator, pairs: Sequence[Pair]
-) -> tuple[tuple[int, ...], ...]:
+@dataclass(frozen=True)
+class Labels:
+    """Tables of labels: the judge's, and of the family that edits where there is one."""
+
+    judge: Table
+    own: Table | None
+
+
+def read_labels(spec: DtSpec, generator: Generator) -> Labels:
+    """Tell the tables of --labels apart by who made them.
+
+    Raises:
+        SpecError: labels are of another generator's faces, by neither family, twice by the same, or none by the judge.
+        StoreError: they are not there, or not complete.
+    """
+    found: dict[str, Table] = {}
+    for url in spec.labels:
+        table = Table.open(url)
+        family = _family(spec, table, generator)
+        if family in found:
+            raise SpecError(f"--labels: {found[family].url} and {url} are both by {family}: give one of them")
+        found[family] = table
+    if spec.judge not in found:
+        raise SpecError(
+            f"{found[spec.classifiers].url} was labelled by {spec.classifiers}, and {spec.judge} is to measure: the "
+            f"rows are to start where it sees them start. Label the latents with --classifiers {spec.judge}"
+        )
+    return Labels(found[spec.judge], found.get(spec.classifiers))
+
+
+def choose_rows(spec: DtSpec, latents: Table, labels: Labels, pairs: Sequence[Pair]) -> tuple[tuple[int, ...], ...]:
     """For each pair the first `rows` indices, after `first` others, that start in the source class of its primal.
 
     Raises:
-        SpecError: the labels are not of these latents, of this generator's faces or by this judge, or such rows are too
-            few.
-        StoreError: the labels are not there, or not complete.
+        SpecError: the labels are not of these latents, or such rows are too few.
     """
     scored = {primal: known(primal) for primal, _ in pairs}
-    joined = join(latents, [labels], canonical(sorted({ours for ours, _ in scored.values()})))
-    _check_labels(spec, labels, generator)
+    joined = join(latents, [labels.judge], canonical(sorted({ours for ours, _ in scored.values()})))
     for note in joined.notes:
         say(f"Note  {note}")
     chosen = []
@@ -37,26 +67,55 @@ def choose_rows(
         if len(found) < spec.first + spec.rows:
             side = "without" if spec.target == "1" else "with"
             raise SpecError(
-                f"{spec.labels} has {len(found):,} rows that start {side} {primal}, and {spec.first + spec.rows:,} are "
-                "needed (--first and --rows): label more latents, or ask for fewer"
+                f"{labels.judge.url} has {len(found):,} rows that start {side} {primal}, and "
+                f"{spec.first + spec.rows:,} are needed (--first and --rows): label more latents, or ask for fewer"
             )
         chosen.append(tuple(found[spec.first : spec.first + spec.rows].tolist()))
     return tuple(chosen)
 
 
-def _check_labels(spec: DtSpec, labels: Table, generator: Generator) -> None:
+def kappas(latents: Table, labels: Labels, pairs: Sequence[Pair]) -> list[float | None] | None:
+    """Cohen's kappa of the two families over all labelled faces, of each pair: on the primal or the condition,
+    whichever is less; None where it is not defined. None altogether without labels of the family that edits.
+
+    Raises:
+        SpecError: the labels are not of these latents, or lack an attribute.
+    """
+    if labels.own is None:
+        return None
+    attributes = canonical(sorted({known(name)[0] for pair in pairs for name in pair}))
+    first, second = (join(latents, [table], attributes) for table in (labels.judge, labels.own))
+    _, places, others = np.intersect1d(first.index, second.index, assume_unique=True, return_indices=True)
+    of_attribute = {
+        name: kappa(_classes(first.scores[places, place]), _classes(second.scores[others, place]))
+        for place, name in enumerate(attributes)
+    }
+    found = [[of_attribute[known(name)[0]] for name in pair] for pair in pairs]
+    return [None if any(map(math.isnan, both)) else min(both) for both in found]
+
+
+def _classes(scores_N: NDArray[np.float32]) -> NDArray[np.bool_]:
+    return scores_N > 0
+
+
+def _family(spec: DtSpec, labels: Table, generator: Generator) -> str:
+    """Of the judge and the family that edits, the one whose labels these are. Raises SpecError and StoreError."""
     facts = labels.require_sealed()["facts"]
     asked, resolved = facts.get("spec", {}), facts.get("resolved", {})
+    if labels.schema.name != "labels":
+        raise SpecError(f"{labels.url} is a table of {labels.schema.name}, not of labels")
     if resolved.get("generator_digest") != generator.fingerprint:
         raise SpecError(
-            f"{spec.labels} has the labels of faces of {asked.get('generator', 'an unknown generator')}, and not of "
+            f"{labels.url} has the labels of faces of {asked.get('generator', 'an unknown generator')}, and not of "
             f"this {generator.name} ({generator.fingerprint[:12]}): label the latents anew"
         )
-    judge = classifiers.load(spec.judge, scores_of(labels)).fingerprint
-    if resolved.get("classifiers_digest") != judge:
-        whose = asked.get("classifiers", "classifiers that it does not name")
-        whose = f"another {whose} than the one installed here" if whose == spec.judge else whose
-        raise SpecError(
-            f"{spec.labels} was labelled by {whose}, and {spec.judge} is to measure: the rows are to start where it "
-            f"sees them start. Label the latents with --classifiers {spec.judge}"
-        )
+    names = scores_of(labels)
+    for family in (spec.judge, spec.classifiers):
+        if resolved.get("classifiers_digest") == classifiers.load(family, names).fingerprint:
+            return family
+    whose = asked.get("classifiers", "classifiers that it does not name")
+    whose = f"another {whose} than the one installed here" if whose in (spec.judge, spec.classifiers) else whose
+    raise SpecError(
+        f"{labels.url} was labelled by {whose}, and {spec.judge} is to measure: the rows are to start where it sees "
+        f"them start. Label the latents with --classifiers {spec.judge}"
+    )

@@ -41,7 +41,8 @@ class Seen:
     sides: by family. aside: rows with an item that was set aside, in whichever cell; they are left out of all cells.
     agreement: Cohen's kappa of the two families, on the primal or the condition, whichever is less, over all faces of
         the pair that were made and measured, sources and steps of all cells alike; NaN where either is not defined,
-        since both families put all these faces into one class.
+        since both families put all these faces into one class. It tells how far edits misled a family; how well the
+        two agree it does not, since the less an edit goes the fewer of its faces are on the target's side.
     """
 
     pair: Pair

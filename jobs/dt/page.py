@@ -36,10 +36,10 @@ AREAS = (
 def write_page(job: Job, seen: Sequence[Seen], points: pd.DataFrame, found: pd.DataFrame) -> str:
     """DIR/report.html; returns where it is. Raises StoreError."""
     assert isinstance(job.stage, DtStage)
-    judge = job.stage.judge.family.name
+    judge, known = job.stage.judge.family.name, job.spec["kappa"] is not None
     sections = [
         *overview(judge, found),
-        *(of_pair(job.stage, one, points, found) for one in seen if one.sides[judge].rows.any()),
+        *(of_pair(job.stage, one, points, found, known) for one in seen if one.sides[judge].rows.any()),
     ]
     facts = {
         "Command": job.command,
@@ -62,16 +62,16 @@ def overview(judge: str, found: pd.DataFrame) -> Iterator[study.Section]:
     pairs = judged.groupby(["primal", "condition"], sort=False)["ranked"].first()
     ranked, shown = int(pairs.sum()), len(pairs)
     sentences = [
-        f"{ranked} of {shown} pairs are ranked: the two families agree on them (kappa {AGREED} or more, on the faces "
-        "that were measured), and all cells change the attribute of some face. Each area is the mean of q over the "
+        f"{ranked} of {shown} pairs are ranked: the two families agree on them (kappa {AGREED} or more, on "
+        "unedited faces), and all cells change the attribute of some face. Each area is the mean of q over the "
         "range of p that all cells of the pair reach, so that no cell is favoured for going further.",
         *_verdicts(judged),
     ]
     parts: list[study.Grid] = []
     if len(mean):
         parts.append(_map("Mean area over the ranked pairs: lambda1 down, lambda2 across", mean))
-        if set(mean) == set(TABLE_1):
-            parts.append(_map("The paper's Table 1: lambda1 down, lambda2 across", TABLE_1))
+        if theirs := {cell: TABLE_1[cell] for cell in mean if cell in TABLE_1}:
+            parts.append(_map("The paper's Table 1, the same cells: lambda1 down, lambda2 across", theirs))
     yield study.Section("Means over the pairs (Table 1, Eq. 7)", sentences, parts)
 
 
@@ -90,20 +90,22 @@ def _verdicts(judged: pd.DataFrame) -> Iterator[str]:
     """How the paper's finding fares in the ranked pairs."""
     first, second = KEEPS_WELL
     inside = (judged["lambda1"] >= first) & (judged["lambda2"] <= second)
-    compared = judged[judged["ranked"] & inside & (judged["verdict"] != "")]
+    compared = judged[(judged["kappa"] >= AGREED) & inside & (judged["verdict"] != "")]
     if not len(compared):
         return
     counts = compared["verdict"].value_counts()
     better, worse, open_ = (int(counts.get(verdict, 0)) for verdict in (BETTER, WORSE, NOT_DECIDED))
     yield (
         f"The paper finds (1, 1) worse than the cells with lambda1 of {first:g} or more and lambda2 of {second:g} or "
-        f"less. Of {len(compared)} such comparisons in the ranked pairs {better} find the cell better than (1, 1), "
-        f"{worse} worse, and {open_} are not decided: intervals are of 95 %, of a bootstrap of the difference in which "
-        "both cells have the same faces; they are not corrected for how many comparisons there are."
+        f"less. Of {len(compared)} such comparisons in pairs on which the families agree {better} find the cell better "
+        f"than (1, 1), {worse} worse, and {open_} are not decided: intervals are of 95 %, of a bootstrap of the "
+        "difference in which both cells have the same faces; they are not corrected for how many comparisons there are."
     )
 
 
-def of_pair(stage: DtStage, seen: Seen, points: pd.DataFrame, found: pd.DataFrame) -> study.Section:
+def of_pair(
+    stage: DtStage, seen: Seen, points: pd.DataFrame, found: pd.DataFrame, kappa_known: bool = True
+) -> study.Section:
     """One pair's curves (Fig. 3) and areas; of rows of `dt_curves` and of `dt_auc`."""
     judge, own = stage.judge.family.name, stage.panel.family.name
     primal, condition = seen.pair
@@ -113,7 +115,7 @@ def of_pair(stage: DtStage, seen: Seen, points: pd.DataFrame, found: pd.DataFram
     return study.Section(
         f"{primal}, leaving {condition} alone",
         [
-            _said(stage, seen, mine[mine["family"] == judge].to_dict("records")[0]),
+            _said(stage, seen, mine[mine["family"] == judge].to_dict("records")[0], kappa_known),
             *([said_as_released(points, seen.pair, own)] if stage.as_released else []),
         ],
         [
@@ -125,16 +127,18 @@ def of_pair(stage: DtStage, seen: Seen, points: pd.DataFrame, found: pd.DataFram
     )  # fmt: skip
 
 
-def _said(stage: DtStage, seen: Seen, row: Mapping[Any, Any]) -> str:
+def _said(stage: DtStage, seen: Seen, row: Mapping[Any, Any], kappa_known: bool) -> str:
     judge, own = stage.judge.family.name, stage.panel.family.name
     side = "without" if stage.requests[0].target == "1" else "with"
-    agreed = "not defined" if math.isnan(row["kappa"]) else f"{row['kappa']:.2f}"
+    unknown = "not defined" if kappa_known else f"not known (--labels has none by {own})"
+    agreed = unknown if math.isnan(row["kappa"]) else f"{row['kappa']:.2f}"
+    edited = "not defined" if math.isnan(row["kappa_edited"]) else f"{row['kappa_edited']:.2f}"
     away = f", of which {seen.sides[own].away:,} start with another class by {own}" if seen.sides[own].away else ""
     aside = f", {seen.aside:,} were set aside" if seen.aside else ""
     return (
         f"{row['rows']:,} rows that start {side} {seen.pair[0]} as {judge} sees them{away}{aside}. Kappa of {judge} "
-        f"and {own} is {agreed}: the pair is {'ranked' if row['ranked'] else 'shown, and not ranked'}. All cells reach "
-        f"p = {row['common']:.2f}."
+        f"and {own} is {agreed} on unedited faces: the pair is {'ranked' if row['ranked'] else 'shown, and not ranked'}"
+        f". On the faces of these edits, with their sources, it is {edited}. All cells reach p = {row['common']:.2f}."
     )
 
 
@@ -159,7 +163,7 @@ def _areas(mine: pd.DataFrame, judge: str, own: str) -> pd.DataFrame:
         if row["family"] == judge:
             of_cell |= {
                 "p": row["p_max"],
-                "area": row["auc_released"],
+                "area": row["auc_to_p_max"],
                 "mean q": row["auc_normalised"],
                 "in common": row["auc_common"],
                 "more than (1, 1)": row["difference"],

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 
-from jobs.dt.chosen import choose_rows
+from jobs.dt.chosen import choose_rows, kappas, read_labels
 from jobs.dt.spec import Cell, DtSpec, Pair, gradients
 from jobs.edit.asked import known
 from jobs.edit.levels import Levels, choose_levels, note_psi
@@ -34,8 +34,6 @@ def plan_dt(spec: DtSpec) -> tuple[Job, int | None]:
         StoreError: a table is not there, or not complete.
     """
     latents, _, generator = open_whole(spec.latents, spec.generator, may_differ=spec.force)
-    labels = Table.open(spec.labels)
-    labels.require_sealed()
     table = None if spec.directions is None else Table.open(spec.directions)
     if table is not None:
         table.require_sealed()
@@ -44,7 +42,8 @@ def plan_dt(spec: DtSpec) -> tuple[Job, int | None]:
     needed_columns(latents.schema, levels.space)
     if spec.as_released:
         note_psi(latents)
-    rows = choose_rows(spec, latents, labels, generator, pairs)
+    labels = read_labels(spec, generator)
+    rows = choose_rows(spec, latents, labels, pairs)
     attributes = canonical(sorted({known(name)[0] for pair in pairs for name in pair}))
     own_panel = panel_of(spec.classifiers, attributes, gradients=True)
     judge = panel_of(spec.judge, attributes, JUDGE)
@@ -84,10 +83,12 @@ def plan_dt(spec: DtSpec) -> tuple[Job, int | None]:
             "generator": generator.name,
             "space": levels.space,
             "direction_numbers": levels.numbers,
+            "kappa": kappas(latents, labels, pairs),
         },
         resolved={
             "latents_digest": latents.digest,
-            "labels_digest": labels.digest,
+            "labels_digest": labels.judge.digest,
+            **({} if labels.own is None else {"own_labels_digest": labels.own.digest}),
             **({} if table is None else {"directions_digest": table.digest}),
             "generator_digest": generator.fingerprint,
             "classifiers_digest": own_panel.family.fingerprint,

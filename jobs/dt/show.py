@@ -68,7 +68,10 @@ def _lines(found: pd.DataFrame, judge: str) -> Iterator[str]:
     mean = sorted(means(found, judge).items(), key=lambda item: -item[1])
     pairs = len(found[found["ranked"] & (found["family"] == judge)].groupby(["primal", "condition"]))
     if not pairs:
-        yield f"No pair is ranked: that takes a kappa of {AGREED} or more, and a p above 0 that all cells reach."
+        yield (
+            f"No pair is ranked: that takes a kappa of {AGREED} or more on unedited faces (--labels of both families), "
+            "and a p above 0 that all cells reach."
+        )
         return
     first = ", ".join(f"({l1:g}, {l2:g}) {value:.4f}" for (l1, l2), value in mean[:MEANS_SHOWN])
     yield f"Mean over {pairs} ranked pair{'' if pairs == 1 else 's'} of the AUC in common (Eq. 7): {first}"

@@ -19,6 +19,8 @@ Cell = tuple[float, float]
 STUDIED = ("smile", "old", "male", "eyeglasses")
 PAIRS = tuple(f"{primal}:{condition}" for primal, condition in permutations(STUDIED, 2))
 FEW = ("1:1", "0.75:0", "1:0", "0:0")
+RELEASED: Cell = (0.0, 0.75)
+"""What the public code edits with where it is told nothing."""
 LEVEL: Cell = (1.0, 1.0)
 """Attribute-level directions alone: what the other cells are compared with."""
 
@@ -26,11 +28,16 @@ LEVEL: Cell = (1.0, 1.0)
 class DtSpec(RunFlags):
     """Count DT curves of IALS edits: scores in DIR/dt_steps, then DIR/dt_curves, DIR/dt_auc and DIR/report.html.
 
-    Example: stylemill dt --latents out/faces/latents --labels out/faces-judged/labels --directions out/fit/directions --pairs male:smile --rows 8 --step-size 0.3 --out out/dt
+    Example: stylemill dt --latents out/faces/latents --labels out/faces-judged/labels,out/faces/labels --directions out/fit/directions --pairs male:smile --rows 8 --step-size 0.3 --out out/dt
     """  # noqa: E501  one line can be pasted
 
     latents: str = Field(description="The latents table: a path or any fsspec URL.")
-    labels: str = Field(description="Labels of these latents by the judge: they say which rows start in a class.")
+    labels: Names = Field(
+        min_length=1,
+        max_length=2,
+        description="Labels of these latents by the judge, which say which rows start in a class; and, with a comma, "
+        "by the family that edits: pairs are ranked where the two agree on unedited faces.",
+    )
     directions: str | None = Field(None, description="The table of directions; none is needed where lambdas are 0.")
     pairs: Names = Field(PAIRS, min_length=1, description="PRIMAL:CONDITION, what is edited and what is to stay.")
     lambdas: Names = Field(FEW, min_length=1, description="LAMBDA1:LAMBDA2, a cell for each.")
@@ -46,8 +53,8 @@ class DtSpec(RunFlags):
     per_layer: bool = Field(False, description="In w+: a direction for each layer, not one for all.")
     as_released: bool = Field(
         False,
-        description="As the public code: both parts of a condition are projected out, and its own score, by the family "
-        "that edits, is told besides.",
+        description="As the public code: both parts of a condition are projected out; its own score, by the family "
+        "that edits, is told besides; its cell 0:0.75 is among those that are run where none are named.",
     )
     recompute: Annotated[bool, tyro.conf.arg(aliases=("--checkpoint",))] = Field(
         False, description="Less memory, more time: features are computed twice."
@@ -57,10 +64,15 @@ class DtSpec(RunFlags):
     generator: str | None = Field(None, description="Default: the one that the latents table names.")
     force: bool = Field(False, description="Use directions of another generator, and latents too.")
 
-    @field_validator("latents", "labels", "directions")
+    @field_validator("latents", "directions")
     @classmethod
     def _absolute_inputs(cls, url: str | None) -> str | None:
         return None if url is None else absolute(url)
+
+    @field_validator("labels")
+    @classmethod
+    def _absolute_labels(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(map(absolute, urls))
 
     @field_validator("target", mode="before")
     @classmethod
@@ -112,6 +124,8 @@ class DtSpec(RunFlags):
         """The cells: those that need fewer gradients first, so that they share micro-batches without any."""
         if self.grid is None:
             found = [_cell(word) for word in self.lambdas]
+            if self.as_released and self.lambdas == FEW:
+                found.append(RELEASED)
         else:
             parts = round(1 / self.grid)
             found = [(first / parts, second / parts) for first in range(parts + 1) for second in range(parts + 1)]

@@ -1,5 +1,6 @@
 """The small tables beside the steps, once these are complete: metrics, requests, dt_curves, dt_auc; and the page."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +13,7 @@ from jobs.dt.areas import areas, curves
 from jobs.dt.counts import NUMBERS, partials, read_seen
 from jobs.dt.page import write_page
 from jobs.dt.show import show
+from jobs.dt.spec import Pair
 from jobs.edit.requests import request_rows
 from jobs.flags import say
 from jobs.small import write_small
@@ -20,7 +22,17 @@ from pipeline.stages.dt import DtStage
 from pipeline.tables import Table, store
 from schemas import TableSchema
 
-PERHAPS = ("auc_normalised", "auc_common", "difference", "difference_low", "difference_high", "kappa")
+COUNTING = 2
+"""Version of how curves and areas are counted: tables of another are made anew."""
+PERHAPS = (
+    "auc_normalised",
+    "auc_common",
+    "difference",
+    "difference_low",
+    "difference_high",
+    "kappa",
+    "kappa_edited",
+)
 
 
 def summarise(job: Job) -> None:
@@ -46,7 +58,7 @@ def summarise(job: Job) -> None:
                 say(f"Note  {name}: {sides.away:,} rows start on the target's side when seen anew, and are left out")
     counted = partials(seen, job.stage, job.layout)
     points = curves(counted, job.stage)
-    found = areas(points, seen)
+    found = areas(points, seen, agreed(job))
     _write(job, steps, schemas.metrics(NUMBERS), counted)
     _write(job, steps, schemas.requests(), request_rows(job.stage.requests))
     _write(job, steps, schemas.dt_curves(), points)
@@ -55,9 +67,20 @@ def summarise(job: Job) -> None:
     say(f"Page  {write_page(job, seen, points, found)}")
 
 
+def agreed(job: Job) -> dict[Pair, float]:
+    """Kappa of the two families on unedited faces, by pair; NaN where it is not defined, or was not asked for."""
+    pairs = [(primal, condition) for primal, condition in job.spec["pairs"]]
+    found = job.spec["kappa"] or [None] * len(pairs)
+    return {pair: math.nan if kappa is None else kappa for pair, kappa in zip(pairs, found, strict=True)}
+
+
 def _write(job: Job, steps: Table, schema: TableSchema, found: pd.DataFrame | pa.Table) -> None:
     """The table named as its schema, where it is not there already, made from these very steps."""
-    facts: Mapping[str, Any] = {"verb": "dt", "spec": {"dt": job.fingerprint}, "resolved": {"dt_steps": steps.digest}}
+    facts: Mapping[str, Any] = {
+        "verb": "dt",
+        "spec": {"dt": job.fingerprint, "counting": COUNTING},
+        "resolved": {"dt_steps": steps.digest},
+    }
     table = Table(store.join(job.out, schema.name))
     if (there := table.manifest()) is not None and there["facts"] == facts:
         return

@@ -13,8 +13,8 @@ from pipeline.tables import Layout, Table
 from schemas.dt_steps import SCORES
 
 
-def job(out, pairs, cells: list[Cell], rows: int, steps: int, per_shard: int = 8, target="1") -> Job:
-    """The job alone; neither latents nor models."""
+def job(out, pairs, cells: list[Cell], rows: int, steps: int, per_shard: int = 8, target="1", kappa=(0.9, ...)) -> Job:
+    """The job alone; neither latents nor models. kappa: on unedited faces, by pair; 0.9 of all; or None."""
     names = sorted({name for pair in pairs for name in pair})
     requests = tuple(
         Wanted(primal, (condition,), target, cell, tuple(0.1 * n for n in range(1, steps + 1)))
@@ -41,6 +41,7 @@ def job(out, pairs, cells: list[Cell], rows: int, steps: int, per_shard: int = 8
         "first": 0,
         "steps": steps,
         "step_size": 0.1,
+        "kappa": [0.9] * len(pairs) if kappa == (0.9, ...) else kappa,
     }
     return Job("dt", str(out), stage, Layout(stage.items, per_shard), spec, {"latents_digest": "d"})
 

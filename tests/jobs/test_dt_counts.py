@@ -18,6 +18,7 @@ from pipeline.tables import Table
 
 PAIRS = [("smile", "old"), ("old", "smile"), ("male", "smile")]
 CELLS = [(1.0, 1.0), (0.75, 0.0), (0.0, 0.0)]
+KAPPA = [0.6, 0.83, 0.59]
 ROWS, STEPS = 30, 10
 ASIDE = {35, 41, 100}
 """Items: two rows of the first pair in its second cell, one of the second in its first."""
@@ -26,7 +27,7 @@ ASIDE = {35, 41, 100}
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     out = tmp_path_factory.mktemp("made")
-    made = job(out, PAIRS, CELLS, ROWS, STEPS)
+    made = job(out, PAIRS, CELLS, ROWS, STEPS, kappa=KAPPA)
     scores = drifting(len(PAIRS), CELLS, ROWS, STEPS)
     by_pair = scores.reshape(len(PAIRS), -1, 4)
     by_pair[2, :, 1] += 1.2 * np.random.default_rng(1).standard_normal(by_pair.shape[1])  # they half agree on its smile
@@ -124,7 +125,7 @@ def test_areas_are_those_of_pandas(made, family, prefix):
             row, end = found.loc[(*pair, *cell)], line.index[-1]
             assert row["p_max"] == pytest.approx(end, abs=1e-12)
             assert row["common"] == pytest.approx(common, abs=1e-12)
-            assert row["auc_released"] == pytest.approx(area(line, end), abs=1e-12)
+            assert row["auc_to_p_max"] == pytest.approx(area(line, end), abs=1e-12)
             assert row["auc_normalised"] == pytest.approx([area(line, end) / end], abs=1e-12)
             assert row["auc_common"] == pytest.approx([area(line, common) / common], abs=1e-12)
             assert (row["rows"], row["steps"]) == (len(outcomes[cell].kept), STEPS)
@@ -140,14 +141,16 @@ def test_areas_are_those_of_pandas(made, family, prefix):
     assert set(found["verdict"]) > {"better"}
 
 
-def test_kappa_is_of_all_faces_and_decides_what_is_ranked(made):
+def test_kappa_of_unedited_faces_decides_what_is_ranked_and_that_of_all_faces_is_told(made):
     rows, found = raw(made), table(made, "dt_auc")
-    for pair in PAIRS:
+    for pair, kappa in zip(PAIRS, KAPPA, strict=True):
         mine = rows[rows["pair"] == pair]
         expected = min(cohen_kappa_score(mine[name] > 0, mine[f"judge_{name}"] > 0) for name in ("primal", "condition"))
         of_pair = found[(found["primal"] == pair[0]) & (found["condition"] == pair[1])]
-        assert [value[0] for value in of_pair["kappa"]] == pytest.approx([expected] * len(of_pair))
-        assert of_pair["ranked"].tolist() == [expected >= 0.6] * len(of_pair)
+        assert [value[0] for value in of_pair["kappa_edited"]] == pytest.approx([expected] * len(of_pair))
+        assert [value[0] for value in of_pair["kappa"]] == [kappa] * len(of_pair)
+        assert of_pair["ranked"].tolist() == [kappa >= 0.6] * len(of_pair)
+        assert f"is {kappa:.2f} on unedited faces" in (made / "report.html").read_text()
     assert 0.3 < expected < 0.6
     assert found.groupby(["primal", "condition"])["ranked"].first().tolist() == [False, True, True]
 
@@ -163,7 +166,7 @@ def test_the_partials_are_counts_of_each_part(made):
 
 
 def test_the_screen_says_what_is_best_and_what_is_not_ranked(made, capsys):
-    summarise(job(made, PAIRS, CELLS, ROWS, STEPS))
+    summarise(job(made, PAIRS, CELLS, ROWS, STEPS, kappa=KAPPA))
     said = capsys.readouterr()
     found = table(made, "dt_auc")
     judged = found[(found["family"] == "judge")]
@@ -200,24 +203,39 @@ def test_the_page_has_table_1_beside_the_papers(tmp_path):
     assert page.count("<polyline") == len({*DRAWN, winner})
     kept = [row for row in rows if row["lambda1"] >= 0.75 and row["lambda2"] <= 0.75]
     better = sum(row["verdict"] == "better" for row in kept)
-    assert f"Of 8 such comparisons in the ranked pairs {better} find the cell better than (1, 1)" in page
+    assert (
+        f"Of 8 such comparisons in pairs on which the families agree {better} find the cell better than (1, 1)" in page
+    )
 
 
 def test_families_that_see_one_class_alone_have_no_kappa_and_are_not_ranked(tmp_path):
-    made = job(tmp_path, PAIRS[:1], CELLS, ROWS, STEPS)
+    made = job(tmp_path, PAIRS[:1], CELLS, ROWS, STEPS, kappa=[None])
     scores = drifting(1, CELLS, ROWS, STEPS)
     scores[..., [1, 3]] = -1.0
     write_steps(made, scores)
     summarise(made)
     found = table(tmp_path, "dt_auc")
-    assert [len(value) for value in found["kappa"]] == [0] * len(found)
+    assert (
+        [len(value) for value in found["kappa"]] == [len(value) for value in found["kappa_edited"]] == [0] * len(found)
+    )
     assert not found["ranked"].any()
     assert math.isclose(found["auc_common"].iloc[0][0], 1.0)
     assert "No pair" not in (tmp_path / "report.html").read_text()
     assert (
-        "Kappa of judge and faces is not defined: the pair is shown, and not ranked"
+        "Kappa of judge and faces is not defined on unedited faces: the pair is shown, and not ranked"
         in (tmp_path / "report.html").read_text()
     )
+
+
+def test_without_labels_of_the_family_that_edits_no_pair_is_ranked(tmp_path, capsys):
+    made = job(tmp_path, PAIRS[:1], CELLS, ROWS, STEPS, kappa=None)
+    write_steps(made, drifting(1, CELLS, ROWS, STEPS))
+    summarise(made)
+    assert not table(tmp_path, "dt_auc")["ranked"].any()
+    assert "No pair is ranked: that takes a kappa of 0.6 or more on unedited faces (--labels of both" in (
+        capsys.readouterr().out
+    )
+    assert "is not known (--labels has none by faces) on unedited faces" in (tmp_path / "report.html").read_text()
 
 
 def test_where_every_row_is_set_aside_there_is_a_page_without_a_curve(tmp_path, capsys):

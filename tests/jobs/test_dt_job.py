@@ -2,9 +2,11 @@
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 import torch
 from edits import HOW, TINY, planted, sample
+from sklearn.metrics import cohen_kappa_score
 from tiny_jobs import rows, tables
 
 from jobs.__main__ import main
@@ -30,16 +32,17 @@ WORDS += ["--space", "w", "--rows-per-shard", "8"]
 
 @pytest.fixture(scope="module")
 def inputs(tmp_path_factory):
-    """(latents, labels by the judge, directions)."""
+    """(latents, labels by the judge, directions, labels by the family that edits)."""
     out = tmp_path_factory.mktemp("inputs")
     latents = sample(out / "sampled", 40, 16)
+    assert main(["label", "--latents", latents, "--classifiers", "tiny", *HOW, "--out", str(out / "own")]) == 0
     assert main(["label", "--latents", latents, "--classifiers", "tiny-judge", *HOW, "--out", str(out / "judged")]) == 0
     planted(out / "directions", ("w", "s", "z"), names=("male", "yaw", "smile", "old"))
-    return latents, f"{out}/judged/labels", str(out / "directions")
+    return latents, f"{out}/judged/labels", str(out / "directions"), f"{out}/own/labels"
 
 
 def dt(inputs, out, *words) -> int:
-    latents, labels, directions = inputs
+    latents, labels, directions = inputs[:3]
     where = ["--latents", latents, "--labels", labels, "--directions", directions, "--out", str(out)]
     return main(["dt", *where, *TINY, *words])
 
@@ -140,7 +143,7 @@ def test_a_resume_and_the_same_command_make_the_same_bytes(whole, inputs, tmp_pa
 
 @pytest.mark.ray
 def test_on_ray_the_bytes_are_the_same(whole, inputs, tmp_path, cluster):
-    latents, labels, directions = inputs
+    latents, labels, directions, _ = inputs
     words = ["dt", "--latents", latents, "--labels", labels, "--directions", directions, "--out", str(tmp_path)]
     words += ["--classifiers", "tiny", "--judge", "tiny-judge", "--address", "auto", "--workers", "2"]
     words += ["--device", "cpu", "--batch-size", "4", "--threads", "1", "--backend", "eager"]
@@ -295,19 +298,19 @@ def test_an_alias_has_the_sign_of_its_name(inputs, tmp_path):
 
 
 def test_labels_that_do_not_fit_are_refused(inputs, tmp_path, capsys):
-    latents, labels, directions = inputs
+    latents, labels, directions, own = inputs
     words = ["--pairs", "male:old", "--space", "w", "--rows", "2"]
     other = sample(tmp_path / "other", 8, 8, "--seed", "9")
     assert dt((other, labels, directions), tmp_path / "out", *words) == 2
     assert "labels of other latents" in capsys.readouterr().err
-    assert main(["label", "--latents", latents, "--classifiers", "tiny", *HOW, "--out", str(tmp_path / "own")]) == 0
-    capsys.readouterr()
-    assert dt((latents, f"{tmp_path}/own/labels", directions), tmp_path / "out", *words) == 2
+    assert dt((latents, own, directions), tmp_path / "out", *words) == 2
     assert "was labelled by tiny, and tiny-judge is to measure" in capsys.readouterr().err
     swapped = ["--classifiers", "tiny-judge", "--judge", "tiny"]
-    assert dt((latents, f"{tmp_path}/own/labels", directions), tmp_path / "out", *words, *swapped) == 2
+    assert dt((latents, own, directions), tmp_path / "out", *words, *swapped) == 2
     assert capsys.readouterr().err.startswith("stylemill dt: --classifiers tiny-judge judges and gives no gradient")
     assert not (tmp_path / "out").exists()
+    assert dt((latents, f"{labels},{labels}", directions), tmp_path / "out", *words) == 2
+    assert "are both by tiny-judge: give one of them" in capsys.readouterr().err
     assert dt((latents, latents, directions), tmp_path / "out", *words) == 2
     assert "is a table of latents, not of labels" in capsys.readouterr().err
     facts, table = Table.open(labels).require_sealed()["facts"], Table.open(labels)
@@ -320,6 +323,61 @@ def test_labels_that_do_not_fit_are_refused(inputs, tmp_path, capsys):
     bare = ["--latents", latents, "--labels", labels, "--out", str(tmp_path / "out"), "--lambdas", "0:0"]
     assert main(["dt", *bare, *TINY, *words, "--as-released"]) == 2
     assert "--directions: --as-released projects out" in capsys.readouterr().err
+
+
+def test_labels_of_both_families_tell_how_well_they_agree_on_unedited_faces(inputs, tmp_path):
+    latents, labels, directions, own = inputs
+    judged, table = pd.read_parquet(labels), Table.open(own)
+    seen = judged.copy()  # the random networks see too little alike: here the families differ in three and in five rows
+    seen.loc[:2, "yaw"] *= -1
+    seen.loc[20:24, "old"] *= -1
+    made = pa.Table.from_pandas(seen[table.schema.arrow.names], table.schema.arrow, preserve_index=False)
+    write_small(str(tmp_path / "own"), table.schema, made, table.require_sealed()["facts"])
+    words = ["--pairs", "yaw:old,male:old", "--rows", "2", "--steps", "1", "--lambdas", "1:1", "--space", "w"]
+    assert dt((latents, f"{tmp_path}/own,{labels}", directions), tmp_path / "out", *words) == 0  # in either order
+    found = Table.open(f"{tmp_path}/out/dt_auc").read().to_pandas().set_index(["primal", "family"])["kappa"]
+    of_each = [cohen_kappa_score(judged[name] > 0, seen[name] > 0) for name in ("yaw", "old")]
+    assert 0 < min(of_each) < max(of_each) < 1
+    assert found["yaw", "tiny-judge"] == pytest.approx([min(of_each)])
+    assert len(found["male", "tiny-judge"]) == 0  # nobody is male to either family
+
+
+@pytest.mark.parametrize("size", ["1", "4"])
+def test_a_row_that_raises_is_set_aside_alone_even_with_a_micro_batch_of_its_own(inputs, tmp_path, monkeypatch, size):
+    real = stage.DtWorker._edit
+    bad = read_codes(Table.open(inputs[0]), "w", generators.load("stylegan2-tiny", backend="eager"))[1].values[:40]
+
+    def raising(self, codes, wishes):
+        if any(torch.equal(values, bad[poisoned]) for values in codes.values):
+            raise ValueError("a face that cannot be")
+        return real(self, codes, wishes)
+
+    judged = pd.read_parquet(inputs[1])
+    poisoned = int(judged["index"][judged["male"] <= 0].iloc[2])
+    monkeypatch.setattr(stage.DtWorker, "_edit", raising)
+    words = ["--pairs", "male:yaw", "--rows", "5", "--steps", "1", "--lambdas", "0:0", "--space", "w"]
+    assert dt(inputs, tmp_path, *words, "--batch-size", size) == 0
+    assert [row["index"] for row in rows(tmp_path, "rejects/dt")] == [2]
+    assert steps(tmp_path)["index"].unique().tolist() == [0, 1, 3, 4]
+
+
+def test_networks_that_break_fail_the_shard_and_set_no_row_aside(inputs, tmp_path, monkeypatch, capsys):
+    def broken(self, codes, attributes=None):
+        raise ValueError("a broken network")
+
+    monkeypatch.setattr(sight.Sight, "_warm", lambda self, batch_size: None)
+    monkeypatch.setattr(sight.Sight, "__call__", broken)
+    words = ["--pairs", "male:yaw", "--rows", "2", "--steps", "1", "--lambdas", "0:0", "--space", "w"]
+    assert dt(inputs, tmp_path, *words) == 1
+    said = capsys.readouterr().err
+    assert "a broken network" in said
+    assert "2 rows = 0 published + 0 rejected + 2 failed" in said
+
+
+def test_as_released_has_the_cell_of_the_public_code_where_none_are_named(inputs, tmp_path):
+    words = ["--pairs", "male:yaw", "--rows", "1", "--steps", "1", "--space", "w", "--as-released"]
+    assert dt(inputs, tmp_path, *words) == 0
+    assert [0.0, 0.75] in [row["lambdas"] for row in rows(tmp_path, "requests")]
 
 
 def test_as_released_counts_as_the_public_code_does(inputs, tmp_path, capsys):
