@@ -37,8 +37,8 @@ def told_time(plan: Plan, labelled: str) -> str:
     searched = _searched(plan)
     whole = (forward + searched + BACKWARD * backward) * seconds / faces
     return (
-        f"from here on about {wording.duration(whole)} of computing or less, from the {seconds / faces:.2g} s that each of "
-        f"{faces:,} faces took to be made and judged, and a backward pass as {BACKWARD:g} forward"
+        f"from here on about {wording.duration(whole)} of computing or less, from the {seconds / faces:.2g} s that "
+        f"each of {faces:,} faces took to be made and judged, and a backward pass as {BACKWARD:g} forward"
     )
 
 
