@@ -1,6 +1,8 @@
 """Flags from a spec: a frozen, validated model whose fields are the flags and the keys of a YAML file."""
 
 import dataclasses
+import keyword
+import re
 import sys
 import warnings
 from collections.abc import Sequence
@@ -47,7 +49,7 @@ def parse(kind: type[SpecT], verb: str, argv: Sequence[str]) -> SpecT:
         SpecError: a value is not valid, or the file is not a spec of this verb.
         SystemExit: tyro has said what is wrong with the flags (2), or shown the help (0).
     """
-    argv, file = _take_spec_file(list(argv))
+    argv, file = _take_spec_file(_tied(argv))
     given = _read(Path(file), kind) if file else {}
     flags = dataclasses.make_dataclass(kind.__name__, [_flag(name, info, given) for name, info in _fields(kind)])
     with warnings.catch_warnings():
@@ -64,6 +66,22 @@ def parse(kind: type[SpecT], verb: str, argv: Sequence[str]) -> SpecT:
         return kind.model_validate(values)
     except ValidationError as error:
         raise SpecError(_one_line(error)) from error
+
+
+def flag_of(name: str) -> str:
+    """The flag of a field; `from_`, which has its underscore from Python, is --from."""
+    return f"--{name.rstrip('_').replace('_', '-')}"
+
+
+def _tied(argv: Sequence[str]) -> list[str]:
+    """With each list of numbers that begins with a minus tied to its flag: -3,-1 alone looks like a flag itself."""
+    tied: list[str] = []
+    for word in argv:
+        if re.fullmatch(r"-[\d.][^,]*,.*", word) and tied and re.fullmatch(r"--[a-z\d-]+", tied[-1]):
+            tied[-1] += f"={word}"
+        else:
+            tied.append(word)
+    return tied
 
 
 def _fields(kind: type[BaseModel]) -> list[tuple[str, FieldInfo]]:
@@ -103,12 +121,16 @@ def _read(path: Path, kind: type[BaseModel]) -> dict[str, Any]:
         raise SpecError(f"--spec {path} is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(values, dict):
         raise SpecError(f"--spec {path} must hold 'flag: value' lines, one for each flag")
-    values = {str(key).replace("-", "_"): value for key, value in values.items()}
+    values = {_field_of(str(key)): value for key, value in values.items()}
     if unknown := sorted(values.keys() - kind.model_fields.keys()):
         raise SpecError(f"--spec {path}: unknown key {unknown[0]!r}; known are {', '.join(kind.model_fields)}")
     words = {name: _words(value) for name, value in values.items() if isinstance(value, str) and _is_names(kind, name)}
     lists = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
     return {**values, **words, **lists}
+
+
+def _field_of(key: str) -> str:
+    return f"{key}_" if keyword.iskeyword(key) else key.replace("-", "_")
 
 
 def _is_names(kind: type[BaseModel], name: str) -> bool:
@@ -118,7 +140,7 @@ def _is_names(kind: type[BaseModel], name: str) -> bool:
 def _one_line(error: ValidationError) -> str:
     problems = []
     for problem in error.errors():
-        flag = "--" + str(problem["loc"][0]).replace("_", "-") if problem["loc"] else "spec"
+        flag = flag_of(str(problem["loc"][0])) if problem["loc"] else "spec"
         message = problem["msg"].removeprefix("Value error, ")
         problems.append(f"{flag} {problem['input']}: {message[0].lower()}{message[1:]}" if problem["loc"] else message)
     return "; ".join(problems)

@@ -25,7 +25,9 @@ class RunFlags(Spec):
         "one for each GPU, else one.",
     )
     threads: int | None = Field(None, gt=0, description="CPU threads of a worker. Default: the cores shared out.")
-    gpus_per_worker: float | None = Field(None, ge=0, description="GPUs of a worker; a fraction shares one.")
+    gpus_per_worker: float | None = Field(
+        None, ge=0, allow_inf_nan=False, description="GPUs of a worker; a fraction shares one."
+    )
     rows_per_shard: int | None = Field(None, gt=0, description="Rows of a part; a multiple of the batch size.")
     batch_size: int | None = Field(None, gt=0, description="Rows computed together. Default: the fastest measured.")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where networks run.")
@@ -53,6 +55,13 @@ class RunFlags(Spec):
     @classmethod
     def _absolute(cls, url: str) -> str:
         return absolute(url)
+
+    @field_validator("gpus_per_worker")
+    @classmethod
+    def _whole_or_of_one(cls, gpus: float | None) -> float | None:
+        if gpus is not None and gpus > 1 and gpus != int(gpus):
+            raise ValueError("give a whole number of GPUs, or a fraction of one")
+        return gpus
 
     @model_validator(mode="after")
     def _agree(self) -> "RunFlags":

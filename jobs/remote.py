@@ -4,20 +4,20 @@ import importlib
 from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 from types import ModuleType
-from typing import Any
+from typing import Any, Literal, get_origin
 
 import tyro
 from pydantic import create_model
 
 from jobs import subverbs
-from jobs.flags import Spec, parse
+from jobs.flags import Spec, flag_of, parse
 from pipeline.errors import SpecError
 
 VERBS = (
-    "dataset", "sample", "label", "directions", "edit", "measure", "reproduce",
+    "dataset", "sample", "label", "directions", "edit", "measure", "dt", "reproduce",
     "models", "status", "verify", "report", "demo",
 )  # fmt: skip
-PATHS = ("out", "latents", "labels", "directions", "edits", "codes", "scores")
+PATHS = ("out", "latents", "labels", "directions", "edits", "codes", "scores", "files", "from_")
 """Fields that name directories, tables or files."""
 
 
@@ -54,10 +54,12 @@ def checked(words: Sequence[str]) -> list[str]:
 
 
 def _spec_of(module: ModuleType) -> type[Spec]:
+    """The spec that a verb's module has of its own, or of a file beside it: jobs/dt/spec.py, reproduce/ials_plan.py."""
     kinds = [kind for kind in vars(module).values() if isinstance(kind, type) and issubclass(kind, Spec)]
-    [kind] = [kind for kind in kinds if kind.__module__ == module.__name__] or [Spec]
-    if kind is Spec:
+    own = [kind for kind in kinds if kind.__module__.startswith(module.__name__)]
+    if not own:
         raise SpecError(f"{module.__name__.removeprefix('jobs.')} needs a verb of its own; see its --help")
+    [kind] = own
     return kind
 
 
@@ -74,14 +76,17 @@ def _check(given: Spec) -> None:
         path = url.removeprefix("file://")
         if "://" not in path and not PurePosixPath(path).is_absolute():
             raise SpecError(
-                f"--{name} {url} is relative: on the cluster it would be a directory of the job's own that vanishes; "
-                "give a URL (s3://...), or the whole path of a directory that all nodes share"
+                f"{flag_of(name)} {url} is relative: on the cluster it would be a directory of the job's own that "
+                "vanishes; give a URL (s3://...), or the whole path of a directory that all nodes share"
             )
 
 
 def _urls(given: Spec) -> Iterator[tuple[str, str]]:
     for name in PATHS:
-        value = getattr(given, name, None)
+        info = type(given).model_fields.get(name)
+        if info is None or get_origin(info.annotation) is Literal:  # --scores of edit is one of four words
+            continue
+        value = getattr(given, name)
         for url in value if isinstance(value, tuple) else (value,):
             if isinstance(url, str):
                 yield name, url
@@ -90,11 +95,11 @@ def _urls(given: Spec) -> Iterator[tuple[str, str]]:
 def _flags(given: Spec) -> Iterator[str]:
     for name, info in type(given).model_fields.items():
         value = getattr(given, name)
-        flag = f"--{name.replace('_', '-')}"
+        flag = flag_of(name)
         if value == info.get_default(call_default_factory=True):
             continue
         if tyro.conf.Positional in info.metadata:
-            yield str(value)
+            yield from map(str, value if isinstance(value, tuple) else (value,))
         elif value is True:
             yield flag
         elif isinstance(value, tuple):

@@ -13,10 +13,6 @@ __all__ = ["EditSpec", "main", "plan_edit"]
 
 def main(argv: Sequence[str]) -> int:
     """Run the verb; returns the exit code."""
-    argv = list(argv)
-    if "--strengths" in argv[:-1]:  # -3,-1 looks like a flag of its own
-        place = argv.index("--strengths")
-        argv[place : place + 2] = [f"--strengths={argv[place + 1]}"]
     spec = parse(EditSpec, "edit", argv)
     job, workers = plan_edit(spec)
     code = launch(job, workers, spec)

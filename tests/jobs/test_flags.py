@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from jobs.dataset import DatasetSpec
+from jobs.edit.spec import EditSpec
 from jobs.flags import parse
 from jobs.label import LabelSpec
 from pipeline.errors import SpecError
@@ -33,6 +34,9 @@ def test_flags_and_defaults():
         (["--psi", "inf"], "--psi inf: input should be a finite number"),
         (["--seed", "-1"], "--seed -1: input should be greater than or equal to 0"),
         (["--attributes", ","], "--attributes"),
+        (["--gpus-per-worker", "1.5"], "--gpus-per-worker 1.5: give a whole number of GPUs, or a fraction of one"),
+        (["--gpus-per-worker", "nan"], "--gpus-per-worker nan: input should be a finite number"),
+        (["--gpus-per-worker", "inf"], "--gpus-per-worker inf: input should be a finite number"),
         (["--quality", "101"], "--quality 101: input should be less than or equal to 100"),
         (["--local", "--workers", "2"], "--local is one worker in this process"),
         (["--local", "--address", "a:1"], "--local and --address exclude each other"),
@@ -43,6 +47,18 @@ def test_a_bad_value_is_one_line_that_names_the_flag(words, message):
         dataset("--out", "x", *words)
     assert message in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(("given", "gpus"), [("0.5", 0.5), ("1", 1.0), ("2", 2.0), ("0", 0.0)])
+def test_a_worker_has_whole_gpus_or_a_share_of_one(given, gpus):
+    assert dataset("--out", "x", "--gpus-per-worker", given).gpus_per_worker == gpus
+
+
+@pytest.mark.parametrize("words", [["--strengths", "-3,-1"], ["--strengths=-3,-1"], ["--strengths", "-3,-.1e1"]])
+def test_numbers_that_begin_with_a_minus_are_no_flag(words):
+    rest = ["--latents", "l", "--directions", "d", "--attribute", "old", "--out", "x"]
+    assert parse(EditSpec, "edit", [*words, *rest]).strengths == (-3.0, -1.0)
+    assert parse(EditSpec, "edit", [*rest, "--strengths", "-3"]).strengths == (-3.0,)
 
 
 def test_yaml_gives_defaults_and_flags_win(tmp_path):

@@ -2,6 +2,7 @@
 test_submit_cluster.py."""
 
 import http.server
+import importlib
 import logging
 import os
 import re
@@ -9,11 +10,13 @@ import shlex
 import subprocess
 import threading
 import zipfile
+from typing import get_args
 
 import pytest
 
 from jobs import follow as following
-from jobs.__main__ import main
+from jobs import models
+from jobs.__main__ import VERBS, main
 from jobs.follow import OutOfSight, follow
 from jobs.remote import checked
 from jobs.submit import CHECKOUT, SubmitSpec
@@ -46,6 +49,12 @@ def _own_environment(monkeypatch):
         (["directions", "guess"], "directions has no verb 'guess'"),
         (["directions"], "directions needs a verb of its own"),
         (["reproduce", "interfacegan", "--out", "here"], "--out here is relative"),
+        (["reproduce", "ials", "--out", "/x", "--from", "out/x"], "--from out/x is relative"),
+        (["directions", "import", "x.pt", "--format", "e4e", "--out", "/x"], "x.pt is relative"),
+        (
+            ["dt", "--out", "/x", "--latents", "/l", "--labels", "out/l", "--directions", "/d"],
+            "--labels out/l is relative",
+        ),
         (["dataset", "--out", "/x", "--local"], "leave out --local and --address"),
         (["dataset", "--out", "/x", "--address", "head:6379"], "leave out --local and --address"),
     ],
@@ -72,17 +81,42 @@ def test_help_behind_the_dashes_is_shown_and_not_sent(capsys):
     assert "usage: stylemill dataset" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        ["dataset", "--out", "s3://a/b", "--attributes", "old,smile", "--psi", "-0.5"],
-        ["label", "--latents", "/data/latents", "--out", "file:///data/x"],
-        ["models", "pull", "faceres"],
-        ["directions", "fit", "--latents", "s3://a/latents", "--labels", "s3://a/labels", "--out", "s3://a/fit"],
-        ["verify", "/data/faces", "--fast"],
-    ],
-)
-def test_good_words_travel_as_they_are(words):
+GOOD = {
+    "models list": "--markdown",
+    "models pull": "faceres",
+    "models verify": "",
+    "models show": "faceres",
+    "dataset": "--out s3://a/b --attributes old,smile --psi -0.5",
+    "sample": "--rows 64 --out s3://a/codes",
+    "label": "--latents /data/latents --out file:///data/x",
+    "directions fit": "--latents s3://a/latents --labels s3://a/labels,/data/labels --out s3://a/fit",
+    "directions condition": "--directions s3://a/directions --primal old --on male --out s3://a/old",
+    "directions compare": "--directions s3://a/directions --labels s3://a/labels --out s3://a/compared",
+    "directions import": "s3://a/age.pt /data/smile.pt --format e4e --out s3://a/e4e",
+    "directions export": "--directions s3://a/directions --format interfacegan --out /data/boundaries",
+    "edit": "--latents /l --directions /d --attribute old --strengths -3,-1 --out s3://a/older",
+    "measure": "--edits s3://a/edits,/data/edits --identity --out s3://a/measured",
+    "dt": "--latents /l --labels /judged --directions /d --pairs male:smile --lambdas 1:1,0.75:0 --out s3://a/dt",
+    "reproduce interfacegan": "--out s3://a/interfacegan --flags=--device,cuda",
+    "reproduce ials": "--from s3://a/interfacegan --rows 60 --out s3://a/ials",
+    "status": "/data/faces --json-lines",
+    "verify": "/data/faces --fast",
+    "report": "s3://a/faces",
+    "demo": "--out s3://a/demo",
+}
+
+
+def test_no_verb_of_the_command_line_is_forgotten():
+    subverbs = {f"models {get_args(kind)[1].name}" for kind in get_args(models.Verb)}
+    for verb in VERBS.keys() - {"models", "submit"}:
+        of_its_own = getattr(importlib.import_module(f"jobs.{verb}"), "VERBS", None)
+        subverbs |= {verb} if of_its_own is None else {f"{verb} {name}" for name in of_its_own}
+    assert subverbs == GOOD.keys()
+
+
+@pytest.mark.parametrize("verb", GOOD)
+def test_good_words_travel_as_they_are(verb):
+    words = shlex.split(f"{verb} {GOOD[verb]}")
     assert checked(words) == words
 
 
@@ -96,6 +130,19 @@ def test_a_spec_file_travels_as_flags(tmp_path):
         "--out=s3://a/b c", "--rows=9", "--psi=-0.5", "--attributes=male,yaw", "--replace", "--images=jpeg",
     }  # fmt: skip
     assert checked(sent) == sent
+
+
+def test_keys_of_a_spec_file_are_written_as_the_flags_are(tmp_path):
+    file = tmp_path / "job.yaml"
+    file.write_text("out: s3://a/ials\nfrom: s3://a/interfacegan\nflags: [--device, cuda]\nstep-size: 0.3\n")
+    sent = checked(["reproduce", "ials", "--spec", str(file)])
+    flags = {"--out=s3://a/ials", "--from=s3://a/interfacegan", "--flags=--device,cuda", "--step-size=0.3"}
+    assert set(sent[2:]) == flags
+    file.write_text("files: [s3://a/age.pt, s3://a/smile.pt]\nformat: e4e\nout: s3://a/e4e\n")
+    sent = checked(["directions", "import", "--spec", str(file)])
+    assert " ".join(sent) == "directions import s3://a/age.pt s3://a/smile.pt --format=e4e --out=s3://a/e4e"
+    file.write_text("latents: /l\ndirections: /d\nattribute: old\nstrengths: [-3, -1]\nout: s3://a/older\n")
+    assert "--strengths=-3.0,-1.0" in checked(["edit", "--spec", str(file)])
 
 
 def test_a_relative_path_of_a_spec_file_is_refused_too(tmp_path):
@@ -138,13 +185,14 @@ def test_the_upload_is_the_code_and_small(tmp_path):
         str(CHECKOUT), package, include_gitignore=True, excludes=[".git", ".venv"], logger=logging.getLogger("quiet")
     )
     names = set(zipfile.ZipFile(package).namelist())
-    assert package.stat().st_size < 2_000_000
+    [told] = re.findall(r"\((\d\.\d) MB: what `.rayignore` lets through\)", (CHECKOUT / "README.md").read_text())
+    assert package.stat().st_size == pytest.approx(float(told) * 1e6, abs=1e5)
     assert {name.split("/")[0] for name in names} == {"jobs", "pipeline", "schemas"}
     tracked = subprocess.run(
         ["git", "ls-files", "jobs", "pipeline", "schemas"], cwd=CHECKOUT, capture_output=True, text=True, check=True
     ).stdout.split()
     there = {name for name in tracked if (CHECKOUT / name).is_file()}
-    assert there - names == {"pipeline/report/demo.jpg"}
+    assert there - names == {"pipeline/report/demo.jpg", "pipeline/report/edits.jpg"}
     assert not [name for name in names if "__pycache__" in name]
 
 
