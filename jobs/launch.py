@@ -17,11 +17,7 @@ def launch(job: Job, workers: int | None, spec: RunFlags) -> int:
     """Run the job; the exit code as the README lists them."""
     names = (field.name for field in dataclasses.fields(RunOptions))
     options = RunOptions(**{name: getattr(spec, name) for name in names})
-    pool = _pool(spec, workers, job)
-    try:
-        summary = run(job, pool, options, say)
-    finally:
-        pool.close()
+    summary = run(job, _pool(spec, workers, job), options, say)
     return summary.exit_code if summary else 0
 
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, replace
+from typing import Any
 
 from pipeline.engine.agree import check_spec, settle_in, take_stock
 from pipeline.engine.attempt import Outputs
@@ -24,6 +25,8 @@ from pipeline.errors import Busy, StylemillError
 
 Say = Callable[[str], None]
 
+STOPS = (signal.SIGINT, signal.SIGTERM)
+
 
 @dataclass(frozen=True)
 class RunOptions:
@@ -38,7 +41,9 @@ class RunOptions:
 
 
 def run(job: Job, pool: Pool, options: RunOptions, say: Say) -> Summary | None:
-    """Run a job to its sealed tables, or as far as it gets. None after a dry run.
+    """Run a job to its sealed tables, or as far as it gets, and close the pool. None after a dry run.
+
+    A signal ends the work and is summed up (130); one that comes when the summary is there changes nothing any more.
 
     Raises:
         OutputDiffers: the output holds another job's rows.
@@ -50,13 +55,15 @@ def run(job: Job, pool: Pool, options: RunOptions, say: Say) -> Summary | None:
     if options.dry_run:
         _say_plan(job, _plan(job, books, job.outputs(), options), say)
         return None
-    with _stop_signals(), Lease(books.lease_url) as lease:
-        check_spec(job, books, options.replace)
-        outputs = replace(job.outputs(), fence=Fence(lease.url, lease.token))
-        plan = _plan(job, books, outputs, options)
-        if plan.remaining:
-            pool.prepare()  # before anything is cleared: a cluster that cannot do it costs nothing
-        with _stop_signals():  # once more: Ray puts a handler of its own in place when it is joined
+    with _signals_as_before(), closing(pool):
+        _heed_sigterm()
+        with Lease(books.lease_url) as lease:
+            check_spec(job, books, options.replace)
+            outputs = replace(job.outputs(), fence=Fence(lease.url, lease.token))
+            plan = _plan(job, books, outputs, options)
+            if plan.remaining:
+                pool.prepare()  # before anything is cleared: a cluster that cannot do it costs nothing
+                _heed_sigterm()  # once more: Ray puts a handler of its own in place when it is joined
             plan = settle_in(job, books, outputs, options.replace, plan, say)
             if options.retry_rejected:
                 plan = take_up_rejected(plan)
@@ -120,6 +127,7 @@ def _work(job: Job, work: Work, pool: Pool, options: RunOptions, lease: Lease, s
         interrupted=interrupted,
         error=error,
     )
+    _ignore_signals()
     if options.calibrate:
         for line in estimate(work.ran[0] if work.ran else None, sum(work.rows.values()), summary, pool.expected):
             say(line)
@@ -133,21 +141,37 @@ def _work(job: Job, work: Work, pool: Pool, options: RunOptions, lease: Lease, s
     return summary
 
 
+# -- signals ----------------------------------------------------------------------------------------------------------
+
+
 @contextmanager
-def _stop_signals() -> Iterator[None]:
-    """SIGTERM ends the run as Ctrl-C does: outcomes kept, summary written."""
-    if threading.current_thread() is not threading.main_thread():
+def _signals_as_before() -> Iterator[None]:
+    """Both do afterwards what they did before. (Here and below: in the main thread, the only one that may ask.)"""
+    before = {number: signal.getsignal(number) for number in STOPS}
+    try:
         yield
-        return
+    finally:
+        for number, handler in before.items():
+            _on(number, handler)
+
+
+def _heed_sigterm() -> None:
+    """From now on SIGTERM ends the run as Ctrl-C does: outcomes kept, summary written."""
 
     def stop(number: int, frame: object) -> None:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    _on(signal.SIGTERM, stop)
+
+
+def _ignore_signals() -> None:
+    for number in STOPS:
+        _on(number, signal.SIG_IGN)
+
+
+def _on(number: int, handler: Any) -> None:
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(number, handler)
 
 
 # -- say --------------------------------------------------------------------------------------------------------------

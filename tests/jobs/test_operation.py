@@ -3,8 +3,6 @@
 import json
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -243,14 +241,6 @@ def test_status_of_a_damaged_spec_is_one_line_and_1(made, tmp_path, capsys, cont
     spec.unlink()
     assert dataset(out, *WORDS) == 0
     assert main(["status", str(out)]) == 0
-
-
-@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM"])
-def test_a_signal_in_the_last_moments_changes_no_exit_code(number):
-    late = f"atexit.register(lambda: os.kill(os.getpid(), signal.{number}))"
-    words = f"import atexit, os, signal; {late}; from jobs.__main__ import end; end(3)"
-    ended = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, check=False)
-    assert (ended.returncode, ended.stderr) == (3, "")
 
 
 @pytest.mark.parametrize("table", ["labels", "rejects/dataset"])

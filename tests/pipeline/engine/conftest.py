@@ -40,10 +40,7 @@ class Bench:
 
     def run(self, pool, job: Job | None = None, **options):
         self.said.clear()
-        try:
-            return run(job or self.job(), pool, RunOptions(**options), self.said.append)
-        finally:
-            pool.close()
+        return run(job or self.job(), pool, RunOptions(**options), self.said.append)
 
     def attempts(self) -> int:
         return len(list(self.marks.iterdir()))

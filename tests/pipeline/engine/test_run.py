@@ -262,26 +262,6 @@ def test_another_hosts_lease_runs_out(bench):
     assert bench.run(LocalPool()).exit_code == 0
 
 
-def test_ctrl_c_keeps_what_is_done(bench, monkeypatch):
-    job = bench.job()
-    real, calls = LocalPool.map, []
-
-    def interrupted(self, stage, todo, outputs, journal):
-        for outcome in real(self, stage, todo, outputs, journal):
-            calls.append(outcome)
-            if len(calls) == 3:
-                raise KeyboardInterrupt
-            yield outcome
-
-    monkeypatch.setattr(LocalPool, "map", interrupted)
-    summary = bench.run(LocalPool(), job)
-    assert summary.exit_code == 130
-    assert any("2 shards are safe; the same command continues" in line for line in bench.said)
-    monkeypatch.setattr(LocalPool, "map", real)
-    assert bench.run(LocalPool()).exit_code == 0
-    assert bench.attempts() == 4  # the third was published before it was interrupted, and is adopted
-
-
 def test_changed_versions_are_one_line(bench):
     bench.run(LocalPool(), limit=1)
     spec = Path(bench.out, ".stylemill/squares/spec.json")

@@ -1,0 +1,40 @@
+"""Ctrl-C and SIGTERM while a job runs, and after it was summed up."""
+
+import signal
+from concurrent.futures import ThreadPoolExecutor
+
+from pipeline.engine.local_pool import LocalPool
+
+
+def test_ctrl_c_keeps_what_is_done(bench, monkeypatch):
+    job = bench.job()
+    real, calls = LocalPool.map, []
+
+    def interrupted(self, stage, todo, outputs, journal):
+        for outcome in real(self, stage, todo, outputs, journal):
+            calls.append(outcome)
+            if len(calls) == 3:
+                raise KeyboardInterrupt
+            yield outcome
+
+    monkeypatch.setattr(LocalPool, "map", interrupted)
+    summary = bench.run(LocalPool(), job)
+    assert summary.exit_code == 130
+    assert any("2 shards are safe; the same command continues" in line for line in bench.said)
+    monkeypatch.setattr(LocalPool, "map", real)
+    assert bench.run(LocalPool()).exit_code == 0
+    assert bench.attempts() == 4  # the third was published before it was interrupted, and is adopted
+
+
+def test_once_summed_up_signals_are_ignored_and_afterwards_do_what_they_did(bench):
+    class Closing(LocalPool):
+        def close(self):
+            heard.append([signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)])
+
+    heard, before = [], [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    assert bench.run(Closing()).exit_code == 0
+    assert heard == [[signal.SIG_IGN, signal.SIG_IGN]]
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+    with ThreadPoolExecutor(1) as thread:
+        assert thread.submit(bench.run, Closing()).result().exit_code == 0
+    assert heard[1:] == [before]
