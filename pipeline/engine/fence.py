@@ -2,6 +2,12 @@
 
 A worker may outlive its driver (a node that was cut off, a process that hung) and come to its end when another driver
 has finished the job. What it publishes then is late: it looks at the lease first, and leaves the tables alone.
+
+Between the look and the publication of one part is a moment (on an object store as long as a PUT and its repeats take).
+A worker that is cut off just there puts that part in its place late. Where it made the rows of the part that it
+replaces, on a machine of the same kind, the bytes are the same. Otherwise (the job was changed by `--replace`, rejected
+rows were taken up) the part is not the one on record: sealing and the next start see that by its size, where it
+differs, and `verify` by its digest; then the same command makes the shard again.
 """
 
 import socket

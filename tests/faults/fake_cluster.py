@@ -34,8 +34,10 @@ class FakeCluster:
     def address(self) -> str:
         return self._cluster.address
 
-    def add(self) -> Any:
-        node = self._cluster.add_node(num_cpus=self._cpus, object_store_memory=STORE_BYTES, include_log_monitor=False)
+    def add(self, gpus: int = 0) -> Any:
+        """One more node; its GPUs are numbers in Ray's books alone."""
+        resources = {"num_cpus": self._cpus, "num_gpus": gpus, "object_store_memory": STORE_BYTES}
+        node = self._cluster.add_node(**resources, include_log_monitor=False)
         self.nodes.append(node)
         return node
 

@@ -18,13 +18,8 @@ from . import steered
 def main(argv: Sequence[str]) -> int:
     flags = _flags(argv)
     job = steered.powers(flags.out, flags.orders, flags.rows, flags.rows_per_shard, flags.seed)
-    pool = _pool(flags)
-    try:
-        summary = run(
-            job, pool, RunOptions(limit=flags.limit, replace=flags.replace, retry_rejected=flags.retry_rejected), say
-        )
-    finally:
-        pool.close()
+    options = RunOptions(limit=flags.limit, replace=flags.replace, retry_rejected=flags.retry_rejected)
+    summary = run(job, _pool(flags), options, say)
     return summary.exit_code if summary else 0
 
 
@@ -35,6 +30,7 @@ def _flags(argv: Sequence[str]) -> argparse.Namespace:
     for name, default in (("--rows", 64), ("--rows-per-shard", 8), ("--seed", 1), ("--workers", 1), ("--limit", None)):
         parser.add_argument(name, type=int, default=default)
     parser.add_argument("--task-timeout", type=float)
+    parser.add_argument("--gpus", type=float, default=0.0)
     parser.add_argument("--address")
     for name in ("--retry-rejected", "--replace", "--local"):
         parser.add_argument(name, action="store_true")
@@ -51,7 +47,7 @@ def _pool(flags: argparse.Namespace) -> Pool:
     from pipeline.engine.ray_pool import RayPool
 
     cloudpickle.register_pickle_by_value(steered)  # Ray's workers cannot import a test's modules
-    return RayPool(flags.workers, cpus=1, address=flags.address, task_timeout=flags.task_timeout)
+    return RayPool(flags.workers, 1, flags.gpus, flags.address, flags.task_timeout)
 
 
 if __name__ == "__main__":
