@@ -94,6 +94,14 @@ def test_run_facts_and_provenance_are_read_from_the_books(folder: str) -> None:
     assert document.one("p", "state").text == "Sealed: latents, labels, images"
 
 
+def test_the_most_memory_of_a_worker_is_told_in_its_own_words(folder: str) -> None:
+    counters = {"peak_rss_bytes": 2.31e9, "peak_device_bytes": 17.5e9}
+    synthetic_folder.document(folder, "summary", {**synthetic_folder.SUMMARY, "counters": counters})
+    facts = Page.of(report.write(folder)).facts()
+    assert facts["Most memory of a worker"] == "2.31 GB"
+    assert facts["Most device memory of a worker"] == "17.5 GB"
+
+
 def test_licences_citations_and_what_labels_are_not(folder: str) -> None:
     document = Page.of(report.write(folder))
     assert "Belousov 2021, https://arxiv.org/abs/2104.04767" in document.text
