@@ -55,6 +55,25 @@ def test_every_node_has_the_token_and_the_shared_zoo(cluster):
     assert any("[s3]" in command for command in cluster["setup_commands"])
 
 
+def test_what_is_set_up_lies_below_what_is_mounted(cluster):
+    assert cluster["file_mounts"]["~/stylemill"] == "."  # the checkout
+    named = [word for command in cluster["setup_commands"] for word in re.findall(r"(?:~|\$HOME)/[\w./-]+", command)]
+    assert len(named) == 2
+    for path in (re.sub(r"^\$HOME", "~", word) for word in named):
+        folder, _, name = path.partition("/stylemill")
+        assert folder == "~"
+        assert (ROOT / name.lstrip("/")).exists()
+
+
+def test_the_head_scales_the_cluster_and_workers_join_it_at_its_port(cluster):
+    [head] = [command for command in cluster["head_start_ray_commands"] if "ray start" in command]
+    [worker] = [command for command in cluster["worker_start_ray_commands"] if "ray start" in command]
+    assert "--autoscaling-config=~/ray_bootstrap_config.yaml" in head.split()  # where `ray up` puts it
+    [port] = re.findall(r"--port=(\d+)", head)
+    assert f"--address=$RAY_HEAD_IP:{port}" in worker.split()
+    assert port == "6379"
+
+
 def test_the_dashboard_is_on_the_loopback(cluster):
     [start] = [command for command in cluster["head_start_ray_commands"] if "ray start" in command]
     assert "--dashboard-host=127.0.0.1" in start
@@ -66,4 +85,5 @@ def test_the_job_of_the_comment_can_be_sent_and_uses_the_whole_cluster(cluster):
     [words] = re.findall(r"stylemill submit --address \S+ -- +(.*)", text)
     words = words.split()
     assert checked(words)[0] == "dataset"
+    assert words[words.index("--device") + 1] == "cuda"
     assert words[words.index("--workers") + 1] == str(cluster["max_workers"])

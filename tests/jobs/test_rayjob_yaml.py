@@ -15,6 +15,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
 from jobs.remote import checked
+from jobs.submit import STOP_SECONDS
 
 ROOT = Path(__file__).parents[2]
 RAY = re.search(r"^ray==(\S+)$", (ROOT / "constraints.txt").read_text(), re.MULTILINE).group(1)
@@ -148,6 +149,7 @@ def test_its_entry_point_is_a_verb_that_can_be_sent_and_takes_the_signal(job):
     first, program, *words = shlex.split(job.spec.entrypoint)
     assert (first, program) == ("exec", "stylemill")
     assert checked(words)[0] == "dataset"
+    assert words[words.index("--device") + 1] == "cuda"
 
 
 def test_its_job_asks_for_as_many_workers_as_the_cluster_may_have(job):
@@ -167,6 +169,19 @@ def test_the_head_drives_and_spot_machines_with_a_gpu_work(job):
         assert {"nvidia.com/gpu"} < {toleration.key for toleration in group.template.spec.tolerations}
         [container] = group.template.spec.containers
         assert container.resources.limits["nvidia.com/gpu"] == container.resources.requests["nvidia.com/gpu"] == "1"
+
+
+def test_a_stopped_driver_has_as_long_as_with_submit(job):
+    [head] = job.spec.rayClusterSpec.headGroupSpec.template.spec.containers
+    given = {variable.name: variable.value for variable in head.env}
+    assert given["RAY_JOB_STOP_WAIT_TIME_S"] == str(STOP_SECONDS)
+
+
+def test_the_head_names_rays_own_ports(job):
+    [head] = job.spec.rayClusterSpec.headGroupSpec.template.spec.containers
+    named = {port.name: port.containerPort for port in head.ports}
+    assert named == {"gcs-server": 6379, "dashboard": 8265, "client": 10001}  # what KubeRay's workers join
+    assert "port" not in job.spec.rayClusterSpec.headGroupSpec.rayStartParams
 
 
 def test_every_pod_has_the_shared_zoo_and_the_secret_and_none_is_written_down(job):
