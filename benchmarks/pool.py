@@ -35,6 +35,7 @@ from schemas import TableSchema
 
 RESULTS = Path(__file__).parent / "results" / "pool.md"
 VERB = "nothing"
+MEMORY = "The memory of `one process` holds the parts too: its worker keeps them in memory, with Ray the workers do."
 
 
 class NoRows:
@@ -106,6 +107,7 @@ def main(shards: int = 20_000) -> None:
         shards: without rows, each way.
     """
     text = "# What the pools cost for each shard\n\n" + header("python -m benchmarks.pool", f"--shards {shards}")
+    text += f"{MEMORY}\n\n"
     text += (
         "| pool | a shard's tables | shards/s | driver's CPU, ms a shard | driver's memory, MB for 100,000 shards |\n"
     )
