@@ -1,13 +1,19 @@
-"""The commands of the README are commands."""
+"""The commands of the README and of the helps are commands."""
 
+import fnmatch
 import importlib
 import re
 import shlex
+import typing
 from pathlib import Path
 
 import pytest
+import tyro
 
-from jobs.flags import parse
+from jobs import models
+from jobs.__main__ import VERBS
+from jobs.flags import Spec, parse
+from jobs.remote import checked
 
 SPECS = {
     "dataset": "jobs.dataset:DatasetSpec",
@@ -20,15 +26,28 @@ SPECS = {
     "directions export": "jobs.directions.exporting:ExportSpec",
     "edit": "jobs.edit.spec:EditSpec",
     "measure": "jobs.measure:MeasureSpec",
+    "dt": "jobs.dt.spec:DtSpec",
     "reproduce interfacegan": "jobs.reproduce.interfacegan:InterfaceganSpec",
+    "reproduce ials": "jobs.reproduce.ials_plan:IalsSpec",
+    "status": "jobs.status:StatusSpec",
+    "verify": "jobs.verify:VerifySpec",
     "report": "jobs.report:ReportSpec",
 }
-README = Path(__file__).parents[2] / "README.md"
+ELSEWHERE = {"demo": "jobs.demo:DemoSpec", "submit": "jobs.submit:SubmitSpec"}
+"""Verbs whose flags the README's blocks need not show: `make demo`; `submit` is looked at below."""
+OF_NETWORKS = ("dataset", "sample", "label", "edit", "measure", "dt")
+ROOT = Path(__file__).parents[2]
 COMMANDS = [
     shlex.split(line, comments=True)
-    for block in re.findall(r"```sh\n(.*?)```", README.read_text(), re.DOTALL)
+    for block in re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     for line in re.findall(r"^stylemill (.*)$", block.replace("\\\n", " "), re.MULTILINE)
 ]
+SENT = [words[words.index("--") + 1 :] for words in COMMANDS if words[0] == "submit"]
+
+
+def kind_of(verb: str) -> type[Spec]:
+    module, name = {**SPECS, **ELSEWHERE}[verb].split(":")
+    return getattr(importlib.import_module(module), name)
 
 
 @pytest.mark.parametrize("verb", SPECS)
@@ -36,8 +55,54 @@ def test_every_verb_is_shown_and_can_be_pasted(verb):
     size = len(verb.split())
     shown = [words[size:] for words in COMMANDS if " ".join(words[:size]) == verb]
     assert shown
-    module, name = SPECS[verb].split(":")
-    kind = getattr(importlib.import_module(module), name)
+    kind = kind_of(verb)
     for words in shown:
         if "--spec" not in words:  # a file that the block writes before
             assert isinstance(parse(kind, verb, words), kind)
+
+
+def test_what_the_readme_sends_to_a_cluster_can_be_sent_and_says_on_which_device():
+    assert SENT
+    for words in SENT:
+        there = [word.replace("$PWD", "/home/me") for word in words]
+        assert checked(there) == there
+        assert there[0] not in OF_NETWORKS or "--device" in there
+
+
+def test_the_networks_lines_of_the_readme_can_be_pasted():
+    shown = [words[1:] for words in COMMANDS if words[0] == "models"]
+    assert shown
+    for words in shown:
+        tyro.cli(models.Verb, args=words)
+
+
+@pytest.mark.parametrize("verb", [*SPECS, *ELSEWHERE])
+def test_the_example_of_each_help_can_be_pasted(verb):
+    kind = kind_of(verb)
+    [example] = re.findall(rf"Example: stylemill {verb} (.*)", kind.__doc__)
+    words = shlex.split(example)
+    assert isinstance(parse(kind, verb, words[: words.index("--")] if verb == "submit" else words), kind)
+
+
+@pytest.mark.parametrize("kind", [typing.get_args(kind)[0] for kind in typing.get_args(models.Verb)])
+def test_the_example_of_each_help_on_networks_can_be_pasted(kind):
+    [example] = re.findall(r"Example: stylemill models (.*)", kind.__doc__)
+    assert isinstance(tyro.cli(models.Verb, args=shlex.split(example)), kind)
+
+
+def test_no_verb_is_without_a_spec_here():
+    named = {verb.split()[0] for verb in (*SPECS, *ELSEWHERE)} | {"models"}
+    assert named == VERBS.keys()
+    for verb in ("directions", "reproduce"):
+        subverbs = importlib.import_module(f"jobs.{verb}").VERBS
+        assert {f"{verb} {name}" for name in subverbs} <= SPECS.keys()
+
+
+def test_an_image_leaves_out_what_git_leaves_out():
+    left_out, ignored = (
+        [line.removeprefix("**/").strip("/") for line in (ROOT / file).read_text().splitlines() if line[:1] != "#"]
+        for file in (".dockerignore", ".gitignore")
+    )
+    assert ignored
+    assert [name for name in ignored if not any(fnmatch.fnmatch(name, pattern) for pattern in left_out)] == []
+    assert not {"jobs", "pipeline", "schemas", "pyproject.toml", "constraints.txt", "README.md"} & {*left_out}
