@@ -122,7 +122,8 @@ def summarise(job: Job) -> None:
         frames.append(_finished(metrics[name], table.read().to_pandas()))
     found = pd.concat(frames, ignore_index=True)
     found["edits"] = pd.Categorical(found["edits"], list(job.spec["edits"]))
-    found = found.sort_values(["metric", "edits", "request", "step"], kind="stable", ignore_index=True)
+    order = {"metric": True, "edits": True, "request": True, "step": True, "strength": False}
+    found = found.sort_values(list(order), ascending=list(order.values()), ignore_index=True)
     found["edits"] = found["edits"].astype(str)
     _show(found)
     schema = schemas.measured()
@@ -223,6 +224,11 @@ def _wishes(url: str, edits: Table) -> dict[int, Wish]:
     if manifest["facts"]["spec"].get("edits") != edits.require_sealed()["fingerprint"]:
         raise SpecError(f"{url} is not of the edits beside it: run the edit command again, which writes it anew")
     return {
-        row["index"]: Wish(row["attribute"], tuple(row["conditions"]), tuple(row["strengths"] or row["until"]))
+        row["index"]: Wish(
+            row["attribute"],
+            tuple(row["conditions"]),
+            tuple(row["strengths"] or row["until"]),
+            flips=row["target"] == "flip",
+        )
         for row in table.read().to_pylist()
     }

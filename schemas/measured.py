@@ -28,7 +28,8 @@ def measured() -> TableSchema:
     attribute   string   what was edited
     conditions  list<string>   what was to stay
     request, step  int64    the request there, and which step of the edit
-    strength    float64  of this step as it was asked for; a score where the request says until which
+    strength    float64  of this step as it was asked for; a score where the request says until which; negative for the
+                         rows that go down where each goes to the other side (target flip), which are a group apart
     measured    string   which attribute's score; empty where the metric is of whole faces
     count       int64    rows
     mean, mean_low, mean_high, sd, flip_rate, flip_rate_low, flip_rate_high, median, q05, q95

@@ -22,7 +22,8 @@ def metrics(numbers: Sequence[str]) -> TableSchema:
     step        int64    which step of the edit
     attribute   string   what was edited
     conditions  list<string>   what was to stay
-    strength    float64  of this step as it was asked for; a score where the request says until which
+    strength    float64  of this step as it was asked for; a score where the request says until which; negative for the
+                         rows that go down where each goes to the other side (target flip), which are a group apart
     measured    string   which attribute's score was measured; empty where the metric is of whole faces; of `dt`, the
                          family that classified
     <number>    float64

@@ -1,6 +1,6 @@
-"""A table of edits, summed up in batches: mean scores by request and step, with intervals, and why the edits ended.
+"""A table of edits, summed up part by part: mean scores by request, side and step, and why the edits ended.
 
-Shapes: N rows of a batch, G groups (request, step), C columns (strength and scores).
+Shapes: N rows of a part, G groups (request, side, step), C columns (strength and scores).
 """
 
 from collections import Counter
@@ -15,10 +15,12 @@ import pandas as pd
 from pipeline.tables import Table, store
 from schemas.edits import AFTER, BEFORE, JUDGE
 
-BATCH = 65536
 Z95 = NormalDist().inv_cdf(0.975)
-Group = tuple[int, int]
-"""Request and step."""
+Way = tuple[int, int]
+"""Request, and the side to which its rows go: 1, or also -1 where each goes to the other side of where it is. Scores of
+those that go up and of those that go down would cancel in one mean. What did not move is among those that go up."""
+Group = tuple[int, int, int]
+"""Request, side and step."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class Edits:
     """What a table of edits holds, summed up.
 
     scores: its columns of scores. means, halves: (G, C) by group: mean, and half of its 95 % interval (NaN of one row).
-    rows: of each group. stops: why the edits of a request ended, by how many faces. wishes: rows of `requests`.
+    rows: of each group. stops: why the edits of each way ended, by how many faces. wishes: rows of `requests`.
     """
 
     table: Table
@@ -34,7 +36,7 @@ class Edits:
     means: pd.DataFrame
     halves: pd.DataFrame
     rows: pd.Series
-    stops: Mapping[int, Counter[str]]
+    stops: Mapping[Way, Counter[str]]
     wishes: Mapping[int, Mapping[str, Any]]
 
     @classmethod
@@ -42,39 +44,50 @@ class Edits:
         """Raises StoreError where a table cannot be read."""
         table = Table(store.join(directory, "edits"))
         scores = tuple(name for name in table.schema.arrow.names if name not in (*BEFORE, *AFTER))
+        wishes = _wishes(directory, table)
+        flips = [request for request, wish in wishes.items() if wish["target"] == "flip"]
         count: Counter[Group] = Counter()
         sums: dict[Group, np.ndarray] = {}
         squares: dict[Group, np.ndarray] = {}
         stops: dict[Group, Counter[str]] = {}
-        for batch in table.batches(["request", "step", "strength", "stop", *scores], rows=BATCH):
-            values_NC = np.stack([batch[name].to_numpy().astype(np.float64) for name in ("strength", *scores)], axis=1)
-            groups_N2 = np.stack([batch[name].to_numpy() for name in ("request", "step")], axis=1)
-            found_G2, place_N = np.unique(groups_N2, axis=0, return_inverse=True)
-            for place, (request, step) in enumerate(found_G2.tolist()):
-                its_NC = values_NC[place_N.ravel() == place]
-                count[request, step] += len(its_NC)
-                sums[request, step] = sums.get((request, step), 0) + its_NC.sum(axis=0)
-                squares[request, step] = squares.get((request, step), 0) + np.square(its_NC).sum(axis=0)
-            reasons = batch.select(["request", "step", "stop"]).to_pandas().value_counts()
-            for (request, step, stop), faces in reasons.items():
-                stops.setdefault((request, step), Counter())[stop] += int(faces)
+        for shard in table.parts():
+            rows = table.read(["index", "request", "step", "strength", "stop", *scores], [shard]).to_pandas()
+            last = rows.groupby(["index", "request"])["strength"].transform("last")
+            rows["side"] = np.where(rows["request"].isin(flips) & (last < 0), -1, 1)
+            for group, its in rows.groupby(["request", "side", "step"]):
+                values_NC = its[["strength", *scores]].to_numpy(np.float64)
+                count[group] += len(its)
+                sums[group] = sums.get(group, 0) + values_NC.sum(axis=0)
+                squares[group] = squares.get(group, 0) + np.square(values_NC).sum(axis=0)
+                stops.setdefault(group, Counter()).update(its["stop"].tolist())
         groups = sorted(count)
-        index = pd.MultiIndex.from_tuples(groups, names=["request", "step"])
-        rows = pd.Series([count[group] for group in groups], index=index, dtype=np.float64)
+        index = pd.MultiIndex.from_tuples(groups, names=["request", "side", "step"])
+        of_group = pd.Series([count[group] for group in groups], index=index, dtype=np.float64)
         columns = ["strength", *scores]
         means = pd.DataFrame([sums[group] / count[group] for group in groups], index, columns)
         moments = pd.DataFrame([squares[group] / count[group] for group in groups], index, columns)
-        variance = (moments - means**2).clip(lower=0.0).mul(rows / (rows - 1).where(rows > 1), axis=0)
-        halves = (Z95 * variance.pow(0.5)).div(rows.pow(0.5), axis=0)
-        ended: dict[int, Counter[str]] = {}
-        for request, step in groups:  # of each face once: its source, or the only step that was kept of it
-            if step == 0 or (request, 0) not in count:
-                ended.setdefault(request, Counter()).update(stops[request, step])
-        return cls(table, scores, means, halves, rows, ended, _wishes(directory, table))
+        variance = (moments - means**2).clip(lower=0.0).mul(of_group / (of_group - 1).where(of_group > 1), axis=0)
+        halves = (Z95 * variance.pow(0.5)).div(of_group.pow(0.5), axis=0)
+        ended: dict[Way, Counter[str]] = {}
+        for request, side, step in groups:  # of each face once: its source, or the only step that was kept of it
+            if step == 0 or (request, side, 0) not in count:
+                ended.setdefault((request, side), Counter()).update(stops[request, side, step])
+        return cls(table, scores, means, halves, of_group, ended, wishes)
+
+    @property
+    def ways(self) -> list[Way]:
+        """In order of requests, up before down."""
+        return sorted(self.stops, key=lambda way: (way[0], -way[1]))
 
     @property
     def requests(self) -> list[int]:
-        return sorted(self.stops)
+        return sorted({request for request, _ in self.stops})
+
+    def heading(self, way: Way) -> str:
+        """The title, and where they go if rows of the request go either way."""
+        request, side = way
+        flips = self.wishes.get(request, {}).get("target") == "flip"
+        return self.title(request) + (f", {'towards it' if side > 0 else 'away from it'}" if flips else "")
 
     def title(self, request: int) -> str:
         """`old | eyeglasses`, or the number of a request that is not known yet."""
@@ -83,17 +96,17 @@ class Edits:
             return f"Request {request}"
         return wish["attribute"] + (f" | {', '.join(wish['conditions'])}" if wish["conditions"] else "")
 
-    def along(self, request: int) -> pd.DataFrame:
-        """The means of a request's steps, in order of strength."""
-        return self.means.loc[[request]].droplevel("request").sort_values("strength", kind="stable")
+    def along(self, way: Way) -> pd.DataFrame:
+        """The means of a way's steps, in order of strength."""
+        return self.means.loc[way].sort_values("strength", kind="stable")
 
-    def spread(self, request: int) -> pd.DataFrame:
-        """Half intervals of a request's steps."""
-        return self.halves.loc[[request]].droplevel("request")
+    def spread(self, way: Way) -> pd.DataFrame:
+        """Half intervals of a way's steps."""
+        return self.halves.loc[way]
 
-    def count(self, request: int) -> pd.Series:
-        """Rows of a request's steps."""
-        return self.rows.loc[[request]].droplevel("request")
+    def count(self, way: Way) -> pd.Series:
+        """Rows of a way's steps."""
+        return self.rows.loc[way]
 
     def shown(self, request: int) -> list[str]:
         """The scores below a picture: the attribute's (else that which moves most) and its conditions'."""
@@ -102,7 +115,7 @@ class Edits:
         by_name = {name.removeprefix(JUDGE): name for name in own}
         primal = by_name.get(wish["attribute"])
         if primal is None and own:
-            along = self.along(request)[own]
+            along = self.along(next(way for way in self.ways if way[0] == request))[own]
             primal = str((along.iloc[-1] - along.iloc[0]).abs().idxmax())
         wanted = [primal, *(by_name.get(name) for name in wish["conditions"])]
         return [name for name in dict.fromkeys(wanted) if name is not None]

@@ -10,7 +10,7 @@ from PIL import Image
 
 from pipeline.report import gather, provenance, study, wording
 from pipeline.report.contact_sheet import square
-from pipeline.report.edit_means import Edits
+from pipeline.report.edit_means import Edits, Way
 from pipeline.report.pictures import BUDGET_BYTES, BYTES_PER_PIXEL, SIDES
 from pipeline.tables import Table, store
 from schemas.edits import JUDGE
@@ -36,15 +36,15 @@ def write(directory: str, url: str, title: str | None = None) -> str:
         StoreError: a table cannot be read.
     """
     found = Edits.read(directory)
-    numbers = [_section(found, request) for request in found.requests]
+    numbers = [_section(found, way) for way in found.ways]
     sections = [*_strips(found, directory), *numbers, study.Section("On using them", ON_USING_THEM)]
     name = store.resolve(directory)[1].rstrip("/").rsplit("/", 1)[-1]
     return study.write(url, title or name, LEAD, sections, _facts(found, directory))
 
 
-def _section(found: Edits, request: int) -> study.Section:
-    along, halves, rows = found.along(request), found.spread(request), found.count(request)
-    stops = ", ".join(f"{count:,} {stop}" for stop, count in found.stops[request].most_common())
+def _section(found: Edits, way: Way) -> study.Section:
+    along, halves, rows = found.along(way), found.spread(way), found.count(way)
+    stops = ", ".join(f"{count:,} {stop}" for stop, count in found.stops[way].most_common())
     curves = []
     for judged, whose in ((False, "the classifiers that edit and label"), (True, "the judge")):
         names = [name for name in found.scores if name.startswith(JUDGE) == judged]
@@ -61,7 +61,7 @@ def _section(found: Edits, request: int) -> study.Section:
     sentences = [f"How the edits ended: {stops}."]
     if rows.nunique() > 1:
         sentences.append("Faces end at steps of their own: the numbers of a step are of the faces that have it.")
-    return study.Section(found.title(request), sentences, [*curves, grid])
+    return study.Section(found.heading(way), sentences, [*curves, grid])
 
 
 def _line(along: pd.DataFrame, halves: pd.DataFrame, name: str) -> pd.DataFrame:
@@ -144,7 +144,7 @@ def _facts(found: Edits, directory: str) -> dict[str, str]:
     sealed = found.table.manifest() is not None
     facts = {
         "Complete": "yes" if sealed else "no: the same edit command runs what is left",
-        "Faces": f"{int(found.rows.groupby('request').max().max()):,}" if len(found.rows) else "0",
+        "Faces": f"{int(found.rows.groupby(['request', 'step']).sum().max()):,}" if len(found.rows) else "0",
         **{name.capitalize(): wording.anything(run.asked(name)) for name in ("generator", "editor", "space")},
         "Fingerprint": wording.anything(run.asked("fingerprint")),
         "Latents": wording.anything(run.asked("latents_digest")),

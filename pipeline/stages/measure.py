@@ -25,23 +25,29 @@ from pipeline.tables import Table
 from schemas import TableSchema
 from schemas.edits import JUDGE
 
-Group = tuple[int, int, str]
-"""Request, step, and the attribute that was measured."""
+Group = tuple[int, int, int, str]
+"""Request, step, the sign of the strengths where a request's rows go either way (else 1), and what was measured."""
+KEYS = ("index", "request", "step", "strength")
 
 EFFECTS, IDENTITY = "metrics", "metrics_identity"
 
 
 @dataclass(frozen=True)
 class Wish:
-    """What a request of a table of edits says, as far as the numbers are named by it."""
+    """What a request of a table of edits says, as far as the numbers are named by it.
+
+    flips: whether each row goes to the other side of where it is: those that go up and those that go down are groups of
+        their own, since together their changes would cancel. A row that did not move is among those that go up.
+    """
 
     attribute: str
     conditions: tuple[str, ...]
     strengths: tuple[float, ...]
+    flips: bool = False
 
-    def strength(self, step: int) -> float:
-        """Of a step, as it was asked for."""
-        return self.strengths[min(step, len(self.strengths)) - 1]
+    def strength(self, step: int, side: int = 1) -> float:
+        """Of a step, as it was asked for, of rows that go to this side."""
+        return side * self.strengths[min(step, len(self.strengths)) - 1]
 
 
 @dataclass(frozen=True)
@@ -76,7 +82,7 @@ class MeasureStage:
     identity: str | None
     runtime: Runtime
     name: str = field(default="measure", init=False)
-    version: int = field(default=1, init=False)
+    version: int = field(default=2, init=False)
 
     @property
     def outputs(self) -> Mapping[str, TableSchema]:
@@ -115,7 +121,7 @@ class MeasureWorker:
             scores, alike = (
                 self._looked_at(source, part, looker) if looker else (_kept(source, part, stage.panel.attributes), {})
             )
-            effects = _effects(scores, stage.panel.attributes, source.kept)
+            effects = _effects(scores, stage.panel.attributes, source)
             tables = {EFFECTS: _rows(index, source, Effects(), effects)}
             if stage.identity:
                 tables[IDENTITY] = _rows(index, source, Identity(), alike)
@@ -140,19 +146,19 @@ class MeasureWorker:
         """Keys and the judge's scores of a part, and the similarity by group: from the faces, a micro-batch at once."""
         size, panel = self.stage.runtime.batch_size, self.stage.panel
         judged = [JUDGE + name for name in panel.attributes]
-        columns = ["index", "request", "step", "latent", *(judged if source.scored else [])]
+        columns = [*KEYS, "latent", *(judged if source.scored else [])]
         pieces: list[pa.Table] = []
         alike: list[dict[Group, Numbers]] = []
         for first, rows in blocks(source.table.batches(columns, [part]), size):
             seen = self._faces(first, rows, source, looker)
-            keys = rows.select(["index", "request", "step", *(judged if source.scored else [])])
+            keys = rows.select([*KEYS, *(judged if source.scored else [])])
             if not source.scored:
                 for name, column in zip(judged, panel.columns, strict=True):
                     keys = keys.append_column(name, pa.array(seen[column]))
             pieces.append(keys)
             if EMBEDDING in seen:
-                alike.append(_similarity(keys, seen[EMBEDDING], source.kept))
-        empty = source.table.schema.arrow.empty_table().select(["index", "request", "step"])
+                alike.append(_similarity(keys, seen[EMBEDDING], source))
+        empty = source.table.schema.arrow.empty_table().select(KEYS)
         return pa.concat_tables(pieces) if pieces else empty, merge_groups(Identity(), alike)
 
     def _faces(self, first: int, rows: pa.Table, source: Source, looker: Looker) -> dict[str, NDArray]:
@@ -191,20 +197,21 @@ class MeasureWorker:
 
 def _kept(source: Source, part: int, attributes: tuple[str, ...]) -> pa.Table:
     """Keys and the judge's scores of a part, as the table has them."""
-    return source.table.read(["index", "request", "step", *(JUDGE + name for name in attributes)], [part])
+    return source.table.read([*KEYS, *(JUDGE + name for name in attributes)], [part])
 
 
 def _pairs(
-    keys: pa.Table, kept: tuple[int, ...] | None
-) -> Iterator[tuple[int, int, NDArray[np.int64], NDArray[np.int64]]]:
-    """For each request and step after the source: both, and the places of the sources and of the edited rows.
+    keys: pa.Table, source: Source
+) -> Iterator[tuple[tuple[int, int, int], NDArray[np.int64], NDArray[np.int64]]]:
+    """For each request, step after the source, and side: these, and the places of the sources and of the edited rows.
 
-    keys: rise by (index, request, step). kept: as in `Source`.
+    keys: rise by (index, request, step).
 
     Raises:
         SpecError: a row has no source.
     """
-    index, request, step = (keys[name].to_numpy() for name in ("index", "request", "step"))
+    index, request, step, strength = (keys[name].to_numpy() for name in KEYS)
+    kept = source.kept
     for of_request in np.unique(request).tolist():
         its = np.flatnonzero(request == of_request)
         sources = its[step[its] == 0]
@@ -219,24 +226,25 @@ def _pairs(
             found = np.searchsorted(index[sources], index[edited])
             if len(sources) == 0 or found.max() >= len(sources) or (index[sources[found]] != index[edited]).any():
                 raise SpecError(f"request {of_request} keeps no step 0 to compare with: edit with --keep all")
-            yield of_request, of_step, sources[found], edited
+            down = (strength[edited] < 0) & source.requests[of_request].flips
+            for side, its_own in ((1, ~down), (-1, down)):
+                if its_own.any():
+                    yield (of_request, of_step, side), sources[found[its_own]], edited[its_own]
 
 
-def _effects(scores: pa.Table, attributes: tuple[str, ...], kept: tuple[int, ...] | None) -> dict[Group, Numbers]:
+def _effects(scores: pa.Table, attributes: tuple[str, ...], source: Source) -> dict[Group, Numbers]:
     return {
-        (request, step, name): Effects().measure(EffectBatch(column[before], column[after]))
-        for request, step, before, after in _pairs(scores, kept)
+        (*group, name): Effects().measure(EffectBatch(column[before], column[after]))
+        for group, before, after in _pairs(scores, source)
         for name in attributes
         for column in [scores[JUDGE + name].to_numpy()]
     }
 
 
-def _similarity(
-    keys: pa.Table, embedding_NE: NDArray[np.float32], kept: tuple[int, ...] | None
-) -> dict[Group, Numbers]:
+def _similarity(keys: pa.Table, embedding_NE: NDArray[np.float32], source: Source) -> dict[Group, Numbers]:
     return {
-        (request, step, ""): Identity().measure(IdentityBatch(embedding_NE[before], embedding_NE[after]))
-        for request, step, before, after in _pairs(keys, kept)
+        (*group, ""): Identity().measure(IdentityBatch(embedding_NE[before], embedding_NE[after]))
+        for group, before, after in _pairs(keys, source)
     }
 
 
@@ -244,7 +252,7 @@ def _rows(index: int, source: Source, metric: Effects | Identity, groups: Mappin
     """Rows of a metrics table, a group each."""
     schema = schemas.metrics(metric.numbers)
     keys = list(groups)
-    wishes = [source.requests[request] for request, _, _ in keys]
+    wishes = [source.requests[request] for request, *_ in keys]
     if not keys:
         return schema.arrow.empty_table()
     return schema.rows(
@@ -253,12 +261,12 @@ def _rows(index: int, source: Source, metric: Effects | Identity, groups: Mappin
             "group": np.arange(len(keys)),
             "metric": metric.name,
             "edits": source.name,
-            "request": [request for request, _, _ in keys],
-            "step": [step for _, step, _ in keys],
+            "request": [request for request, *_ in keys],
+            "step": [step for _, step, *_ in keys],
             "attribute": [wish.attribute for wish in wishes],
             "conditions": [list(wish.conditions) for wish in wishes],
-            "strength": [wish.strength(step) for wish, (_, step, _) in zip(wishes, keys, strict=True)],
-            "measured": [measured for _, _, measured in keys],
+            "strength": [wish.strength(step, side) for wish, (_, step, side, _) in zip(wishes, keys, strict=True)],
+            "measured": [measured for *_, measured in keys],
             **{name: [float(groups[key][name]) for key in keys] for name in metric.numbers},
         }
     )

@@ -5,15 +5,18 @@ import shlex
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 import torch
 from edits import HOW, edit, planted, sample
 from tiny_jobs import tables
 
 from jobs.__main__ import main
+from pipeline.metrics import Effects
 from pipeline.models import classifiers, generators
 from pipeline.models.codes import Codes
 from pipeline.stages import looking
+from pipeline.stages import measure as stage
 from pipeline.tables import Table
 
 ROWS = 22
@@ -280,7 +283,10 @@ def test_what_cannot_be_is_one_line_and_2(inputs, scored, tmp_path, capsys):
 
 @pytest.mark.parametrize("keep", ["all", "3"])
 def test_rows_that_end_before_others_stand_still(inputs, tmp_path, keep):
-    """IALS with --until: each row's steps are as many as it takes; so that no step is of the stubborn faces alone."""
+    """IALS with --until: each row's steps are as many as it takes; so that no step is of the stubborn faces alone.
+
+    All are old to the tiny network, and so they go down.
+    """
     asked = ["--editor", "ials", "--attribute", "old", "--lambda1", "0", "--until", "0.5", "--target", "flip"]
     how = ["--steps", "5", "--step-size", "1", "--keep", keep, "--space", "w", "--scores", "judge"]
     assert edit(*inputs, tmp_path / "edited", *asked, *how) == 0
@@ -288,8 +294,9 @@ def test_rows_that_end_before_others_stand_still(inputs, tmp_path, keep):
     rows = Table.open(f"{tmp_path}/edited/edits").read().to_pandas()
     assert rows.groupby("index")["step"].max().nunique() > 1
     steps = [1, 2, 3, 4, 5] if keep == "all" else [3, 5]
-    found = measured(tmp_path / "out").set_index(["step", "measured"])
-    assert sorted(set(found.index.get_level_values("step"))) == steps
+    found = measured(tmp_path / "out")
+    assert found.loc[found["measured"] == "old", "strength"].tolist() == [-step for step in steps]
+    found = found.set_index(["step", "measured"])
     for step in steps:
         before, after = rows.groupby("index").first(), rows[rows["step"] <= step].groupby("index").last()
         for name in ("old", "male"):
@@ -297,6 +304,23 @@ def test_rows_that_end_before_others_stand_still(inputs, tmp_path, keep):
             assert found.loc[(step, name), "mean"][0] == pytest.approx(change.mean(), abs=1e-6)
             assert found.loc[(step, name), "count"] == ROWS
     assert set(Table.open(f"{tmp_path}/out/metrics").read()["count"].to_pylist()) == {8.0, 6.0}  # of each part, all
+
+
+@pytest.mark.parametrize("kept", [None, (1, 2)])
+def test_rows_that_flip_are_counted_by_the_way_they_go(kept):
+    """Four rows, two steps; rows 1 and 3 go down, row 2 does not move; the changes of all of them would cancel."""
+    strength = np.array([[0, 1, 2], [0, -1, -2], [0, 0, 0], [0, -1, -2]], dtype=float)
+    old = 10.0 * np.arange(4)[:, None] + strength
+    keys = {"index": np.repeat(np.arange(4), 3), "request": np.zeros(12, int), "step": np.tile(np.arange(3), 4)}
+    table = pa.table({**keys, "strength": strength.ravel(), "judge_old": old.ravel()})
+    wish = stage.Wish("old", (), (1.0, 2.0), flips=True)
+    source = stage.Source("edits", None, 1, "w", {0: wish}, None, None, True, kept)
+    found = stage._effects(table, ("old",), source)
+    assert list(found) == [(0, step, side, "old") for step in (1, 2) for side in (1, -1)]
+    ended = {group: Effects().finish(numbers) for group, numbers in found.items()}
+    assert [ended[0, 2, side, "old"]["count"] for side in (1, -1)] == [2, 2]
+    assert [ended[0, 2, side, "old"]["mean"] for side in (1, -1)] == [1.0, -2.0]
+    assert [wish.strength(2, side) for side in (1, -1)] == [2.0, -2.0]
 
 
 def test_ials_that_keeps_its_last_step_alone_cannot_be_measured(inputs, tmp_path, capsys):

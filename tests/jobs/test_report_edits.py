@@ -3,10 +3,12 @@
 import base64
 import io
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from edits import edit, planted, sample
 from PIL import Image
@@ -71,25 +73,23 @@ def test_a_row_of_strengths_with_the_scores_along_it(far):
 def test_an_attribute_that_is_no_score_shows_the_one_that_moves_most(far):
     means = edit_means.Edits.read(str(far))
     own = ["smile", "male", "old", "eyeglasses", "yaw"]
-    along = means.along(1)[own]
+    along = means.along((1, 1))[own]
     most = (along.iloc[-1] - along.iloc[0]).abs().idxmax()
     assert means.shown(1) == list(dict.fromkeys([most, "eyeglasses"]))
     assert f", {most} " in strips(page(far))["young | eyeglasses: face 0"][0][0]
 
 
-@pytest.mark.parametrize("batch", [7, 65536])
-def test_means_and_intervals_are_those_of_pandas(far, monkeypatch, batch):
-    monkeypatch.setattr(edit_means, "BATCH", batch)
+def test_means_and_intervals_are_those_of_pandas(far):
     found = edit_means.Edits.read(str(far))
     rows = Table.open(f"{far}/edits").read().to_pandas()
     columns = ["strength", *found.scores]
     assert len(columns) == 11
-    grouped = rows.groupby(["request", "step"])[columns]
+    grouped = rows.assign(side=1).groupby(["request", "side", "step"])[columns]
     pd.testing.assert_frame_equal(found.means, grouped.mean().astype(float), rtol=1e-6, atol=1e-6)
     wanted = 1.959964 * grouped.std() / ROWS**0.5
     np.testing.assert_allclose(found.halves, wanted, atol=1e-6)
     assert set(found.rows) == {ROWS}
-    assert found.stops == {0: {"done": ROWS}, 1: {"done": ROWS}}
+    assert found.stops == {(0, 1): {"done": ROWS}, (1, 1): {"done": ROWS}}
 
 
 def test_curves_of_both_families_and_where_it_comes_from(far):
@@ -131,6 +131,29 @@ def test_faces_that_end_at_steps_of_their_own_are_all_told(inputs, tmp_path, kee
     assert main(["report", str(tmp_path)]) == 0
     assert f"How the edits ended: {told}." in page(tmp_path)
     assert "the numbers of a step are of the faces that have it" in page(tmp_path)
+
+
+def test_faces_that_flip_are_told_by_the_way_they_go(inputs, tmp_path):
+    """All of them go down on the tiny network; so the table is written again with every third one's signs turned."""
+    asked = ["--editor", "ials", "--attribute", "old", "--lambda1", "0", "--target", "flip", "--steps", "2"]
+    assert edit(*inputs, tmp_path, *asked, "--keep", "all", "--space", "w", "--scores", "judge") == 0
+    table = Table.open(f"{tmp_path}/edits")
+    manifest, rows = table.require_sealed(), table.read().to_pandas()
+    up = rows["index"] % 3 == 0
+    rows.loc[up, "strength"] *= -1
+    shutil.rmtree(table.url)
+    made = Table.create(table.url, table.schema, rows=ROWS, rows_per_shard=ROWS)
+    turned = pa.Table.from_pandas(rows, table.schema.arrow, preserve_index=False)
+    made.seal([made.publish(0, turned)], manifest["facts"], manifest["fingerprint"])
+    found = edit_means.Edits.read(str(tmp_path))
+    assert found.ways == [(0, 1), (0, -1)]
+    for way, its in ((found.ways[0], rows[up]), (found.ways[1], rows[~up])):
+        expected = its.groupby("step")[["strength", "judge_old"]].mean().sort_values("strength")
+        pd.testing.assert_frame_equal(found.along(way)[["strength", "judge_old"]], expected.astype(float), rtol=1e-6)
+        assert set(found.count(way)) == {its["index"].nunique()}
+    assert main(["report", str(tmp_path)]) == 0
+    assert [name in page(tmp_path) for name in ("old, towards it", "old, away from it")] == [True, True]
+    assert f"<dt>Faces</dt><dd>{ROWS}</dd>" in page(tmp_path)
 
 
 def test_edits_that_are_not_done_yet_and_edits_beside_faces(inputs, tmp_path, capsys):
