@@ -4,7 +4,7 @@ Shapes: N rows of a part, G groups (request, side, step), C columns (strength an
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any
@@ -21,7 +21,7 @@ Way = tuple[int, int]
 those that go up and of those that go down would cancel in one mean. What did not move is among those that go up."""
 Group = tuple[int, int, int]
 """Request, side and step."""
-OF_WAY = ["request", "side"]
+OF_WAY: list[Hashable] = ["request", "side"]
 
 
 @dataclass(frozen=True)
@@ -99,18 +99,18 @@ class Edits:
 
     def along(self, way: Way) -> pd.DataFrame:
         """The means of a way's steps, in order of strength."""
-        return self.means.loc[self._rows(way)].droplevel(OF_WAY).sort_values("strength", kind="stable")
+        return self.means[self._its(way)].droplevel(OF_WAY).sort_values("strength", kind="stable")
 
     def spread(self, way: Way) -> pd.DataFrame:
         """Half intervals of a way's steps."""
-        return self.halves.loc[self._rows(way)].droplevel(OF_WAY)
+        return self.halves[self._its(way)].droplevel(OF_WAY)
 
     def count(self, way: Way) -> pd.Series:
         """Rows of a way's steps."""
-        return self.rows.loc[self._rows(way)].droplevel(OF_WAY)
+        return self.rows[self._its(way)].droplevel(OF_WAY)
 
-    def _rows(self, way: Way) -> list[Group]:
-        return [group for group in self.means.index if group[:2] == way]
+    def _its(self, way: Way) -> "pd.Series[bool]":
+        return pd.Series([group[:2] == way for group in self.means.index], self.means.index, dtype=bool)
 
     def shown(self, request: int) -> list[str]:
         """The scores below a picture: the attribute's (else that which moves most) and its conditions'."""
