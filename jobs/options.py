@@ -123,6 +123,6 @@ def absolute(url: str) -> str:
     return url if path is None else str(path.absolute())
 
 
-RUN_FIELDS = frozenset(RunFlags.model_fields) | {"rows", "range"}
+RUN_FIELDS = frozenset(RunFlags.model_fields) | {"rows", "range", "recompute"}
 """Fields that decide how a job runs, not what its rows are; batch size, threads, ... are resolved and added again,
 and so are the rows, as their number and the first of them."""
