@@ -6,9 +6,12 @@ actor is being restarted, and hide what a shard costs. The crew does that.
 
 import logging
 import os
+import signal
 import socket
+import threading
 import time
 from collections.abc import Generator, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing
 from typing import Any
 
@@ -38,6 +41,9 @@ HEAD_SECONDS = 40.0
 
 SPARE = 2
 """Workers that wait for room where there are to be as many as fit: what makes a cluster grow."""
+
+SIGNAL_SECONDS = 0.001
+"""For so long, at most, SIGTERM may be as Ray sets it."""
 
 
 class _Actor:
@@ -224,7 +230,7 @@ class RayPool:
         if self._crew:
             self._crew.dismiss()
         if self._owned and ray.is_initialized():
-            ray.shutdown()
+            _shut_down()
 
     def _wanted(self, nodes: Nodes) -> int:
         return self._asked or max(1, room(nodes.values(), self._cpus, self._gpus))
@@ -245,3 +251,17 @@ class RayPool:
         except (ConnectionError, RuntimeError, ValueError, SystemExit) as error:  # Ray exits where no head answers
             why = "nothing answers" if isinstance(error, SystemExit) else error
             raise SpecError(f"the Ray cluster at {self._address} cannot be joined: {why}") from error
+
+
+def _shut_down() -> None:
+    """Leave the cluster, with SIGTERM as it is: half way through a second or two, Ray sets it back to its default
+    beneath Python. Only the main thread can undo that, so another one shuts down.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        ray.shutdown()
+        return
+    with ThreadPoolExecutor(1, thread_name_prefix="shutdown") as thread:
+        leaving = thread.submit(ray.shutdown)
+        while wait([leaving], SIGNAL_SECONDS).not_done:
+            signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM))
+    leaving.result()

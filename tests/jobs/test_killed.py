@@ -82,3 +82,21 @@ def test_a_stopped_driver_says_what_is_safe(tmp_path, undisturbed, number):
     assert "Traceback" not in said
     assert main([*WORDS, "--local", "--out", str(tmp_path)]) == 0
     assert parts(tmp_path) == undisturbed
+
+
+def test_signals_while_ray_shuts_down_change_no_exit_code(tmp_path):
+    words = [*WORDS, "--workers", "1"]
+    words[words.index("--rows") + 1] = "16"
+    command = [sys.executable, "-m", "jobs", *words, "--out", str(tmp_path)]
+    environment = {**os.environ, "RAY_ADDRESS": "local"}
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
+    driver = psutil.Process(process.pid)
+    assert any(line.startswith("Done  1/1 shards") for line in process.stderr)
+    nodes = driver.children()
+    while all(child.is_running() and child.status() != psutil.STATUS_ZOMBIE for child in nodes):
+        assert process.poll() is None
+        time.sleep(0.01)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        process.send_signal(number)
+    assert process.wait(60) == 0
+    assert process.stderr.read() == ""
