@@ -62,7 +62,7 @@ def plan_edit(spec: EditSpec) -> tuple[Job, int | None]:
     )
     own = spec_facts(spec, runtime, rows_per_shard=layout.rows_per_shard, scored=canonical(spec.scored))
     for field in ("latents", "directions", "force", *(IALS_ONLY if spec.editor == "interfacegan" else LINEAR_ONLY)):
-        del own[field]  # digests say which tables; where they lie decides nothing
+        own.pop(field, None)  # digests say which tables; where they lie decides nothing
     opened = {f"{panel.prefix.rstrip('_') or 'classifiers'}_digest": panel for panel in panels}
     if ask.panel is not None:
         opened["search_digest"] = ask.panel
