@@ -32,7 +32,7 @@ from pipeline.tables import Layout, Table, store
 from schemas.edits import JUDGE
 from schemas.measured import NUMBERS
 
-GROUP = ["edits", "request", "step", "attribute", "conditions", "strength", "measured"]
+GROUP = ["edits", "request", "step", "side", "attribute", "conditions", "strength", "measured"]
 Metric = Effects | Identity
 
 
@@ -122,7 +122,7 @@ def summarise(job: Job) -> None:
         frames.append(_finished(metrics[name], table.read().to_pandas()))
     found = pd.concat(frames, ignore_index=True)
     found["edits"] = pd.Categorical(found["edits"], list(job.spec["edits"]))
-    order = {"metric": True, "edits": True, "request": True, "step": True, "strength": False}
+    order = {"metric": True, "edits": True, "request": True, "step": True, "side": False}
     found = found.sort_values(list(order), ascending=list(order.values()), ignore_index=True)
     found["edits"] = found["edits"].astype(str)
     _show(found)
@@ -166,7 +166,7 @@ def _cells(rows: pd.DataFrame) -> Iterator[list[str]]:
         flips, half = row.get("flip_rate", np.nan), (row["mean_high"] - row["mean_low"]) / 2
         yield [
             row["attribute"] + (f" | {', '.join(row['conditions'])}" if row["conditions"] else ""),
-            f"{row['strength']:+g}",
+            f"{row['strength']:+g}" + (", down" if row["side"] < 0 <= row["strength"] else ""),
             row["measured"] or "identity",
             f"{row['mean']:+.3f}" + (f" ± {half:.3f}" if np.isfinite(half) else ""),
             f"{row['sd']:.3f}" if np.isfinite(row["sd"]) else "",
@@ -227,8 +227,9 @@ def _wishes(url: str, edits: Table) -> dict[int, Wish]:
         row["index"]: Wish(
             row["attribute"],
             tuple(row["conditions"]),
-            tuple(row["strengths"] or row["until"]),
-            flips=row["target"] == "flip",
+            tuple(row["strengths"]),
+            row["until"][0] if row["until"] else None,
+            row["target"],
         )
         for row in table.read().to_pylist()
     }

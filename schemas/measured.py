@@ -4,7 +4,7 @@ import pyarrow as pa
 
 from schemas.table_schema import TableSchema
 
-VERSION = 1
+VERSION = 2
 NUMBERS = (
     "mean",
     "mean_low",
@@ -28,8 +28,10 @@ def measured() -> TableSchema:
     attribute   string   what was edited
     conditions  list<string>   what was to stay
     request, step  int64    the request there, and which step of the edit
-    strength    float64  of this step as it was asked for; a score where the request says until which; negative for the
-                         rows that go down where each goes to the other side (target flip), which are a group apart
+    side        int64    -1 for rows that go away from the attribute (target 0, and of target flip those that have it,
+                         which are a group apart), else 1
+    strength    float64  of this step as it was asked for, with the sign of the way that rows go; of a request that
+                         goes until a score, that score
     measured    string   which attribute's score; empty where the metric is of whole faces
     count       int64    rows
     mean, mean_low, mean_high, sd, flip_rate, flip_rate_low, flip_rate_high, median, q05, q95
@@ -43,6 +45,7 @@ def measured() -> TableSchema:
         pa.field("conditions", pa.list_(pa.string())),
         pa.field("request", pa.int64()),
         pa.field("step", pa.int64()),
+        pa.field("side", pa.int64()),
         pa.field("strength", pa.float64()),
         pa.field("measured", pa.string()),
         pa.field("count", pa.int64()),

@@ -7,8 +7,20 @@ import pyarrow as pa
 from schemas.encodings import rows_in_group
 from schemas.table_schema import SchemaError, TableSchema
 
-VERSION = 1
-GROUP = ("index", "group", "metric", "edits", "request", "step", "attribute", "conditions", "strength", "measured")
+VERSION = 2
+GROUP = (
+    "index",
+    "group",
+    "metric",
+    "edits",
+    "request",
+    "step",
+    "side",
+    "attribute",
+    "conditions",
+    "strength",
+    "measured",
+)
 
 
 def metrics(numbers: Sequence[str]) -> TableSchema:
@@ -22,8 +34,10 @@ def metrics(numbers: Sequence[str]) -> TableSchema:
     step        int64    which step of the edit
     attribute   string   what was edited
     conditions  list<string>   what was to stay
-    strength    float64  of this step as it was asked for; a score where the request says until which; negative for the
-                         rows that go down where each goes to the other side (target flip), which are a group apart
+    side        int64    -1 for rows that go away from the attribute (target 0, and of target flip those that have it,
+                         which are a group apart), else 1
+    strength    float64  of this step as it was asked for, with the sign of the way that rows go; of a request that
+                         goes until a score, that score
     measured    string   which attribute's score was measured; empty where the metric is of whole faces; of `dt`, the
                          family that classified
     <number>    float64
@@ -44,6 +58,7 @@ def metrics(numbers: Sequence[str]) -> TableSchema:
         pa.field("step", pa.int64()),
         pa.field("attribute", pa.string()),
         pa.field("conditions", pa.list_(pa.string())),
+        pa.field("side", pa.int64()),
         pa.field("strength", pa.float64()),
         pa.field("measured", pa.string()),
         *(pa.field(name, pa.float64()) for name in numbers),

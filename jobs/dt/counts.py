@@ -41,8 +41,8 @@ class Seen:
     sides: by family. aside: rows with an item that was set aside, in whichever cell; they are left out of all cells.
     agreement: Cohen's kappa of the two families, on the primal or the condition, whichever is less, over all faces of
         the pair that were made and measured, sources and steps of all cells alike; NaN where either is not defined,
-        since both families put all these faces into one class. It tells how far edits misled a family; how well the
-        two agree it does not, since the less an edit goes the fewer of its faces are on the target's side.
+        since both families put all these faces into one class. It says how far edits misled a family. It is no measure
+        of how well the two agree: the shorter the edits, the fewer faces reach the target's side.
     """
 
     pair: Pair
@@ -86,6 +86,7 @@ def partials(seen: list[Seen], stage: DtStage, layout: Layout) -> pd.DataFrame:
                         "edits": "dt_steps",
                         "request": request,
                         "step": step,
+                        "side": -1 if wish.target == "0" else 1,
                         "attribute": wish.attribute,
                         "conditions": list(wish.conditions),
                         "strength": wish.strengths[step - 1],

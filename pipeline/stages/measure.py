@@ -26,7 +26,7 @@ from schemas import TableSchema
 from schemas.edits import JUDGE
 
 Group = tuple[int, int, int, str]
-"""Request, step, the sign of the strengths where a request's rows go either way (else 1), and what was measured."""
+"""Request, step, side, and the attribute that was measured."""
 KEYS = ("index", "request", "step", "strength")
 
 EFFECTS, IDENTITY = "metrics", "metrics_identity"
@@ -36,18 +36,31 @@ EFFECTS, IDENTITY = "metrics", "metrics_identity"
 class Wish:
     """What a request of a table of edits says, as far as the numbers are named by it.
 
-    flips: whether each row goes to the other side of where it is: those that go up and those that go down are groups of
-        their own, since together their changes would cancel. A row that did not move is among those that go up.
+    strengths: of each step, with their sign; none where the editor finds its own. until: the score to reach, on the
+        target's side.
+    target: 1 | 0 | flip. Of flip, rows that go up (side 1) and rows that go down (side -1) are groups of their own,
+        since together their changes would cancel. A row that did not move is among those that go up.
     """
 
     attribute: str
     conditions: tuple[str, ...]
-    strengths: tuple[float, ...]
-    flips: bool = False
+    strengths: tuple[float, ...] = ()
+    until: float | None = None
+    target: str = "1"
 
-    def strength(self, step: int, side: int = 1) -> float:
-        """Of a step, as it was asked for, of rows that go to this side."""
-        return side * self.strengths[min(step, len(self.strengths)) - 1]
+    def strength(self, step: int, side: int) -> float:
+        """Of a step, as it was asked for, of rows that go to this side; or the score until which they go."""
+        if not self.strengths:
+            assert self.until is not None
+            return side * self.until + 0.0  # no minus zero
+        asked = self.strengths[min(step, len(self.strengths)) - 1]
+        return side * asked if self.target == "flip" else asked
+
+    def sides(self, strength_N: NDArray[np.floating]) -> NDArray[np.int64]:
+        """Of rows that were moved as far as this: 1 or -1, (N,)."""
+        if self.target == "flip":
+            return np.where(strength_N < 0, -1, 1)
+        return np.full(len(strength_N), -1 if self.target == "0" else 1)
 
 
 @dataclass(frozen=True)
@@ -226,8 +239,9 @@ def _pairs(
             found = np.searchsorted(index[sources], index[edited])
             if len(sources) == 0 or found.max() >= len(sources) or (index[sources[found]] != index[edited]).any():
                 raise SpecError(f"request {of_request} keeps no step 0 to compare with: edit with --keep all")
-            down = (strength[edited] < 0) & source.requests[of_request].flips
-            for side, its_own in ((1, ~down), (-1, down)):
+            sides = source.requests[of_request].sides(strength[edited])
+            for side in (1, -1):
+                its_own = sides == side
                 if its_own.any():
                     yield (of_request, of_step, side), sources[found[its_own]], edited[its_own]
 
@@ -263,6 +277,7 @@ def _rows(index: int, source: Source, metric: Effects | Identity, groups: Mappin
             "edits": source.name,
             "request": [request for request, *_ in keys],
             "step": [step for _, step, *_ in keys],
+            "side": [side for _, _, side, _ in keys],
             "attribute": [wish.attribute for wish in wishes],
             "conditions": [list(wish.conditions) for wish in wishes],
             "strength": [wish.strength(step, side) for wish, (_, step, side, _) in zip(wishes, keys, strict=True)],

@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 import torch
-from edits import HOW, edit, planted, sample
+from edits import HOW, edit, planted, sample, written_again
 from tiny_jobs import tables
 
 from jobs.__main__ import main
@@ -313,7 +313,7 @@ def test_rows_that_flip_are_counted_by_the_way_they_go(kept):
     old = 10.0 * np.arange(4)[:, None] + strength
     keys = {"index": np.repeat(np.arange(4), 3), "request": np.zeros(12, int), "step": np.tile(np.arange(3), 4)}
     table = pa.table({**keys, "strength": strength.ravel(), "judge_old": old.ravel()})
-    wish = stage.Wish("old", (), (1.0, 2.0), flips=True)
+    wish = stage.Wish("old", (), (1.0, 2.0), target="flip")
     source = stage.Source("edits", None, 1, "w", {0: wish}, None, None, True, kept)
     found = stage._effects(table, ("old",), source)
     assert list(found) == [(0, step, side, "old") for step in (1, 2) for side in (1, -1)]
@@ -321,6 +321,27 @@ def test_rows_that_flip_are_counted_by_the_way_they_go(kept):
     assert [ended[0, 2, side, "old"]["count"] for side in (1, -1)] == [2, 2]
     assert [ended[0, 2, side, "old"]["mean"] for side in (1, -1)] == [1.0, -2.0]
     assert [wish.strength(2, side) for side in (1, -1)] == [2.0, -2.0]
+
+
+def test_rows_that_flip_to_the_boundary_are_not_put_together(inputs, tmp_path, capsys):
+    """--until 0: both sides are asked for the same score. Old faces go down, and faces that are not young go up."""
+    out = tmp_path / "edited"
+    words = ["--attribute", "old,young", "--until", "0", "--target", "flip", "--bound", "4", "--scores", "judge"]
+    assert edit(*inputs, out, *words, "--space", "w") == 0
+    rows = Table.open(f"{out}/edits").read().to_pandas()
+    rows.loc[(rows["index"] % 2 == 0) & (rows["step"] > 0), "strength"] *= -1  # half of the faces as if the other way
+    written_again(out, rows)
+    assert measure(tmp_path / "out", f"{out}/edits", words=["--measured", "old"]) == 0
+    found = measured(tmp_path / "out")
+    assert found["side"].tolist() == [1, -1] * 2
+    assert found["strength"].tolist() == [0.0] * 4
+    assert found["count"].tolist() == [ROWS // 2] * 4
+    change = rows.groupby(["request", "index"])["judge_old"].agg(lambda scores: scores.iloc[-1] - scores.iloc[0])
+    down = rows.groupby(["request", "index"])["strength"].last() < 0
+    for place, (request, side) in enumerate([(0, False), (0, True), (1, False), (1, True)]):
+        expected = change[request][down[request] == side].mean()
+        assert found["mean"].iloc[place][0] == pytest.approx(expected, abs=1e-6)
+    assert "+0, down" in capsys.readouterr().out
 
 
 def test_ials_that_keeps_its_last_step_alone_cannot_be_measured(inputs, tmp_path, capsys):
