@@ -1,6 +1,6 @@
-"""A table of edits, summed up part by part: mean scores by request, side and step, and why the edits ended.
+"""A table of edits, summed up in batches: mean scores by request, side and step, and why the edits ended.
 
-Shapes: N rows of a part, G groups (request, side, step), C columns (strength and scores).
+Shapes: N rows of a batch, G groups (request, side, step), C columns (strength and scores).
 """
 
 from collections import Counter
@@ -12,16 +12,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pipeline.report import gather
 from pipeline.tables import Table, store
 from schemas.edits import AFTER, BEFORE, JUDGE
 
+BATCH = 65536
 Z95 = NormalDist().inv_cdf(0.975)
-Way = tuple[int, int]
+Branch = tuple[int, int]
 """Request, and the side to which its rows go: 1, or also -1 where each goes to the other side of where it is. Scores of
 those that go up and of those that go down would cancel in one mean. What did not move is among those that go up."""
 Group = tuple[int, int, int]
 """Request, side and step."""
-OF_WAY: list[Hashable] = ["request", "side"]
+BRANCH: list[Hashable] = ["request", "side"]
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class Edits:
     """What a table of edits holds, summed up.
 
     scores: its columns of scores. means, halves: (G, C) by group: mean, and half of its 95 % interval (NaN of one row).
-    rows: of each group. stops: why the edits of each way ended, by how many faces. wishes: rows of `requests`.
+    rows: of each group. stops: why the edits of each branch ended, by how many faces. wishes: rows of `requests`.
     """
 
     table: Table
@@ -37,7 +39,7 @@ class Edits:
     means: pd.DataFrame
     halves: pd.DataFrame
     rows: pd.Series
-    stops: Mapping[Way, Counter[str]]
+    stops: Mapping[Branch, Counter[str]]
     wishes: Mapping[int, Mapping[str, Any]]
 
     @classmethod
@@ -46,15 +48,15 @@ class Edits:
         table = Table(store.join(directory, "edits"))
         scores = tuple(name for name in table.schema.arrow.names if name not in (*BEFORE, *AFTER))
         wishes = _wishes(directory, table)
-        flips = [request for request, wish in wishes.items() if wish["target"] == "flip"]
+        down = _down(table, wishes) if _flips(directory, wishes) else frozenset()
         count: Counter[Group] = Counter()
         sums: dict[Group, np.ndarray] = {}
         squares: dict[Group, np.ndarray] = {}
         stops: dict[Group, Counter[str]] = {}
-        for shard in table.parts():
-            rows = table.read(["index", "request", "step", "strength", "stop", *scores], [shard]).to_pandas()
-            last = rows.groupby(["index", "request"])["strength"].transform("last")
-            rows["side"] = np.where(rows["request"].isin(flips) & (last < 0), -1, 1)
+        for batch in table.batches(["index", "request", "step", "strength", "stop", *scores], rows=BATCH):
+            rows = batch.to_pandas()
+            faces = zip(rows["index"].tolist(), rows["request"].tolist(), strict=True)
+            rows["side"] = [-1 if face in down else 1 for face in faces] if down else 1
             for group, its in rows.groupby(["request", "side", "step"]):
                 values_NC = its[["strength", *scores]].to_numpy(np.float64)
                 count[group] += len(its)
@@ -69,24 +71,24 @@ class Edits:
         moments = pd.DataFrame([squares[group] / count[group] for group in groups], index, columns)
         variance = (moments - means**2).clip(lower=0.0).mul(of_group / (of_group - 1).where(of_group > 1), axis=0)
         halves = (Z95 * variance.pow(0.5)).div(of_group.pow(0.5), axis=0)
-        ended: dict[Way, Counter[str]] = {}
+        ended: dict[Branch, Counter[str]] = {}
         for request, side, step in groups:  # of each face once: its source, or the only step that was kept of it
             if step == 0 or (request, side, 0) not in count:
                 ended.setdefault((request, side), Counter()).update(stops[request, side, step])
         return cls(table, scores, means, halves, of_group, ended, wishes)
 
     @property
-    def ways(self) -> list[Way]:
+    def branches(self) -> list[Branch]:
         """In order of requests, up before down."""
-        return sorted(self.stops, key=lambda way: (way[0], -way[1]))
+        return sorted(self.stops, key=lambda branch: (branch[0], -branch[1]))
 
     @property
     def requests(self) -> list[int]:
         return sorted({request for request, _ in self.stops})
 
-    def heading(self, way: Way) -> str:
+    def heading(self, branch: Branch) -> str:
         """The title, and where they go if rows of the request go either way."""
-        request, side = way
+        request, side = branch
         flips = self.wishes.get(request, {}).get("target") == "flip"
         return self.title(request) + (f", {'towards it' if side > 0 else 'away from it'}" if flips else "")
 
@@ -97,20 +99,21 @@ class Edits:
             return f"Request {request}"
         return wish["attribute"] + (f" | {', '.join(wish['conditions'])}" if wish["conditions"] else "")
 
-    def along(self, way: Way) -> pd.DataFrame:
-        """The means of a way's steps, in order of strength."""
-        return self.means[self._its(way)].droplevel(OF_WAY).sort_values("strength", kind="stable")
+    def along(self, branch: Branch) -> pd.DataFrame:
+        """The means of a branch's steps, in order of strength, the source first where all go down."""
+        means = self.means[self._its(branch)].droplevel(BRANCH)
+        return means.sort_values("strength", kind="stable", key=lambda strength: branch[1] * strength)
 
-    def spread(self, way: Way) -> pd.DataFrame:
-        """Half intervals of a way's steps."""
-        return self.halves[self._its(way)].droplevel(OF_WAY)
+    def spread(self, branch: Branch) -> pd.DataFrame:
+        """Half intervals of a branch's steps."""
+        return self.halves[self._its(branch)].droplevel(BRANCH)
 
-    def count(self, way: Way) -> pd.Series:
-        """Rows of a way's steps."""
-        return self.rows[self._its(way)].droplevel(OF_WAY)
+    def count(self, branch: Branch) -> pd.Series:
+        """Rows of a branch's steps."""
+        return self.rows[self._its(branch)].droplevel(BRANCH)
 
-    def _its(self, way: Way) -> "pd.Series[bool]":
-        return pd.Series([group[:2] == way for group in self.means.index], self.means.index, dtype=bool)
+    def _its(self, branch: Branch) -> "pd.Series[bool]":
+        return pd.Series([group[:2] == branch for group in self.means.index], self.means.index, dtype=bool)
 
     def shown(self, request: int) -> list[str]:
         """The scores below a picture: the attribute's (else that which moves most) and its conditions'."""
@@ -119,10 +122,28 @@ class Edits:
         by_name = {name.removeprefix(JUDGE): name for name in own}
         primal = by_name.get(wish["attribute"])
         if primal is None and own:
-            along = self.along(next(way for way in self.ways if way[0] == request))[own]
+            along = self.along(next(branch for branch in self.branches if branch[0] == request))[own]
             primal = str((along.iloc[-1] - along.iloc[0]).abs().idxmax())
         wanted = [primal, *(by_name.get(name) for name in wish["conditions"])]
         return [name for name in dict.fromkeys(wanted) if name is not None]
+
+
+def _flips(directory: str, wishes: Mapping[int, Mapping[str, Any]]) -> bool:
+    """Whether rows go either way: as the requests say or, before these are written, the run's spec."""
+    if wishes:
+        return any(wish["target"] == "flip" for wish in wishes.values())
+    return gather.read_run(directory, "edit", []).asked("target") == "flip"
+
+
+def _down(table: Table, wishes: Mapping[int, Mapping[str, Any]]) -> frozenset[tuple[int, int]]:
+    """Faces, (index, request), whose last strength is negative, of the requests that flip."""
+    found: set[tuple[int, int]] = set()
+    for batch in table.batches(["index", "request", "strength"], rows=BATCH):
+        faces = zip(batch["index"].to_pylist(), batch["request"].to_pylist(), strict=True)
+        for face, strength in zip(faces, batch["strength"].to_pylist(), strict=True):
+            if strength < 0 and wishes.get(face[1], {"target": "flip"})["target"] == "flip":
+                found.add(face)
+    return frozenset(found)
 
 
 def _wishes(directory: str, edits: Table) -> dict[int, Mapping[str, Any]]:

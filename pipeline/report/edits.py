@@ -10,7 +10,7 @@ from PIL import Image
 
 from pipeline.report import gather, provenance, study, wording
 from pipeline.report.contact_sheet import square
-from pipeline.report.edit_means import Edits, Way
+from pipeline.report.edit_means import Branch, Edits
 from pipeline.report.pictures import BUDGET_BYTES, BYTES_PER_PIXEL, SIDES
 from pipeline.tables import Table, store
 from schemas.edits import JUDGE
@@ -36,15 +36,15 @@ def write(directory: str, url: str, title: str | None = None) -> str:
         StoreError: a table cannot be read.
     """
     found = Edits.read(directory)
-    numbers = [_section(found, way) for way in found.ways]
+    numbers = [_section(found, branch) for branch in found.branches]
     sections = [*_strips(found, directory), *numbers, study.Section("On using them", ON_USING_THEM)]
     name = store.resolve(directory)[1].rstrip("/").rsplit("/", 1)[-1]
     return study.write(url, title or name, LEAD, sections, _facts(found, directory))
 
 
-def _section(found: Edits, way: Way) -> study.Section:
-    along, halves, rows = found.along(way), found.spread(way), found.count(way)
-    stops = ", ".join(f"{count:,} {stop}" for stop, count in found.stops[way].most_common())
+def _section(found: Edits, branch: Branch) -> study.Section:
+    along, halves, rows = found.along(branch), found.spread(branch), found.count(branch)
+    stops = ", ".join(f"{count:,} {stop}" for stop, count in found.stops[branch].most_common())
     curves = []
     for judged, whose in ((False, "the classifiers that edit and label"), (True, "the judge")):
         names = [name for name in found.scores if name.startswith(JUDGE) == judged]
@@ -61,7 +61,7 @@ def _section(found: Edits, way: Way) -> study.Section:
     sentences = [f"How the edits ended: {stops}."]
     if rows.nunique() > 1:
         sentences.append("Faces end at steps of their own: the numbers of a step are of the faces that have it.")
-    return study.Section(found.heading(way), sentences, [*curves, grid])
+    return study.Section(found.heading(branch), sentences, [*curves, grid])
 
 
 def _line(along: pd.DataFrame, halves: pd.DataFrame, name: str) -> pd.DataFrame:

@@ -3,14 +3,12 @@
 import base64
 import io
 import re
-import shutil
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pytest
-from edits import edit, planted, sample
+from edits import edit, planted, sample, written_again
 from PIL import Image
 from tiny_jobs import dataset
 
@@ -79,7 +77,9 @@ def test_an_attribute_that_is_no_score_shows_the_one_that_moves_most(far):
     assert f", {most} " in strips(page(far))["young | eyeglasses: face 0"][0][0]
 
 
-def test_means_and_intervals_are_those_of_pandas(far):
+@pytest.mark.parametrize("batch", [7, 65536])
+def test_means_and_intervals_are_those_of_pandas(far, monkeypatch, batch):
+    monkeypatch.setattr(edit_means, "BATCH", batch)
     found = edit_means.Edits.read(str(far))
     rows = Table.open(f"{far}/edits").read().to_pandas()
     columns = ["strength", *found.scores]
@@ -137,23 +137,25 @@ def test_faces_that_flip_are_told_by_the_way_they_go(inputs, tmp_path):
     """All of them go down on the tiny network; so the table is written again with every third one's signs turned."""
     asked = ["--editor", "ials", "--attribute", "old", "--lambda1", "0", "--target", "flip", "--steps", "2"]
     assert edit(*inputs, tmp_path, *asked, "--keep", "all", "--space", "w", "--scores", "judge") == 0
-    table = Table.open(f"{tmp_path}/edits")
-    manifest, rows = table.require_sealed(), table.read().to_pandas()
+    rows = Table.open(f"{tmp_path}/edits").read().to_pandas()
     up = rows["index"] % 3 == 0
     rows.loc[up, "strength"] *= -1
-    shutil.rmtree(table.url)
-    made = Table.create(table.url, table.schema, rows=ROWS, rows_per_shard=ROWS)
-    turned = pa.Table.from_pandas(rows, table.schema.arrow, preserve_index=False)
-    made.seal([made.publish(0, turned)], manifest["facts"], manifest["fingerprint"])
+    written_again(tmp_path, rows)
     found = edit_means.Edits.read(str(tmp_path))
-    assert found.ways == [(0, 1), (0, -1)]
-    for way, its in ((found.ways[0], rows[up]), (found.ways[1], rows[~up])):
-        expected = its.groupby("step")[["strength", "judge_old"]].mean().sort_values("strength")
-        pd.testing.assert_frame_equal(found.along(way)[["strength", "judge_old"]], expected.astype(float), rtol=1e-6)
-        assert set(found.count(way)) == {its["index"].nunique()}
+    assert found.branches == [(0, 1), (0, -1)]
+    for branch, its in ((found.branches[0], rows[up]), (found.branches[1], rows[~up])):
+        expected = its.groupby("step")[["strength", "judge_old"]].mean()
+        pd.testing.assert_frame_equal(found.along(branch)[["strength", "judge_old"]], expected.astype(float), rtol=1e-6)
+        assert set(found.count(branch)) == {its["index"].nunique()}
     assert main(["report", str(tmp_path)]) == 0
     assert [name in page(tmp_path) for name in ("old, towards it", "old, away from it")] == [True, True]
     assert f"<dt>Faces</dt><dd>{ROWS}</dd>" in page(tmp_path)
+
+
+def test_faces_that_flip_are_told_apart_before_the_edits_are_done(inputs, tmp_path):
+    asked = ["--editor", "ials", "--attribute", "old", "--lambda1", "0", "--target", "flip", "--steps", "2"]
+    assert edit(*inputs, tmp_path, *asked, "--keep", "all", "--space", "w", "--limit", "1") == 0
+    assert edit_means.Edits.read(str(tmp_path)).branches == [(0, -1)]
 
 
 def test_edits_that_are_not_done_yet_and_edits_beside_faces(inputs, tmp_path, capsys):
