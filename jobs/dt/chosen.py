@@ -74,7 +74,7 @@ def choose_rows(spec: DtSpec, latents: Table, labels: Labels, pairs: Sequence[Pa
     return tuple(chosen)
 
 
-def kappas(latents: Table, labels: Labels, pairs: Sequence[Pair]) -> list[float | None] | None:
+def kappas(latents: Table, labels: Labels, pairs: Sequence[Pair]) -> tuple[float | None, ...] | None:
     """Cohen's kappa of the two families over all labelled faces, of each pair: on the primal or the condition,
     whichever is less; None where it is not defined. None altogether without labels of the family that edits.
 
@@ -91,7 +91,7 @@ def kappas(latents: Table, labels: Labels, pairs: Sequence[Pair]) -> list[float 
         for place, name in enumerate(attributes)
     }
     found = [[of_attribute[known(name)[0]] for name in pair] for pair in pairs]
-    return [None if any(map(math.isnan, both)) else min(both) for both in found]
+    return tuple(None if any(map(math.isnan, both)) else min(both) for both in found)
 
 
 def _classes(scores_N: NDArray[np.float32]) -> NDArray[np.bool_]:

@@ -36,7 +36,7 @@ AREAS = (
 def write_page(job: Job, seen: Sequence[Seen], points: pd.DataFrame, found: pd.DataFrame) -> str:
     """DIR/report.html; returns where it is. Raises StoreError."""
     assert isinstance(job.stage, DtStage)
-    judge, known = job.stage.judge.family.name, job.spec["kappa"] is not None
+    judge, known = job.stage.judge.family.name, job.stage.kappas is not None
     sections = [
         *overview(judge, found),
         *(of_pair(job.stage, one, points, found, known) for one in seen if one.sides[judge].rows.any()),
@@ -87,7 +87,7 @@ def _map(caption: str, mean: Mapping[Cell, float]) -> study.Grid:
 
 
 def _verdicts(judged: pd.DataFrame) -> Iterator[str]:
-    """How the paper's finding fares in the ranked pairs."""
+    """How the paper's finding fares in the pairs on which the families agree."""
     first, second = KEEPS_WELL
     inside = (judged["lambda1"] >= first) & (judged["lambda2"] <= second)
     compared = judged[(judged["kappa"] >= AGREED) & inside & (judged["verdict"] != "")]

@@ -65,6 +65,7 @@ def plan_dt(spec: DtSpec) -> tuple[Job, int | None]:
         per_layer=spec.per_layer,
         as_released=spec.as_released,
         recompute=spec.recompute,
+        kappas=kappas(latents, labels, pairs),
     )
     layout = cut(stage.items, rows_per_shard, runtime.batch_size)
     own = spec_facts(spec, runtime, **asdict(layout))
@@ -83,12 +84,10 @@ def plan_dt(spec: DtSpec) -> tuple[Job, int | None]:
             "generator": generator.name,
             "space": levels.space,
             "direction_numbers": levels.numbers,
-            "kappa": kappas(latents, labels, pairs),
         },
         resolved={
             "latents_digest": latents.digest,
             "labels_digest": labels.judge.digest,
-            **({} if labels.own is None else {"own_labels_digest": labels.own.digest}),
             **({} if table is None else {"directions_digest": table.digest}),
             "generator_digest": generator.fingerprint,
             "classifiers_digest": own_panel.family.fingerprint,

@@ -1,7 +1,7 @@
 """The small tables beside the steps, once these are complete: metrics, requests, dt_curves, dt_auc; and the page."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import pyarrow as pa
 
 import schemas
 from jobs.dt.areas import areas, curves
-from jobs.dt.counts import NUMBERS, partials, read_seen
+from jobs.dt.counts import NUMBERS, Seen, partials, read_seen
 from jobs.dt.page import write_page
 from jobs.dt.show import show
 from jobs.dt.spec import Pair
@@ -58,7 +58,7 @@ def summarise(job: Job) -> None:
                 say(f"Note  {name}: {sides.away:,} rows start on the target's side when seen anew, and are left out")
     counted = partials(seen, job.stage, job.layout)
     points = curves(counted, job.stage)
-    found = areas(points, seen, agreed(job))
+    found = areas(points, seen, agreed(seen, job.stage))
     _write(job, steps, schemas.metrics(NUMBERS), counted)
     _write(job, steps, schemas.requests(), request_rows(job.stage.requests))
     _write(job, steps, schemas.dt_curves(), points)
@@ -67,18 +67,18 @@ def summarise(job: Job) -> None:
     say(f"Page  {write_page(job, seen, points, found)}")
 
 
-def agreed(job: Job) -> dict[Pair, float]:
-    """Kappa of the two families on unedited faces, by pair; NaN where it is not defined, or was not asked for."""
-    pairs = [(primal, condition) for primal, condition in job.spec["pairs"]]
-    found = job.spec["kappa"] or [None] * len(pairs)
-    return {pair: math.nan if kappa is None else kappa for pair, kappa in zip(pairs, found, strict=True)}
+def agreed(seen: Sequence[Seen], stage: DtStage) -> dict[Pair, float]:
+    """Kappa of the two families on unedited faces, by pair; NaN where it is not defined, or not known."""
+    found = stage.kappas or (None,) * len(seen)
+    return {one.pair: math.nan if kappa is None else kappa for one, kappa in zip(seen, found, strict=True)}
 
 
 def _write(job: Job, steps: Table, schema: TableSchema, found: pd.DataFrame | pa.Table) -> None:
     """The table named as its schema, where it is not there already, made from these very steps."""
+    assert isinstance(job.stage, DtStage)
     facts: Mapping[str, Any] = {
         "verb": "dt",
-        "spec": {"dt": job.fingerprint, "counting": COUNTING},
+        "spec": {"dt": job.fingerprint, "counting": COUNTING, "kappa": list(job.stage.kappas or ())},
         "resolved": {"dt_steps": steps.digest},
     }
     table = Table(store.join(job.out, schema.name))

@@ -41,6 +41,8 @@ class DtStage:
     requests: each of one condition. rows: of each request, as many of each: indices of latents.
     directions: attribute-level ones, in `space`, of every attribute that IALS needs one of.
     panel: the classifiers whose gradients are followed. judge: those that measure; its columns have a prefix.
+    kappas: of both on unedited faces, by pair, None where it is not defined; None where it is not known. It decides no
+        row, and what is ranked.
     The rest is as in `IALS` and `Sight`.
     """
 
@@ -60,6 +62,7 @@ class DtStage:
     per_layer: bool = False
     as_released: bool = False
     recompute: bool = False
+    kappas: tuple[float | None, ...] | None = None
     name: str = field(default="dt", init=False)
     version: int = field(default=1, init=False)
 

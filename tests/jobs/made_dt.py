@@ -33,6 +33,7 @@ def job(out, pairs, cells: list[Cell], rows: int, steps: int, per_shard: int = 8
         runtime=Runtime("cpu", 1, "eager", "fp32", 4),
         step_size=0.1,
         steps=steps,
+        kappas=(0.9,) * len(pairs) if kappa == (0.9, ...) else kappa,
     )
     spec = {
         "pairs": [list(pair) for pair in pairs],
@@ -41,7 +42,6 @@ def job(out, pairs, cells: list[Cell], rows: int, steps: int, per_shard: int = 8
         "first": 0,
         "steps": steps,
         "step_size": 0.1,
-        "kappa": [0.9] * len(pairs) if kappa == (0.9, ...) else kappa,
     }
     return Job("dt", str(out), stage, Layout(stage.items, per_shard), spec, {"latents_digest": "d"})
 

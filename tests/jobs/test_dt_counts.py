@@ -18,7 +18,7 @@ from pipeline.tables import Table
 
 PAIRS = [("smile", "old"), ("old", "smile"), ("male", "smile")]
 CELLS = [(1.0, 1.0), (0.75, 0.0), (0.0, 0.0)]
-KAPPA = [0.6, 0.83, 0.59]
+KAPPA = (0.6, 0.83, 0.59)
 ROWS, STEPS = 30, 10
 ASIDE = {35, 41, 100}
 """Items: two rows of the first pair in its second cell, one of the second in its first."""
@@ -209,7 +209,7 @@ def test_the_page_has_table_1_beside_the_papers(tmp_path):
 
 
 def test_families_that_see_one_class_alone_have_no_kappa_and_are_not_ranked(tmp_path):
-    made = job(tmp_path, PAIRS[:1], CELLS, ROWS, STEPS, kappa=[None])
+    made = job(tmp_path, PAIRS[:1], CELLS, ROWS, STEPS, kappa=(None,))
     scores = drifting(1, CELLS, ROWS, STEPS)
     scores[..., [1, 3]] = -1.0
     write_steps(made, scores)

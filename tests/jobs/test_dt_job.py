@@ -342,6 +342,19 @@ def test_labels_of_both_families_tell_how_well_they_agree_on_unedited_faces(inpu
     assert len(found["male", "tiny-judge"]) == 0  # nobody is male to either family
 
 
+def test_labels_that_come_later_remake_the_small_tables_and_no_face(inputs, tmp_path, capsys):
+    latents, labels, directions, own = inputs
+    words = ["--pairs", "yaw:old", "--rows", "2", "--steps", "1", "--lambdas", "1:1", "--space", "w"]
+    assert dt(inputs, tmp_path, *words) == 0
+    before = (tmp_path / "dt_steps/part-00000-of-00001.parquet").stat().st_mtime_ns
+    capsys.readouterr()
+    assert dt((latents, f"{labels},{own}", directions), tmp_path, *words) == 0
+    assert "all done" in capsys.readouterr().err
+    assert (tmp_path / "dt_steps/part-00000-of-00001.parquet").stat().st_mtime_ns == before
+    found = Table.open(f"{tmp_path}/dt_auc").read().to_pandas()
+    assert [len(kappa) for kappa in found["kappa"]] == [1] * len(found)
+
+
 @pytest.mark.parametrize("size", ["1", "4"])
 def test_a_row_that_raises_is_set_aside_alone_even_with_a_micro_batch_of_its_own(inputs, tmp_path, monkeypatch, size):
     real = stage.DtWorker._edit
