@@ -61,8 +61,8 @@ class IALS:
         as_released: as the public code: where lambda2 is not 1, be it 0, the attribute-level direction of each
             condition is projected out besides.
         at_once: rows that share a pass through the networks; None for all. One at a time, a row comes out the same bits
-            whatever N is and whoever is beside it. Together, its last bits depend on N, and ways along gradients part
-            from there: by 0.2 to 0.4 in w after 20 steps of 0.1, at lambdas of 0 on real faces.
+            whatever N is and whoever is beside it. Together, its last bits depend on N, and from there ways along
+            gradients part, further with each step.
         look: whether the scores of every step are wanted, the last included, also where no gradient needs them.
 
     Raises:
