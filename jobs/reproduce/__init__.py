@@ -4,7 +4,10 @@ from collections.abc import Sequence
 
 from jobs import subverbs
 from jobs.flags import say
+from pipeline.engine.run import late_signals
 from pipeline.errors import SpecError
+
+INTERRUPTED = 130
 
 VERBS = {
     "interfacegan": ("interfacegan", "InterFaceGAN (Shen et al., CVPR 2020): Tables 1 to 3, Sec. 3.3 and 3.4"),
@@ -21,12 +24,17 @@ def step(*words: str) -> None:
     """Run a verb as from the command line, and say so: each step of a study can be pasted and is resumed by itself.
 
     Raises:
+        KeyboardInterrupt: it was interrupted, or a signal came too late for that.
         SpecError: it did not end well.
     """
     from jobs.__main__ import main as stylemill
 
     say(f"Step  stylemill {' '.join(words)}")
-    if code := stylemill(words):
+    before = late_signals()
+    code = stylemill(words)
+    if code == INTERRUPTED or late_signals() > before:
+        raise KeyboardInterrupt
+    if code:
         raise SpecError(f"the step `stylemill {words[0]}` ended with exit code {code}; run the same study again")
 
 

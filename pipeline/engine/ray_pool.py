@@ -4,6 +4,7 @@ Ray is asked to restart and retry nothing (`max_restarts=0, max_task_retries=0`)
 actor is being restarted, and hide what a shard costs. The crew does that.
 """
 
+import atexit
 import logging
 import os
 import signal
@@ -11,7 +12,7 @@ import socket
 import threading
 import time
 from collections.abc import Generator, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from contextlib import closing
 from typing import Any
 
@@ -256,12 +257,26 @@ class RayPool:
 def _shut_down() -> None:
     """Leave the cluster, with SIGTERM as it is: half way through a second or two, Ray sets it back to its default
     beneath Python. Only the main thread can undo that, so another one shuts down.
+
+    Raises:
+        KeyboardInterrupt: a signal did; nobody waits for that thread then, nor does Ray try once more at exit.
     """
     if threading.current_thread() is not threading.main_thread():
         ray.shutdown()
         return
-    with ThreadPoolExecutor(1, thread_name_prefix="shutdown") as thread:
-        leaving = thread.submit(ray.shutdown)
-        while wait([leaving], SIGNAL_SECONDS).not_done:
+    left: Future[None] = Future()
+
+    def leave() -> None:
+        try:
+            left.set_result(ray.shutdown())
+        except BaseException as error:
+            left.set_exception(error)
+
+    threading.Thread(target=leave, name="shutdown", daemon=True).start()
+    try:
+        while wait([left], SIGNAL_SECONDS).not_done:
             signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM))
-    leaving.result()
+    except KeyboardInterrupt:
+        atexit.unregister(ray.shutdown)
+        raise
+    left.result()

@@ -26,6 +26,9 @@ from pipeline.errors import Busy, StylemillError
 Say = Callable[[str], None]
 
 STOPS = (signal.SIGINT, signal.SIGTERM)
+PATIENCE = 3
+"""Of the signals that come once a run is summed up, the so-maniest ends what hangs: its last write, or Ray."""
+_late: list[int] = []
 
 
 @dataclass(frozen=True)
@@ -43,9 +46,11 @@ class RunOptions:
 def run(job: Job, pool: Pool, options: RunOptions, say: Say) -> Summary | None:
     """Run a job to its sealed tables, or as far as it gets, and close the pool. None after a dry run.
 
-    A signal ends the work and is summed up (130); one that comes when the summary is there changes nothing any more.
+    A signal ends the work and is summed up (130); one that comes when the summary is there changes nothing any more but
+    what `late_signals` counts, and a third one ends what hangs.
 
     Raises:
+        KeyboardInterrupt: that third one.
         OutputDiffers: the output holds another job's rows.
         Busy: another driver is at work on it.
         StylemillError: a worker cannot open its models, or the store refuses.
@@ -127,7 +132,7 @@ def _work(job: Job, work: Work, pool: Pool, options: RunOptions, lease: Lease, s
         interrupted=interrupted,
         error=error,
     )
-    _ignore_signals()
+    _remember_signals()
     if options.calibrate:
         for line in estimate(work.ran[0] if work.ran else None, sum(work.rows.values()), summary, pool.expected):
             say(line)
@@ -144,9 +149,16 @@ def _work(job: Job, work: Work, pool: Pool, options: RunOptions, lease: Lease, s
 # -- signals ----------------------------------------------------------------------------------------------------------
 
 
+def late_signals() -> int:
+    """How many came in this process once a run was summed up; whoever starts several runs should stop at one."""
+    return len(_late)
+
+
 @contextmanager
 def _signals_as_before() -> Iterator[None]:
-    """Both do afterwards what they did before. (Here and below: in the main thread, the only one that may ask.)"""
+    """When the run has ended, SIGINT and SIGTERM do again what they did before it. Python lets only the main thread set
+    what a signal does: in another one this and the functions below change nothing.
+    """
     before = {number: signal.getsignal(number) for number in STOPS}
     try:
         yield
@@ -164,9 +176,17 @@ def _heed_sigterm() -> None:
     _on(signal.SIGTERM, stop)
 
 
-def _ignore_signals() -> None:
+def _remember_signals() -> None:
+    """From now on a signal is counted and no more, up to the third."""
+    before = len(_late)
+
+    def remember(number: int, frame: object) -> None:
+        _late.append(number)
+        if len(_late) - before >= PATIENCE:
+            raise KeyboardInterrupt
+
     for number in STOPS:
-        _on(number, signal.SIG_IGN)
+        _on(number, remember)
 
 
 def _on(number: int, handler: Any) -> None:
