@@ -15,7 +15,7 @@ from pipeline.errors import SpecError
 
 VERBS = (
     "dataset", "sample", "label", "directions", "edit", "measure", "dt", "reproduce",
-    "models", "status", "verify", "report", "demo",
+    "models", "status", "verify", "report",
 )  # fmt: skip
 PATHS = ("out", "latents", "labels", "directions", "edits", "codes", "scores", "files", "from_")
 """Fields that name directories, tables or files."""
@@ -32,7 +32,8 @@ def checked(words: Sequence[str]) -> list[str]:
         raise SpecError("what is to run goes behind `--`: stylemill submit ... -- dataset --rows 64 --out s3://...")
     verb, *rest = words
     if verb not in VERBS:
-        raise SpecError(f"{verb!r} cannot be sent to a cluster; the verbs that can are {', '.join(VERBS)}")
+        demo = "; send `dataset`, which makes the demo's faces, and `report`, its page" if verb == "demo" else ""
+        raise SpecError(f"{verb!r} cannot be sent to a cluster; the verbs that can are {', '.join(VERBS)}{demo}")
     module, head = importlib.import_module(f"jobs.{verb}"), [verb]
     if hasattr(module, "VERBS") and rest:
         module, head, rest = subverbs.module(verb, module.VERBS, rest[0]), [verb, rest[0]], rest[1:]
@@ -59,8 +60,10 @@ def _spec_of(module: ModuleType) -> type[Spec]:
     own = [kind for kind in kinds if kind.__module__.startswith(module.__name__)]
     if not own:
         raise SpecError(f"{module.__name__.removeprefix('jobs.')} needs a verb of its own; see its --help")
-    [kind] = own
-    return kind
+    if len(own) > 1:
+        names = ", ".join(kind.__name__ for kind in own)
+        raise SpecError(f"{module.__name__} has more than one spec, so that its words cannot be checked: {names}")
+    return own[0]
 
 
 def _without_validators(kind: type[Spec]) -> type[Spec]:

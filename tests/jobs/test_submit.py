@@ -15,8 +15,9 @@ from typing import get_args
 import pytest
 
 from jobs import follow as following
-from jobs import models
+from jobs import models, verify
 from jobs.__main__ import VERBS, main
+from jobs.flags import Spec
 from jobs.follow import OutOfSight, follow
 from jobs.remote import checked
 from jobs.submit import CHECKOUT, SubmitSpec
@@ -43,7 +44,8 @@ def _own_environment(monkeypatch):
         (["dataset", "--out", "~/faces"], "--out ~/faces is relative"),
         (["dataset", "--out", "file://faces"], "--out file://faces is relative"),
         (["status", "out/faces"], "--out out/faces is relative"),
-        (["demo"], "--out out/demo is relative"),
+        (["demo"], "send `dataset`, which makes the demo's faces"),
+        (["demo", "--out", "s3://a/demo"], "'demo' cannot be sent to a cluster"),
         (["label", "--out", "/x", "--latents", "out/latents"], "--latents out/latents is relative"),
         (["directions", "fit", "--out", "/x", "--latents", "/a", "--labels", "/b,c"], "--labels c is relative"),
         (["directions", "guess"], "directions has no verb 'guess'"),
@@ -102,13 +104,12 @@ GOOD = {
     "status": "/data/faces --json-lines",
     "verify": "/data/faces --fast",
     "report": "s3://a/faces",
-    "demo": "--out s3://a/demo",
 }
 
 
 def test_no_verb_of_the_command_line_is_forgotten():
     subverbs = {f"models {get_args(kind)[1].name}" for kind in get_args(models.Verb)}
-    for verb in VERBS.keys() - {"models", "submit"}:
+    for verb in VERBS.keys() - {"models", "submit", "demo"}:
         of_its_own = getattr(importlib.import_module(f"jobs.{verb}"), "VERBS", None)
         subverbs |= {verb} if of_its_own is None else {f"{verb} {name}" for name in of_its_own}
     assert subverbs == GOOD.keys()
@@ -118,6 +119,15 @@ def test_no_verb_of_the_command_line_is_forgotten():
 def test_good_words_travel_as_they_are(verb):
     words = shlex.split(f"{verb} {GOOD[verb]}")
     assert checked(words) == words
+
+
+def test_a_verb_of_two_specs_is_refused(monkeypatch):
+    class Second(Spec):
+        __module__ = "jobs.verify"
+
+    monkeypatch.setattr(verify, "Second", Second, raising=False)
+    with pytest.raises(SpecError, match=r"jobs\.verify has more than one spec.*: VerifySpec, Second"):
+        checked(["verify", "/data/faces"])
 
 
 def test_a_spec_file_travels_as_flags(tmp_path):
