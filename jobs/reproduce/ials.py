@@ -77,7 +77,8 @@ def _make_faces(plan: Plan) -> None:
 
 
 def _judge_others(plan: Plan) -> None:
-    """Other faces, who of them starts in the source class, and what the family that edits sees, which is to agree.
+    """Sample other faces, see by the judge which start in the source class, and label them with the family that edits,
+    for kappa.
 
     Raises:
         SpecError: too few start there.

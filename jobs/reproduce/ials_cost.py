@@ -12,7 +12,7 @@ from pipeline.report import wording
 from pipeline.tables import Table, store
 
 BACKWARD = 1.4
-"""A backward pass takes as long as so many forward of a face that is not judged (benchmarks/results/ials.md)."""
+"""A backward pass costs 1.4 forward passes of the generator alone (benchmarks/results/ials.md)."""
 
 
 def told(plan: Plan) -> str:
@@ -34,8 +34,8 @@ def told_time(plan: Plan, labelled: str) -> str:
     if not seconds or not faces:
         return ""
     forward, backward = _curves(plan)
-    searched = _searched(plan)
-    whole = (forward + searched + BACKWARD * backward) * seconds / faces
+    averaged, passed = _averaged(plan)
+    whole = (forward + _searched(plan) + averaged + BACKWARD * (backward + passed)) * seconds / faces
     return (
         f"from here on about {wording.duration(whole)} of computing or less, from the {seconds / faces:.2g} s that "
         f"each of {faces:,} faces took to be made and judged, and a backward pass as {BACKWARD:g} forward"
@@ -56,9 +56,14 @@ def _curves(plan: Plan) -> tuple[int, int]:
 
 def _before(plan: Plan) -> tuple[int, int]:
     """Those of labels, step sizes and directions."""
-    means = plan.spec.gradient_faces
+    averaged, passed = _averaged(plan)
     labelled = plan.spec.labelled if plan.spec.from_ is None else 0
-    return labelled + 2 * plan.others + _searched(plan) + means, means * len(plan.attributes)
+    return labelled + 2 * plan.others + _searched(plan) + averaged, passed
+
+
+def _averaged(plan: Plan) -> tuple[int, int]:
+    """Those of directions that are means of gradients."""
+    return plan.spec.gradient_faces, plan.spec.gradient_faces * len(plan.attributes)
 
 
 def _searched(plan: Plan) -> int:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import pandas as pd
 
 from jobs.dt.spec import LEVEL, Cell
@@ -91,7 +92,7 @@ class Pictures:
 
     def _as_counted(self) -> str:
         """Whether what is pictured is what was counted."""
-        apart = 0.0
+        gaps = [0.0]
         counted = [(self._of(cell), self.run, cell) for cell in CELLS if cell in self.run.asked.cells]
         for url, run, cell in [*counted, (f"{self.url}/kept", self.kept, CHOICE)]:
             frame = self._frame(url)
@@ -101,8 +102,11 @@ class Pictures:
                 own = frame[frame["index"] == face].set_index("step")
                 there = run.scores.xs((*cell, row)).loc[own.index]
                 for place, name in zip(JUDGED, self.run.pair, strict=True):
-                    apart = max(apart, float((own[JUDGE + name] - there[place]).abs().max()))
+                    gaps += (own[JUDGE + name] - there[place]).abs().tolist()
+        apart = np.max(gaps)
         whence = "They are edits of the very latents that were counted, with the same steps"
+        if np.isnan(apart):
+            return f"{whence}; where a cell was counted, some scores are missing, so that they cannot be compared."
         if apart <= SAME:
             return f"{whence}: where a cell was counted, scores are those that were, to {SAME:g}."
         return f"{whence}; where a cell was counted, scores differ from those that were by up to {apart:.2g}."

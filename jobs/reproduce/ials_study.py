@@ -97,14 +97,16 @@ def _claim(heading: str, runs: Sequence[DtRun], before: Sequence[str]) -> study.
 def verdict(areas: pd.DataFrame, judge: str) -> str:
     """What becomes of the paper's claim, in the pairs on which the families agree; `areas`: rows of `dt_auc`."""
     inside = _plateau(areas, judge)
-    counts = inside[inside["kappa"] >= AGREED]["verdict"].value_counts()
+    agreed = inside[inside["kappa"] >= AGREED]
+    counts = agreed["verdict"].value_counts()
     better, worse, open_ = (int(counts.get(name, 0)) for name in (BETTER, WORSE, NOT_DECIDED))
     first, second = KEEPS_WELL
     claim = f"That (1, 1), which is InterFaceGAN, is worse than lambda1 of {first:g} or more with lambda2 of {second:g}"
     claim += " or less"
     match better > 0, worse > 0, open_ > 0:
         case False, False, False:
-            return f"{claim}, is neither confirmed nor refuted here: the families agree on no pair."
+            why = "no comparison could be made" if inside.empty else "the families agree on no pair that was compared"
+            return f"{claim}, is neither confirmed nor refuted here: {why}."
         case True, False, False:
             return f"{claim}, is so here, in all {better} comparisons."
         case True, False, True:
@@ -155,32 +157,34 @@ def _plateau(areas: pd.DataFrame, judge: str) -> pd.DataFrame:
 
 
 def _lengths(found: Found) -> str:
-    words = "; ".join(
-        f"{found.own[pair].name}: {size}, {reached(found.own[pair])}" for pair, size in found.sizes.items()
+    words = " ".join(
+        f"{found.own[pair].name}: {size}. {reached(found.own[pair])}" for pair, size in found.sizes.items()
     )
     return (
         "Unless asked otherwise, steps are as long as it takes (1, 1) to change nine of ten faces that are used for "
-        f"nothing else; whether it then changes as many of those that are edited here is said with each. {words}."
+        f"nothing else; whether it then changes as many of those that are edited here is said with each. {words}"
     )
 
 
 def reached(run: DtRun, cell: Cell = LEVEL) -> str:
-    """How many of the faces a cell changes, by the judge, in words."""
+    """How many of the faces a cell changes, by the judge: a sentence."""
     if not _measured(run):
-        return NONE
+        return f"{NONE.capitalize()}."
     row = _of(run.areas, run.asked.judge, cell)
-    return f"with which ({cell[0]:g}, {cell[1]:g}) changes {row['p_max']:.0%} of the {row['rows']:,} faces edited"
+    return f"({cell[0]:g}, {cell[1]:g}) then changes {row['p_max']:.0%} of the {row['rows']:,} faces measured."
 
 
 def short(runs: Sequence[DtRun]) -> str:
     """How far the paper's steps go, and whether that is far enough."""
+    shares = [
+        _of(run.areas, run.asked.judge, cell)["p_max"] for run in runs if _measured(run) for cell in run.asked.cells
+    ]
     cells = (LEVEL, CHOICE)
-    shares = [_of(run.areas, run.asked.judge, cell)["p_max"] for run in runs if _measured(run) for cell in cells]
     words = "; ".join(
         f"{run.name}: {' and '.join(_changes(run, cell) for cell in cells) if _measured(run) else NONE}" for run in runs
     )
     enough = min(shares, default=0.0) >= SHARE
-    what = "which suffices" if enough else f"which does not change {SHARE:.0%} of the faces in every pair"
+    what = "which suffices" if enough else f"which does not change {SHARE:.0%} of the faces in every cell of every pair"
     if shares and max(shares) < SHARE:
         what = f"which nowhere changes {SHARE:.0%} of the faces, so that curves end before and are compared up to there"
     rows = ", ".join(dict.fromkeys(f"{run.asked.rows:,}" for run in runs))

@@ -12,17 +12,20 @@ from pipeline.report import study
 
 
 def beside_paper(runs: Sequence[DtRun]) -> study.Section:
-    """Means over the ranked pairs, or over all where none is, and how much more they are than that of (1, 1)."""
+    """Means over the ranked pairs, or where none is over all that have an area; how much more they are than that of
+    (1, 1).
+    """
     heading = "Beside the paper's Table 1"
     areas = pd.concat([run.areas for run in runs], ignore_index=True)
     judge = runs[0].asked.judge
     ranked = means(areas, judge)
-    ours = ranked or means(areas.assign(ranked=True), judge)
+    counted = areas["ranked"] if ranked else areas["common"] > 0
+    ours = means(areas.assign(ranked=counted), judge)
     cells = [cell for cell in TABLE_1 if cell in ours]
     if not cells:
         return study.Section(heading, ["No cell of that table could be measured."])
-    mine = areas[(areas["family"] == judge) & (areas["lambda1"] == cells[0][0]) & (areas["lambda2"] == cells[0][1])]
-    count = int(mine["ranked"].sum()) if ranked else len(mine)
+    mine = (areas["family"] == judge) & (areas["lambda1"] == cells[0][0]) & (areas["lambda2"] == cells[0][1])
+    count = int((counted & mine).sum())
     pairs = f"{count} {'ranked ' if ranked else ''}pair{'' if count == 1 else 's'}"
     what = pairs if ranked else f"{pairs}, none of them ranked,"
     rows = {f"({cell[0]:g}, {cell[1]:g})": _row(ours[cell], ours[LEVEL], TABLE_1[cell], TABLE_1[LEVEL])

@@ -10,7 +10,7 @@ import pytest
 import schemas
 from jobs.reproduce import ials_ablations
 from jobs.reproduce.ials_ablations import incremental
-from jobs.reproduce.ials_cost import told
+from jobs.reproduce.ials_cost import told, told_time
 from jobs.reproduce.ials_plan import IalsSpec, Plan
 from jobs.reproduce.ials_rows import copy_rows
 from jobs.reproduce.ials_strips import CELLS, Pictures
@@ -18,8 +18,11 @@ from jobs.reproduce.ials_study import _claim, _pairs, compared, families, reache
 from jobs.reproduce.ials_table import beside_paper
 from jobs.reproduce.step_size import StepSize, _enough, of_trial
 from jobs.small import write_small
+from pipeline.engine.books import Books
+from pipeline.engine.outcome import Outcome
 from pipeline.errors import SpecError
 from pipeline.metrics import Outcomes
+from pipeline.report import wording
 from pipeline.tables import Table
 
 
@@ -115,7 +118,7 @@ def test_chosen_latents_are_the_same_bits(tmp_path):
 
 def area(cell, verdict="not decided", **more):
     """A row of `dt_auc` by the judge."""
-    numbers = {"p_max": 0.5, "rows": 8, "auc_common": 0.9, "difference": 0.0, "difference_low": -0.1}
+    numbers = {"p_max": 0.5, "rows": 8, "common": 0.5, "auc_common": 0.9, "difference": 0.0, "difference_low": -0.1}
     return {"primal": "male", "condition": "smile", "lambda1": cell[0], "lambda2": cell[1], "family": "tiny-judge",
             "difference_high": 0.1, "kappa": 0.9, "ranked": True, "verdict": verdict, **numbers, **more}  # fmt: skip
 
@@ -131,13 +134,14 @@ def run_of(areas, name="male|smile", cells=((1.0, 1.0), (0.75, 0.0))):
 def test_a_pair_of_which_no_face_is_left_is_said_and_passed_over(monkeypatch):
     lost = run_of([])
     assert compared(lost) == "male|smile: no face is left that could be measured."
-    assert reached(lost) == "no face is left that could be measured"
+    assert reached(lost) == "No face is left that could be measured."
     (section,) = _pairs([lost])
     assert section.heading == "male, leaving smile alone"
     assert section.sentences == ["male|smile: no face is left that could be measured."]
     assert "no face is left" in short([lost])
-    assert "agree on no pair" in verdict(lost.areas, "tiny-judge")
-    assert _claim("Claim", [lost], []).sentences[0].endswith("the families agree on no pair.")
+    assert _claim("Claim", [lost], []).sentences[0].endswith("refuted here: no comparison could be made.")
+    mixed = verdict(pd.DataFrame([area((1.0, 0.0), "worse", kappa=0.5)]), "tiny-judge")
+    assert mixed.endswith("refuted here: the families agree on no pair that was compared.")
     assert families([lost]).parts == []
     assert beside_paper([lost]).sentences == ["No cell of that table could be measured."]
     (strips,) = Pictures("nowhere", lost, lost).sections()
@@ -152,12 +156,22 @@ def test_a_pair_of_which_no_face_is_left_is_said_and_passed_over(monkeypatch):
 def test_how_far_steps_got_is_said():
     cells = ((1.0, 1.0), (0.75, 0.0))
     run = run_of([area(cells[0], p_max=0.96875, rows=32), area(cells[1], p_max=0.5)])
-    assert reached(run) == "with which (1, 1) changes 97% of the 32 faces edited"
+    assert reached(run) == "(1, 1) then changes 97% of the 32 faces measured."
     small = run_of([area(cells[0], p_max=0.25), area(cells[1], p_max=0.125)], "old|smile")
     said = short([small])
     assert "go 2 far, whatever the pair, which nowhere changes 90% of the faces" in said
     assert "old|smile: (1, 1) reaches p = 0.25 and (0.75, 0) reaches p = 0.12." in said
-    assert "which does not change 90% of the faces in every pair" in short([run, small])
+    assert "which does not change 90% of the faces in every cell of every pair" in short([run, small])
+
+
+def test_every_cell_says_whether_steps_suffice():
+    cells = ((1.0, 1.0), (0.75, 0.0), (1.0, 0.0))
+    far = run_of([area(cell, p_max=p) for cell, p in zip(cells, (0.5, 0.6, 1.0), strict=True)], cells=cells)
+    assert "which does not change 90% of the faces in every cell of every pair." in short([far])
+    near = run_of([area(cell, p_max=p) for cell, p in zip(cells, (1.0, 0.9, 0.5), strict=True)], cells=cells)
+    assert "which suffices" not in short([near])
+    all_ = run_of([area(cell, p_max=p) for cell, p in zip(cells, (1.0, 0.9, 0.95), strict=True)], cells=cells)
+    assert "which suffices." in short([all_])
 
 
 def test_our_areas_stand_beside_those_of_the_same_cells():
@@ -176,6 +190,11 @@ def test_our_areas_stand_beside_those_of_the_same_cells():
     section = beside_paper([run_of(shown, "old|smile")])
     assert "means over 1 pair, none of them ranked, beside" in section.sentences[0]
     assert section.parts[0].frame.loc["(0.75, 0)", "here"] == pytest.approx(0.1)
+    none = [area(cell, common=0.0, auc_common=np.nan, ranked=False, primal="smile") for cell in cells]
+    section = beside_paper([run_of(none, "smile|old"), run_of(shown, "old|smile")])
+    assert "means over 1 pair, none of them ranked, beside" in section.sentences[0]
+    assert section.parts[0].frame.loc["(0.75, 0)", "here"] == pytest.approx(0.1)
+    assert beside_paper([run_of(none, "smile|old")]).sentences == ["No cell of that table could be measured."]
 
 
 def test_what_a_study_takes_is_told_before():
@@ -192,10 +211,48 @@ def test_what_a_study_takes_is_told_before():
     assert f"{back + 64 * 4:,} backward" in said
 
 
+def test_the_time_to_come_is_that_of_all_faces_that_do(tmp_path):
+    labelled = tmp_path / "others-judged"
+    schema = schemas.labels(["smile"])
+    rows = schema.rows({"index": np.arange(20), "smile": 0.5, "age_years": 30.0, "yaw_degrees": 0.0})
+    write_small(str(labelled / "labels"), schema, rows, {})
+    plan = Plan(IalsSpec(out="out", flags=("--device=cpu",), pairs=("male:smile",), steps=2, rows=4, gradient_faces=64))
+    assert told_time(plan, str(labelled)) == ""
+    books = Books(str(labelled), "label")
+    books.create_spec({})
+    for shard, seconds in enumerate((1.0, 3.0)):
+        books.record(Outcome(shard, counters={"seconds": seconds}))
+    books.flush()
+    faces = 64 * 11 + 3 * 64 + 64  # step sizes, the faces they are chosen on, means of gradients
+    faces += 4 * 4 * 3 + 2 * 4 * 21 + 4 * 3 + 2 * 4 * 3 + 2 * (len(CELLS) + 1) * 3
+    back = 64 * 2 + 4 * 2 * (0 + 1 + 2 + 2) + 4 * 20 * 2 + 4 * 2 + 4 * 2 * 2
+    back += 2 * (2 * sum((first < 1) + (second < 1) for first, second in CELLS) + 2)
+    said = told_time(plan, str(labelled))
+    assert f"about {wording.duration((faces + 1.4 * back) * 0.2)} of computing or less, from the 0.2 s that" in said
+    assert "each of 20 faces took" in said
+
+
+def test_pictures_are_compared_with_what_was_counted():
+    def told(counted, pictured):
+        run = run_of([])
+        index = pd.MultiIndex.from_tuples([(0.75, 0.0, 7, step) for step in (0, 1)], names=["l1", "l2", "row", "step"])
+        run.scores = pd.DataFrame({"judge_primal": counted, "judge_condition": [0.0, 0.0]}, index=index)
+        run.asked.cells, run.measured = ((0.75, 0.0),), [7]
+        pictures = Pictures("nowhere", run, run)
+        frame = pd.DataFrame({"index": [0, 0], "step": [0, 1], "judge_male": pictured, "judge_smile": [0.0, 0.0]})
+        pictures._frames.update({"nowhere/edit-0.75-0": frame, "nowhere/kept": frame})
+        return pictures._as_counted()
+
+    assert told([0.5, 1.0], [0.5, 1.0]).endswith("scores are those that were, to 0.001.")
+    assert told([0.5, 1.0], [0.5, 1.25]).endswith("scores differ from those that were by up to 0.25.")
+    for one, other in (([0.5, np.nan], [0.5, 1.0]), ([0.5, 1.0], [np.nan, 1.0])):
+        assert told(one, other).endswith("some scores are missing, so that they cannot be compared.")
+
+
 @pytest.mark.parametrize(
     ("verdicts", "words"),
     [
-        ([], "neither confirmed nor refuted here"),
+        ([], "neither confirmed nor refuted here: the families agree on no pair"),
         (["better", "better"], "is so here, in all 2 comparisons"),
         (["better", "not decided"], "is so here in 1 of 2 comparisons; the others are not decided"),
         (["not decided", "not decided"], "is not decided here: each of 2"),

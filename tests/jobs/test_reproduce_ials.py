@@ -118,8 +118,8 @@ def test_a_step_is_as_long_as_nine_faces_of_ten_need(out, page):
         own, paper = (frame(out, f"{run}-{pair.replace(':', '-')}", "dt_auc") for run in ("dt", "dt-paper-few"))
         level = own[(own["lambda1"] == 1) & (own["lambda2"] == 1) & (own["family"] == "tiny-judge")].iloc[0]
         assert (
-            f"{pair.replace(':', '|')}: 4 steps of {size['length']:.4g}, chosen on 8 other faces, with which (1, 1) "
-            f"changes {level['p_max']:.0%} of the {level['rows']} faces edited"
+            f"{pair.replace(':', '|')}: 4 steps of {size['length']:.4g}, chosen on 8 other faces. (1, 1) then "
+            f"changes {level['p_max']:.0%} of the {level['rows']} faces measured."
         ) in page
         assert set(own["step_size"]) == {size["length"]}
         assert set(paper["step_size"]) == {0.1}
