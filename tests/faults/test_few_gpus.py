@@ -42,6 +42,8 @@ def test_two_jobs_that_want_the_only_gpu_both_finish(job, other_job, gpu_node, u
     drivers = [each.start("--workers", "2", "--gpus", "1") for each in jobs]
     until(lambda: all("Plan" in driver.said() for driver in drivers), "both had planned")
     until(lambda: any(each.began() for each in jobs), "one was at work")
+    waits = drivers[1] if job.began() else drivers[0]
+    until(lambda: "waiting for room on the cluster" in waits.said(), "the other waited")
     assert [bool(each.began()) for each in jobs].count(True) == 1
     for each in jobs:
         each.go()
