@@ -20,6 +20,8 @@ from pipeline.report import study
 from pipeline.tables import Table
 
 PICTURE = 256
+LABELLED_TOGETHER = 16
+"""Rows of a shard of the other faces: few, so that all workers take part in labelling some hundred."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -123,6 +125,7 @@ def _step_sizes(plan: Plan) -> dict[str, StepSize]:
 def _sample_judged(plan: Plan, seed: int, rows: int, name: str) -> dict[str, list[int]]:
     """Faces in the folder NAME, as the judge sees them: of each attribute that is edited, the rows that lack it."""
     step("sample", "--generator", plan.spec.generator, "--seed", str(seed), "--rows", str(rows),
+         "--rows-per-shard", str(LABELLED_TOGETHER), "--batch-size", str(LABELLED_TOGETHER),
          "--out", plan.url(name), *local(plan.spec.flags))  # fmt: skip
     _label(plan, name, plan.spec.judge, f"{name}-judged")
     primals = list(dict.fromkeys(as_pair(pair)[0] for pair in plan.pairs))

@@ -97,6 +97,11 @@ def test_it_has_every_part(page):
     assert "<h2>Beside the paper&#x27;s Table 1</h2>".replace("&#x27;", "'") in page
 
 
+def test_all_workers_can_take_part_in_labelling(out):
+    for name, last in (("others-judged", 16), ("others-labelled", 16), ("trial-judged", 8)):
+        assert [part.rows for part in Table.open(str(out / name / "labels")).records()] == [16, 16, last]
+
+
 def test_a_step_is_as_long_as_nine_faces_of_ten_need(out, page):
     sizes = json.loads(Path(out, "step-sizes.json").read_text())
     assert list(sizes) == ["male:smile", "old:eyeglasses"]
