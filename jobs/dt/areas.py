@@ -33,7 +33,7 @@ def curves(partials: pd.DataFrame, stage: DtStage) -> pd.DataFrame:
                 "lambda2": wish.lambdas[1],
                 "family": counts["measured"],
                 "step": counts["step"],
-                "step_size": stage.step_size,
+                "step_size": stage.settings.step_size,
                 **DT().finish({name: counts[name] for name in NUMBERS}),
             }
         )

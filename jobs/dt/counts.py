@@ -53,7 +53,7 @@ class Seen:
 
 def read_seen(table: Table, stage: DtStage, cells: tuple[Cell, ...]) -> list[Seen]:
     """Every pair of a sealed table of steps."""
-    rows, points = len(stage.rows[0]), stage.steps + 1
+    rows, points = len(stage.rows[0]), stage.settings.steps + 1
     scores = np.full((len(stage.requests) * rows, points, len(SCORES)), np.nan, dtype=np.float32)
     for record in table.records():
         part = table.read(["index", "step", *SCORES], [record.shard])
@@ -126,6 +126,6 @@ def _counted(
         rows = inside_R[sides.rows]
         if not rows.any():
             continue
-        for step in range(1, stage.steps + 1):
+        for step in range(1, stage.settings.steps + 1):
             at = outcomes.step(step)
             yield family, step, DT().measure(Outcomes(at.transformed[rows], at.kept[rows]))

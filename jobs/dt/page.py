@@ -116,7 +116,7 @@ def of_pair(
         f"{primal}, leaving {condition} alone",
         [
             _said(stage, seen, mine[mine["family"] == judge].to_dict("records")[0], kappa_known),
-            *([said_as_released(points, seen.pair, own)] if stage.as_released else []),
+            *([said_as_released(points, seen.pair, own)] if stage.settings.as_released else []),
         ],
         [
             study.Curves(f"The share whose {condition} stayed (q), over the share whose {primal} changed, by {judge}",

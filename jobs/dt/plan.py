@@ -6,6 +6,7 @@ from jobs.dt.chosen import choose_rows, kappas, read_labels
 from jobs.dt.spec import Cell, DtSpec, Pair, gradients
 from jobs.edit.asked import known
 from jobs.edit.levels import Levels, choose_levels, note_psi
+from jobs.ials_settings import ials_settings
 from jobs.latents import open_whole
 from jobs.launch import command, versions
 from jobs.options import canonical
@@ -58,13 +59,7 @@ def plan_dt(spec: DtSpec) -> tuple[Job, int | None]:
         panel=own_panel,
         judge=judge,
         runtime=runtime,
-        step_size=spec.step_size,
-        steps=spec.steps,
-        loss=spec.loss,
-        incremental=not spec.no_incremental,
-        per_layer=spec.per_layer,
-        as_released=spec.as_released,
-        recompute=spec.recompute,
+        settings=ials_settings(spec),
         kappas=kappas(latents, labels, pairs),
     )
     layout = cut(stage.items, rows_per_shard, runtime.batch_size)

@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from jobs.flags import Names
 from jobs.options import RunFlags, absolute
 from pipeline.editing.gradients import Loss
+from pipeline.editing.ials import RELEASED_LAMBDAS
 
 Pair = tuple[str, str]
 """What is edited, and what is to stay."""
@@ -19,8 +20,6 @@ Cell = tuple[float, float]
 STUDIED = ("smile", "old", "male", "eyeglasses")
 PAIRS = tuple(f"{primal}:{condition}" for primal, condition in permutations(STUDIED, 2))
 FEW = ("1:1", "0.75:0", "1:0", "0:0")
-RELEASED: Cell = (0.0, 0.75)
-"""What the public code edits with where it is told nothing."""
 LEVEL: Cell = (1.0, 1.0)
 """Attribute-level directions alone: what the other cells are compared with."""
 
@@ -125,7 +124,7 @@ class DtSpec(RunFlags):
         if self.grid is None:
             found = [_cell(word) for word in self.lambdas]
             if self.as_released and self.lambdas == FEW:
-                found.append(RELEASED)
+                found.append(RELEASED_LAMBDAS)
         else:
             parts = round(1 / self.grid)
             found = [(first / parts, second / parts) for first in range(parts + 1) for second in range(parts + 1)]

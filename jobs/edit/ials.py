@@ -3,6 +3,7 @@
 from jobs.edit.asked import Ask, seeing, shape_of
 from jobs.edit.levels import Levels, choose_levels
 from jobs.edit.spec import EditSpec
+from jobs.ials_settings import ials_settings
 from pipeline.directions.aliases import plain
 from pipeline.errors import SpecError
 from pipeline.models.generators import Generator
@@ -28,13 +29,7 @@ def ask(spec: EditSpec, table: Table | None, generator: Generator) -> Ask:
             wanted=wanted,
             directions=levels.directions,
             panel=panel,
-            step_size=spec.step_size,
-            steps=spec.steps,
-            loss=spec.loss,
-            incremental=not spec.no_incremental,
-            per_layer=spec.per_layer,
-            as_released=spec.as_released,
-            recompute=spec.recompute,
+            settings=ials_settings(spec),
         ),
         panel=panel,
         gradients=bool(followed),

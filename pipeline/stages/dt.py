@@ -16,11 +16,12 @@ from torch import Tensor
 import schemas
 from pipeline.directions import Direction
 from pipeline.directions.aliases import plain
-from pipeline.editing import IALS, NOT_FINITE, Requests, Trace
-from pipeline.editing.gradients import Loss, score_of
+from pipeline.editing import NOT_FINITE, Requests, Trace
+from pipeline.editing.gradients import score_of
 from pipeline.engine.stage import Batch, Task
 from pipeline.models.codes import Codes, Space
 from pipeline.stages.codes import read_codes
+from pipeline.stages.ials_settings import IalsSettings
 from pipeline.stages.looking import Panel, padded
 from pipeline.stages.method import Wanted
 from pipeline.stages.microbatch import Columns, Slots, aligned, settle
@@ -43,7 +44,6 @@ class DtStage:
     panel: the classifiers whose gradients are followed. judge: those that measure; its columns have a prefix.
     kappas: of both on unedited faces, by pair, None where it is not defined; None where it is not known. It decides no
         row, and what is ranked.
-    The rest is as in `IALS` and `Sight`.
     """
 
     latents: Table
@@ -55,13 +55,7 @@ class DtStage:
     panel: Panel
     judge: Panel
     runtime: Runtime
-    step_size: float
-    steps: int
-    loss: Loss = "score"
-    incremental: bool = True
-    per_layer: bool = False
-    as_released: bool = False
-    recompute: bool = False
+    settings: IalsSettings
     kappas: tuple[float | None, ...] | None = None
     name: str = field(default="dt", init=False)
     version: int = field(default=1, init=False)
@@ -89,7 +83,7 @@ class DtWorker:
     def __init__(self, stage: DtStage) -> None:
         self.stage, self.device = stage, torch.device(stage.runtime.device)
         self.generator = open_generator(stage.generator, stage.runtime)
-        self.sight = Sight(self.generator, stage.runtime, [stage.panel, stage.judge], stage.recompute)
+        self.sight = Sight(self.generator, stage.runtime, [stage.panel, stage.judge], stage.settings.recompute)
         self._codes: dict[int, Tensor] = {}
 
     def run(self, task: Task) -> Iterator[Batch]:
@@ -130,25 +124,15 @@ class DtWorker:
             "request": np.array([request for request, _ in items]),
             "row": np.array([row for _, row in items]),
             "stop": np.array(trace.stops, dtype=object),
-            **points(trace, wishes, stage.steps, stage.judge.prefix),
+            **points(trace, wishes, stage.settings.steps, stage.judge.prefix),
         }
 
     def _edit(self, codes: Codes, wishes: Sequence[Wanted]) -> Trace:
         """The way of B items; classifiers of attributes that none of them is about are left out."""
         stage = self.stage
         about = {plain(name) for wish in wishes for name in (wish.attribute, *wish.conditions)}
-        editor = IALS(
-            stage.directions,
-            partial(self.sight, attributes=sorted(about)),
-            step_size=stage.step_size,
-            steps=stage.steps,
-            loss=stage.loss,
-            incremental=stage.incremental,
-            per_layer=stage.per_layer,
-            as_released=stage.as_released,
-            at_once=self.sight.at_once,
-            look=True,
-        )
+        scores = partial(self.sight, attributes=sorted(about))
+        editor = stage.settings.editor(stage.directions, scores, self.sight.at_once, look=True)
         requests = Requests(
             attributes=tuple(wish.attribute for wish in wishes),
             conditions=tuple(wish.conditions for wish in wishes),

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import torch
 
 from pipeline.directions import Direction
-from pipeline.editing import IALS, Requests, Trace
-from pipeline.editing.gradients import Loss
+from pipeline.editing import Requests, Trace
 from pipeline.errors import SpecError
 from pipeline.models.codes import Codes
 from pipeline.models.generators import Generator
+from pipeline.stages.ials_settings import IalsSettings
 from pipeline.stages.looking import Panel
 from pipeline.stages.method import Wanted
 from pipeline.stages.models import Runtime
@@ -22,19 +22,17 @@ class IalsMethod:
     """`pipeline.editing.IALS` for each request.
 
     directions: attribute-level ones, in the space of the codes, of every attribute that IALS needs one of.
-    panel: the classifiers whose gradients are followed; None where no request needs one. recompute: as in `Sight`.
+    panel: the classifiers whose gradients are followed; None where no request needs one.
     """
 
     wanted: tuple[Wanted, ...]
     directions: tuple[Direction, ...]
     panel: Panel | None
-    step_size: float
-    steps: int
-    loss: Loss = "score"
-    incremental: bool = True
-    per_layer: bool = False
-    as_released: bool = False
-    recompute: bool = False
+    settings: IalsSettings
+
+    @property
+    def steps(self) -> int:
+        return self.settings.steps
 
     @property
     def networks(self) -> bool:
@@ -56,18 +54,9 @@ class IalsEditing:
         self._seconds = 0.0
         self._sight: Sight | None = None
         if method.panel is not None and generator is not None:
-            self._sight = Sight(generator, runtime, [method.panel], method.recompute)
-        self._editor = IALS(
-            method.directions,
-            self._sight or _nobody,
-            step_size=method.step_size,
-            steps=method.steps,
-            loss=method.loss,
-            incremental=method.incremental,
-            per_layer=method.per_layer,
-            as_released=method.as_released,
-            at_once=self._sight.at_once if self._sight else None,
-        )
+            self._sight = Sight(generator, runtime, [method.panel], method.settings.recompute)
+        at_once = self._sight.at_once if self._sight else None
+        self._editor = method.settings.editor(method.directions, self._sight or _nobody, at_once)
 
     def edit(self, codes: Codes, request: int) -> Trace:
         """Where the models are."""

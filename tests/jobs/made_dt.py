@@ -6,6 +6,7 @@ import schemas
 from jobs.dt.spec import Cell
 from pipeline.engine.job import Job
 from pipeline.stages.dt import DtStage
+from pipeline.stages.ials_settings import IalsSettings
 from pipeline.stages.looking import Panel
 from pipeline.stages.method import Wanted
 from pipeline.stages.models import Model, Runtime
@@ -13,8 +14,8 @@ from pipeline.tables import Layout, Table
 from schemas.dt_steps import SCORES
 
 
-def job(out, pairs, cells: list[Cell], rows: int, steps: int, per_shard: int = 8, target="1", kappa=(0.9, ...)) -> Job:
-    """The job alone; neither latents nor models. kappa: on unedited faces, by pair; 0.9 of all; or None."""
+def job(out, pairs, cells: list[Cell], rows: int, steps: int, per_shard: int = 8, target="1", kappa=0.9) -> Job:
+    """The job alone; neither latents nor models. kappa: on unedited faces, by pair or of all; or None."""
     names = sorted({name for pair in pairs for name in pair})
     requests = tuple(
         Wanted(primal, (condition,), target, cell, tuple(0.1 * n for n in range(1, steps + 1)))
@@ -31,9 +32,8 @@ def job(out, pairs, cells: list[Cell], rows: int, steps: int, per_shard: int = 8
         panel=Panel(Model("faces", "b"), tuple(names)),
         judge=Panel(Model("judge", "c"), tuple(names), "judge_"),
         runtime=Runtime("cpu", 1, "eager", "fp32", 4),
-        step_size=0.1,
-        steps=steps,
-        kappas=(0.9,) * len(pairs) if kappa == (0.9, ...) else kappa,
+        settings=IalsSettings(step_size=0.1, steps=steps),
+        kappas=(kappa,) * len(pairs) if isinstance(kappa, float) else kappa,
     )
     spec = {
         "pairs": [list(pair) for pair in pairs],
