@@ -23,6 +23,10 @@ LEAD = (
     "attribute-level direction in that of the attribute (lambda1) and in that of the condition (lambda2); the rest is "
     "each face's own gradient."
 )
+PICTURES = (
+    "This job keeps scores and no pictures. `stylemill reproduce ials` shows faces besides: the source, (1, 1) and the "
+    "cells at the same score; `stylemill edit --editor ials --images webp` makes any of these edits."
+)
 DRAWN: tuple[Cell, ...] = (LEVEL, (0.75, 0.0), (1.0, 0.0), (0.0, 1.0), (0.0, 0.0))
 """Cells whose curves are drawn where there are more than can be told apart; and the best of a ranked pair."""
 MOST_DRAWN = 8
@@ -40,6 +44,7 @@ def write_page(job: Job, seen: Sequence[Seen], points: pd.DataFrame, found: pd.D
     sections = [
         *overview(judge, found),
         *(of_pair(job.stage, one, points, found, known) for one in seen if one.sides[judge].rows.any()),
+        study.Section("Faces", [PICTURES]),
     ]
     facts = {
         "Command": job.command,
