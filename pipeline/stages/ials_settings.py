@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from pipeline.directions import Direction
 from pipeline.editing import IALS
-from pipeline.editing.gradients import Loss
 from pipeline.editing.editor import Scores
+from pipeline.editing.gradients import Loss
 
 
 @dataclass(frozen=True)
