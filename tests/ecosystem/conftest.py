@@ -170,6 +170,7 @@ def examples(tmp_path_factory) -> dict[str, Example]:
                 "step": 1,
                 "attribute": "old",
                 "conditions": [["eyeglasses"]] * ROWS,
+                "side": 1,
                 "strength": 3.0,
                 "measured": "male",
                 "count": 7.0,

@@ -31,6 +31,7 @@ def test_partials_come_back_from_a_file(name, tmp_path):
             "step": 1,
             "attribute": [attribute for attribute, _, _ in groups],
             "conditions": [list(conditions) for _, conditions, _ in groups],
+            "side": 1,
             "strength": [strength for _, _, strength in groups],
             "measured": "",
             **{number: [partial[number] for partial in groups.values()] for number in metric.numbers},
