@@ -16,6 +16,7 @@ from pipeline.engine.budgets import Deaths, Shards
 from pipeline.engine.causes import Cause, Doubt, Doubts
 from pipeline.engine.journal import TIMEOUT, WORKER_LOST, Attempt, Journal
 from pipeline.engine.outcome import Outcome
+from pipeline.engine.place import Place, check_code
 from pipeline.engine.pool import DEATHS, AtWork, ended
 from pipeline.engine.stage import Task
 from pipeline.engine.versions import unlike
@@ -118,7 +119,7 @@ class Crew:
         """Run the tasks; outcomes come as they end.
 
         Raises:
-            StylemillError: a worker cannot open its models, or the cluster is lost.
+            StylemillError: a worker runs other code or cannot open its models, or the cluster is lost.
         """
         self._shards, self._journal = Shards(tasks), journal
         try:
@@ -223,13 +224,7 @@ class Crew:
         if member.open:
             yield from self._ended(member, result)
         elif not member.name:
-            member.name, member.node, versions = result
-            member.since = time.perf_counter()
-            del self._placeless[member]
-            self._await(member, member.opened)
-            if (differs := unlike(versions)) and not self._noted:
-                self._noted = True
-                log.warning("versions on %s are not the driver's (%s): bytes may differ", member.name, differs)
+            self._placed(member, result)
         elif result is not None:
             raise result
         else:
@@ -237,6 +232,15 @@ class Crew:
             self._openings.close(OPENING)
             del self._opening[member]
             member.open, self._hungry[member] = True, None
+
+    def _placed(self, member: _Member, place: Place) -> None:
+        check_code(place)
+        member.name, member.node, member.since = place.worker, place.node, time.perf_counter()
+        del self._placeless[member]
+        self._await(member, member.opened)
+        if (differs := unlike(place.versions)) and not self._noted:
+            self._noted = True
+            log.warning("versions on %s are not the driver's (%s): bytes may differ", member.name, differs)
 
     def _ended(self, member: _Member, outcome: Outcome) -> Iterator[Outcome]:
         self._journal(self._attempt(member, outcome))

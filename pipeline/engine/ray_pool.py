@@ -8,7 +8,6 @@ import atexit
 import logging
 import os
 import signal
-import socket
 import threading
 import time
 from collections.abc import Generator, Iterable, Sequence
@@ -22,6 +21,7 @@ os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".*")
 
 import ray
 from ray.exceptions import AuthenticationError, RayActorError, RayError
+from ray.job_config import JobConfig
 
 from pipeline.engine.attempt import Outputs, attempt
 from pipeline.engine.causes import cause, last_line
@@ -29,10 +29,11 @@ from pipeline.engine.crew import Crew, Nodes, WorkerDied, at_work
 from pipeline.engine.head import TOKEN_HELP, ClusterLost, answers, check_address
 from pipeline.engine.journal import Journal
 from pipeline.engine.outcome import Outcome
+from pipeline.engine.own_code import import_path, own_code
+from pipeline.engine.place import Place, this_place
 from pipeline.engine.pool import AtWork
 from pipeline.engine.room import check_room, room
 from pipeline.engine.stage import Stage, Task, Worker
-from pipeline.engine.versions import versions
 from pipeline.errors import SpecError, StylemillError
 
 log = logging.getLogger(__name__)
@@ -54,9 +55,8 @@ class _Actor:
         self._stage, self._outputs = stage, outputs
         self._worker: Worker | None = None
 
-    def place(self) -> tuple[str, str, dict[str, str]]:
-        """Where this is: "host:pid", Ray's node id, and the versions of packages that can move bytes."""
-        return f"{socket.gethostname()}:{os.getpid()}", ray.get_runtime_context().get_node_id(), versions()
+    def place(self) -> Place:
+        return this_place(ray.get_runtime_context().get_node_id())
 
     def open(self) -> StylemillError | None:
         """Open the models; an error meant for the user is a value here, any other one is Ray's to carry."""
@@ -72,6 +72,20 @@ class _Actor:
         if self._worker is None:
             raise RuntimeError("run before open")
         return attempt(self._worker, task, self._outputs)
+
+
+class _SameCode(JobConfig):
+    """Workers import our packages from where this driver has them.
+
+    Ray puts the driver's current directory, whatever lies there, before all else on the import path of each worker,
+    and leaves that only where the job has an uploaded working directory.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(_py_driver_sys_path=import_path())
+
+    def _runtime_env_has_working_dir(self) -> bool:
+        return True
 
 
 class _RayCluster:
@@ -111,8 +125,8 @@ class _RayCluster:
             return ray.get(reference)
         except RayActorError as error:
             if error.actor_init_failed:
-                why = last_line(str(error))
-                raise SpecError(f"a worker cannot start (has its node the same stylemill?): {why}") from error
+                why, here = last_line(str(error)), own_code()
+                raise SpecError(f"a worker cannot start (has its node the stylemill of {here}?): {why}") from error
             raise WorkerDied(cause(type(error).__name__, str(error), error.preempted)) from error
         except RayError as error:
             raise WorkerDied(cause(type(error).__name__, str(error))) from error
@@ -195,6 +209,7 @@ class RayPool:
         Raises:
             SpecError: there is none at the address, it does not let us in, or it can place none of the workers.
         """
+        own_code()  # as it is now: files that are changed later are not this driver's any more
         if not ray.is_initialized():
             self._connect()
         self._cluster = _RayCluster(self._cpus, self._gpus)
@@ -212,7 +227,7 @@ class RayPool:
         """Run the tasks; outcomes come as they end.
 
         Raises:
-            StylemillError: a worker cannot open its models, or the cluster is lost.
+            StylemillError: a worker runs other code or cannot open its models, or the cluster is lost.
         """
         if self._cluster is None:
             raise RuntimeError("map before prepare")
@@ -239,14 +254,14 @@ class RayPool:
     def _connect(self) -> None:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-        quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
+        how = {"job_config": _SameCode(), "log_to_driver": False, "logging_level": logging.ERROR}
         if not self._address or self._address == "local":
             cpus = max(os.cpu_count() or 1, round((self._asked or 1) * self._cpus))
-            ray.init(address="local", num_cpus=cpus, include_dashboard=False, **quiet)
+            ray.init(address="local", num_cpus=cpus, include_dashboard=False, **how)
             return
         check_address(self._address)
         try:
-            ray.init(address=self._address, **quiet)
+            ray.init(address=self._address, **how)
         except AuthenticationError as error:
             raise SpecError(f"the Ray cluster at {self._address} cannot be joined: no token; {TOKEN_HELP}") from error
         except (ConnectionError, RuntimeError, ValueError, SystemExit) as error:  # Ray exits where no head answers

@@ -13,6 +13,8 @@ from pipeline.engine.causes import cause
 from pipeline.engine.crew import Crew, WorkerDied
 from pipeline.engine.head import ClusterLost
 from pipeline.engine.outcome import Outcome
+from pipeline.engine.own_code import own_code
+from pipeline.engine.place import Place
 from pipeline.engine.pool import ATTEMPTS, DEATHS, LOST_NODES
 from pipeline.engine.room import room
 from pipeline.engine.stage import Task
@@ -79,7 +81,7 @@ class MadeUpCluster:
             self.waiting.remove(entry)
             self.free[node] -= 1
             actor.node, actor.free_at = node, self.clock.now + 2.0
-            self._at(self.clock.now + 1.0, placed, (actor.name, node, versions()))
+            self._at(self.clock.now + 1.0, placed, Place(actor.name, node, versions(), own_code()))
             self._at(actor.free_at, opened, None)
             actor.calls += [placed, opened]
 
