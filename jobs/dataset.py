@@ -1,7 +1,6 @@
 """`stylemill dataset`: sample faces, label them, keep latents, labels and pictures."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Literal
 
 from pydantic import Field
@@ -66,7 +65,7 @@ def plan_dataset(spec: DatasetSpec) -> tuple[Job, int | None]:
         runtime=runtime,
     )
     layout = cut(len(spec.indices), rows_per_shard, runtime.batch_size, spec.indices.start)
-    own = spec_facts(spec, runtime, **asdict(layout), attributes=list(family.attributes))
+    own = spec_facts(spec, runtime, **layout.facts, attributes=list(family.attributes))
     job = Job(
         verb="dataset",
         out=spec.out,

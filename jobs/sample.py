@@ -1,7 +1,6 @@
 """`stylemill sample`: latents alone."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 
 from pydantic import Field
 
@@ -56,7 +55,7 @@ def plan_sample(spec: SampleSpec) -> tuple[Job, int | None]:
         out=spec.out,
         stage=stage,
         layout=layout,
-        spec=spec_facts(spec, runtime, **asdict(layout)),
+        spec=spec_facts(spec, runtime, **layout.facts),
         resolved={"generator_digest": generator.fingerprint},
         versions=versions(),
         command=command(),

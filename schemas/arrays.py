@@ -9,11 +9,11 @@ import pyarrow as pa
 def to_arrow(values: Any, type_: pa.DataType, rows: int) -> pa.Array:
     """A column of `rows` values.
 
-    A number or string is repeated. FSL columns take a float32 array of shape (rows, W), FSL of FSL one of shape
+    A number, a string or None is repeated. FSL columns take a float32 array of shape (rows, W), FSL of FSL one of shape
     (rows, L, W); the others anything that `pyarrow.array` takes, for a list column a sequence for each row. Raises
     ValueError, TypeError or OverflowError where shape, type or a value does not fit.
     """
-    if np.isscalar(values):
+    if values is None or np.isscalar(values):
         return pa.repeat(pa.scalar(values, type_), rows)
     if not pa.types.is_fixed_size_list(type_):
         return pa.array(values, type_)

@@ -5,7 +5,8 @@ import pyarrow as pa
 from schemas.encodings import rows_in_group
 from schemas.table_schema import SchemaError, TableSchema
 
-VERSION = 1
+VERSION = 2
+"""1: psi and seed were never null."""
 
 
 def latents(
@@ -23,8 +24,9 @@ def latents(
     z          FSL<float32>[z_dim]  what the mapping network was given; with `with_z`
     w          FSL<float32>[w_dim]  after truncation, equal for every layer; space "w"
     ws         FSL<FSL<float32>[w_dim]>[num_ws]  after truncation, a row for each layer; space "w+"
-    psi        float32  truncation, 1 is none
-    seed       int64    of the run, 0 to 2**63 - 1 (signed, as readers without unsigned integers would mangle it)
+    psi        float32  truncation, 1 is none; null where it is not known (codes of one's own, an inverted photo)
+    seed       int64    of the run, 0 to 2**63 - 1 (signed, as readers without unsigned integers would mangle it); null
+               where the code was not sampled from one
     generator  string   name of the generator
 
     Raises SchemaError for another space, or for "w+" without `num_ws` or "w" with it.
@@ -41,4 +43,4 @@ def latents(
         fields.append(pa.field("z", pa.list_(pa.float32(), z_dim)))
     fields.append(pa.field("w", w) if num_ws is None else pa.field("ws", pa.list_(w, num_ws)))
     fields += [pa.field("psi", pa.float32()), pa.field("seed", pa.int64()), pa.field("generator", pa.string())]
-    return TableSchema.of("latents", VERSION, fields, rows_in_group(fields))
+    return TableSchema.of("latents", VERSION, fields, rows_in_group(fields), nullable=("psi", "seed"))

@@ -1,8 +1,9 @@
 """What a table's rows are: names, types, version; and a check that says where rows are not that.
 
-Every table follows the same rules, so one class serves all of them: no nulls at any depth, floats finite, rows in
-strictly rising order of the key, which is `index` (int64), in some tables followed by further columns. A number that a
-row may be without is a list of none or one. Columns are Arrow types; FSL below means FixedSizeList.
+Every table follows the same rules, so one class serves all of them: no nulls at any depth, but in the columns that a
+schema names as nullable; floats finite; rows in strictly rising order of the key, which is `index` (int64), in some
+tables followed by further columns. In other columns a number that a row may be without is a list of none or one.
+Columns are Arrow types; FSL below means FixedSizeList.
 """
 
 import json
@@ -34,6 +35,7 @@ class TableSchema:
     arrow: the columns, with the metadata that goes into each part's footer. Its first column is `index`.
     row_group_rows, row_group_bytes: a row group is closed at either; bytes count variable-sized values only.
     key: the int64 columns that order the rows and tell them apart, `index` first; no two parts share an index.
+    nullable: columns whose values may be null.
     """
 
     name: str
@@ -42,6 +44,7 @@ class TableSchema:
     row_group_rows: int
     row_group_bytes: int | None = None
     key: tuple[str, ...] = ("index",)
+    nullable: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -52,20 +55,22 @@ class TableSchema:
         row_group_rows: int,
         row_group_bytes: int | None = None,
         key: tuple[str, ...] = ("index",),
+        nullable: tuple[str, ...] = (),
     ) -> "TableSchema":
         """The schema with its footer metadata: `huggingface` (viewer features) and `stylemill` (name, version)."""
         metadata = {
             "huggingface": json.dumps(huggingface_features(fields)),
             METADATA_KEY.decode(): json.dumps({"schema": name, "version": version}),
         }
-        return cls(name, version, pa.schema(fields, metadata), row_group_rows, row_group_bytes, key)
+        return cls(name, version, pa.schema(fields, metadata), row_group_rows, row_group_bytes, key, nullable)
 
     def writer_options(self) -> dict[str, object]:
         """Keyword arguments for `pyarrow.parquet.ParquetWriter`: compression, encodings, checksums."""
         return writer_options(self.arrow)
 
     def rows(self, columns: Mapping[str, Any]) -> pa.Table:
-        """Rows of this schema from arrays by name of column: shape (N,), (N, W) or (N, L, W), or a value for all rows.
+        """Rows of this schema from arrays by name of column: shape (N,), (N, W) or (N, L, W), or a value for all rows,
+        which is None where a nullable column has none.
 
         Raises SchemaError where a column is missing, unknown, or of another shape or type. Values are not checked.
         """
@@ -90,6 +95,8 @@ class TableSchema:
         self.validate_types(rows.schema)
         for field in self.arrow:
             column = one_array(rows.column(field.name))
+            if field.name in self.nullable and column.null_count:
+                column = column.fill_null(0)
             for path, row, what in _bad_values(field.name, column):
                 index = rows.column("index")[row].as_py()
                 raise SchemaError(f"{self.name}: column '{path}', row {row} (index {index}): {what}")

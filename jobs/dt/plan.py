@@ -1,7 +1,5 @@
 """What `stylemill dt` will do."""
 
-from dataclasses import asdict
-
 from jobs.dt.chosen import choose_rows, kappas, read_labels
 from jobs.dt.spec import Cell, DtSpec, Pair, gradients
 from jobs.edit.asked import known
@@ -63,7 +61,7 @@ def plan_dt(spec: DtSpec) -> tuple[Job, int | None]:
         kappas=kappas(latents, labels, pairs),
     )
     layout = cut(stage.items, rows_per_shard, runtime.batch_size)
-    own = spec_facts(spec, runtime, **asdict(layout))
+    own = spec_facts(spec, runtime, **layout.facts)
     for field in ("latents", "labels", "directions", "force", "grid"):
         del own[field]  # digests say which tables; where they lie decides nothing
     job = Job(

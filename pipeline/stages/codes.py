@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import torch
 from numpy.typing import NDArray
 
@@ -89,6 +90,7 @@ def check_z(latents: Table, row: pa.Table, generator: Generator | None) -> None:
         SpecError: they differ: the z are not those that the latents came from, or the generator is another.
     """
     generator = _needed(generator, "z")
+    _check_known(row, "psi")
     column = "w" if "w" in row.column_names else "ws"
     kept = Codes("w" if column == "w" else "w+", _tensor(row, column))
     _check_shape(kept, generator)
@@ -113,6 +115,7 @@ def _z(rows: pa.Table, index: NDArray[np.int64], generator: Generator | None) ->
     """(N, Z)."""
     if "z" in rows.column_names:
         return _tensor(rows, "z").numpy()
+    _check_known(rows, "seed")
     z_dim = _needed(generator, "z").z_dim
     z_NZ = np.empty((len(index), z_dim), dtype=np.float32)
     seeds = rows["seed"].to_numpy()
@@ -120,6 +123,13 @@ def _z(rows: pa.Table, index: NDArray[np.int64], generator: Generator | None) ->
         its = seeds == seed
         z_NZ[its] = standard_normal(int(seed), index[its], z_dim)
     return z_NZ
+
+
+def _check_known(rows: pa.Table, column: str) -> None:
+    """Raise SpecError where z would be asked of rows that have none: the code of an inverted photo, say."""
+    if rows[column].null_count:
+        row = rows["index"][pc.index(pc.is_null(rows[column]), True).as_py()]
+        raise SpecError(f"row {row} has no {column} in its table, so its z is not known: choose another space than z")
 
 
 @torch.no_grad()

@@ -1,7 +1,7 @@
 """The manifest of a table: canonical JSON, written last; its presence says that the table is complete.
 
 {"schema": {"name", "version", "columns": {name: type}}, "fingerprint",
- "layout": {"rows", "rows_per_shard", "first_index"} or null,
+ "layout": {"rows", "rows_per_shard", "first_index"[, "bounds"]} or null,
  "parts": [{"name", "shard", "rows", "bytes", "sha256", "index_first", "index_last"}, ...],
  "totals": {"parts", "rows", "bytes"}, "versions": {"pyarrow", "stylemill"}, "facts": {...}}
 """
@@ -9,7 +9,6 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -39,7 +38,7 @@ def build(
     return {
         "schema": schema_card(schema),
         "fingerprint": fingerprint,
-        "layout": None if layout is None else asdict(layout),
+        "layout": None if layout is None else layout.as_dict(),
         "parts": [record.as_dict() for record in parts],
         "totals": {
             "parts": len(parts),
@@ -92,7 +91,7 @@ def records(manifest: Mapping[str, Any]) -> list[PartRecord]:
 
 
 def layout(manifest: Mapping[str, Any]) -> Layout | None:
-    return None if manifest["layout"] is None else Layout(**manifest["layout"])
+    return None if manifest["layout"] is None else Layout.from_dict(manifest["layout"])
 
 
 def _own_version() -> str:

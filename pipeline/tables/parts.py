@@ -1,6 +1,8 @@
 """Parts: the file of a shard in a table, its name, and what is recorded of it."""
 
 import re
+from bisect import bisect_right
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,24 +77,64 @@ class PartRecord:
 
 @dataclass(frozen=True)
 class Layout:
-    """How the planned rows first_index ... first_index + rows - 1 are cut into shards."""
+    """How the planned rows are cut into shards: rows first_index ... first_index + rows - 1, `rows_per_shard` in each.
+
+    bounds: where shards are not all as long, or rows were chosen and the planned ones are not all in between: the first
+    index of each shard, and the one after the last of all.
+    """
 
     rows: int
     rows_per_shard: int
     first_index: int = 0
+    bounds: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if self.rows < 1 or self.rows_per_shard < 1 or self.first_index < 0:
             raise SpecError(f"a table needs rows and rows per shard of 1 or more, and no negative index: {self}")
+        if self.bounds and (self.bounds[0] != self.first_index or list(self.bounds) != sorted(set(self.bounds))):
+            raise SpecError(f"the bounds of shards rise from the first index on: {self}")
 
     @property
     def shards(self) -> int:
-        return -(-self.rows // self.rows_per_shard)
+        return len(self.bounds) - 1 if self.bounds else -(-self.rows // self.rows_per_shard)
+
+    @property
+    def stop(self) -> int:
+        """The index after the last planned one."""
+        return self.bounds[-1] if self.bounds else self.first_index + self.rows
 
     def indices(self, shard: int) -> range:
-        """The planned indices of a shard."""
+        """The planned indices of a shard; those between them, where rows were chosen."""
         if not 0 <= shard < self.shards:
             raise SpecError(f"shard {shard} is not one of 0 to {self.shards - 1}")
-        stop = self.first_index + self.rows
+        if self.bounds:
+            return range(self.bounds[shard], self.bounds[shard + 1])
         start = self.first_index + shard * self.rows_per_shard
-        return range(start, min(start + self.rows_per_shard, stop))
+        return range(start, min(start + self.rows_per_shard, self.stop))
+
+    def holding(self, first: int, stop: int) -> range:
+        """The shards that may hold rows of [first, stop)."""
+        first, stop = max(first, self.first_index), min(stop, self.stop)
+        if first >= stop:
+            return range(0)
+        return range(self._shard(first), self._shard(stop - 1) + 1)
+
+    def as_dict(self) -> dict[str, Any]:
+        """As a manifest holds it; without `bounds` where there are none."""
+        bounds = {"bounds": list(self.bounds)} if self.bounds else {}
+        return {**self.facts, **bounds}
+
+    @property
+    def facts(self) -> dict[str, int]:
+        """What decides it, with the size of a micro-batch and, where rows were chosen, which they are."""
+        return {"rows": self.rows, "rows_per_shard": self.rows_per_shard, "first_index": self.first_index}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Layout":
+        """Raises TypeError where a field is unknown, missing or of another type."""
+        return cls(**{**values, "bounds": tuple(values.get("bounds", ()))})
+
+    def _shard(self, index: int) -> int:
+        if self.bounds:
+            return bisect_right(self.bounds, index) - 1
+        return (index - self.first_index) // self.rows_per_shard

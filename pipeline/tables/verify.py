@@ -5,7 +5,7 @@ A damaged file is a finding, never an exception; only storage that cannot be rea
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -101,13 +101,18 @@ def _part_problems(
             except SchemaError as error:
                 yield Problem(record.name, f"is of another schema: {error}", REMAKE)
                 return
-            if manifests.schema_card(schema) != manifest["schema"]:
+            if _columns(manifests.schema_card(schema)) != _columns(manifest["schema"]):
                 what = f"its columns are {schema.name}({', '.join(schema.arrow.names)}), not those of the table"
                 yield Problem(record.name, what, REMAKE)
                 return
             yield from _row_problems(part, schema, record, layout)
     except Exception as error:  # a damaged file can make a reader raise anything
         yield Problem(record.name, f"cannot be read ({one_line(error)})", REMAKE)
+
+
+def _columns(card: Mapping[str, Any]) -> dict[str, Any]:
+    """All of a schema's card but its version: tables of earlier versions are read, and are as good as ever."""
+    return {name: value for name, value in card.items() if name != "version"}
 
 
 def _row_problems(

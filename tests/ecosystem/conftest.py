@@ -34,6 +34,8 @@ INDEX = [*range(100, 104), *range(108, 111)]
 ROWS = len(INDEX)
 SEVERAL = [100, 100, 101, 101, 108, 108, 110]
 """Indices of a table with several rows for each."""
+PSI_OR_NONE = [None, 0.5, None, None, 0.75, None, 1.0]
+"""Of codes of one's own: some are sampled by others, some are inverted photos."""
 LISTS = tuple(pa.list_(type_) for type_ in (pa.int32(), pa.int64(), pa.float32(), pa.float64(), pa.string()))
 
 
@@ -60,7 +62,9 @@ def write(folder: Path, schema: schemas.TableSchema, columns: dict) -> Table:
 
 def numbers(rows: pa.Table) -> dict:
     return {
-        name: rows[name].to_pylist() if rows[name].type in (pa.string(), *LISTS) else to_numpy(rows[name])
+        name: rows[name].to_pylist()
+        if rows[name].null_count or rows[name].type in (pa.string(), *LISTS)
+        else to_numpy(rows[name])
         for name in rows.column_names
     }
 
@@ -98,6 +102,16 @@ def examples(tmp_path_factory) -> dict[str, Example]:
                 "z": noise.standard_normal((ROWS, 512), np.float32),
                 "ws": noise.standard_normal((ROWS, 23, 512), np.float32),
                 **plain,
+            },
+        ),
+        "latents-own": (
+            schemas.latents(with_key=True),
+            {
+                "key": [f"photo {row}" for row in range(ROWS)],
+                "w": noise.standard_normal((ROWS, 512), np.float32),
+                "psi": PSI_OR_NONE,
+                "seed": None,
+                "generator": "mobilestylegan-ffhq",
             },
         ),
         "labels": (

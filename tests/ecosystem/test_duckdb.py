@@ -4,6 +4,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 import pytest
+from conftest import PSI_OR_NONE
 
 TYPES = {
     pa.int32(): "INTEGER",
@@ -47,6 +48,12 @@ def test_a_number_that_a_row_may_be_without_is_null(examples):
     url = examples["directions"].url
     found = duckdb.sql(f"select C[1] from '{url}/*.parquet' order by index").fetchall()
     assert found == [(None,), (0.5,), (None,), (0.25,), (None,), (None,), (1.0,)]
+
+
+def test_psi_and_seed_of_own_codes_are_null(examples):
+    url = examples["latents-own"].url
+    found = duckdb.sql(f"select psi, seed from '{url}/*.parquet' order by index").fetchall()
+    assert found == [(psi, None) for psi in PSI_OR_NONE]
 
 
 def test_edits_join_requests(examples):

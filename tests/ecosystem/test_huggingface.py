@@ -4,6 +4,7 @@ import datasets
 import numpy as np
 import pyarrow as pa
 import pytest
+from conftest import PSI_OR_NONE
 from datasets import Image, List, Value
 
 
@@ -51,3 +52,9 @@ def test_pictures_are_shown(images_table, load):
 def test_streaming(images_table):
     found = datasets.load_dataset("parquet", data_dir=images_table.url, split="train", streaming=True)
     np.testing.assert_array_equal(np.asarray(next(iter(found))["image"]), images_table.pixels[0])
+
+
+def test_psi_and_seed_of_own_codes_are_none(examples, load):
+    found = load(examples["latents-own"].url)
+    assert (found["psi"][:], found["seed"][:]) == (PSI_OR_NONE, [None] * len(PSI_OR_NONE))
+    assert found.features["seed"] == Value("int64")

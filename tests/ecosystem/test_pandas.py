@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+from conftest import PSI_OR_NONE
 
 
 def test_numbers(numbers_table):
@@ -30,6 +31,12 @@ def test_pictures(images_table):
 def test_a_number_that_a_row_may_be_without_is_missing(examples):
     frame = pd.read_parquet(examples["directions"].url)
     assert frame["C"].str[0].fillna(-1).tolist() == [-1, 0.5, -1, 0.25, -1, -1, 1.0]
+
+
+def test_psi_and_seed_of_own_codes_are_missing(examples):
+    frame = pd.read_parquet(examples["latents-own"].url)
+    assert frame["psi"].fillna(-1).tolist() == [-1 if psi is None else psi for psi in PSI_OR_NONE]
+    assert frame["seed"].isna().all()
 
 
 def test_labels_join_latents_on_index(examples):

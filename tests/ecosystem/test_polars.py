@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 import pytest
+from conftest import PSI_OR_NONE
 
 
 @pytest.fixture(params=["read", "scan"])
@@ -48,3 +49,10 @@ def test_pictures(images_table, read):
     frame = read(images_table.url)
     assert frame.schema["image"] == pl.Struct({"bytes": pl.Binary, "path": pl.String})
     assert frame["image"].to_list() == images_table.columns["image"]
+
+
+def test_psi_and_seed_of_own_codes_are_null(examples, read):
+    frame = read(examples["latents-own"].url)
+    assert frame["psi"].to_list() == PSI_OR_NONE
+    assert frame["seed"].to_list() == [None] * len(PSI_OR_NONE)
+    assert frame.schema["seed"] == pl.Int64

@@ -112,13 +112,23 @@ def test_ranges_side_by_side_are_the_rows_of_one_job(made, tmp_path):
     assert main(["verify", str(second)]) == 0
 
 
+def test_a_range_begins_at_any_row_and_its_bytes_are_those_of_the_whole_job(made, tmp_path):
+    first, second = tmp_path / "a", tmp_path / "b"
+    assert dataset(first, "--range", "0:6", "--rows-per-shard", "8", "--images", "png") == 0
+    assert dataset(second, "--range", "6:20", "--rows-per-shard", "8", "--images", "png") == 0
+    for table in ("latents", "labels", "images"):
+        assert rows(first, table) + rows(second, table) == rows(made, table)
+    assert Table.open(f"{second}/labels").layout.bounds == (6, 12, 20)  # cut where micro-batches of 4 begin
+    assert main(["verify", str(second)]) == 0
+    assert dataset(second, "--range", "6:20", "--rows-per-shard", "8", "--images", "png") == 0
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         (["--range", "0:8", "--rows", "8"], "--rows N is --range 0:N"),
         (["--range", "8:8"], "--range 8:8: give FIRST:STOP with STOP above FIRST"),
         (["--range", "many"], "--range many: give FIRST:STOP"),
-        (["--range", "6:10"], "the first row 6 is not a multiple of batch_size 4"),
         (["--task-timeout", "5"], "leave out --local or --task-timeout"),
         (["--calibrate", "--limit", "2"], "--calibrate runs one shard"),
         (["--retry-rejected", "--replace"], "choose one"),

@@ -155,3 +155,14 @@ def test_footers_that_are_not_ours():
     ]:
         with pytest.raises(SchemaError, match=message):
             schemas.from_arrow(found)
+
+
+def test_psi_and_seed_of_latents_may_be_null_and_no_other_column():
+    schema = schemas.latents("w", 3)
+    rows = {"index": [1, 2], "w": np.zeros((2, 3), np.float32), "psi": [0.5, None], "seed": None, "generator": "g"}
+    schema.validate(schema.rows(rows))
+    assert schema.rows(rows)["seed"].null_count == 2
+    with pytest.raises(SchemaError, match=r"'psi', row 1 \(index 2\): not finite"):
+        schema.validate(schema.rows({**rows, "psi": [None, float("nan")]}))
+    with pytest.raises(SchemaError, match=r"'generator', row 0 \(index 1\): null"):
+        schema.validate(schema.rows({**rows, "generator": None}))

@@ -6,12 +6,13 @@ import shutil
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.engine.books import Books
-from pipeline.engine.layout import cut, tasks
+from pipeline.engine.layout import cut, cut_chosen, tasks
 from pipeline.engine.lease import Lease, holder
 from pipeline.engine.local_pool import LocalPool
 from pipeline.errors import Busy, OutputDiffers, SpecError, StoreError
@@ -284,6 +285,30 @@ def test_shards_cover_the_rows_once_and_start_on_micro_batches(rows, batch_size,
     shards = tasks(layout)
     assert [index for task in shards for index in range(task.first, task.stop)] == list(range(rows))
     assert all(task.first % batch_size == 0 for task in shards)
+
+
+@given(st.integers(1, 400), st.integers(1, 9), st.integers(1, 9), st.integers(0, 50))
+def test_shards_of_a_range_from_any_row_begin_on_micro_batches(rows, batch_size, batches, first):
+    layout = cut(rows, batch_size * batches, batch_size, first)
+    shards = tasks(layout)
+    assert [index for task in shards for index in range(task.first, task.stop)] == list(range(first, first + rows))
+    assert all(task.first % batch_size == 0 for task in shards[1:])
+    assert all(task.rows <= batch_size * batches for task in shards)
+    assert layout.facts == {"rows": rows, "rows_per_shard": batch_size * batches, "first_index": first}
+
+
+@given(st.sets(st.integers(0, 300), min_size=1), st.integers(1, 9), st.integers(1, 5))
+def test_chosen_rows_are_cut_by_the_micro_batches_that_they_are_in(chosen, batch_size, batches):
+    indices = np.array(sorted(chosen))
+    layout, present = cut_chosen(indices, batch_size * batches, batch_size)
+    inside = [[index for index in sorted(chosen) if index in layout.indices(shard)] for shard in range(layout.shards)]
+    assert [index for some in inside for index in some] == sorted(chosen)
+    assert [len(some) for some in inside] == present
+    touched = [{index // batch_size for index in some} for some in inside]
+    assert all(len(some) == batches for some in touched[:-1])
+    assert 1 <= len(touched[-1]) <= batches
+    assert sum(map(len, touched)) == len(set.union(*touched))  # no micro-batch is in two shards
+    assert layout.rows == len(chosen)
 
 
 def test_shards_off_the_micro_batch_are_refused():

@@ -36,10 +36,19 @@ def test_shards_hold_every_row_once(rows, rows_per_shard, first):
     assert all(0 < len(layout.indices(shard)) <= rows_per_shard for shard in range(layout.shards))
 
 
+@given(st.sets(st.integers(0, 300), min_size=2), st.integers(-5, 310), st.integers(-5, 310))
+def test_the_shards_that_may_hold_a_range_are_those_that_meet_it(bounds, first, stop):
+    bounds = sorted(bounds)
+    for layout in (Layout(1, 1, bounds[0], tuple(bounds)), Layout(bounds[-1] - bounds[0], 7, bounds[0])):
+        meet = [shard for shard in range(layout.shards) if set(layout.indices(shard)) & set(range(first, stop))]
+        assert list(layout.holding(first, stop)) == meet
+        assert Layout.from_dict(layout.as_dict()) == layout
+
+
 def test_no_such_shard_or_layout():
     with pytest.raises(SpecError, match="shard 4 is not one of 0 to 3"):
         Layout(10, 3).indices(4)
-    for wrong in ((0, 3, 0), (10, 0, 0), (10, 3, -1)):
+    for wrong in ((0, 3, 0), (10, 0, 0), (10, 3, -1), (10, 3, 0, (1, 5)), (10, 3, 0, (0, 5, 5))):
         with pytest.raises(SpecError):
             Layout(*wrong)
 

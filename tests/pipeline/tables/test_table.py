@@ -87,7 +87,7 @@ def test_manifest_says_what_the_table_holds(place):
     manifest = sealed(place, gap={103}).manifest()
     assert manifest == json.loads(store.read_bytes(f"{place}/.stylemill/manifest.json"))
     assert manifest["schema"]["name"] == "latents"
-    assert manifest["schema"]["version"] == 1
+    assert manifest["schema"]["version"] == 2
     assert manifest["schema"]["columns"]["w"] == "fixed_size_list<item: float>[8]"
     assert manifest["fingerprint"] == "f" * 64
     assert manifest["layout"] == {"rows": 40, "rows_per_shard": 10, "first_index": 100}

@@ -196,3 +196,16 @@ def test_damage_in_a_bucket(bucket):
     found = problems(table)
     assert found[0].startswith(f"{part_name(0, 3)}: is missing")
     assert found[1].startswith(f"{part_name(2, 3)}: its sha256")
+
+
+def test_a_table_of_an_earlier_version_of_its_schema_is_sound(tmp_path):
+    """Latents written before psi and seed could be null."""
+    now = schemas.latents("w", 4)
+    old = schemas.TableSchema.of("latents", 1, list(now.arrow), now.row_group_rows)
+    rows = {"index": [0, 1], "w": np.ones((2, 4), np.float32), "psi": 0.7, "seed": 3, "generator": "g"}
+    table = Table.create(str(tmp_path / "old"), old, rows=2, rows_per_shard=2)
+    table.seal([table.publish(0, old.rows(rows))], {})
+    found = Table.open(table.url)
+    assert found.manifest()["schema"]["version"] == 1
+    assert (found.schema, found.verify()) == (now, [])
+    assert found.read()["seed"].to_pylist() == [3, 3]
