@@ -13,8 +13,8 @@ from rich.table import Table as Grid
 from jobs.flags import Spec, parse
 from pipeline.engine.attempt import REJECTS
 from pipeline.engine.books import Books, verbs
-from pipeline.engine.lease import holder, is_live
-from pipeline.engine.progress import duration
+from pipeline.engine.duration import duration
+from pipeline.engine.lease import holder, why_alive
 from pipeline.errors import StoreError
 from pipeline.tables import Table, store
 
@@ -52,6 +52,7 @@ def state_of(out: str, verb: str) -> dict[str, Any] | None:
     if stored is None:
         return None
     outcomes, lease = books.outcomes().values(), holder(books.lease_url)
+    alive = why_alive(lease) if lease else None
     done = [outcome for outcome in outcomes if outcome.ok]
     failed = sorted((outcome for outcome in outcomes if not outcome.ok), key=lambda outcome: outcome.shard)
     reasons, ends = Counter[str](), Counter(attempt.end for attempt in books.attempts())
@@ -65,7 +66,7 @@ def state_of(out: str, verb: str) -> dict[str, Any] | None:
         "fingerprint": stored["fingerprint"],
         "complete": len(done) == stored["shards"] and not suspects and sealed,
         "sealed": sealed,
-        "running": {name: lease[name] for name in ("pid", "host")} if lease and is_live(lease) else None,
+        "running": {"pid": lease["pid"], "host": lease["host"], "why": alive} if lease and alive else None,
         "shards": stored["shards"],
         "shards_done": len(done),
         "shards_failed": len(failed),
@@ -105,7 +106,7 @@ def _lines(state: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "size", f"{state['bytes'] / 1e6:,.1f} MB"
     yield "sealed", "yes" if state["sealed"] else "no: the same command seals"
     running = state["running"]
-    yield "running", f"process {running['pid']} on {running['host']}" if running else "nobody"
+    yield "running", f"process {running['pid']} on {running['host']}, {running['why']}" if running else "nobody"
     if state["attempts"]:
         yield "attempts", ", ".join(f"{count:,} {end}" for end, count in state["attempts"].items())
     if last := state["last_run"]:

@@ -1,7 +1,7 @@
 """What one shard tells of the rest of a job: rows a second, hours, memory; `unknown` where nothing was measured."""
 
+from pipeline.engine.duration import duration
 from pipeline.engine.outcome import Outcome
-from pipeline.engine.progress import duration
 from pipeline.engine.summary import Summary
 
 GB = 1e9

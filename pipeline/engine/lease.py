@@ -1,8 +1,10 @@
 """One driver at a time: a lease file that says who is at work, renewed while the work goes on.
 
 A dead holder whose process would be visible from here (same host, boot and PID namespace; told by pid and start time)
-is taken over at once; any other when its lease has run out, which costs up to a minute after a reboot and keeps a live
-driver in a container, or on a machine of the same name, from being taken for dead.
+is taken over at once. A pid that is not seen proves nothing by itself: another user's may be hidden (`hidepid=2`), and
+a container has its own. So in all other cases the lease decides, which costs up to a minute after a reboot. A lease
+that ends later than any honest one was written by another clock: it is watched for a minute, and counts while it is
+renewed.
 
 Who takes over makes `lease.json.TOKEN.next` first, with the dead holder's TOKEN and a record of his own: one maker, so
 one heir. He looks whether the lease is still the dead one's, writes his record over it, then deletes the claim. A claim
@@ -14,6 +16,7 @@ import json
 import logging
 import os
 import socket
+import sys
 import threading
 import time
 import uuid
@@ -23,11 +26,16 @@ from typing import Any
 
 import psutil
 
+from pipeline.engine.duration import duration
 from pipeline.errors import Busy, StoreError
 from pipeline.tables import store
 
 LEASE_SECONDS = 60.0
 RENEW_SECONDS = 15.0
+CLOCK_SECONDS = 5.0
+"""So much may the clocks of two hosts differ before it is noticed."""
+
+LOOK_SECONDS = 1.0
 TRIES = 5
 FIELDS: dict[str, type | tuple[type, ...]] = {
     "host": str,
@@ -90,7 +98,7 @@ class Lease:
         """Whether the lease of a dead holder is ours now; False where it is not his any more."""
         claims, last = list[str](), dead
         while True:
-            self._refuse_where_alive(last)
+            self._refuse_where_alive(last, claims[-1] if claims else self.url)
             claims.append(f"{self.url}.{last['token']}.next")
             began = time.monotonic()
             if store.create_exclusive(claims[-1], self._record()):
@@ -109,8 +117,15 @@ class Lease:
         self._delete_claims(claims)
         return True
 
-    def _refuse_where_alive(self, record: dict[str, Any]) -> None:
-        if why := _alive(record):
+    def _refuse_where_alive(self, record: dict[str, Any], url: str) -> None:
+        why = why_alive(record)
+        if why and _is_from_another_clock(record) and _runs(record) is None:
+            log.warning(
+                "process %s on %s holds the lease %s by %s: looking for %.0f s whether it renews it",
+                record["pid"], record["host"], url, why, LEASE_SECONDS,
+            )  # fmt: skip
+            why = "which renews its lease; set its clock or this one right" if _is_renewed(record, url) else None
+        if why:
             raise Busy(
                 f"another driver is at work here: process {record['pid']} on {record['host']}, {why} ({self.url}); "
                 "wait for it, or stop it and run the same command again"
@@ -150,7 +165,7 @@ class Lease:
             "boot": _boot(),
             "namespace": _namespace(),
             "pid": os.getpid(),
-            "started": psutil.Process().create_time(),
+            "started": _own_start(),
             "expires": time.time() + LEASE_SECONDS,
             "token": self.token,
         }
@@ -177,11 +192,6 @@ def holder(url: str) -> dict[str, Any] | None:
     return record
 
 
-def is_live(record: dict[str, Any]) -> bool:
-    """Whether the holder is (as far as this host can tell) still at work."""
-    return _alive(record) is not None
-
-
 def _damaged(url: str, why: str) -> StoreError:
     return StoreError(
         f"{url} is no lease ({why}), so it cannot be told whether a driver is at work: "
@@ -189,22 +199,62 @@ def _damaged(url: str, why: str) -> StoreError:
     )
 
 
-def _alive(record: dict[str, Any]) -> str | None:
-    """Why the holder counts as alive; None where it is dead."""
-    here = record["host"] == socket.gethostname()
-    if here and (record["boot"], record.get("namespace")) == (_boot(), _namespace()):
-        try:
-            same = abs(psutil.Process(record["pid"]).create_time() - record["started"]) < 1.0
-        except psutil.NoSuchProcess:
-            return None
-        return "still running" if same else None
+def why_alive(record: dict[str, Any]) -> str | None:
+    """Why the holder counts as alive, as far as this host can tell; None where it is dead."""
+    runs = _runs(record)
+    if runs is not None:
+        return "still running" if runs else None
     left = record["expires"] - time.time()
     if left <= 0:
         return None
-    runs = f"its lease runs for another {left:.0f} s"
-    if not here:
-        return runs
-    return f"{runs} and decides, as that was before a reboot, in another container or on a host of the same name"
+    if _is_from_another_clock(record):
+        return f"a clock that is {duration(left - LEASE_SECONDS)} ahead of this host's"
+    ends = f"its lease ends by itself in {left:.0f} s if it is dead"
+    if record["host"] != socket.gethostname():
+        return ends
+    return f"{ends}, which cannot be seen from here (another user, a container, a reboot, a host of the same name)"
+
+
+def _runs(record: dict[str, Any]) -> bool | None:
+    """Whether the holder's process runs; None where that cannot be seen from here."""
+    if record["host"] != socket.gethostname() or record["boot"] != _boot():
+        return None
+    if _namespace() is None or record.get("namespace") != _namespace():
+        return None
+    try:
+        process = psutil.Process(record["pid"])
+        return abs(process.create_time() - record["started"]) < 1.0 and process.status() != psutil.STATUS_ZOMBIE
+    except (psutil.Error, ValueError, OverflowError):
+        pass
+    try:
+        os.kill(record["pid"], 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:
+        pass  # it is there, and another user's
+    return None
+
+
+def _is_from_another_clock(record: dict[str, Any]) -> bool:
+    return bool(record["expires"] - time.time() > LEASE_SECONDS + CLOCK_SECONDS)
+
+
+def _is_renewed(record: dict[str, Any], url: str) -> bool:
+    """Whether the record at `url` changes within the length of a lease, by this host's own clock; False if it goes."""
+    until = time.monotonic() + LEASE_SECONDS
+    while time.monotonic() < until:
+        time.sleep(LOOK_SECONDS)
+        found = holder(url)
+        if found != record:
+            return found is not None
+    return False
+
+
+def _own_start() -> float:
+    try:
+        return psutil.Process().create_time()
+    except psutil.Error:  # the /proc that is mounted here is of another PID namespace
+        return 0.0
 
 
 def _boot() -> str:
@@ -212,7 +262,12 @@ def _boot() -> str:
     return boot_id.read_text().strip() if boot_id.exists() else str(int(psutil.boot_time()))
 
 
-def _namespace() -> str:
-    """Within which PIDs mean the same: containers on the host's network share its name and boot, not its PIDs."""
-    link = Path("/proc/self/ns/pid")
-    return str(link.readlink()) if link.is_symlink() else "one for all"
+def _namespace() -> str | None:
+    """Within which PIDs mean the same: containers on the host's network share its name and boot, not its PIDs. None
+    where it cannot be told."""
+    if sys.platform != "linux":
+        return "one for all"
+    try:
+        return str(Path("/proc/self/ns/pid").readlink())
+    except OSError:
+        return None

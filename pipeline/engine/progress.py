@@ -9,6 +9,7 @@ from rich.live import Live
 from rich.text import Text
 
 from pipeline.engine.cadence import Cadence
+from pipeline.engine.duration import duration
 from pipeline.engine.outcome import Outcome
 from pipeline.engine.pool import Pool
 from pipeline.engine.stragglers import Stragglers
@@ -93,16 +94,6 @@ class Progress:
         if self._pool.opened_at:
             return f"{self._rows_left:,} rows to go"
         return "waiting for room on the cluster" if self._pool.waiting_for_room else "starting"
-
-
-def duration(seconds: float) -> str:
-    """`42 s`, `14 m 02 s`, `3 h 05 m`."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} m {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} m"
 
 
 def _count(number: int, noun: str) -> str:

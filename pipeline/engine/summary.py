@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from pipeline.engine.duration import duration
 from pipeline.engine.outcome import Outcome, merge_counters
-from pipeline.engine.progress import duration
 from pipeline.engine.stage import Task
 from pipeline.errors import StylemillError
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.engine import lease as leases
-from pipeline.engine.lease import Lease, holder, is_live
+from pipeline.engine.lease import Lease, holder, why_alive
 from pipeline.errors import Busy, StoreError
 from pipeline.tables import store
 
@@ -47,8 +47,8 @@ def names(url: str) -> list[str]:
 @pytest.mark.parametrize("other", [{"namespace": "pid:[1]"}, {"boot": "another"}])
 def test_a_process_that_cannot_be_seen_from_here_lives_until_its_lease_runs_out(url, record, other):
     gone = lay(url, record, pid=2**22 + 1, **other)
-    assert is_live(gone)
-    with pytest.raises(Busy, match=r"runs for another \d+ s and decides, as that was before a reboot"):
+    assert why_alive(gone)
+    with pytest.raises(Busy, match=r"its lease ends by itself in \d+ s if it is dead, which cannot be seen"):
         Lease(url).__enter__()
     lay(url, gone, expires=time.time() - 1)
     with Lease(url):
@@ -64,7 +64,7 @@ def test_a_dead_process_of_this_host_boot_and_namespace_is_taken_over_at_once(ur
 def test_a_lease_from_before_namespaces_were_recorded_is_read(url, record):
     old = {name: value for name, value in record.items() if name != "namespace"}
     lay(url, old)
-    with pytest.raises(Busy, match="runs for another"):
+    with pytest.raises(Busy, match="its lease ends by itself"):
         Lease(url).__enter__()
     lay(url, old, expires=time.time() - 1)
     with Lease(url):
@@ -82,11 +82,95 @@ def unshare() -> list[str]:
 
 def test_a_live_driver_is_alive_for_a_container_on_the_hosts_network(url):
     words = unshare()
-    code = "import sys; from pipeline.engine.lease import *; print(is_live(holder(sys.argv[1])))"
+    code = "import sys; from pipeline.engine.lease import *; print(why_alive(holder(sys.argv[1])))"
     with Lease(url):
         words += [sys.executable, "-c", code, url]
         seen = subprocess.run(words, capture_output=True, text=True, timeout=30, check=False)
-    assert seen.stdout == "True\n", seen.stderr
+    assert seen.stdout.startswith("its lease ends by itself in "), seen.stderr
+
+
+HIDDEN = """
+import json, os, sys
+from pipeline.engine.lease import holder, why_alive
+record = holder(sys.argv[1])
+os.setgroups([]), os.setgid(65534), os.setuid(65534)
+assert not os.path.exists(f"/proc/{record['pid']}")
+print(why_alive(record))
+"""
+
+
+def test_a_live_driver_of_another_user_is_alive_where_proc_hides_it(url):
+    mount = ["unshare", "--mount", "sh", "-c", 'mount -t proc -o hidepid=2 proc /proc && exec "$@"', "sh"]
+    if subprocess.run([*mount, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("this machine lets nobody mount /proc")
+    with Lease(url):
+        command = [*mount, sys.executable, "-c", HIDDEN, url]
+        seen = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert seen.stdout.startswith("its lease ends by itself in "), seen.stderr
+
+
+def test_where_no_pid_namespace_can_be_told_the_lease_decides(url, record, monkeypatch):
+    monkeypatch.setattr(leases, "_namespace", lambda: None)
+    gone = lay(url, record, pid=2**22 + 1, namespace=None)
+    assert "ends by itself" in why_alive(gone)
+    assert why_alive({**gone, "expires": time.time() - 1}) is None
+
+
+def test_a_driver_that_was_killed_and_not_yet_waited_for_is_dead(url):
+    code = "import sys, time; from pipeline.engine.lease import *; Lease(sys.argv[1]).__enter__(); time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", code, url]) as driver:
+        while not Path(url).exists():
+            assert driver.poll() is None
+            time.sleep(0.01)
+        assert why_alive(holder(url)) == "still running"
+        driver.kill()
+        deadline = time.monotonic() + 10
+        while why_alive(holder(url)) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        with Lease(url):
+            pass
+
+
+# -- clocks -----------------------------------------------------------------------------------------------------------
+
+AHEAD = 90 * 86400.0
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    monkeypatch.setattr(leases, "LEASE_SECONDS", 0.4)
+    monkeypatch.setattr(leases, "LOOK_SECONDS", 0.02)
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_lease_by_a_clock_far_ahead_that_is_not_renewed_is_taken_over_within_a_lease(url, record, caplog):
+    gone = lay(url, record, host="elsewhere", expires=time.time() + AHEAD)
+    assert why_alive(gone) == "a clock that is 90 d 00 h ahead of this host's"
+    began = time.monotonic()
+    with Lease(url) as lease:
+        assert 0.4 <= time.monotonic() - began < 5
+        assert holder(url)["token"] == lease.token
+    assert "looking for 0 s whether it renews it" in caplog.text
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_lease_by_a_clock_far_ahead_that_is_renewed_is_respected(url, record):
+    lay(url, record, host="elsewhere", expires=time.time() + AHEAD)
+    renewal = threading.Timer(0.1, lay, (url, record), {"host": "elsewhere", "expires": time.time() + AHEAD + 15})
+    renewal.start()
+    with pytest.raises(Busy, match=r"process .* on elsewhere, which renews its lease; set its clock or this one right"):
+        Lease(url).__enter__()
+    renewal.join()
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_lease_that_is_given_back_while_it_is_watched_is_free(url, record):
+    lay(url, record, host="elsewhere", expires=time.time() + AHEAD)
+    gone = threading.Timer(0.1, Path(url).unlink)
+    gone.start()
+    with Lease(url) as lease:
+        assert holder(url)["token"] == lease.token
+    gone.join()
 
 
 # -- one heir ---------------------------------------------------------------------------------------------------------
@@ -94,16 +178,16 @@ def test_a_live_driver_is_alive_for_a_container_on_the_hosts_network(url):
 
 def test_who_found_the_holder_dead_before_another_took_over_leaves_it_alone(url, record, monkeypatch):
     lay_dead(url, record)
-    rival, real = Lease(url), leases._alive
+    rival, real = Lease(url), leases.why_alive
 
     def rival_comes_after(record):
         verdict = real(record)
         if verdict is None and not rival._renewing.is_alive():
-            monkeypatch.setattr(leases, "_alive", real)
+            monkeypatch.setattr(leases, "why_alive", real)
             rival.__enter__()
         return verdict
 
-    monkeypatch.setattr(leases, "_alive", rival_comes_after)
+    monkeypatch.setattr(leases, "why_alive", rival_comes_after)
     with pytest.raises(Busy, match="another driver is at work here"):
         Lease(url).__enter__()
     assert holder(url)["token"] == rival.token
