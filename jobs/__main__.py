@@ -16,6 +16,7 @@ VERBS = {
     "models": "list, pull, verify and show the networks",
     "dataset": "sample faces, label them, keep latents, labels and pictures",
     "sample": "latents alone",
+    "latents": "codes of your own as a latents table",
     "label": "scores of the faces of a latents table",
     "directions": "fit directions on labels, or find, project, compare, import and export them",
     "edit": "move latents along directions",

@@ -18,6 +18,7 @@ from jobs.remote import checked
 SPECS = {
     "dataset": "jobs.dataset:DatasetSpec",
     "sample": "jobs.sample:SampleSpec",
+    "latents import": "jobs.latents.importing:ImportSpec",
     "label": "jobs.label:LabelSpec",
     "directions fit": "jobs.directions.fitting:FitSpec",
     "directions compare": "jobs.directions.compare:CompareSpec",
@@ -93,7 +94,7 @@ def test_the_example_of_each_help_on_networks_can_be_pasted(kind):
 def test_no_verb_is_without_a_spec_here():
     named = {verb.split()[0] for verb in (*SPECS, *ELSEWHERE)} | {"models"}
     assert named == VERBS.keys()
-    for verb in ("directions", "reproduce"):
+    for verb in ("directions", "latents", "reproduce"):
         subverbs = importlib.import_module(f"jobs.{verb}").VERBS
         assert {f"{verb} {name}" for name in subverbs} <= SPECS.keys()
 

@@ -1,0 +1,101 @@
+"""Codes of one's own become rows of a latents table; w is computed where they are z.
+
+Shapes: N rows, B slots of a micro-batch, Z z_dim, L layers, W w_dim.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+import schemas
+from pipeline.engine.stage import Batch, Task
+from pipeline.models.codes import Space
+from pipeline.stages.microbatch import Columns, Slots, aligned, settle
+from pipeline.stages.models import Model, Runtime, open_generator
+from schemas import TableSchema
+
+
+@dataclass(frozen=True, eq=False)
+class ImportStage:
+    """Rows of codes, in rising order of index.
+
+    values: (N, Z), (N, W) or (N, L, W), as `space` says. psi: of the rows, which z are mapped with.
+    """
+
+    space: Space
+    index: NDArray[np.int64]
+    values: NDArray[np.float32]
+    psi: Sequence[float | None]
+    seed: Sequence[int | None]
+    key: Sequence[str] | None
+    generator: Model
+    w_dim: int
+    runtime: Runtime
+    name: str = field(default="latents-import", init=False)
+    version: int = field(default=1, init=False)
+
+    @property
+    def outputs(self) -> Mapping[str, TableSchema]:
+        layers = self.values.shape[1] if self.space == "w+" else None
+        with_z = self.space == "z"
+        z_dim = self.values.shape[1] if with_z else 512
+        kept = "w" if layers is None else "w+"
+        return {"latents": schemas.latents(kept, self.w_dim, layers, with_z, self.key is not None, z_dim)}
+
+    def open(self) -> "ImportWorker":
+        return ImportWorker(self)
+
+
+class ImportWorker:
+    """The stage; with its generator open, where there is z to map."""
+
+    def __init__(self, stage: ImportStage) -> None:
+        self.stage = stage
+        self.generator = open_generator(stage.generator, stage.runtime) if stage.space == "z" else None
+
+    def run(self, task: Task) -> Iterator[Batch]:
+        """One batch for each micro-batch of the shard."""
+        stage, schema = self.stage, self.stage.outputs["latents"]
+        for index in aligned(task.first, task.stop, stage.runtime.batch_size):
+            first, stop = np.searchsorted(stage.index, [index[0], index[-1] + 1])
+            wanted = np.zeros(len(index), dtype=bool)
+            wanted[stage.index[first:stop] - index[0]] = True
+            wanted &= task.wanted(index)
+            if not wanted.any():
+                continue
+            kept, columns, rejects = settle(index, wanted, partial(self._compute, index))
+            rows = schema.rows({**columns, **self._facts(kept)}) if len(kept) else schema.arrow.empty_table()
+            yield Batch({"latents": rows}, tuple(rejects))
+
+    @torch.no_grad()
+    def _compute(self, index: NDArray[np.int64], slots: Slots) -> Columns:
+        """`w` (B, W), with `z` (B, Z) where it is mapped, or `ws` (B, L, W)."""
+        stage = self.stage
+        values = np.zeros((len(index), *stage.values.shape[1:]), dtype=np.float32)
+        values[slots] = stage.values[np.searchsorted(stage.index, index[slots])]
+        if self.generator is None:
+            return {"ws" if stage.space == "w+" else "w": values}
+        z_BZ = torch.from_numpy(values).to(stage.runtime.device)
+        w_BW = np.zeros((len(index), stage.w_dim), dtype=np.float32)
+        psis = np.ones(len(index))
+        psis[slots] = [stage.psi[place] for place in np.searchsorted(stage.index, index[slots])]
+        for psi in np.unique(psis):
+            its = psis == psi
+            w_BW[its] = self.generator.map(z_BZ, float(psi))[:, 0].cpu().numpy()[its]
+        return {"z": values, "w": w_BW}
+
+    def _facts(self, kept: NDArray[np.int64]) -> dict[str, object]:
+        """The columns that say where the rows come from."""
+        stage, places = self.stage, np.searchsorted(self.stage.index, kept)
+        keys = {} if stage.key is None else {"key": [stage.key[place] for place in places]}
+        return {
+            **keys,
+            "index": kept,
+            "psi": [stage.psi[place] for place in places],
+            "seed": [stage.seed[place] for place in places],
+            "generator": stage.generator.name,
+        }
