@@ -1,26 +1,57 @@
 """Flags from a spec: a frozen, validated model whose fields are the flags and the keys of a YAML file."""
 
 import dataclasses
-import keyword
+import inspect
+import math
+import os
 import re
+import shutil
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, ClassVar, TypeVar, get_args, get_origin
 
+import annotated_types
 import tyro
-import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 
+from jobs import spec_file
 from pipeline.errors import SpecError
 
+T = TypeVar("T")
 SpecT = TypeVar("SpecT", bound=BaseModel)
 
-
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(word.strip() for word in text.split(",") if word.strip())
+NARROWEST = 40
+"""Columns that a help is laid out for at least; in a few of them tyro never comes to the end of a line."""
+LARGEST_INT, LARGEST_FLOAT = 2**63 - 1, 3.4e38
+"""What fits the tables' integers and the networks' numbers."""
+MOST_SHOWN = 10_000
+METAVARS = {
+    "out": "DIR",
+    "latents": "TABLE",
+    "labels": "TABLE,...",
+    "directions": "TABLE",
+    "edits": "TABLE,...",
+    "artifact": "DIR",
+    "codes": "FILE",
+    "scores": "FILE",
+    "files": "FILE...",
+    "from_": "DIR",
+    "range": "FIRST:STOP",
+    "generator": "NAME",
+    "classifiers": "FAMILY",
+    "judge": "FAMILY",
+    "families": "FAMILY",
+    "title": "TEXT",
+    "env": "NAME[=VALUE]",
+    "working_dir": "DIR",
+    "submission_id": "NAME",
+    "follow": "NAME",
+}
+"""What stands for the text of a flag in its help; elsewhere the name of the flag, in capitals."""
 
 
 Names = Annotated[
@@ -28,7 +59,7 @@ Names = Annotated[
     tyro.constructors.PrimitiveConstructorSpec(
         nargs=1,
         metavar="A,B,...",
-        instance_from_str=lambda words: _words(words[0]),
+        instance_from_str=lambda words: spec_file.split(words[0]),
         is_instance=lambda value: isinstance(value, tuple),
         str_from_instance=lambda value: [",".join(value)],
     ),
@@ -37,9 +68,25 @@ Names = Annotated[
 
 
 class Spec(BaseModel):
-    """What one run of a verb was asked to do. The docstring of a subclass is its help text."""
+    """What one run of a verb was asked to do. The docstring of a subclass is its help text.
+
+    The flags that a class with a GROUP declares stand in a box of their own in the help.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+    GROUP: ClassVar[str | None] = None
+
+    @field_validator("*")
+    @classmethod
+    def _can_be_kept(cls, value: Any) -> Any:
+        for number in value if isinstance(value, tuple) else (value,):
+            if isinstance(number, int) and abs(number) > LARGEST_INT:
+                raise ValueError(f"give a number up to {LARGEST_INT}")
+            if isinstance(number, float) and not abs(number) <= LARGEST_FLOAT:
+                raise ValueError(
+                    f"give a number up to {LARGEST_FLOAT:g}" if math.isfinite(number) else "give a finite number"
+                )
+        return value
 
 
 def parse(kind: type[SpecT], verb: str, argv: Sequence[str]) -> SpecT:
@@ -50,22 +97,36 @@ def parse(kind: type[SpecT], verb: str, argv: Sequence[str]) -> SpecT:
         SystemExit: tyro has said what is wrong with the flags (2), or shown the help (0).
     """
     argv, file = _take_spec_file(_tied(argv))
-    given = _read(Path(file), kind) if file else {}
-    flags = dataclasses.make_dataclass(kind.__name__, [_flag(name, info, given) for name, info in _fields(kind)])
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # a YAML value of another type: the validation below names it
-        parsed = tyro.cli(
-            flags,
-            prog=f"stylemill {verb}",
-            description=kind.__doc__,
-            args=argv,
-            config=(tyro.conf.FlagCreatePairsOff, tyro.conf.DisallowNone),
-        )
-    values = {field.name: getattr(parsed, field.name) for field in dataclasses.fields(parsed)}
+    given = spec_file.read(Path(file), kind) if file else {}
+    parsed = command_line(_flags(kind, given), f"stylemill {verb}", argv, inspect.cleandoc(kind.__doc__ or ""))
     try:
-        return kind.model_validate(values)
+        return kind.model_validate({name: value for name, value in _values(parsed) if name in kind.model_fields})
     except ValidationError as error:
         raise SpecError(_one_line(error)) from error
+
+
+def command_line(kind: Any, prog: str, argv: Sequence[str], description: str | None = None) -> Any:
+    """What tyro makes of the words. Raises SystemExit: it has said what is wrong (2), or shown the help (0)."""
+    config = (tyro.conf.FlagCreatePairsOff, tyro.conf.DisallowNone, tyro.conf.OmitArgPrefixes)
+    with _wide_enough(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # a YAML value out of bounds: the spec itself names it
+        return tyro.cli(kind, prog=prog, description=description, args=argv, config=config)
+
+
+@contextmanager
+def _wide_enough() -> Iterator[None]:
+    if shutil.get_terminal_size().columns >= NARROWEST:
+        yield
+        return
+    before = os.environ.get("COLUMNS")
+    os.environ["COLUMNS"] = str(NARROWEST)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["COLUMNS"]
+        else:
+            os.environ["COLUMNS"] = before
 
 
 def flag_of(name: str) -> str:
@@ -84,15 +145,48 @@ def _tied(argv: Sequence[str]) -> list[str]:
     return tied
 
 
-def _fields(kind: type[BaseModel]) -> list[tuple[str, FieldInfo]]:
-    """Required fields first (a dataclass wants it so), then the verb's own, then those that all jobs share."""
-    own = kind.__annotations__
-    return sorted(kind.model_fields.items(), key=lambda item: (not item[1].is_required(), item[0] not in own))
+# -- the dataclass that tyro makes flags of ---------------------------------------------------------------------------
 
 
-def _flag(name: str, info: FieldInfo, given: dict[str, Any]) -> tuple[str, Any, Any]:
-    markers = [mark for mark in info.metadata if type(mark).__module__.startswith("tyro")]
+def _flags(kind: type[BaseModel], given: Mapping[str, Any]) -> type:
+    """A dataclass of the fields, those of a group in a dataclass of their own."""
+    groups: dict[str | None, list[tuple[str, Any, Any]]] = {None: []}
+    required_first = sorted(kind.model_fields.items(), key=lambda item: not item[1].is_required())
+    for name, info in required_first:  # a dataclass wants it so
+        groups.setdefault(_group(kind, name), []).append(_flag(name, info, given))
+    own = groups.pop(None)
+    own.append(("spec", Annotated[str | None, _HELP_OF_SPEC], dataclasses.field(default=None)))
+    for group, fields in groups.items():
+        flags = dataclasses.make_dataclass(f"{group}Flags", fields)
+        flags.__doc__ = ""
+        own.append(
+            (f"group_{group}", Annotated[flags, tyro.conf.arg(name=group)], dataclasses.field(default_factory=flags))
+        )
+    return dataclasses.make_dataclass(kind.__name__, own)
+
+
+def _values(parsed: Any) -> Iterator[tuple[str, Any]]:
+    for field in dataclasses.fields(parsed):
+        value = getattr(parsed, field.name)
+        if dataclasses.is_dataclass(value):
+            yield from _values(value)
+        else:
+            yield field.name, value
+
+
+def _group(kind: type[BaseModel], name: str) -> str | None:
+    owner = next((base for base in kind.__mro__ if name in vars(base).get("__annotations__", {})), kind)
+    group: str | None = vars(owner).get("GROUP")
+    return group
+
+
+def _flag(name: str, info: FieldInfo, given: Mapping[str, Any]) -> tuple[str, Any, Any]:
+    markers: list[Any] = [tyro.conf.arg(metavar=_metavar(name, info.annotation))]
+    markers += [mark for mark in info.metadata if type(mark).__module__.startswith("tyro")]
     markers.append(tyro.conf.arg(help=info.description or ""))
+    if tyro.conf.UseAppendAction not in info.metadata:
+        bounds = _bounds(info)
+        markers.append(tyro.conf.arg(help_behavior_hint=lambda default: _hint(info, bounds, default)))
     annotation: Any = Annotated[(info.annotation, *markers)]
     if name in given:
         return name, annotation, dataclasses.field(default=given[name])
@@ -101,40 +195,61 @@ def _flag(name: str, info: FieldInfo, given: dict[str, Any]) -> tuple[str, Any, 
     return name, annotation, dataclasses.field(default=info.default)
 
 
-def _take_spec_file(argv: list[str]) -> tuple[list[str], str | None]:
-    for place, word in enumerate(argv):
+_HELP_OF_SPEC = tyro.conf.arg(
+    metavar="FILE",
+    help="YAML file with flags as its keys, as in `rows: 64`; what is given here wins over it.",
+    help_behavior_hint="",
+)
+
+
+def _metavar(name: str, annotation: Any) -> str | None:
+    """What stands for the value of a flag that takes text; None where the type says it better."""
+    if _takes_text(annotation) and get_origin(annotation) is not tuple:
+        return METAVARS.get(name, name.rstrip("_").upper().replace("_", "-"))
+    return METAVARS.get(name) if get_origin(annotation) is tuple else None
+
+
+def _takes_text(annotation: Any) -> bool:
+    return annotation is str or str in get_args(annotation)
+
+
+def _hint(info: FieldInfo, bounds: str, default: str) -> str:
+    """What stands behind the help of a flag: its bounds, and the default where that is a value."""
+    shown = "" if default in ("", "None", "False", "''") else f"default: {default}"
+    both = "; ".join(filter(None, (bounds, shown)))
+    return f"({both})" if both else ""
+
+
+def _bounds(info: FieldInfo) -> str:
+    """The least and the largest value, where they are more than that a number is positive."""
+    low: Any = next((mark.ge for mark in info.metadata if isinstance(mark, annotated_types.Ge)), None)
+    high: Any = next((mark.le for mark in info.metadata if isinstance(mark, annotated_types.Le)), None)
+    if high is not None and high <= MOST_SHOWN:
+        return f"at most {high}" if low is None else f"{low} to {high}"
+    return f"at least {low}" if low is not None and low > 1 else ""
+
+
+def _take_spec_file(argv: Sequence[str]) -> tuple[list[str], str | None]:
+    """The words without `--spec FILE`, and the file."""
+    words, files, place = list[str](), list[str](), 0
+    while place < len(argv):
+        word = argv[place]
         if word == "--spec":
             if place + 1 == len(argv):
                 raise SpecError("--spec needs the path of a YAML file")
-            return argv[:place] + argv[place + 2 :], argv[place + 1]
-        if word.startswith("--spec="):
-            return argv[:place] + argv[place + 1 :], word.removeprefix("--spec=")
-    return argv, None
+            files.append(argv[place + 1])
+            place += 1
+        elif word.startswith("--spec="):
+            files.append(word.removeprefix("--spec="))
+        else:
+            words.append(word)
+        place += 1
+    if len(files) > 1:
+        raise SpecError(f"--spec is given twice ({files[0]}, {files[1]}): put all keys into one file")
+    return words, files[0] if files else None
 
 
-def _read(path: Path, kind: type[BaseModel]) -> dict[str, Any]:
-    try:
-        values = yaml.safe_load(path.read_text())
-    except OSError as error:
-        raise SpecError(f"--spec {path}: {error.strerror}") from error
-    except yaml.YAMLError as error:
-        raise SpecError(f"--spec {path} is not YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(values, dict):
-        raise SpecError(f"--spec {path} must hold 'flag: value' lines, one for each flag")
-    values = {_field_of(str(key)): value for key, value in values.items()}
-    if unknown := sorted(values.keys() - kind.model_fields.keys()):
-        raise SpecError(f"--spec {path}: unknown key {unknown[0]!r}; known are {', '.join(kind.model_fields)}")
-    words = {name: _words(value) for name, value in values.items() if isinstance(value, str) and _is_names(kind, name)}
-    lists = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
-    return {**values, **words, **lists}
-
-
-def _field_of(key: str) -> str:
-    return f"{key}_" if keyword.iskeyword(key) else key.replace("-", "_")
-
-
-def _is_names(kind: type[BaseModel], name: str) -> bool:
-    return kind.model_fields[name].annotation == tuple[str, ...]
+# -- what is said -----------------------------------------------------------------------------------------------------
 
 
 def _one_line(error: ValidationError) -> str:

@@ -12,9 +12,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 from torch import Tensor
 
-from jobs.flags import say
+from jobs.flags import command_line, say
 from pipeline.models import zoo
 from pipeline.models.zoo import cache, userfile
+
+NO_DEFAULT = tyro.conf.arg(help_behavior_hint="")
+Networks = Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="[NAME...]", help_behavior_hint="")]
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,7 @@ class List:
     Example: stylemill models list
     """
 
-    markdown: bool = False
+    markdown: Annotated[bool, NO_DEFAULT] = False
     """Print the table of sources, licences and citations as Markdown."""
 
 
@@ -35,7 +38,7 @@ class Pull:
     Example: stylemill models pull faceres fr-pose
     """
 
-    names: tyro.conf.Positional[tuple[str, ...]] = ()
+    names: Networks = ()
     """Networks or groups (default, all); none is the group `default`."""
 
 
@@ -46,7 +49,7 @@ class Verify:
     Example: stylemill models verify
     """
 
-    names: tyro.conf.Positional[tuple[str, ...]] = ()
+    names: Networks = ()
     """Networks or groups; none is all that the cache has."""
 
 
@@ -57,9 +60,9 @@ class Show:
     Example: stylemill models show faceres
     """
 
-    name: tyro.conf.Positional[str]
+    name: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="NAME-or-FILE")]
     """A network's name; or a path or URL of a safetensors, .npy, .pth, .onnx or tfjs file."""
-    input_hw: tuple[int, int] | None = None
+    input_hw: Annotated[tuple[int, int] | None, NO_DEFAULT] = None
     """Height and width of the input of a tfjs file that leaves them open."""
 
 
@@ -79,7 +82,7 @@ def main(argv: Sequence[str]) -> int:
         SystemExit: tyro has said what is wrong with the flags (2), or shown the help (0).
     """
     words = list(argv) or ["--help"]
-    verb = tyro.cli(Verb, prog="stylemill models", args=words, config=(tyro.conf.FlagCreatePairsOff,))
+    verb = command_line(Verb, "stylemill models", words)
     if isinstance(verb, List):
         return _list(verb.markdown)
     if isinstance(verb, Pull):

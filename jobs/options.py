@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from jobs.flags import Spec
+from jobs.flags import LARGEST_INT, Spec
 from pipeline.models.classifiers import ATTRIBUTES
 from pipeline.tables import store
 
@@ -15,26 +15,40 @@ DEFAULT_ATTRIBUTES = ATTRIBUTES
 Workers = Annotated[int, Field(gt=0)]
 
 
-class RunFlags(Spec):
+class WorkFlags(Spec):
     """`None` is an open choice: what the stored spec says at a resume, else what is best for this machine."""
 
-    out: str = Field(description="Directory for the tables: a path or any fsspec URL.")
-    workers: Workers | Literal["auto"] | None = Field(
-        None,
-        description="Worker processes, or auto: as many as there is room for. Default: auto on a joined cluster, else "
-        "one for each GPU, else one.",
-    )
-    threads: int | None = Field(None, gt=0, description="CPU threads of a worker. Default: the cores shared out.")
-    gpus_per_worker: float | None = Field(
-        None, ge=0, allow_inf_nan=False, description="GPUs of a worker; a fraction shares one."
-    )
+    GROUP = "run"
+
+    dry_run: bool = Field(False, description="Print the plan and stop.")
+    calibrate: bool = Field(False, description="Run one shard and say what the rest takes: rows/s, hours, memory.")
+    limit: int | None = Field(None, gt=0, description="Run at most this many shards now.")
+    max_rejects: int | None = Field(None, ge=0, description="Exit with 3 when more rows than this are set aside.")
+    retry_rejected: bool = Field(False, description="Take the rows up again that were set aside, and only those.")
+    replace: bool = Field(False, description="Delete what an earlier, different run left in the same tables.")
     rows_per_shard: int | None = Field(None, gt=0, description="Rows of a part; a multiple of the batch size.")
     batch_size: int | None = Field(None, gt=0, description="Rows computed together. Default: the fastest measured.")
+    threads: int | None = Field(None, gt=0, description="CPU threads of a worker. Default: the cores shared out.")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where networks run.")
     backend: Literal["compiled", "eager"] | None = Field(
         None, description="Eager, or compiled by Inductor. Default: eager, which needs no compiler and was measured."
     )
     precision: Literal["fp32", "tf32", "bf16"] = Field("fp32", description="Arithmetic of the generator.")
+
+
+class RayFlags(Spec):
+    """Who does the work."""
+
+    GROUP = "Ray"
+
+    workers: Workers | Literal["auto"] | None = Field(
+        None,
+        description="Worker processes, or auto: as many as there is room for. Default: auto on a joined cluster, else "
+        "one for each GPU, else one.",
+    )
+    gpus_per_worker: float | None = Field(
+        None, ge=0, allow_inf_nan=False, description="GPUs of a worker; a fraction shares one."
+    )
     address: str | None = Field(None, description="Ray cluster to join. Default: RAY_ADDRESS, else one started here.")
     local: bool = Field(False, description="One worker in this process, without Ray.")
     task_timeout: float | None = Field(
@@ -44,12 +58,12 @@ class RunFlags(Spec):
         description="Seconds for one shard; a worker that takes longer is replaced. (Models may take ten times as long "
         "to open.)",
     )
-    dry_run: bool = Field(False, description="Print the plan and stop.")
-    limit: int | None = Field(None, gt=0, description="Run at most this many shards now.")
-    max_rejects: int | None = Field(None, ge=0, description="Exit with 3 when more rows than this are set aside.")
-    retry_rejected: bool = Field(False, description="Take the rows up again that were set aside, and only those.")
-    calibrate: bool = Field(False, description="Run one shard and say what the rest takes: rows/s, hours, memory.")
-    replace: bool = Field(False, description="Delete what an earlier, different run left in the same tables.")
+
+
+class RunFlags(RayFlags, WorkFlags):
+    """What every job has: where its tables go, and how it is run."""
+
+    out: str = Field(description="Directory for the tables: a path or any fsspec URL.")
 
     @field_validator("out")
     @classmethod
@@ -92,9 +106,9 @@ class RowFlags(RunFlags):
     @field_validator("range")
     @classmethod
     def _is_a_range(cls, text: str | None) -> str | None:
-        found = re.fullmatch(r"(\d+):(\d+)", text or "0:1")
-        if found is None or int(found[1]) >= int(found[2]):
-            raise ValueError("give FIRST:STOP with STOP above FIRST, as in 0:1000000")
+        found = re.fullmatch(r"(\d{1,19}):(\d{1,19})", text or "0:1")
+        if found is None or not int(found[1]) < int(found[2]) <= LARGEST_INT:
+            raise ValueError(f"give FIRST:STOP with STOP above FIRST, as in 0:1000000, and at most {LARGEST_INT}")
         return text
 
     @model_validator(mode="after")

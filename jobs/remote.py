@@ -10,7 +10,7 @@ import tyro
 from pydantic import create_model
 
 from jobs import subverbs
-from jobs.flags import Spec, flag_of, parse
+from jobs.flags import Spec, command_line, flag_of, parse
 from pipeline.errors import SpecError
 
 VERBS = (
@@ -38,7 +38,7 @@ def checked(words: Sequence[str]) -> list[str]:
     if hasattr(module, "VERBS") and rest:
         module, head, rest = subverbs.module(verb, module.VERBS, rest[0]), [verb, rest[0]], rest[1:]
     if verb == "models":
-        tyro.cli(module.Verb, prog="stylemill models", args=rest, config=(tyro.conf.FlagCreatePairsOff,))
+        command_line(module.Verb, "stylemill models", rest)
         return [*words]
     kind = _spec_of(module)
     said = " ".join(head)

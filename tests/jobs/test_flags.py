@@ -1,14 +1,21 @@
 """Specs from flags and YAML: what is wrong is said in one line, with the flag's name."""
 
+import os
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from test_readme import ELSEWHERE, SPECS, kind_of
 
 from jobs.dataset import DatasetSpec
 from jobs.edit.spec import EditSpec
 from jobs.flags import parse
 from jobs.label import LabelSpec
 from pipeline.errors import SpecError
+
+ROOT = Path(__file__).parents[2]
 
 
 def dataset(*words: str) -> DatasetSpec:
@@ -38,6 +45,13 @@ def test_flags_and_defaults():
         (["--gpus-per-worker", "nan"], "--gpus-per-worker nan: input should be a finite number"),
         (["--gpus-per-worker", "inf"], "--gpus-per-worker inf: input should be a finite number"),
         (["--quality", "101"], "--quality 101: input should be less than or equal to 100"),
+        (["--seed", "99999999999999999999999"], "--seed 99999999999999999999999: "),
+        (["--threads", str(2**63)], f"--threads {2**63}: give a number up to {2**63 - 1}"),
+        (["--psi", "1e300"], "--psi 1e+300: give a number up to 3.4e+38"),
+        (["--task-timeout", "inf"], "--task-timeout inf: input should be a finite number"),
+        (["--range", f"0:{2**63}"], f"--range 0:{2**63}: give FIRST:STOP"),
+        (["--range", "0:" + "9" * 40], "give FIRST:STOP"),
+        (["--range", "5:5"], "--range 5:5: give FIRST:STOP with STOP above FIRST"),
         (["--local", "--workers", "2"], "--local is one worker in this process"),
         (["--local", "--address", "a:1"], "--local and --address exclude each other"),
     ],
@@ -61,42 +75,6 @@ def test_numbers_that_begin_with_a_minus_are_no_flag(words):
     assert parse(EditSpec, "edit", [*rest, "--strengths", "-3"]).strengths == (-3.0,)
 
 
-def test_yaml_gives_defaults_and_flags_win(tmp_path):
-    file = tmp_path / "job.yaml"
-    file.write_text("out: there\nrows: 5\nattributes: [male, yaw]\nrows-per-shard: 4\nimages: jpeg\n")
-    spec = dataset("--spec", str(file), "--rows", "9")
-    assert (spec.out, spec.rows, spec.attributes, spec.rows_per_shard) == (
-        str(Path("there").absolute()),
-        9,
-        ("male", "yaw"),
-        4,
-    )
-    assert dataset(f"--spec={file}").images == "jpeg"
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("rows: 5\nroes: 6", "unknown key 'roes'"),
-        ("rows: [", "is not YAML"),
-        ("- a\n- b", "must hold 'flag: value' lines"),
-        ("out: x\nrows: many", "--rows many: "),
-        ("out: x\nsize: 3.5", "--size 3.5: "),
-    ],
-)
-def test_a_bad_yaml_file_is_named(tmp_path, text, message):
-    file = tmp_path / "job.yaml"
-    file.write_text(text)
-    with pytest.raises(SpecError) as raised:
-        dataset("--spec", str(file))
-    assert message in str(raised.value)
-
-
-def test_a_missing_yaml_file_is_named():
-    with pytest.raises(SpecError, match=r"--spec nowhere.yaml: No such file"):
-        dataset("--spec", "nowhere.yaml")
-
-
 @pytest.mark.parametrize("words", [[], ["--out", "x", "--rws", "3"], ["--out", "x", "--images", "gif"]])
 def test_wrong_flags_end_with_code_2(words, capsys):
     with pytest.raises(SystemExit) as raised:
@@ -112,3 +90,40 @@ def test_help_shows_an_example(kind, verb, capsys):
     shown = capsys.readouterr().out
     assert f"stylemill {verb} --" in shown
     assert "--rows-per-shard" in shown
+
+
+@pytest.mark.parametrize("verb", [*SPECS, *ELSEWHERE])
+def test_a_help_names_its_values_and_says_no_default_that_is_none(verb, capsys):
+    with pytest.raises(SystemExit):
+        parse(kind_of(verb), verb, ["--help"])
+    shown = capsys.readouterr().out
+    assert not re.search(r"default: (None|False|''|\))|\bSTR\b|\(\)", shown), shown
+    assert "--spec FILE" in shown
+
+
+def test_flags_of_the_run_and_of_ray_stand_in_boxes_of_their_own(capsys):
+    with pytest.raises(SystemExit):
+        dataset("--help")
+    own, run, ray = re.split(r"(?:run|Ray) options", capsys.readouterr().out)
+    assert all(flag in own for flag in ("--out DIR", "--rows", "--psi", "--spec FILE"))
+    assert all(flag in run for flag in ("--dry-run", "--threads", "--batch-size", "--replace"))
+    assert all(flag in ray for flag in ("--workers", "--address", "--local", "--task-timeout"))
+
+
+def test_a_positional_is_named_and_bounds_are_said(capsys):
+    for verb, words in (
+        ("status", "DIR"),
+        ("directions import", "FILE..."),
+        ("reproduce interfacegan", "at least 400"),
+    ):
+        with pytest.raises(SystemExit):
+            parse(kind_of(verb), verb, ["--help"])
+        assert words in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("columns", ["1", "2", "5", "7", "39"])
+def test_a_help_comes_to_its_end_in_a_terminal_of_few_columns(columns):
+    help_of = [sys.executable, "-m", "jobs", "sample", "--help"]
+    environment = {**os.environ, "COLUMNS": columns}
+    ended = subprocess.run(help_of, env=environment, capture_output=True, timeout=60, check=True, cwd=ROOT)
+    assert b"--rows-per-shard" in ended.stdout
