@@ -2,9 +2,10 @@
 
     python -m benchmarks.svm
 
-Codes are w of the built-in generator, float32. Scores are planted (a random direction and noise of 0.8 standard
-deviations), since what a fit costs does not depend on what the scores mean. Both fit the same rows in the same run, on
-one thread: LibSVM has no more.
+Ours is `LinearSVC` on centred rows. Codes are w of the built-in generator, float32. Scores are planted (a random
+direction and noise of 0.8 standard deviations), since what a fit costs does not depend on what the scores mean. Both
+fit the same rows in the same run, on one thread: neither has more. Seconds are of the processor, whatever else is at
+work on the machine.
 """
 
 import time
@@ -23,13 +24,12 @@ from benchmarks.machine import header
 from pipeline.directions.choose import choose
 from pipeline.directions.classes import by_rank
 from pipeline.directions.hyperplane import fit
-from pipeline.directions.svm import points
 from pipeline.models import generators
 from pipeline.models.randomness import standard_normal
 
 RESULTS = Path(__file__).parent / "results" / "svm.md"
 GENERATOR = "mobilestylegan-ffhq"
-CASES = ((0.02, 1.0, 5), (0.25, 1e-3, 5), (0.5, 1e-3, 1))
+CASES = ((0.02, 1.0, 5), (0.1, 1e-3, 5), (0.25, 1e-3, 2))
 """Fraction, C, and how many attributes."""
 
 
@@ -67,11 +67,11 @@ def side_by_side(w_NW: NDArray[np.float32], fraction: float, C: float, attribute
     line = Line(fraction, C, attributes, 0, 0.0, 0.0, 1.0, 0.0)
     for attribute in range(attributes):
         train = by_rank(planted(w_NW, attribute), fraction).train
-        begun = time.perf_counter()
-        plane = fit(points(w_NW, train), C)
-        fitted = time.perf_counter()
+        begun = time.process_time()
+        plane = fit(w_NW[train.rows], train.positive, C)
+        fitted = time.process_time()
         svc = SVC(kernel="linear", C=C).fit(w_NW[train.rows], train.positive)
-        line.svc_seconds += time.perf_counter() - fitted
+        line.svc_seconds += time.process_time() - fitted
         line.ours_seconds += fitted - begun
         norm = np.linalg.norm(svc.coef_)
         line.rows = len(train)
@@ -90,18 +90,17 @@ def main(rows: int = 20_000, seed: int = 5) -> None:
     w_NW = latents(rows, seed)
     with threadpool_limits(1):
         lines = [side_by_side(w_NW, *case) for case in CASES]
-        begun = time.perf_counter()
+        begun = time.process_time()
         choice = choose(w_NW, planted(w_NW, 0))
-        chosen = time.perf_counter() - begun
+        chosen = time.process_time() - begun
     text = (
         "# Fitting directions\n\n"
         + header("python -m benchmarks.svm", f"--rows {rows}")
         + f"scikit-learn {version('scikit-learn')}. {rows} codes of w, float32, one thread.\n\n"
         + _table(lines)
-        + "\nThe last line is one attribute: five would keep LibSVM busy for several minutes more. The first is the "
-        "public code's own choice, of so few rows that LibSVM is faster.\n\n"
+        + "\nThe first line is the public code's own choice, which `--as-released` fits by `SVC`.\n\n"
         f"Choosing C and the fraction of one attribute ({len(choice.grid)} cells, 2 repeats of 2 halves, "
-        f"{4 * len(choice.grid)} fits): {chosen:.1f} s.\n"
+        f"{4 * len(choice.grid)} fits): {chosen:.1f} CPU s.\n"
     )
     print(text)
     RESULTS.write_text(text)
@@ -109,7 +108,7 @@ def main(rows: int = 20_000, seed: int = 5) -> None:
 
 def _table(lines: list[Line]) -> str:
     rows = [
-        "| fraction | C | attributes | rows of a fit | ours, s | SVC, s | times faster | least cosine "
+        "| fraction | C | attributes | rows of a fit | ours, CPU s | SVC, CPU s | times faster | least cosine "
         "| intercepts apart |",
         "| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]

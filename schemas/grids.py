@@ -13,12 +13,14 @@ def grids() -> TableSchema:
     index           int64    number of the direction: `directions.index`
     candidate       int64    number of the choice
     attribute       string   what the direction moves
-    C               float64  price of a row on the wrong side
+    C               float64  SVM regularisation
     fraction        float64  of the rows, in each class; in the smaller one, where a threshold parts them
     rows_per_class  int64
     agreement       float64  cosine of the normals that two disjoint halves of the rows give; taken was the fraction of
                              the highest, and there the largest C within the job's margin of it
     validation      float64  share of the other half's classes that each puts on the right side
+
+    Both are NaN where no hyperplane tells the classes of a half apart better than none does.
 
     Rows rise by (index, candidate).
     """

@@ -15,7 +15,7 @@ from pipeline.models.randomness import MAX_SEED
 
 VERB = "directions"
 UNSUPERVISED = ("ganspace", "sefa")
-OF_SVM = ("labels", "codes", "scores", "attribute", "C", "fraction", "threshold", "margin", "per_layer")
+OF_SVM = ("labels", "codes", "scores", "attribute", "C", "fraction", "threshold", "margin", "class_weight", "per_layer")
 NAMING = ("components", "measure_rows", "strength", "layers")
 OF_COMPONENTS = (*NAMING, "classifiers", "batch_size")
 OF_MEAN_GRADIENT = ("opposite", "rows")
@@ -48,9 +48,7 @@ class FitSpec(RunFlags):
         description="Share of the rows in each class, highest and lowest scores. Default: chosen, with C, by how well "
         "two halves of the rows agree.",
     )
-    C: float | None = Field(
-        None, gt=0, allow_inf_nan=False, description="Price of a row on the wrong side. Default: chosen."
-    )
+    C: float | None = Field(None, gt=0, allow_inf_nan=False, description="SVM regularisation C. Default: chosen.")
     margin: float | None = Field(
         None,
         ge=0,
@@ -61,6 +59,11 @@ class FitSpec(RunFlags):
         None,
         allow_inf_nan=False,
         description="Score from which on a row is positive; without --fraction, all rows are used.",
+    )
+    class_weight: Literal["balanced"] | None = Field(
+        None,
+        description="balanced: with --threshold, the rarer class weighs as much as the other. Default: each row weighs "
+        "the same.",
     )
     as_released: bool = Field(
         False, description="As the public code: C 1 on a fraction of 0.02, no intercept; for sefa, rows of norm 1."
@@ -138,9 +141,16 @@ class FitSpec(RunFlags):
         if self.device == "cuda" or self.gpus_per_worker:
             raise ValueError("an SVM is fitted on the CPU: leave out --device cuda and --gpus-per-worker")
         if self.as_released:
-            self._refuse(("C", "fraction", "threshold", "margin", "per_layer"), "--as-released decides it: leave out")
+            self._refuse(
+                ("C", "fraction", "threshold", "margin", "class_weight", "per_layer"),
+                "--as-released decides it: leave out",
+            )
         if self.margin is not None and self.C is not None:
             raise ValueError("--margin is for choosing C: leave out one of the two")
+        if self.class_weight and (self.threshold is None or self.fraction is not None):
+            raise ValueError(
+                "--class-weight goes with --threshold and no --fraction: else both classes have as many rows"
+            )
         self._check_layers()
         if self.codes is not None:
             self._refuse(("labels", "attributes"), "--codes go with --scores and --attribute, not with")

@@ -18,6 +18,7 @@ from jobs.weights import used
 from pipeline.directions.choose import MARGIN
 from pipeline.engine.job import Job
 from pipeline.engine.layout import cut
+from pipeline.engine.versions import version
 from pipeline.errors import SpecError
 from pipeline.models import generators
 from pipeline.models.generators import Generator
@@ -54,6 +55,7 @@ def plan_svm(spec: FitSpec) -> tuple[Job, int | None]:
         spec.as_released,
         spec.seed,
         MARGIN if spec.margin is None else spec.margin,
+        spec.class_weight == "balanced",
     )
     for place, attribute in enumerate(given.attributes):
         how.check(attribute, given.scores[:, place])
@@ -75,7 +77,7 @@ def plan_svm(spec: FitSpec) -> tuple[Job, int | None]:
         layout=cut(len(given.attributes), 1, 1),
         spec={**own, "attributes": list(given.attributes), "generator": given.named, "margin": how.margin},
         resolved={**given.digests, "generator_digest": given.generator, "classifiers_digests": list(given.classifiers)},
-        versions=versions(),
+        versions={**versions(), "scikit-learn": version("scikit-learn")},
         command=command(),
         weights=used(given.named) if given.named else (),
     )

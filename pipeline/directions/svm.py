@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from pipeline.directions.classes import Classes, Part, by_rank, check_scores
+from pipeline.directions.classes import Classes, by_rank, check_scores
 from pipeline.directions.direction import Direction, normalised
-from pipeline.directions.hyperplane import Hyperplane, Points, fit
+from pipeline.directions.hyperplane import Hyperplane, fit, fit_by_libsvm
 from pipeline.errors import SpecError
 from pipeline.models.codes import Codes
 
@@ -40,11 +40,6 @@ def features(codes: Codes, per_layer: bool = False) -> NDArray[np.float32]:
     return rows_ND
 
 
-def points(rows_ND: NDArray[np.floating], part: Part, dtype: type[np.floating] = np.float64) -> Points:
-    """The rows of a part, ready to be fitted on."""
-    return Points(rows_ND[part.rows], part.positive, dtype)
-
-
 def fit_direction(
     codes: Codes,
     scores: ArrayLike,
@@ -54,6 +49,7 @@ def fit_direction(
     per_layer: bool = False,
     generator: str | None = None,
     classifier: str | None = None,
+    balanced: bool = False,
 ) -> Direction:
     """The direction of an attribute, with its intercept and accuracies.
 
@@ -61,26 +57,18 @@ def fit_direction(
         codes: all N rows.
         scores: (N,) or (N, 1), of the same rows.
         classes: of these scores, by `by_rank` or `by_threshold`.
-        C: as LibSVM's.
+        C: SVM regularisation, for codes as they are.
         per_layer: in w+ a vector for each layer, not one shared by all.
         generator, classifier: kept in the direction.
+        balanced: as `hyperplane.fit`.
 
     Raises:
         SpecError: codes and scores of different rows; as `features`, `check_scores` and `hyperplane.fit`.
     """
-    scores_N = check_scores(scores)
-    if not len(codes) == len(scores_N) == len(classes.all):
-        raise SpecError(
-            f"{len(codes)} codes, {len(scores_N)} scores, classes of {len(classes.all)} rows: give one for one"
-        )
-    rows_ND = features(codes, per_layer)
-    plane = fit(points(rows_ND, classes.train), C)
-    vector = plane.normal.reshape(codes.values.shape[1:]) if per_layer else plane.normal
-    return normalised(
-        attribute, "svm", codes.space, vector, plane.intercept, C=C, fraction=classes.fraction,
-        accuracies=accuracies(plane, rows_ND, classes), rows=len(classes.train), generator=generator,
-        classifier=classifier,
-    )  # fmt: skip
+    rows_ND = _rows(codes, scores, classes, per_layer)
+    train = classes.train
+    plane = fit(rows_ND[train.rows], train.positive, C, balanced)
+    return _direction(plane, rows_ND, codes, attribute, classes, per_layer, generator, classifier)
 
 
 def fit_as_released(
@@ -91,10 +79,39 @@ def fit_as_released(
     generator: str | None = None,
     classifier: str | None = None,
 ) -> Direction:
-    """The public code's fit: fraction 0.02, C = 1, the intercept thrown away (the accuracies are still with it)."""
+    """The public code's fit: `SVC`, fraction 0.02, C = 1, the intercept thrown away (the accuracies are with it)."""
     classes = by_rank(scores, RELEASED_FRACTION, seed)
-    fitted = fit_direction(codes, scores, attribute, classes, RELEASED_C, generator=generator, classifier=classifier)
+    rows_ND = _rows(codes, scores, classes, False)
+    plane = fit_by_libsvm(rows_ND[classes.train.rows], classes.train.positive, RELEASED_C)
+    fitted = _direction(plane, rows_ND, codes, attribute, classes, False, generator, classifier)
     return dataclasses.replace(fitted, intercept=0.0)
+
+
+def _rows(codes: Codes, scores: ArrayLike, classes: Classes, per_layer: bool) -> NDArray[np.float32]:
+    scores_N = check_scores(scores)
+    if not len(codes) == len(scores_N) == len(classes.all):
+        raise SpecError(
+            f"{len(codes)} codes, {len(scores_N)} scores, classes of {len(classes.all)} rows: give one for one"
+        )
+    return features(codes, per_layer)
+
+
+def _direction(
+    plane: Hyperplane,
+    rows_ND: NDArray[np.floating],
+    codes: Codes,
+    attribute: str,
+    classes: Classes,
+    per_layer: bool,
+    generator: str | None,
+    classifier: str | None,
+) -> Direction:
+    vector = plane.normal.reshape(codes.values.shape[1:]) if per_layer else plane.normal
+    return normalised(
+        attribute, "svm", codes.space, vector, plane.intercept, C=plane.C, fraction=classes.fraction,
+        accuracies=accuracies(plane, rows_ND, classes), rows=len(classes.train), generator=generator,
+        classifier=classifier,
+    )  # fmt: skip
 
 
 def accuracies(plane: Hyperplane, rows_ND: NDArray[np.floating], classes: Classes) -> dict[str, float]:

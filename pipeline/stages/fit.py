@@ -4,12 +4,14 @@ Shapes: N rows, A attributes.
 """
 
 import time
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
 import schemas
@@ -24,6 +26,8 @@ from pipeline.stages.fit_rows import FitRows
 from schemas import TableSchema
 
 HALF = 0.5
+UNCONVERGED = "fits_not_converged"
+"""Counter of fits that met the solver's limit of passes."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +35,8 @@ class How:
     """How the classes and C are taken. What is None is chosen by the agreement of two halves of the rows.
 
     fraction: of the rows, in each class. threshold: without a fraction all rows are used, and it parts them, also where
-    C is chosen. as_released: as the public code. margin: agreement to
-    give up for a larger C.
+    C is chosen. as_released: as the public code. margin: agreement to give up for a larger C. balanced: C of each class
+    is weighted by how few it is.
     """
 
     C: float | None = None
@@ -41,6 +45,7 @@ class How:
     as_released: bool = False
     seed: int = 0
     margin: float = 0.0
+    balanced: bool = False
 
     @property
     def by_threshold(self) -> bool:
@@ -96,7 +101,7 @@ class FitStage:
     generator: str | None
     threads: int
     name: str = field(default="fit", init=False)
-    version: int = field(default=2, init=False)
+    version: int = field(default=3, init=False)
 
     @property
     def outputs(self) -> Mapping[str, TableSchema]:
@@ -128,13 +133,16 @@ class FitWorker:
         try:
             choice = self._choose(scores_N)
             chosen = time.perf_counter()
-            direction = stage.rows.named(self._direction(index, choice))
+            with warnings.catch_warnings(record=True) as said:
+                warnings.simplefilter("always", ConvergenceWarning)
+                direction = stage.rows.named(self._direction(index, choice))
         except SpecError as error:
             raise SpecError(f"{attribute}: {error}") from error
         tables = {"directions": to_rows([direction], index)}
         if stage.how.chooses:
             tables["grids"] = _grid(index, attribute, choice)
-        return Batch(tables, (), {"choose_seconds": chosen - begun, "fit_seconds": time.perf_counter() - chosen})
+        counters = {"choose_seconds": chosen - begun, "fit_seconds": time.perf_counter() - chosen}
+        return Batch(tables, (), counters | ({UNCONVERGED: 1.0} if said else {}))
 
     def _choose(self, scores_N: NDArray[np.floating]) -> Choice:
         """What was asked, or the best; a fraction that was asked is fitted with as it is, however few rows it is."""
@@ -145,7 +153,7 @@ class FitWorker:
         rows_ND = features(self.codes, self.stage.rows.per_layer)
         choice = choose(
             rows_ND, scores_N, Cs, how.fractions, seed=how.seed, margin=how.margin,
-            threshold=how.parting,
+            threshold=how.parting, balanced=how.balanced,
         )  # fmt: skip
         return Choice(choice.C, how.fraction or choice.fraction, choice.grid)
 
@@ -157,8 +165,9 @@ class FitWorker:
             return fit_as_released(self.codes, scores_N, attribute, how.seed, generator, classifier)
         classes = how.classes(scores_N, choice.fraction)
         return fit_direction(
-            self.codes, scores_N, attribute, classes, choice.C, stage.rows.per_layer, generator, classifier
-        )
+            self.codes, scores_N, attribute, classes, choice.C, stage.rows.per_layer, generator, classifier,
+            how.balanced,
+        )  # fmt: skip
 
 
 def _grid(index: int, attribute: str, choice: Choice) -> pa.Table:

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from pipeline.directions.choose import check_choosable, choose
+from pipeline.directions.hyperplane import NoHyperplane
 from pipeline.errors import SpecError
 from tests.pipeline.directions.made import faces
 
@@ -78,6 +79,43 @@ def test_what_cannot_be_chosen_from_is_known_before():
         check_choosable(np.array([0.0] * 90 + [1] * 10))
     with pytest.raises(SpecError, match=r"leaves \d rows? above|there is one class only"):
         check_choosable(np.array([0.0] * 90 + [1]), threshold=0.5)
+    with pytest.raises(SpecError, match="leaves 3 rows above and 90 below, 4 of each is the least to choose C from"):
+        check_choosable(np.array([0.0] * 90 + [1] * 3), threshold=0.5)
+    check_choosable(np.array([0.0] * 90 + [1] * 4), threshold=0.5)
+
+
+@pytest.mark.parametrize("share", [0.01, 0.026, 0.05])
+@pytest.mark.parametrize(("rows", "width"), [(400, 40), (1000, 512)])
+@pytest.mark.parametrize("balanced", [False, True])
+def test_rare_labels_are_chosen_for(rows, width, share, balanced):
+    """No cell ends the choice of the others, and each half has its part of the few."""
+    draw = np.random.default_rng(rows)
+    x_ND = draw.standard_normal((rows, width))
+    scores = x_ND[:, 0] + 0.5 * draw.standard_normal(rows)
+    labels = (scores >= np.quantile(scores, 1 - share)).astype(float)
+    check_choosable(labels, threshold=0.5)
+    choice = choose(x_ND, labels, threshold=0.5, balanced=balanced)
+    assert choice.C in {cell.C for cell in choice.grid}
+    assert all(np.isfinite(cell.agreement) for cell in choice.grid)
+
+
+def test_a_cell_without_a_hyperplane_is_passed_over(monkeypatch):
+    from pipeline.directions import choose as module
+
+    x_ND, scores, _ = faces(400, 10)
+    real = module.fit
+
+    def fit(x_ND, positive_N, C, *more):
+        if C > 1e-2:
+            raise NoHyperplane("none")
+        return real(x_ND, positive_N, C, *more)
+
+    monkeypatch.setattr(module, "fit", fit)
+    choice = choose(x_ND, scores, **GRID, margin=1.0)
+    assert choice.C == 1e-2
+    assert [np.isnan(cell.agreement) for cell in choice.grid] == [cell.C > 1e-2 for cell in choice.grid]
+    with pytest.raises(SpecError, match="no hyperplane tells the two classes apart better than none does, at any C"):
+        choose(x_ND, scores, (1.0,), (0.5,))
 
 
 def test_it_is_seeded():

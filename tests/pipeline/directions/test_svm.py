@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import torch
+from sklearn.svm import SVC
 
 from pipeline.directions.classes import by_rank, by_threshold
-from pipeline.directions.hyperplane import fit
-from pipeline.directions.svm import features, fit_as_released, fit_direction, points
+from pipeline.directions.svm import features, fit_as_released, fit_direction
 from pipeline.errors import SpecError
 from pipeline.models.codes import Codes
 from tests.pipeline.directions.made import codes, faces
@@ -76,10 +76,10 @@ def test_as_released_is_two_hundredths_and_1_without_the_intercept():
     x_ND, scores, _ = faces(2000, 12)
     found = fit_as_released(codes(x_ND), scores, "old", seed=4)
     classes = by_rank(scores, 0.02, 4)
-    plane = fit(points(x_ND, classes.train), 1.0)
-    np.testing.assert_allclose(found.vector, plane.normal, atol=1e-6)
+    released = SVC(kernel="linear").fit(x_ND[classes.train.rows], classes.train.positive)  # C = 1 by default
+    np.testing.assert_allclose(found.vector, released.coef_[0] / np.linalg.norm(released.coef_), atol=1e-6)
     assert (found.intercept, found.C, found.fraction, found.rows) == (0.0, 1.0, 0.02, 56)
-    assert plane.intercept != 0
+    assert released.intercept_[0] != 0
 
 
 def test_what_cannot_be_fitted():

@@ -1,0 +1,70 @@
+"""Labels of which few are yes: every setting ends in a direction, and the classes can be weighted."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from planted import directions
+
+from jobs.__main__ import main
+
+
+@pytest.fixture(scope="module")
+def codes():
+    """1,000 codes N(0, 1) of 64 numbers, and scores along the first with half noise."""
+    draw = np.random.default_rng(11)
+    w_NW = draw.standard_normal((1000, 64)).astype(np.float32)
+    return w_NW, w_NW[:, 0] + 0.5 * draw.standard_normal(1000)
+
+
+def fit(where: Path, codes, share: float, *words: str) -> int:
+    w_NW, scores = codes
+    np.save(where / "codes.npy", w_NW)
+    np.save(where / "scores.npy", (scores >= np.quantile(scores, 1 - share)).astype(np.float32))
+    given = ["--codes", f"{where}/codes.npy", "--scores", f"{where}/scores.npy", "--attribute", "rare"]
+    return main(["directions", "fit", "--local", *given, "--threshold", "0.5", "--out", f"{where}/out", *words])
+
+
+@pytest.mark.parametrize("words", [(), ("--C", "1"), ("--class-weight", "balanced")])
+@pytest.mark.parametrize("share", [0.01, 0.026, 0.05])
+def test_rare_attributes_are_fitted(tmp_path, codes, share, words):
+    """26 of 1,000 ended in "C = 1 did not converge: give a smaller C", which nobody had given."""
+    assert fit(tmp_path, codes, share, *words) == 0
+    [row] = directions(tmp_path / "out")
+    assert row["vector"][0] > 0.2
+    assert np.isfinite(row["intercept"])
+
+
+def test_weights_find_the_rare_rows(tmp_path, codes):
+    w_NW, scores = codes
+    few = scores >= np.quantile(scores, 0.974)
+    found = {}
+    for name, words in {"plain": (), "weighted": ("--class-weight", "balanced")}.items():
+        (tmp_path / name).mkdir()
+        assert fit(tmp_path / name, codes, 0.026, "--C", "0.001", *words) == 0
+        [row] = directions(tmp_path / name / "out")
+        found[name] = ((w_NW @ np.float32(row["vector"]) + row["intercept"]) > 0)[few].mean()
+    assert found["plain"] < 0.1
+    assert found["weighted"] > 0.6
+    spec = json.loads(Path(tmp_path, "weighted/out/.stylemill/directions/spec.json").read_text())
+    assert spec["spec"]["class_weight"] == "balanced"
+
+
+def test_other_weights_are_another_job(tmp_path, codes, capsys):
+    assert fit(tmp_path, codes, 0.05, "--C", "0.01") == 0
+    capsys.readouterr()
+    assert fit(tmp_path, codes, 0.05, "--C", "0.01", "--class-weight", "balanced") == 4
+    assert "class_weight" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [("--fraction", "0.2"), ("--as-released",)])
+def test_weights_go_with_a_threshold_alone(tmp_path, codes, capsys, words):
+    assert fit(tmp_path, codes, 0.05, "--class-weight", "balanced", *words) == 2
+    assert "\n" not in capsys.readouterr().err.strip()
+
+
+def test_too_few_to_choose_from_says_how_many(tmp_path, codes, capsys):
+    assert fit(tmp_path, codes, 0.003) == 2
+    said = capsys.readouterr().err
+    assert "leaves 3 rows above and 997 below, 4 of each is the least to choose C from: give more rows, or C" in said
