@@ -18,10 +18,13 @@ class ReportSpec(Spec):
     out: tyro.conf.Positional[str] = Field(description="The directory with the tables.")
     title: str = Field("", description="Heading of the page.")
     seed: int = Field(0, ge=0, description="Which faces the random sheet shows.")
+    faces: int | None = Field(
+        None, gt=0, description="How many faces: of the random sheet (default 24), of the edits (default 8)."
+    )
 
 
 def main(argv: Sequence[str]) -> int:
     """Write the pages and print where they are."""
     spec = parse(ReportSpec, "report", argv)
-    print(*report.write_all(spec.out, title=spec.title or None, seed=spec.seed), sep="\n")
+    print(*report.write_all(spec.out, title=spec.title or None, seed=spec.seed, shown=spec.faces), sep="\n")
     return 0

@@ -7,14 +7,17 @@ import pandas as pd
 
 from jobs.reproduce.directions_study import Study
 from jobs.reproduce.strips import pictured
-from pipeline.report import study
+from pipeline.report import study, wording
+from pipeline.report.edit_means import in_order
 from pipeline.tables import Table, store
 
 STRIPS = 3
 
 
-def changes(out: str, edits: Sequence[str], primal: str, condition: str, found: Study) -> list[study.Section]:
-    """Does conditioning keep what it should keep (Sec. 3.3, 3.4)? A section of numbers and one of strips."""
+def changes(
+    out: str, edits: Sequence[str], primal: str, condition: str, found: Study
+) -> tuple[study.Section, study.Section]:
+    """Does conditioning keep what it should keep (Sec. 3.3, 3.4)? A section of strips and one of numbers."""
     measured = Table.open(store.join(out, "measured", "measured")).read().to_pandas()
     measured = measured.assign(**{name: measured[name].map(_one) for name in _NUMBERS})
     ways = {url: _way(url, primal, condition) for url in edits}
@@ -44,7 +47,9 @@ def changes(out: str, edits: Sequence[str], primal: str, condition: str, found: 
         ],
         [*curves, study.Grid(f"Faces whose {condition} changed side, by the judge, in per cent", table)],
     )
-    return [numbers, study.Section("Strips", [], [part for url in edits for part in _strips(url, ways[url], STRIPS)])]
+    parts = [part for url in edits for part in _strips(url, ways[url], STRIPS)]
+    heading = f"Faces: {primal}, without and with {condition} left alone"
+    return study.Section(heading, ["The source is on the left, then the steps of the edit."], parts), numbers
 
 
 def far_away(out: str, attributes: Sequence[str], found: Study) -> study.Section:
@@ -98,17 +103,15 @@ def _curve(measured: pd.DataFrame, ways: dict[str, str], found: Study, what: str
 
 
 def _strips(url: str, what: str, faces: int, request: int = 0, scores: Sequence[str] = ()) -> list[study.Strip]:
-    """Source and steps of the first faces, in order of strength."""
+    """Source and steps of the first faces, the source on the left."""
     frame = pictured(url, scores)
-    frame = frame[frame["request"] == request]
-    strips = []
-    for index in sorted(frame["index"].unique())[:faces]:
-        rows = frame[frame["index"] == index].sort_values("strength")
-        shown = [(row["picture"], _below(row, scores)) for _, row in rows.iterrows()]
-        strips.append(study.Strip(f"{what}: face {index}", shown))
-    return strips
+    by_face = list(frame[frame["request"] == request].groupby("index"))[:faces]
+    return [
+        study.Strip(f"{what}: face {index}", [_look(row, scores) for _, row in in_order(rows).iterrows()])
+        for index, rows in by_face
+    ]
 
 
-def _below(row: pd.Series, scores: Sequence[str]) -> str:
-    words = "source" if row["step"] == 0 else f"{row['strength']:+.2f}"
-    return words + "".join(f", {name} {row[name]:+.1f}" for name in scores)
+def _look(row: pd.Series, scores: Sequence[str]) -> study.Look:
+    words = "source" if row["step"] == 0 else wording.score(row["strength"])
+    return study.Look(row["picture"], words, {name: wording.score(row[name], 1) for name in scores}, scores)

@@ -12,7 +12,7 @@ from jobs.reproduce.dt_runs import DtRun
 from jobs.reproduce.ials_plan import CHOICE
 from jobs.reproduce.ials_rows import copy_rows
 from jobs.reproduce.strips import pictured
-from pipeline.report import study
+from pipeline.report import study, wording
 from pipeline.tables import Table, store
 from schemas.edits import JUDGE
 
@@ -153,13 +153,13 @@ class Pictures:
             words.append(f"{name} first reaches it at step {at}, with {p:.2f}")
         return reached, f"p = {level:g}: {'; '.join(words)}."
 
-    def _look(self, url: str, face: int, at: int, words: str) -> tuple[bytes, str]:
+    def _look(self, url: str, face: int, at: int, words: str) -> study.Look:
         """A face after a step, or after its last where it stopped before, and what is to be said of it."""
         frame = self._frame(url)
         own = frame[(frame["index"] == face) & (frame["step"] <= at)]
         row = own.sort_values("step").iloc[-1]
-        scores = ", ".join(f"{name} {row[JUDGE + name]:+.1f}" for name in self.run.pair)
-        return row["picture"], f"{words}: {scores}"
+        scores = {name: wording.score(row[JUDGE + name], 1) for name in self.run.pair}
+        return study.Look(row["picture"], words, scores, self.run.pair[:1])
 
     def _frame(self, url: str) -> pd.DataFrame:
         if url not in self._frames:

@@ -59,14 +59,14 @@ class Found:
 
 
 def sections(found: Found) -> list[study.Section]:
-    """All of the page."""
+    """All of the page; the faces come first."""
     own, paper = list(found.own.values()), list(found.paper.values())
     parts = [_claim("Is (1, 1) worse? (Table 1, Eq. 7)", own, [_lengths(found)]), beside_paper(own), *_pairs(own)]
     heading = f"The same with the paper's {PAPER.steps} steps of {PAPER.length:g}"
     parts.append(_claim(heading, paper, [short(paper)]))
     parts += [replace(one, heading=f"{one.heading}, steps of {PAPER.length:g}") for one in _pairs(paper)]
     parts += [families(own), incremental(found.own, found.kept), levels(found.plan, found.own, found.gradient)]
-    return [*parts, *chain.from_iterable(one.sections() for one in found.pictures)]
+    return [*chain.from_iterable(one.sections() for one in found.pictures), *parts]
 
 
 def facts(found: Found) -> dict[str, str]:

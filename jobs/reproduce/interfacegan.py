@@ -69,11 +69,8 @@ def main(argv: Sequence[str]) -> int:
     step("measure", "--edits", ",".join(f"{url}/edits" for url in edits), "--families", spec.judge, "--identity",
          "--out", f"{out}/measured", *spec.flags)  # fmt: skip
     _edit_far(spec, out, found)
-    sections = [
-        *found.sections(),
-        *changes(out, edits, spec.primal, spec.condition, found),
-        far_away(out, spec.attributes, found),
-    ]
+    strips, numbers = changes(out, edits, spec.primal, spec.condition, found)
+    sections = [strips, far_away(out, spec.attributes, found), *found.sections(), numbers]
     facts = {"Command": command(), "Faces": f"{spec.rows:,} labelled, {spec.edited:,} others edited", **found.facts}
     say(f"Page  {study.write(store.join(out, 'report.html'), 'InterFaceGAN', LEAD, sections, facts)}")
     return 0

@@ -7,39 +7,47 @@ from pipeline.tables import Table, store
 __all__ = ["contact_sheet", "write", "write_all"]
 
 
-def write_all(directory_url: str, *, title: str | None = None, seed: int = 0) -> list[str]:
+def write_all(directory_url: str, *, title: str | None = None, seed: int = 0, shown: int | None = None) -> list[str]:
     """Write the pages of a folder and return their URLs: of its faces, as `write`, and of its edits.
 
     The first is DIR/report.html; where there are faces, that of edits is DIR/edits.html.
 
+    Args:
+        shown: faces of the random sheet, and of the edits; by default as many as each page has room for.
+
     Raises:
-        StoreError: there is no table of labels, latents or edits, or a file cannot be read or written.
+        StoreError: no job has written labels, latents or edits, or a file cannot be read or written.
     """
-    edited = bool(Table(store.join(directory_url, "edits")).parts())
-    faces = any(Table(store.join(directory_url, name)).parts() for name in ("labels", "latents"))
-    pages = [] if edited and not faces else [write(directory_url, title=title, seed=seed)]
+    edited = _written(directory_url, "edits") or gather.begun(directory_url, "edit")
+    faces = any(_written(directory_url, name) for name in ("labels", "latents"))
+    pages = [] if edited and not faces else [write(directory_url, title=title, seed=seed, shown=shown)]
     if edited:
         url = store.join(directory_url, "edits.html" if faces else "report.html")
-        pages.append(edits.write(directory_url, url, title))
+        pages.append(edits.write(directory_url, url, title, shown or edits.FACES))
     return pages
 
 
-def write(directory_url: str, *, title: str | None = None, seed: int = 0) -> str:
+def write(directory_url: str, *, title: str | None = None, seed: int = 0, shown: int | None = None) -> str:
     """Write DIR/report.html about the tables of DIR and return its URL. Equal tables give an equal page.
 
     Args:
         directory_url: a folder that a job wrote to, finished or not; any fsspec URL.
         title: heading; the folder's name by default.
         seed: of the random contact sheet.
+        shown: faces of the random contact sheet.
 
     Raises:
-        StoreError: there is neither a table of labels nor one of latents, or a file cannot be read or written.
+        StoreError: no job has written labels or latents, or a file cannot be read or written.
     """
     gathered = gather.gather(directory_url)
-    choice = page.choose(gathered, seed)
+    choice = page.choose(gathered, seed, shown or page.RANDOM_FACES)
     uses = choice.uses()
     images = gathered.tables.get("images")
     thumbnails = pictures.thumbnails(pictures.read(images, uses) if images else (), uses)
     url = store.join(directory_url, "report.html")
     store.write_atomic(url, page.render(gathered, choice, thumbnails, title).encode())
     return url
+
+
+def _written(directory_url: str, name: str) -> bool:
+    return bool(Table(store.join(directory_url, name)).parts())

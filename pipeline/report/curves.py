@@ -1,7 +1,7 @@
 """Lines over a common axis, as SVG with their intervals; geometry only, colours are the style sheet's."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import pandas as pd
 from markupsafe import Markup
@@ -13,8 +13,11 @@ COLOURS = 8
 TICKS = 6
 
 
-def draw(lines: Mapping[str, pd.DataFrame], x: str, y: str) -> Markup:
-    """One picture of all lines, with a legend below; frames have the columns x, y and perhaps low, high."""
+def draw(lines: Mapping[str, pd.DataFrame], x: str, y: str, bold: Collection[str] = ()) -> Markup:
+    """One picture of all lines, with a legend below; frames have the columns x, y and perhaps low, high.
+
+    `bold`: lines whose name is bold in the legend.
+    """
     points = pd.concat(lines.values())
     xs = Axis(points["x"].min(), points["x"].max(), LEFT, WIDTH - RIGHT)
     columns = [name for name in ("y", "low", "high") if name in points]
@@ -32,7 +35,10 @@ def draw(lines: Mapping[str, pd.DataFrame], x: str, y: str) -> Markup:
         Markup('<text class="axis" x="{}" y="{}" text-anchor="middle">{}</text>').format(WIDTH / 2, HEIGHT - 6, x)
     )
     parts.append(Markup("</svg><p class=legend>"))
-    parts += [Markup('<span class="line-{}">{}</span> ').format(i % COLOURS, name) for i, name in enumerate(lines)]
+    parts += [
+        Markup('<span class="line-{}{}">{}</span> ').format(i % COLOURS, " bold" if name in bold else "", name)
+        for i, name in enumerate(lines)
+    ]
     parts.append(Markup("</p></div>"))
     return Markup("").join(parts)
 

@@ -31,7 +31,8 @@ class Edits:
     """What a table of edits holds, summed up.
 
     scores: its columns of scores. means, halves: (G, C) by group: mean, and half of its 95 % interval (NaN of one row).
-    rows: of each group. stops: why the edits of each branch ended, by how many faces. wishes: rows of `requests`.
+    rows: of each group. stops: why the edits of each branch ended, by how many faces. wishes: rows of `requests`. down:
+    faces, (index, request), that go away from the attribute, of the requests that flip.
     """
 
     table: Table
@@ -41,13 +42,18 @@ class Edits:
     rows: pd.Series
     stops: Mapping[Branch, Counter[str]]
     wishes: Mapping[int, Mapping[str, Any]]
+    down: frozenset[tuple[int, int]]
 
     @classmethod
     def read(cls, directory: str) -> "Edits":
-        """Raises StoreError where a table cannot be read."""
+        """Raises StoreError where a table cannot be read. A table without a part is one without a row."""
         table = Table(store.join(directory, "edits"))
-        scores = tuple(name for name in table.schema.arrow.names if name not in (*BEFORE, *AFTER))
         wishes = _wishes(directory, table)
+        if not table.parts():
+            nothing = pd.MultiIndex.from_tuples([], names=["request", "side", "step"])
+            frame = pd.DataFrame(index=nothing, columns=["strength"], dtype=np.float64)
+            return cls(table, (), frame, frame, pd.Series([], nothing, np.float64), {}, wishes, frozenset())
+        scores = tuple(name for name in table.schema.arrow.names if name not in (*BEFORE, *AFTER))
         down = _down(table, wishes) if _flips(directory, wishes) else frozenset()
         count: Counter[Group] = Counter()
         sums: dict[Group, np.ndarray] = {}
@@ -75,7 +81,15 @@ class Edits:
         for request, side, step in groups:  # of each face once: its source, or the only step that was kept of it
             if step == 0 or (request, side, 0) not in count:
                 ended.setdefault((request, side), Counter()).update(stops[request, side, step])
-        return cls(table, scores, means, halves, of_group, ended, wishes)
+        return cls(table, scores, means, halves, of_group, ended, wishes, down)
+
+    @property
+    def faces(self) -> int:
+        """How many faces were edited, by the request that has the most of them."""
+        of_request: Counter[int] = Counter()
+        for (request, _), stops in self.stops.items():
+            of_request[request] += stops.total()
+        return max(of_request.values(), default=0)
 
     @property
     def branches(self) -> list[Branch]:
@@ -89,8 +103,17 @@ class Edits:
     def heading(self, branch: Branch) -> str:
         """The title, and where they go if rows of the request go either way."""
         request, side = branch
-        flips = self.wishes.get(request, {}).get("target") == "flip"
-        return self.title(request) + (f", {'towards it' if side > 0 else 'away from it'}" if flips else "")
+        return self.title(request) + (f", {self.way(side)}" if self.flips(request) else "")
+
+    def flips(self, request: int) -> bool:
+        """Whether its rows go either way, as far as is known."""
+        asked = self.wishes.get(request, {}).get("target") == "flip"
+        return asked or any(whose == request for _, whose in self.down)
+
+    @staticmethod
+    def way(side: int) -> str:
+        """Where the rows of one side go."""
+        return "towards it" if side > 0 else "away from it"
 
     def title(self, request: int) -> str:
         """`old | eyeglasses`, or the number of a request that is not known yet."""
@@ -100,9 +123,9 @@ class Edits:
         return wish["attribute"] + (f" | {', '.join(wish['conditions'])}" if wish["conditions"] else "")
 
     def along(self, branch: Branch) -> pd.DataFrame:
-        """The means of a branch's steps, in order of strength, the source first where all go down."""
+        """The means of a branch's steps, the source first, as `in_order`."""
         means = self.means[self._its(branch)].droplevel(BRANCH)
-        return means.sort_values("strength", kind="stable", key=lambda strength: branch[1] * strength)
+        return in_order(means.reset_index()).set_index("step")
 
     def spread(self, branch: Branch) -> pd.DataFrame:
         """Half intervals of a branch's steps."""
@@ -117,15 +140,43 @@ class Edits:
 
     def shown(self, request: int) -> list[str]:
         """The scores below a picture: the attribute's (else that which moves most) and its conditions'."""
-        wish = self.wishes.get(request, {"attribute": "", "conditions": []})
+        by_name = self._by_name()
+        conditions = [by_name.get(name) for name in self.wishes.get(request, {}).get("conditions", ())]
+        return [name for name in dict.fromkeys([self._primal(request), *conditions]) if name is not None]
+
+    def bold(self, request: int) -> list[str]:
+        """Columns that are scores of the edited attribute, by either family, or of what stands in its place."""
+        primal = (self._primal(request) or "").removeprefix(JUDGE)
+        return [name for name in self.scores if name.removeprefix(JUDGE) == primal]
+
+    def in_place_of(self, request: int) -> tuple[str, str] | None:
+        """The edited attribute where it is no score, and the score that is shown in its place."""
+        attribute, primal = self.wishes.get(request, {}).get("attribute"), self._primal(request)
+        if attribute is None or primal is None or attribute in self._by_name():
+            return None
+        return attribute, primal.removeprefix(JUDGE)
+
+    def _primal(self, request: int) -> str | None:
+        """The score of the attribute, else the one that moves most; None where no scores were kept."""
+        by_name = self._by_name()
+        if (own := by_name.get(self.wishes.get(request, {}).get("attribute", ""))) is not None or not by_name:
+            return own
+        along = self.along(next(branch for branch in self.branches if branch[0] == request))[list(by_name.values())]
+        return str((along.iloc[-1] - along.iloc[0]).abs().idxmax())
+
+    def _by_name(self) -> dict[str, str]:
+        """The columns that are shown, by attribute: of the classifiers that edit and label, else the judge's."""
         own = [name for name in self.scores if not name.startswith(JUDGE)] or list(self.scores)
-        by_name = {name.removeprefix(JUDGE): name for name in own}
-        primal = by_name.get(wish["attribute"])
-        if primal is None and own:
-            along = self.along(next(branch for branch in self.branches if branch[0] == request))[own]
-            primal = str((along.iloc[-1] - along.iloc[0]).abs().idxmax())
-        wanted = [primal, *(by_name.get(name) for name in wish["conditions"])]
-        return [name for name in dict.fromkeys(wanted) if name is not None]
+        return {name.removeprefix(JUDGE): name for name in own}
+
+
+def in_order(rows: pd.DataFrame) -> pd.DataFrame:
+    """Steps, with the columns `step` and `strength`: the source first, then by strength; where all
+    go down, from the smallest step on.
+    """
+    sign = -1 if (rows["strength"] <= 0).all() else 1
+    keys = pd.DataFrame({"after": rows["step"] != 0, "strength": sign * rows["strength"]}, rows.index)
+    return rows.loc[keys.sort_values(["after", "strength"], kind="stable").index]
 
 
 def _flips(directory: str, wishes: Mapping[int, Mapping[str, Any]]) -> bool:

@@ -15,6 +15,8 @@ from pipeline.tables import Table, store
 from schemas.labels import MEASURES
 
 TABLES = ("latents", "labels", "images")
+FIRST_VERBS = ("dataset", "sample", "label")
+"""Jobs that make faces or label them, the one that makes most of a folder first."""
 ELSEWHERE = {
     "dt_steps": "stylemill dt writes report.html itself, once its steps are complete: the same command writes it anew",
     "directions": "directions are printed and drawn by stylemill directions compare",
@@ -87,13 +89,14 @@ def _instead(url: str) -> str:
 
 
 def gather(url: str) -> Gathered:
-    """Read all that the page needs except pictures.
+    """Read all that the page needs except pictures. A job that has published nothing gives a folder without rows.
 
     Raises:
-        StoreError: there is neither a table of labels nor one of latents, or a table cannot be read.
+        StoreError: there is neither a table of labels nor one of latents nor a job that would make them, or a table
+            cannot be read.
     """
     tables = {name: table for name in TABLES if (table := _table(url, name)) is not None}
-    if "labels" not in tables and "latents" not in tables:
+    if "labels" not in tables and "latents" not in tables and not any(begun(url, verb) for verb in FIRST_VERBS):
         raise StoreError(f"{url}: no table of labels, latents or edits; {_instead(url)}")
     labels = _labels(tables)
     notes: list[str] = []
@@ -118,7 +121,14 @@ def _table(url: str, name: str) -> Table | None:
     return table if table.manifest() is not None or table.parts() else None
 
 
+def begun(url: str, verb: str) -> bool:
+    """Whether such a job has been started here, whatever became of it."""
+    return store.exists(store.join(url, BOOKKEEPING, verb, "spec.json"))
+
+
 def _labels(tables: Mapping[str, Table]) -> pd.DataFrame:
+    if "labels" not in tables and "latents" not in tables:
+        return pd.DataFrame(index=pd.Index([], dtype="int64", name="index"))
     rows = tables["labels"].read() if "labels" in tables else tables["latents"].read(["index"])
     return rows.to_pandas().set_index("index").astype("float64")
 

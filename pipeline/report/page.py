@@ -49,10 +49,10 @@ class Choice:
         return Counter(index for strip in (self.random, *strips) for index in strip)
 
 
-def choose(gathered: Gathered, seed: int) -> Choice:
-    """Choose the faces of the page. `seed` moves the random sheet alone."""
+def choose(gathered: Gathered, seed: int, shown: int = RANDOM_FACES) -> Choice:
+    """Choose the faces of the page. `seed` and `shown`, how many, move the random sheet alone."""
     return Choice(
-        sheets.at_random(gathered.labels.index.to_numpy(), RANDOM_FACES, seed),
+        sheets.at_random(gathered.labels.index.to_numpy(), shown, seed),
         {name: sheets.along(gathered.labels[name], STRIP_FACES) for name in gathered.attributes},
     )
 

@@ -25,14 +25,14 @@ def read(images: Table, wanted: Collection[int]) -> Iterator[tuple[int, bytes]]:
 
     A wanted row that is not in the table (its shard is not published yet) is passed over.
     """
-    for shard, indices in _by_shard(images, sorted(wanted)):
+    for shard, indices in by_shard(images, sorted(wanted)):
         rows = images.read(["index", "image"], None if shard is None else [shard], indices)
         keep = [place for place, index in enumerate(rows["index"].to_pylist()) if index in wanted]
         for row in rows.take(pa.array(keep, pa.int64())).to_pylist():
             yield row["index"], row["image"]["bytes"]
 
 
-def _by_shard(images: Table, wanted: list[int]) -> Iterator[tuple[int | None, range]]:
+def by_shard(images: Table, wanted: list[int]) -> Iterator[tuple[int | None, range]]:
     """The wanted rows as short ranges. A sealed table finds the shard itself; in another, every part is asked once."""
     if images.manifest() is not None:
         yield from ((None, indices) for indices in near(wanted))
@@ -64,18 +64,30 @@ def thumbnails(pictures: Iterable[tuple[int, bytes]], uses: Mapping[int, int]) -
     sides = [side for side in SIDES if places * side * side * BYTES_PER_PIXEL <= BUDGET_BYTES] or [SIDES[-1]]
     small = {}
     for index, picture in pictures:
-        try:
-            with Image.open(io.BytesIO(picture)) as image:
-                image.draft("RGB", (sides[0], sides[0]))
-                small[index] = square(image, sides[0])
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-            continue
+        if (image := decoded(picture, sides[0])) is not None:
+            small[index] = square(image, sides[0])
     uris: dict[int, str] = {}
     for side in sides:
         uris = {i: _data_uri(image if image.width == side else square(image, side)) for i, image in small.items()}
         if sum(len(uri) * uses[index] for index, uri in uris.items()) <= BUDGET_BYTES:
             break
     return uris
+
+
+def side_of(count: int) -> int:
+    """The largest size that so many pictures can have."""
+    return next((side for side in SIDES if count * side * side * BYTES_PER_PIXEL <= BUDGET_BYTES), SIDES[-1])
+
+
+def decoded(picture: bytes, side: int) -> Image.Image | None:
+    """The picture, of `side` px or more where it is that large; None where it does not decode."""
+    try:
+        with Image.open(io.BytesIO(picture)) as image:
+            image.draft("RGB", (side, side))
+            image.load()
+            return image
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None
 
 
 def _data_uri(image: Image.Image) -> str:

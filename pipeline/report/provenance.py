@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.report import wording
-from pipeline.report.gather import Gathered, Run
+from pipeline.report.gather import FIRST_VERBS, Gathered, Run
 
-FIRST_VERBS = ("dataset", "sample", "label")
 EXITS = {
     0: "complete",
     1: "some tasks failed",
@@ -106,13 +105,19 @@ def states(gathered: Gathered) -> list[tuple[str, str]]:
         names = ", ".join(gathered.unsealed)
         sentence = f"Not sealed: {names}. The job is at work or was stopped; this page shows the rows so far"
         found = [("warning", sentence)]
-    else:
+    elif gathered.tables:
         found = [("good", "Sealed: " + ", ".join(gathered.tables))]
-    for run in gathered.runs:
+    else:
+        found = [("warning", "Nothing has been published here")]
+    return [*found, *ended_badly(gathered.runs), *(("warning", note) for note in gathered.notes)]
+
+
+def ended_badly(runs: Iterable[Run]) -> Iterator[tuple[str, str]]:
+    """(`warning`, a sentence) for each job whose last run did not end with 0."""
+    for run in runs:
         code = run.ended("exit_code")
         if code not in (None, 0):
-            found.append(("warning", f"The last run of {run.verb} ended with exit code {_exit(code)}"))
-    return found + [("warning", note) for note in gathered.notes]
+            yield "warning", f"The last run of {run.verb} ended with exit code {_exit(code)}"
 
 
 def headline(gathered: Gathered) -> list[Fact]:

@@ -11,24 +11,26 @@ import jinja2
 from markupsafe import Markup
 
 from pipeline.report import curves
-from pipeline.report.study_parts import Curves, Grid, Section, Strip, cell
+from pipeline.report.study_parts import Curves, Grid, Look, Section, Strip, Top, cell
 from pipeline.report.study_text import text
 from pipeline.tables import store
 
-__all__ = ["Curves", "Grid", "Section", "Strip", "cell", "render", "write"]
+__all__ = ["Curves", "Grid", "Look", "Section", "Strip", "Top", "cell", "render", "write"]
 
 
-def write(url: str, title: str, lead: str, sections: Sequence[Section], facts: Mapping[str, str]) -> str:
+def write(
+    url: str, title: str, lead: str, sections: Sequence[Section], facts: Mapping[str, str], top: Top | None = None
+) -> str:
     """Write the page to `url` and return it, and its numbers as Markdown beside it. Raises StoreError.
 
     Equal arguments give equal files.
     """
-    store.write_atomic(url.removesuffix(".html") + ".md", text(title, lead, sections, facts).encode())
-    store.write_atomic(url, render(title, lead, sections, facts).encode())
+    store.write_atomic(url.removesuffix(".html") + ".md", text(title, lead, sections, facts, top or Top()).encode())
+    store.write_atomic(url, render(title, lead, sections, facts, top or Top()).encode())
     return url
 
 
-def render(title: str, lead: str, sections: Sequence[Section], facts: Mapping[str, str]) -> str:
+def render(title: str, lead: str, sections: Sequence[Section], facts: Mapping[str, str], top: Top | None = None) -> str:
     """The whole HTML page; `facts` say where its numbers come from (command, digests, machine)."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("pipeline.report", ""),
@@ -47,9 +49,10 @@ def render(title: str, lead: str, sections: Sequence[Section], facts: Mapping[st
     return environment.get_template("study.html.j2").render(
         title=title,
         lead=lead,
+        top=top or Top(),
         sections=sections,
         facts=facts,
-        style=Markup("\n".join(style.read_text() for style in styles)),
+        style=Markup("\n".join(style.read_text(encoding="utf-8") for style in styles)),
     )
 
 

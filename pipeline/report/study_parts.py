@@ -1,7 +1,7 @@
 """What a study is made of: sections of sentences, tables, curves and strips of pictures."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pandas as pd
@@ -14,6 +14,7 @@ class Grid:
     """A table as it is to be read: texts and numbers, rows and columns by their names.
 
     `shaded`: cells are tinted by how far they are from `middle`, fully at a distance of `reach`. `digits`: decimals.
+    `bold`: columns whose heading and cells are bold.
     """
 
     caption: str
@@ -22,6 +23,7 @@ class Grid:
     middle: float = 0.0
     reach: float = 1.0
     digits: int = 2
+    bold: Collection[str] = ()
 
     def tint(self, value: float) -> float:
         """How far a number is from the middle, in [-1, 1]."""
@@ -30,20 +32,40 @@ class Grid:
 
 @dataclass(frozen=True)
 class Curves:
-    """Lines over a common axis: by name, a frame with the columns x, y, and low and high where there is an interval."""
+    """Lines over a common axis: by name, a frame with the columns x, y, and low and high where there is an interval.
+
+    `bold`: lines whose name is bold in the legend.
+    """
 
     caption: str
     x: str
     y: str
     lines: Mapping[str, pd.DataFrame]
+    bold: Collection[str] = ()
+
+
+@dataclass(frozen=True)
+class Look:
+    """One picture of a strip, encoded (WebP, JPEG, PNG) or None where it cannot be read, and what stands below it.
+
+    words: what it is. scores: a line for each. bold: names of those of the edited attribute.
+    """
+
+    picture: bytes | None
+    words: str
+    scores: Mapping[str, str] = field(default_factory=dict)
+    bold: Collection[str] = ()
+
+    def __str__(self) -> str:
+        return ", ".join([self.words, *(f"{name} {value}" for name, value in self.scores.items())])
 
 
 @dataclass(frozen=True)
 class Strip:
-    """Pictures in a row, encoded (WebP, JPEG, PNG), each with a few words below it."""
+    """Pictures in a row; the source is on the left."""
 
     caption: str
-    pictures: Sequence[tuple[bytes, str]]
+    pictures: Sequence[Look]
 
 
 @dataclass(frozen=True)
@@ -53,6 +75,14 @@ class Section:
     heading: str
     sentences: Sequence[str] = ()
     parts: Sequence[Grid | Curves | Strip] = field(default_factory=tuple)
+
+
+@dataclass(frozen=True)
+class Top:
+    """What stands below the title: a few facts in large letters, by name, and (`good` or `warning`, a sentence)."""
+
+    headline: Mapping[str, str] = field(default_factory=dict)
+    states: Sequence[tuple[str, str]] = ()
 
 
 def cell(value: object, digits: int = 2) -> str:

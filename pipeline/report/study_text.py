@@ -3,15 +3,14 @@
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import Any
 
-from pipeline.report.study_parts import Curves, Grid, Section, Strip, cell
+from pipeline.report.study_parts import Curves, Grid, Section, Strip, Top, cell
 
 
-def text(title: str, lead: str, sections: Sequence[Section], facts: Mapping[str, str]) -> str:
+def text(title: str, lead: str, sections: Sequence[Section], facts: Mapping[str, str], top: Top) -> str:
     """The whole file; equal arguments give equal text."""
-    return (
-        "\n\n".join([f"# {title}", *_facts(facts), lead, *(block for one in sections for block in _section(one))])
-        + "\n"
-    )
+    states = [f"{sentence}." for _, sentence in top.states]
+    blocks = [block for one in sections for block in _section(one)]
+    return "\n\n".join([f"# {title}", *_facts({**top.headline, **facts}), lead, *states, *blocks]) + "\n"
 
 
 def _facts(facts: Mapping[str, str]) -> list[str]:
@@ -34,7 +33,7 @@ def _section(section: Section) -> Iterator[str]:
             yield f"{part.caption} ({part.y} at each {part.x})"
             yield _curves(part)
     if strips:
-        yield f"On the page: {len(strips)} strips of pictures."
+        yield f"On the page: {len(strips)} strip{'s' if len(strips) > 1 else ''} of pictures."
 
 
 def _curves(curves: Curves) -> str:

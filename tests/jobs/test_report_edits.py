@@ -14,6 +14,7 @@ from tiny_jobs import dataset
 
 from jobs.__main__ import main
 from pipeline.report import edit_means, edits
+from pipeline.report.edit_strips import FACES, STEPS
 from pipeline.tables import Table
 
 STRENGTHS = (-12.0, -6.0, 6.0, 12.0)
@@ -41,24 +42,30 @@ def page(out, name="report.html") -> str:
     return Path(out, name).read_text()
 
 
+def page_of(out, faces: int) -> str:
+    return Path(edits.write(str(out), f"{out}/other.html", faces=faces)).read_text()
+
+
 def strips(text: str) -> dict[str, list[tuple[str, bytes]]]:
     """Caption -> (words, picture) of each strip, in order."""
     found = {}
     for part in text.split('<figure class="part">')[1:]:
-        pictures = re.findall(r'<img src="data:image/webp;base64,([^"]+)"[^>]*><figcaption>([^<]*)</figcaption>', part)
-        if pictures:
-            caption = re.search(r"<figcaption>([^<]*)</figcaption>", part)[1]
-            found[caption] = [(words, base64.b64decode(picture)) for picture, words in pictures]
+        caption = re.search(r"<figcaption>([^<]*)</figcaption>", part)[1]
+        looks = re.findall(r'<img src="data:image/webp;base64,([^"]+)"[^>]*>\s*<figcaption>(.*?)</figcaption>', part)
+        if looks:
+            found[caption] = [
+                (", ".join(re.findall("<span[^>]*>([^<]*)</span>", words)), base64.b64decode(picture))
+                for picture, words in looks
+            ]
     return found
 
 
 def test_a_row_of_strengths_with_the_scores_along_it(far):
     rows = Table.open(f"{far}/edits").read().to_pandas()
     found = strips(page(far))
-    assert list(found) == [f"{name} | eyeglasses: face {i}" for name in ("old", "young") for i in range(edits.FACES)]
+    assert list(found) == [f"{name} | eyeglasses: face {i}" for name in ("old", "young") for i in range(FACES)]
     shown = found["old | eyeglasses: face 1"]
-    its = rows[(rows["index"] == 1) & (rows["request"] == 0)].sort_values("strength")
-    assert list(its["strength"]) == sorted([0.0, *STRENGTHS])
+    its = rows[(rows["index"] == 1) & (rows["request"] == 0)].set_index("strength").loc[[0.0, *STRENGTHS]].reset_index()
     for (words, picture), (_, row) in zip(shown, its.iterrows(), strict=True):
         strength = "source" if row["step"] == 0 else f"{row['strength']:+.2f}"
         expected = f"{strength}, old {row['old']:+.2f}, eyeglasses {row['eyeglasses']:+.2f}"
@@ -66,6 +73,40 @@ def test_a_row_of_strengths_with_the_scores_along_it(far):
         with Image.open(io.BytesIO(picture)) as image:
             assert image.size == (32, 32)
     assert len({picture for _, picture in shown}) > 3
+
+
+def test_how_many_of_how_many_faces_are_shown_and_another_number(far, tmp_path):
+    assert f"<p>{FACES} of {ROWS} faces, the first; stylemill report --faces N shows another number.</p>" in page(far)
+    for number, words in (
+        (1, f"1 of {ROWS} faces, the first"),
+        (20, f"20 of {ROWS} faces"),
+        (99, f"All {ROWS} faces."),
+    ):
+        url = edits.write(str(far), f"{tmp_path}/{number}.html", faces=number)
+        assert words in Path(url).read_text()
+        shown = min(number, ROWS)  # the first shard has 8
+        wanted = [f"{name} | eyeglasses: face {i}" for name in ("old", "young") for i in range(shown)]
+        assert list(strips(Path(url).read_text())) == wanted
+    assert main(["report", str(far), "--faces", "0"]) == 2
+
+
+def test_the_edited_attribute_is_bold_in_strips_legends_and_tables(far):
+    means = edit_means.Edits.read(str(far))
+    most = means.in_place_of(1)[1]
+    sections = re.findall(r"<section.*?</section>", page(far), re.DOTALL)
+    assert set(re.findall(r'<span class="score bold">(\w+) ', sections[0])) == {"old", most}
+    assert set(re.findall(r'<span class="score">(\w+) ', sections[0])) <= {"eyeglasses", "old"}
+    for section, name in zip(sections[1:3], ("old", most), strict=True):
+        assert re.findall(r'<th scope="col" class="bold">(\w+)', section) == [name] * 2
+        assert re.findall(r'<span class="line-\d bold">(\w+)', section) == [name] * 2
+    assert f"young is none of the scores: {most}, the one that it moves most, is shown in its place." in page(far)
+
+
+def test_generator_editor_and_faces_stand_at_the_top(far):
+    top = page(far).split("</header>")[0]
+    found = re.findall(r"<dt>([^<]*)</dt><dd>([^<]*)</dd>", top)
+    assert found == [("generator", "stylegan2-tiny"), ("editor", "interfacegan"), ("space", "w"), ("faces", str(ROWS))]
+    assert '<p class="state good">Complete</p>' in top
 
 
 def test_an_attribute_that_is_no_score_shows_the_one_that_moves_most(far):
@@ -136,7 +177,8 @@ def test_faces_that_end_at_steps_of_their_own_are_all_told(inputs, tmp_path, kee
 def test_faces_that_flip_are_told_by_the_way_they_go(inputs, tmp_path):
     """All of them go down on the tiny network; so the table is written again with every third one's signs turned."""
     asked = ["--editor", "ials", "--attribute", "old", "--lambda1", "0", "--target", "flip", "--steps", "2"]
-    assert edit(*inputs, tmp_path, *asked, "--keep", "all", "--space", "w", "--scores", "judge") == 0
+    how = ["--keep", "all", "--space", "w", "--scores", "judge", "--images", "png", "--size", "32"]
+    assert edit(*inputs, tmp_path, *asked, *how) == 0
     rows = Table.open(f"{tmp_path}/edits").read().to_pandas()
     up = rows["index"] % 3 == 0
     rows.loc[up, "strength"] *= -1
@@ -149,6 +191,20 @@ def test_faces_that_flip_are_told_by_the_way_they_go(inputs, tmp_path):
         assert set(found.count(branch)) == {its["index"].nunique()}
     assert main(["report", str(tmp_path)]) == 0
     assert [name in page(tmp_path) for name in ("old, towards it", "old, away from it")] == [True, True]
+    shown = strips(page(tmp_path))
+    assert list(shown) == [
+        *(f"old: face {index}, towards it" for index in (0, 3, 6, 9)),
+        *(f"old: face {index}, away from it" for index in (1, 2, 4, 5)),
+    ]
+    for looks in shown.values():
+        assert [words.split(", old")[0] for words, _ in looks] in (
+            ["source", "+0.10", "+0.20"], ["source", "\N{MINUS SIGN}0.10", "\N{MINUS SIGN}0.20"]
+        )  # fmt: skip
+    assert f"8 of {ROWS} faces, the first of either way" in page(tmp_path)
+    written = page_of(tmp_path, faces=14)
+    assert [caption.split(", ")[1] for caption in strips(written)] == ["towards it"] * 7 + ["away from it"] * 7
+    written = page_of(tmp_path, faces=20)  # more than twice as many as go up
+    assert [caption.split(", ")[1] for caption in strips(written)] == ["towards it"] * 8 + ["away from it"] * 12
     assert f"<dt>Faces</dt><dd>{ROWS}</dd>" in page(tmp_path)
 
 
@@ -169,7 +225,7 @@ def test_edits_that_are_not_done_yet_and_edits_beside_faces(inputs, tmp_path, ca
     capsys.readouterr()
     assert main(["report", str(tmp_path / "both")]) == 0
     assert capsys.readouterr().out.split() == [f"{tmp_path}/both/{name}.html" for name in ("report", "edits")]
-    assert len(strips(page(tmp_path / "both", "edits.html"))) == edits.FACES
+    assert len(strips(page(tmp_path / "both", "edits.html"))) == FACES
 
 
 def test_long_ways_are_thinned_out_and_keep_their_ends(inputs, tmp_path):
@@ -178,7 +234,7 @@ def test_long_ways_are_thinned_out_and_keep_their_ends(inputs, tmp_path):
     assert edit(*inputs, tmp_path, *words) == 0
     assert main(["report", str(tmp_path)]) == 0
     shown = strips(page(tmp_path))["old: face 0"]
-    assert len(shown) == edits.STEPS
+    assert len(shown) == STEPS
     assert (shown[0][0], shown[-1][0]) == ("source", "+30.00")
 
 
@@ -186,6 +242,7 @@ def test_a_table_without_a_row(inputs, tmp_path):
     assert edit(*inputs, tmp_path, "--attribute", "old", "--space", "w", "--strengths=1e39") == 0
     assert main(["report", str(tmp_path)]) == 0
     assert "22" in re.search(r"<dt>Set aside</dt><dd>([^<]*)</dd>", page(tmp_path))[1]
+    assert "Complete, and no face was edited: all were set aside" in page(tmp_path)
 
 
 def test_a_folder_of_nothing_is_one_line(tmp_path, capsys):

@@ -59,10 +59,11 @@ def test_it_has_every_table_beside_the_papers(page):
         "Entanglement of the directions (Table 2, Sec. 3.4)",
         "Correlation of the scores (Table 3)",
         "Conditional manipulation: old, leaving eyeglasses alone",
-        "Strips",
+        "Faces: old, without and with eyeglasses left alone",
         "Distance (Fig. 3)",
     ):
         assert f"<h2>{heading}</h2>" in page
+    assert page.index("data:image/webp") < page.index("<table")
     assert f"{TABLE_1['All']['Age']:.1f}" in page
     for table in (TABLE_2, TABLE_3):
         assert f">{study.cell(float(table.loc['Age', 'Eyeglasses']))}</td>" in page
@@ -83,7 +84,7 @@ def test_its_numbers_are_those_of_the_tables(out, page):
         assert f"{100 * rows['accuracy_all']['old'][0]:.1f} (" in page
     edits = Table.open(f"{out}/far/edits").read().to_pandas()
     one = edits[(edits["request"] == 1) & (edits["index"] == 0) & (edits["step"] == 6)].iloc[0]
-    assert f"{one['strength']:+.2f}, old {one['old']:+.1f}" in page
+    assert f"{one['strength']:+.2f}, old {one['old']:+.1f}".replace("-", "\N{MINUS SIGN}") in page
     measured = Table.open(f"{out}/measured/measured").read().to_pandas()
     assert set(measured["metric"]) == {"effects", "identity"}
     assert set(measured["count"]) == {4}

@@ -91,6 +91,7 @@ def test_it_has_every_part(page):
         "Strips: old, leaving eyeglasses alone",
     ):
         assert f"<h2>{heading}</h2>" in page
+    assert page.index("data:image/webp") < page.index("<table")
     never = page.count("never reaches it")
     assert page.count("data:image/webp;base64,") == 2 * 2 * (5 + 6 + 6 + 5) - 2 * never
     assert page.count("<polyline") == 2 * (4 + 2)  # pairs, cells of the own steps and of the paper's

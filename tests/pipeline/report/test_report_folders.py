@@ -130,7 +130,6 @@ def test_another_protocol_gives_the_same_page(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_tables_is_refused_by_name(tmp_path: Path) -> None:
-    synthetic_folder.document(str(tmp_path), "spec", synthetic_folder.SPEC)
     with pytest.raises(StoreError, match=r"no table of labels, latents or edits"):
         report.write(str(tmp_path))
     assert not Path(tmp_path, "report.html").exists()

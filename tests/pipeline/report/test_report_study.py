@@ -9,6 +9,8 @@ from PIL import Image
 
 from pipeline.report import curves, study
 
+KINDS = ("WEBP", "JPEG", "PNG")
+
 
 def picture(kind: str) -> bytes:
     buffer = io.BytesIO()
@@ -23,7 +25,7 @@ def page() -> str:
     sections = [
         study.Section("Directions", ["One & two."], [study.Grid("Cosines", cosines, shaded=True)]),
         study.Section("Growth", [], [study.Curves("More rows", "rows", "accuracy", {"z": line, "w": line})]),
-        study.Section("Faces", [], [study.Strip("A strip", [(picture(k), k) for k in ("WEBP", "JPEG", "PNG")])]),
+        study.Section("Faces", [], [study.Strip("A strip", [study.Look(picture(k), k) for k in KINDS])]),
     ]
     return study.render("A study", "What it is.", sections, {"Command": "stylemill reproduce x"})
 
@@ -44,8 +46,18 @@ def test_every_part_is_on_the_page(page):
     assert "−0.25" in page
     assert page.count("<polyline") == 2
     assert page.count("<polygon") == 2
-    for kind in ("webp", "jpeg", "png"):
-        assert f"data:image/{kind};base64," in page
+    for kind in KINDS:
+        assert f"data:image/{kind.lower()};base64," in page
+
+
+def test_what_stands_at_the_top_is_in_both_files(tmp_path):
+    top = study.Top({"generator": "<g>", "faces": "8"}, [("warning", "Not complete")])
+    study.write(f"{tmp_path}/report.html", "T", "L", [], {}, top)
+    page, text = (tmp_path / "report.html").read_text(), (tmp_path / "report.md").read_text()
+    assert "<dt>generator</dt><dd>&lt;g&gt;</dd>" in page
+    assert '<p class="state warning">Not complete</p>' in page
+    assert "- generator: <g>\n- faces: 8" in text
+    assert "\nNot complete.\n" in text
 
 
 def test_nothing_is_asked_of_the_network(page):
@@ -91,7 +103,7 @@ def test_the_numbers_are_kept_as_text_too(tmp_path):
     parts = [study.Grid("Cosines", frame), study.Curves("Growth", "faces", "agreement", lines)]
     sections = [
         study.Section("First", ["A sentence."], parts),
-        study.Section("Faces", [], [study.Strip("A strip", [(picture("PNG"), "source")])]),
+        study.Section("Faces", [], [study.Strip("A strip", [study.Look(picture("PNG"), "source")])]),
     ]
     study.write(f"{tmp_path}/report.html", "T", "Lead.", sections, {"Command": "stylemill x"})
     text = (tmp_path / "report.md").read_text()
@@ -104,6 +116,6 @@ def test_the_numbers_are_kept_as_text_too(tmp_path):
         "| faces | w | z |",
         "| 1 | 0.50 (0.25 to 0.75) | – |",
         "| 2 | 0.75 (0.50 to 1.00) | 0.12 |",
-        "On the page: 1 strips of pictures.",
+        "On the page: 1 strip of pictures.",
     ):
         assert line in text.splitlines(), line
