@@ -261,7 +261,21 @@ def test_rows_that_are_not_finite_are_set_aside_and_taken_up_again(
 
 
 def test_an_edit_that_overflows_is_set_aside(latents, directions, tmp_path):
-    assert edit(latents, directions, tmp_path, "--attribute", "old", "--space", "w", "--strengths=1e39") == 0
+    assert (
+        edit(
+            latents,
+            directions,
+            tmp_path,
+            "--attribute",
+            "old",
+            "--space",
+            "w",
+            "--strengths=3e38",
+            "--psi-after",
+            "100",
+        )
+        == 0
+    )
     assert edits(tmp_path) == []
     aside = Table.open(f"{tmp_path}/rejects/edit").read()
     assert set(aside["reason"].to_pylist()) == {"not finite"}

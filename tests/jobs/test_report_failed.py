@@ -26,7 +26,7 @@ def states(text: str) -> list[str]:
 
 
 def test_edits_that_were_all_set_aside(inputs, tmp_path):
-    assert edit(*inputs, tmp_path, "--attribute", "old", "--strengths=1e39", *PICTURES) == 0
+    assert edit(*inputs, tmp_path, "--attribute", "old", "--strengths=3e38", "--psi-after", "100", *PICTURES) == 0
     assert main(["report", str(tmp_path)]) == 0
     text = Path(tmp_path, "report.html").read_text()
     assert states(text) == ["Complete, and no face was edited: all were set aside"]
