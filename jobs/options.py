@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from jobs.flags import LARGEST_INT, Spec
+from jobs.flags import Spec
 from pipeline.models.classifiers import ATTRIBUTES
 from pipeline.tables import store
 
@@ -95,20 +95,22 @@ class RunFlags(RayFlags, WorkFlags):
 
 
 DEFAULT_ROWS = 1000
+MAX_ROWS = 2**62
+"""Row numbers are 64-bit integers, and so is that of the last slot of the last micro-batch."""
 
 
 class RowFlags(RunFlags):
     """Jobs that make rows by number."""
 
-    rows: int | None = Field(None, gt=0, description=f"Rows to make, from 0 on. Default: {DEFAULT_ROWS}.")
+    rows: int | None = Field(None, gt=0, le=MAX_ROWS, description=f"Rows to make, from 0 on. Default: {DEFAULT_ROWS}.")
     range: str | None = Field(None, description="FIRST:STOP in place of --rows: one driver's share of a large job.")
 
     @field_validator("range")
     @classmethod
     def _is_a_range(cls, text: str | None) -> str | None:
         found = re.fullmatch(r"(\d{1,19}):(\d{1,19})", text or "0:1")
-        if found is None or not int(found[1]) < int(found[2]) <= LARGEST_INT:
-            raise ValueError(f"give FIRST:STOP with STOP above FIRST, as in 0:1000000, and at most {LARGEST_INT}")
+        if found is None or not int(found[1]) < int(found[2]) <= MAX_ROWS:
+            raise ValueError(f"give FIRST:STOP with STOP above FIRST, as in 0:1000000, and at most {MAX_ROWS}")
         return text
 
     @model_validator(mode="after")

@@ -10,6 +10,9 @@ from pipeline.engine.stage import Task
 from pipeline.errors import SpecError
 from pipeline.tables import Layout
 
+MAX_SHARDS = 1_000_000
+"""Of one job: each is a task in the driver's memory, a line of its books, and a file in every table."""
+
 
 def cut(rows: int, rows_per_shard: int, batch_size: int, first: int = 0) -> Layout:
     """Rows [first, first + rows) in shards of `rows_per_shard`, the last one shorter.
@@ -17,9 +20,16 @@ def cut(rows: int, rows_per_shard: int, batch_size: int, first: int = 0) -> Layo
     Where `first` is not a multiple of `batch_size`, the first shard is shorter too: the others begin on multiples.
 
     Raises:
-        SpecError: `rows_per_shard` is not a multiple of `batch_size`.
+        SpecError: `rows_per_shard` is not a multiple of `batch_size`, or there would be more than `MAX_SHARDS`.
     """
     _check(rows_per_shard, batch_size)
+    if (shards := -(-rows // rows_per_shard)) > MAX_SHARDS:
+        least = -(-rows // (MAX_SHARDS * batch_size)) * batch_size
+        raise SpecError(
+            f"{rows:,} rows in shards of {rows_per_shard:,} would be {shards:,} shards, and a job has {MAX_SHARDS:,} at "
+            f"most: split the rows (--range FIRST:STOP, each job with an --out of its own), or pass --rows-per-shard "
+            f"{least} or more"
+        )
     if lead := first % batch_size:
         later = range(first - lead + rows_per_shard, first + rows, rows_per_shard)
         return Layout(rows, rows_per_shard, first, (first, *later, first + rows))

@@ -37,6 +37,8 @@ def test_flags_and_defaults():
     ("words", "message"),
     [
         (["--rows", "0"], "--rows 0: input should be greater than 0"),
+        (["--rows", str(2**62 + 1)], f"--rows {2**62 + 1}: input should be less than or equal to {2**62}"),
+        (["--range", f"0:{2**62 + 1}"], f"and at most {2**62}"),
         (["--psi", "nan"], "--psi nan: input should be a finite number"),
         (["--psi", "inf"], "--psi inf: input should be a finite number"),
         (["--seed", "-1"], "--seed -1: input should be greater than or equal to 0"),
