@@ -6,10 +6,11 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NoReturn
 
 from jobs.flags import say
-from pipeline.errors import StylemillError
+from pipeline.errors import SpecError, StylemillError
 from schemas import SchemaError
 
 VERBS = {
@@ -54,6 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(verb: str, argv: Sequence[str]) -> int:
     try:
+        _check_directory()
         code: int = importlib.import_module(f"jobs.{verb}").main(argv)
         sys.stdout.flush()
     except StylemillError as error:
@@ -69,6 +71,14 @@ def _run(verb: str, argv: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     return code
+
+
+def _check_directory() -> None:
+    """Raise SpecError in a directory that was deleted: a library that cannot find out where it is ends the process."""
+    try:
+        Path.cwd()
+    except OSError as error:
+        raise SpecError("the current directory was deleted: go to another one and run the command again") from error
 
 
 def end(code: int) -> NoReturn:

@@ -26,9 +26,9 @@ def cut(rows: int, rows_per_shard: int, batch_size: int, first: int = 0) -> Layo
     if (shards := -(-rows // rows_per_shard)) > MAX_SHARDS:
         least = -(-rows // (MAX_SHARDS * batch_size)) * batch_size
         raise SpecError(
-            f"{rows:,} rows in shards of {rows_per_shard:,} would be {shards:,} shards, and a job has {MAX_SHARDS:,} at "
-            f"most: split the rows (--range FIRST:STOP, each job with an --out of its own), or pass --rows-per-shard "
-            f"{least} or more"
+            f"{rows:,} rows in shards of {rows_per_shard:,} would be {shards:,} shards, and a job has {MAX_SHARDS:,} "
+            f"at most: split the rows (--range FIRST:STOP, each job with an --out of its own), or pass "
+            f"--rows-per-shard {least} or more"
         )
     if lead := first % batch_size:
         later = range(first - lead + rows_per_shard, first + rows, rows_per_shard)

@@ -34,6 +34,7 @@ from pipeline.engine.place import Place, this_place
 from pipeline.engine.pool import AtWork
 from pipeline.engine.room import check_room, room
 from pipeline.engine.stage import Stage, Task, Worker
+from pipeline.engine.temp_dir import ray_temp_dir
 from pipeline.errors import SpecError, StylemillError
 
 log = logging.getLogger(__name__)
@@ -207,7 +208,8 @@ class RayPool:
         """Join or start the cluster.
 
         Raises:
-            SpecError: there is none at the address, it does not let us in, or it can place none of the workers.
+            SpecError: there is none at the address, it does not let us in, none can be started here, or it can place
+                none of the workers.
         """
         own_code()  # as it is now: files that are changed later are not this driver's any more
         if not ray.is_initialized():
@@ -257,7 +259,7 @@ class RayPool:
         how = {"job_config": _SameCode(), "log_to_driver": False, "logging_level": logging.ERROR}
         if not self._address or self._address == "local":
             cpus = max(os.cpu_count() or 1, round((self._asked or 1) * self._cpus))
-            ray.init(address="local", num_cpus=cpus, include_dashboard=False, **how)
+            ray.init(address="local", num_cpus=cpus, include_dashboard=False, _temp_dir=ray_temp_dir(), **how)
             return
         check_address(self._address)
         try:

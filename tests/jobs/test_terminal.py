@@ -43,3 +43,22 @@ def test_elsewhere_lines_are_plain(tmp_path):
     lines = ended.stderr.decode().splitlines()
     assert (lines[0][:6], lines[-1][:16]) == ("Plan  ", "Done  8/8 shards")
     assert not {"\x1b", "\r"} & {*ended.stderr.decode(), *ended.stdout.decode()}
+
+
+def test_in_a_directory_that_was_deleted_one_line_says_so(tmp_path):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+
+    def go_there_and_delete_it() -> None:
+        os.chdir(gone)
+        gone.rmdir()
+
+    command = [sys.executable, "-m", "jobs", "sample", "--local", "--rows", "8", "--out", str(tmp_path / "out")]
+    environment = {**ENVIRONMENT, "PYTHONPATH": str(ROOT)}
+    ended = subprocess.run(
+        command, preexec_fn=go_there_and_delete_it, env=environment, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 2
+    assert ended.stderr == (
+        "stylemill sample: the current directory was deleted: go to another one and run the command again\n"
+    )
