@@ -7,7 +7,8 @@ from pydantic import Field, field_validator
 from jobs.flags import Names, parse
 from jobs.latents import open_whole
 from jobs.launch import command, launch, versions
-from jobs.options import DEFAULT_ATTRIBUTES, RunFlags, absolute, canonical
+from jobs.options import DEFAULT_ATTRIBUTES, RunFlags, canonical
+from jobs.places import absolute
 from jobs.resolve import resolve, spec_facts
 from jobs.weights import used
 from pipeline.engine.job import Job

@@ -13,8 +13,9 @@ import schemas
 from jobs.edit.plan import kept_steps
 from jobs.flags import Names, parse
 from jobs.launch import command, launch, versions
-from jobs.options import DEFAULT_ATTRIBUTES, RunFlags, absolute, canonical
+from jobs.options import DEFAULT_ATTRIBUTES, RunFlags, canonical
 from jobs.panels import panel_of, weights_of
+from jobs.places import absolute
 from jobs.resolve import resolve, spec_facts
 from jobs.show import show
 from jobs.small import write_small

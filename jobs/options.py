@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from jobs.flags import Spec
+from jobs.places import absolute
 from pipeline.models.classifiers import ATTRIBUTES
-from pipeline.tables import store
 
 DEFAULT_ATTRIBUTES = ATTRIBUTES
 Workers = Annotated[int, Field(gt=0)]
@@ -131,12 +131,6 @@ class RowFlags(RunFlags):
 def canonical(attributes: Sequence[str]) -> list[str]:
     """Known attributes in the order that they have everywhere, in whatever order they were asked; then the others."""
     return sorted(attributes, key=lambda name: ATTRIBUTES.index(name) if name in ATTRIBUTES else len(ATTRIBUTES))
-
-
-def absolute(url: str) -> str:
-    """A local path from the root, since workers have working directories of their own; other URLs as they are."""
-    path = store.local_path(url)
-    return url if path is None else str(path.absolute())
 
 
 RUN_FIELDS = frozenset(RunFlags.model_fields) | {"rows", "range", "recompute"}

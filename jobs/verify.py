@@ -10,7 +10,7 @@ import tyro
 from pydantic import Field
 
 from jobs.flags import Spec, parse, say
-from jobs.options import absolute
+from jobs.places import absolute
 from pipeline.engine.books import Books, verbs
 from pipeline.engine.coverage import uncovered
 from pipeline.engine.owner import owner

@@ -12,7 +12,8 @@ from rich.table import Table as Grid
 
 import schemas
 from jobs.flags import Names, Spec, parse, say
-from jobs.options import absolute, canonical
+from jobs.options import canonical
+from jobs.places import absolute
 from jobs.show import show
 from jobs.small import check_free, open_directions, write_small
 from pipeline.directions import Direction

@@ -6,7 +6,7 @@ from pydantic import Field, field_validator
 
 import schemas
 from jobs.flags import Names, Spec, parse
-from jobs.options import absolute
+from jobs.places import absolute
 from jobs.small import check_free, open_directions, write_small
 from pipeline.directions.conditional import project
 from pipeline.stages.direction_rows import pick, to_rows

@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from jobs.flags import Names, Spec, parse, say
-from jobs.options import absolute
+from jobs.places import absolute
 from jobs.small import check_free, open_directions
 from pipeline.directions import Direction
 from pipeline.directions.formats import file_name, write

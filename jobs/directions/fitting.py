@@ -7,7 +7,8 @@ from pydantic import Field, field_validator, model_validator
 
 from jobs.flags import Names, parse
 from jobs.launch import launch
-from jobs.options import RunFlags, absolute
+from jobs.options import RunFlags
+from jobs.places import absolute
 from jobs.spans import spans
 from pipeline.directions.choose import MARGIN
 from pipeline.engine.job import Job

@@ -12,7 +12,7 @@ from pydantic import Field, field_validator
 import schemas
 from jobs.flags import Spec, parse, say
 from jobs.latents import check_width
-from jobs.options import absolute
+from jobs.places import absolute
 from jobs.small import check_free, write_small
 from pipeline.directions.formats import Imported, check_generator, read
 from pipeline.errors import ModelFileError, SpecError

@@ -8,7 +8,8 @@ import tyro
 from pydantic import Field, field_validator, model_validator
 
 from jobs.flags import Names
-from jobs.options import RunFlags, absolute
+from jobs.options import RunFlags
+from jobs.places import absolute
 from pipeline.editing.gradients import Loss
 from pipeline.editing.ials import RELEASED_LAMBDAS
 

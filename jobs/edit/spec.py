@@ -6,7 +6,8 @@ import tyro
 from pydantic import Field, FiniteFloat, field_validator, model_validator
 
 from jobs.flags import Names
-from jobs.options import DEFAULT_ATTRIBUTES, RunFlags, absolute
+from jobs.options import DEFAULT_ATTRIBUTES, RunFlags
+from jobs.places import absolute
 from jobs.spans import spans
 from pipeline.editing.gradients import Loss
 from pipeline.editing.ials import RELEASED_LAMBDAS

@@ -11,7 +11,8 @@ from pydantic import Field, field_validator
 
 from jobs.flags import parse, say
 from jobs.launch import command, launch, versions
-from jobs.options import RunFlags, absolute
+from jobs.options import RunFlags
+from jobs.places import absolute
 from jobs.resolve import resolve, spec_facts
 from jobs.weights import used
 from pipeline.engine.job import Job

@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from jobs.dt.spec import FEW, LEVEL, PAIRS, STUDIED, Cell, Pair
 from jobs.flags import Names, Spec
-from jobs.options import absolute
+from jobs.places import absolute
 from jobs.reproduce.dt_runs import DtRun
 from jobs.reproduce.step_size import StepSize
 from pipeline.errors import SpecError

@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from jobs.flags import Names, Spec, parse, say
 from jobs.launch import command
-from jobs.options import absolute
+from jobs.places import absolute
 from jobs.reproduce import local, step
 from jobs.reproduce.directions_study import Study
 from jobs.reproduce.edits_study import changes, far_away

@@ -27,10 +27,7 @@ def open_part(url: str, named: str | None = None) -> Iterator[pq.ParquetFile]:
     url = named or url
     with store_errors("read", url):
         try:
-            with (
-                patiently(fs.open, path, "rb") as file,
-                pq.ParquetFile(_Patient(file), page_checksum_verification=True) as part,
-            ):
+            with patiently(fs.open, path, "rb") as file, _Part(_Patient(file)) as part:
                 yield part
         except (pa.ArrowException, OSError) as error:
             if not isinstance(error, pa.ArrowException) and (type(error) is not OSError or error.errno is not None):
@@ -108,6 +105,31 @@ def _overlaps(part: pq.ParquetFile, group: int, indices: range) -> bool:
     if statistics is None or not statistics.has_min_max:
         return True
     return statistics.min < indices.stop and statistics.max >= indices.start
+
+
+class _Part(pq.ParquetFile):
+    """A part that is read by the calling thread alone, and no other ever holds its file.
+
+    Arrow's threads may drop the last reference to a file a moment after a read has returned. Where it is a Python file,
+    they need the interpreter for that, and a thread that asks an ending interpreter is ended within a destructor of
+    C++, which aborts the process. Arrow's defaults read ahead on one pool (`pre_buffer`) and decode on another
+    (`use_threads`); neither was faster here.
+    """
+
+    def __init__(self, file: "_Patient"):
+        super().__init__(file, page_checksum_verification=True, pre_buffer=False)
+
+    def read(self, columns: Sequence[str] | None = None) -> pa.Table:
+        return super().read(columns=columns, use_threads=False)
+
+    def read_row_group(self, i: int, columns: Sequence[str] | None = None) -> pa.Table:
+        return super().read_row_group(i, columns=columns, use_threads=False)
+
+    def read_row_groups(self, row_groups: Sequence[int], columns: Sequence[str] | None = None) -> pa.Table:
+        return super().read_row_groups(row_groups, columns=columns, use_threads=False)
+
+    def iter_batches(self, batch_size: int, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+        return super().iter_batches(batch_size, columns=columns, use_threads=False)
 
 
 class _Patient:
