@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import ModelFileError
-from pipeline.tables import store
+from pipeline.stages.own_labels import SUFFIXES, WHAT
+from pipeline.tables import Table, store
 
 
 def read_npy(url: str) -> tuple[NDArray, str]:
@@ -19,6 +20,11 @@ def read_npy(url: str) -> tuple[NDArray, str]:
     """
     if not store.exists(url):
         raise ModelFileError(f"{url}: there is no such file")
+    path = store.local_path(url)
+    if (path.is_dir() if path else not url.endswith(".npy")) and Table(url).manifest() is not None:
+        raise ModelFileError(f"{url} is a table: pass latents as --latents, and labels as --labels")
+    if url.lower().endswith(SUFFIXES):
+        raise ModelFileError(f"{url} is not a .npy file: {WHAT}, for --latents and --labels")
     with store.local_copy(url) as path:
         array = _open(path, url, kept=store.local_path(url) is not None)
         with path.open("rb") as file:

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
+import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 from pydantic import Field, field_validator
@@ -12,6 +13,7 @@ from rich.table import Table as Grid
 
 import schemas
 from jobs.flags import Names, Spec, parse, say
+from jobs.labels import open_labels
 from jobs.options import canonical
 from jobs.places import absolute
 from jobs.show import show
@@ -20,8 +22,9 @@ from pipeline.directions import Direction
 from pipeline.directions.compare import Correlations, correlations, cosines
 from pipeline.errors import SpecError
 from pipeline.report.heat_map import heat_maps
-from pipeline.stages.joined import scores_of
-from pipeline.tables import Table, store
+from pipeline.stages.joined import Labels, scores_of
+from pipeline.stages.own_labels import OwnLabels
+from pipeline.tables import store
 
 T = TypeVar("T")
 TITLES = {"cosine": "Cosine of directions", "correlation": "Correlation of scores"}
@@ -34,7 +37,7 @@ class CompareSpec(Spec):
     """
 
     directions: str = Field(description="A table of directions: a path or any fsspec URL.")
-    labels: str | None = Field(None, description="A labels table.")
+    labels: str | None = Field(None, description="A labels table, or a file of your own (.csv, .tsv, .parquet).")
     attributes: Names = Field((), description="Some of the directions and labels, by name. Default: all.")
     out: str = Field(description="Directory for the table and the picture.")
     replace: bool = Field(False, description="Make both anew where there are any.")
@@ -52,7 +55,7 @@ def main(argv: Sequence[str]) -> int:
     check_free(url, spec.replace)
     check_free(picture, spec.replace)
     table, named = open_directions(spec.directions)
-    labels = None if spec.labels is None else Table.open(spec.labels)
+    labels = None if spec.labels is None else open_labels(spec.labels)
     columns = {} if labels is None else _columns(labels)
     if unknown := [name for name in spec.attributes if name not in named and name not in columns]:
         known = ", ".join(dict.fromkeys([*named, *columns]))
@@ -75,12 +78,14 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def _columns(labels: Table) -> dict[str, NDArray]:
-    """The scores of a sealed labels table. Raises SpecError where it holds something else."""
+def _columns(labels: Labels) -> dict[str, NDArray]:
+    """The scores of labels; of one's own, of the rows that have them all. Raises SpecError for another table."""
+    names = canonical(scores_of(labels))
+    if isinstance(labels, OwnLabels):
+        full = ~np.isnan([labels.columns[name] for name in names]).any(axis=0)
+        return {name: labels.columns[name][full] for name in names}
     if labels.schema.name != "labels":
         raise SpecError(f"{labels.url} is a table of {labels.schema.name}, not of labels")
-    labels.require_sealed()
-    names = canonical(scores_of(labels))
     rows = labels.read(columns=names)
     return {name: schemas.to_numpy(rows[name]) for name in names}
 

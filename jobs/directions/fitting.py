@@ -13,6 +13,7 @@ from jobs.spans import spans
 from pipeline.directions.choose import MARGIN
 from pipeline.engine.job import Job
 from pipeline.models.randomness import MAX_SEED
+from pipeline.stages.own_labels import is_own
 
 VERB = "directions"
 UNSUPERVISED = ("ganspace", "sefa")
@@ -30,7 +31,11 @@ class FitSpec(RunFlags):
     """
 
     latents: str | None = Field(None, description="A latents table: a path or any fsspec URL.")
-    labels: Names = Field((), description="Labels tables of these latents, joined on index.")
+    labels: Names = Field(
+        (),
+        description="Labels tables of these latents, joined on index; or a .csv, .tsv or .parquet file of your own "
+        "with the column index (row number) and one for each attribute: numbers, or yes and no.",
+    )
     attributes: Names = Field((), description="Columns of the labels. Default: all scores.")
     codes: str | None = Field(None, description="In place of tables: a .npy of codes (rows, width).")
     scores: str | None = Field(None, description="A .npy of one score for each row of --codes.")
@@ -59,7 +64,8 @@ class FitSpec(RunFlags):
     threshold: float | None = Field(
         None,
         allow_inf_nan=False,
-        description="Score from which on a row is positive; without --fraction, all rows are used.",
+        description="Score from which on a row is positive; without --fraction, all rows are used. Default, where "
+        "scores are two values (yes and no): half-way between them.",
     )
     class_weight: Literal["balanced"] | None = Field(
         None,
@@ -126,6 +132,8 @@ class FitSpec(RunFlags):
             raise ValueError("--as-released: the public code's is --opposite, of latents sampled with --psi 0.5")
         not_its = [name for name in OF_SVM if name not in ("labels", "per_layer")]
         self._refuse((*not_its, *NAMING), "--method mean-gradient takes no")
+        if own := [url for url in self.labels if is_own(url)]:
+            raise ValueError(f"--method mean-gradient takes labels of classifiers, a table, not {own[0]}")
         if self.space == "z":
             raise ValueError("--method mean-gradient finds directions of w, w+ and s: no gradient is taken in z")
         self._check_layers()
@@ -158,9 +166,13 @@ class FitSpec(RunFlags):
             if self.scores is None or self.attribute is None:
                 raise ValueError("--codes need --scores and --attribute")
             return
-        self._refuse(("scores", "attribute"), "--latents go with --labels and --attributes, not with")
+        self._refuse(
+            ("scores", "attribute"),
+            "--latents go with --labels (tables, or a .csv of index and a column for each attribute) and --attributes, "
+            "not with",
+        )
         if not self.labels:
-            raise ValueError("--latents need --labels")
+            raise ValueError("--latents need --labels: a table, or a .csv of index and a column for each attribute")
 
     def _check_layers(self) -> None:
         if self.per_layer and self.space != "w+":

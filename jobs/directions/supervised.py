@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 from jobs.directions.arrays import read_npy
 from jobs.directions.fitting import VERB, FitSpec
 from jobs.flags import say
+from jobs.labels import open_labels
 from jobs.latents import check_width, open_latents
 from jobs.launch import command, versions
 from jobs.options import canonical
 from jobs.resolve import resolve, spec_facts
 from jobs.weights import used
 from pipeline.directions.choose import MARGIN
+from pipeline.directions.classes import two_values
 from pipeline.engine.job import Job
 from pipeline.engine.layout import cut
 from pipeline.engine.versions import version
@@ -26,7 +28,7 @@ from pipeline.stages.fit import FitStage, How
 from pipeline.stages.fit_rows import FitRows, from_array, from_table
 from pipeline.stages.joined import join, scores_of
 from pipeline.stages.models import Runtime
-from pipeline.tables import Table
+from pipeline.stages.own_labels import OwnLabels
 
 INPUTS = ("latents", "labels", "codes", "scores")
 """Where they lie decides nothing: their digests do."""
@@ -57,8 +59,9 @@ def plan_svm(spec: FitSpec) -> tuple[Job, int | None]:
         MARGIN if spec.margin is None else spec.margin,
         spec.class_weight == "balanced",
     )
+    thresholds = _yes_or_no(spec, given)
     for place, attribute in enumerate(given.attributes):
-        how.check(attribute, given.scores[:, place])
+        how.of_yes_or_no(thresholds.get(attribute)).check(attribute, given.scores[:, place])
     runtime, workers = _resolve(spec, len(given.attributes))
     stage = FitStage(
         rows=given.rows,
@@ -68,6 +71,7 @@ def plan_svm(spec: FitSpec) -> tuple[Job, int | None]:
         how=how,
         generator=given.generator,
         threads=runtime.threads,
+        thresholds=thresholds,
     )
     own = {name: value for name, value in spec_facts(spec, runtime).items() if name not in INPUTS}
     job = Job(
@@ -75,13 +79,32 @@ def plan_svm(spec: FitSpec) -> tuple[Job, int | None]:
         out=spec.out,
         stage=stage,
         layout=cut(len(given.attributes), 1, 1),
-        spec={**own, "attributes": list(given.attributes), "generator": given.named, "margin": how.margin},
+        spec={
+            **own,
+            "attributes": list(given.attributes),
+            "generator": given.named,
+            "margin": how.margin,
+            **({"yes_or_no": thresholds} if thresholds else {}),
+        },
         resolved={**given.digests, "generator_digest": given.generator, "classifiers_digests": list(given.classifiers)},
         versions={**versions(), "scikit-learn": version("scikit-learn")},
         command=command(),
         weights=used(given.named) if given.named else (),
     )
     return job, workers
+
+
+def _yes_or_no(spec: FitSpec, given: _Given) -> dict[str, float]:
+    """The threshold of each attribute whose scores are two values, unless another is given."""
+    if spec.threshold is not None or spec.as_released:
+        return {}
+    found: dict[str, float] = {}
+    for place, attribute in enumerate(given.attributes):
+        if (threshold := two_values(given.scores[:, place])) is not None:
+            found[attribute] = threshold
+            yes = int((given.scores[:, place] > threshold).sum())
+            say(f"Note  {attribute} is yes or no: {yes:,} of {len(given.scores):,} rows are yes, and all are used")
+    return found
 
 
 def _resolve(spec: FitSpec, fits: int) -> tuple[Runtime, int | None]:
@@ -96,9 +119,10 @@ def _resolve(spec: FitSpec, fits: int) -> tuple[Runtime, int | None]:
 def _from_tables(spec: FitSpec) -> _Given:
     assert spec.latents is not None
     latents, sampled = open_latents(spec.latents, spec.generator, needs_generator=spec.space != "w")
-    labels = [Table.open(url) for url in spec.labels]
-    for table in labels:
-        table.require_sealed()
+    labels = [open_labels(url) for url in spec.labels]
+    for own in labels:
+        if isinstance(own, OwnLabels) and own.text and not spec.attributes:
+            say(f"Note  {own.url}: {', '.join(own.text)} holds text, and is left out")
     names = spec.attributes or tuple(dict.fromkeys(name for table in labels for name in scores_of(table)))
     joined = join(latents, labels, canonical(names))
     for note in joined.notes:

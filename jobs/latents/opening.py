@@ -7,7 +7,7 @@ from pipeline.errors import SpecError
 from pipeline.models import generators
 from pipeline.models.codes import Space
 from pipeline.models.generators import Generator
-from pipeline.tables import Layout, Table
+from pipeline.tables import Layout, Table, store
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,9 @@ def open_latents(
         SpecError: it does not hold latents, names no generator that is needed, or another one than is installed.
         StoreError: it is not there, or not complete.
     """
+    path = store.local_path(url)
+    if path is not None and path.is_file():
+        raise SpecError(f"{url} is a file, not a latents table: stylemill latents import makes one of a file of codes")
     latents = Table.open(url)
     facts = latents.require_sealed()["facts"]
     if latents.schema.name != "latents":

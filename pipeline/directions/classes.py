@@ -65,6 +65,13 @@ def check_scores(scores: ArrayLike) -> NDArray[np.float64]:
     return scores_N
 
 
+def two_values(scores: ArrayLike) -> float | None:
+    """The middle of the two values of yes and no; None where the finite scores take more values, or fewer."""
+    scores_N = np.asarray(scores, dtype=np.float64)
+    values = np.unique(scores_N[np.isfinite(scores_N)])
+    return float(values.mean()) if len(values) == 2 else None
+
+
 def by_rank(
     scores: ArrayLike, fraction: float, seed: int = 0, threshold: float | None = None, count: int | None = None
 ) -> Classes:

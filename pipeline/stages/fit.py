@@ -6,7 +6,7 @@ Shapes: N rows, A attributes.
 import time
 import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
@@ -46,6 +46,10 @@ class How:
     seed: int = 0
     margin: float = 0.0
     balanced: bool = False
+
+    def of_yes_or_no(self, threshold: float | None) -> "How":
+        """The same of scores that are two values, with the threshold between them; None: of other scores."""
+        return self if threshold is None else replace(self, threshold=threshold, fraction=None)
 
     @property
     def by_threshold(self) -> bool:
@@ -90,7 +94,7 @@ class How:
 class FitStage:
     """Fit a linear SVM for each attribute; row and shard k are attribute k.
 
-    scores: (N, A). classifiers: what scored each attribute.
+    scores: (N, A). classifiers: what scored each attribute. thresholds: by attribute, of those that are yes or no.
     """
 
     rows: FitRows
@@ -100,13 +104,18 @@ class FitStage:
     how: How
     generator: str | None
     threads: int
+    thresholds: Mapping[str, float] = field(default_factory=dict)
     name: str = field(default="fit", init=False)
     version: int = field(default=3, init=False)
 
     @property
     def outputs(self) -> Mapping[str, TableSchema]:
-        grids = {"grids": schemas.grids()} if self.how.chooses else {}
-        return {**grids, "directions": schemas.directions()}
+        chooses = any(self.how_of(attribute).chooses for attribute in self.attributes)
+        return {**({"grids": schemas.grids()} if chooses else {}), "directions": schemas.directions()}
+
+    def how_of(self, attribute: str) -> How:
+        """How the classes of one attribute are taken: of yes and no, all rows, since there is no highest and lowest."""
+        return self.how.of_yes_or_no(self.thresholds.get(attribute))
 
     def open(self) -> "FitWorker":
         return FitWorker(self)
@@ -131,7 +140,7 @@ class FitWorker:
         stage, begun = self.stage, time.perf_counter()
         attribute, scores_N = stage.attributes[index], stage.scores[:, index]
         try:
-            choice = self._choose(scores_N)
+            choice = self._choose(attribute, scores_N)
             chosen = time.perf_counter()
             with warnings.catch_warnings(record=True) as said:
                 warnings.simplefilter("always", ConvergenceWarning)
@@ -139,14 +148,14 @@ class FitWorker:
         except SpecError as error:
             raise SpecError(f"{attribute}: {error}") from error
         tables = {"directions": to_rows([direction], index)}
-        if stage.how.chooses:
+        if "grids" in stage.outputs:
             tables["grids"] = _grid(index, attribute, choice)
         counters = {"choose_seconds": chosen - begun, "fit_seconds": time.perf_counter() - chosen}
         return Batch(tables, (), counters | ({UNCONVERGED: 1.0} if said else {}))
 
-    def _choose(self, scores_N: NDArray[np.floating]) -> Choice:
+    def _choose(self, attribute: str, scores_N: NDArray[np.floating]) -> Choice:
         """What was asked, or the best; a fraction that was asked is fitted with as it is, however few rows it is."""
-        how = self.stage.how
+        how = self.stage.how_of(attribute)
         if not how.chooses:
             return Choice(how.C or 0.0, how.fraction or HALF, ())
         Cs = CS if how.C is None else (how.C,)
@@ -158,8 +167,8 @@ class FitWorker:
         return Choice(choice.C, how.fraction or choice.fraction, choice.grid)
 
     def _direction(self, index: int, choice: Choice) -> Direction:
-        stage, how = self.stage, self.stage.how
-        attribute, scores_N = stage.attributes[index], stage.scores[:, index]
+        stage, attribute = self.stage, self.stage.attributes[index]
+        how, scores_N = stage.how_of(attribute), stage.scores[:, index]
         generator, classifier = stage.generator, stage.classifiers[index]
         if how.as_released:
             return fit_as_released(self.codes, scores_N, attribute, how.seed, generator, classifier)

@@ -304,14 +304,16 @@ def test_arrays_give_what_tables_give(faces, arrays, tmp_path):
 
 
 def test_labels_of_yes_and_no_are_parted_by_a_threshold(arrays, capsys):
-    """Few are yes. C is chosen on these classes too; and without a threshold it is said, before anything is made."""
+    """Few are yes. C is chosen on these classes too; the threshold lies between the two values, given or not."""
     where, wanted = arrays
     codes = np.load(where / "codes.npy")
     np.save(where / "scores.npy", codes @ wanted > 1.0)
-    assert fit_arrays(where) == 2
-    assert "give a threshold instead" in capsys.readouterr().err
-    assert not (where / "out").exists()
-    assert fit_arrays(where, "--threshold", "0.5") == 0
+    assert fit_arrays(where) == 0
+    assert "old is yes or no" in capsys.readouterr().err
+    [told] = directions(where / "out")
+    assert fit_arrays(where, "--threshold", "0.5", "--replace") == 0
+    assert "yes or no" not in capsys.readouterr().err
+    assert directions(where / "out") == [told]
     [row] = directions(where / "out")
     assert row["vector"] @ wanted > 0.98
     grid = Table.open(f"{where}/out/grids").read().to_pandas()
