@@ -10,10 +10,13 @@ import sys
 import time
 import traceback
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
+import numpy as np
 import pyarrow as pa
 
 import schemas
@@ -27,6 +30,7 @@ from pipeline.tables import PartWriter, Table
 REJECTS = "rejects"
 BATCHES_AHEAD = 2
 STORE_PAUSE_SECONDS = 1.0
+Attempt: TypeAlias = Generator[int, None, Outcome]
 CLOSED = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)
 RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
@@ -45,10 +49,13 @@ class Outputs:
         return {REJECTS: self.rejects, **self.tables}
 
 
-def attempt(worker: Worker, task: Task, outputs: Outputs) -> Outcome:
-    """Run one task to its published parts. Whatever goes wrong comes back as an outcome with an error."""
+def attempt(worker: Worker, task: Task, outputs: Outputs) -> Attempt:
+    """Run one task to its published parts. Whatever goes wrong comes back as an outcome with an error.
+
+    Yields, after each batch, how many of the task's rows are computed and written by now.
+    """
     try:
-        return _run(worker, _with_rejected(task, outputs) if task.again else task, outputs)
+        return (yield from _run(worker, _with_rejected(task, outputs) if task.again else task, outputs))
     except Exception as error:
         meant_for_user = isinstance(error, StylemillError)
         of_store = isinstance(error, StoreError)
@@ -65,6 +72,17 @@ def attempt(worker: Worker, task: Task, outputs: Outputs) -> Outcome:
         )
 
 
+def outcome_of(attempt: Attempt, tell: Callable[[int], None] = lambda rows: None) -> Outcome:
+    """Let an attempt run to its end; `tell` gets the number of rows whenever there is a new one."""
+    with closing(attempt):
+        while True:
+            try:
+                tell(next(attempt))
+            except StopIteration as end:
+                outcome: Outcome = end.value
+                return outcome
+
+
 def _with_rejected(task: Task, outputs: Outputs) -> Task:
     index = outputs.rejects.read(columns=["index"], shards=[task.shard])["index"]
     return replace(task, only=tuple(index.to_pylist()))
@@ -75,7 +93,7 @@ def _store_is_closed(error: BaseException) -> bool:
     return isinstance(error.__cause__, OSError) and error.__cause__.errno in CLOSED
 
 
-def _run(worker: Worker, task: Task, outputs: Outputs) -> Outcome:
+def _run(worker: Worker, task: Task, outputs: Outputs) -> Attempt:
     started = time.perf_counter()
     counters: dict[str, float] = {}
     rejects: list[Reject] = []
@@ -90,6 +108,7 @@ def _run(worker: Worker, task: Task, outputs: Outputs) -> Outcome:
                 writing.append(thread.submit(sink.write, batch))
                 if len(writing) > BATCHES_AHEAD:
                     writing.popleft().result()
+                yield sink.rows
             for written in writing:
                 written.result()
         if task.only is None and task.rows > 1 and len(rejects) == task.rows and _all_raised(rejects):
@@ -116,15 +135,17 @@ def _run(worker: Worker, task: Task, outputs: Outputs) -> Outcome:
 
 
 class _Straight:
-    """Rows go into their parts as they come."""
+    """Rows go into their parts as they come. `rows`: how many of the planned ones have come."""
 
     def __init__(self, outputs: Outputs, writers: Mapping[str, PartWriter]) -> None:
-        self._outputs, self._writers, self.seconds = outputs, writers, 0.0
+        self._outputs, self._writers, self.seconds, self.rows = outputs, writers, 0.0, 0
 
     def write(self, batch: Batch) -> None:
-        begun = time.perf_counter()
+        begun, seen = time.perf_counter(), 0
         for name, rows in _made(batch, self._outputs):
             self._writers[name].write(rows)
+            seen = _indices(rows)
+        self.rows += seen + len(batch.rejects)
         self.seconds += time.perf_counter() - begun
 
     def close(self, rejects: pa.Table) -> dict[str, int]:
@@ -137,14 +158,17 @@ class _Among:
     """Rows that were taken up again: kept until the end, then written among those that stand."""
 
     def __init__(self, outputs: Outputs, writers: Mapping[str, PartWriter], task: Task) -> None:
-        self._outputs, self._writers, self._task, self.seconds = outputs, writers, task, 0.0
+        self._outputs, self._writers, self._task, self.seconds, self.rows = outputs, writers, task, 0.0, 0
         self._rows: dict[str, list[pa.Table]] = {
             name: [table.schema.arrow.empty_table()] for name, table in outputs.tables.items()
         }
 
     def write(self, batch: Batch) -> None:
+        seen = 0
         for name, rows in _made(batch, self._outputs):
             self._rows[name].append(rows)
+            seen = _indices(rows)
+        self.rows += seen + len(batch.rejects)
 
     def close(self, rejects: pa.Table) -> dict[str, int]:
         """Write all rows, standing and new; how many are set aside now, by reason."""
@@ -164,6 +188,11 @@ def _made(batch: Batch, outputs: Outputs) -> Iterator[tuple[str, pa.Table]]:
     for name in outputs.tables:
         rows = batch.tables[name]
         yield name, rows() if callable(rows) else rows
+
+
+def _indices(rows: pa.Table) -> int:
+    """How many of the planned rows these are, which come in rising order of index, some of them several times."""
+    return int(np.count_nonzero(np.diff(rows["index"].to_numpy(), prepend=-1)))
 
 
 def _all_raised(rejects: list[Reject]) -> bool:

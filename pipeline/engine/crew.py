@@ -50,7 +50,8 @@ class Cluster(Protocol):
 
     def start(self) -> tuple[Any, Any, Any]: ...
 
-    def run(self, worker: Any, task: Task) -> Any: ...
+    def run(self, worker: Any, task: Task) -> Any:
+        """A reference with several results: how many rows are done so far, now and then, and the outcome at last."""
 
     def stop(self, worker: Any) -> None: ...
 
@@ -72,7 +73,7 @@ class _Member:
         self.name, self.node = "", ""
         self.open = False
         self.running: deque[tuple[Any, Task]] = deque()
-        self.since = 0.0
+        self.since, self.rows = 0.0, 0
 
     @property
     def task(self) -> Task | None:
@@ -93,7 +94,7 @@ class Crew:
         self.most, self.lost, self.lost_nodes = 0, 0, set[str]()
         self.opened_at: float | None = None
         self.waiting_for_room = False
-        self.at_work: tuple[tuple[int, float, str], ...] = ()
+        self.at_work: tuple[tuple[int, float, str, int], ...] = ()
         self._cluster, self._wanted, self._timeout = cluster, wanted, task_timeout or math.inf
         self._open_timeout = max(OPEN_TIMEOUTS * self._timeout, OPEN_SECONDS)
         self._spare, self._size_wanted = spare, 0
@@ -221,7 +222,10 @@ class Crew:
         except WorkerDied as death:
             yield from self._bury(member, death.cause)
             return
-        if member.open:
+        if isinstance(result, int):
+            member.rows = result
+            self._await(member, reference)
+        elif member.open:
             yield from self._ended(member, result)
         elif not member.name:
             self._placed(member, result)
@@ -248,7 +252,7 @@ class Crew:
         if outcome.broken:
             self._lose(member)
         else:
-            member.since, self._hungry[member] = time.perf_counter(), None
+            member.since, member.rows, self._hungry[member] = time.perf_counter(), 0, None
             if member.running:
                 self._await(member, member.running[0][0])
         yield from _given(self._shards.tried(task, outcome))
@@ -319,7 +323,9 @@ class Crew:
                 log.warning("worker %s is replaced: %s (a limit that comes with --task-timeout)", member.name, why)
                 self._lose(member)
                 self._count_opening(why)
-        self.at_work = tuple((member.task.shard, member.since, member.name) for member in running if member.task)
+        self.at_work = tuple(
+            (member.task.shard, member.since, member.name, member.rows) for member in running if member.task
+        )
         if not self._members or any(member.name for member in self._members):
             self._placed_at = now
         self.waiting_for_room = now - self._placed_at > PLACE_SECONDS
@@ -344,7 +350,7 @@ class Crew:
 def at_work(crew: Crew) -> tuple[AtWork, ...]:
     """The shards at work, as the loop saw them last, with the seconds until now."""
     now = time.perf_counter()
-    return tuple(AtWork(shard, now - since, name) for shard, since, name in crew.at_work)
+    return tuple(AtWork(shard, now - since, name, rows) for shard, since, name, rows in crew.at_work)
 
 
 def _given(outcome: Outcome | None) -> Iterator[Outcome]:

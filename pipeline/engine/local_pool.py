@@ -5,8 +5,9 @@ import socket
 import time
 from collections.abc import Generator, Iterable
 from dataclasses import replace
+from functools import partial
 
-from pipeline.engine.attempt import Outputs, attempt
+from pipeline.engine.attempt import Outputs, attempt, outcome_of
 from pipeline.engine.budgets import Shards
 from pipeline.engine.journal import Journal
 from pipeline.engine.outcome import Outcome
@@ -27,12 +28,16 @@ class LocalPool:
 
     def __init__(self) -> None:
         self._name = f"{socket.gethostname()}:{os.getpid()}"
-        self._now: tuple[int, float] | None = None
+        self._now: tuple[int, float, int] | None = None
 
     def at_work(self) -> tuple[AtWork, ...]:
         """The shard at work, if there is one."""
         now = self._now
-        return (AtWork(now[0], time.perf_counter() - now[1], self._name),) if now else ()
+        return (AtWork(now[0], time.perf_counter() - now[1], self._name, now[2]),) if now else ()
+
+    def tell(self, shard: int, began: float, rows: int) -> None:
+        """What `at_work` says from now on."""
+        self._now = (shard, began, rows)
 
     def prepare(self) -> None:
         """Nothing to join."""
@@ -53,9 +58,9 @@ class LocalPool:
         while shards.unfinished:
             task = shards.take()
             began = time.perf_counter()
-            self._now = (task.shard, began)
+            self.tell(task.shard, began, 0)
             try:
-                outcome = attempt(worker, task, outputs)
+                outcome = outcome_of(attempt(worker, task, outputs), partial(self.tell, task.shard, began))
             finally:
                 self._now = None
             if outcome.broken:

@@ -26,11 +26,12 @@ LOST_NODES_IN_TURN = 2
 
 @dataclass(frozen=True)
 class AtWork:
-    """A shard that is being worked on, since how many seconds, and by whom ("host:pid")."""
+    """A shard at work: since how many seconds, by whom ("host:pid"), and how many rows it has by now."""
 
     shard: int
     seconds: float
     worker: str
+    rows: int = 0
 
 
 class Pool(Protocol):

@@ -1,34 +1,41 @@
-"""How far a run is: one redrawing line on a terminal; elsewhere a line now and then, also when nothing arrives."""
+"""How far a run is: one redrawing line on a terminal; elsewhere a line now and then, where there is something new."""
 
 import sys
 import threading
 import time
+from collections.abc import Hashable
 
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from pipeline.engine.cadence import Cadence
+from pipeline.engine.cadence import SILENT_SECONDS, Cadence
 from pipeline.engine.duration import duration
 from pipeline.engine.outcome import Outcome
-from pipeline.engine.pool import Pool
+from pipeline.engine.pool import AtWork, Pool
 from pipeline.engine.stragglers import Stragglers
 
 WAKE_SECONDS = 0.5
 SLOW_NAMED = 2
+ENDED_REMEMBERED = 4096
 
 
 class Progress:
-    """Show how far a run is. Rows per second are those of this run since its first worker was open.
+    """Show how far a run is. Rows per second are those of this run since its first worker was open; the rows of a shard
+    count as they are written.
 
     The line is made by a thread of its own, from what `add` counted and what the pool says of itself.
     """
 
-    def __init__(self, shards: int, done: int, rows_left: int, pool: Pool) -> None:
-        self._pool, self._shards, self._done = pool, shards, done
-        self._rows_left, self._rows, self._rejected, self._failed = rows_left, 0, 0, 0
+    def __init__(self, pool: Pool, *, shards: int, rows: int, shards_done: int, rows_done: int, rows_left: int) -> None:
+        """`shards` and `rows` of the whole job, and how many of them are done; `rows_left` for this run to make."""
+        self._pool, self._shards, self._rows = pool, shards, rows
+        self._done, self._rows_before, self._rows_left = shards_done, rows_done, rows_left
+        self._made, self._rejected, self._failed = 0, 0, 0
+        self._ended: dict[int, None] = {}
         self._stragglers = Stragglers()
-        self._started = time.perf_counter()
+        self._started = self._new_at = time.perf_counter()
+        self._news: Hashable = None
         self._console = Console(file=sys.stderr)
         self._live = Live(console=self._console, refresh_per_second=4, transient=True, get_renderable=self._line)
         self._stop = threading.Event()
@@ -50,9 +57,12 @@ class Progress:
 
     def add(self, outcome: Outcome, rows: int) -> None:
         """Count one outcome of `rows` planned rows."""
+        self._ended[outcome.shard] = None  # before its rows are counted here, so that they are nowhere counted twice
+        if len(self._ended) > ENDED_REMEMBERED:
+            del self._ended[next(iter(self._ended))]
         if outcome.ok:
             self._done += 1
-            self._rows += rows
+            self._made += rows
             self._rejected += outcome.rejected
             self._stragglers.finished(outcome.counters.get("seconds", 0.0))
         else:
@@ -60,40 +70,60 @@ class Progress:
         self._rows_left -= rows
 
     def _tell(self) -> None:
-        cadence = Cadence(self._started, self._done / max(1, self._shards))
+        cadence = Cadence(self._started, self._share())
         while not self._stop.wait(WAKE_SECONDS):
-            if cadence.due(time.perf_counter(), self._done / max(1, self._shards)):
-                self._console.print(self._line(), soft_wrap=True)
+            now = time.perf_counter()
+            line = self._line()
+            if cadence.due(now, self._share(), self._news, now - self._new_at):
+                self._console.print(line, soft_wrap=True)
+
+    def _at_work(self) -> list[AtWork]:
+        """Without those that have ended, which a pool may still name for a moment."""
+        return [shard for shard in self._pool.at_work() if shard.shard not in self._ended]
+
+    def _share(self) -> float:
+        rows = self._rows_before + self._made + sum(shard.rows for shard in self._at_work())
+        return rows / max(1, self._rows)
 
     def _line(self) -> Text:
-        pool = self._pool
-        seconds = time.perf_counter() - (pool.opened_at or self._started)
-        rate = self._rows / seconds if self._rows and seconds > 0 else 0.0
+        pool, at_work, now = self._pool, self._at_work(), time.perf_counter()
+        in_hand = sum(shard.rows for shard in at_work)
+        seconds = now - (pool.opened_at or self._started)
+        rate = (self._made + in_hand) / seconds if seconds > 0 else 0.0
         nodes = f" ({_count(pool.lost_nodes, 'node')})" if pool.lost_nodes else ""
-        parts = [
+        slow = self._stragglers.slow(at_work)
+        news = [
             f"{self._done:,}/{self._shards:,} shards",
+            f"{self._rows_before + self._made + in_hand:,}/{self._rows:,} rows",
             _count(pool.workers, "worker"),
             f"{pool.lost} lost{nodes}",
-            f"{rate:.1f} rows/s" if rate else self._before_the_first_rows(),
             f"{self._rejected:,} rejected",
+            *([f"{self._failed:,} failed"] if self._failed else []),
         ]
-        if self._failed:
-            parts.append(f"{self._failed:,} failed")
+        pace = [f"{rate:.1f} rows/s"] if rate else self._before_the_first_rows()
         if rate:
-            parts.append(f"{duration(self._rows_left / rate)} left")
-        slow = self._stragglers.slow(pool.at_work())
-        if slow:
-            named = [
-                f"shard {shard.shard} for {duration(shard.seconds)} on {shard.worker}" for shard in slow[:SLOW_NAMED]
-            ]
-            more = [f"+{len(slow) - SLOW_NAMED}"] if len(slow) > SLOW_NAMED else []
-            parts.append(f"slow: {', '.join(named + more)}")
-        return Text("Run   " + " | ".join(parts))
+            pace.append(f"{duration(max(0, self._rows_left - in_hand) / rate)} left")
+        silent = self._look((*news, *(pace if not rate else ()), *(shard.shard for shard in slow)), now)
+        late = [f"slow: {_named(slow)}"] if slow else []
+        quiet = [f"nothing new for {duration(silent)}"] if silent >= SILENT_SECONDS else []
+        return Text("Run   " + " | ".join([*news[:4], pace[0], *news[4:], *pace[1:], *late, *quiet]))
 
-    def _before_the_first_rows(self) -> str:
+    def _look(self, news: Hashable, now: float) -> float:
+        """For how many seconds there has been nothing new."""
+        if news != self._news:
+            self._news, self._new_at = news, now
+        return now - self._new_at
+
+    def _before_the_first_rows(self) -> list[str]:
         if self._pool.opened_at:
-            return f"{self._rows_left:,} rows to go"
-        return "waiting for room on the cluster" if self._pool.waiting_for_room else "starting"
+            return ["computing"]
+        return ["waiting for room on the cluster" if self._pool.waiting_for_room else "starting"]
+
+
+def _named(slow: list[AtWork]) -> str:
+    named = [f"shard {shard.shard} for {duration(shard.seconds)} on {shard.worker}" for shard in slow[:SLOW_NAMED]]
+    more = [f"+{len(slow) - SLOW_NAMED}"] if len(slow) > SLOW_NAMED else []
+    return ", ".join(named + more)
 
 
 def _count(number: int, noun: str) -> str:

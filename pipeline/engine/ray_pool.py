@@ -10,7 +10,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, wait
 from contextlib import closing
 from typing import Any
@@ -45,6 +45,12 @@ HEAD_SECONDS = 40.0
 SPARE = 2
 """Workers that wait for room where there are to be as many as fit: what makes a cluster grow."""
 
+TELL_SECONDS = 2.0
+"""How often a worker tells how many rows of its shard are done."""
+
+TOLD_A_SECOND = 50.0
+"""So often a driver hears of that from all its workers."""
+
 SIGNAL_SECONDS = 0.001
 """For so long, at most, SIGTERM may be as Ray sets it."""
 
@@ -69,10 +75,20 @@ class _Actor:
             return error
         return None
 
-    def run(self, task: Task) -> Outcome:
+    def run(self, task: Task, every: float) -> Iterator[int | Outcome]:
+        """Run one task: how many rows it has so far, not more often than `every` seconds, and at last its outcome."""
         if self._worker is None:
             raise RuntimeError("run before open")
-        return attempt(self._worker, task, self._outputs)
+        trying, told = attempt(self._worker, task, self._outputs), time.monotonic()
+        while True:
+            try:
+                rows = next(trying)
+            except StopIteration as end:
+                yield end.value
+                return
+            if time.monotonic() - told >= every:
+                told = time.monotonic()
+                yield rows
 
 
 class _SameCode(JobConfig):
@@ -97,6 +113,7 @@ class _RayCluster:
         self.head, self._node = context.gcs_address, context.get_node_id()
         self._options = {"num_cpus": cpus, "num_gpus": gpus, "max_restarts": 0, "max_task_retries": 0}
         self._given: tuple[Any, Any] | None = None
+        self._actors = 0
         self._answered_at = time.perf_counter()
 
     def give(self, stage: Stage, outputs: Outputs) -> None:
@@ -106,12 +123,15 @@ class _RayCluster:
     def start(self) -> tuple[Any, Any, Any]:
         assert self._given is not None
         actor = ray.remote(**self._options)(_Actor).remote(*self._given)
+        self._actors += 1
         return actor, actor.place.remote(), actor.open.remote()
 
     def run(self, worker: Any, task: Task) -> Any:
-        return worker.run.remote(task)
+        """A generator: each wait for it ends with its next result."""
+        return worker.run.remote(task, max(TELL_SECONDS, self._actors / TOLD_A_SECOND))
 
     def stop(self, worker: Any) -> None:
+        self._actors -= 1
         if ray.is_initialized():
             ray.kill(worker)
 
@@ -123,7 +143,7 @@ class _RayCluster:
 
     def result(self, reference: Any) -> Any:
         try:
-            return ray.get(reference)
+            return ray.get(next(reference) if isinstance(reference, ray.ObjectRefGenerator) else reference)
         except RayActorError as error:
             if error.actor_init_failed:
                 why, here = last_line(str(error)), own_code()

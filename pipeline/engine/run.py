@@ -91,7 +91,7 @@ def _work(job: Job, work: Work, pool: Pool, options: RunOptions, lease: Lease, s
     try:
         with (
             closing(pool.map(job.stage, tasks, work.outputs, work.journal)) if tasks else nullcontext(()) as outcomes,
-            Progress(len(job.tasks), len(work.done), sum(work.rows.values()), pool) as progress,
+            _progress(job, work, pool) as progress,
         ):
             for outcome in outcomes:
                 work.record(outcome)
@@ -144,6 +144,19 @@ def _work(job: Job, work: Work, pool: Pool, options: RunOptions, lease: Lease, s
     if error is not None:
         raise error
     return summary
+
+
+def _progress(job: Job, work: Work, pool: Pool) -> Progress:
+    rows = {task.shard: task.rows for task in job.tasks}
+    standing = sum(rows[shard] - count for shard, count in work.rows.items())  # of shards of which a few are taken up
+    return Progress(
+        pool,
+        shards=len(rows),
+        rows=sum(rows.values()),
+        shards_done=len(work.done),
+        rows_done=sum(rows[shard] for shard in work.done) + standing,
+        rows_left=sum(work.rows.values()),
+    )
 
 
 # -- signals ----------------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from squares import SquaresStage
 
-from pipeline.engine.attempt import attempt
+from pipeline.engine.attempt import attempt, outcome_of
 from pipeline.engine.books import Books
 from pipeline.engine.fence import Fence
 from pipeline.engine.lease import Lease
@@ -20,7 +20,8 @@ def lease(bench):
 
 def try_first_shard(bench, fence: Fence):
     job = bench.job()
-    return attempt(SquaresStage(str(bench.marks)).open(), job.tasks[0], replace(job.outputs(), fence=fence))
+    worker = SquaresStage(str(bench.marks)).open()
+    return outcome_of(attempt(worker, job.tasks[0], replace(job.outputs(), fence=fence)))
 
 
 def test_under_its_own_lease_a_worker_publishes(bench, lease):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.engine.cadence import APART_SECONDS, EVERY_SECONDS, Cadence
+from pipeline.engine.cadence import APART_SECONDS, EVERY_SECONDS, SILENT_SECONDS, Cadence
 from pipeline.engine.outcome import Outcome
 from pipeline.engine.pool import AtWork
 from pipeline.engine.progress import Progress
@@ -29,31 +29,68 @@ def done(shard=0, seconds=1.0, **facts):
     return Outcome(shard, counters={"seconds": seconds}, **facts)
 
 
+def progress_of(pool, shards=64, rows=6400, shards_done=0, rows_done=0, rows_left=6400):
+    return Progress(pool, shards=shards, rows=rows, shards_done=shards_done, rows_done=rows_done, rows_left=rows_left)
+
+
 def test_what_the_line_says():
     pool = Pool()
-    progress = Progress(64, 41, 2300, pool)
-    assert str(progress._line()) == "Run   41/64 shards | 8 workers | 0 lost | starting | 0 rejected"
+    progress = progress_of(pool, shards_done=41, rows_done=4100, rows_left=2300)
+    assert str(progress._line()) == "Run   41/64 shards | 4,100/6,400 rows | 8 workers | 0 lost | starting | 0 rejected"
     pool.waiting_for_room = True
     assert "| waiting for room on the cluster |" in str(progress._line())
     pool.opened_at = time.perf_counter() - 2.0
-    assert "| 2,300 rows to go |" in str(progress._line())
+    assert "| computing |" in str(progress._line())
     pool.lost, pool.lost_nodes = 3, 1
     progress.add(done(rejects={"not finite": 12}), 100)
     progress.add(Outcome(1, error="no"), 100)
     line = str(progress._line())
-    assert line.startswith("Run   42/64 shards | 8 workers | 3 lost (1 node) | ")
-    rate = float(line.partition(" rows/s")[0].rsplit(" ", 1)[1])
-    assert 40 < rate <= 50
+    assert line.startswith("Run   42/64 shards | 4,200/6,400 rows | 8 workers | 3 lost (1 node) | ")
+    assert 40 < rate(line) <= 50
     assert "| 12 rejected | 1 failed | 4" in line
     assert line.endswith(" s left")
+
+
+def rate(line: str) -> float:
+    return float(line.partition(" rows/s")[0].rsplit(" ", 1)[1])
+
+
+def seconds_left(line: str) -> int:
+    return int(line.partition(" s left")[0].rsplit(" ", 1)[1])
+
+
+def test_rows_of_a_shard_count_while_it_is_worked_on_and_the_time_left_falls(monkeypatch):
+    pool, now = Pool(), [1000.0]
+    monkeypatch.setattr(time, "perf_counter", lambda: now[0])
+    progress = progress_of(pool, shards=1, rows=64, rows_left=64)
+    pool.opened_at = now[0]
+    left = []
+    for rows in range(8, 64, 8):
+        now[0] += 4.0
+        pool.working = (AtWork(0, now[0] - 1000.0, "host:1", rows),)
+        line = str(progress._line())
+        assert line.startswith(f"Run   0/1 shards | {rows}/64 rows | 8 workers | 0 lost | 2.0 rows/s | ")
+        left.append(seconds_left(line))
+    assert left == [28, 24, 20, 16, 12, 8, 4]
+    progress.add(done(0), 64)  # the pool still names it, for a moment
+    assert str(progress._line()).startswith("Run   1/1 shards | 64/64 rows |")
+
+
+def test_a_shard_that_begins_anew_gives_its_rows_back():
+    pool = Pool()
+    progress = progress_of(pool)
+    pool.working = (AtWork(0, 1.0, "host:1", 50), AtWork(1, 1.0, "host:2", 30))
+    assert "| 80/6,400 rows |" in str(progress._line())
+    pool.working = (AtWork(1, 2.0, "host:2", 40),)
+    assert "| 40/6,400 rows |" in str(progress._line())
 
 
 def test_two_stragglers_are_named_and_the_others_counted():
     pool = Pool()
     pool.working = tuple(AtWork(shard, 250.0 - shard, f"host:{shard}") for shard in range(4))
-    progress = Progress(64, 0, 6400, pool)
+    progress = progress_of(pool)
     assert "slow" not in str(progress._line())
-    progress.add(done(seconds=60.0), 100)
+    progress.add(done(9, seconds=60.0), 100)
     line = str(progress._line())
     assert line.endswith("slow: shard 0 for 4 m 10 s on host:0, shard 1 for 4 m 09 s on host:1, +2")
 
@@ -70,23 +107,48 @@ def test_slow_is_three_medians_and_ten_seconds_at_least():
 
 
 def test_lines_come_every_30_seconds_or_5_per_cent_and_two_seconds_apart():
-    cadence = Cadence(0.0, 0.5)
-    assert not cadence.due(1.9, 0.9)
-    assert cadence.due(2.0, 0.55)
-    assert not cadence.due(31.9, 0.59)
-    assert cadence.due(32.0, 0.55)  # nothing arrived: a hang shows
-    assert cadence.due(40.0, 0.61)
+    cadence, news = Cadence(0.0, 0.5), itertools.count()
+
+    def due(now, share):
+        return cadence.due(now, share, next(news), 0.0)
+
+    assert not due(1.9, 0.9)
+    assert due(2.0, 0.55)
+    assert not due(31.9, 0.59)
+    assert due(32.0, 0.55)
+    assert due(40.0, 0.61)
+
+
+def test_what_is_not_new_is_not_said_again_but_that_it_is_not():
+    cadence = Cadence(0.0, 0.0)
+    said = [now for now in range(0, 2000) if cadence.due(float(now), 0.1, "the same", float(now))]
+    assert said == [2, 120, 240, 480, 960, 1920]
+    assert cadence.due(2001.0, 0.1, "other", 0.0)
+    assert not cadence.due(2120.0, 0.1, "other", 119.0)
+    assert cadence.due(2121.0, 0.1, "other", 120.0)
 
 
 @given(st.lists(st.tuples(st.floats(0, 5), st.floats(0, 0.2)), max_size=200))
-def test_lines_are_never_too_close_nor_too_far_apart(steps):
+def test_lines_are_never_too_close_nor_too_far_apart_while_there_is_news(steps):
     cadence, now, share, said = Cadence(0.0, 0.0), 0.0, 0.0, [0.0]
-    for seconds, more in steps:
+    for number, (seconds, more) in enumerate(steps):
         now, share = now + seconds, share + more
-        if cadence.due(now, share):
+        if cadence.due(now, share, number, 0.0):
             said.append(now)
         assert now - said[-1] < EVERY_SECONDS
     assert all(after - before >= APART_SECONDS for before, after in itertools.pairwise(said))
+
+
+@given(st.lists(st.tuples(st.floats(0, 60), st.integers(0, 3)), max_size=200))
+def test_no_line_is_printed_twice_but_to_say_how_long_it_has_been_so(steps):
+    cadence, now, news, new_at, said = Cadence(0.0, 0.0), 0.0, None, 0.0, [None]
+    for seconds, found in steps:
+        now += seconds
+        if found != news:
+            news, new_at = found, now
+        if cadence.due(now, 0.0, news, now - new_at):
+            assert news != said[-1] or now - new_at >= SILENT_SECONDS
+            said.append(news)
 
 
 @pytest.mark.parametrize(("first", "lines"), [(0.05, True), (60.0, False)])
@@ -95,10 +157,10 @@ def test_without_a_terminal_a_line_is_printed_by_time(monkeypatch, capsys, first
     monkeypatch.setattr("pipeline.engine.cadence.EVERY_SECONDS", first)
     monkeypatch.setattr("pipeline.engine.progress.WAKE_SECONDS", 0.01)
     said, deadline = "", time.monotonic() + (10.0 if lines else 0.3)
-    with Progress(4, 1, 300, Pool()):
+    with progress_of(Pool(), shards=4, rows=400, shards_done=1, rows_done=100, rows_left=300):
         while not said and time.monotonic() < deadline:
             time.sleep(0.01)
             said += capsys.readouterr().err
     assert bool(said) == lines
     if lines:
-        assert said.startswith("Run   1/4 shards | 8 workers")
+        assert said.startswith("Run   1/4 shards | 100/400 rows | 8 workers")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import ray
 
-from pipeline.engine import ray_pool
+from pipeline.engine import crew, ray_pool
 from pipeline.engine.journal import PUBLISHED, TIMEOUT, WORKER_LOST
 from pipeline.engine.local_pool import LocalPool
 from pipeline.engine.ray_pool import RayPool
@@ -74,6 +74,22 @@ def test_every_attempt_is_in_the_journal(bench):
     nodes = {node["NodeID"] for node in ray.nodes()}
     assert all(record.node in nodes and ":" in record.worker for record in journal)
     assert (pool.workers, pool.lost, pool.lost_nodes, pool.at_work()) == (1, 2, 0, ())
+
+
+def test_a_worker_tells_how_many_rows_of_its_shard_are_done(bench, monkeypatch):
+    monkeypatch.setattr(ray_pool, "TELL_SECONDS", 0.1)
+    job, pool, seen = bench.job(rows=64, rows_per_shard=32, slow_seconds=0.3), RayPool(1, cpus=1), []
+    tick = crew.Crew._tick
+    monkeypatch.setattr(crew.Crew, "_tick", lambda self: (yield from tick(self)) or seen.extend(pool.at_work()))
+    pool.prepare()
+    outcomes = list(pool.map(job.stage, job.tasks, job.outputs(), lambda attempt: None))
+    pool.close()
+    assert [outcome.ok for outcome in outcomes] == [True, True]
+    for shard in (0, 1):
+        rows = [entry.rows for entry in seen if entry.shard == shard]
+        assert rows == sorted(rows)
+        assert len(set(rows)) > 2
+        assert max(rows) <= 32
 
 
 def test_workers_by_themselves_are_as_many_as_there_is_room_and_work_for(bench):
