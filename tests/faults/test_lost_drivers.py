@@ -76,7 +76,7 @@ def test_another_hosts_lease_is_respected_until_it_runs_out(job, undisturbed):
     Path(url).write_text(json.dumps(record))
     turned_away = job.start()
     assert turned_away.ended() == 5, turned_away.said()
-    assert f"process {record['pid']} on elsewhere, its lease runs for another" in turned_away.said()
+    assert f"process {record['pid']} on elsewhere, its lease ends by itself in" in turned_away.said()
     Path(url).write_text(json.dumps({**record, "expires": time.time() - 1}))
     job.finish()
     assert_whole(job.out, job.verb, undisturbed)

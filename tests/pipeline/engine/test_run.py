@@ -256,7 +256,7 @@ def test_another_hosts_lease_runs_out(bench):
         record = holder(url)
     record["host"] = "elsewhere"
     Path(url).write_text(json.dumps(record))
-    with pytest.raises(Busy, match="on elsewhere, its lease runs for another"):
+    with pytest.raises(Busy, match="on elsewhere, its lease ends by itself in"):
         bench.run(LocalPool())
     record["expires"] = 0
     Path(url).write_text(json.dumps(record))
