@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from pydantic import Field, field_validator
 
 from jobs.flags import Names, parse
-from jobs.latents import open_whole
+from jobs.latents import open_with_generator
 from jobs.launch import command, launch, versions
-from jobs.options import DEFAULT_ATTRIBUTES, RunFlags, canonical
+from jobs.options import DEFAULT_ATTRIBUTES, LATENTS, RunFlags, canonical
 from jobs.places import absolute
 from jobs.resolve import resolve, spec_facts
 from jobs.weights import used
@@ -23,12 +23,12 @@ class LabelSpec(RunFlags):
     Example: stylemill label --latents out/faces/latents --classifiers judge --out out/faces-judged
     """
 
-    latents: str = Field(description="The latents table: a path or any fsspec URL.")
+    latents: Names = Field(min_length=1, description=LATENTS)
 
     @field_validator("latents")
     @classmethod
-    def _absolute_latents(cls, url: str) -> str:
-        return absolute(url)
+    def _absolute_latents(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(map(absolute, urls))
 
     attributes: Names = Field(DEFAULT_ATTRIBUTES, min_length=1, description="Attributes to score.")
     classifiers: str = Field("faces", description="Family of classifiers: faces or judge.")
@@ -48,9 +48,10 @@ def plan_label(spec: LabelSpec) -> tuple[Job, int | None]:
         SpecError: the table does not hold latents, or another generator's.
         StoreError: it is not there, or not complete.
     """
-    latents, layout, generator = open_whole(spec.latents, spec.generator)
+    latents, generator = open_with_generator(spec.latents, spec.generator)
     family = classifiers.load(spec.classifiers, canonical(spec.attributes))
-    runtime, _, workers = resolve(spec, "label", generator)
+    runtime, rows_per_shard, workers = resolve(spec, "label", generator)
+    layout, present = latents.lay_out(rows_per_shard, runtime.batch_size)
     stage = LabelStage(
         latents=latents,
         generator=Model(generator.name, generator.fingerprint),
@@ -65,8 +66,8 @@ def plan_label(spec: LabelSpec) -> tuple[Job, int | None]:
         out=spec.out,
         stage=stage,
         layout=layout,
-        present=[record.rows for record in latents.records()],
-        spec={**own, "generator": generator.name},
+        present=present,
+        spec={**own, **latents.choice, "generator": generator.name},
         resolved={
             "latents_digest": latents.digest,
             "generator_digest": generator.fingerprint,

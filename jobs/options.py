@@ -94,6 +94,7 @@ class RunFlags(RayFlags, WorkFlags):
         return self
 
 
+LATENTS = "The latents table, or several of different rows with commas between: paths or any fsspec URLs."
 DEFAULT_ROWS = 1000
 MAX_ROWS = 2**62
 """Row numbers are 64-bit integers, and so is that of the last slot of the last micro-batch."""

@@ -17,17 +17,16 @@ from pipeline.engine.layout import cut
 from pipeline.errors import SpecError
 from pipeline.models import classifiers
 from pipeline.models.generators import Generator
-from pipeline.stages.codes import read_codes
+from pipeline.stages.codes import codes_of, needed_columns
 from pipeline.stages.components import ComponentsStage, affine_weights, moments_of
 from pipeline.stages.models import Model
-from pipeline.tables import Table
+from pipeline.stages.source import Latents
 
 COMPONENTS, MEASURE_ROWS, STRENGTH, FAMILY = 10, 8, 2.0, "faces"
 
 
 def plan_components(spec: FitSpec) -> tuple[Job, int | None]:
     """The job, and how many workers. Raises SpecError and StoreError as `plan_fit`."""
-    assert spec.latents is not None
     latents, sampled = open_latents(spec.latents, spec.generator, needs_generator=True)
     assert sampled.generator is not None
     assert sampled.name is not None
@@ -57,7 +56,7 @@ def plan_components(spec: FitSpec) -> tuple[Job, int | None]:
         out=spec.out,
         stage=stage,
         layout=cut(len(found), 1, 1),
-        spec=own,
+        spec={**own, **latents.choice},
         resolved={
             "latents_digest": latents.digest,
             "generator_digest": generator.fingerprint,
@@ -91,12 +90,11 @@ def _deviations(found: tuple[Direction, ...], moments: Moments) -> NDArray[np.fl
     return np.sqrt(np.maximum(np.einsum("kw,wv,kv->k", vectors_KW, covariance_WW, vectors_KW), 0.0))
 
 
-def _first_rows(latents: Table, count: int) -> NDArray[np.float32]:
-    """w of the first rows of the table; fewer, where it has fewer."""
-    pieces: list[NDArray[np.float32]] = []
-    for record in latents.records():
-        if sum(map(len, pieces)) >= count:
+def _first_rows(latents: Latents, count: int) -> NDArray[np.float32]:
+    """w of the first rows; fewer, where there are fewer."""
+    found: list[NDArray[np.float32]] = []
+    for rows in latents.pieces(needed_columns(latents.schema, "w")):
+        found.append(codes_of(rows, "w", None).values.numpy())
+        if sum(map(len, found)) >= count:
             break
-        if record.rows:
-            pieces.append(read_codes(latents, "w", None, [record.shard])[1].values.numpy())
-    return np.concatenate(pieces)[:count]
+    return np.concatenate(found)[:count]

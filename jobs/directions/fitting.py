@@ -7,7 +7,7 @@ from pydantic import Field, field_validator, model_validator
 
 from jobs.flags import Names, parse
 from jobs.launch import launch
-from jobs.options import RunFlags
+from jobs.options import LATENTS, RunFlags
 from jobs.places import absolute
 from jobs.spans import spans
 from pipeline.directions.choose import MARGIN
@@ -30,7 +30,7 @@ class FitSpec(RunFlags):
     Example: stylemill directions fit --latents out/faces/latents --labels out/faces/labels --out out/fit
     """
 
-    latents: str | None = Field(None, description="A latents table: a path or any fsspec URL.")
+    latents: Names = Field((), description=LATENTS)
     labels: Names = Field(
         (),
         description="Labels tables of these latents, joined on index; or a .csv, .tsv or .parquet file of your own "
@@ -93,14 +93,14 @@ class FitSpec(RunFlags):
         None, gt=0, description="mean-gradient: average over so many of the latents, from the first. Default: all."
     )
 
-    @field_validator("latents", "codes", "scores")
+    @field_validator("codes", "scores")
     @classmethod
     def _absolute_input(cls, url: str | None) -> str | None:
         return None if url is None else absolute(url)
 
-    @field_validator("labels")
+    @field_validator("latents", "labels")
     @classmethod
-    def _absolute_labels(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
+    def _absolute_tables(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(absolute(url) for url in urls)
 
     @field_validator("layers")
@@ -112,7 +112,7 @@ class FitSpec(RunFlags):
 
     @model_validator(mode="after")
     def _fits_together(self) -> "FitSpec":
-        if (self.latents is None) == (self.codes is None):
+        if (not self.latents) == (self.codes is None):
             raise ValueError("give --latents and --labels, or --codes, --scores and --attribute")
         if self.rows_per_shard is not None:
             what = "a part of the latents" if self.method == "mean-gradient" else "one direction"
@@ -140,7 +140,7 @@ class FitSpec(RunFlags):
 
     def _fits_components(self) -> None:
         self._refuse(OF_SVM, f"--method {self.method} takes no")
-        if self.latents is None or self.space != "w":
+        if not self.latents or self.space != "w":
             raise ValueError(f"--method {self.method} finds directions of w: give --latents, and no other --space")
         if self.method != "sefa":
             self._refuse(("layers", "as_released"), "--method ganspace takes no")

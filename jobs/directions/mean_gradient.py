@@ -5,7 +5,7 @@ from typing import Any
 import schemas
 from jobs.directions.fitting import VERB, FitSpec
 from jobs.flags import say
-from jobs.latents import open_whole
+from jobs.latents import open_with_generator
 from jobs.launch import command, launch, versions
 from jobs.options import DEFAULT_ATTRIBUTES, canonical
 from jobs.panels import panel_of, weights_of
@@ -23,7 +23,8 @@ from pipeline.stages.direction_rows import to_rows
 from pipeline.stages.gradient_means import directions_of
 from pipeline.stages.joined import Joined, join
 from pipeline.stages.mean_gradient import MeanGradientStage
-from pipeline.stages.models import Model
+from pipeline.stages.models import Model, Runtime
+from pipeline.stages.source import Latents
 from pipeline.tables import Layout, Table, store
 
 FAMILY = "faces"
@@ -51,14 +52,12 @@ def plan_mean_gradient(spec: FitSpec) -> tuple[Job, int | None]:
         SpecError: latents, classifiers and what is asked do not go together.
         StoreError: a table is not there, or not complete.
     """
-    assert spec.latents is not None
-    latents, layout, generator = open_whole(spec.latents, spec.generator)
+    latents, generator = open_with_generator(spec.latents, spec.generator)
     needed_columns(latents.schema, spec.space)
     name = spec.classifiers or FAMILY
     panel = panel_of(name, canonical(spec.attributes or DEFAULT_ATTRIBUTES), gradients=True)
-    runtime, _, workers = resolve(spec, VERB, generator, gradients=True)
-    layout = _first(spec, layout)
-    present = _present(latents, layout)
+    runtime, rows_per_shard, workers = resolve(spec, VERB, generator, gradients=True)
+    latents, layout, present = _laid_out(spec, latents, rows_per_shard, runtime)
     stage = MeanGradientStage(
         latents=latents,
         space=spec.space,
@@ -80,7 +79,7 @@ def plan_mean_gradient(spec: FitSpec) -> tuple[Job, int | None]:
         stage=stage,
         layout=layout,
         present=present,
-        spec=own,
+        spec={**own, **latents.choice},
         resolved={
             "latents_digest": latents.digest,
             "generator_digest": generator.fingerprint,
@@ -93,19 +92,25 @@ def plan_mean_gradient(spec: FitSpec) -> tuple[Job, int | None]:
     return job, workers
 
 
-def _first(spec: FitSpec, layout: Layout) -> Layout:
-    """How the first rows of a table are cut, which are as many as asked."""
-    return Layout(min(spec.rows or layout.rows, layout.rows), layout.rows_per_shard, layout.first_index)
+def _laid_out(
+    spec: FitSpec, latents: Latents, rows_per_shard: int, runtime: Runtime
+) -> tuple[Latents, Layout, list[int]]:
+    """The latents, as many of them as asked, how they are cut, and how many rows each shard really has.
 
-
-def _present(latents: Table, layout: Layout) -> list[int]:
-    """How many rows each shard really has. Raises SpecError where none has any."""
-    present = [record.rows for record in latents.records()[: layout.shards]]
-    rows = latents.read(["index"], [layout.shards - 1])["index"].to_numpy()
-    present[-1] = int((rows < layout.indices(layout.shards - 1).stop).sum())
+    Raises:
+        SpecError: as `Latents.lay_out`, or there is no row.
+    """
+    whole = len(latents.tables) == 1 and latents.chosen is None
+    if spec.rows and not (whole and latents.tables[0].layout and not latents.tables[0].layout.bounds):
+        latents = latents.only(latents.indices[: spec.rows])
+    layout, present = latents.lay_out(rows_per_shard, runtime.batch_size)
+    if spec.rows and spec.rows < layout.rows and latents.chosen is None:
+        layout = Layout(spec.rows, layout.rows_per_shard, layout.first_index)
+        span = layout.indices(layout.shards - 1)
+        present = [*present[: layout.shards - 1], latents.read(["index"], span.start, span.stop).num_rows]
     if not sum(present):
         raise SpecError(f"{latents.url} has no row to average over")
-    return present
+    return latents, layout, present
 
 
 def _shape(spec: FitSpec, generator: Generator) -> tuple[int, ...]:

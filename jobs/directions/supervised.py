@@ -1,7 +1,7 @@
 """The job that fits an SVM for each attribute: what it stands on, the rows it reads, and how they are spread."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import numpy as np
@@ -45,6 +45,7 @@ class _Given:
     generator: str | None
     named: str | None
     digests: dict[str, Any]
+    choice: dict[str, Any] = field(default_factory=dict)
 
 
 def plan_svm(spec: FitSpec) -> tuple[Job, int | None]:
@@ -81,6 +82,7 @@ def plan_svm(spec: FitSpec) -> tuple[Job, int | None]:
         layout=cut(len(given.attributes), 1, 1),
         spec={
             **own,
+            **given.choice,
             "attributes": list(given.attributes),
             "generator": given.named,
             "margin": how.margin,
@@ -117,7 +119,6 @@ def _resolve(spec: FitSpec, fits: int) -> tuple[Runtime, int | None]:
 
 
 def _from_tables(spec: FitSpec) -> _Given:
-    assert spec.latents is not None
     latents, sampled = open_latents(spec.latents, spec.generator, needs_generator=spec.space != "w")
     labels = [open_labels(url) for url in spec.labels]
     for own in labels:
@@ -135,6 +136,7 @@ def _from_tables(spec: FitSpec) -> _Given:
         generator=sampled.fingerprint,
         named=sampled.name,
         digests={"latents_digest": latents.digest, "labels_digests": [table.digest for table in labels]},
+        choice=latents.choice,
     )
 
 

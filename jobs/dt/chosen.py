@@ -16,47 +16,49 @@ from pipeline.metrics import in_source_class, kappa
 from pipeline.models import classifiers
 from pipeline.models.generators import Generator
 from pipeline.stages.joined import join, scores_of
+from pipeline.stages.source import Latents
 from pipeline.tables import Table
 
 
 @dataclass(frozen=True)
 class Labels:
-    """Tables of labels: the judge's, and of the family that edits where there is one."""
+    """Tables of labels: the judge's, and of the family that edits where there are any; of different rows each."""
 
-    judge: Table
-    own: Table | None
+    judge: tuple[Table, ...]
+    own: tuple[Table, ...]
 
 
 def read_labels(spec: DtSpec, generator: Generator) -> Labels:
     """Tell the tables of --labels apart by who made them.
 
     Raises:
-        SpecError: labels are of another generator's faces, by neither family, twice by the same, or none by the judge.
+        SpecError: labels are of another generator's faces, by neither family, twice by the same of one latents table,
+            or none by the judge.
         StoreError: they are not there, or not complete.
     """
-    found: dict[str, Table] = {}
+    found: dict[str, list[Table]] = {}
     for url in spec.labels:
         table = Table.open(url)
         family = _family(spec, table, generator)
-        if family in found:
-            raise SpecError(f"--labels: {found[family].url} and {url} are both by {family}: give one of them")
-        found[family] = table
+        if family in found and len(spec.latents) == 1:
+            raise SpecError(f"--labels: {found[family][0].url} and {url} are both by {family}: give one of them")
+        found.setdefault(family, []).append(table)
     if spec.judge not in found:
         raise SpecError(
-            f"{found[spec.classifiers].url} was labelled by {spec.classifiers}, and {spec.judge} is to measure: the "
+            f"{found[spec.classifiers][0].url} was labelled by {spec.classifiers}, and {spec.judge} is to measure: the "
             f"rows are to start where it sees them start. Label the latents with --classifiers {spec.judge}"
         )
-    return Labels(found[spec.judge], found.get(spec.classifiers))
+    return Labels(tuple(found[spec.judge]), tuple(found.get(spec.classifiers, ())))
 
 
-def choose_rows(spec: DtSpec, latents: Table, labels: Labels, pairs: Sequence[Pair]) -> tuple[tuple[int, ...], ...]:
+def choose_rows(spec: DtSpec, latents: Latents, labels: Labels, pairs: Sequence[Pair]) -> tuple[tuple[int, ...], ...]:
     """For each pair the first `rows` indices, after `first` others, that start in the source class of its primal.
 
     Raises:
         SpecError: the labels are not of these latents, or such rows are too few.
     """
     scored = {primal: known(primal) for primal, _ in pairs}
-    joined = join(latents, [labels.judge], canonical(sorted({ours for ours, _ in scored.values()})))
+    joined = join(latents, labels.judge, canonical(sorted({ours for ours, _ in scored.values()})))
     for note in joined.notes:
         say(f"Note  {note}")
     chosen = []
@@ -67,24 +69,24 @@ def choose_rows(spec: DtSpec, latents: Table, labels: Labels, pairs: Sequence[Pa
         if len(found) < spec.first + spec.rows:
             side = "without" if spec.target == "1" else "with"
             raise SpecError(
-                f"{labels.judge.url} has {len(found):,} rows that start {side} {primal}, and "
+                f"{labels.judge[0].url} has {len(found):,} rows that start {side} {primal}, and "
                 f"{spec.first + spec.rows:,} are needed (--first and --rows): label more latents, or ask for fewer"
             )
         chosen.append(tuple(found[spec.first : spec.first + spec.rows].tolist()))
     return tuple(chosen)
 
 
-def kappas(latents: Table, labels: Labels, pairs: Sequence[Pair]) -> tuple[float | None, ...] | None:
+def kappas(latents: Latents, labels: Labels, pairs: Sequence[Pair]) -> tuple[float | None, ...] | None:
     """Cohen's kappa of the two families over all labelled faces, of each pair: on the primal or the condition,
     whichever is less; None where it is not defined. None altogether without labels of the family that edits.
 
     Raises:
         SpecError: the labels are not of these latents, or lack an attribute.
     """
-    if labels.own is None:
+    if not labels.own:
         return None
     attributes = canonical(sorted({known(name)[0] for pair in pairs for name in pair}))
-    first, second = (join(latents, [table], attributes) for table in (labels.judge, labels.own))
+    first, second = (join(latents, tables, attributes) for tables in (labels.judge, labels.own))
     _, places, others = np.intersect1d(first.index, second.index, assume_unique=True, return_indices=True)
     of_attribute = {
         name: kappa(_classes(first.scores[places, place]), _classes(second.scores[others, place]))

@@ -5,7 +5,7 @@ from jobs.dt.spec import Cell, DtSpec, Pair, gradients
 from jobs.edit.asked import known
 from jobs.edit.levels import Levels, choose_levels, note_psi
 from jobs.ials_settings import ials_settings
-from jobs.latents import open_whole
+from jobs.latents import open_with_generator
 from jobs.launch import command, versions
 from jobs.options import canonical
 from jobs.panels import panel_of, weights_of
@@ -18,6 +18,7 @@ from pipeline.stages.codes import needed_columns
 from pipeline.stages.dt import DtStage
 from pipeline.stages.method import Wanted
 from pipeline.stages.models import Model
+from pipeline.stages.source import digest_of
 from pipeline.tables import Table
 from schemas.edits import JUDGE
 
@@ -32,7 +33,7 @@ def plan_dt(spec: DtSpec) -> tuple[Job, int | None]:
         SpecError: latents, labels, directions and what is asked do not go together.
         StoreError: a table is not there, or not complete.
     """
-    latents, _, generator = open_whole(spec.latents, spec.generator, may_differ=spec.force)
+    latents, generator = open_with_generator(spec.latents, spec.generator, may_differ=spec.force)
     table = None if spec.directions is None else Table.open(spec.directions)
     if table is not None:
         table.require_sealed()
@@ -71,6 +72,7 @@ def plan_dt(spec: DtSpec) -> tuple[Job, int | None]:
         layout=layout,
         spec={
             **own,
+            **latents.choice,
             "pairs": [list(pair) for pair in pairs],
             "lambdas": [list(cell) for cell in spec.cells],
             "rows_of_a_pair": spec.rows,
@@ -80,7 +82,7 @@ def plan_dt(spec: DtSpec) -> tuple[Job, int | None]:
         },
         resolved={
             "latents_digest": latents.digest,
-            "labels_digest": labels.judge.digest,
+            "labels_digest": digest_of(labels.judge),
             **({} if table is None else {"directions_digest": table.digest}),
             "generator_digest": generator.fingerprint,
             "classifiers_digest": own_panel.family.fingerprint,

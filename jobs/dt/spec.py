@@ -8,7 +8,7 @@ import tyro
 from pydantic import Field, field_validator, model_validator
 
 from jobs.flags import Names
-from jobs.options import RunFlags
+from jobs.options import LATENTS, RunFlags
 from jobs.places import absolute
 from pipeline.editing.gradients import Loss
 from pipeline.editing.ials import RELEASED_LAMBDAS
@@ -31,10 +31,9 @@ class DtSpec(RunFlags):
     Example: stylemill dt --latents out/faces/latents --labels out/faces-judged/labels,out/faces/labels --directions out/fit/directions --pairs male:smile --rows 8 --step-size 0.3 --out out/dt
     """  # noqa: E501  one line can be pasted
 
-    latents: str = Field(description="The latents table: a path or any fsspec URL.")
+    latents: Names = Field(min_length=1, description=LATENTS)
     labels: Names = Field(
         min_length=1,
-        max_length=2,
         description="Labels of these latents by the judge, which say which rows start in a class; and, with a comma, "
         "by the family that edits: pairs are ranked where the two agree on unedited faces.",
     )
@@ -64,14 +63,14 @@ class DtSpec(RunFlags):
     generator: str | None = Field(None, description="Default: the one that the latents table names.")
     force: bool = Field(False, description="Use directions of another generator, and latents too.")
 
-    @field_validator("latents", "directions")
+    @field_validator("directions")
     @classmethod
     def _absolute_inputs(cls, url: str | None) -> str | None:
         return None if url is None else absolute(url)
 
-    @field_validator("labels")
+    @field_validator("latents", "labels")
     @classmethod
-    def _absolute_labels(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
+    def _absolute_tables(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(map(absolute, urls))
 
     @field_validator("target", mode="before")

@@ -1,8 +1,8 @@
 """What jobs of IALS have in common: attribute-level directions, the space they are in, what the public code edits."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from jobs.edit.asked import check_directions
 from jobs.edit.choose import Chosen, choose_attribute_level
@@ -11,6 +11,7 @@ from pipeline.directions import Direction
 from pipeline.errors import SpecError
 from pipeline.models.codes import Space
 from pipeline.models.generators import Generator
+from pipeline.stages.source import Latents
 from pipeline.tables import Table
 
 RELEASED_PSI = 0.5
@@ -66,9 +67,13 @@ def choose_levels(flags: Flags, table: Table | None, names: Sequence[str], gener
     return Levels(chosen, space)
 
 
-def note_psi(latents: Table) -> None:
+def note_psi(latents: Latents) -> None:
     """For --as-released: say where these latents are truncated otherwise than the public code's."""
-    spec = latents.require_sealed()["facts"].get("spec", {})
+    for facts in latents.facts:
+        _note_psi(facts.get("spec", {}))
+
+
+def _note_psi(spec: Mapping[str, Any]) -> None:
     psi, cutoff = spec.get("psi"), spec.get("cutoff")
     if psi == RELEASED_PSI and cutoff is None:
         return

@@ -2,22 +2,19 @@
 
 from collections.abc import Callable
 
-import pyarrow as pa
-
 from jobs.edit import ials, linear
 from jobs.edit.asked import Ask
 from jobs.edit.levels import note_psi
 from jobs.edit.spec import IALS_ONLY, LINEAR_ONLY, EditSpec
-from jobs.latents import open_whole
+from jobs.latents import open_with_generator
 from jobs.launch import command, versions
 from jobs.options import canonical
 from jobs.panels import panel_of, weights_of
 from jobs.resolve import resolve, spec_facts
 from jobs.weights import used
 from pipeline.engine.job import Job
-from pipeline.errors import SpecError
 from pipeline.models.generators import Generator
-from pipeline.stages.codes import check_z, cutoff_of, needed_columns
+from pipeline.stages.codes import needed_columns, truncation_of
 from pipeline.stages.edit import EditStage
 from pipeline.stages.looking import Panel, Truncated
 from pipeline.stages.models import Model
@@ -35,7 +32,7 @@ def plan_edit(spec: EditSpec) -> tuple[Job, int | None]:
         SpecError: latents, directions and what is asked do not go together.
         StoreError: a table is not there, or not complete.
     """
-    latents, layout, generator = open_whole(spec.latents, spec.generator, may_differ=spec.force)
+    latents, generator = open_with_generator(spec.latents, spec.generator, may_differ=spec.force)
     table = None if spec.directions is None else Table.open(spec.directions)
     if table is not None:
         table.require_sealed()
@@ -43,8 +40,9 @@ def plan_edit(spec: EditSpec) -> tuple[Job, int | None]:
     needed_columns(latents.schema, ask.space)
     if spec.editor == "ials" and spec.as_released:
         note_psi(latents)
-    truncated = _truncation_of(latents, generator) if ask.space == "z" else Truncated()
-    runtime, _, workers = resolve(spec, "edit", generator, gradients=ask.gradients)
+    truncated = Truncated(*truncation_of(latents, generator)) if ask.space == "z" else Truncated()
+    runtime, rows_per_shard, workers = resolve(spec, "edit", generator, gradients=ask.gradients)
+    layout, present = latents.lay_out(rows_per_shard, runtime.batch_size)
     method = ask.method(runtime, truncated)
     panels = _panels(spec)
     keep = None if spec.images == "none" else Keep(spec.images, generator.check_size(spec.size), spec.quality)
@@ -71,11 +69,12 @@ def plan_edit(spec: EditSpec) -> tuple[Job, int | None]:
         out=spec.out,
         stage=stage,
         layout=layout,
-        present=[record.rows for record in latents.records()],
+        present=present,
         spec={
             **own,
             **(keep.facts if keep else NO_PICTURES),
             **ask.facts,
+            **latents.choice,
             "keep": spec.keep or ask.keep,
             "generator": generator.name,
             "space": ask.space,
@@ -108,12 +107,3 @@ def _panels(spec: EditSpec) -> tuple[Panel, ...]:
     own = [panel_of(spec.classifiers, canonical(spec.scored))] if spec.scores in ("faces", "both") else []
     judged = [panel_of(spec.judge, canonical(spec.scored), JUDGE)] if spec.scores in ("judge", "both") else []
     return (*own, *judged)
-
-
-def _truncation_of(latents: Table, generator: Generator) -> Truncated:
-    """How the table's z became its latents, tried on its first row."""
-    for batch in latents.batches(needed_columns(latents.schema, "z"), rows=1):
-        row = pa.Table.from_batches([batch])
-        check_z(latents, row, generator)
-        return Truncated(row["psi"][0].as_py(), cutoff_of(latents))
-    raise SpecError(f"{latents.url} has no row to edit")

@@ -6,7 +6,7 @@ import tyro
 from pydantic import Field, FiniteFloat, field_validator, model_validator
 
 from jobs.flags import Names
-from jobs.options import DEFAULT_ATTRIBUTES, RunFlags
+from jobs.options import DEFAULT_ATTRIBUTES, LATENTS, RunFlags
 from jobs.places import absolute
 from jobs.spans import spans
 from pipeline.editing.gradients import Loss
@@ -36,7 +36,7 @@ class EditSpec(RunFlags):
     Example: stylemill edit --latents out/faces/latents --directions out/fit/directions --attribute smile --strengths=-3,3 --out out/smiles
     """  # noqa: E501  one line can be pasted
 
-    latents: str = Field(description="The latents table: a path or any fsspec URL.")
+    latents: Names = Field(min_length=1, description=LATENTS)
     directions: str | None = Field(None, description="The table of directions; IALS needs none where lambdas are 0.")
     attribute: Names = Field(min_length=1, description="What to change, by name; old#3 is row 3, where two are old.")
     on: Names = Field((), description="What is to stay: these directions are projected out.")
@@ -84,7 +84,12 @@ class EditSpec(RunFlags):
     generator: str | None = Field(None, description="Default: the one that the latents table names.")
     force: bool = Field(False, description="Use directions of another generator, and latents too.")
 
-    @field_validator("latents", "directions")
+    @field_validator("latents")
+    @classmethod
+    def _absolute_latents(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(map(absolute, urls))
+
+    @field_validator("directions")
     @classmethod
     def _absolute_inputs(cls, url: str | None) -> str | None:
         return None if url is None else absolute(url)

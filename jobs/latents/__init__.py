@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from jobs import subverbs
-from jobs.latents.opening import Sampled, check_width, open_latents, open_whole
+from jobs.latents.opening import Sampled, check_width, open_latents, open_with_generator
 
-__all__ = ["Sampled", "check_width", "main", "open_latents", "open_whole"]
+__all__ = ["Sampled", "check_width", "main", "open_latents", "open_with_generator"]
 
 VERBS = {"import": ("importing", "a latents table from a file of codes: .npy, .npz, .pt, .parquet")}
 

@@ -1,4 +1,4 @@
-"""A latents table and the generator that sampled it."""
+"""Latents tables and the generator that sampled them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,8 @@ from pipeline.errors import SpecError
 from pipeline.models import generators
 from pipeline.models.codes import Space
 from pipeline.models.generators import Generator
-from pipeline.tables import Layout, Table, store
+from pipeline.stages.source import Latents
+from pipeline.tables import store
 
 
 @dataclass(frozen=True)
@@ -20,52 +21,64 @@ class Sampled:
 
 
 def open_latents(
-    url: str, named: str | None, needs_generator: bool = True, may_differ: bool | None = None
-) -> tuple[Table, Sampled]:
-    """A sealed latents table, and its generator: as `named`, else the one that the table names.
+    urls: Sequence[str], named: str | None, needs_generator: bool = True, may_differ: bool | None = None
+) -> tuple[Latents, Sampled]:
+    """Sealed latents tables, and their generator: as `named`, else the one that they name.
 
-    may_differ: whether that may be another than sampled the table (--force); by default it may where it is named.
+    may_differ: whether that may be another than sampled them (--force); by default it may where it is named.
 
     Raises:
-        SpecError: it does not hold latents, names no generator that is needed, or another one than is installed.
-        StoreError: it is not there, or not complete.
+        SpecError: as `Latents.open`; they name no generator that is needed, different ones, or another one than is
+            installed.
+        StoreError: one is not there, or not complete.
     """
-    path = store.local_path(url)
-    if path is not None and path.is_file():
-        raise SpecError(f"{url} is a file, not a latents table: stylemill latents import makes one of a file of codes")
-    latents = Table.open(url)
-    facts = latents.require_sealed()["facts"]
-    if latents.schema.name != "latents":
-        raise SpecError(f"{url} is a table of {latents.schema.name}, not of latents")
-    name = named or facts.get("spec", {}).get("generator")
-    fingerprint = facts.get("resolved", {}).get("generator_digest")
+    for url in urls:
+        path = store.local_path(url)
+        if path is not None and path.is_file():
+            raise SpecError(
+                f"{url} is a file, not a latents table: stylemill latents import makes one of a file of codes"
+            )
+    latents = Latents.open(urls)
+    told, fingerprint = _generator(latents)
+    name = named or told
     if name is None and needs_generator:
-        raise SpecError(f"{url} does not say which generator it was sampled with: pass --generator")
+        raise SpecError(f"{latents.url} does not say which generator it was sampled with: pass --generator")
     if name is None or not (needs_generator or named):
         return latents, Sampled(name, fingerprint, None)
     generator = generators.load(name, backend="eager")
     differs = fingerprint is not None and generator.fingerprint != fingerprint
     if differs and not (named is not None if may_differ is None else may_differ):
+        assert fingerprint is not None
         raise SpecError(
-            f"{url} was sampled with another {name} than the one installed here ({fingerprint[:12]}, not "
+            f"{latents.url} was sampled with another {name} than the one installed here ({fingerprint[:12]}, not "
             f"{generator.fingerprint[:12]}): pass {'--generator' if may_differ is None else '--force'} to take this "
             "one all the same"
         )
     return latents, Sampled(name, generator.fingerprint, generator)
 
 
-def open_whole(url: str, named: str | None, may_differ: bool | None = None) -> tuple[Table, Layout, Generator]:
-    """A sealed latents table that is to be read part by part, how it is cut, and its generator.
-
-    Raises:
-        SpecError: as `open_latents`, or the table does not say how it is cut.
-        StoreError: it is not there, or not complete.
-    """
-    latents, sampled = open_latents(url, named, may_differ=may_differ)
-    if latents.layout is None:
-        raise SpecError(f"{url} does not say how its rows are cut into parts; sample it anew")
+def open_with_generator(
+    urls: Sequence[str], named: str | None, may_differ: bool | None = None
+) -> tuple[Latents, Generator]:
+    """Sealed latents tables and their generator; errors as `open_latents`."""
+    latents, sampled = open_latents(urls, named, may_differ=may_differ)
     assert sampled.generator is not None
-    return Table(url, latents.schema, latents.layout), latents.layout, sampled.generator
+    return latents, sampled.generator
+
+
+def _generator(latents: Latents) -> tuple[str | None, str | None]:
+    """Name and fingerprint of the generator that all the tables name. Raises SpecError where they differ."""
+    said = [
+        (facts.get("spec", {}).get("generator"), facts.get("resolved", {}).get("generator_digest"))
+        for facts in latents.facts
+    ]
+    for table, (name, fingerprint) in zip(latents.tables[1:], said[1:], strict=True):
+        if fingerprint != said[0][1] or (fingerprint is None and name != said[0][0]):
+            raise SpecError(
+                f"{latents.tables[0].url} is of the generator {said[0][0]} ({(said[0][1] or 'unknown')[:12]}), "
+                f"{table.url} of {name} ({(fingerprint or 'unknown')[:12]}): tables that go together are of one"
+            )
+    return said[0]
 
 
 def check_width(what: str, found: Sequence[int], space: Space, generator: Generator) -> None:

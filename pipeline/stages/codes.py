@@ -16,6 +16,7 @@ from pipeline.errors import SpecError
 from pipeline.models.codes import SPACES, Codes, Space
 from pipeline.models.generators import Generator
 from pipeline.models.randomness import standard_normal
+from pipeline.stages.source import Latents
 from pipeline.tables import Table
 from schemas import TableSchema
 
@@ -102,6 +103,31 @@ def check_z(latents: Table, row: pa.Table, generator: Generator | None) -> None:
             f"{latents.url}: the z of row {row['index'][0]} maps to a latent that is {apart:.2g} away from the one "
             f"there, so {generator.name} did not sample these latents from their seeds: choose another space than z"
         )
+
+
+def check_first_z(latents: Latents, generator: Generator | None) -> None:
+    """`check_z` for the first row of each table; errors as there."""
+    for table in latents.tables:
+        for batch in Latents((table,), latents.chosen).batches(needed_columns(latents.schema, "z"), rows=1):
+            check_z(table, pa.Table.from_batches([batch]).slice(0, 1), generator)
+            break
+
+
+def truncation_of(latents: Latents, generator: Generator) -> tuple[float, int | None]:
+    """psi and cutoff with which the z of these rows became their latents.
+
+    Raises:
+        SpecError: as `check_z`, there is no row, or rows differ in how they were truncated.
+    """
+    check_first_z(latents, generator)
+    psi = pc.unique(latents.read(["index", "psi"])["psi"]).to_pylist()
+    cutoffs = {cutoff_of(table) for table in latents.tables}
+    if not psi:
+        raise SpecError(f"{latents.url} has no row to edit")
+    if len(psi) > 1 or len(cutoffs) > 1:
+        what = f"psi of {min(psi):g} to {max(psi):g}" if len(psi) > 1 else "different cutoffs"
+        raise SpecError(f"{latents.url}: rows have {what}, and codes in z are edited with one: choose rows, or edit w")
+    return psi[0], cutoffs.pop()
 
 
 def cutoff_of(latents: Table) -> int | None:

@@ -15,10 +15,10 @@ from pipeline.directions.direction import Direction
 from pipeline.directions.ganspace import Moments, name_by_effect
 from pipeline.engine.stage import NOT_FINITE, Batch, Reject, Task
 from pipeline.models.generators import Generator
-from pipeline.stages.codes import read_codes
+from pipeline.stages.codes import codes_of, needed_columns
 from pipeline.stages.direction_rows import to_rows
 from pipeline.stages.models import FaceModels, Model, Runtime
-from pipeline.tables import Table
+from pipeline.stages.source import Latents
 from schemas import TableSchema
 
 
@@ -114,20 +114,20 @@ class ComponentsWorker:
         return np.concatenate(found)
 
 
-def moments_of(latents: Table) -> Moments:
-    """Moments of w over a latents table, a shard at a time.
+def moments_of(latents: Latents) -> Moments:
+    """Moments of w over latents, a shard at a time.
 
     Raises:
-        SpecError: the table keeps no w, or no row.
+        SpecError: they keep no w, or there is no row.
         StoreError: it cannot be read.
     """
     moments = None
-    for record in latents.records():
-        if record.rows:
-            mine = Moments.of(read_codes(latents, "w", None, [record.shard])[1])
-            moments = mine if moments is None else moments.merge(mine)
+    columns = needed_columns(latents.schema, "w")
+    for rows in latents.pieces(columns):
+        mine = Moments.of(codes_of(rows, "w", None))
+        moments = mine if moments is None else moments.merge(mine)
     if moments is None:
-        return Moments.of(read_codes(latents, "w", None)[1])  # which says that there is no row
+        return Moments.of(codes_of(latents.read(columns), "w", None))  # which says that there is no row
     return moments
 
 

@@ -20,14 +20,14 @@ from pipeline.editing import NOT_FINITE, Requests, Trace
 from pipeline.editing.gradients import score_of
 from pipeline.engine.stage import Batch, Task
 from pipeline.models.codes import Codes, Space
-from pipeline.stages.codes import read_codes
+from pipeline.stages.codes import codes_of, needed_columns
 from pipeline.stages.ials_settings import IalsSettings
 from pipeline.stages.looking import Panel, padded
 from pipeline.stages.method import Wanted
 from pipeline.stages.microbatch import Columns, Slots, aligned, settle
 from pipeline.stages.models import Model, Runtime, open_generator
 from pipeline.stages.sight import Sight
-from pipeline.tables import Table
+from pipeline.stages.source import Latents
 from schemas import TableSchema
 from schemas.dt_steps import SCORES
 
@@ -46,7 +46,7 @@ class DtStage:
         row, and what is ranked.
     """
 
-    latents: Table
+    latents: Latents
     space: Space
     requests: tuple[Wanted, ...]
     rows: tuple[tuple[int, ...], ...]
@@ -101,14 +101,16 @@ class DtWorker:
 
     def _fetch(self, rows: Iterable[int]) -> None:
         """Have the codes of these rows, and of no others; each part of the latents is read once."""
-        needed, layout = set(rows), self.stage.latents.layout
-        assert layout is not None
+        needed, space = set(rows), self.stage.space
         self._codes = {row: codes for row, codes in self._codes.items() if row in needed}
-        missing = needed - self._codes.keys()
-        for shard in sorted({(row - layout.first_index) // layout.rows_per_shard for row in missing}):
-            index, codes = read_codes(self.stage.latents, self.stage.space, self.generator, [shard])
-            for place in np.flatnonzero(np.isin(index, list(missing))).tolist():
-                self._codes[int(index[place])] = codes.values[place].clone()
+        missing = sorted(needed - self._codes.keys())
+        if not missing:
+            return
+        latents = self.stage.latents.only(np.array(missing, dtype=np.int64))
+        for found in latents.pieces(needed_columns(latents.schema, space)):
+            codes = codes_of(found, space, self.generator)
+            for place, row in enumerate(found["index"].to_pylist()):
+                self._codes[row] = codes.values[place].clone()
 
     def _compute(self, index: NDArray[np.int64], slots: Slots) -> Columns:
         """Columns (B, P); `stop` and the numbers of request and row are (B,)."""

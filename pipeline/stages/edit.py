@@ -6,7 +6,6 @@ Shapes: N rows, B slots of a micro-batch, R requests, K kept steps; `...` stands
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -24,7 +23,7 @@ from pipeline.stages.method import Method
 from pipeline.stages.microbatch import Columns, Slots, settle
 from pipeline.stages.models import Model, Runtime, open_generator
 from pipeline.stages.pictures import EXTENSIONS, Keep
-from pipeline.tables import Table
+from pipeline.stages.source import Latents, microbatches
 from schemas import TableSchema
 
 BLOCK_BYTES = 2**25
@@ -34,12 +33,12 @@ NO_STEP = -1
 
 @dataclass(frozen=True)
 class EditStage:
-    """Edit the rows of a latents table; shard k reads that table's part k.
+    """Edit latents.
 
     shape: of one row of codes in `space`. kept: the steps that go into the table. panels: whose scores become columns.
     """
 
-    latents: Table
+    latents: Latents
     space: Space
     shape: tuple[int, ...]
     method: Method
@@ -98,15 +97,7 @@ class EditWorker:
         """One batch for each block of rows, aligned on the index; a row keeps the slot that its index gives it."""
         stage = self.stage
         columns = needed_columns(stage.latents.schema, stage.space)
-        rows = stage.latents.batches(columns, [task.shard], rows=max(1024, stage.block))
-        for start, block in blocks(rows, stage.block):
-            index = np.arange(start, start + stage.block, dtype=np.int64)
-            place = block["index"].to_numpy() - start
-            wanted = np.zeros(stage.block, dtype=bool)
-            wanted[place] = True
-            wanted &= task.wanted(index)
-            if not wanted.any():
-                continue
+        for index, wanted, place, block in microbatches(stage.latents, columns, task, stage.block):
             found = codes_of(block, stage.space, self.generator)
             values = torch.zeros(stage.block, *found.values.shape[1:])
             values[torch.from_numpy(place)] = found.values
@@ -204,28 +195,6 @@ def kept_places(trace: Trace, kept: tuple[int, ...]) -> NDArray[np.int64]:
     kept_K = np.array(kept)
     before_K = np.array([NO_STEP, *kept[:-1]])
     return np.where(before_K < last_N1, np.minimum(kept_K, last_N1), NO_STEP)
-
-
-def blocks(rows: Iterator[pa.RecordBatch], size: int) -> Iterator[tuple[int, pa.Table]]:
-    """Rows in rising order of index, cut where index // size changes: (first index of the block, its rows)."""
-    waiting: list[pa.RecordBatch] = []
-    for batch in rows:
-        index = batch["index"].to_numpy()
-        cuts = [0, *(np.flatnonzero(np.diff(index // size)) + 1).tolist(), len(index)]
-        for first, stop in pairwise(cuts):
-            if first == stop:
-                continue
-            if waiting and waiting[0]["index"][0].as_py() // size != index[first] // size:
-                yield _block(waiting, size)
-                waiting = []
-            waiting.append(batch.slice(first, stop - first))
-    if waiting:
-        yield _block(waiting, size)
-
-
-def _block(pieces: list[pa.RecordBatch], size: int) -> tuple[int, pa.Table]:
-    first: int = pieces[0]["index"][0].as_py()
-    return first - first % size, pa.Table.from_batches(pieces)
 
 
 def _pictures(

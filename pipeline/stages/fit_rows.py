@@ -15,8 +15,8 @@ from pipeline.directions.svm import features
 from pipeline.errors import SpecError
 from pipeline.models.codes import Codes, Space
 from pipeline.models.generators import Generator
-from pipeline.stages.codes import read_codes
-from pipeline.tables import Table
+from pipeline.stages.codes import check_first_z, codes_of, needed_columns
+from pipeline.stages.source import Latents
 
 CHECKED_ROWS = 65536
 
@@ -51,9 +51,9 @@ class FitRows:
 
 
 def from_table(
-    latents: Table, space: Space, per_layer: bool, generator: Generator | None, kept: NDArray[np.int64]
+    latents: Latents, space: Space, per_layer: bool, generator: Generator | None, kept: NDArray[np.int64]
 ) -> FitRows:
-    """The codes of the rows `kept` (ascending indices) of a latents table; one shard beside the result is in memory.
+    """The codes of the rows `kept` (ascending indices) of latents; one shard beside the result is in memory.
 
     Raises:
         SpecError: as `read_codes` and `svm.features`.
@@ -63,11 +63,11 @@ def from_table(
     asked: Space = "w" if shared and "w" in latents.schema.arrow.names else space
     values, place = np.empty((0, 0), dtype=np.float32), 0
     row: tuple[int, ...] = (0,)
-    for record in latents.records():
-        if not record.rows:
-            continue
-        index, codes = read_codes(latents, asked, generator, [record.shard])
-        found_ND = features(codes, per_layer)[np.isin(index, kept, assume_unique=True)]
+    if asked == "z":
+        check_first_z(latents, generator)
+    for rows in latents.only(kept).pieces(needed_columns(latents.schema, asked)):
+        codes = codes_of(rows, asked, generator)
+        found_ND = features(codes, per_layer)
         if not values.size:
             values, row = np.empty((len(kept), found_ND.shape[1]), dtype=np.float32), tuple(codes.values.shape[1:])
         values[place : place + len(found_ND)] = found_ND

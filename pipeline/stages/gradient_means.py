@@ -3,7 +3,7 @@
 Shapes: N rows of the gradients, M of the latents, A attributes.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -48,8 +48,8 @@ def directions_of(
     with _pinned(stage.runtime.threads):
         sums, index_N, scores_NA = _read(gradients, stage)
         found, lacking = _means(stage, sums)
-        shards = (record.shard for record in (stage.latents if labels else gradients).records() if record.rows)
-        index_M, along_MA = _along(stage, list(found.values()), generator, shards)
+        stop = None if labels or not len(index_N) else int(index_N[-1]) + 1
+        index_M, along_MA = _along(stage, list(found.values()), generator, stop)
         directions = []
         for column, (place, mean) in enumerate(found.items()):
             try:
@@ -97,12 +97,13 @@ def _means(stage: MeanGradientStage, sums: list[GradientSum]) -> tuple[dict[int,
 
 
 def _along(
-    stage: MeanGradientStage, directions: list[Direction], generator: Generator | None, shards: Iterable[int]
+    stage: MeanGradientStage, directions: list[Direction], generator: Generator | None, stop: int | None
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """index (M,) and distance (M, A) along each direction."""
+    """index (M,) and distance (M, A) along each direction, of the latents below `stop`."""
     columns = needed_columns(stage.latents.schema, stage.space)
     index, along = [np.empty(0, np.int64)], [np.empty((0, len(directions)))]
-    for batch in stage.latents.batches(columns, shards, rows=CODES_AT_ONCE):
+    below = {} if stop is None else {"stop": stop}
+    for batch in stage.latents.batches(columns, rows=CODES_AT_ONCE, **below):
         rows = pa.Table.from_batches([batch])
         codes = codes_of(rows, stage.space, generator)
         index.append(schemas.to_numpy(rows["index"]))

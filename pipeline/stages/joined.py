@@ -1,10 +1,11 @@
-"""Scores of the rows of a latents table, joined on index from labels: tables, or files of one's own.
+"""Scores of the rows of latents, joined on index from labels: tables, or files of one's own.
 
 Shapes: N rows that every table has, A attributes.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -15,11 +16,14 @@ from pipeline.engine import owner
 from pipeline.engine.fingerprint import differences
 from pipeline.errors import SpecError
 from pipeline.stages.own_labels import INDEX, OwnLabels
+from pipeline.stages.source import Latents
 from pipeline.tables import Table, store
 from schemas.labels import MEASURES
 
 Indices = NDArray[np.int64]
 Labels = Table | OwnLabels
+Pieces = tuple[Labels, ...]
+"""Labels of the same attributes and of different rows."""
 NAMED = 3
 """Missing rows that a message names."""
 
@@ -35,40 +39,66 @@ class Joined:
     notes: tuple[str, ...]
 
 
-def join(latents: Table, labels: Sequence[Labels], attributes: Sequence[str]) -> Joined:
+def join(latents: Latents, labels: Sequence[Labels], attributes: Sequence[str]) -> Joined:
     """The scores of these attributes (all, where none is named) of the rows that latents and labels have.
 
-    A file of one's own may lack rows, and labels of some: these rows are left out.
+    Labels that have an attribute in common and no row are pieces of one. A file of one's own may lack rows, and labels
+    of some: these rows are left out.
 
     Raises:
         SpecError: a table that does not hold labels, or those of other latents; an attribute that none has, that two
-            have, or that is named twice; a row that one table lacks without having rejected it; or a row of a file that
-            is none of the latents.
+            have of the same rows, or that is named twice; a row that one table lacks without having rejected it; or a
+            row of a file that is none of the latents.
         StoreError: a table is not there, or not complete.
     """
     for table in labels:
         if isinstance(table, Table):
             _check(table, latents)
-    names = tuple(attributes) or tuple(name for table in labels for name in scores_of(table))
+    names = tuple(attributes) or tuple(dict.fromkeys(name for table in labels for name in scores_of(table)))
     if twice := [name for name in names if names.count(name) > 1]:
         raise SpecError(f"attribute {twice[0]!r} is named twice")
-    where = [_only_table(name, labels) for name in names]
-    used = list(dict.fromkeys(where))
-    tables = [latents, *(table for table in used if isinstance(table, Table))]
-    indices = [_index(table) for table in tables]
-    kept, notes = _common(tables, indices)
-    for own in used:
-        if isinstance(own, OwnLabels):
-            mine = [name for name, place in zip(names, where, strict=True) if place is own]
-            kept, more = _labelled(own, mine, kept, indices[0], latents)
+    where = {name: _pieces(name, labels) for name in names}
+    used = {pieces: [name for name in names if where[name] == pieces] for pieces in dict.fromkeys(where.values())}
+    tables = [_Group.of_tables(pieces) for pieces in used if isinstance(pieces[0], Table)]
+    kept, notes = _common([_Group(latents.tables, latents.all_indices, latents.url), *tables])
+    for pieces, its in used.items():
+        if isinstance(pieces[0], OwnLabels):
+            kept, more = _labelled(_stacked(pieces, its), its, kept, latents)
             notes = (*notes, *more)
+    if latents.chosen is not None:
+        kept = np.intersect1d(kept, latents.chosen, assume_unique=True)
+        if not len(kept):
+            raise SpecError("no chosen row has all these labels: choose among the rows that have")
     columns = np.empty((len(kept), len(names)), dtype=np.float32)
-    for table in used:
-        mine = [name for name, place in zip(names, where, strict=True) if place is table]
-        places = np.searchsorted(_index(table), kept)
-        for name, values in _read(table, mine).items():
-            columns[:, names.index(name)] = values[places]
-    return Joined(kept, names, columns, tuple(map(_classifier, where)), notes)
+    for pieces, its in used.items():
+        index = np.concatenate([_index(piece) for piece in pieces])
+        order = np.argsort(index)
+        places = order[np.searchsorted(index[order], kept)]
+        found = [_read(piece, its) for piece in pieces]
+        for name in its:
+            columns[:, names.index(name)] = np.concatenate([one[name] for one in found])[places]
+    return Joined(kept, names, columns, tuple(_classifier(where[name][0]) for name in names), notes)
+
+
+@dataclass(frozen=True, eq=False)
+class _Group:
+    """Tables that hold the same columns of different rows, the rows of all of them, rising, and their name."""
+
+    tables: tuple[Table, ...]
+    index: Indices
+    url: str
+
+    @classmethod
+    def of_tables(cls, pieces: Pieces) -> "_Group":
+        tables = tuple(piece for piece in pieces if isinstance(piece, Table))
+        index = np.sort(np.concatenate([_index(table) for table in tables]))
+        return cls(tables, index, " and ".join(table.url for table in tables))
+
+    def excused(self) -> tuple[Indices, bool]:
+        """The rows that the tables' jobs rejected, and whether one of them was made of chosen rows alone."""
+        rejected = np.unique(np.concatenate([_rejected(table) for table in self.tables]))
+        partly = any("chosen" in table.require_sealed()["facts"].get("spec", {}) for table in self.tables)
+        return rejected, partly
 
 
 def scores_of(labels: Labels) -> list[str]:
@@ -78,12 +108,12 @@ def scores_of(labels: Labels) -> list[str]:
     return [name for name in labels.schema.arrow.names if name not in (INDEX, *MEASURES)]
 
 
-def _labelled(
-    own: OwnLabels, names: Sequence[str], kept: Indices, there: Indices, latents: Table
-) -> tuple[Indices, tuple[str, ...]]:
+def _labelled(own: OwnLabels, names: Sequence[str], kept: Indices, latents: Latents) -> tuple[Indices, tuple[str, ...]]:
     """The rows of `kept` that a file of one's own labels, in each of these columns; what was left out, in sentences."""
+    there = latents.all_indices
     foreign = np.setdiff1d(own.index, there, assume_unique=True)
-    unexplained = np.setdiff1d(foreign, _rejected(latents), assume_unique=True)
+    rejected = np.concatenate([_rejected(table) for table in latents.tables])
+    unexplained = np.setdiff1d(foreign, rejected)
     if len(unexplained):
         raise SpecError(
             f"{own.url} labels {_some(unexplained)}, and {latents.url} has {_span(there)}: give the latents that were "
@@ -104,6 +134,17 @@ def _labelled(
     return full, tuple(notes) if len(full) < len(kept) else ()
 
 
+def _stacked(pieces: Pieces, names: Sequence[str]) -> OwnLabels:
+    """Files of one's own as one."""
+    files = [piece for piece in pieces if isinstance(piece, OwnLabels)]
+    if len(files) == 1:
+        return files[0]
+    index = np.concatenate([file.index for file in files])
+    order = np.argsort(index)
+    columns = {name: np.concatenate([file.columns[name] for file in files])[order] for name in names}
+    return OwnLabels(" and ".join(file.url for file in files), index[order], columns, {}, "")
+
+
 def _read(labels: Labels, names: Sequence[str]) -> dict[str, NDArray[np.floating]]:
     if isinstance(labels, OwnLabels):
         return {name: labels.columns[name] for name in names}
@@ -119,21 +160,24 @@ def _classifier(labels: Labels) -> str | None:
     return found
 
 
-def _check(table: Table, latents: Table) -> None:
+def _check(table: Table, latents: Latents) -> None:
     """Raise SpecError where the table is not one of labels, or says that it is of other latents."""
     if table.schema.name != "labels":
         raise SpecError(f"{table.url} is a table of {table.schema.name}, not of labels")
-    facts, theirs = table.require_sealed()["facts"], latents.require_sealed()["facts"]
+    facts = table.require_sealed()["facts"]
     scored = facts.get("resolved", {}).get("latents_digest")
-    if scored is not None and scored != latents.digest:
+    if scored is not None:
+        if scored not in {latents.digest, *(one.digest for one in latents.tables)}:
+            raise SpecError(
+                f"{table.url} has the labels of other latents (manifest {scored[:12]}) than {latents.url} "
+                f"({latents.digest[:12]}): give the latents that were labelled, or label these"
+            )
+        return
+    apart = [differences(_sampled(facts), _sampled(theirs)) for theirs in latents.facts]
+    if all(apart):
         raise SpecError(
-            f"{table.url} has the labels of other latents (manifest {scored[:12]}) than {latents.url} "
-            f"({latents.digest[:12]}): give the latents that were labelled, or label these"
-        )
-    if scored is None and (apart := differences(_sampled(facts), _sampled(theirs))):
-        raise SpecError(
-            f"{table.url} has the labels of other faces than {latents.url} ({'; '.join(apart)}): give the two tables "
-            "of one job, or label these latents"
+            f"{table.url} has the labels of other faces than {latents.url} ({'; '.join(apart[0])}): give the two "
+            "tables of one job, or label these latents"
         )
 
 
@@ -143,8 +187,9 @@ def _sampled(facts: Mapping[str, Any]) -> dict[str, Any]:
     return {name: asked[name] for name in ("seed", "psi", "cutoff", "generator") if name in asked}
 
 
-def _only_table(name: str, labels: Sequence[Labels]) -> Labels:
-    having = [table for table in labels if name in _columns(table)]
+def _pieces(name: str, labels: Sequence[Labels]) -> Pieces:
+    """Those that have labels of this name: one, or several of different rows by the same classifiers."""
+    having = tuple(table for table in labels if name in _columns(table))
     if not having:
         for own in labels:
             if isinstance(own, OwnLabels) and name in own.text:
@@ -153,9 +198,12 @@ def _only_table(name: str, labels: Sequence[Labels]) -> Labels:
                 )
         known = dict.fromkeys(column for table in labels for column in _columns(table))
         raise SpecError(f"no labels of {name!r}; the tables have {', '.join(known)}")
-    if len(having) > 1:
-        raise SpecError(f"{having[0].url} and {having[1].url} both have labels of {name!r}: give one of them")
-    return having[0]
+    for first, second in combinations(having, 2):
+        if len(np.intersect1d(_index(first), _index(second), assume_unique=True)):
+            raise SpecError(f"{first.url} and {second.url} both have labels of {name!r}: give one of them")
+        if type(first) is not type(second) or _classifier(first) != _classifier(second):
+            raise SpecError(f"{first.url} and {second.url} have labels of {name!r} by different classifiers")
+    return having
 
 
 def _columns(labels: Labels) -> list[str]:
@@ -170,27 +218,31 @@ def _index(table: Labels) -> Indices:
     return schemas.to_numpy(table.read(columns=["index"])["index"]).astype(np.int64)
 
 
-def _common(tables: Sequence[Table], indices: Sequence[Indices]) -> tuple[Indices, tuple[str, ...]]:
-    """The rows that all tables have. A row that one lacks must be among the rejects of the job that made it."""
-    kept, everything = indices[0], indices[0]
-    for index in indices[1:]:
-        kept = np.intersect1d(kept, index, assume_unique=True)
-        everything = np.union1d(everything, index)
+def _common(groups: Sequence[_Group]) -> tuple[Indices, tuple[str, ...]]:
+    """The rows that all have. A row that one lacks must be among the rejects of the job that made it, or among those
+    that were not chosen for it.
+    """
+    kept, everything = groups[0].index, groups[0].index
+    for group in groups[1:]:
+        kept = np.intersect1d(kept, group.index, assume_unique=True)
+        everything = np.union1d(everything, group.index)
     if not len(kept):
-        spans = "; ".join(f"{table.url} has {_span(index)}" for table, index in zip(tables, indices, strict=True))
+        spans = "; ".join(f"{group.url} has {_span(group.index)}" for group in groups)
         raise SpecError(f"no row is in every table: {spans}; give labels of these latents")
     notes = []
-    for table, index in zip(tables, indices, strict=True):
-        lacking = np.setdiff1d(everything, index, assume_unique=True)
+    for group in groups:
+        lacking = np.setdiff1d(everything, group.index, assume_unique=True)
         if not len(lacking):
             continue
-        unexplained = np.setdiff1d(lacking, _rejected(table), assume_unique=True)
-        if len(unexplained):
+        rejected, partly = group.excused()
+        unexplained = np.setdiff1d(lacking, rejected, assume_unique=True)
+        if len(unexplained) and not partly:
             raise SpecError(
-                f"{table.url} lacks {_some(unexplained)} of the other tables, and they were not rejected when it was "
+                f"{group.url} lacks {_some(unexplained)} of the other tables, and they were not rejected when it was "
                 "made: give tables of the same rows"
             )
-        notes.append(f"{table.url} lacks {_some(lacking)}, rejected when it was made: left out")
+        why = "not chosen or rejected" if len(unexplained) else "rejected"
+        notes.append(f"{group.url} lacks {_some(lacking)}, {why} when it was made: left out")
     return kept, tuple(notes)
 
 

@@ -18,12 +18,11 @@ from pipeline.editing.gradients import pulls
 from pipeline.engine.stage import Batch, Task
 from pipeline.models.codes import Codes, Space
 from pipeline.stages.codes import codes_of, needed_columns
-from pipeline.stages.edit import blocks
 from pipeline.stages.looking import Panel, padded
 from pipeline.stages.microbatch import Columns, Slots, settle
 from pipeline.stages.models import Model, Runtime, open_generator
 from pipeline.stages.sight import Sight
-from pipeline.tables import Table
+from pipeline.stages.source import Latents, microbatches
 from schemas import TableSchema
 
 GRADIENT, SLOPE = "gradient of ", "slope of "
@@ -32,13 +31,13 @@ GRADIENT, SLOPE = "gradient of ", "slope of "
 
 @dataclass(frozen=True)
 class MeanGradientStage:
-    """Look at the faces of a latents table, and sum the unit gradients of their scores; shard k reads its part k.
+    """Look at the faces of latents, and sum the unit gradients of their scores, a shard at a time.
 
     panel: the classifiers, one direction for each attribute. shape: of a direction's vector; in w+ (W,) is one that all
     layers share. opposite: only faces on the other side are summed, those whose score is below 0.
     """
 
-    latents: Table
+    latents: Latents
     space: Space
     shape: tuple[int, ...]
     opposite: bool
@@ -92,17 +91,11 @@ class MeanGradientWorker:
         """index (B,), which of them are wanted, and their codes; a row keeps the slot that its index gives it."""
         stage, size = self.stage, self.stage.runtime.batch_size
         columns = needed_columns(stage.latents.schema, stage.space)
-        for start, block in blocks(stage.latents.batches(columns, [task.shard]), size):
-            index = np.arange(start, start + size, dtype=np.int64)
-            place = block["index"].to_numpy() - start
-            wanted = np.zeros(size, dtype=bool)
-            wanted[place] = True
-            wanted &= task.wanted(index)
-            if wanted.any():
-                found = codes_of(block, stage.space, self.generator)
-                values = torch.zeros(size, *found.values.shape[1:])
-                values[torch.from_numpy(place)] = found.values
-                yield index, wanted, Codes(stage.space, values)
+        for index, wanted, place, block in microbatches(stage.latents, columns, task, size):
+            found = codes_of(block, stage.space, self.generator)
+            values = torch.zeros(size, *found.values.shape[1:])
+            values[torch.from_numpy(place)] = found.values
+            yield index, wanted, Codes(stage.space, values)
 
     def _compute(self, codes: Codes, slots: Slots) -> Columns:
         """By attribute: its score (B,), its unit gradient (B, ...) in float64, and the norm (B,) that this had."""

@@ -17,10 +17,10 @@ from pipeline.errors import SpecError
 from pipeline.metrics import EffectBatch, Effects, Identity, IdentityBatch, Numbers, merge_groups
 from pipeline.models.codes import Codes, Space
 from pipeline.models.generators import Generator
-from pipeline.stages.edit import blocks
 from pipeline.stages.looking import EMBEDDING, Looker, Panel, Truncated
 from pipeline.stages.microbatch import no_rows_fault
 from pipeline.stages.models import Model, Runtime, open_generator
+from pipeline.stages.source import blocks
 from pipeline.tables import Table
 from schemas import TableSchema
 from schemas.edits import JUDGE

@@ -1,0 +1,99 @@
+"""A data set that grew by a second piece: the two tables together are as good as one."""
+
+import numpy as np
+import pytest
+from edits import HOW, edit, planted, sample
+from tiny_jobs import dataset, rows
+
+from jobs.__main__ import main
+from pipeline.tables import Table
+
+ROWS, FIRST = 40, 18
+FIT = ["--attributes", "smile,old", "--fraction", "0.4", "--C", "1", "--local"]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """`whole`, and its rows in the two pieces `a` and `b`, labelled on the way."""
+    out = tmp_path_factory.mktemp("made")
+    for name, span in (("whole", f"0:{ROWS}"), ("a", f"0:{FIRST}"), ("b", f"{FIRST}:{ROWS}")):
+        assert dataset(out / name, "--range", span, "--rows-per-shard", "8") == 0
+    planted(out / "directions", spaces=("w",))
+    return out
+
+
+def both(made, table):
+    return f"{made}/a/{table},{made}/b/{table}"
+
+
+def read(out, table):
+    return Table.open(f"{out}/{table}").read()
+
+
+def test_labels_of_two_tables_are_those_of_one(made, tmp_path):
+    for name, latents in (("one", f"{made}/whole/latents"), ("two", both(made, "latents"))):
+        words = ["--latents", latents, "--classifiers", "tiny-judge", "--rows-per-shard", "8", *HOW]
+        assert main(["label", *words, "--out", str(tmp_path / name)]) == 0
+    assert rows(tmp_path / "two", "labels") == rows(tmp_path / "one", "labels")
+    assert len(Table.open(f"{tmp_path}/two/labels").records()) == 5
+    assert main(["verify", str(tmp_path / "two")]) == 0
+    turned = f"{made}/b/latents,{made}/a/latents"  # the order of the names decides nothing
+    assert main(["label", "--latents", turned, *words[2:], "--out", str(tmp_path / "two")]) == 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--strengths", "-1,2", "--scores", "faces"],
+        ["--editor", "ials", "--steps", "2", "--target", "flip", "--scores", "both"],
+    ],
+)
+def test_edits_of_two_tables_are_those_of_one(words, made, tmp_path):
+    for name, latents in (("one", f"{made}/whole/latents"), ("two", both(made, "latents"))):
+        assert edit(latents, made / "directions", tmp_path / name, "--attribute", "old", *words) == 0
+    assert read(tmp_path / "two", "edits").equals(read(tmp_path / "one", "edits"))
+
+
+def test_directions_of_two_tables_are_those_of_one(made, tmp_path):
+    grads = ["--method", "mean-gradient", "--classifiers", "tiny", "--attributes", "smile", *HOW]
+    for name, latents, labels in (
+        ("one", f"{made}/whole/latents", f"{made}/whole/labels"),
+        ("two", both(made, "latents"), both(made, "labels")),
+    ):
+        words = ["--latents", latents, "--labels", labels]
+        assert main(["directions", "fit", *words, *FIT, "--out", str(tmp_path / name)]) == 0
+        assert main(["directions", "fit", *words, *grads, "--rows", "30", "--out", str(tmp_path / f"{name}-m")]) == 0
+        pca = ["--method", "ganspace", "--components", "2", "--classifiers", "tiny", *HOW]
+        assert main(["directions", "fit", *words[:2], *pca, "--out", str(tmp_path / f"{name}-g")]) == 0
+    assert read(tmp_path / "two", "directions").equals(read(tmp_path / "one", "directions"))
+    for of in ("m", "g"):
+        found, wanted = (read(tmp_path / f"{name}-{of}", "directions") for name in ("two", "one"))
+        assert found["attribute"].equals(wanted["attribute"])
+        for mine, theirs in zip(found["vector"].to_pylist(), wanted["vector"].to_pylist(), strict=True):
+            assert abs(np.dot(mine, theirs)) > 0.99999
+
+
+def test_curves_of_two_tables_are_those_of_one(made, tmp_path):
+    words = ["--directions", f"{made}/directions", "--pairs", "old:eyeglasses", "--rows", "4", "--steps", "2"]
+    words += ["--classifiers", "tiny", "--judge", "tiny-judge", "--lambdas", "1:1", *HOW]
+    for name in ("whole", "a", "b"):
+        judged = ["--latents", f"{made}/{name}/latents", "--classifiers", "tiny-judge", *HOW]
+        assert main(["label", *judged, "--out", f"{tmp_path}/{name}"]) == 0
+    for name, latents, labels in (
+        ("one", f"{made}/whole/latents", f"{tmp_path}/whole/labels"),
+        ("two", both(made, "latents"), both(tmp_path, "labels")),
+    ):
+        assert main(["dt", "--latents", latents, "--labels", labels, *words, "--out", str(tmp_path / name)]) == 0
+    assert read(tmp_path / "two", "dt_steps").equals(read(tmp_path / "one", "dt_steps"))
+
+
+def test_what_does_not_go_together_is_refused(made, tmp_path, capsys):
+    other = sample(tmp_path / "other", 8, 8)
+    words = ["--classifiers", "tiny", *HOW, "--out", str(tmp_path / "out")]
+    assert main(["label", "--latents", f"{made}/a/latents,{other}", *words]) == 2
+    assert "both hold row 0 and 7 more" in capsys.readouterr().err
+    fit = ["directions", "fit", "--latents", both(made, "latents"), *FIT, "--out", str(tmp_path / "fit")]
+    assert main([*fit, "--labels", f"{made}/a/labels"]) == 2
+    assert f"a/labels lacks {ROWS - FIRST} rows" in capsys.readouterr().err
+    assert main([*fit, "--labels", f"{both(made, 'labels')},{made}/whole/labels"]) == 2
+    assert "both have labels of 'smile': give one of them" in capsys.readouterr().err
