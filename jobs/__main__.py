@@ -1,15 +1,19 @@
 """The command line: one verb a job, each a module with `main(argv) -> exit code`, imported when it is asked for."""
 
+import errno
 import importlib
 import logging
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from jobs import streams
 from jobs.flags import say
+from pipeline.engine.versions import version
 from pipeline.errors import SpecError, StylemillError
 from schemas import SchemaError
 
@@ -30,7 +34,12 @@ VERBS = {
     "report": "a page of pictures and figures of a directory",
     "demo": "512 labelled faces and their page, from nothing",
 }
+ANSWERS = ("models", "status", "help", "--version")
+HELP = {"-h", "--help"}
+"""What is asked for its answer on standard output fails where that is lost; a job's tables are made all the same."""
+TRACEBACK = "STYLEMILL_TRACEBACK"
 USAGE = """usage: stylemill VERB [FLAGS]   (stylemill VERB --help shows the flags and an example)
+       stylemill --version
 
 {verbs}
 
@@ -42,10 +51,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb; an error meant for the person is one line, any other is ours and keeps its traceback."""
     words = list(sys.argv[1:] if argv is None else argv)
     usage = USAGE.format(verbs="\n".join(f"  {verb:12}{what}" for verb, what in VERBS.items()))
-    if not words or words[0] in ("-h", "--help", "help"):
+    if not words or words[0] in (*HELP, "help"):
         print(usage)
         return 0 if words else 2
     verb, *rest = words
+    if verb == "--version":
+        print(f"stylemill {version('stylemill')}")
+        return 0
     if verb not in VERBS:
         say(f"stylemill: no verb {verb!r}; the verbs are {', '.join(VERBS)}")
         return 2
@@ -57,7 +69,6 @@ def _run(verb: str, argv: Sequence[str]) -> int:
     try:
         _check_directory()
         code: int = importlib.import_module(f"jobs.{verb}").main(argv)
-        sys.stdout.flush()
     except StylemillError as error:
         say(f"stylemill {verb}: {error}")
         return error.exit_code
@@ -67,8 +78,10 @@ def _run(verb: str, argv: Sequence[str]) -> int:
     except KeyboardInterrupt:
         say(f"stylemill {verb}: interrupted; the same command continues")
         return 130
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, UnicodeError, MemoryError) as error:
+        if os.environ.get(TRACEBACK):
+            traceback.print_exc()
+        say(f"stylemill {verb}: {_reason(error)} ({TRACEBACK}=1 shows where)")
         return 1
     return code
 
@@ -79,6 +92,18 @@ def _check_directory() -> None:
         Path.cwd()
     except OSError as error:
         raise SpecError("the current directory was deleted: go to another one and run the command again") from error
+
+
+def _reason(error: OSError | UnicodeError | MemoryError) -> str:
+    """What this machine refused, with the file where it is known."""
+    if isinstance(error, MemoryError):
+        more = f": {error}" if str(error) else ""
+        return f"out of memory{more}; a smaller --batch-size or --rows-per-shard needs less"
+    if isinstance(error, UnicodeError):
+        return f"{error}; text is read and written as UTF-8 where LC_ALL=C.UTF-8"
+    reason = error.strerror or str(error) or type(error).__name__
+    named = isinstance(error.filename, str | bytes)
+    return f"{os.fsdecode(error.filename)}: {reason}" if named else reason
 
 
 def end(code: int) -> NoReturn:
@@ -92,7 +117,17 @@ def end(code: int) -> NoReturn:
 
 def script() -> NoReturn:
     """The command `stylemill`."""
-    end(main())
+    streams.install()
+    try:
+        code = main()
+    except SystemExit as left:  # tyro has shown a help, or what is wrong with the flags
+        code = left.code if isinstance(left.code, int) else int(left.code is not None)
+    words, why = sys.argv[1:], streams.lost(sys.stdout)
+    asked = words[:1] == [] or words[0] in ANSWERS or HELP & {*words}
+    if code == 0 and asked and why is not None and why.errno != errno.EPIPE:
+        say(f"stylemill: standard output: {why.strerror or why}: the answer is lost")
+        code = 1
+    end(code)
 
 
 if __name__ == "__main__":

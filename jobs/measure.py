@@ -138,7 +138,7 @@ def summarise(job: Job) -> None:
     if (there := table.manifest()) is None or there["facts"] != facts:
         write_small(table.url, schema, rows, facts)
         csv = found.assign(conditions=[" ".join(names) for names in found["conditions"]]).to_csv(index=False)
-        store.write_atomic(store.join(job.out, "measured.csv"), csv.encode())
+        store.write_atomic(store.join(job.out, "measured.csv"), csv.encode(errors="backslashreplace"))
 
 
 def _finished(metric: Metric, partials: pd.DataFrame) -> pd.DataFrame:

@@ -29,10 +29,11 @@ class StatusSpec(Spec):
 
     out: tyro.conf.Positional[str] = Field(description="The directory that the jobs write to.")
     json_lines: bool = Field(False, description="One line of JSON for each job, for a script.")
+    check: bool = Field(False, description="Exit with 1 where a job is not complete.")
 
 
 def main(argv: Sequence[str]) -> int:
-    """Print one block a job. 0 where every job is complete, else 1."""
+    """Print one block a job. 0 where that could be told; with --check 1 unless every job is complete."""
     spec = parse(StatusSpec, "status", argv)
     found = [state for verb in verbs(spec.out) if (state := state_of(spec.out, verb))]
     if not found:
@@ -42,7 +43,7 @@ def main(argv: Sequence[str]) -> int:
             print(json.dumps(state, sort_keys=True))
         else:
             _show(state)
-    return 0 if all(state["complete"] for state in found) else 1
+    return int(spec.check and not all(state["complete"] for state in found))
 
 
 def state_of(out: str, verb: str) -> dict[str, Any] | None:

@@ -230,8 +230,6 @@ def _one_line(address: str) -> Iterator[None]:
             f"{address} {sent}: copy the head's ~/.ray/auth_token to ~/.ray/auth_token, or name the file in "
             "RAY_AUTH_TOKEN_PATH, and set RAY_AUTH_MODE=token"
         ) from error
-    except BrokenPipeError:  # of our own standard output
-        raise
     except OSError as error:
         raise SpecError(_nobody(address, type(error).__name__)) from error
 

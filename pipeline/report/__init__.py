@@ -45,7 +45,7 @@ def write(directory_url: str, *, title: str | None = None, seed: int = 0, shown:
     images = gathered.tables.get("images")
     thumbnails = pictures.thumbnails(pictures.read(images, uses) if images else (), uses)
     url = store.join(directory_url, "report.html")
-    store.write_atomic(url, page.render(gathered, choice, thumbnails, title).encode())
+    store.write_atomic(url, page.render(gathered, choice, thumbnails, title).encode(errors="backslashreplace"))
     return url
 
 

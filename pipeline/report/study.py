@@ -25,8 +25,12 @@ def write(
 
     Equal arguments give equal files.
     """
-    store.write_atomic(url.removesuffix(".html") + ".md", text(title, lead, sections, facts, top or Top()).encode())
-    store.write_atomic(url, render(title, lead, sections, facts, top or Top()).encode())
+    top = top or Top()
+    for suffix, page in (
+        (".md", text(title, lead, sections, facts, top)),
+        (".html", render(title, lead, sections, facts, top)),
+    ):
+        store.write_atomic(url.removesuffix(".html") + suffix, page.encode(errors="backslashreplace"))
     return url
 
 

@@ -199,7 +199,7 @@ def test_status_tells_what_failed_what_is_aside_and_who_is_at_work(poison, tmp_p
     assert dataset(tmp_path, *WORDS) == 1
     capsys.readouterr()
     with Lease(Books(str(tmp_path), "dataset").lease_url):
-        assert main(["status", str(tmp_path), "--json-lines"]) == 1
+        assert main(["status", str(tmp_path), "--json-lines"]) == 0
     state = json.loads(capsys.readouterr().out)
     assert (state["shards_done"], state["shards_failed"], state["rejects_by_reason"]) == (
         2,
@@ -210,14 +210,14 @@ def test_status_tells_what_failed_what_is_aside_and_who_is_at_work(poison, tmp_p
     assert state["running"]["pid"] > 0
     assert state["attempts"] == {"error": 3, "published": 2}
     assert state["bytes"] == sum(path.stat().st_size for path in tmp_path.rglob("*.parquet"))
-    assert main(["status", str(tmp_path)]) == 1
+    assert main(["status", str(tmp_path), "--check"]) == 1
     said = capsys.readouterr().out
     assert "2 of 3 done" in said
     assert "ArithmeticError: the clock stands still" in said
     assert "nobody" in said
     monkeypatch.undo()
     assert dataset(tmp_path, *WORDS) == 0
-    assert main(["status", str(tmp_path)]) == 0
+    assert main(["status", str(tmp_path), "--check"]) == 0
     assert "exit code 0" in capsys.readouterr().out
 
 
@@ -225,13 +225,13 @@ def test_status_tells_what_failed_what_is_aside_and_who_is_at_work(poison, tmp_p
 def test_a_job_whose_table_is_not_sealed_is_not_complete(made, tmp_path, capsys, table):
     out = tmp_path / "out"
     shutil.copytree(made, out)
-    assert main(["status", str(out)]) == 0
+    assert main(["status", str(out), "--check"]) == 0
     assert re.search(r"sealed +yes", capsys.readouterr().out)
     (out / table / ".stylemill/manifest.json").unlink()
     next((out / table).glob("*.parquet")).unlink()
-    assert main(["status", str(out)]) == 1
+    assert main(["status", str(out), "--check"]) == 1
     assert re.search(r"sealed +no: the same command seals", capsys.readouterr().out)
-    assert main(["status", str(out), "--json-lines"]) == 1
+    assert main(["status", str(out), "--json-lines"]) == 0
     state = json.loads(capsys.readouterr().out)
     assert (state["complete"], state["sealed"]) == (False, False)
     assert dataset(out, *WORDS) == 0

@@ -38,10 +38,15 @@ def folder(entry: Entry) -> Path:
 
 
 def read_card(entry: Entry) -> dict[str, Any] | None:
-    """The entry's card, None where the entry is not in the cache. Raises ModelFileError for a damaged card."""
+    """The entry's card, None where the entry is not in the cache.
+
+    Raises:
+        ModelFileError: the card is damaged, or the cache cannot be read.
+    """
     path = folder(entry) / CARD
     try:
-        text = path.read_bytes()
+        with _usable():
+            text = path.read_bytes()
     except FileNotFoundError:
         return None
     return parse_card(text, entry, str(path))
@@ -128,8 +133,9 @@ def make_card(entry: Entry, parts: Parts, files: dict[str, dict[str, Any]]) -> d
 def staging(entry: Entry) -> Iterator[Path]:
     """A temporary folder beside the entry's, which becomes the entry's when the block ends without an error."""
     final = folder(entry)
-    final.parent.mkdir(parents=True, exist_ok=True)
-    stage = Path(tempfile.mkdtemp(prefix=".tmp-", dir=final.parent))
+    with _usable():
+        final.parent.mkdir(parents=True, exist_ok=True)
+        stage = Path(tempfile.mkdtemp(prefix=".tmp-", dir=final.parent))
     try:
         yield stage
         for path in stage.iterdir():
@@ -150,10 +156,24 @@ def lock(source: Source) -> Iterator[None]:
     from filelock import FileLock
 
     locks = home() / "zoo" / ".locks"
-    locks.mkdir(parents=True, exist_ok=True)
+    with _usable():
+        locks.mkdir(parents=True, exist_ok=True)
     name = f"{source.registry}-{source.package}-{source.version}".replace("/", "-").replace("@", "")
     with FileLock(locks / f"{name}.lock"):
         yield
+
+
+@contextmanager
+def _usable() -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise ModelFileError(
+            f"{error.filename}: {error.strerror}: the cache of networks cannot be used there; set STYLEMILL_HOME to a "
+            "directory of yours"
+        ) from error
 
 
 def sweep(entry: Entry) -> None:
