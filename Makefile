@@ -48,7 +48,7 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.fetch: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(PIP) -e '.[fetch]'
+	$(PIP) -e '.[fetch,tables]'
 	touch $@
 
 $(VENV)/.test: pyproject.toml constraints.txt | $(VENV)/bin/python

@@ -43,7 +43,7 @@ USAGE = """usage: stylemill VERB [FLAGS]   (stylemill VERB --help shows the flag
 
 {verbs}
 
-exit codes: 0 complete, 1 tasks failed, 2 bad usage or spec, 3 more rejects than --max-rejects,
+exit codes: 0 complete, 1 tasks failed, 2 bad usage or spec, 3 more rejects than --max-rejects (or all),
             4 the existing output differs, 5 another driver is at work, 130 interrupted"""
 
 

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from jobs.flags import Names, parse
 from jobs.launch import command, launch, versions
-from jobs.options import DEFAULT_ATTRIBUTES, RowFlags, canonical
+from jobs.options import DEFAULT_ATTRIBUTES, PSI_HELP, RowFlags, canonical, note_psi
 from jobs.resolve import resolve, spec_facts
 from jobs.weights import used
 from pipeline.engine.job import Job
@@ -27,7 +27,7 @@ class DatasetSpec(RowFlags):
 
     generator: str = Field("mobilestylegan-ffhq", description="A generator by name.")
     seed: int = Field(1, ge=0, le=MAX_SEED, description="With a row's number, decides that row and nothing else.")
-    psi: float = Field(0.7, allow_inf_nan=False, description="Truncation: 1 is none, 0 the mean face.")
+    psi: float = Field(0.7, allow_inf_nan=False, description=f"Truncation: 1 is none, 0 the mean face; {PSI_HELP}.")
     cutoff: int | None = Field(None, ge=0, description="Truncate only this many first layers (w+ is kept then).")
     attributes: Names = Field(DEFAULT_ATTRIBUTES, min_length=1, description="Attributes to score.")
     classifiers: str = Field("faces", description="Family of classifiers: faces or judge.")
@@ -49,6 +49,7 @@ def run_dataset(spec: DatasetSpec) -> int:
 
 def plan_dataset(spec: DatasetSpec) -> tuple[Job, int | None]:
     """The job, and how many workers; the models that it was planned with are let go."""
+    note_psi("--psi", spec.psi)
     generator = generators.load(spec.generator, backend="eager")
     family = classifiers.load(spec.classifiers, canonical(spec.attributes))
     keep = None if spec.images == "none" else Keep(spec.images, generator.check_size(spec.size), spec.quality)

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from jobs.flags import Spec
+from jobs.flags import Spec, say
 from jobs.places import absolute
 from pipeline.models.classifiers import ATTRIBUTES
 
@@ -23,7 +23,11 @@ class WorkFlags(Spec):
     dry_run: bool = Field(False, description="Print the plan and stop.")
     calibrate: bool = Field(False, description="Run one shard and say what the rest takes: rows/s, hours, memory.")
     limit: int | None = Field(None, gt=0, description="Run at most this many shards now.")
-    max_rejects: int | None = Field(None, ge=0, description="Exit with 3 when more rows than this are set aside.")
+    max_rejects: int | None = Field(
+        None,
+        ge=0,
+        description="Exit with 3 when more rows than this are set aside. Default: when all are, so that none is left.",
+    )
     retry_rejected: bool = Field(False, description="Take the rows up again that were set aside, and only those.")
     replace: bool = Field(False, description="Delete what an earlier, different run left in the same tables.")
     rows_per_shard: int | None = Field(None, gt=0, description="Rows of a part; a multiple of the batch size.")
@@ -96,6 +100,20 @@ class RunFlags(RayFlags, WorkFlags):
 
 LATENTS = "The latents table, or several of different rows with commas between: paths or any fsspec URLs."
 DEFAULT_ROWS = 1000
+USUAL_PSI = 2.0
+PSI_HELP = f"warned of beyond {USUAL_PSI:g} on either side"
+"""For the help of flags that truncate."""
+
+
+def note_psi(flag: str, psi: float | None) -> None:
+    """Warn of a truncation that is far from what generators are used with."""
+    if psi is not None and abs(psi) > USUAL_PSI:
+        say(
+            f"Note  {flag} {psi:g}: 1 is no truncation, and beyond {USUAL_PSI:g} on either side faces and their scores "
+            "mean little"
+        )
+
+
 MAX_ROWS = 2**62
 """Row numbers are 64-bit integers, and so is that of the last slot of the last micro-batch."""
 

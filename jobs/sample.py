@@ -6,7 +6,7 @@ from pydantic import Field
 
 from jobs.flags import parse
 from jobs.launch import command, launch, versions
-from jobs.options import RowFlags
+from jobs.options import PSI_HELP, RowFlags, note_psi
 from jobs.resolve import resolve, spec_facts
 from jobs.weights import used
 from pipeline.engine.job import Job
@@ -27,7 +27,7 @@ class SampleSpec(RowFlags):
 
     generator: str = Field("mobilestylegan-ffhq", description="A generator by name.")
     seed: int = Field(1, ge=0, le=MAX_SEED, description="With a row's number, decides that row and nothing else.")
-    psi: float = Field(0.7, allow_inf_nan=False, description="Truncation: 1 is none, 0 the mean.")
+    psi: float = Field(0.7, allow_inf_nan=False, description=f"Truncation: 1 is none, 0 the mean; {PSI_HELP}.")
     cutoff: int | None = Field(None, ge=0, description="Truncate only this many first layers (w+ is kept then).")
 
 
@@ -39,6 +39,7 @@ def main(argv: Sequence[str]) -> int:
 
 def plan_sample(spec: SampleSpec) -> tuple[Job, int | None]:
     """The job, and how many workers; the generator that it was planned with is let go."""
+    note_psi("--psi", spec.psi)
     generator = generators.load(spec.generator, backend="eager")
     runtime, rows_per_shard, workers = resolve(spec, "sample", generator, ROWS_PER_SHARD)
     layout = cut(len(spec.indices), rows_per_shard, runtime.batch_size, spec.indices.start)

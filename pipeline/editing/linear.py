@@ -128,12 +128,19 @@ class InterFaceGAN:
     def _trace(
         self, space: Space, values: Tensor, strengths_NK: Tensor, scores: Mapping[str, Tensor], stops: Sequence[str]
     ) -> Trace:
-        """The trace, in which rows that are not finite have stopped."""
-        finite_N = torch.isfinite(values).flatten(1).all(dim=1) & torch.isfinite(strengths_NK).all(dim=1)
-        stops = [stop if finite else NOT_FINITE for stop, finite in zip(stops, finite_N.tolist(), strict=True)]
+        """The trace. A step that is not finite is left out, and the others stand: they do not depend on it. Where the
+        source or all steps are not finite, the row has none.
+        """
+        finite_NK = torch.isfinite(values).flatten(2).all(dim=2) & torch.isfinite(strengths_NK)
+        if self._source:
+            finite_NK &= finite_NK[:, :1]
+        moved_NK = finite_NK[:, 1:] if self._source else finite_NK
+        sought_N = torch.tensor([stop != NOT_FINITE for stop in stops], device=values.device)
+        finite_NK &= moved_NK.any(dim=1, keepdim=True) & sought_N[:, None]
+        stops = [stop if all(steps) else NOT_FINITE for stop, steps in zip(stops, finite_NK.tolist(), strict=True)]
         first = 0 if self._source else 1
         steps_NK = torch.arange(first, first + values.shape[1], device=values.device).repeat(len(stops), 1)
-        steps_NK[torch.tensor([stop == NOT_FINITE for stop in stops], dtype=torch.bool)] = -1
+        steps_NK[~finite_NK] = -1
         return Trace(space, values, steps_NK, strengths_NK, scores, tuple(stops))
 
     def _direction(self, kind: Kind) -> Direction:

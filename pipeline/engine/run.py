@@ -136,7 +136,7 @@ def _work(job: Job, work: Work, pool: Pool, options: RunOptions, lease: Lease, s
     if options.calibrate:
         for line in estimate(work.ran[0] if work.ran else None, sum(work.rows.values()), summary, pool.expected):
             say(line)
-    _say_end(summary, work.failed, say)
+    _say_end(job, summary, work.failed, say)
     last = work.books.summary()
     # where nothing ran, the last run stays on record; but parts may be found whose driver died before it recorded them
     if tasks or error or last is None or last.get("shards_done") != summary.shards_done:
@@ -215,11 +215,13 @@ def _say_plan(job: Job, plan: Plan, say: Say) -> None:
     say(f"      {plan}")
 
 
-def _say_end(summary: Summary, failed: dict[int, Outcome], say: Say) -> None:
+def _say_end(job: Job, summary: Summary, failed: dict[int, Outcome], say: Say) -> None:
     for shard, outcome in sorted(failed.items())[:3]:
         say(f"Fail  shard {shard} after {outcome.attempts} attempts: {outcome.error}")
     if summary.exit_code == 130:
         say(f"Stop  interrupted: {summary.shards_done:,} shards are safe; the same command continues")
     elif summary.not_run or summary.failed:
         say("      the same command runs what is left")
+    if summary.rejected and not summary.published:
+        say(f"Note  not one row was published, all were rejected; each with its reason: {job.outputs().rejects.url}")
     say(str(summary))

@@ -97,7 +97,8 @@ def summarise(
     failed_rows = sum(rows_of[shard] for shard in failed)
     rejected = sum(reasons.values())
     code = COMPLETE
-    if max_rejects is not None and rejected > max_rejects:
+    nothing_came_out = rejected > 0 and published == 0 and len(done) == len(tasks)
+    if nothing_came_out if max_rejects is None else rejected > max_rejects:
         code = TOO_MANY_REJECTS
     if failed:
         code = TASKS_FAILED

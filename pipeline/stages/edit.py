@@ -29,6 +29,8 @@ from schemas import TableSchema
 BLOCK_BYTES = 2**25
 """Of float64 codes in one go where no network is at work."""
 NO_STEP = -1
+STEPS_DROPPED = "steps_not_finite"
+"""Counter of the steps that are in no table, of rows that are."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class EditStage:
     keep: Keep | None
     runtime: Runtime
     name: str = field(default="edit", init=False)
-    version: int = field(default=1, init=False)
+    version: int = field(default=2, init=False)
 
     @property
     def outputs(self) -> Mapping[str, TableSchema]:
@@ -92,6 +94,7 @@ class EditWorker:
         if stage.looks and self.generator is not None:
             self.looker = Looker(self.generator, stage.runtime, stage.panels, stage.keep, stage.truncated)
         self.editing = stage.method.open(self.generator, stage.runtime)
+        self._dropped = 0
 
     def run(self, task: Task) -> Iterator[Batch]:
         """One batch for each block of rows, aligned on the index; a row keeps the slot that its index gives it."""
@@ -123,11 +126,15 @@ class EditWorker:
             with np.errstate(over="ignore"):  # what overflows is not finite, and is set aside
                 strength[:, request][there_NK] = trace.strengths.cpu().numpy()[row_N1, place_NK][there_NK]
             steps[:, request] = place_NK
-            lost = [stop == NOT_FINITE for stop in trace.stops]
+            lost = (trace.steps < 1).all(dim=1).cpu().numpy() & (np.array(trace.stops) == NOT_FINITE)
             latent[lost, request], strength[lost, request] = np.nan, np.nan  # so they are set aside
             stops[:, request] = trace.stops
         columns: dict[str, NDArray] = {"latent": latent, "strength": strength, "steps": steps, "stop": stops}
-        return {**columns, **self._look(latent, steps, slots)} if self.looker else columns
+        if self.looker:
+            columns |= self._look(latent, steps, slots)
+        if stage.method.independent:
+            self._dropped += drop_steps(columns, slots)
+        return columns
 
     def _look(self, latent: NDArray[np.float32], steps: NDArray[np.int64], slots: Slots) -> dict[str, NDArray]:
         """Columns (B, R, K) of every kept step; the source, which all requests share, is made once."""
@@ -183,7 +190,30 @@ class EditWorker:
         return tables
 
     def _seconds(self) -> dict[str, float]:
-        return {**(self.looker.take_seconds() if self.looker else {}), **self.editing.take_seconds()}
+        dropped, self._dropped = {STEPS_DROPPED: float(self._dropped)} if self._dropped else {}, 0
+        return {**(self.looker.take_seconds() if self.looker else {}), **self.editing.take_seconds(), **dropped}
+
+
+def drop_steps(columns: dict[str, NDArray], slots: Slots) -> int:
+    """Take out, in place, the steps that are not finite, where the source and another step of the request stand. A row
+    of which more is not finite stays as it is, to be set aside. Returns how many steps the others lack.
+
+    columns: (B, R, K, ...) each, `stop` (B, R).
+    """
+    floats = [column for column in columns.values() if np.issubdtype(column.dtype, np.floating)]
+    steps = columns["steps"]
+    finite = np.logical_and.reduce([np.isfinite(column).reshape(*steps.shape, -1).all(axis=3) for column in floats])
+    there = steps != NO_STEP
+    sources = np.where(there & (steps == 0), finite, True).all(axis=2, keepdims=True)
+    moved = (there & finite & (steps > 0)).any(axis=2, keepdims=True)
+    bad = there & ~finite & sources & moved
+    for column in floats:
+        column[bad] = 0
+    steps[bad] = NO_STEP
+    columns["stop"][bad.any(axis=2)] = NOT_FINITE
+    bad |= ~there & (columns["stop"] == NOT_FINITE)[:, :, None]
+    published = slots & (finite | bad).all(axis=(1, 2))
+    return int(bad[published].sum())
 
 
 def kept_places(trace: Trace, kept: tuple[int, ...]) -> NDArray[np.int64]:
@@ -191,10 +221,13 @@ def kept_places(trace: Trace, kept: tuple[int, ...]) -> NDArray[np.int64]:
 
     A row that ends between two kept steps has its last one in the place of the later of them.
     """
-    last_N1 = trace.steps.max(dim=1, keepdim=True).values.cpu().numpy()
+    steps_NK = trace.steps.cpu().numpy()
+    last_N1 = steps_NK.max(axis=1, keepdims=True)
     kept_K = np.array(kept)
     before_K = np.array([NO_STEP, *kept[:-1]])
-    return np.where(before_K < last_N1, np.minimum(kept_K, last_N1), NO_STEP)
+    place_NK = np.where(before_K < last_N1, np.minimum(kept_K, last_N1), NO_STEP)
+    there_NK = np.take_along_axis(steps_NK, np.maximum(place_NK, 0), axis=1) >= 0
+    return np.where(there_NK, place_NK, NO_STEP)
 
 
 def _pictures(

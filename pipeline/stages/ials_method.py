@@ -35,6 +35,10 @@ class IalsMethod:
         return self.settings.steps
 
     @property
+    def independent(self) -> bool:
+        return False
+
+    @property
     def networks(self) -> bool:
         return self.panel is not None
 

@@ -70,6 +70,10 @@ class LinearMethod:
         return max(1 if asked.until is not None else len(asked.strengths) for asked in self.asked)
 
     @property
+    def independent(self) -> bool:
+        return True
+
+    @property
     def networks(self) -> bool:
         return self.panel is not None
 

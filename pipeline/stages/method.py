@@ -39,6 +39,7 @@ class Method(Protocol):
 
     wanted: the requests, in the order of their numbers. steps: the most that one takes after the source.
     networks: whether it makes faces to edit. generates: whether it needs the generator at all.
+    independent: whether a step stands where another of the same row is not finite.
     """
 
     @property
@@ -46,6 +47,9 @@ class Method(Protocol):
 
     @property
     def steps(self) -> int: ...
+
+    @property
+    def independent(self) -> bool: ...
 
     @property
     def networks(self) -> bool: ...

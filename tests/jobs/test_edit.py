@@ -260,26 +260,51 @@ def test_rows_that_are_not_finite_are_set_aside_and_taken_up_again(
     assert tables(tmp_path) == tables(whole)
 
 
-def test_an_edit_that_overflows_is_set_aside(latents, directions, tmp_path):
-    assert (
-        edit(
-            latents,
-            directions,
-            tmp_path,
-            "--attribute",
-            "old",
-            "--space",
-            "w",
-            "--strengths=3e38",
-            "--psi-after",
-            "100",
-        )
-        == 0
-    )
+TOO_FAR = ("--attribute", "old", "--space", "w", "--psi-after", "100")
+
+
+def test_an_edit_that_overflows_is_set_aside_and_nothing_published_is_3(latents, directions, tmp_path, capsys):
+    words = [*TOO_FAR, "--strengths=3e38"]
+    assert edit(latents, directions, tmp_path, *words) == 3
+    said = capsys.readouterr().err
+    assert "Note  not one row was published, all were rejected" in said
+    assert f"{tmp_path}/rejects/edit" in said
     assert edits(tmp_path) == []
     aside = Table.open(f"{tmp_path}/rejects/edit").read()
     assert set(aside["reason"].to_pylist()) == {"not finite"}
     assert aside.num_rows == ROWS
+    assert edit(latents, directions, tmp_path, *words) == 3  # nothing is left to run, and it is still so
+    assert edit(latents, directions, tmp_path, *words, "--max-rejects", str(ROWS)) == 0
+    assert edit(latents, directions, tmp_path, *words, "--max-rejects", str(ROWS - 1)) == 3
+
+
+@pytest.mark.parametrize("words", [(*TOO_FAR,), ("--attribute", "old", "--space", "w", "--scores", "both")])
+def test_a_step_that_is_not_finite_takes_no_good_one_with_it(words, latents, directions, tmp_path, capsys):
+    assert edit(latents, directions, tmp_path / "good", *words, "--strengths=1,2") == 0
+    capsys.readouterr()
+    assert edit(latents, directions, tmp_path / "both", *words, "--strengths=1,3e38,2") == 0
+    said = capsys.readouterr().err
+    assert f"Note  {ROWS} steps were not finite and are not in the table" in said
+    assert f"{ROWS} rows = {ROWS} published + 0 rejected" in said
+    good, both = edits(tmp_path / "good"), edits(tmp_path / "both")
+    assert {row["step"] for row in both} == {0, 1, 3}
+    assert {row["stop"] for row in both} == {"not finite"}
+    numbers = {0: 0, 1: 1, 3: 2}
+    assert [{**row, "step": numbers[row["step"]], "stop": "done"} for row in both] == good
+    assert edit(latents, directions, tmp_path / "last", *words, "--strengths=1,3e38", "--keep", "last") == 3 or {
+        row["step"] for row in edits(tmp_path / "last")
+    } == {1}
+
+
+def test_steps_that_are_missing_can_be_measured_and_shown(latents, directions, tmp_path):
+    words = ["--attribute", "old", "--space", "w", "--scores", "both", "--images", "png", "--size", "32"]
+    assert edit(latents, directions, tmp_path, *words, "--strengths=1,3e38,2") == 0
+    assert main(["report", str(tmp_path)]) == 0
+    assert main(["verify", str(tmp_path)]) == 0
+    measure = ["--edits", f"{tmp_path}/edits", "--families", "tiny-judge", *HOW, "--out", f"{tmp_path}/measured"]
+    assert main(["measure", *measure]) == 0
+    steps = Table.open(f"{tmp_path}/measured/measured").read()["step"].to_pylist()
+    assert set(steps) == {1, 3}
 
 
 def test_rows_that_an_earlier_job_set_aside_are_no_rows_here(directions, tmp_path, latents):

@@ -279,3 +279,21 @@ def test_parts_that_were_found_are_in_the_summary(tmp_path):
     assert dataset(tmp_path, *WORDS) == 0
     found = json.loads(file.read_text())
     assert (found["published"], found["shards_done"], found["exit_code"]) == (20, 3, 0)
+
+
+def test_a_job_of_which_no_row_is_left_is_3_and_says_so_also_on_a_pipe(tmp_path, capsys):
+    words = ["--rows", "8", "--psi", "1e38"]
+    assert dataset(tmp_path, *words) == 3
+    said = capsys.readouterr().err
+    assert "Note  --psi 1e+38: 1 is no truncation, and beyond 2 on either side" in said
+    assert f"not one row was published, all were rejected; each with its reason: {tmp_path}/rejects/dataset" in said
+    assert json.loads(Path(tmp_path, ".stylemill/dataset/summary.json").read_text())["exit_code"] == 3
+    assert dataset(tmp_path, *words) == 3
+    assert dataset(tmp_path, *words, "--max-rejects", "8") == 0
+
+
+@pytest.mark.parametrize(("psi", "noted"), [("2.5", True), ("-70", True), ("2", False), ("-1", False)])
+def test_a_truncation_far_from_the_usual_is_noted(tmp_path, capsys, psi, noted):
+    assert main(["sample", "--generator", "stylegan2-tiny", "--rows", "4", f"--psi={psi}", "--local", "--dry-run",
+                 "--out", str(tmp_path)]) == 0  # fmt: skip
+    assert (f"Note  --psi {psi}: " in capsys.readouterr().err) == noted

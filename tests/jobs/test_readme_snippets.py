@@ -1,0 +1,65 @@
+"""The Python of the README runs in the environment that `make demo` makes."""
+
+import ast
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SNIPPETS = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+WEIGHTS = "generators.load"
+"""In a snippet that needs the networks."""
+
+
+def requirements(words: list[str]) -> set[str]:
+    """Names of packages, without versions and extras, in lower case."""
+    return {re.split(r"[<>=!~\[; ]", word)[0].lower().replace("_", "-") for word in words}
+
+
+def of_make_demo() -> set[str]:
+    """The packages that `make demo` installs by name."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    (extras,) = re.findall(r"/\.fetch:.*\n\t\$\(PIP\) -e '\.\[([\w,]+)\]'", (ROOT / "Makefile").read_text())
+    optional = [word for extra in extras.split(",") for word in project["optional-dependencies"][extra]]
+    return requirements([*project["dependencies"], *optional])
+
+
+def imported(code: str) -> set[str]:
+    """Top-level modules."""
+    nodes = list(ast.walk(ast.parse(code)))
+    plain = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    return {name.split(".")[0] for name in plain | {node.module for node in nodes if isinstance(node, ast.ImportFrom)}}
+
+
+def test_all_that_the_snippets_import_is_installed_by_make_demo():
+    packages = metadata.packages_distributions()
+    assert len(SNIPPETS) >= 2
+    for code in SNIPPETS:
+        for module in imported(code) - {"pipeline", "jobs", "schemas"}:
+            assert requirements(packages[module]) & of_make_demo(), f"{module} is in no package that make demo installs"
+
+
+@pytest.mark.parametrize(
+    "code", [pytest.param(code, marks=pytest.mark.weights) if WEIGHTS in code else code for code in SNIPPETS]
+)
+def test_each_snippet_runs(made, tmp_path, code):
+    (tmp_path / "out").mkdir()
+    shutil.copytree(made, tmp_path / "out" / "faces")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "HF_HOME": str(tmp_path / "hf"), "HF_HUB_OFFLINE": "1"}
+    ended = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=280,
+    )
+    assert ended.returncode == 0, ended.stderr
