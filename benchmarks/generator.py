@@ -22,6 +22,7 @@ import tyro
 
 from benchmarks.machine import header, peak_memory
 from benchmarks.openvino_reference import OpenVINOReference
+from pipeline.engine.machine import cores
 from pipeline.models import generators
 from pipeline.models.codes import Codes
 
@@ -153,7 +154,7 @@ def table(rows: Sequence[tuple[Contestant, Result]], base: Result) -> str:
 
 def measure(options: Benchmark) -> str:
     """The report."""
-    threads = os.cpu_count() or 1
+    threads = cores()
     openvino = Contestant("openvino", threads=threads)
     eager = replace(openvino, engine="eager")
     text = "# The generator on a CPU\n\n" + header("python -m benchmarks.generator", f"--rounds {options.rounds}")

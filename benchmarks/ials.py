@@ -8,7 +8,6 @@ are of 512 px for us, as classifiers look at them, and of 1024 px for the public
 each attribute of a pair needs a gradient. Times are per face.
 """
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +21,7 @@ from benchmarks.ials_contest import GENERATOR, PAIRS, STEP_SIZE, Contestant, con
 from benchmarks.machine import header
 from benchmarks.public_ials import PublicIALS
 from pipeline.editing import IALS, Requests
+from pipeline.engine.machine import cores
 from pipeline.models import generators
 from pipeline.models.codes import Codes
 
@@ -176,7 +176,7 @@ def rows_alike(threads: int) -> str:
 
 def measure(options: Benchmark) -> Iterator[str]:
     """The report, section by section."""
-    threads = os.cpu_count() or 1
+    threads = cores()
     yield (
         "# IALS on a CPU\n\n"
         + header("python -m benchmarks.ials", f"--rounds {options.rounds}")

@@ -2,11 +2,12 @@
 
 import datetime
 import importlib.metadata
-import os
 import platform
 import resource
 import sys
 from pathlib import Path
+
+from pipeline.engine.machine import cores
 
 PACKAGES = ("torch", "numpy", "pyarrow", "ray", "openvino")
 
@@ -16,7 +17,7 @@ def header(command: str, flags: str = "") -> str:
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES)
     return (
         f"`{command} {flags}`".replace(" `", "`") + "\n\n"
-        f"{datetime.datetime.now(tz=datetime.UTC).date()}, {processor()}, {os.cpu_count()} cores, "
+        f"{datetime.datetime.now(tz=datetime.UTC).date()}, {processor()}, {cores()} cores, "
         f"Python {platform.python_version()}, {versions}\n\n"
     )
 

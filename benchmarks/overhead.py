@@ -7,7 +7,6 @@ The bare loop draws z, maps, synthesises and scores micro-batches of the same sh
 then on Ray with one and with two workers. Start-up (Ray, imports, opening and compiling the models) is told apart.
 """
 
-import os
 import tempfile
 import time
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ import tyro
 from benchmarks.machine import header
 from jobs.dataset import DatasetSpec, run_dataset
 from pipeline.engine.books import Books
+from pipeline.engine.machine import cores
 
 RESULTS = Path(__file__).parent / "results" / "overhead.md"
 
@@ -85,12 +85,12 @@ def main(rows: int = 512, seed: int = 3, batch_size: int = 2) -> None:
         seed: of the rows.
         batch_size: rows of a micro-batch.
     """
-    cores = os.cpu_count() or 1
+    count = cores()
     lines = [
-        bare(rows, seed, batch_size, cores),
-        pipeline("dataset --local", rows, seed, batch_size, cores, 1, local=True),
-        pipeline("dataset, Ray, 1 worker", rows, seed, batch_size, cores, 1, local=False),
-        pipeline(f"dataset, Ray, {cores} workers of 1 thread", rows, seed, batch_size, 1, cores, local=False),
+        bare(rows, seed, batch_size, count),
+        pipeline("dataset --local", rows, seed, batch_size, count, 1, local=True),
+        pipeline("dataset, Ray, 1 worker", rows, seed, batch_size, count, 1, local=False),
+        pipeline(f"dataset, Ray, {count} workers of 1 thread", rows, seed, batch_size, 1, count, local=False),
     ]
     text = (
         "# What the pipeline costs beside a bare loop\n\n"

@@ -38,6 +38,11 @@ ANSWERS = ("models", "status", "help", "--version")
 HELP = {"-h", "--help"}
 """What is asked for its answer on standard output fails where that is lost; a job's tables are made all the same."""
 TRACEBACK = "STYLEMILL_TRACEBACK"
+WAIT = {"OMP_WAIT_POLICY": "PASSIVE"}
+"""How threads of one operation wait for each other: asleep. Spinning, as by default, they take the core from the one
+that they wait for wherever other work is on it. Read by the OpenMP runtime when torch loads it, so set before any verb
+is imported; workers of a Ray cluster that this process starts inherit it.
+"""
 USAGE = """usage: stylemill VERB [FLAGS]   (stylemill VERB --help shows the flags and an example)
        stylemill --version
 
@@ -61,6 +66,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if verb not in VERBS:
         say(f"stylemill: no verb {verb!r}; the verbs are {', '.join(VERBS)}")
         return 2
+    for name, value in WAIT.items():
+        os.environ.setdefault(name, value)
     logging.basicConfig(format="Note  %(message)s", level=logging.WARNING)
     return _run(verb, rest)
 

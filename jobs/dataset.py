@@ -10,6 +10,7 @@ from jobs.launch import command, launch, versions
 from jobs.options import DEFAULT_ATTRIBUTES, PSI_HELP, RowFlags, canonical, note_psi
 from jobs.resolve import resolve, spec_facts
 from jobs.weights import used
+from jobs.workers import FACES
 from pipeline.engine.job import Job
 from pipeline.engine.layout import cut
 from pipeline.models import classifiers, generators
@@ -53,7 +54,7 @@ def plan_dataset(spec: DatasetSpec) -> tuple[Job, int | None]:
     generator = generators.load(spec.generator, backend="eager")
     family = classifiers.load(spec.classifiers, canonical(spec.attributes))
     keep = None if spec.images == "none" else Keep(spec.images, generator.check_size(spec.size), spec.quality)
-    runtime, rows_per_shard, workers = resolve(spec, "dataset", generator)
+    runtime, rows_per_shard, workers = resolve(spec, "dataset", generator, len(spec.indices))
     stage = DatasetStage(
         generator=Model(spec.generator, generator.fingerprint),
         classifiers=Model(spec.classifiers, family.fingerprint),
@@ -66,7 +67,7 @@ def plan_dataset(spec: DatasetSpec) -> tuple[Job, int | None]:
         runtime=runtime,
     )
     layout = cut(len(spec.indices), rows_per_shard, runtime.batch_size, spec.indices.start)
-    own = spec_facts(spec, runtime, **layout.facts, attributes=list(family.attributes))
+    own = spec_facts(spec, runtime, FACES, **layout.facts, attributes=list(family.attributes))
     job = Job(
         verb="dataset",
         out=spec.out,

@@ -18,7 +18,9 @@ class DemoSpec(Spec):
 
     rows: int = Field(512, gt=0, description="Faces to make.")
     out: str = Field("out/demo", description="Directory for the tables and the page.")
-    workers: int | None = Field(None, gt=0, description="Worker processes. Default: one for each GPU, else one.")
+    workers: int | None = Field(
+        None, gt=0, description="Worker processes. Default: one for each GPU, else for each core."
+    )
 
 
 def main(argv: Sequence[str]) -> int:

@@ -50,7 +50,7 @@ def plan_label(spec: LabelSpec) -> tuple[Job, int | None]:
     """
     latents, generator = open_with_generator(spec.latents, spec.generator)
     family = classifiers.load(spec.classifiers, canonical(spec.attributes))
-    runtime, rows_per_shard, workers = resolve(spec, "label", generator)
+    runtime, rows_per_shard, workers = resolve(spec, "label", generator, *latents.size)
     layout, present = latents.lay_out(rows_per_shard, runtime.batch_size)
     stage = LabelStage(
         latents=latents,

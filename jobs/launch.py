@@ -40,4 +40,6 @@ def _pool(spec: RunFlags, workers: int | None, job: Job) -> Pool:
     from pipeline.engine.ray_pool import RayPool
 
     gpus = spec.gpus_per_worker if spec.gpus_per_worker is not None else float(job.spec["device"] == "cuda")
-    return RayPool(workers, cpus=job.spec["threads"], gpus=gpus, address=spec.address, task_timeout=spec.task_timeout)
+    return RayPool(
+        workers, cpus=job.spec.get("threads", 1), gpus=gpus, address=spec.address, task_timeout=spec.task_timeout
+    )

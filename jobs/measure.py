@@ -88,8 +88,9 @@ def plan_measure(spec: MeasureSpec) -> tuple[Job, int | None]:
         sources.append(_source(name, table, panel, facts, generator))
     assert largest is not None
     identity = identity_digest() if spec.identity else None
-    runtime, _, workers = resolve(spec, "measure", largest)
     parts = sum(source.parts for source in sources)
+    faces = sum(record.rows for table in tables for record in table.records())
+    runtime, _, workers = resolve(spec, "measure", largest, parts, parts, units=faces)
     stage = MeasureStage(tuple(sources), panel, identity, runtime)
     own = spec_facts(spec, runtime, rows_per_shard=1, measured=list(panel.attributes))
     job = Job(

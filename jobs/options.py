@@ -32,7 +32,12 @@ class WorkFlags(Spec):
     replace: bool = Field(False, description="Delete what an earlier, different run left in the same tables.")
     rows_per_shard: int | None = Field(None, gt=0, description="Rows of a part; a multiple of the batch size.")
     batch_size: int | None = Field(None, gt=0, description="Rows computed together. Default: the fastest measured.")
-    threads: int | None = Field(None, gt=0, description="CPU threads of a worker. Default: the cores shared out.")
+    threads: int | None = Field(
+        None,
+        gt=0,
+        description="CPU threads of a worker. Default: 1 on this machine's CPUs, all cores with --local, 2 on a joined "
+        "cluster; beside GPUs the cores shared out. Always 1 where no face is made.",
+    )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where networks run.")
     backend: Literal["compiled", "eager"] | None = Field(
         None, description="Eager, or compiled by Inductor. Default: eager, which needs no compiler and was measured."
@@ -47,8 +52,8 @@ class RayFlags(Spec):
 
     workers: Workers | Literal["auto"] | None = Field(
         None,
-        description="Worker processes, or auto: as many as there is room for. Default: auto on a joined cluster, else "
-        "one for each GPU, else one.",
+        description="Worker processes, or auto: as many as there is room and work for. Default: auto; on this "
+        "machine's GPUs one for each.",
     )
     gpus_per_worker: float | None = Field(
         None, ge=0, allow_inf_nan=False, description="GPUs of a worker; a fraction shares one."

@@ -1,5 +1,6 @@
 """Open choices made once (device, backend, threads, micro-batch, shard size); a resume takes what is stored."""
 
+import math
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -7,8 +8,11 @@ from typing import Any, TypeVar
 
 import torch
 
+from jobs.flags import say
 from jobs.options import RUN_FIELDS, RunFlags
+from jobs.workers import FACES, Load, rows_of_a_shard, workers_here
 from pipeline.engine.books import Books
+from pipeline.engine.machine import cores
 from pipeline.errors import OutputDiffers, SpecError
 from pipeline.models import backend
 from pipeline.models.generators import Generator
@@ -17,7 +21,10 @@ from pipeline.stages.models import Runtime
 T = TypeVar("T")
 
 ROWS_PER_SHARD = {"cpu": 64, "cuda": 4096}
-"""Of jobs that make pictures: some tens of seconds of work, lost at most when a worker is."""
+"""At most, of jobs that make pictures: some tens of seconds of work, lost when a worker is."""
+
+CODES_PER_SHARD = {"cpu": 8192, "cuda": 65536}
+"""At most, of jobs that make none."""
 
 THREADS_ELSEWHERE = 2
 
@@ -25,14 +32,25 @@ THREADS_ELSEWHERE = 2
 def resolve(
     spec: RunFlags,
     verb: str,
-    generator: Generator,
-    default_rows: Mapping[str, int] = ROWS_PER_SHARD,
-    gradients: bool = False,
+    generator: Generator | None,
+    rows: int,
+    shards: int | None = None,
+    load: Load = FACES,
+    units: int | None = None,
+    fewest: int | None = None,
+    most: Mapping[str, int] = ROWS_PER_SHARD,
 ) -> tuple[Runtime, int, int | None]:
-    """(runtime, rows per shard, workers): flags first, then the stored spec, then this machine's best.
+    """(runtime, rows per shard, workers): flags first, then the stored spec, then what is best for this machine.
 
-    Workers are None where there are to be as many as there is room for. `gradients`: whether features are kept for a
-    backward pass.
+    Workers are None where there are to be as many as there is room for.
+
+    Args:
+        generator: None where no network is run, and micro-batches are of one row.
+        rows: of the job.
+        shards: that it has; None where `rows` are to be cut into shards, by `rows_of_a_shard` and between `fewest`
+            (by default as many as a worker's start is worth) and `most`.
+        load: what a worker takes.
+        units: of work, as `load` counts them; by default one for each row.
 
     Raises:
         OutputDiffers: the stored spec asks for what this machine cannot do.
@@ -44,8 +62,7 @@ def resolve(
         return asked if asked is not None else there.get(name) or default()
 
     device = choose("device", None if spec.device == "auto" else spec.device, lambda: _device(spec))
-    workers = _workers(spec, device)
-    threads = choose("threads", spec.threads, lambda: _threads(spec, workers))
+    threads = choose("threads", spec.threads, lambda: _threads(spec, device)) if load.threads else 1
     try:
         _check_device(device, spec)
         name: backend.Name = choose("backend", spec.backend, lambda: backend.resolve("auto", device))
@@ -54,18 +71,31 @@ def resolve(
         if stored:
             raise OutputDiffers(f"{spec.out} was begun with what this machine cannot do: {error}") from error
         raise
+    resolution = generator.resolution if generator else 0
     batch_size = choose(
-        "batch_size", spec.batch_size, lambda: backend.default_batch_size(generator.resolution, device, name, gradients)
+        "batch_size",
+        spec.batch_size,
+        lambda: backend.default_batch_size(resolution, device, name, load.gradients) if resolution else 1,
     )
-    whole_batches = max(1, default_rows[device] // batch_size) * batch_size
-    rows_per_shard = choose("rows_per_shard", spec.rows_per_shard, lambda: whole_batches)
+    rows_per_shard = choose(
+        "rows_per_shard", spec.rows_per_shard, lambda: _cut(rows, device, batch_size, load, fewest, most)
+    )
+    workers = _workers(spec, device)
+    if _cpus_decide(spec, device):
+        parts = math.ceil(rows / rows_per_shard) if shards is None else shards
+        workers, why = workers_here(load, units or rows, parts, threads, load.worker_bytes(batch_size, resolution))
+        if why and not spec.dry_run:
+            say(f"Note  {why}")
     return Runtime(device, threads, name, spec.precision, batch_size), rows_per_shard, workers
 
 
-def spec_facts(spec: RunFlags, runtime: Runtime, **more: Any) -> dict[str, Any]:
+def spec_facts(spec: RunFlags, runtime: Runtime, load: Load = FACES, **more: Any) -> dict[str, Any]:
     """What goes into the stored spec: the verb's own flags and the choices made, none of how the run goes about it."""
     own = {name: value for name, value in spec.model_dump(mode="json").items() if name not in RUN_FIELDS}
-    return {**own, **asdict(runtime), **more}
+    how = asdict(runtime)
+    if not load.threads:
+        del how["threads"]
+    return {**own, **how, **more}
 
 
 def _device(spec: RunFlags) -> str:
@@ -89,6 +119,11 @@ def _is_elsewhere(spec: RunFlags) -> bool:
     return not spec.local and address not in (None, "", "local")
 
 
+def _cpus_decide(spec: RunFlags, device: str) -> bool:
+    """Whether there are to be as many workers as the CPUs of this machine have room and work for."""
+    return device == "cpu" and spec.workers in (None, "auto") and not spec.local and not _is_elsewhere(spec)
+
+
 def _workers(spec: RunFlags, device: str) -> int | None:
     if spec.local:
         return 1
@@ -99,8 +134,22 @@ def _workers(spec: RunFlags, device: str) -> int | None:
     return max(1, torch.cuda.device_count()) if device == "cuda" else 1
 
 
-def _threads(spec: RunFlags, workers: int | None) -> int:
-    """The cores shared out; workers that come as there is room, or on machines not seen from here, take few each."""
-    if workers is None or _is_elsewhere(spec):
+def _threads(spec: RunFlags, device: str) -> int:
+    """One on the CPUs of this machine: threads of one worker wait for each other, all of them for the one whose core
+    other work has. benchmarks/results/threads.md.
+
+    With --local there is no second worker: networks have all cores (`jobs.__main__` says how they wait). Beside GPUs
+    the cores are shared out; workers that come as there is room, or on machines not seen from here, take few each.
+    """
+    if _is_elsewhere(spec):
         return THREADS_ELSEWHERE
-    return max(1, (os.cpu_count() or 1) // workers)
+    if device == "cpu":
+        return cores() if spec.local else 1
+    workers = _workers(spec, device)
+    return THREADS_ELSEWHERE if workers is None else max(1, cores() // workers)
+
+
+def _cut(rows: int, device: str, batch_size: int, load: Load, fewest: int | None, most: Mapping[str, int]) -> int:
+    if device == "cuda":
+        return max(1, most[device] // batch_size) * batch_size
+    return rows_of_a_shard(rows, batch_size, load.start_units if fewest is None else fewest, most[device])

@@ -7,16 +7,15 @@ from pydantic import Field
 from jobs.flags import parse
 from jobs.launch import command, launch, versions
 from jobs.options import PSI_HELP, RowFlags, note_psi
-from jobs.resolve import resolve, spec_facts
+from jobs.resolve import CODES_PER_SHARD, resolve, spec_facts
 from jobs.weights import used
+from jobs.workers import CODES
 from pipeline.engine.job import Job
 from pipeline.engine.layout import cut
 from pipeline.models import generators
 from pipeline.models.randomness import MAX_SEED
 from pipeline.stages.models import Model
 from pipeline.stages.sample import SampleStage
-
-ROWS_PER_SHARD = {"cpu": 8192, "cuda": 65536}
 
 
 class SampleSpec(RowFlags):
@@ -41,7 +40,10 @@ def plan_sample(spec: SampleSpec) -> tuple[Job, int | None]:
     """The job, and how many workers; the generator that it was planned with is let go."""
     note_psi("--psi", spec.psi)
     generator = generators.load(spec.generator, backend="eager")
-    runtime, rows_per_shard, workers = resolve(spec, "sample", generator, ROWS_PER_SHARD)
+    # few rows make small shards all the same: what makes faces of them later has the same shards to share out
+    runtime, rows_per_shard, workers = resolve(
+        spec, "sample", generator, len(spec.indices), load=CODES, fewest=1, most=CODES_PER_SHARD
+    )
     layout = cut(len(spec.indices), rows_per_shard, runtime.batch_size, spec.indices.start)
     stage = SampleStage(
         generator=Model(spec.generator, generator.fingerprint),
@@ -56,7 +58,7 @@ def plan_sample(spec: SampleSpec) -> tuple[Job, int | None]:
         out=spec.out,
         stage=stage,
         layout=layout,
-        spec=spec_facts(spec, runtime, **layout.facts),
+        spec=spec_facts(spec, runtime, CODES, **layout.facts),
         resolved={"generator_digest": generator.fingerprint},
         versions=versions(),
         command=command(),

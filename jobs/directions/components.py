@@ -35,7 +35,7 @@ def plan_components(spec: FitSpec) -> tuple[Job, int | None]:
     moments = moments_of(latents)
     found = _found(spec, moments, generator)
     faces = _first_rows(latents, spec.measure_rows or MEASURE_ROWS)
-    runtime, _, workers = resolve(spec, VERB, generator)
+    runtime, _, workers = resolve(spec, VERB, generator, len(found), len(found), units=2 * len(found) * len(faces))
     stage = ComponentsStage(
         components=found,
         deviations=_deviations(found, moments),

@@ -12,6 +12,7 @@ from jobs.panels import panel_of, weights_of
 from jobs.resolve import resolve, spec_facts
 from jobs.small import check_free, write_small
 from jobs.weights import used
+from jobs.workers import GRADIENTS
 from pipeline.engine.job import Job
 from pipeline.engine.owner import disown, owner
 from pipeline.engine.summary import TASKS_FAILED
@@ -56,7 +57,9 @@ def plan_mean_gradient(spec: FitSpec) -> tuple[Job, int | None]:
     needed_columns(latents.schema, spec.space)
     name = spec.classifiers or FAMILY
     panel = panel_of(name, canonical(spec.attributes or DEFAULT_ATTRIBUTES), gradients=True)
-    runtime, rows_per_shard, workers = resolve(spec, VERB, generator, gradients=True)
+    rows, shards = latents.size
+    rows = min(spec.rows or rows, rows)
+    runtime, rows_per_shard, workers = resolve(spec, VERB, generator, rows, shards, GRADIENTS)
     latents, layout, present = _laid_out(spec, latents, rows_per_shard, runtime)
     stage = MeanGradientStage(
         latents=latents,

@@ -1,8 +1,7 @@
 """The job that fits an SVM for each attribute: what it stands on, the rows it reads, and how they are spread."""
 
-import os
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +15,7 @@ from jobs.launch import command, versions
 from jobs.options import canonical
 from jobs.resolve import resolve, spec_facts
 from jobs.weights import used
+from jobs.workers import FITS
 from pipeline.directions.choose import MARGIN
 from pipeline.directions.classes import two_values
 from pipeline.engine.job import Job
@@ -23,11 +23,9 @@ from pipeline.engine.layout import cut
 from pipeline.engine.versions import version
 from pipeline.errors import SpecError
 from pipeline.models import generators
-from pipeline.models.generators import Generator
 from pipeline.stages.fit import FitStage, How
 from pipeline.stages.fit_rows import FitRows, from_array, from_table
 from pipeline.stages.joined import join, scores_of
-from pipeline.stages.models import Runtime
 from pipeline.stages.own_labels import OwnLabels
 
 INPUTS = ("latents", "labels", "codes", "scores")
@@ -63,7 +61,9 @@ def plan_svm(spec: FitSpec) -> tuple[Job, int | None]:
     thresholds = _yes_or_no(spec, given)
     for place, attribute in enumerate(given.attributes):
         how.of_yes_or_no(thresholds.get(attribute)).check(attribute, given.scores[:, place])
-    runtime, workers = _resolve(spec, len(given.attributes))
+    fits = len(given.attributes)
+    on_cpu = spec.model_copy(update={"device": "cpu", "backend": "eager", "batch_size": 1, "rows_per_shard": 1})
+    runtime, _, workers = resolve(on_cpu, VERB, None, fits, fits, FITS)
     stage = FitStage(
         rows=given.rows,
         scores=given.scores,
@@ -74,12 +74,12 @@ def plan_svm(spec: FitSpec) -> tuple[Job, int | None]:
         threads=runtime.threads,
         thresholds=thresholds,
     )
-    own = {name: value for name, value in spec_facts(spec, runtime).items() if name not in INPUTS}
+    own = {name: value for name, value in spec_facts(spec, runtime, FITS).items() if name not in INPUTS}
     job = Job(
         verb=VERB,
         out=spec.out,
         stage=stage,
-        layout=cut(len(given.attributes), 1, 1),
+        layout=cut(fits, 1, 1),
         spec={
             **own,
             **given.choice,
@@ -107,15 +107,6 @@ def _yes_or_no(spec: FitSpec, given: _Given) -> dict[str, float]:
             yes = int((given.scores[:, place] > threshold).sum())
             say(f"Note  {attribute} is yes or no: {yes:,} of {len(given.scores):,} rows are yes, and all are used")
     return found
-
-
-def _resolve(spec: FitSpec, fits: int) -> tuple[Runtime, int | None]:
-    """The cores shared out to as many fits as run side by side, the same with and without Ray; no network is run."""
-    side_by_side = spec.workers or min(fits, os.cpu_count() or 1)
-    alike = {"device": "cpu", "backend": "eager", "batch_size": 1, "rows_per_shard": 1, "local": False}
-    asked = spec.model_copy(update={**alike, "workers": side_by_side})
-    runtime, _, workers = resolve(asked, VERB, cast(Generator, None))  # which decides the micro-batch alone
-    return runtime, 1 if spec.local else workers
 
 
 def _from_tables(spec: FitSpec) -> _Given:

@@ -11,6 +11,7 @@ from jobs.options import canonical
 from jobs.panels import panel_of, weights_of
 from jobs.resolve import resolve, spec_facts
 from jobs.weights import used
+from jobs.workers import FACES, GRADIENTS
 from pipeline.engine.job import Job
 from pipeline.engine.layout import cut
 from pipeline.errors import SpecError
@@ -23,7 +24,7 @@ from pipeline.tables import Table
 from schemas.edits import JUDGE
 
 ROWS_PER_SHARD = {"cpu": 4, "cuda": 256}
-"""Items: each is as many faces as it has steps, some with gradients."""
+"""Items, at most: each is as many faces as it has steps, some with gradients."""
 
 
 def plan_dt(spec: DtSpec) -> tuple[Job, int | None]:
@@ -47,7 +48,10 @@ def plan_dt(spec: DtSpec) -> tuple[Job, int | None]:
     attributes = canonical(sorted({known(name)[0] for pair in pairs for name in pair}))
     own_panel = panel_of(spec.classifiers, attributes, gradients=True)
     judge = panel_of(spec.judge, attributes, JUDGE)
-    runtime, rows_per_shard, workers = resolve(spec, "dt", generator, ROWS_PER_SHARD, gradients=needs_gradients(spec))
+    load, items = GRADIENTS if needs_gradients(spec) else FACES, len(spec.cells) * sum(map(len, rows))
+    runtime, rows_per_shard, workers = resolve(
+        spec, "dt", generator, items, load=load, units=items * spec.steps, fewest=1, most=ROWS_PER_SHARD
+    )
     stage = DtStage(
         latents=latents,
         space=levels.space,
@@ -62,7 +66,7 @@ def plan_dt(spec: DtSpec) -> tuple[Job, int | None]:
         kappas=kappas(latents, labels, pairs),
     )
     layout = cut(stage.items, rows_per_shard, runtime.batch_size)
-    own = spec_facts(spec, runtime, **layout.facts)
+    own = spec_facts(spec, runtime, load, **layout.facts)
     for field in ("latents", "labels", "directions", "force", "grid"):
         del own[field]  # digests say which tables; where they lie decides nothing
     job = Job(

@@ -10,8 +10,9 @@ from jobs.latents import open_with_generator
 from jobs.launch import command, versions
 from jobs.options import canonical
 from jobs.panels import panel_of, weights_of
-from jobs.resolve import resolve, spec_facts
+from jobs.resolve import CODES_PER_SHARD, ROWS_PER_SHARD, resolve, spec_facts
 from jobs.weights import used
+from jobs.workers import FACES, GRADIENTS, VECTORS, Load
 from pipeline.engine.job import Job
 from pipeline.models.generators import Generator
 from pipeline.stages.codes import needed_columns, truncation_of
@@ -41,7 +42,11 @@ def plan_edit(spec: EditSpec) -> tuple[Job, int | None]:
     if spec.editor == "ials" and spec.as_released:
         note_psi(latents)
     truncated = Truncated(*truncation_of(latents, generator)) if ask.space == "z" else Truncated()
-    runtime, rows_per_shard, workers = resolve(spec, "edit", generator, gradients=ask.gradients)
+    load, (rows, shards) = _load(spec, ask), latents.size
+    most = ROWS_PER_SHARD if load.threads else CODES_PER_SHARD
+    runtime, rows_per_shard, workers = resolve(
+        spec, "edit", generator, rows, shards, load, units=rows * _faces(spec), fewest=1, most=most
+    )
     layout, present = latents.lay_out(rows_per_shard, runtime.batch_size)
     method = ask.method(runtime, truncated)
     panels = _panels(spec)
@@ -58,7 +63,7 @@ def plan_edit(spec: EditSpec) -> tuple[Job, int | None]:
         keep=keep,
         runtime=runtime,
     )
-    own = spec_facts(spec, runtime, rows_per_shard=layout.rows_per_shard, scored=canonical(spec.scored))
+    own = spec_facts(spec, runtime, load, rows_per_shard=layout.rows_per_shard, scored=canonical(spec.scored))
     for field in ("latents", "directions", "force", *(IALS_ONLY if spec.editor == "interfacegan" else LINEAR_ONLY)):
         own.pop(field, None)  # digests say which tables; where they lie decides nothing
     opened = {f"{panel.prefix.rstrip('_') or 'classifiers'}_digest": panel for panel in panels}
@@ -100,6 +105,18 @@ def kept_steps(keep: str, steps: int) -> tuple[int, ...]:
         return (steps,)
     every = 1 if keep == "all" else int(keep)
     return tuple(sorted({*range(0, steps + 1, every), steps}))
+
+
+def _load(spec: EditSpec, ask: Ask) -> Load:
+    if ask.gradients:
+        return GRADIENTS
+    return FACES if ask.panel or spec.scores != "none" or spec.images != "none" else VECTORS
+
+
+def _faces(spec: EditSpec) -> int:
+    """Codes of each row; where the search for a score decides how many, at least these."""
+    steps = spec.steps if spec.editor == "ials" else len(spec.strengths)
+    return len(spec.attribute) * (1 + steps)
 
 
 def _panels(spec: EditSpec) -> tuple[Panel, ...]:

@@ -15,6 +15,7 @@ from jobs.options import RunFlags
 from jobs.places import absolute
 from jobs.resolve import resolve, spec_facts
 from jobs.weights import used
+from jobs.workers import CODES
 from pipeline.engine.job import Job
 from pipeline.engine.layout import cut_chosen
 from pipeline.errors import ModelFileError, SpecError
@@ -87,7 +88,7 @@ def plan_import(spec: ImportSpec) -> tuple[Job, int | None]:
     values = as_codes(found.values, spec.space, generator, spec.file)
     index = _numbered(spec, found, len(values))
     order = np.argsort(index)
-    runtime, rows_per_shard, workers = resolve(spec, VERB, generator)
+    runtime, rows_per_shard, workers = resolve(spec, VERB, generator, len(values), load=CODES, fewest=1)
     if spec.rows_per_shard is None:
         rows_per_shard *= max(1, -(-len(values) // (rows_per_shard * PARTS)))
     layout, present = cut_chosen(index[order], rows_per_shard, runtime.batch_size)
@@ -104,7 +105,7 @@ def plan_import(spec: ImportSpec) -> tuple[Job, int | None]:
         runtime=runtime,
     )
     _tell(spec, values, index)
-    own = spec_facts(spec, runtime, **layout.facts)
+    own = spec_facts(spec, runtime, CODES, **layout.facts)
     del own["file"]  # the digest of its bytes says which; where it lies decides nothing
     job = Job(
         verb=VERB,

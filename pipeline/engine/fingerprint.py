@@ -15,13 +15,18 @@ def fingerprint(facts: Facts) -> str:
     return hashlib.sha256(store.canonical_json(facts)).hexdigest()
 
 
+WHY = {"threads": "which moves the last bits of sums; leave --threads out to go on, --workers may change"}
+"""Where it is not plain why a field decides the rows."""
+
+
 def differences(stored: Facts, asked: Facts) -> list[str]:
     """One line for each field that differs, e.g. `seed: 1 there, 2 asked`."""
     lines = []
     for name in sorted({*stored, *asked}):
         there, here = stored.get(name), asked.get(name)
         if store.canonical_json(there) != store.canonical_json(here):
-            lines.append(f"{name}: {_short(there)} there, {_short(here)} asked")
+            why = f", {WHY[name]}" if name in WHY else ""
+            lines.append(f"{name}: {_short(there)} there, {_short(here)} asked{why}")
     return lines
 
 

@@ -28,6 +28,7 @@ from pipeline.engine.causes import cause, last_line
 from pipeline.engine.crew import Crew, Nodes, WorkerDied, at_work
 from pipeline.engine.head import TOKEN_HELP, ClusterLost, answers, check_address
 from pipeline.engine.journal import Journal
+from pipeline.engine.machine import cores
 from pipeline.engine.outcome import Outcome
 from pipeline.engine.own_code import import_path, own_code
 from pipeline.engine.place import Place, this_place
@@ -278,7 +279,7 @@ class RayPool:
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
         how = {"job_config": _SameCode(), "log_to_driver": False, "logging_level": logging.ERROR}
         if not self._address or self._address == "local":
-            cpus = max(os.cpu_count() or 1, round((self._asked or 1) * self._cpus))
+            cpus = max(cores(), round((self._asked or 1) * self._cpus))
             ray.init(address="local", num_cpus=cpus, include_dashboard=False, _temp_dir=ray_temp_dir(), **how)
             return
         check_address(self._address)

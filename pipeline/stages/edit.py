@@ -91,6 +91,8 @@ class EditWorker:
         self.looker: Looker | None = None
         if stage.looks or stage.method.generates or stage.space != "w":
             self.generator = open_generator(stage.generator, stage.runtime)
+        else:
+            torch.set_num_threads(stage.runtime.threads)
         if stage.looks and self.generator is not None:
             self.looker = Looker(self.generator, stage.runtime, stage.panels, stage.keep, stage.truncated)
         self.editing = stage.method.open(self.generator, stage.runtime)

@@ -90,6 +90,14 @@ class Latents:
         return self.all_indices if self.chosen is None else self.chosen
 
     @property
+    def size(self) -> tuple[int, int | None]:
+        """How many rows; and in how many shards the table has them, None where `lay_out` cuts them anew."""
+        if len(self.tables) > 1 or self.chosen is not None:
+            return len(self.indices), None
+        layout = self.tables[0].layout
+        return (layout.rows, layout.shards) if layout else (0, None)
+
+    @property
     def choice(self) -> dict[str, Any]:
         """What a spec says of the chosen rows: nothing, or how many and the digest of which."""
         if self.chosen is None:

@@ -34,6 +34,7 @@ def undisturbed(tmp_path_factory):
 def start(out: Path, *words: str) -> subprocess.Popen:
     command = [sys.executable, "-m", "jobs", *WORDS, "--out", str(out), *words]
     environment = {**os.environ, "RAY_ADDRESS": "local"}
+    environment.pop("OMP_WAIT_POLICY", None)
     return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
 
 
@@ -49,6 +50,7 @@ def test_a_killed_worker_is_replaced(tmp_path, undisturbed):
     wait_for_shards(tmp_path, 5, process)
     workers = [p for p in psutil.Process(process.pid).children(recursive=True) if "_Actor" in " ".join(p.cmdline())]
     assert len(workers) == 2
+    assert {worker.environ()["OMP_WAIT_POLICY"] for worker in workers} == {"PASSIVE"}
     workers[0].kill()
     said = process.communicate(timeout=120)[1]
     assert process.returncode == 0, said
@@ -89,6 +91,7 @@ def test_signals_while_ray_shuts_down_change_no_exit_code(tmp_path):
     words[words.index("--rows") + 1] = "16"
     command = [sys.executable, "-m", "jobs", *words, "--out", str(tmp_path)]
     environment = {**os.environ, "RAY_ADDRESS": "local"}
+    environment.pop("OMP_WAIT_POLICY", None)
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
     driver = psutil.Process(process.pid)
     assert any(line.startswith("Done  1/1 shards") for line in process.stderr)

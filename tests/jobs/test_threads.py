@@ -1,0 +1,44 @@
+"""How threads wait for each other, as the OpenMP runtime itself says that it was told; and what depends on them."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from edits import HOW
+from tiny_jobs import dataset, tables
+
+from jobs.__main__ import main
+
+ROOT = Path(__file__).parents[2]
+TINY = ["--generator", "stylegan2-tiny", "--rows", "4", "--local", "--threads", "2", "--device", "cpu"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="libgomp's words")
+@pytest.mark.parametrize(("given", "spins"), [({}, "0"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "30000000000")])
+def test_threads_sleep_while_they_wait_unless_the_user_says_otherwise(tmp_path, given, spins):
+    ours = {name: value for name, value in os.environ.items() if not name.startswith(("OMP_", "GOMP_"))}
+    ended = subprocess.run(
+        [sys.executable, "-m", "jobs", "sample", *TINY, "--out", str(tmp_path)],
+        cwd=ROOT, env={**ours, **given, "OMP_DISPLAY_ENV": "VERBOSE"}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert set(re.findall(r"GOMP_SPINCOUNT = '(\d+)'", ended.stderr)) == {spins}
+
+
+def test_where_bytes_depend_on_threads_another_number_is_refused_and_it_is_said_why(tmp_path, capsys):
+    words = ("--rows", "8", "--rows-per-shard", "4")
+    assert dataset(tmp_path, *words, "--limit", "1") == 0
+    assert dataset(tmp_path, *words, "--threads", "2") == 4
+    said = capsys.readouterr().err
+    assert "threads: 1 there, 2 asked, which moves the last bits of sums; leave --threads out to go on" in said
+    assert dataset(tmp_path, *words) == 0
+
+
+def test_codes_alone_depend_on_no_threads(tmp_path):
+    sample = ["sample", "--generator", "stylegan2-tiny", "--rows", "16", "--rows-per-shard", "8", *HOW]
+    for out, more in (("a", ()), ("b", ("--threads", "2"))):
+        assert main([*sample, "--out", f"{tmp_path}/{out}", "--limit", "1"]) == 0
+        assert main([*sample, "--out", f"{tmp_path}/{out}", *more]) == 0
+    assert tables(tmp_path / "a") == tables(tmp_path / "b")
