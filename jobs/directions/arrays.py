@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import ModelFileError
+from pipeline.lookalikes import HEAD_BYTES, check_content
 from pipeline.stages.own_labels import SUFFIXES, WHAT
 from pipeline.tables import Table, store
 
@@ -32,6 +33,8 @@ def read_npy(url: str) -> tuple[NDArray, str]:
 
 
 def _open(path: Path, url: str, kept: bool) -> NDArray:
+    with path.open("rb") as file:
+        check_content(file.read(HEAD_BYTES), url)
     try:
         array = np.load(path, mmap_mode="r" if kept else None, allow_pickle=False)
     except (ValueError, OSError, EOFError) as error:

@@ -1,6 +1,5 @@
 """`stylemill directions compare`: the paper's Tables 2 and 3 for any directions and labels."""
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
@@ -18,8 +17,8 @@ from jobs.options import canonical
 from jobs.places import absolute
 from jobs.show import show
 from jobs.small import check_free, open_directions, write_small
-from pipeline.directions import Direction
 from pipeline.directions.compare import Correlations, correlations, cosines
+from pipeline.directions.names import joined
 from pipeline.errors import SpecError
 from pipeline.report.heat_map import heat_maps
 from pipeline.stages.joined import Labels, scores_of
@@ -57,15 +56,17 @@ def main(argv: Sequence[str]) -> int:
     table, named = open_directions(spec.directions)
     labels = None if spec.labels is None else open_labels(spec.labels)
     columns = {} if labels is None else _columns(labels)
-    if unknown := [name for name in spec.attributes if name not in named and name not in columns]:
+    attributes = joined(spec.attributes, {*named, *columns})
+    if unknown := [name for name in attributes if name not in named and name not in columns]:
         known = ", ".join(dict.fromkeys([*named, *columns]))
         raise SpecError(f"there is no {unknown[0]!r} to compare; there are {known}")
-    matrices = {"cosine": cosines(_renamed(_some(named, spec.attributes)))}
+    some = _some(named, attributes)
+    matrices = {"cosine": cosines(list(some.values()), list(some))}
     if columns:
-        matrices["correlation"] = correlations(_some(columns, spec.attributes))
+        matrices["correlation"] = correlations(_some(columns, attributes))
     facts = {
         "verb": "directions compare",
-        "spec": {"attributes": list(spec.attributes)},
+        "spec": {"attributes": attributes},
         "resolved": {"directions_digest": table.digest, "labels_digest": labels.digest if labels else None},
     }
     write_small(url, schemas.comparisons(), _rows(matrices), facts)
@@ -92,11 +93,6 @@ def _columns(labels: Labels) -> dict[str, NDArray]:
 
 def _some(named: Mapping[str, T], wanted: Sequence[str]) -> dict[str, T]:
     return {name: value for name, value in named.items() if not wanted or name in wanted}
-
-
-def _renamed(named: Mapping[str, Direction]) -> list[Direction]:
-    """The directions under the names that tell them apart."""
-    return [dataclasses.replace(direction, attribute=name, conditions=()) for name, direction in named.items()]
 
 
 def _rows(matrices: Mapping[str, Correlations]) -> pa.Table:

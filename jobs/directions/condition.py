@@ -9,6 +9,7 @@ from jobs.flags import Names, Spec, parse
 from jobs.places import absolute
 from jobs.small import check_free, open_directions, write_small
 from pipeline.directions.conditional import project
+from pipeline.directions.names import joined
 from pipeline.stages.direction_rows import pick, to_rows
 from pipeline.tables import store
 
@@ -38,7 +39,7 @@ def main(argv: Sequence[str]) -> int:
     check_free(url, spec.replace, spec.directions)
     table, named = open_directions(spec.directions)
     primal = pick(named, spec.primal, spec.directions)
-    projected = project(primal, [pick(named, name, spec.directions) for name in spec.on])
+    projected = project(primal, [pick(named, name, spec.directions) for name in joined(spec.on, named)])
     facts = {
         "verb": "directions condition",
         "spec": {"primal": spec.primal, "on": list(spec.on)},

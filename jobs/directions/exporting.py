@@ -10,6 +10,7 @@ from jobs.places import absolute
 from jobs.small import check_free, open_directions
 from pipeline.directions import Direction
 from pipeline.directions.formats import file_name, write
+from pipeline.directions.names import GANS, joined
 from pipeline.errors import SpecError
 from pipeline.stages.direction_rows import pick
 from pipeline.tables import store
@@ -36,6 +37,13 @@ class ExportSpec(Spec):
     out: str = Field(description="Directory for the files.")
     replace: bool = Field(False, description="Overwrite files that are there.")
 
+    @field_validator("prefix")
+    @classmethod
+    def _known_gan(cls, prefix: str | None) -> str | None:
+        if prefix is not None and prefix.split("_")[0] not in GANS:
+            raise ValueError(f"import tells the attribute from GAN_DATASET where GAN is one of {', '.join(GANS)}")
+        return prefix
+
     @field_validator("directions", "out")
     @classmethod
     def _absolute(cls, url: str) -> str:
@@ -46,14 +54,12 @@ def main(argv: Sequence[str]) -> int:
     """Run the verb; returns the exit code."""
     spec = parse(ExportSpec, "directions export", argv)
     _, named = open_directions(spec.directions)
-    chosen = {name: pick(named, name, spec.directions) for name in spec.attributes or named}
+    chosen = {name: pick(named, name, spec.directions) for name in joined(spec.attributes, named) or named}
     files: dict[str, bytes] = {}
     for name, direction in chosen.items():
         file = _file_name(spec, direction)
         if file in files:
             raise SpecError(f"{name} would be written to {file}, as another direction: choose one by --attributes")
-        if "/" in file or "\\" in file:
-            raise SpecError(f"the direction {name!r} cannot name a file: it has a slash")
         files[file] = write(spec.format, direction)
     for file in files:
         check_free(store.join(spec.out, file), spec.replace)
@@ -65,11 +71,6 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _file_name(spec: ExportSpec, direction: Direction) -> str:
-    """Raises SpecError where a file of that form would not tell that the direction is of z."""
-    if spec.format == "e4e":
-        if direction.space == "z":
-            raise SpecError(f"the direction of {direction.name} is in z, e4e's files are of w: choose interfacegan")
-        return "_c_".join([direction.attribute, *direction.conditions]) + ".pt"
     known = direction.generator[:DIGITS] if direction.generator else "unknown"
     who, what = (spec.prefix or f"stylemill_{known}").split("_")
-    return file_name(direction, who, what)
+    return file_name(spec.format, direction, who, what)

@@ -1,7 +1,6 @@
 """`stylemill directions import`: directions from other projects' files. Nothing in a file is ever executed."""
 
 import hashlib
-import re
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import Literal
@@ -15,6 +14,7 @@ from jobs.latents import check_width
 from jobs.places import absolute
 from jobs.small import check_free, write_small
 from pipeline.directions.formats import Imported, check_generator, read
+from pipeline.directions.names import parse_boundary
 from pipeline.errors import ModelFileError, SpecError
 from pipeline.models import generators
 from pipeline.models.generators import Generator
@@ -37,7 +37,9 @@ class ImportSpec(Spec):
     attribute: str | None = Field(
         None, min_length=1, description="Name of the one direction of one file, where its name tells none."
     )
-    space: Literal["z", "w"] | None = Field(None, description="Default: as the file's name tells, else w.")
+    space: Literal["z", "w"] | None = Field(
+        None, description="Default: as the file's name tells, else w, which is said."
+    )
     force: bool = Field(False, description="Take files whose names tell of another generator.")
     out: str = Field(description="Directory for the table.")
     replace: bool = Field(False, description="Make the table anew where there is one.")
@@ -93,6 +95,8 @@ def _directions(spec: ImportSpec, file: str, content: bytes, generator: Generato
     )  # fmt: skip
     for imported in found:
         direction = imported.direction
+        if imported.taken_as_w:
+            say(f"Note  {file}: nothing tells whether {direction.name} is of z or w, w is taken; --space z takes z")
         if generator is not None:
             check_width(
                 f"{file}: the direction of {direction.name}", direction.vector.shape, direction.space, generator
@@ -112,13 +116,10 @@ def _check_name(file: str, generator: Generator, force: bool) -> None:
     Raises:
         SpecError: it tells of another generator, and that is not forced.
     """
-    path = PurePosixPath(file)
-    told = re.match(r"([^_]+)_([^_]+)_.+_boundary$", path.stem)
-    if path.stem.startswith("boundary_"):
-        told = re.match(r"([^_]+)_([^_]+)(_w)?$", path.parent.name)
+    told = parse_boundary(file).gan
     if told is None:
         return
-    who, what = told.groups()[:2]
+    who, what = told
     ours = (generator.name, *SAME_W.get(generator.name, ()))
     same = generator.fingerprint.startswith(what) if who == "stylemill" else f"{who}_{what}" in ours
     if same or (who, what) == ("stylemill", "unknown"):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from jobs.edit.spec import EditSpec
 from pipeline.directions import Direction
 from pipeline.directions.conditional import project
+from pipeline.directions.names import joined
 from pipeline.errors import SpecError
 from pipeline.models.codes import Space
 from pipeline.stages.direction_rows import by_name, read_directions
@@ -25,19 +26,20 @@ def choose_directions(spec: EditSpec, table: Table, default: Space | None) -> li
     found = read_directions(table)
     named = by_name(found)
     wanted = spec.space or default
+    attributes, conditions_asked = (_names(words, found) for words in (spec.attribute, spec.on))
     chosen: list[Chosen] = []
-    for attribute in spec.attribute:
-        if attribute in spec.on:
+    for attribute in attributes:
+        if attribute in conditions_asked:
             raise SpecError(f"{attribute} is to change and to stay at once: take it out of --on")
         ready = [
             number for number, one in enumerate(found)
-            if spec.on and one.attribute == attribute and sorted(one.conditions) == sorted(spec.on)
+            if spec.on and one.attribute == attribute and sorted(one.conditions) == sorted(conditions_asked)
             and _usable(one, wanted)
         ]  # fmt: skip
         if len(ready) == 1:
             chosen.append(Chosen(_in_space(found[ready[0]], wanted, spec.space), ready))
             continue
-        numbers = [_number(name, found, named, wanted, table) for name in (attribute, *spec.on)]
+        numbers = [_number(name, found, named, wanted, table) for name in (attribute, *conditions_asked)]
         primal, *conditions = (_in_space(found[number], wanted, spec.space) for number in numbers)
         chosen.append(Chosen(project(primal, conditions) if conditions else primal, numbers))
     if len(spaces := {one.direction.space for one in chosen}) > 1:
@@ -52,7 +54,7 @@ def choose_attribute_level(space: Space | None, table: Table | None, names: Sequ
     found = read_directions(table)
     plain = [one for one in found if not one.conditions]
     chosen: dict[str, Chosen] = {}
-    for name in dict.fromkeys(names):
+    for name in _names(tuple(dict.fromkeys(names)), found):
         number = _number(name, found, by_name(found), space, table)
         if found[number] not in plain:
             raise SpecError(f"{found[number].name} is projected already, and ials projects by itself: choose another")
@@ -60,6 +62,14 @@ def choose_attribute_level(space: Space | None, table: Table | None, names: Sequ
     if len(spaces := {one.direction.space for one in chosen.values()}) > 1:
         raise SpecError(f"the directions are in {' and '.join(sorted(spaces))}: edit one space at a time, with --space")
     return chosen
+
+
+def _names(words: Sequence[str], found: Sequence[Direction]) -> list[str]:
+    """Raises SpecError where a name is there twice."""
+    names = joined(words, {*by_name(found), *(one.name for one in found)})
+    if twice := [name for place, name in enumerate(names) if name in names[:place]]:
+        raise SpecError(f"{twice[0]} is named twice")
+    return names
 
 
 def _usable(direction: Direction, wanted: Space | None) -> bool:

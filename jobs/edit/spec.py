@@ -123,7 +123,8 @@ class EditSpec(RunFlags):
     @field_validator("attribute", "on")
     @classmethod
     def _each_once(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        if twice := [name for place, name in enumerate(names) if name in names[:place]]:
+        whole = not any("|" in name for name in names)  # else the table tells which words are one name
+        if whole and (twice := [name for place, name in enumerate(names) if name in names[:place]]):
             raise ValueError(f"{twice[0]} is named twice")
         return names
 

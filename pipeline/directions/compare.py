@@ -21,8 +21,10 @@ class Correlations:
     values: NDArray[np.float64]
 
 
-def cosines(directions: Sequence[Direction]) -> Correlations:
+def cosines(directions: Sequence[Direction], names: Sequence[str] | None = None) -> Correlations:
     """Cosine of each pair of directions (Table 2).
+
+    names: what the result calls them. Default: their own.
 
     Raises:
         SpecError: none, two of the same name, or directions of different spaces, shapes or generators.
@@ -41,7 +43,8 @@ def cosines(directions: Sequence[Direction]) -> Correlations:
         raise SpecError(f"the directions are of {len(known)} different generators: compare those of one")
     vectors = np.stack([direction.vector.astype(np.float64).ravel() for direction in directions])
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    return _correlations([direction.name for direction in directions], vectors @ vectors.T)
+    named = [direction.name for direction in directions] if names is None else list(names)
+    return _correlations(named, vectors @ vectors.T)
 
 
 def correlations(scores: Mapping[str, ArrayLike]) -> Correlations:

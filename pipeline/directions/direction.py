@@ -15,6 +15,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from pipeline.directions.names import check_name
 from pipeline.errors import SpecError
 from pipeline.models.codes import SPACES, Codes, Space
 
@@ -43,7 +44,8 @@ class Direction:
         classifier: fingerprint or name of what scored the rows.
 
     Raises:
-        SpecError: an unknown space, a vector of another shape or norm, or numbers that are not finite.
+        SpecError: an unknown space, a vector of another shape or norm, numbers that are not finite, or a name that
+            could not be typed (`names.check_name`).
     """
 
     attribute: str
@@ -62,6 +64,9 @@ class Direction:
     def __post_init__(self) -> None:
         if self.space not in SPACES:
             raise SpecError(f"unknown latent space {self.space!r}: choose one of {', '.join(SPACES)}")
+        check_name(self.attribute)
+        for condition in self.conditions:
+            check_name(condition, conditional=True)
         vector = np.array(self.vector, dtype=np.float32)
         if vector.ndim not in ((1, 2) if self.space == "w+" else (1,)) or vector.size == 0:
             raise SpecError(f"a direction of {self.attribute} in {self.space} cannot have the shape {vector.shape}")

@@ -1,16 +1,17 @@
 """Directions in the files of other projects, read and written as bytes; nothing in a file is ever executed.
 
-    interfacegan  genforce's `.npy`: (1, W), or (L, W) for a vector of each layer
+    interfacegan  genforce's `.npy`: (1, W), or (L, W) for a vector of each layer; any other `.npy` of such an array
     anycost       anycost-gan's `.pt`: {'20_Male': (1, W), ...}
     e4e           encoder4editing's `.pt`: (1, W), or (1, L, W)
     higan         genforce's pickle, in a `.npy` or bare:
                   {'boundary': (1, W), 'meta_data': {'manipulate_layers': '6-11'}}
 
-Vectors are normalised: these files keep no intercept. Shapes: L layers, W w_dim.
+Vectors are normalised: these files keep no intercept. A plain (W,) is taken in all of them. Shapes: L layers, W w_dim.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import pickle
 import re
@@ -25,25 +26,27 @@ from numpy.typing import NDArray
 
 from pipeline.directions import restricted
 from pipeline.directions.direction import Direction, normalised
+from pipeline.directions.names import FileName, boundary_name, parse_boundary, parse_stem, stem
 from pipeline.errors import ModelFileError, SpecError
+from pipeline.lookalikes import check_content
 from pipeline.models.codes import Space
+
+MOST_LAYERS, WIDEST = 64, 4096
+"""Beyond any generator's of this kind: a column, or layers that were flattened into one row, are no direction."""
+LONGEST = 255
+"""Bytes of a file's name, on common file systems."""
 
 
 @dataclass(frozen=True, eq=False)
 class Imported:
-    """A direction, and the rows of w+ that its file says it is for (None: all)."""
+    """A direction, and the rows of w+ that its file says it is for (None: all).
+
+    taken_as_w: nothing told the space, z or w, and w was taken, as most published directions are.
+    """
 
     direction: Direction
     layers: tuple[int, ...] | None = None
-
-
-@dataclass(frozen=True)
-class FileName:
-    """What an InterFaceGAN file's name tells; `attribute` is None where it tells nothing."""
-
-    attribute: str | None
-    conditions: tuple[str, ...]
-    space: Space
+    taken_as_w: bool = False
 
 
 def read(
@@ -65,23 +68,23 @@ def read(
 
     Raises:
         SpecError: an unknown format, or a name that tells no attribute and none is given.
-        ModelFileError: the file is damaged, asks for code, or holds arrays of other shapes.
+        ModelFileError: the file is damaged, another kind of file, asks for code, or holds arrays of other shapes.
     """
     if form not in FORMATS:
         raise SpecError(f"unknown format of directions {form!r}: choose one of {', '.join(FORMATS)}")
+    check_content(data, name)
     found: list[Imported] = []
     for key, array, layers, told in FORMATS[form](data, name):
         label = attribute or key
         if label is None:
             raise SpecError(f"{name}: the name does not tell the attribute: give one")
-        vector, own = _vector(array, told.space, name)
+        vector, own = _vector(array, name)
+        taken: Space = space or own or told.space or "w"
         try:
-            direction = normalised(
-                label, "imported", space or own, vector, conditions=told.conditions, generator=generator
-            )
+            direction = normalised(label, "imported", taken, vector, conditions=told.conditions, generator=generator)
         except SpecError as error:
             raise ModelFileError(f"{name}: {error}") from None
-        found.append(Imported(direction, layers))
+        found.append(Imported(direction, layers, not (space or own or told.space)))
     if attribute is not None and len(found) > 1:
         raise SpecError(f"{name} holds {len(found)} directions: they cannot all be named {attribute}")
     return found
@@ -110,28 +113,22 @@ def write(form: str, direction: Direction) -> bytes:
     return stream.getvalue()
 
 
-def file_name(direction: Direction, generator: str = "stylegan2", data_set: str = "ffhq") -> str:
-    """The name that genforce would give: `stylegan2_ffhq_age_c_gender_w_boundary.npy`."""
-    conditions = "".join(f"_c_{condition}" for condition in direction.conditions)
-    suffix = "" if direction.space == "z" else "_w"
-    return f"{generator}_{data_set}_{direction.attribute}{conditions}{suffix}_boundary.npy"
+def file_name(form: str, direction: Direction, generator: str = "stylegan2", data_set: str = "ffhq") -> str:
+    """The name of the file that `write` makes the bytes of; `read` tells attribute and conditions from it.
 
-
-def parse_name(name: str) -> FileName:
-    """Attribute, conditions and space from `{gan}_{dataset}_{attribute}[_c_{condition}...][_w]_boundary.npy`.
-
-    Conditions are apart by `_c_` or, as in the released files, by `_`. Where there is no `_w` the space is z. A later
-    folder of the same repository has `stylegan2_ffhq_w/boundary_Smiling.npy`, which is read too.
+    Raises:
+        SpecError: a file of that form would not tell that the direction is of z, or the name is too long for a file.
     """
-    path = PurePosixPath(name.replace("\\", "/"))
-    later = re.fullmatch(r"boundary_(?P<attribute>.+)", path.stem)
-    if later:
-        return FileName(later["attribute"], (), "w" if path.parent.name.endswith("_w") else "z")
-    first = re.fullmatch(r"[^_]+_[^_]+_(?P<attribute>.+?)(?:_c_(?P<conditions>.+?))?(?P<w>_w)?_boundary", path.stem)
-    if not first:
-        return FileName(None, (), "w" if path.stem.endswith("_w") else "z")
-    conditions = tuple(re.split(r"_c_|_", first["conditions"])) if first["conditions"] else ()
-    return FileName(first["attribute"], conditions, "w" if first["w"] else "z")
+    if form == "e4e" and direction.space == "z":
+        raise SpecError(f"the direction of {direction.name} is in z, e4e's files are of w: choose interfacegan")
+    name = (
+        f"{stem(direction.attribute, direction.conditions)}.pt"
+        if form == "e4e"
+        else boundary_name(direction.attribute, direction.conditions, direction.space, generator, data_set)
+    )
+    if len(name) > LONGEST:
+        raise SpecError(f"the direction of {direction.name[:40]}... has too long a name for a file: {len(name)} bytes")
+    return name
 
 
 def check_generator(direction: Direction, fingerprint: str, force: bool = False) -> str | None:
@@ -159,7 +156,7 @@ Found = list[tuple[str | None, NDArray[np.floating], tuple[int, ...] | None, Fil
 
 
 def _interfacegan(data: bytes, name: str) -> Found:
-    told = parse_name(name)
+    told = parse_boundary(name)
     return [(told.attribute, _npy(data, name), None, told)]
 
 
@@ -171,7 +168,8 @@ def _anycost(data: bytes, name: str) -> Found:
 
 
 def _e4e(data: bytes, name: str) -> Found:
-    return [(PurePosixPath(name).stem, _tensor(_pt(data, name), name), None, FileName(None, (), "w"))]
+    told = parse_stem(name)
+    return [(told.attribute, _tensor(_pt(data, name), name), None, dataclasses.replace(told, space="w"))]
 
 
 def _higan(data: bytes, name: str) -> Found:
@@ -203,16 +201,23 @@ FORMATS: dict[str, Callable[[bytes, str], Found]] = {
 }
 
 
-def _vector(array: NDArray[np.floating], space: Space, name: str) -> tuple[NDArray[np.float64], Space]:
-    """(W,) in the space told, or (L, W) in w+. Equal rows of layers are one vector of w."""
+def _vector(array: NDArray[np.floating], name: str) -> tuple[NDArray[np.float64], Space | None]:
+    """(W,), whose space the array does not tell, or (L, W) in w+. Equal rows of layers are one vector of w."""
     shape = array.shape
+    if not np.issubdtype(array.dtype, np.floating):
+        raise ModelFileError(f"{name}: holds {array.dtype}, a direction is floating-point numbers")
     if array.ndim == 3 and shape[0] == 1:
         array = array[0]
-    if array.ndim != 2 or array.size == 0 or not np.issubdtype(array.dtype, np.floating):
-        raise ModelFileError(f"{name}: holds {array.dtype} of shape {shape}, not (1, W), (L, W) or (1, L, W) numbers")
+    if array.ndim == 1:
+        array = array[None]
+    if array.ndim != 2 or not (1 <= len(array) <= MOST_LAYERS and 2 <= array.shape[1] <= WIDEST):
+        raise ModelFileError(
+            f"{name}: has the shape {shape}; a direction has (W,), (1, W), or (L, W) or (1, L, W) for a vector of each "
+            f"layer, with at most {MOST_LAYERS} layers of 2 to {WIDEST} numbers: reshape it"
+        )
     values = array.astype(np.float64)
     if len(values) == 1:
-        return values[0], space
+        return values[0], None
     if (values == values[0]).all():
         return values[0], "w"
     return values, "w+"

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pipeline.errors import ModelFileError, SpecError
+from pipeline.lookalikes import check_content
 from pipeline.models.codes import Space
 from pipeline.models.generators import Generator
 from pipeline.models.zoo.formats import npy, pth
@@ -46,6 +47,7 @@ def read_file(content: bytes, name: str, array: str | None = None) -> CodeFile:
         ModelFileError: the file is not of the form that its name says, or reading it would run code.
         SpecError: it has no such array, several and none that is called as codes are, or no numbers.
     """
+    check_content(content, name)
     match PurePosixPath(name).suffix.lower():
         case ".parquet":
             return _parquet(content, name, array)

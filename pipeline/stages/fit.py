@@ -18,6 +18,7 @@ import schemas
 from pipeline.directions.choose import CS, FRACTIONS, Choice, check_choosable, choose
 from pipeline.directions.classes import Classes, by_rank, by_threshold, check_scores
 from pipeline.directions.direction import Direction
+from pipeline.directions.names import check_name
 from pipeline.directions.svm import RELEASED_FRACTION, features, fit_as_released, fit_direction
 from pipeline.engine.stage import Batch, Task
 from pipeline.errors import SpecError
@@ -77,7 +78,10 @@ class How:
         return by_rank(scores_N, fraction, self.seed, self.threshold)
 
     def check(self, attribute: str, scores_N: NDArray[np.floating]) -> None:
-        """Raise SpecError, naming the attribute, where its scores give no two classes, or fewer rows than asked."""
+        """Raise SpecError, naming the attribute, where its scores give no two classes, or fewer rows than asked; or
+        where its name could not be typed to choose its direction.
+        """
+        check_name(attribute)
         try:
             check_scores(scores_N)
             if self.as_released:

@@ -337,6 +337,14 @@ def test_too_few_rows_are_said_before_anything_is_made(arrays, capsys, rows, wor
     assert not (where / "out").exists()
 
 
+@pytest.mark.parametrize("name", ["a, b", "a|b", "a#1"])
+def test_a_name_that_could_not_be_typed_again_is_refused(arrays, capsys, name):
+    where, _ = arrays
+    assert fit_arrays(where, *GIVEN, "--attribute", name) == 2
+    assert f"{name!r} cannot name a direction" in capsys.readouterr().err
+    assert not (where / "out").exists()
+
+
 def test_arrays_of_w_plus_are_shared_or_of_each_layer(arrays):
     where, wanted = arrays
     np.save(where / "codes.npy", np.load(where / "codes.npy")[:, None].repeat(3, axis=1))

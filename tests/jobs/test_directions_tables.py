@@ -275,10 +275,50 @@ def test_the_folder_of_a_file_may_tell_whose_it_is(tmp_path, capsys):
 
 
 def test_a_file_of_another_width_is_refused(tmp_path, capsys):
-    np.save(tmp_path / "a_b_old_boundary.npy", vector(1, 1, 48))
-    words = ["import", "--format", "interfacegan", tmp_path / "a_b_old_boundary.npy", "--out", tmp_path / "out"]
+    file = tmp_path / "stylegan_ffhq_old_boundary.npy"
+    np.save(file, vector(1, 1, 48))
+    words = ["import", "--format", "interfacegan", file, "--out", tmp_path / "out"]
     assert main(["directions", *map(str, words), "--generator", "stylegan2-tiny", "--force"]) == 2
     assert f"has the shape (48,) in z, stylegan2-tiny has ({WIDTH},)" in capsys.readouterr().err
+
+
+def test_a_plain_name_is_taken_whole_and_in_w_and_that_is_said(tmp_path, capsys):
+    """Published directions are of w: a plain name landed in z, silently, and lost its first two words."""
+    file = tmp_path / "Mouth_Slightly_Open_boundary.npy"
+    np.save(file, vector(1)[None])
+    words = ["directions", "import", "--format", "interfacegan", str(file), "--generator", "stylegan2-tiny", "--out"]
+    assert main([*words, f"{tmp_path}/w"]) == 0
+    assert f"{file}: nothing tells whether Mouth_Slightly_Open is of z or w, w is taken" in capsys.readouterr().err
+    assert main([*words, f"{tmp_path}/z", "--space", "z"]) == 0
+    assert "nothing tells" not in capsys.readouterr().err
+    found = [read(tmp_path / space)[0] for space in "wz"]
+    assert [(one.name, one.space) for one in found] == [("Mouth_Slightly_Open", "w"), ("Mouth_Slightly_Open", "z")]
+
+
+@pytest.mark.parametrize("form", ["interfacegan", "e4e"])
+def test_conditions_come_back_as_they_went_and_can_be_typed(tmp_path, form, capsys):
+    kept = [normalised("old", "svm", "w", vector(1), conditions=("eyes_open", "mouth_open")), some()[0]]
+    table = write(tmp_path / "d", kept)
+    words = ["directions", "export", "--directions", table, "--format", form, "--out", f"{tmp_path}/files"]
+    assert main([*words, "--attributes", "old|eyes_open,mouth_open,smile"]) == 0
+    files = sorted(map(str, (tmp_path / "files").iterdir()))
+    assert main(["directions", "import", "--format", form, *files, "--out", f"{tmp_path}/back"]) == 0
+    assert {one.name: one.conditions for one in read(tmp_path / "back")} == {
+        "old|eyes_open,mouth_open": ("eyes_open", "mouth_open"), "smile": (),
+    }  # fmt: skip
+    compare = ["directions", "compare", "--directions", f"{tmp_path}/back/directions", "--out", f"{tmp_path}/c"]
+    assert main([*compare, "--attributes", "old|eyes_open,mouth_open,smile"]) == 0
+    condition = ["condition", "--directions", table, "--primal", "smile", "--out", tmp_path / "p"]
+    capsys.readouterr()
+    assert main(["directions", *map(str, condition), "--on", "old|eyes_open,mouth_open"]) == 0
+    assert read(tmp_path / "p")[0].conditions == ("old|eyes_open,mouth_open",)
+
+
+@pytest.mark.parametrize("prefix", ["my_set", "gan_ffhq"])
+def test_a_prefix_that_import_could_not_tell_from_the_attribute_is_refused(tmp_path, capsys, prefix):
+    table = write(tmp_path / "d", some())
+    words = ["export", "--directions", table, "--format", "interfacegan", "--out", tmp_path / "f", "--prefix", prefix]
+    assert "import tells the attribute from GAN_DATASET where GAN is one of pggan, stylegan" in one_line(words, capsys)
 
 
 class Evil:

@@ -13,6 +13,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from pipeline.errors import ModelFileError
+from pipeline.lookalikes import check_content
 from pipeline.models.zoo import formats
 from pipeline.models.zoo.formats import Parts
 
@@ -53,7 +54,8 @@ def read(name: str, sha256: str | None = None, options: Mapping[str, Any] | None
         options: the reader's own, as in the catalogue: `outputs` and `input_hw` of a graph.
 
     Raises:
-        ModelFileError: no such file, another digest, an unknown form, or bytes that its reader refuses.
+        ModelFileError: no such file, another digest, an unknown form, bytes that its reader refuses, or a file of
+            another kind (a web page, a Git-LFS pointer), which is named.
     """
     path, suffix_digest = _split(name)
     members = _members(path)
@@ -99,11 +101,13 @@ def _bytes(path: str) -> bytes:
 
     try:
         store, inner = fsspec.core.url_to_fs(path)
-        return store.cat_file(inner)
+        content: bytes = store.cat_file(inner)
     except FileNotFoundError as error:
         raise ModelFileError(f"{path}: there is no such file") from error
     except Exception as error:  # every store has its own errors
         raise ModelFileError(f"{path}: cannot be read: {type(error).__name__}: {error}") from error
+    check_content(content, path)
+    return content
 
 
 def _digest(members: dict[str, bytes]) -> str:
@@ -117,8 +121,6 @@ def _form(path: str, content: bytes) -> str:
     """The file's form; ModelFileError where it is unknown, or where content and ending speak of different forms."""
     ending = ENDINGS.get(PurePosixPath(path).suffix.lower())
     seen = _form_of_content(content)
-    if not content:
-        raise ModelFileError(f"{path}: the file is empty")
     if seen is None and ending is None:
         raise ModelFileError(f"{path}: unknown form; known are {', '.join(ENDINGS)}")
     if seen and ending and seen != ending:
