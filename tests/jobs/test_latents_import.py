@@ -183,7 +183,7 @@ def hostile(file):
         ("x.npy", lambda file: np.save(file, np.ones((2, WIDTH), int)), [], "w", "codes are floating-point numbers"),
         ("x.npy", lambda file: np.save(file, np.zeros((0, WIDTH))), [], "w", "shape (0, 512)"),
         ("x.npy", lambda file: np.save(file, W), [], "z", "--space z needs --psi"),
-        ("x.npy", lambda file: file.write_text("<html>"), [], "w", "not a .npy file"),
+        ("x.npy", lambda file: file.write_text("<html>"), [], "w", "this is a web page (HTML), not the file"),
         ("x.npy", lambda file: np.save(file, np.array([{}])), [], "w", "Python objects"),
         ("x.pt", hostile, [], "w", "holds code or objects"),
         ("x.npz", lambda file: np.savez(file, a=W, b=W), [], "w", "which one holds the codes, with --array"),
