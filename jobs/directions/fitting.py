@@ -69,8 +69,8 @@ class FitSpec(RunFlags):
     )
     class_weight: Literal["balanced"] | None = Field(
         None,
-        description="balanced: with --threshold, the rarer class weighs as much as the other. Default: each row weighs "
-        "the same.",
+        description="balanced: the rarer class weighs as much as the other; with --threshold, and where scores are yes "
+        "or no. Default: each row weighs the same.",
     )
     as_released: bool = Field(
         False, description="As the public code: C 1 on a fraction of 0.02, no intercept; for sefa, rows of norm 1."
@@ -156,10 +156,8 @@ class FitSpec(RunFlags):
             )
         if self.margin is not None and self.C is not None:
             raise ValueError("--margin is for choosing C: leave out one of the two")
-        if self.class_weight and (self.threshold is None or self.fraction is not None):
-            raise ValueError(
-                "--class-weight goes with --threshold and no --fraction: else both classes have as many rows"
-            )
+        if self.class_weight and self.fraction is not None:
+            raise ValueError("--class-weight goes with no --fraction, by which both classes have as many rows")
         self._check_layers()
         if self.codes is not None:
             self._refuse(("labels", "attributes"), "--codes go with --scores and --attribute, not with")

@@ -82,6 +82,11 @@ class How:
         where its name could not be typed to choose its direction.
         """
         check_name(attribute)
+        if self.balanced and not self.by_threshold:
+            raise SpecError(
+                f"{attribute}: class weights go with a threshold, or with scores of yes and no; else both classes have as "
+                "many rows"
+            )
         try:
             check_scores(scores_N)
             if self.as_released:

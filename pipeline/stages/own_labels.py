@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pipeline.errors import SpecError
+from pipeline.lookalikes import check_content
 from pipeline.tables import store
 
 INDEX = "index"
@@ -53,11 +54,13 @@ def read_labels(url: str) -> OwnLabels:
     Raises:
         SpecError: there is no such file, it is of another kind, its rows are not numbered by whole numbers from 0 on,
             each once, or it has no column of numbers or of yes and no.
+        ModelFileError: it is a web page, a Git-LFS pointer or the like.
         StoreError: it cannot be read.
     """
     content = store.read_bytes(url)
     if content is None:
         raise SpecError(f"{url}: there is no such file")
+    check_content(content, url)
     table = _parsed(url, content)
     if INDEX not in table.column_names:
         raise SpecError(

@@ -64,6 +64,19 @@ def test_weights_go_with_a_threshold_alone(tmp_path, codes, capsys, words):
     assert "\n" not in capsys.readouterr().err.strip()
 
 
+def test_weights_go_with_yes_and_no_and_not_with_other_scores(tmp_path, codes, capsys):
+    w_NW, scores = codes
+    np.save(tmp_path / "codes.npy", w_NW)
+    for name, column in {"yes": scores > 1.5, "other": scores}.items():
+        np.save(tmp_path / f"{name}.npy", column)
+    words = ["directions", "fit", "--local", "--codes", f"{tmp_path}/codes.npy", "--attribute", "rare", "--C", "0.001"]
+    words += ["--class-weight", "balanced", "--out"]
+    assert main([*words, f"{tmp_path}/a", "--scores", f"{tmp_path}/yes.npy"]) == 0
+    capsys.readouterr()
+    assert main([*words, f"{tmp_path}/b", "--scores", f"{tmp_path}/other.npy"]) == 2
+    assert "rare: class weights go with a threshold, or with scores of yes and no" in capsys.readouterr().err
+
+
 def test_too_few_to_choose_from_says_how_many(tmp_path, codes, capsys):
     assert fit(tmp_path, codes, 0.003) == 2
     said = capsys.readouterr().err

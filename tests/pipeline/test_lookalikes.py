@@ -11,6 +11,7 @@ from pipeline.directions import formats
 from pipeline.errors import ModelFileError
 from pipeline.models.zoo import userfile
 from pipeline.stages.code_files import read_file
+from pipeline.stages.own_labels import read_labels
 
 FILES = {
     b"<!DOCTYPE html>\n<html><head><title>a.npy</title></head></html>": "a web page",
@@ -41,6 +42,13 @@ def test_it_is_told_what_the_file_is(tmp_path, reader, ending, content):
     assert str(path) in str(error.value)
     assert FILES[content] in str(error.value)
     assert "pickle" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["hand.csv", "hand.parquet"])
+def test_labels_that_are_something_else(tmp_path, name):
+    (tmp_path / name).write_bytes(b"version https://git-lfs.example/spec/v1\n")
+    with pytest.raises(ModelFileError, match="a Git-LFS pointer"):
+        read_labels(str(tmp_path / name))
 
 
 @pytest.mark.parametrize("name", ["age.safetensors", "model.json", "net.onnx"])
