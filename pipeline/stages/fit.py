@@ -84,8 +84,8 @@ class How:
         check_name(attribute)
         if self.balanced and not self.by_threshold:
             raise SpecError(
-                f"{attribute}: class weights go with a threshold, or with scores of yes and no; else both classes have as "
-                "many rows"
+                f"{attribute}: class weights go with a threshold, or with scores of yes and no: else both classes have "
+                "as many rows"
             )
         try:
             check_scores(scores_N)

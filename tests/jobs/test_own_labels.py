@@ -142,7 +142,7 @@ LINES = "index,beard\n0,1\n1,0\n2,1\n3,0\n4,1\n5,0\n"
         ("a.csv", LINES.replace("beard", "index"), "has two columns 'index'"),
         ("a.csv", LINES + "6\n", "a.csv cannot be read: CSV parse error"),
         ("a.csv", "index,beard\n", "has no row"),
-        ("a.csv", "", "a.csv cannot be read"),
+        ("a.csv", "", "a.csv: the file is empty"),
         ("a.csv", b"index,b\xffart\n0,1\n", "a.csv is not in UTF-8 (byte 7)"),
         ("a.parquet", "index,beard", "a.parquet cannot be read"),
         ("a.xlsx", "x", "labels of your own are a .csv, .tsv or .parquet file of `index` and a column"),
