@@ -73,6 +73,7 @@ def plan_dataset(spec: DatasetSpec) -> tuple[Job, int | None]:
         out=spec.out,
         stage=stage,
         layout=layout,
+        grows=True,
         spec={**own, **(keep.facts if keep else NO_PICTURES)},
         resolved={"generator_digest": generator.fingerprint, "classifiers_digest": family.fingerprint},
         versions=versions(),

@@ -31,7 +31,7 @@ LARGEST_INT, LARGEST_FLOAT = 2**63 - 1, 3.4e38
 MOST_SHOWN = 10_000
 METAVARS = {
     "out": "DIR",
-    "latents": "TABLE",
+    "latents": "TABLE,...",
     "labels": "TABLE,...",
     "directions": "TABLE",
     "edits": "TABLE,...",
@@ -41,6 +41,9 @@ METAVARS = {
     "files": "FILE...",
     "from_": "DIR",
     "range": "FIRST:STOP",
+    "index": "ROW,...",
+    "where": "CONDITION",
+    "top": "N COLUMN",
     "generator": "NAME",
     "classifiers": "FAMILY",
     "judge": "FAMILY",

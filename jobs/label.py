@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from pydantic import Field, field_validator
 
+from jobs.choice import LabelledChoice, choose
 from jobs.flags import Names, parse
 from jobs.latents import open_with_generator
 from jobs.launch import command, launch, versions
@@ -17,7 +18,7 @@ from pipeline.stages.label import LabelStage
 from pipeline.stages.models import Model
 
 
-class LabelSpec(RunFlags):
+class LabelSpec(LabelledChoice, RunFlags):
     """Make the faces of a sealed latents table once more, score them, and write DIR/labels.
 
     Example: stylemill label --latents out/faces/latents --classifiers judge --out out/faces-judged
@@ -49,6 +50,7 @@ def plan_label(spec: LabelSpec) -> tuple[Job, int | None]:
         StoreError: it is not there, or not complete.
     """
     latents, generator = open_with_generator(spec.latents, spec.generator)
+    latents = choose(spec, latents, spec.labels)
     family = classifiers.load(spec.classifiers, canonical(spec.attributes))
     runtime, rows_per_shard, workers = resolve(spec, "label", generator, *latents.size)
     layout, present = latents.lay_out(rows_per_shard, runtime.batch_size)
@@ -60,7 +62,7 @@ def plan_label(spec: LabelSpec) -> tuple[Job, int | None]:
         runtime=runtime,
     )
     own = spec_facts(spec, runtime, rows_per_shard=layout.rows_per_shard, attributes=list(family.attributes))
-    del own["latents"]  # the digest of its manifest says which table; where it lies decides nothing
+    del own["latents"], own["labels"]  # digests say which table and rows; where they lie decides nothing
     job = Job(
         verb="label",
         out=spec.out,

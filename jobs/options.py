@@ -157,6 +157,6 @@ def canonical(attributes: Sequence[str]) -> list[str]:
     return sorted(attributes, key=lambda name: ATTRIBUTES.index(name) if name in ATTRIBUTES else len(ATTRIBUTES))
 
 
-RUN_FIELDS = frozenset(RunFlags.model_fields) | {"rows", "range", "recompute"}
-"""Fields that decide how a job runs, not what its rows are; batch size, threads, ... are resolved and added again,
-and so are the rows, as their number and the first of them."""
+RUN_FIELDS = frozenset(RunFlags.model_fields) | {"rows", "range", "recompute", "index", "where", "top"}
+"""Fields that decide how a job runs, not what its rows are; batch size, threads, ... are resolved and added again, and
+so are the rows, as their number and the first of them, or as the digest of those that were chosen."""

@@ -105,6 +105,8 @@ def _flags(given: Spec) -> Iterator[str]:
             yield from map(str, value if isinstance(value, tuple) else (value,))
         elif value is True:
             yield flag
+        elif name == "top":
+            yield from (flag, *value.split(" ", 1))
         elif isinstance(value, tuple):
             yield f"{flag}={','.join(map(str, value))}"
         else:

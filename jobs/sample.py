@@ -58,6 +58,7 @@ def plan_sample(spec: SampleSpec) -> tuple[Job, int | None]:
         out=spec.out,
         stage=stage,
         layout=layout,
+        grows=True,
         spec=spec_facts(spec, runtime, CODES, **layout.facts),
         resolved={"generator_digest": generator.fingerprint},
         versions=versions(),

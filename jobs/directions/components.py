@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from jobs.choice import choose
 from jobs.directions.fitting import VERB, FitSpec, layer_numbers
 from jobs.latents import open_latents
 from jobs.launch import command, versions
@@ -28,6 +29,7 @@ COMPONENTS, MEASURE_ROWS, STRENGTH, FAMILY = 10, 8, 2.0, "faces"
 def plan_components(spec: FitSpec) -> tuple[Job, int | None]:
     """The job, and how many workers. Raises SpecError and StoreError as `plan_fit`."""
     latents, sampled = open_latents(spec.latents, spec.generator, needs_generator=True)
+    latents = choose(spec, latents, ())
     assert sampled.generator is not None
     assert sampled.name is not None
     generator, strength = sampled.generator, spec.strength or STRENGTH

@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from jobs.choice import CHOICE, RowChoice
 from jobs.flags import Names, parse
 from jobs.launch import launch
 from jobs.options import LATENTS, RunFlags
@@ -23,7 +24,7 @@ OF_COMPONENTS = (*NAMING, "classifiers", "batch_size")
 OF_MEAN_GRADIENT = ("opposite", "rows")
 
 
-class FitSpec(RunFlags):
+class FitSpec(RowChoice, RunFlags):
     """Fit DIR/directions on labelled latents, average gradients of scores (mean-gradient), or find directions without
     labels and name them by what they move.
 
@@ -160,7 +161,7 @@ class FitSpec(RunFlags):
             raise ValueError("--class-weight goes with no --fraction, by which both classes have as many rows")
         self._check_layers()
         if self.codes is not None:
-            self._refuse(("labels", "attributes"), "--codes go with --scores and --attribute, not with")
+            self._refuse(("labels", "attributes", *CHOICE), "--codes go with --scores and --attribute, not with")
             if self.scores is None or self.attribute is None:
                 raise ValueError("--codes need --scores and --attribute")
             return
@@ -177,7 +178,7 @@ class FitSpec(RunFlags):
             raise ValueError(f"--per-layer goes with --space w+, not with {self.space}")
 
     def _refuse(self, names: Sequence[str], why: str) -> None:
-        given = [name for name in names if getattr(self, name) not in (None, (), False)]
+        given = [name for name in names if getattr(self, name) not in (None, (), "", False)]
         if given:
             raise ValueError(f"{why} --{given[0].replace('_', '-')}")
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 import schemas
+from jobs.choice import choose
 from jobs.directions.fitting import VERB, FitSpec
 from jobs.flags import say
 from jobs.latents import open_with_generator
@@ -54,6 +55,7 @@ def plan_mean_gradient(spec: FitSpec) -> tuple[Job, int | None]:
         StoreError: a table is not there, or not complete.
     """
     latents, generator = open_with_generator(spec.latents, spec.generator)
+    latents = choose(spec, latents, spec.labels)
     needed_columns(latents.schema, spec.space)
     name = spec.classifiers or FAMILY
     panel = panel_of(name, canonical(spec.attributes or DEFAULT_ATTRIBUTES), gradients=True)

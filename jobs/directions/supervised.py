@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from jobs.choice import choose
 from jobs.directions.arrays import read_npy
 from jobs.directions.fitting import VERB, FitSpec
 from jobs.flags import say
@@ -111,6 +112,7 @@ def _yes_or_no(spec: FitSpec, given: _Given) -> dict[str, float]:
 
 def _from_tables(spec: FitSpec) -> _Given:
     latents, sampled = open_latents(spec.latents, spec.generator, needs_generator=spec.space != "w")
+    latents = choose(spec, latents, spec.labels)
     labels = [open_labels(url) for url in spec.labels]
     for own in labels:
         if isinstance(own, OwnLabels) and own.text and not spec.attributes:

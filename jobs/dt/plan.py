@@ -1,5 +1,6 @@
 """What `stylemill dt` will do."""
 
+from jobs.choice import choose
 from jobs.dt.chosen import choose_rows, kappas, read_labels
 from jobs.dt.spec import Cell, DtSpec, Pair, gradients
 from jobs.edit.asked import known
@@ -35,6 +36,7 @@ def plan_dt(spec: DtSpec) -> tuple[Job, int | None]:
         StoreError: a table is not there, or not complete.
     """
     latents, generator = open_with_generator(spec.latents, spec.generator, may_differ=spec.force)
+    latents = choose(spec, latents, spec.labels)
     table = None if spec.directions is None else Table.open(spec.directions)
     if table is not None:
         table.require_sealed()

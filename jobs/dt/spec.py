@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import tyro
 from pydantic import Field, field_validator, model_validator
 
+from jobs.choice import RowChoice
 from jobs.flags import Names
 from jobs.options import LATENTS, RunFlags
 from jobs.places import absolute
@@ -25,7 +26,7 @@ LEVEL: Cell = (1.0, 1.0)
 """Attribute-level directions alone: what the other cells are compared with."""
 
 
-class DtSpec(RunFlags):
+class DtSpec(RowChoice, RunFlags):
     """Count DT curves of IALS edits: scores in DIR/dt_steps, then DIR/dt_curves, DIR/dt_auc and DIR/report.html.
 
     Example: stylemill dt --latents out/faces/latents --labels out/faces-judged/labels,out/faces/labels --directions out/fit/directions --pairs male:smile --rows 8 --step-size 0.3 --out out/dt

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from jobs.choice import choose
 from jobs.edit import ials, linear
 from jobs.edit.asked import Ask
 from jobs.edit.levels import note_psi
@@ -34,6 +35,7 @@ def plan_edit(spec: EditSpec) -> tuple[Job, int | None]:
         StoreError: a table is not there, or not complete.
     """
     latents, generator = open_with_generator(spec.latents, spec.generator, may_differ=spec.force)
+    latents = choose(spec, latents, spec.labels)
     table = None if spec.directions is None else Table.open(spec.directions)
     if table is not None:
         table.require_sealed()
@@ -64,7 +66,8 @@ def plan_edit(spec: EditSpec) -> tuple[Job, int | None]:
         runtime=runtime,
     )
     own = spec_facts(spec, runtime, load, rows_per_shard=layout.rows_per_shard, scored=canonical(spec.scored))
-    for field in ("latents", "directions", "force", *(IALS_ONLY if spec.editor == "interfacegan" else LINEAR_ONLY)):
+    others = IALS_ONLY if spec.editor == "interfacegan" else LINEAR_ONLY
+    for field in ("latents", "labels", "directions", "force", *others):
         own.pop(field, None)  # digests say which tables; where they lie decides nothing
     opened = {f"{panel.prefix.rstrip('_') or 'classifiers'}_digest": panel for panel in panels}
     if ask.panel is not None:

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 import tyro
 from pydantic import Field, FiniteFloat, field_validator, model_validator
 
+from jobs.choice import LabelledChoice
 from jobs.flags import Names
 from jobs.options import DEFAULT_ATTRIBUTES, LATENTS, RunFlags
 from jobs.places import absolute
@@ -30,7 +31,7 @@ IALS_ONLY = ("lambda1", "lambda2", "step_size", "steps", "loss", "no_incremental
 PAPER_LAMBDAS = (0.75, 0.0)
 
 
-class EditSpec(RunFlags):
+class EditSpec(LabelledChoice, RunFlags):
     """Move latents along directions; write DIR/edits and DIR/requests, and DIR/edit_images where pictures are asked.
 
     Example: stylemill edit --latents out/faces/latents --directions out/fit/directions --attribute smile --strengths=-3,3 --out out/smiles

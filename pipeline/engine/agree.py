@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from pipeline.engine.adopt import adopt
 from pipeline.engine.attempt import REJECTS, Outputs
@@ -21,9 +22,22 @@ def check_spec(job: Job, books: Books, replace: bool) -> None:
     if stored is None or replace or stored["fingerprint"] == job.fingerprint or not _begun(job, books):
         return
     facts = {**stored["spec"], **stored["resolved"], "stage": stored["stage"], "stage_version": stored["stage_version"]}
+    apart = differences(facts, job.facts)
     raise OutputDiffers(
-        f"{job.out} was made from another spec ({'; '.join(differences(facts, job.facts))}); "
-        "choose another --out, ask for what is there, or pass --replace to make it anew"
+        f"{job.out} was made from another spec ({'; '.join(apart)}); "
+        + (_further_rows(facts, job.facts) if job.grows and len(apart) == 1 else "")
+        + "choose another --out, ask for what is there, or pass --replace to make it anew"
+    )
+
+
+def _further_rows(there: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
+    """What to do where nothing but more rows is asked; nothing where it is something else."""
+    first, made, wanted = there["first_index"], there["rows"], asked["rows"]
+    if wanted <= made:
+        return ""
+    return (
+        f"a data set grows by a second piece: --range {first + made}:{first + wanted} --out OTHER, and both together "
+        "are --latents A,B (and --labels A,B); else "
     )
 
 

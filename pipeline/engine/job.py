@@ -19,6 +19,7 @@ class Job:
     """`spec` is what a person asked, with every open choice made; `resolved` the digests of what it stands on.
 
     Both decide the rows and make the fingerprint. `versions`, `weights` and `command` are on record and decide nothing.
+    `grows`: whether --range makes further rows of the same data set.
     `present`: rows that each shard really has, where an earlier stage set some aside.
     """
 
@@ -32,6 +33,7 @@ class Job:
     weights: Sequence[Mapping[str, Any]] = ()
     command: str = ""
     present: Sequence[int] | None = None
+    grows: bool = False
 
     @property
     def facts(self) -> dict[str, Any]:

@@ -53,7 +53,7 @@ def join(latents: Latents, labels: Sequence[Labels], attributes: Sequence[str]) 
     """
     for table in labels:
         if isinstance(table, Table):
-            _check(table, latents)
+            check_labels(table, latents)
     names = tuple(attributes) or tuple(dict.fromkeys(name for table in labels for name in scores_of(table)))
     if twice := [name for name in names if names.count(name) > 1]:
         raise SpecError(f"attribute {twice[0]!r} is named twice")
@@ -108,6 +108,11 @@ def scores_of(labels: Labels) -> list[str]:
     return [name for name in labels.schema.arrow.names if name not in (INDEX, *MEASURES)]
 
 
+def label_columns(labels: Labels) -> dict[str, NDArray[np.floating]]:
+    """All columns but the row number, those with units of their own too; (N,) by name."""
+    return _read(labels, _columns(labels))
+
+
 def _labelled(own: OwnLabels, names: Sequence[str], kept: Indices, latents: Latents) -> tuple[Indices, tuple[str, ...]]:
     """The rows of `kept` that a file of one's own labels, in each of these columns; what was left out, in sentences."""
     there = latents.all_indices
@@ -160,7 +165,7 @@ def _classifier(labels: Labels) -> str | None:
     return found
 
 
-def _check(table: Table, latents: Latents) -> None:
+def check_labels(table: Table, latents: Latents) -> None:
     """Raise SpecError where the table is not one of labels, or says that it is of other latents."""
     if table.schema.name != "labels":
         raise SpecError(f"{table.url} is a table of {table.schema.name}, not of labels")

@@ -1,0 +1,121 @@
+"""The flags that choose rows of latents: --index, --where, --top."""
+
+import re
+from typing import Annotated
+
+import numpy as np
+import tyro
+from numpy.typing import NDArray
+from pydantic import Field, field_validator
+
+from jobs.flags import Names, Spec
+from jobs.labels import open_labels
+from jobs.places import absolute
+from pipeline.errors import SpecError
+from pipeline.stages.choice import by_labels, by_number
+from pipeline.stages.joined import Labels
+from pipeline.stages.source import Latents
+from pipeline.tables import Table, store
+
+Top = Annotated[
+    str,
+    tyro.constructors.PrimitiveConstructorSpec(
+        nargs=2,
+        metavar="N COLUMN",
+        instance_from_str=" ".join,
+        is_instance=lambda value: isinstance(value, str),
+        str_from_instance=lambda value: list(value.partition(" ")[::2]) if value else [""],
+    ),
+]
+"""How many, and by which column: `10 age_years`."""
+CHOICE = ("index", "where", "top")
+
+
+class RowChoice(Spec):
+    """Jobs over some rows of latents. The chosen rows go into the fingerprint, not how they were chosen."""
+
+    GROUP = "rows"
+
+    index: Names = Field((), description="These rows alone, by number: 85,215 or 0:64,100.")
+    where: str | None = Field(
+        None,
+        min_length=1,
+        description="The rows for which this holds, in SQL over the labels: 'smile > 0 and age_years > 60'.",
+    )
+    top: Top = Field(
+        "", description="Of those, so many with the highest value: 10 age_years; or of an expression, as 0-age_years."
+    )
+
+    @field_validator("index")
+    @classmethod
+    def _are_rows(cls, words: tuple[str, ...]) -> tuple[str, ...]:
+        for word in words:
+            found = re.fullmatch(r"(\d{1,18})(?::(\d{1,18}))?", word)
+            if found is None or (found[2] is not None and int(found[1]) >= int(found[2])):
+                raise ValueError(f"{word} is no row number, nor FIRST:STOP with STOP above FIRST")
+        return words
+
+    @field_validator("top")
+    @classmethod
+    def _is_a_number_and_a_column(cls, text: str) -> str:
+        number, _, by = text.partition(" ")
+        if text and (not re.fullmatch(r"[1-9]\d{0,17}", number) or not by.strip()):
+            raise ValueError("give how many, above 0, and a column of the labels: --top 10 age_years")
+        return text
+
+    @property
+    def chooses(self) -> bool:
+        """Whether any of the flags is given."""
+        return bool(self.index or self.where or self.top)
+
+
+class LabelledChoice(RowChoice):
+    """The same, of jobs that need no labels else."""
+
+    GROUP = "rows"
+
+    labels: Names = Field(
+        (), description="Labels that --where and --top speak of. Default: the table labels beside the latents."
+    )
+
+    @field_validator("labels")
+    @classmethod
+    def _absolute_labels(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(map(absolute, urls))
+
+
+def choose(spec: RowChoice, latents: Latents, labels: tuple[str, ...]) -> Latents:
+    """The rows that the flags choose; all of them where none is given. `labels`: as named, none for those beside them.
+
+    Raises:
+        SpecError: a row is not there, an expression is not valid, no row is left, or labels are of other latents.
+        StoreError: labels are not there, or not complete.
+    """
+    if spec.index:
+        latents = by_number(latents, _numbers(spec.index, latents))
+    if spec.where is None and not spec.top:
+        return latents
+    number, _, by = spec.top.partition(" ")
+    tables = [open_labels(url) for url in labels] if labels else beside(latents)
+    return by_labels(latents, tables, spec.where, (int(number), by) if spec.top else None)
+
+
+def beside(latents: Latents) -> list[Labels]:
+    """The tables `labels` in the same directories as latents, those that there are. Raises as `open_labels`."""
+    urls = [store.join(table.url.rsplit("/", 1)[0], "labels") for table in latents.tables]
+    return [open_labels(url) for url in dict.fromkeys(urls) if Table(url).parts()]
+
+
+def _numbers(words: tuple[str, ...], latents: Latents) -> NDArray[np.int64]:
+    """Row numbers; of FIRST:STOP those that there are. Raises SpecError where there are none."""
+    there, found = latents.indices, [np.empty(0, dtype=np.int64)]
+    for word in words:
+        first, _, stop = word.partition(":")
+        if not stop:
+            found.append(np.array([int(first)], dtype=np.int64))
+            continue
+        its = there[(there >= int(first)) & (there < int(stop))]
+        if not len(its):
+            raise SpecError(f"--index {word}: {latents.url} has no such row")
+        found.append(its)
+    return np.unique(np.concatenate(found))

@@ -1,0 +1,133 @@
+"""Which rows of latents are meant: by number, by a condition on their labels in SQL, or the highest by one of them.
+
+DuckDB reads the conditions; it sees one table in memory, and no file.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+import schemas
+from pipeline.errors import SpecError
+from pipeline.stages.joined import Labels, check_labels, label_columns
+from pipeline.stages.own_labels import OwnLabels
+from pipeline.stages.source import Latents
+from pipeline.tables import Table
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyRelation
+
+OWN_COLUMNS = ("key", "psi", "seed")
+"""Of the latents, besides the row number."""
+CLOSED: dict[str, str | bool | int | float | list[str]] = {
+    "enable_external_access": "false",
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+    "threads": "1",
+}
+
+
+def by_number(latents: Latents, wanted: NDArray[np.int64]) -> Latents:
+    """These rows. Raises SpecError where one is not there."""
+    missing = np.setdiff1d(wanted, latents.indices)
+    if len(missing):
+        there = latents.indices
+        span = f"{len(there):,} rows, {there[0]} to {there[-1]}" if len(there) else "no rows"
+        raise SpecError(f"--index {missing[0]}: there is no such row; {latents.url} has {span}")
+    return latents.only(wanted)
+
+
+def by_labels(latents: Latents, labels: Sequence[Labels], where: str | None, top: tuple[int, str] | None) -> Latents:
+    """The rows for which `where` holds, and of these the `top` ones: how many, and by which column or expression,
+    highest first, of equal ones the first. A row without a label meets no condition on it and is never among the top.
+
+    Raises:
+        SpecError: the expression is not valid, speaks of columns that are not there, or no row meets it; or labels are
+            of other latents.
+        StoreError: a table cannot be read.
+    """
+    import duckdb  # here, since at the end of a process it complains of types that others have remembered
+
+    rows = label_table(latents, labels)
+    with closing(duckdb.connect(":memory:", config=CLOSED)) as connection:
+        found = connection.from_arrow(rows)
+        if where is not None:
+            found = _try("--where", where, rows, lambda: found.filter(_condition(found, where)))
+        if top is not None:
+            count, by = top
+            order = f"({by}) desc, index"
+            found = _try("--top", by, rows, lambda: found.filter(f"({by}) is not null").order(order).limit(count))
+        said = ("--where", where or "") if top is None else ("--top", top[1])
+        index = _try(*said, rows, lambda: found.project("index").fetchnumpy()["index"])
+    if not len(index):
+        asked = " ".join(f"{flag} {what}" for flag, what in (("--where", where), ("--top", top and top[1])) if what)
+        raise SpecError(f"{asked}: none of the {rows.num_rows:,} rows of {latents.url} is so")
+    return latents.only(np.asarray(index, dtype=np.int64))
+
+
+def label_table(latents: Latents, labels: Sequence[Labels]) -> pa.Table:
+    """index, what latents say of their rows, and all labels; null where a row has none.
+
+    Raises:
+        SpecError: two tables have labels of one name for the same row, and nothing tells them apart; or labels are of
+            other latents.
+    """
+    names = [name for name in OWN_COLUMNS if all(name in table.schema.arrow.names for table in latents.tables)]
+    rows = latents.read(["index", *names])
+    index = schemas.to_numpy(rows["index"])
+    columns: dict[str, NDArray[np.float64]] = {}
+    for table in labels:
+        if isinstance(table, Table):
+            check_labels(table, latents)
+        places, kept = _places(index, table)
+        for name, values in label_columns(table).items():
+            called = name
+            if name in columns and not np.isnan(columns[name][places]).all():
+                called = f"{_family(table)}_{name}"
+                if called in columns:
+                    raise SpecError(f"{table.url}: there are other labels of {name!r} already: give one of them")
+            column = columns.setdefault(called, np.full(len(index), np.nan))
+            column[places] = values[kept]
+    for name, column in columns.items():
+        if name not in rows.column_names:
+            rows = rows.append_column(name, pa.array(column, mask=np.isnan(column)))
+    return rows
+
+
+def _places(index: NDArray[np.int64], labels: Labels) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Where the rows of labels are among the latents, and which of the labels' rows these are."""
+    theirs = labels.index if isinstance(labels, OwnLabels) else schemas.to_numpy(labels.read(["index"])["index"])
+    _, places, kept = np.intersect1d(index, theirs, assume_unique=True, return_indices=True)
+    return places, kept
+
+
+def _family(labels: Labels) -> str:
+    """What the columns of a second table of the same attributes begin with."""
+    facts: Mapping[str, Any] = {} if isinstance(labels, OwnLabels) else labels.require_sealed()["facts"]
+    family = facts.get("spec", {}).get("classifiers")
+    if family is None:
+        raise SpecError(f"{labels.url} has labels that another table has too: give one of them")
+    return str(family)
+
+
+def _condition(rows: "DuckDBPyRelation", where: str) -> str:
+    """`where`, which says yes or no of a row."""
+    [type_] = rows.project(f"({where}) as it").types
+    if str(type_) != "BOOLEAN":
+        raise SpecError(f"--where {where}: this is a {str(type_).lower()} and no condition: write as in smile > 0")
+    return where
+
+
+def _try(flag: str, expression: str, rows: pa.Table, ask: Any) -> Any:
+    """What DuckDB answers. Raises SpecError in a line."""
+    import duckdb
+
+    try:
+        return ask()
+    except duckdb.Error as error:
+        what = str(error).splitlines()[0]
+        raise SpecError(f"{flag} {expression}: {what}; the columns are {', '.join(rows.column_names)}") from error
