@@ -1,7 +1,8 @@
 """`stylemill verify DIR`: every byte of every table below a directory against its manifest, and the tables against
 each other.
 
-Damaged parts of a job's table are put on that job's books, so that the same command makes them again.
+Parts that were read and differ from what was written are put on their job's books, so that the same command makes them
+again. Nothing is written on account of a part that cannot be read from here, or of a file that is not the job's.
 """
 
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ from pipeline.engine.plan import DAMAGED
 from pipeline.errors import StoreError
 from pipeline.tables import Problem, Table, parse_part_name, store
 from pipeline.tables.manifest import manifest_url
+from pipeline.tables.verify import unreadable
 
 
 class VerifySpec(Spec):
@@ -74,16 +76,25 @@ def _against_the_books(table: Table) -> list[Problem]:
     books, name = _books(table)
     for outcome in books.outcomes().values() if books else ():
         record = outcome.parts.get(name)
-        if record is not None and (sha256 := table.sha256_of(record)) not in (None, record.sha256):
+        if record is None:
+            continue
+        try:
+            sha256 = table.sha256_of(record)
+        except StoreError as error:
+            problems.append(unreadable(record.name, error))
+            continue
+        if sha256 not in (None, record.sha256):
             what = f"its sha256 is {sha256[:12]}..., {record.sha256[:12]}... is on record: changed or damaged"
-            problems.append(Problem(record.name, what, "run the command that makes the table again"))
+            next_step = "run the command that makes the table again"
+            problems.append(Problem(record.name, what, next_step, damaged=True))
     return problems
 
 
 def _put_on_the_books(table: Table, problems: Sequence[Problem]) -> None:
-    damaged = {place[0] for problem in problems if (place := parse_part_name(problem.part)) is not None}
-    books, _ = _books(table)
-    if books is not None and damaged:
+    parts = {problem.part for problem in problems if problem.damaged}
+    damaged = {place[0] for part in parts if (place := parse_part_name(part)) is not None}
+    books = _books(table)[0] if damaged else None
+    if books is not None:
         books.set_suspects({**books.suspects(), **dict.fromkeys(damaged, DAMAGED)})
         say(f"      the same {books.verb} command makes {len(damaged)} shards of {books.out} again")
 

@@ -25,6 +25,10 @@ class StoreError(StylemillError):
     exit_code = 1
 
 
+class Damaged(StoreError):
+    """A file was read, and is not what was written; one that cannot be read from here may be whole."""
+
+
 class Fenced(StylemillError):
     """A worker found that the job is not its driver's any more, or that it does not see the output at all."""
 

@@ -7,13 +7,16 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pipeline.engine.attempt import REJECTS, Outputs
 from pipeline.engine.outcome import Outcome
 from pipeline.engine.stage import Task
-from pipeline.errors import StoreError
+from pipeline.errors import Damaged
 
 SHARDS_AT_ONCE = 4  # each holds one row group, and one part on the temporary disk where it lies in an object store
 
 
 def adopt(tasks: Sequence[Task], outputs: Outputs) -> Iterator[Outcome]:
-    """An outcome for each task whose parts read back whole; a damaged one is left to be computed again."""
+    """An outcome for each task whose parts read back whole; a damaged one is left to be computed again.
+
+    Raises StoreError where a part cannot be read from here: it may be whole.
+    """
     with ThreadPoolExecutor(SHARDS_AT_ONCE, thread_name_prefix="adopt") as threads:
         reading: deque[Future[Outcome]] = deque()
         for task in tasks:
@@ -28,7 +31,7 @@ def _adopted(task: Task, outputs: Outputs) -> Outcome:
     try:
         parts = {name: table.inspect(task.shard) for name, table in outputs.all.items()}
         reasons = outputs.rejects.read(columns=["reason"], shards=[task.shard])["reason"].to_pylist()
-    except StoreError as error:
+    except Damaged as error:
         return Outcome(task.shard, error=str(error))
     whole = all(parts[name].planned_rows + len(reasons) == task.rows for name in outputs.tables)
     if whole and parts[REJECTS].rows == len(reasons):

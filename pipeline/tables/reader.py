@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.errors import StoreError
+from pipeline.errors import Damaged, StoreError
 from pipeline.tables import store
 from pipeline.tables.patience import patiently
 from pipeline.tables.store_errors import one_line, store_errors
@@ -19,7 +19,11 @@ AGAIN = "delete this part and run the command that makes the table again"
 
 @contextmanager
 def open_part(url: str, named: str | None = None) -> Iterator[pq.ParquetFile]:
-    """The part as a ParquetFile. Raises StoreError where it is missing or damaged, also from within the block.
+    """The part as a ParquetFile.
+
+    Raises, also from within the block:
+        Damaged: it was read, and is not Parquet or not what its checksums say.
+        StoreError: it is missing, or cannot be read: permissions, the disk, the store, memory.
 
     `named`: the URL that errors name, where this is a copy of it.
     """
@@ -30,9 +34,9 @@ def open_part(url: str, named: str | None = None) -> Iterator[pq.ParquetFile]:
             with patiently(fs.open, path, "rb") as file, _Part(_Patient(file)) as part:
                 yield part
         except (pa.ArrowException, OSError) as error:
-            if not isinstance(error, pa.ArrowException) and (type(error) is not OSError or error.errno is not None):
-                raise  # of the system or the store; pyarrow's own, of a checksum, is a bare OSError
-            raise StoreError(f"{url} is damaged ({one_line(error)}): {AGAIN}") from error
+            if isinstance(error, MemoryError) or not _is_of_arrow(error):
+                raise
+            raise Damaged(f"{url} is damaged ({one_line(error)}): {AGAIN}") from error
 
 
 def part_schema(url: str) -> TableSchema:
@@ -79,6 +83,11 @@ def empty_rows(schema: TableSchema, columns: Sequence[str] | None = None) -> pa.
     return _exactly(schema.arrow.empty_table(), schema, _names(schema.name, schema, columns))
 
 
+def _is_of_arrow(error: Exception) -> bool:
+    """Not of the system or the store; of a checksum, it is a bare OSError."""
+    return isinstance(error, pa.ArrowException) or (type(error) is OSError and error.errno is None)
+
+
 def _names(url: str, schema: TableSchema, columns: Sequence[str] | None) -> list[str]:
     names = list(schema.arrow.names if columns is None else columns)
     if unknown := [name for name in names if name not in schema.arrow.names]:
@@ -92,11 +101,11 @@ def _exactly(rows: pa.Table, schema: TableSchema, names: list[str]) -> pa.Table:
 
 
 def check_schema(url: str, schema: TableSchema, part: pq.ParquetFile) -> None:
-    """Raise StoreError where a part is of another schema."""
+    """Raise Damaged where a part is of another schema."""
     try:
         schema.validate_types(part.schema_arrow)
     except SchemaError as error:
-        raise StoreError(f"{url} is not of this table: {error}") from error
+        raise Damaged(f"{url} is not of this table: {error}") from error
 
 
 def _overlaps(part: pq.ParquetFile, group: int, indices: range) -> bool:

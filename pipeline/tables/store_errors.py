@@ -46,6 +46,8 @@ def store_errors(doing: str, url: str) -> Iterator[None]:
 
 def explain(error: Exception) -> str | None:
     """Why, and what to do, in one line; None if it is not an error of storage."""
+    if isinstance(error, MemoryError):  # Arrow's own too
+        return f"there is not enough memory for it: free some, or use a machine with more, {AGAIN}"
     if isinstance(error, pa.ArrowException):
         return f"damaged, or not Parquet ({one_line(error)})"
     if isinstance(error, OSError):
@@ -54,11 +56,13 @@ def explain(error: Exception) -> str | None:
         return (
             f"{one_line(error)} (for s3://: pip install 'stylemill[s3]')" if "s3fs" in str(error) else one_line(error)
         )
-    if type(error).__module__.split(".")[0] in _REMOTE_LIBRARIES:
-        if "Credentials" in type(error).__name__:
-            return f"no credentials for the store ({one_line(error)}): set them, {AGAIN}"
-        return f"the store says {one_line(error)}: check it, {AGAIN}"
-    return None
+    return _explain_remote(error) if type(error).__module__.split(".")[0] in _REMOTE_LIBRARIES else None
+
+
+def _explain_remote(error: Exception) -> str:
+    if "Credentials" in type(error).__name__:
+        return f"no credentials for the store ({one_line(error)}): set them, {AGAIN}"
+    return f"the store says {one_line(error)}: check it, {AGAIN}"
 
 
 def _explain_os_error(error: OSError) -> str:
@@ -71,7 +75,7 @@ def _explain_os_error(error: OSError) -> str:
     return one_line(error)
 
 
-def one_line(error: Exception) -> str:
+def one_line(error: BaseException) -> str:
     """What it says, without line breaks, cut at 300 characters; its name where it says nothing."""
     text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) <= 300 else text[:297] + "..."

@@ -1,27 +1,30 @@
 """Is a table whole? Every part is compared with the manifest, which was written last.
 
 Shallow: names and sizes, from one listing. Deep: also digests, page checksums, schema, and every value's validity.
-A damaged file is a finding, never an exception; only storage that cannot be reached raises.
+A damaged file is a finding, never an exception, and so is a part that cannot be read from here, which may be whole.
 """
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-
-from pipeline.errors import StoreError
+from pipeline.errors import Damaged, StoreError
 from pipeline.tables import manifest as manifests
-from pipeline.tables import store
+from pipeline.tables import reader, store
+from pipeline.tables.inspection import digest_of
 from pipeline.tables.parts import Layout, PartRecord, parse_part_name
 from pipeline.tables.store_errors import one_line
 from pipeline.tables.succession import Succession
-from schemas import SchemaError, TableSchema, from_arrow
+from schemas import SchemaError, from_arrow
 
 REMAKE = "delete it and run the command that makes the table again"
 FINISH = "run the command that makes the table again"
+AS_WRITTEN = (
+    "its bytes are those that were written: verify it with the stylemill that wrote it; delete it only to have it made "
+    "again"
+)
+ELSEWHERE = "it may be whole: verify it again from where it can be read"
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,8 @@ class Problem:
     what: str
     next_step: str
     where: str = ""
+    damaged: bool = False
+    """Whether the part was read and its bytes are not those that were written."""
 
     def __str__(self) -> str:
         place = f"{self.part}, {self.where}" if self.where else self.part
@@ -39,7 +44,10 @@ class Problem:
 
 
 def verify(table_url: str, deep: bool = True) -> list[Problem]:
-    """All that is wrong with a table; an empty list where it is whole. Raises StoreError where storage fails."""
+    """All that is wrong with a table; an empty list where it is whole.
+
+    Raises StoreError where the manifest or the listing of the table cannot be read.
+    """
     file = f"{manifests.FOLDER}/{manifests.FILE}"
     url = manifests.manifest_url(table_url)
     content = store.read_bytes(url)
@@ -59,8 +67,7 @@ def verify(table_url: str, deep: bool = True) -> list[Problem]:
             what = f"has {found[record.name]} bytes, {record.bytes} were written: torn or replaced"
             problems.append(Problem(record.name, what, REMAKE))
         if deep and record.name in found:
-            with store.local_copy(store.join(table_url, record.name)) as path:
-                problems += _part_problems(path, record, manifest, layout)
+            problems += _part_problems(store.join(table_url, record.name), record, manifest, layout)
     return problems
 
 
@@ -86,28 +93,23 @@ def _foreign(found: dict[str, int], records: list[PartRecord]) -> Iterator[Probl
             yield Problem(name, f"is not in the manifest ({kind}): readers would open it", "move it elsewhere")
 
 
-def _part_problems(
-    path: Path, record: PartRecord, manifest: dict[str, Any], layout: Layout | None
-) -> Iterator[Problem]:
-    with path.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    if sha256 != record.sha256:
-        what = f"its sha256 is {sha256[:12]}..., {record.sha256[:12]}... was written: changed or damaged"
-        yield Problem(record.name, what, REMAKE)
+def unreadable(part: str, error: StoreError) -> Problem:
+    """The finding that a part cannot be read from here, which says nothing of what is in it."""
+    return Problem(part, f"is not checked: {one_line(error)}", ELSEWHERE)
+
+
+def _part_problems(url: str, record: PartRecord, manifest: dict[str, Any], layout: Layout | None) -> Iterator[Problem]:
     try:
-        with pq.ParquetFile(path, page_checksum_verification=True) as part:
-            try:
-                schema = from_arrow(part.schema_arrow)
-            except SchemaError as error:
-                yield Problem(record.name, f"is of another schema: {error}", REMAKE)
-                return
-            if _columns(manifests.schema_card(schema)) != _columns(manifest["schema"]):
-                what = f"its columns are {schema.name}({', '.join(schema.arrow.names)}), not those of the table"
-                yield Problem(record.name, what, REMAKE)
-                return
-            yield from _row_problems(part, schema, record, layout)
-    except Exception as error:  # a damaged file can make a reader raise anything
-        yield Problem(record.name, f"cannot be read ({one_line(error)})", REMAKE)
+        with store.local_copy(url) as path:
+            sha256 = digest_of(path, url)
+            changed = sha256 != record.sha256
+            if changed:
+                what = f"its sha256 is {sha256[:12]}..., {record.sha256[:12]}... was written: changed or damaged"
+                yield Problem(record.name, what, REMAKE, damaged=True)
+            for what, where in _amiss(path, url, record, manifest, layout):
+                yield Problem(record.name, what, REMAKE if changed else AS_WRITTEN, where, changed)
+    except StoreError as error:
+        yield unreadable(record.name, error)
 
 
 def _columns(card: Mapping[str, Any]) -> dict[str, Any]:
@@ -115,30 +117,44 @@ def _columns(card: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in card.items() if name != "version"}
 
 
-def _row_problems(
-    part: pq.ParquetFile, schema: TableSchema, record: PartRecord, layout: Layout | None
-) -> Iterator[Problem]:
-    rows = Succession(schema)
-    for group in range(part.num_row_groups):
-        where = f"row group {group} of {part.num_row_groups}"
-        try:
-            table = part.read_row_group(group)
-            schema.validate(table)
-            rows.add(table)
-        except SchemaError as error:
-            yield Problem(record.name, f"a row is not valid: {error}", REMAKE, where)
-            return
-        except Exception as error:
-            yield Problem(record.name, f"cannot be read ({one_line(error)})", REMAKE, where)
-            return
+def _amiss(
+    path: Path, url: str, record: PartRecord, manifest: dict[str, Any], layout: Layout | None
+) -> list[tuple[str, str]]:
+    """What is wrong within a part, and where in it. Raises StoreError where it cannot be read from here."""
+    where = ""
+    try:
+        with reader.open_part(str(path), named=url) as part:
+            schema = from_arrow(part.schema_arrow)
+            if _columns(manifests.schema_card(schema)) != _columns(manifest["schema"]):
+                return [(f"its columns are {schema.name}({', '.join(schema.arrow.names)}), not those of the table", "")]
+            rows = Succession(schema)
+            for group in range(part.num_row_groups):
+                where = f"row group {group} of {part.num_row_groups}"
+                table = part.read_row_group(group)
+                schema.validate(table)
+                rows.add(table)
+    except SchemaError as error:
+        return [(f"{'a row is not valid' if where else 'is of another schema'}: {error}", where)]
+    except Damaged as error:
+        return [(f"cannot be read ({one_line(error.__cause__ or error)})", where)]
+    except StoreError:
+        raise
+    except Exception as error:  # a damaged file can make a reader raise anything
+        return [(f"cannot be read ({one_line(error)})", where)]
+    return [(what, "") for what in _other_rows(rows, record, layout)]
+
+
+def _other_rows(rows: Succession, record: PartRecord, layout: Layout | None) -> Iterator[str]:
+    """How the rows of a part differ from those on record, and from those of its shard."""
     first, last = rows.first, rows.last
     if (rows.rows, first, last) != (record.rows, record.index_first, record.index_last):
-        what = f"holds {rows.rows} rows, index {first} to {last}; the manifest says {record.rows}, "
-        yield Problem(record.name, f"{what}{record.index_first} to {record.index_last}", REMAKE)
+        yield (
+            f"holds {rows.rows} rows, index {first} to {last}; the manifest says {record.rows}, "
+            f"{record.index_first} to {record.index_last}"
+        )
     elif rows.indices != record.indices:
-        yield Problem(record.name, f"has {rows.indices} indices; the manifest says {record.indices}", REMAKE)
+        yield f"has {rows.indices} indices; the manifest says {record.indices}"
     if layout is not None and first is not None and last is not None:
         planned = layout.indices(record.shard)
         if first < planned.start or last >= planned.stop:
-            what = f"its index {first} to {last} is outside of its shard, {planned.start} to {planned.stop - 1}"
-            yield Problem(record.name, what, REMAKE)
+            yield f"its index {first} to {last} is outside of its shard, {planned.start} to {planned.stop - 1}"

@@ -1,5 +1,6 @@
 """Parts without a record: said first, read several shards at once, never more than a few."""
 
+import errno
 import shutil
 import threading
 from pathlib import Path
@@ -8,7 +9,8 @@ import pytest
 
 from pipeline.engine.adopt import SHARDS_AT_ONCE, adopt
 from pipeline.engine.local_pool import LocalPool
-from pipeline.tables import Table
+from pipeline.errors import StoreError
+from pipeline.tables import Table, reader
 
 
 @pytest.fixture
@@ -57,3 +59,15 @@ def test_it_is_said_before_the_parts_are_read(unrecorded, bench, monkeypatch):
     monkeypatch.setattr(Table, "inspect", inspect)
     assert bench.run(LocalPool(), unrecorded).exit_code == 0
     assert said_at_the_first[0][-1] == "Note  16 shards have no record: reading their parts"
+
+
+def test_a_part_that_cannot_be_read_stops_it_and_is_not_made_again(unrecorded, bench, monkeypatch):
+    before = {path: path.read_bytes() for path in Path(bench.out).rglob("*.parquet")}
+
+    def failing(self, i, columns=None):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(reader._Part, "read_row_group", failing)
+    with pytest.raises(StoreError, match=r"part-.*parquet: permission denied"):
+        bench.run(LocalPool(), unrecorded)
+    assert {path: path.read_bytes() for path in Path(bench.out).rglob("*.parquet")} == before
