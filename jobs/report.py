@@ -10,7 +10,8 @@ from pipeline import report
 
 
 class ReportSpec(Spec):
-    """Write DIR/report.html: contact sheets, histograms, correlations; of edits, strips with the scores along them.
+    """Write DIR/report.html: contact sheets, histograms, correlations; of edits, strips with the scores along them; of
+    directions, how well they were fitted and what they do.
 
     Example: stylemill report out/faces
     """

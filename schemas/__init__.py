@@ -19,6 +19,7 @@ from schemas.measured import measured
 from schemas.metrics import metrics
 from schemas.rejects import rejects
 from schemas.requests import requests
+from schemas.strips import strips
 from schemas.table_schema import SchemaError, TableSchema
 
 __all__ = [
@@ -42,5 +43,6 @@ __all__ = [
     "metrics",
     "rejects",
     "requests",
+    "strips",
     "to_numpy",
 ]

@@ -21,6 +21,7 @@ from schemas.measured import measured
 from schemas.metrics import GROUP, metrics
 from schemas.rejects import rejects
 from schemas.requests import requests
+from schemas.strips import strips
 from schemas.table_schema import METADATA_KEY, SchemaError, TableSchema
 
 
@@ -45,6 +46,7 @@ def from_arrow(found: pa.Schema) -> TableSchema:
         "gradients": _gradients,
         "grids": _grids,
         "effects": _effects,
+        "strips": _strips,
         "comparisons": _comparisons,
         "dt_steps": _dt_steps,
         "dt_curves": _dt_curves,
@@ -91,6 +93,10 @@ def _images(_: pa.Schema) -> TableSchema:
 
 def _rejects(_: pa.Schema) -> TableSchema:
     return rejects()
+
+
+def _strips(_: pa.Schema) -> TableSchema:
+    return strips()
 
 
 def _edit_images(_: pa.Schema) -> TableSchema:

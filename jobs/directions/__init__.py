@@ -7,6 +7,7 @@ from jobs import subverbs
 VERBS = {
     "fit": ("fitting", "fit directions on labelled latents, or find them without labels"),
     "condition": ("condition", "take other directions out of one"),
+    "strips": ("strips", "pictures of a few faces moved along each direction"),
     "compare": ("compare", "cosines of directions, correlations of labels, and a picture of both"),
     "import": ("importing", "directions from other projects' files"),
     "export": ("exporting", "directions as other projects' files"),
@@ -14,5 +15,5 @@ VERBS = {
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run one of fit, condition, compare, import, export; errors as `subverbs.run`."""
+    """Run one of fit, condition, strips, compare, import, export; errors as `subverbs.run`."""
     return subverbs.run("directions", VERBS, argv)

@@ -15,6 +15,7 @@ from pipeline.directions.choose import MARGIN
 from pipeline.engine.job import Job
 from pipeline.models.randomness import MAX_SEED
 from pipeline.stages.own_labels import is_own
+from pipeline.tables import Table, store
 
 VERB = "directions"
 UNSUPERVISED = ("ganspace", "sefa")
@@ -94,6 +95,10 @@ class FitSpec(RowChoice, RunFlags):
         None, gt=0, description="mean-gradient: average over so many of the latents, from the first. Default: all."
     )
 
+    strips: int = Field(
+        0, ge=0, exclude=True, description="Move so many faces along each direction afterwards, for stylemill report."
+    )
+
     @field_validator("codes", "scores")
     @classmethod
     def _absolute_input(cls, url: str | None) -> str | None:
@@ -118,6 +123,8 @@ class FitSpec(RowChoice, RunFlags):
         if self.rows_per_shard is not None:
             what = "a part of the latents" if self.method == "mean-gradient" else "one direction"
             raise ValueError(f"a shard is {what}: leave out --rows-per-shard")
+        if self.strips and not self.latents:
+            raise ValueError("--strips are pictures of faces of a latents table: give --latents, not --codes")
         if self.method == "mean-gradient":
             self._fits_mean_gradient()
             return self
@@ -191,11 +198,27 @@ def layer_numbers(text: str) -> tuple[int, ...]:
 def main(argv: Sequence[str]) -> int:
     """Run the verb; returns the exit code."""
     spec = parse(FitSpec, f"{VERB} fit", argv)
+    code = _run(spec)
+    made = Table(store.join(spec.out, "directions")).manifest() is not None
+    return code if code or not spec.strips or spec.dry_run or not made else _strips(spec)
+
+
+def _run(spec: FitSpec) -> int:
     if spec.method == "mean-gradient":
         from jobs.directions.mean_gradient import run_mean_gradient
 
         return run_mean_gradient(spec)
     return launch(*plan_fit(spec), spec)
+
+
+def _strips(spec: FitSpec) -> int:
+    """DIR/strips of the directions that were just made: a job of its own."""
+    from jobs.directions.strips import StripsSpec, plan_strips
+
+    how = {name: getattr(spec, name) for name in RunFlags.model_fields}
+    directions = store.join(spec.out, "directions")
+    asked = StripsSpec(**how, directions=directions, latents=spec.latents, faces=spec.strips, generator=spec.generator)
+    return launch(*plan_strips(asked), asked)
 
 
 def plan_fit(spec: FitSpec) -> tuple[Job, int | None]:

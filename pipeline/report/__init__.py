@@ -1,6 +1,6 @@
 """Pages that a person looks at."""
 
-from pipeline.report import edits, gather, page, pictures
+from pipeline.report import directions, edits, gather, page, pictures
 from pipeline.report.contact_sheet import contact_sheet
 from pipeline.tables import Table, store
 
@@ -8,22 +8,27 @@ __all__ = ["contact_sheet", "write", "write_all"]
 
 
 def write_all(directory_url: str, *, title: str | None = None, seed: int = 0, shown: int | None = None) -> list[str]:
-    """Write the pages of a folder and return their URLs: of its faces, as `write`, and of its edits.
+    """Write the pages of a folder and return their URLs: of its faces, as `write`, of its edits, of its directions.
 
-    The first is DIR/report.html; where there are faces, that of edits is DIR/edits.html.
+    The first is DIR/report.html; beside it, that of edits is DIR/edits.html, of directions DIR/directions.html.
 
     Args:
-        shown: faces of the random sheet, and of the edits; by default as many as each page has room for.
+        shown: faces of the random sheet, of the edits, along the directions; by default as many as each has room for.
 
     Raises:
-        StoreError: no job has written labels, latents or edits, or a file cannot be read or written.
+        StoreError: no job has written labels, latents, edits or directions, or a file cannot be read or written.
     """
     edited = _written(directory_url, "edits") or gather.begun(directory_url, "edit")
-    faces = any(_written(directory_url, name) for name in ("labels", "latents"))
-    pages = [] if edited and not faces else [write(directory_url, title=title, seed=seed, shown=shown)]
+    directed = _written(directory_url, "directions")
+    pages = []
+    if any(_written(directory_url, name) for name in ("labels", "latents")) or not (edited or directed):
+        pages.append(write(directory_url, title=title, seed=seed, shown=shown))
     if edited:
-        url = store.join(directory_url, "edits.html" if faces else "report.html")
+        url = store.join(directory_url, "edits.html" if pages else "report.html")
         pages.append(edits.write(directory_url, url, title, shown or edits.FACES))
+    if directed:
+        url = store.join(directory_url, "directions.html" if pages else "report.html")
+        pages.append(directions.write(directory_url, url, title, shown))
     return pages
 
 

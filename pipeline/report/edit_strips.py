@@ -115,7 +115,7 @@ def _looks(found: Edits, rows: pd.DataFrame, side: int) -> list[study.Look]:
     scores, bold = found.shown(request), [name.removeprefix(JUDGE) for name in found.bold(request)]
     return [
         study.Look(
-            _small(row["picture"], side),
+            small(row["picture"], side),
             "source" if row["step"] == 0 else wording.score(row["strength"]),
             {name.removeprefix(JUDGE): wording.score(row[name]) for name in scores},
             bold,
@@ -124,7 +124,7 @@ def _looks(found: Edits, rows: pd.DataFrame, side: int) -> list[study.Look]:
     ]
 
 
-def _small(picture: bytes, side: int) -> bytes | None:
+def small(picture: bytes, side: int) -> bytes | None:
     """The picture as WebP; None where it does not decode."""
     image = pictures.decoded(picture, side)
     if image is None:

@@ -19,7 +19,6 @@ FIRST_VERBS = ("dataset", "sample", "label")
 """Jobs that make faces or label them, the one that makes most of a folder first."""
 ELSEWHERE = {
     "dt_steps": "stylemill dt writes report.html itself, once its steps are complete: the same command writes it anew",
-    "directions": "directions are printed and drawn by stylemill directions compare",
     "gradients": "directions are made of these once they are complete: the same command goes on",
     "measured": "the numbers are in measured.csv",
 }
@@ -97,7 +96,7 @@ def gather(url: str) -> Gathered:
     """
     tables = {name: table for name in TABLES if (table := _table(url, name)) is not None}
     if "labels" not in tables and "latents" not in tables and not any(begun(url, verb) for verb in FIRST_VERBS):
-        raise StoreError(f"{url}: no table of labels, latents or edits; {_instead(url)}")
+        raise StoreError(f"{url}: no table of labels, latents, edits or directions; {_instead(url)}")
     labels = _labels(tables)
     notes: list[str] = []
     runs = tuple(read_run(url, verb, notes) for verb in store.list_directories(store.join(url, BOOKKEEPING)))

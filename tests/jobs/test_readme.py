@@ -22,6 +22,7 @@ SPECS = {
     "label": "jobs.label:LabelSpec",
     "directions fit": "jobs.directions.fitting:FitSpec",
     "directions compare": "jobs.directions.compare:CompareSpec",
+    "directions strips": "jobs.directions.strips:StripsSpec",
     "directions condition": "jobs.directions.condition:ConditionSpec",
     "directions import": "jobs.directions.importing:ImportSpec",
     "directions export": "jobs.directions.exporting:ExportSpec",

@@ -247,4 +247,4 @@ def test_a_table_without_a_row(inputs, tmp_path):
 
 def test_a_folder_of_nothing_is_one_line(tmp_path, capsys):
     assert main(["report", str(tmp_path)]) == 1
-    assert "no table of labels, latents or edits" in capsys.readouterr().err
+    assert "no table of labels, latents, edits or directions" in capsys.readouterr().err

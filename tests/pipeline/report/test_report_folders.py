@@ -130,7 +130,7 @@ def test_another_protocol_gives_the_same_page(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_tables_is_refused_by_name(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match=r"no table of labels, latents or edits"):
+    with pytest.raises(StoreError, match=r"no table of labels, latents, edits or directions"):
         report.write(str(tmp_path))
     assert not Path(tmp_path, "report.html").exists()
 

@@ -1,0 +1,110 @@
+"""Pictures of a few faces moved along each direction of a table: what a direction does, to be looked at.
+
+Shapes: N faces, K strengths with the source, B slots of a micro-batch; `...` stands for the shape of one row of codes.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+import schemas
+from pipeline.directions import Direction
+from pipeline.engine.stage import NOT_FINITE, Batch, Reject, Task
+from pipeline.models.codes import Codes, Space
+from pipeline.stages.looking import Looker, Truncated
+from pipeline.stages.models import Model, Runtime, open_generator
+from pipeline.stages.pictures import EXTENSIONS, Keep
+from schemas import TableSchema
+
+
+@dataclass(frozen=True, eq=False)
+class StripsStage:
+    """Move faces along each direction and keep the pictures; task k is direction k.
+
+    units: standard deviation of the latents along each direction. faces: (N,) row numbers. codes: (N, ...) of the
+    faces in each space that a direction lives in. deviations: how far, in these units, rising, without 0. truncated:
+    how z was mapped.
+    """
+
+    directions: tuple[Direction, ...]
+    units: tuple[float, ...]
+    faces: tuple[int, ...]
+    codes: Mapping[Space, NDArray[np.float32]]
+    deviations: tuple[float, ...]
+    generator: Model
+    truncated: Truncated
+    keep: Keep
+    runtime: Runtime
+    name: str = field(default="strips", init=False)
+    version: int = field(default=1, init=False)
+
+    @property
+    def outputs(self) -> Mapping[str, TableSchema]:
+        return {"strips": schemas.strips()}
+
+    def open(self) -> "StripsWorker":
+        return StripsWorker(self)
+
+
+class StripsWorker:
+    """The stage with its generator open."""
+
+    def __init__(self, stage: StripsStage) -> None:
+        self.stage = stage
+        generator = open_generator(stage.generator, stage.runtime)
+        self.looker = Looker(generator, stage.runtime, (), stage.keep, stage.truncated)
+
+    def run(self, task: Task) -> Iterator[Batch]:
+        """One batch for each direction."""
+        for index in range(task.first, task.stop):
+            if task.wanted(np.array([index])).any():
+                yield self._strips(index)
+
+    def _strips(self, index: int) -> Batch:
+        stage, direction = self.stage, self.stage.directions[index]
+        deviations_K = np.array([0.0, *stage.deviations])
+        strengths_K = deviations_K * stage.units[index]
+        sources = Codes(direction.space, torch.from_numpy(stage.codes[direction.space].copy()))
+        along, count = direction.along(sources), len(strengths_K)
+        steps_K = torch.tensor(strengths_K, dtype=torch.float32).view(count, *(1,) * along.dim())
+        moved = (sources.values[:, None] + steps_K * along).flatten(0, 1)  # (N * K, ...)
+        pixels, finite = self._look(Codes(direction.space, moved))
+        seconds = self.looker.take_seconds()
+        if not finite:
+            empty = {"strips": schemas.strips().arrow.empty_table()}
+            return Batch(empty, (Reject(index, NOT_FINITE, direction.name),), seconds)
+        faces = len(stage.faces)
+        columns = {
+            "index": np.full(faces * count, index),
+            "face": np.repeat(stage.faces, count),
+            "step": np.tile(np.arange(count), faces),
+            "deviations": np.tile(deviations_K, faces).astype(np.float32),
+            "strength": np.tile(strengths_K, faces).astype(np.float32),
+        }
+        return Batch({"strips": lambda: _rows(stage.keep, columns, pixels)}, (), seconds)
+
+    def _look(self, codes: Codes) -> tuple[NDArray[np.uint8], bool]:
+        """Pictures (rows, size, size, 3), made in micro-batches of B, and whether all are finite."""
+        size, pixels, finite = self.stage.runtime.batch_size, [], True
+        for start in range(0, len(codes), size):
+            some: Tensor = codes.values[start : start + size]
+            slots = torch.zeros(size, *some.shape[1:])
+            slots[: len(some)] = some
+            found = self.looker.look(Codes(codes.space, slots))
+            pixels.append(found["pixels"][: len(some)])
+            finite = finite and bool(np.isfinite(found["picture"][: len(some)]).all())
+        return np.concatenate(pixels), finite
+
+
+def _rows(keep: Keep, columns: Mapping[str, NDArray], pixels: NDArray[np.uint8]) -> pa.Table:
+    keys = zip(*(columns[name].tolist() for name in ("index", "face", "step")), strict=True)
+    pictures = [
+        {"bytes": keep.encode(one), "path": f"{index}-{face:09d}-{step:02d}.{EXTENSIONS[keep.format]}"}
+        for (index, face, step), one in zip(keys, pixels, strict=True)
+    ]
+    return schemas.strips().rows({**columns, "image": pictures})
