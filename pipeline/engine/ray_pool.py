@@ -23,7 +23,7 @@ import ray
 from ray.exceptions import AuthenticationError, RayActorError, RayError
 from ray.job_config import JobConfig
 
-from pipeline.engine.attempt import Outputs, attempt
+from pipeline.engine.attempt import Attempt, Outputs, attempt, outcome_of
 from pipeline.engine.causes import cause, last_line
 from pipeline.engine.crew import Crew, Nodes, WorkerDied, at_work
 from pipeline.engine.head import TOKEN_HELP, ClusterLost, answers, check_address
@@ -47,7 +47,7 @@ SPARE = 2
 """Workers that wait for room where there are to be as many as fit: what makes a cluster grow."""
 
 TELL_SECONDS = 2.0
-"""How often a worker tells how many rows of its shard are done."""
+"""How often a worker tells how many rows of its shard are done; where shards end sooner, it costs them nothing."""
 
 TOLD_A_SECOND = 50.0
 """So often a driver hears of that from all its workers."""
@@ -76,11 +76,12 @@ class _Actor:
             return error
         return None
 
-    def run(self, task: Task, every: float) -> Iterator[int | Outcome]:
-        """Run one task: how many rows it has so far, not more often than `every` seconds, and at last its outcome."""
-        if self._worker is None:
-            raise RuntimeError("run before open")
-        trying, told = attempt(self._worker, task, self._outputs), time.monotonic()
+    def run(self, task: Task) -> Outcome:
+        return outcome_of(self._attempt(task))
+
+    def run_telling(self, task: Task, every: float) -> Iterator[int | Outcome]:
+        """Run one task: how many rows there are, not more often than `every` seconds, and at last its outcome."""
+        trying, told = self._attempt(task), time.monotonic()
         while True:
             try:
                 rows = next(trying)
@@ -90,6 +91,11 @@ class _Actor:
             if time.monotonic() - told >= every:
                 told = time.monotonic()
                 yield rows
+
+    def _attempt(self, task: Task) -> Attempt:
+        if self._worker is None:
+            raise RuntimeError("run before open")
+        return attempt(self._worker, task, self._outputs)
 
 
 class _SameCode(JobConfig):
@@ -114,7 +120,7 @@ class _RayCluster:
         self.head, self._node = context.gcs_address, context.get_node_id()
         self._options = {"num_cpus": cpus, "num_gpus": gpus, "max_restarts": 0, "max_task_retries": 0}
         self._given: tuple[Any, Any] | None = None
-        self._actors = 0
+        self._actors, self._quick = 0, False
         self._answered_at = time.perf_counter()
 
     def give(self, stage: Stage, outputs: Outputs) -> None:
@@ -128,8 +134,10 @@ class _RayCluster:
         return actor, actor.place.remote(), actor.open.remote()
 
     def run(self, worker: Any, task: Task) -> Any:
-        """A generator: each wait for it ends with its next result."""
-        return worker.run.remote(task, max(TELL_SECONDS, self._actors / TOLD_A_SECOND))
+        """Where shards take their time, a generator: each wait for it ends with its next result."""
+        if self._quick:
+            return worker.run.remote(task)
+        return worker.run_telling.remote(task, max(TELL_SECONDS, self._actors / TOLD_A_SECOND))
 
     def stop(self, worker: Any) -> None:
         self._actors -= 1
@@ -144,7 +152,7 @@ class _RayCluster:
 
     def result(self, reference: Any) -> Any:
         try:
-            return ray.get(next(reference) if isinstance(reference, ray.ObjectRefGenerator) else reference)
+            found = ray.get(next(reference) if isinstance(reference, ray.ObjectRefGenerator) else reference)
         except RayActorError as error:
             if error.actor_init_failed:
                 why, here = last_line(str(error)), own_code()
@@ -152,6 +160,9 @@ class _RayCluster:
             raise WorkerDied(cause(type(error).__name__, str(error), error.preempted)) from error
         except RayError as error:
             raise WorkerDied(cause(type(error).__name__, str(error))) from error
+        if isinstance(found, Outcome):
+            self._quick = found.counters.get("seconds", TELL_SECONDS) < TELL_SECONDS
+        return found
 
     def nodes(self) -> Nodes | None:
         """Ray is asked nothing while its head is silent: the call would not come back."""

@@ -92,7 +92,7 @@ class FakeCluster:
 
     def is_at_work(self, pid: int) -> bool:
         """Whether a worker is in the middle of a call: Ray says so in the process's title."""
-        return psutil.Process(pid).cmdline()[0].endswith(".run")
+        return "_Actor.run" in psutil.Process(pid).cmdline()[0]
 
     def node_of(self, pid: int) -> Any:
         """The node on which a process runs."""
