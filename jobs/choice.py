@@ -1,18 +1,19 @@
 """The flags that choose rows of latents: --index, --where, --top."""
 
 import re
+from collections.abc import Sequence
 from typing import Annotated
 
 import numpy as np
+import pyarrow as pa
 import tyro
-from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
+import schemas
 from jobs.flags import Names, Spec
 from jobs.labels import open_labels
 from jobs.places import absolute
-from pipeline.errors import SpecError
-from pipeline.stages.choice import by_labels, by_number
+from pipeline.stages.choice import Indices, by_labels, by_number, label_table, latents_table
 from pipeline.stages.joined import Labels
 from pipeline.stages.source import Latents
 from pipeline.tables import Table, store
@@ -92,30 +93,42 @@ def choose(spec: RowChoice, latents: Latents, labels: tuple[str, ...]) -> Latent
         StoreError: labels are not there, or not complete.
     """
     if spec.index:
-        latents = by_number(latents, _numbers(spec.index, latents))
+        latents = latents.only(by_number(latents.indices, _numbers(spec.index, latents.indices), latents.url))
     if spec.where is None and not spec.top:
         return latents
+    tables = [open_labels(url) for url in labels] if labels else beside([table.url for table in latents.tables])
+    return latents.only(by_labels(latents_table(latents, tables), latents.url, spec.where, _top(spec)))
+
+
+def choose_of(spec: LabelledChoice, table: Table) -> Indices | None:
+    """The rows that the flags choose of any table, by its index; None where no flag is given. Errors as `choose`."""
+    if not spec.chooses:
+        return None
+    there = np.unique(schemas.to_numpy(table.read(["index"])["index"]))
+    if spec.index:
+        there = by_number(there, _numbers(spec.index, there), table.url)
+    if spec.where is None and not spec.top:
+        return there
+    tables = [open_labels(url) for url in spec.labels] if spec.labels else beside([table.url])
+    return by_labels(label_table(pa.table({"index": there}), tables), table.url, spec.where, _top(spec))
+
+
+def beside(urls: Sequence[str]) -> list[Labels]:
+    """The tables `labels` in the same directories as these tables, those that there are. Raises as `open_labels`."""
+    labels = [store.join(url.rsplit("/", 1)[0], "labels") for url in urls]
+    return [open_labels(url) for url in dict.fromkeys(labels) if Table(url).parts()]
+
+
+def _top(spec: RowChoice) -> tuple[int, str] | None:
     number, _, by = spec.top.partition(" ")
-    tables = [open_labels(url) for url in labels] if labels else beside(latents)
-    return by_labels(latents, tables, spec.where, (int(number), by) if spec.top else None)
+    return (int(number), by) if spec.top else None
 
 
-def beside(latents: Latents) -> list[Labels]:
-    """The tables `labels` in the same directories as latents, those that there are. Raises as `open_labels`."""
-    urls = [store.join(table.url.rsplit("/", 1)[0], "labels") for table in latents.tables]
-    return [open_labels(url) for url in dict.fromkeys(urls) if Table(url).parts()]
-
-
-def _numbers(words: tuple[str, ...], latents: Latents) -> NDArray[np.int64]:
-    """Row numbers; of FIRST:STOP those that there are. Raises SpecError where there are none."""
-    there, found = latents.indices, [np.empty(0, dtype=np.int64)]
+def _numbers(words: Sequence[str], there: Indices) -> Indices:
+    """Row numbers; of FIRST:STOP those that there are, or the first where there is none, to be missed."""
+    found = [np.empty(0, dtype=np.int64)]
     for word in words:
         first, _, stop = word.partition(":")
-        if not stop:
-            found.append(np.array([int(first)], dtype=np.int64))
-            continue
-        its = there[(there >= int(first)) & (there < int(stop))]
-        if not len(its):
-            raise SpecError(f"--index {word}: {latents.url} has no such row")
-        found.append(its)
-    return np.unique(np.concatenate(found))
+        its = there[(there >= int(first)) & (there < int(stop or int(first) + 1))]
+        found.append(its if len(its) else np.array([int(first)], dtype=np.int64))
+    return np.concatenate(found)

@@ -5,11 +5,17 @@ from collections.abc import Sequence
 import tyro
 from pydantic import Field
 
-from jobs.flags import Spec, parse
+from jobs.choice import LabelledChoice, choose_of
+from jobs.flags import parse
 from pipeline import report
+from pipeline.errors import SpecError
+from pipeline.tables import Table, store
+
+TABLES = ("latents", "labels", "edits")
+"""Whose rows a page is about, where they are there."""
 
 
-class ReportSpec(Spec):
+class ReportSpec(LabelledChoice):
     """Write DIR/report.html: contact sheets, histograms, correlations; of edits, strips with the scores along them; of
     directions, how well they were fitted and what they do.
 
@@ -27,5 +33,11 @@ class ReportSpec(Spec):
 def main(argv: Sequence[str]) -> int:
     """Write the pages and print where they are."""
     spec = parse(ReportSpec, "report", argv)
-    print(*report.write_all(spec.out, title=spec.title or None, seed=spec.seed, shown=spec.faces), sep="\n")
+    tables = [Table(store.join(spec.out, name)) for name in TABLES] if spec.chooses else []
+    chosen = next((choose_of(spec, table) for table in tables if table.parts()), None)
+    if spec.chooses and chosen is None:
+        raise SpecError(f"{spec.out} has no latents, labels or edits of which rows could be chosen")
+    rows = None if chosen is None else frozenset(chosen.tolist())
+    pages = report.write_all(spec.out, title=spec.title or None, seed=spec.seed, shown=spec.faces, chosen=rows)
+    print(*pages, sep="\n")
     return 0

@@ -1,5 +1,7 @@
 """Pages that a person looks at."""
 
+from collections.abc import Collection
+
 from pipeline.report import directions, edits, gather, page, pictures
 from pipeline.report.contact_sheet import contact_sheet
 from pipeline.tables import Table, store
@@ -7,13 +9,21 @@ from pipeline.tables import Table, store
 __all__ = ["contact_sheet", "write", "write_all"]
 
 
-def write_all(directory_url: str, *, title: str | None = None, seed: int = 0, shown: int | None = None) -> list[str]:
+def write_all(
+    directory_url: str,
+    *,
+    title: str | None = None,
+    seed: int = 0,
+    shown: int | None = None,
+    chosen: Collection[int] | None = None,
+) -> list[str]:
     """Write the pages of a folder and return their URLs: of its faces, as `write`, of its edits, of its directions.
 
     The first is DIR/report.html; beside it, that of edits is DIR/edits.html, of directions DIR/directions.html.
 
     Args:
         shown: faces of the random sheet, of the edits, along the directions; by default as many as each has room for.
+        chosen: the rows that the pages of faces and edits are about; all by default.
 
     Raises:
         StoreError: no job has written labels, latents, edits or directions, or a file cannot be read or written.
@@ -22,17 +32,24 @@ def write_all(directory_url: str, *, title: str | None = None, seed: int = 0, sh
     directed = _written(directory_url, "directions")
     pages = []
     if any(_written(directory_url, name) for name in ("labels", "latents")) or not (edited or directed):
-        pages.append(write(directory_url, title=title, seed=seed, shown=shown))
+        pages.append(write(directory_url, title=title, seed=seed, shown=shown, chosen=chosen))
     if edited:
         url = store.join(directory_url, "edits.html" if pages else "report.html")
-        pages.append(edits.write(directory_url, url, title, shown or edits.FACES))
+        pages.append(edits.write(directory_url, url, title, shown, chosen))
     if directed:
         url = store.join(directory_url, "directions.html" if pages else "report.html")
         pages.append(directions.write(directory_url, url, title, shown))
     return pages
 
 
-def write(directory_url: str, *, title: str | None = None, seed: int = 0, shown: int | None = None) -> str:
+def write(
+    directory_url: str,
+    *,
+    title: str | None = None,
+    seed: int = 0,
+    shown: int | None = None,
+    chosen: Collection[int] | None = None,
+) -> str:
     """Write DIR/report.html about the tables of DIR and return its URL. Equal tables give an equal page.
 
     Args:
@@ -40,11 +57,12 @@ def write(directory_url: str, *, title: str | None = None, seed: int = 0, shown:
         title: heading; the folder's name by default.
         seed: of the random contact sheet.
         shown: faces of the random contact sheet.
+        chosen: the rows that the page is about; all by default.
 
     Raises:
         StoreError: no job has written labels or latents, or a file cannot be read or written.
     """
-    gathered = gather.gather(directory_url)
+    gathered = gather.gather(directory_url, chosen)
     choice = page.choose(gathered, seed, shown or page.RANDOM_FACES)
     uses = choice.uses()
     images = gathered.tables.get("images")

@@ -4,7 +4,7 @@ Shapes: N rows of a batch, G groups (request, side, step), C columns (strength a
 """
 
 from collections import Counter
-from collections.abc import Hashable, Mapping
+from collections.abc import Collection, Hashable, Mapping
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any
@@ -43,10 +43,15 @@ class Edits:
     stops: Mapping[Branch, Counter[str]]
     wishes: Mapping[int, Mapping[str, Any]]
     down: frozenset[tuple[int, int]]
+    chosen: Collection[int] | None = None
+    all_faces: int = 0
 
     @classmethod
-    def read(cls, directory: str) -> "Edits":
-        """Raises StoreError where a table cannot be read. A table without a part is one without a row."""
+    def read(cls, directory: str, chosen: Collection[int] | None = None) -> "Edits":
+        """The edits of some rows, of all where none are chosen; then `all_faces` counts those that there are besides.
+
+        A table without a part is one without a row. Raises StoreError where a table cannot be read.
+        """
         table = Table(store.join(directory, "edits"))
         wishes = _wishes(directory, table)
         if not table.parts():
@@ -55,12 +60,16 @@ class Edits:
             return cls(table, (), frame, frame, pd.Series([], nothing, np.float64), {}, wishes, frozenset())
         scores = tuple(name for name in table.schema.arrow.names if name not in (*BEFORE, *AFTER))
         down = _down(table, wishes) if _flips(directory, wishes) else frozenset()
+        there: set[int] = set()
         count: Counter[Group] = Counter()
         sums: dict[Group, np.ndarray] = {}
         squares: dict[Group, np.ndarray] = {}
         stops: dict[Group, Counter[str]] = {}
         for batch in table.batches(["index", "request", "step", "strength", "stop", *scores], rows=BATCH):
             rows = batch.to_pandas()
+            if chosen is not None:
+                there.update(rows["index"].tolist())
+                rows = rows[rows["index"].isin(chosen)].copy()
             faces = zip(rows["index"].tolist(), rows["request"].tolist(), strict=True)
             rows["side"] = [-1 if face in down else 1 for face in faces] if down else 1
             for group, its in rows.groupby(["request", "side", "step"]):
@@ -81,7 +90,7 @@ class Edits:
         for request, side, step in groups:  # of each face once: its source, or the only step that was kept of it
             if step == 0 or (request, side, 0) not in count:
                 ended.setdefault((request, side), Counter()).update(stops[request, side, step])
-        return cls(table, scores, means, halves, of_group, ended, wishes, down)
+        return cls(table, scores, means, halves, of_group, ended, wishes, down, chosen, len(there))
 
     @property
     def faces(self) -> int:

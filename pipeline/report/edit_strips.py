@@ -49,7 +49,7 @@ def choose(found: Edits, images: Table, faces: int) -> dict[int, list[int]]:
     for shard in images.parts():
         held = images.read(["index", "request"], [shard])
         for index, request in dict.fromkeys(zip(*(held[n].to_pylist() for n in ("index", "request")), strict=True)):
-            if request in up:
+            if request in up and (found.chosen is None or index in found.chosen):
                 (down if (index, request) in found.down else up)[request].append(index)
         if all(_enough(up[request], down[request], faces, found.flips(request)) for request in found.requests):
             break

@@ -1,7 +1,7 @@
 """The page of edited faces: each row of strengths with its pictures, the scores along it, and the means of all rows."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import pandas as pd
 
@@ -23,18 +23,29 @@ ON_USING_THEM = (
 )
 
 
+MOST_CHOSEN = 64
+"""Faces that are shown, where they were chosen and --faces does not say how many."""
 FAMILIES = ((False, "the classifiers that edit and label"), (True, "the judge"))
 
 
-def write(directory: str, url: str, title: str | None = None, faces: int = FACES) -> str:
-    """Write the page of DIR/edits to `url` and return it. Equal tables give an equal page.
+def write(
+    directory: str,
+    url: str,
+    title: str | None = None,
+    faces: int | None = None,
+    chosen: Collection[int] | None = None,
+) -> str:
+    """Write the page of DIR/edits, or of some of its rows, to `url` and return it. Equal tables give an equal page.
 
     Raises:
         StoreError: a table cannot be read.
     """
     notes: list[str] = []
     run = gather.read_run(directory, "edit", notes)
-    found = Edits.read(directory)
+    found = Edits.read(directory, chosen)
+    if chosen is not None:
+        notes.append(wording.chosen(found.faces, found.all_faces))
+    faces = faces or (FACES if chosen is None else max(FACES, min(len(chosen), MOST_CHOSEN)))
     numbers = [_section(found, branch) for branch in found.branches]
     aside = [_set_aside(run)] if len(run.rejects) else []
     sections = [strips(found, directory, faces), *numbers, *aside, study.Section("On using them", ON_USING_THEM)]

@@ -3,7 +3,7 @@
 Everything may be absent except one of labels and latents. What is missing stays missing: the page says so.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,8 +87,10 @@ def _instead(url: str) -> str:
     return next(found, "name the folder that a job wrote to (--out)")
 
 
-def gather(url: str) -> Gathered:
-    """Read all that the page needs except pictures. A job that has published nothing gives a folder without rows.
+def gather(url: str, chosen: Collection[int] | None = None) -> Gathered:
+    """Read all that the page needs except pictures; of some rows, where they are chosen.
+
+    A job that has published nothing gives a folder without rows.
 
     Raises:
         StoreError: there is neither a table of labels nor one of latents nor a job that would make them, or a table
@@ -99,6 +101,9 @@ def gather(url: str) -> Gathered:
         raise StoreError(f"{url}: no table of labels, latents, edits or directions; {_instead(url)}")
     labels = _labels(tables)
     notes: list[str] = []
+    if chosen is not None:
+        labels, before = labels[labels.index.isin(chosen)], len(labels)
+        notes.append(wording.chosen(len(labels), before))
     runs = tuple(read_run(url, verb, notes) for verb in store.list_directories(store.join(url, BOOKKEEPING)))
     asked = next((names for run in runs if isinstance(names := run.asked("attributes"), list)), [])
     scores = [name for name in labels.columns if name not in MEASURES]

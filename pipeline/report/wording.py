@@ -41,6 +41,11 @@ def count(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else anything(value)
 
 
+def chosen(rows: int, there: int) -> str:
+    """What a page says that is about some rows alone."""
+    return f"This page is about {rows:,} of {there:,} rows, those that were chosen"
+
+
 def share(part: int, whole: int) -> str:
     """`64.8 %`."""
     return f"{100 * part / whole:.1f} %" if whole else "none"

@@ -21,6 +21,7 @@ from pipeline.tables import Table
 if TYPE_CHECKING:
     from duckdb import DuckDBPyRelation
 
+Indices = NDArray[np.int64]
 OWN_COLUMNS = ("key", "psi", "seed")
 """Of the latents, besides the row number."""
 CLOSED: dict[str, str | bool | int | float | list[str]] = {
@@ -31,28 +32,27 @@ CLOSED: dict[str, str | bool | int | float | list[str]] = {
 }
 
 
-def by_number(latents: Latents, wanted: NDArray[np.int64]) -> Latents:
-    """These rows. Raises SpecError where one is not there."""
-    missing = np.setdiff1d(wanted, latents.indices)
+def by_number(there: Indices, wanted: Indices, where: str) -> Indices:
+    """These rows, rising. Raises SpecError, naming the table, where one is not among those that are there."""
+    missing = np.setdiff1d(wanted, there)
     if len(missing):
-        there = latents.indices
         span = f"{len(there):,} rows, {there[0]} to {there[-1]}" if len(there) else "no rows"
-        raise SpecError(f"--index {missing[0]}: there is no such row; {latents.url} has {span}")
-    return latents.only(wanted)
+        raise SpecError(f"--index {missing[0]}: there is no such row; {where} has {span}")
+    return np.unique(wanted)
 
 
-def by_labels(latents: Latents, labels: Sequence[Labels], where: str | None, top: tuple[int, str] | None) -> Latents:
-    """The rows for which `where` holds, and of these the `top` ones: how many, and by which column or expression,
-    highest first, of equal ones the first. A row without a label meets no condition on it and is never among the top.
+def by_labels(rows: pa.Table, url: str, where: str | None, top: tuple[int, str] | None) -> Indices:
+    """The rows for which `where` holds, rising, and of these the `top` ones: how many, and by which column or
+    expression, highest first, of equal ones the first. A row without a label meets no condition on it and is never
+    among the top.
+
+    rows: as `label_table` gives them. url: what they are rows of.
 
     Raises:
-        SpecError: the expression is not valid, speaks of columns that are not there, or no row meets it; or labels are
-            of other latents.
-        StoreError: a table cannot be read.
+        SpecError: the expression is not valid, speaks of columns that are not there, or no row meets it.
     """
     import duckdb  # here, since at the end of a process it complains of types that others have remembered
 
-    rows = label_table(latents, labels)
     with closing(duckdb.connect(":memory:", config=CLOSED)) as connection:
         found = connection.from_arrow(rows)
         if where is not None:
@@ -65,24 +65,32 @@ def by_labels(latents: Latents, labels: Sequence[Labels], where: str | None, top
         index = _try(*said, rows, lambda: found.project("index").fetchnumpy()["index"])
     if not len(index):
         asked = " ".join(f"{flag} {what}" for flag, what in (("--where", where), ("--top", top and top[1])) if what)
-        raise SpecError(f"{asked}: none of the {rows.num_rows:,} rows of {latents.url} is so")
-    return latents.only(np.asarray(index, dtype=np.int64))
+        raise SpecError(f"{asked}: none of the {rows.num_rows:,} rows of {url} is so")
+    return np.unique(np.asarray(index, dtype=np.int64))
 
 
-def label_table(latents: Latents, labels: Sequence[Labels]) -> pa.Table:
+def latents_table(latents: Latents, labels: Sequence[Labels]) -> pa.Table:
     """index, what latents say of their rows, and all labels; null where a row has none.
 
     Raises:
-        SpecError: two tables have labels of one name for the same row, and nothing tells them apart; or labels are of
-            other latents.
+        SpecError: as `label_table`, or labels are of other latents.
     """
     names = [name for name in OWN_COLUMNS if all(name in table.schema.arrow.names for table in latents.tables)]
-    rows = latents.read(["index", *names])
-    index = schemas.to_numpy(rows["index"])
-    columns: dict[str, NDArray[np.float64]] = {}
     for table in labels:
         if isinstance(table, Table):
             check_labels(table, latents)
+    return label_table(latents.read(["index", *names]), labels)
+
+
+def label_table(rows: pa.Table, labels: Sequence[Labels]) -> pa.Table:
+    """Rows, which have an index, with all labels as further columns; null where a row has none.
+
+    Raises:
+        SpecError: two tables have labels of one name for the same row, and nothing tells them apart.
+    """
+    index = schemas.to_numpy(rows["index"])
+    columns: dict[str, NDArray[np.float64]] = {}
+    for table in labels:
         places, kept = _places(index, table)
         for name, values in label_columns(table).items():
             called = name

@@ -123,7 +123,7 @@ def test_labels_of_two_families_are_told_apart(made, tmp_path):
         (["--top", "5", "agee"], "--top agee: Binder Error"),
         (["--top", "0", "age_years"], "--top 0 age_years: give how many, above 0"),
         (["--index", "3,40"], "--index 40: there is no such row; "),
-        (["--index", "50:60"], "--index 50:60: "),
+        (["--index", "50:60"], "--index 50: there is no such row"),
         (["--index", "5:2"], "5:2 is no row number, nor FIRST:STOP"),
         (["--index", "x"], "x is no row number"),
         (["--where", "smile > 0", "--labels", "nowhere"], "nowhere is not a table"),
@@ -155,6 +155,23 @@ def test_nothing_else_is_said_by_a_process_that_chose(made, tmp_path):
     words = ["label", "--latents", f"{made}/faces/latents", *TINY[:2], "--where", "smil > 0", *HOW, "--out", tmp_path]
     done = subprocess.run([sys.executable, "-m", "jobs", *words], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+
+
+def test_pages_of_chosen_rows_are_about_them_alone(made, tmp_path, capsys):
+    out = made / "faces"
+    assert main(["report", str(out), "--where", "index < 12", "--top", "5", "age_years"]) == 0
+    assert "This page is about 5 of 40 rows, those that were chosen" in (out / "report.html").read_text()
+    words = ["--images", "png", "--size", "32"]
+    assert edit(f"{out}/latents", made / "directions", tmp_path, *EDITED, *words) == 0
+    shown = ["--index", "5,31,12", "--labels", f"{out}/labels", "--top", "2", "0 - index"]
+    assert main(["report", str(tmp_path), *shown]) == 0
+    page = (tmp_path / "report.html").read_text()
+    assert "This page is about 2 of 40 rows, those that were chosen" in page
+    assert "face 5" in page
+    assert "face 12" in page
+    assert "face 31" not in page
+    assert main(["report", str(tmp_path), "--where", "smile > 0"]) == 2
+    assert 'column "smile" not found in FROM clause!; the columns are index' in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("by", ["age_years", "0 - age_years", "(-smile)", "smile + old", '"tiny-judge_smile"'])
