@@ -8,6 +8,8 @@ from pipeline.engine.run import late_signals
 from pipeline.errors import SpecError
 
 INTERRUPTED = 130
+ADVICE = {4: "choose another --out", 5: "run the same study again when the other driver has ended"}
+"""By exit code, where no flag of the study helps."""
 
 VERBS = {
     "interfacegan": ("interfacegan", "InterFaceGAN (Shen et al., CVPR 2020): Tables 1 to 3, Sec. 3.3 and 3.4"),
@@ -20,8 +22,10 @@ def main(argv: Sequence[str]) -> int:
     return subverbs.run("reproduce", VERBS, argv)
 
 
-def step(*words: str) -> None:
+def step(*words: str, change: str = "--flags") -> None:
     """Run a verb as from the command line, and say so: each step of a study can be pasted and is resumed by itself.
+
+    change: flags of the study that decide this step, to be named where it fails.
 
     Raises:
         KeyboardInterrupt: it was interrupted, or a signal came too late for that.
@@ -35,7 +39,8 @@ def step(*words: str) -> None:
     if code == INTERRUPTED or late_signals() > before:
         raise KeyboardInterrupt
     if code:
-        raise SpecError(f"the step `stylemill {words[0]}` ended with exit code {code}; run the same study again")
+        advice = ADVICE.get(code, f"change {change}, or run the same study again, which goes on from there")
+        raise SpecError(f"the step `stylemill {words[0]}` ended with exit code {code}, for the reason above: {advice}")
 
 
 def local(flags: Sequence[str]) -> tuple[str, ...]:

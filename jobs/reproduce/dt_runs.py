@@ -32,7 +32,7 @@ class DtRun:
 
     def run(self) -> "DtRun":
         """Run it, or go on with it. Raises SpecError where it does not end well."""
-        step("dt", *self.words)
+        step("dt", *self.words, change="--rows, --others, --lambdas, --steps or --flags")
         return self
 
     @property

@@ -7,7 +7,7 @@ from jobs.flags import parse, say
 from jobs.launch import command
 from jobs.reproduce import local, step
 from jobs.reproduce.dt_runs import DtRun
-from jobs.reproduce.ials_cost import told, told_time
+from jobs.reproduce.ials_cost import say_all, told, told_time
 from jobs.reproduce.ials_plan import IalsSpec, Plan, as_pair
 from jobs.reproduce.ials_rows import copy_rows
 from jobs.reproduce.ials_strips import Pictures
@@ -28,6 +28,9 @@ def main(argv: Sequence[str]) -> int:
     """Run the verb; returns the exit code."""
     plan = Plan(parse(IalsSpec, "reproduce ials", argv))
     plan.check()
+    if plan.spec.dry_run:
+        say_all(plan)
+        return 0
     found = run(plan)
     about = {"Command": command(), **facts(found)}
     say(f"Page  {study.write(plan.url('report.html'), 'IALS', LEAD, sections(found), about)}")
@@ -73,9 +76,11 @@ def _label_faces(plan: Plan) -> None:
 def _make_faces(plan: Plan) -> None:
     spec = plan.spec
     step("dataset", "--generator", spec.generator, "--classifiers", spec.classifiers, "--rows", str(spec.labelled),
-         "--seed", str(spec.seed), "--out", plan.faces, *spec.flags)  # fmt: skip
+         "--seed", str(spec.seed), "--out", plan.faces, *spec.flags,
+         change="--generator, --classifiers or --flags")  # fmt: skip
     step("directions", "fit", "--latents", f"{plan.faces}/latents", "--labels", f"{plan.faces}/labels", "--space", "w",
-         "--attributes", ",".join(STUDIED), "--out", plan.url("fit-w"), *local(spec.flags))  # fmt: skip
+         "--attributes", ",".join(STUDIED), "--out", plan.url("fit-w"), *local(spec.flags),
+         change="--labelled (more faces, and another --out)")  # fmt: skip
 
 
 def _judge_others(plan: Plan) -> None:
@@ -115,7 +120,8 @@ def _step_sizes(plan: Plan) -> dict[str, StepSize]:
         url = plan.url(f"trial-{primal}-{condition}")
         step("edit", "--latents", plan.url(f"trial-without-{primal}"), "--directions", plan.directions,
              "--attribute", primal, "--on", condition, "--until", "0", "--target", "1", "--bound", f"{BOUND:g}",
-             "--tolerance", f"{TOLERANCE:g}", "--classifiers", spec.judge, "--out", url, *spec.flags)  # fmt: skip
+             "--tolerance", f"{TOLERANCE:g}", "--classifiers", spec.judge, "--out", url, *spec.flags,
+             change="--trial or --step-size, which needs no trial,")  # fmt: skip
         sizes[pair] = of_trial(url, spec.trial, plan.steps)
         say(f"      {primal}|{condition}: {sizes[pair]}")
     keep(plan.url("step-sizes.json"), sizes)
@@ -136,7 +142,7 @@ def _sample_judged(plan: Plan, seed: int, rows: int, name: str) -> dict[str, lis
 
 def _label(plan: Plan, name: str, family: str, out: str) -> None:
     step("label", "--latents", plan.url(name, "latents"), "--classifiers", family, "--out", plan.url(out),
-         *plan.spec.flags)  # fmt: skip
+         *plan.spec.flags, change="--classifiers, --judge or --flags")  # fmt: skip
 
 
 def _ablations(plan: Plan, sizes: Mapping[str, StepSize]) -> tuple[dict[str, DtRun], dict[str, DtRun]]:
@@ -144,7 +150,8 @@ def _ablations(plan: Plan, sizes: Mapping[str, StepSize]) -> tuple[dict[str, DtR
     spec = plan.spec
     step("directions", "fit", "--method", "mean-gradient", "--latents", f"{plan.faces}/latents",
          "--rows", str(spec.gradient_faces), "--opposite", "--attributes", ",".join(plan.attributes), "--space", "w",
-         "--classifiers", spec.classifiers, "--out", plan.url("fit-gradient"), *spec.flags)  # fmt: skip
+         "--classifiers", spec.classifiers, "--out", plan.url("fit-gradient"), *spec.flags,
+         change="--gradient-faces or --flags")  # fmt: skip
     kept = {pair: plan.kept(pair, sizes[pair]).run() for pair in plan.pairs}
     return kept, {pair: plan.gradient(pair, sizes[pair]).run() for pair in plan.pairs}
 

@@ -3,6 +3,7 @@
 import math
 
 from jobs.dt.spec import gradients
+from jobs.reproduce.cost import BACKWARD, say_cost
 from jobs.reproduce.dt_runs import DtRun
 from jobs.reproduce.ials_plan import Plan
 from jobs.reproduce.ials_strips import CELLS, KEPT
@@ -10,9 +11,6 @@ from jobs.reproduce.step_size import LOOKS, StepSize
 from pipeline.engine.books import Books
 from pipeline.report import wording
 from pipeline.tables import Table, store
-
-BACKWARD = 1.4
-"""A backward pass costs 1.4 forward passes of the generator alone (benchmarks/results/ials.md)."""
 
 
 def told(plan: Plan) -> str:
@@ -24,6 +22,15 @@ def told(plan: Plan) -> str:
         f"{backward:,} for curves and pictures, the others for labels, step sizes and directions; what is there "
         "already is not made again"
     )
+
+
+def say_all(plan: Plan) -> None:
+    """Before anything is made: all passes, and the hours that they take here."""
+    forward, backward = _curves(plan)
+    made, passed = _before(plan)
+    spec = plan.spec
+    families = (spec.classifiers, spec.judge)
+    say_cost(forward + made, backward + passed, spec.generator, families, plan.attributes, spec.flags)
 
 
 def told_time(plan: Plan, labelled: str) -> str:

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated
 
-import torch
 import tyro
 from pydantic import Field, model_validator
 
 from jobs.dt.spec import FEW, LEVEL, PAIRS, STUDIED, Cell, Pair
 from jobs.flags import Names, Spec
 from jobs.places import absolute
+from jobs.reproduce.cost import on_gpu
 from jobs.reproduce.dt_runs import DtRun
 from jobs.reproduce.step_size import StepSize
 from pipeline.errors import SpecError
@@ -72,6 +72,7 @@ class IalsSpec(Spec):
     classifiers: str = Field("faces", description="The family that labels, and whose gradients are followed.")
     judge: str = Field("judge", description="The family that measures.")
     flags: Names = Field((), description="Words added to each job that makes pictures, as in --local,--threads,2.")
+    dry_run: bool = Field(False, description="Say how many passes through the generator and hours it is, and stop.")
 
     @model_validator(mode="after")
     def _agrees(self) -> "IalsSpec":
@@ -95,9 +96,7 @@ class Plan:
     @cached_property
     def on_gpu(self) -> bool:
         """Whether the jobs that make pictures run on one."""
-        words = " ".join(self.spec.flags).replace("=", " ").split()
-        named = words[words.index("--device") + 1] if "--device" in words[:-1] else "auto"
-        return named == "cuda" or (named == "auto" and torch.cuda.is_available())
+        return on_gpu(self.spec.flags)
 
     @property
     def pairs(self) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from jobs.flags import Names, Spec, parse, say
 from jobs.launch import command
 from jobs.places import absolute
 from jobs.reproduce import local, step
+from jobs.reproduce.cost import say_cost
 from jobs.reproduce.directions_study import Study
 from jobs.reproduce.edits_study import changes, far_away
 from jobs.reproduce.paper_interfacegan import LEAD
@@ -19,6 +20,8 @@ from pipeline.tables import store
 SPACES = ("w", "z")
 FAR = 8.0
 """How far past the boundary the strips go, in standard deviations of the distance."""
+STRENGTHS, SHARES = (1.5, 3.0, 4.5, 6.0), (-1, -0.5, -0.25, 0.25, 0.5, 1)
+"""Of the edits that are measured, in such deviations; and of the strips, in shares of FAR."""
 
 
 class InterfaceganSpec(Spec):
@@ -38,6 +41,7 @@ class InterfaceganSpec(Spec):
     primal: str = Field("old", description="What is edited.")
     condition: str = Field("eyeglasses", description="What the edit is to leave alone.")
     flags: Names = Field((), description="Words added to each job that makes pictures, as in --local,--threads,2.")
+    dry_run: bool = Field(False, description="Say how many passes through the generator and hours it is, and stop.")
 
     @model_validator(mode="after")
     def _known(self) -> "InterfaceganSpec":
@@ -54,20 +58,25 @@ class InterfaceganSpec(Spec):
 def main(argv: Sequence[str]) -> int:
     """Run the verb; returns the exit code."""
     spec = parse(InterfaceganSpec, "reproduce interfacegan", argv)
+    if spec.dry_run:
+        families = (spec.classifiers, spec.judge)
+        say_cost(passes(spec), 0, spec.generator, families, spec.attributes, spec.flags)
+        return 0
     out = absolute(spec.out)
     faces, others = store.join(out, "faces"), store.join(out, "others")
     models = ("--generator", spec.generator, "--classifiers", spec.classifiers)
-    step("dataset", *models, "--rows", str(spec.rows), "--seed", str(spec.seed), "--out", faces, *spec.flags)
+    step("dataset", *models, "--rows", str(spec.rows), "--seed", str(spec.seed), "--out", faces, *spec.flags,
+         change="--generator, --classifiers or --flags")  # fmt: skip
     for space in SPACES:
         tables = ("--latents", f"{faces}/latents", "--labels", f"{faces}/labels")
         step("directions", "fit", *tables, "--space", space, "--out", f"{out}/fit-{space}",
-             *local(spec.flags))  # fmt: skip
+             *local(spec.flags), change="--rows (more labelled faces, and another --out)")  # fmt: skip
     found = Study.read(out, spec.attributes, SPACES)
     step("sample", "--generator", spec.generator, "--rows", str(spec.edited), "--seed", str(spec.seed + 1),
-         "--out", others, *local(spec.flags))  # fmt: skip
+         "--out", others, *local(spec.flags), change="--generator or --edited")  # fmt: skip
     edits = [_edit(spec, out, space, on, found) for space in SPACES for on in ((), ("--on", spec.condition))]
     step("measure", "--edits", ",".join(f"{url}/edits" for url in edits), "--families", spec.judge, "--identity",
-         "--out", f"{out}/measured", *spec.flags)  # fmt: skip
+         "--out", f"{out}/measured", *spec.flags, change="--judge or --flags")  # fmt: skip
     _edit_far(spec, out, found)
     strips, numbers = changes(out, edits, spec.primal, spec.condition, found)
     sections = [strips, far_away(out, spec.attributes, found), *found.sections(), numbers]
@@ -76,23 +85,31 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
+def passes(spec: InterfaceganSpec) -> int:
+    """Faces to be made: labelled; edited with and without the condition in each space, and made again to measure whose
+    they are; moved far.
+    """
+    edited = 2 * len(SPACES) * spec.edited * (1 + len(STRENGTHS))
+    return spec.rows + 2 * edited + 2 * (1 + len(spec.attributes) * len(SHARES))
+
+
 def _edit(spec: InterfaceganSpec, out: str, space: str, on: Sequence[str], found: Study) -> str:
     url = f"{out}/edit-{space}{'-on' if on else ''}"
-    strengths = ",".join(f"{k * found.unit(space, spec.primal):.4f}" for k in (1.5, 3.0, 4.5, 6.0))
+    strengths = ",".join(f"{k * found.unit(space, spec.primal):.4f}" for k in STRENGTHS)
     step("edit", "--latents", f"{out}/others/latents", "--directions", f"{out}/fit-{space}/directions",
          "--attribute", spec.primal, *on, f"--strengths={strengths}", "--scores", "both", "--judge", spec.judge,
          "--classifiers", spec.classifiers, "--images", "webp", "--size", str(found.picture_size),
-         "--out", url, *spec.flags)  # fmt: skip
+         "--out", url, *spec.flags, change="--primal, --condition, --judge or --flags")  # fmt: skip
     return url
 
 
 def _edit_far(spec: InterfaceganSpec, out: str, found: Study) -> None:
     """Two faces moved far past every boundary (the paper's Fig. 3)."""
     step("sample", "--generator", spec.generator, "--rows", "2", "--seed", str(spec.seed + 1), "--out", f"{out}/two",
-         *local(spec.flags))  # fmt: skip
+         *local(spec.flags), change="--generator")  # fmt: skip
     unit = sum(found.unit("w", name) for name in spec.attributes) / len(spec.attributes)
-    strengths = ",".join(f"{share * FAR * unit:.4f}" for share in (-1, -0.5, -0.25, 0.25, 0.5, 1))
+    strengths = ",".join(f"{share * FAR * unit:.4f}" for share in SHARES)
     step("edit", "--latents", f"{out}/two/latents", "--directions", f"{out}/fit-w/directions",
          "--attribute", ",".join(spec.attributes), f"--strengths={strengths}", "--scores", "faces",
          "--classifiers", spec.classifiers, "--images", "webp", "--size", str(found.picture_size),
-         "--out", f"{out}/far", *spec.flags)  # fmt: skip
+         "--out", f"{out}/far", *spec.flags, change="--attributes or --flags")  # fmt: skip

@@ -1,5 +1,6 @@
 """Parts of `reproduce ials` that need no network: its choices, its step sizes, its sentences."""
 
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,6 +9,7 @@ import pyarrow as pa
 import pytest
 
 import schemas
+from jobs.__main__ import main
 from jobs.reproduce import ials_ablations
 from jobs.reproduce.ials_ablations import incremental
 from jobs.reproduce.ials_cost import told, told_time
@@ -24,6 +26,27 @@ from pipeline.errors import SpecError
 from pipeline.metrics import Outcomes
 from pipeline.report import wording
 from pipeline.tables import Table
+
+
+def test_a_dry_run_says_passes_and_hours_and_makes_nothing(tmp_path, capsys):
+    out = tmp_path / "none"
+    words = ["--generator", "stylegan2-tiny", "--classifiers", "tiny", "--judge", "tiny-judge", "--flags=--device,cpu"]
+    assert main(["reproduce", "ials", *words, "--rows", "8", "--labelled", "400", "--out", str(out), "--dry-run"]) == 0
+    said = capsys.readouterr().err
+    numbers = re.search(r"Study ([\d,]+) passes through the generator: ([\d,]+) forward, ([\d,]+) backward", said)
+    whole, forward, backward = (int(number.replace(",", "")) for number in numbers.groups())
+    plan = Plan(IalsSpec(out=str(out), rows=8, labelled=400, flags=("--device", "cpu")))
+    assert f"{forward + backward:,}" == f"{whole:,}"
+    of_each = re.match(r"([\d,]+) faces forward, ([\d,]+) backward", told(plan))
+    assert of_each.groups() == (f"{forward:,}", f"{backward:,}")
+    assert " on this machine in one process, at " in said
+    assert not out.exists()
+
+
+def test_hours_of_a_gpu_that_is_not_here_are_not_guessed(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    assert main(["reproduce", "ials", "--flags=--device,cuda", "--out", str(tmp_path / "none"), "--dry-run"]) == 0
+    assert "hours unknown: this machine has no such GPU" in capsys.readouterr().err
 
 
 def test_a_gpu_is_asked_for_all_of_table_1():

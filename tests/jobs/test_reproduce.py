@@ -133,3 +133,26 @@ def test_a_step_that_fails_ends_the_study(quick, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("jobs.__main__.main", lambda words: 3)
     with pytest.raises(reproduce.SpecError, match="ended with exit code 3"):
         reproduce.step("dataset")
+
+
+def test_a_dry_run_says_how_many_faces_will_be_made_and_makes_none(out, tmp_path, capsys):
+    words = ["reproduce", "interfacegan", *WORDS, "--out", str(tmp_path / "none")]
+    assert main([*words, "--dry-run"]) == 0
+    said = capsys.readouterr().err
+    assert not (tmp_path / "none").exists()
+    made = Table.open(f"{out}/faces/labels").read().num_rows
+    for name, times in {"edit-w": 2, "edit-w-on": 2, "edit-z": 2, "edit-z-on": 2, "far": 1}.items():  # 2: to measure
+        rows = Table.open(f"{out}/{name}/edits").read(columns=["index", "request", "step"]).to_pylist()
+        made += times * len({(row["index"], row["request"] if row["step"] else 0, row["step"]) for row in rows})
+    assert f"Study {made:,} passes through the generator: {made:,} forward, 0 backward" in said
+    assert " on this machine in one process, at " in said
+
+
+def test_a_step_that_fails_names_the_flags_of_the_study(tmp_path, capsys):
+    words = ["reproduce", "interfacegan", *WORDS, "--flags=--local,--precision,tf32", "--out", str(tmp_path)]
+    assert main(words) == 2
+    said = capsys.readouterr().err
+    assert (
+        "`stylemill dataset` ended with exit code 2, for the reason above: change --generator, --classifiers or --flags"
+        in said
+    )
