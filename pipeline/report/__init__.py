@@ -29,7 +29,8 @@ def write_all(
         StoreError: no job has written labels, latents, edits or directions, or a file cannot be read or written.
     """
     edited = _written(directory_url, "edits") or gather.begun(directory_url, "edit")
-    directed = _written(directory_url, "directions")
+    failed = gather.begun(directory_url, "directions") and not _written(directory_url, "gradients")
+    directed = _written(directory_url, "directions") or failed
     pages = []
     if any(_written(directory_url, name) for name in ("labels", "latents")) or not (edited or directed):
         pages.append(write(directory_url, title=title, seed=seed, shown=shown, chosen=chosen))

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+import schemas
 from pipeline.report import gather, pictures, provenance, study, wording
 from pipeline.report.edit_strips import small
 from pipeline.tables import Table, store
@@ -40,9 +41,11 @@ def write(directory: str, url: str, title: str | None = None, faces: int | None 
     notes: list[str] = []
     run = gather.read_run(directory, "directions", notes)
     table = Table(store.join(directory, "directions"))
-    rows = table.read().to_pandas() if table.parts() else pd.DataFrame(columns=table.schema.arrow.names)
+    rows = table.read().to_pandas() if table.parts() else pd.DataFrame(columns=schemas.directions().arrow.names)
     rows["name"] = [_name(row) for _, row in rows.iterrows()]
-    sections = [_strips(directory, rows, faces), *_numbers(directory, rows), *_effects(directory, rows)]
+    sections = [study.Section("Directions", ["No direction is here."])]
+    if len(rows):
+        sections = [_strips(directory, rows, faces), *_numbers(directory, rows), *_effects(directory, rows)]
     top = study.Top(_headline(table, rows, run), [*_states(table, run), *(("warning", note) for note in notes)])
     name = store.resolve(directory)[1].rstrip("/").rsplit("/", 1)[-1]
     return study.write(url, title or name, LEAD, sections, _facts(table, rows, run), top)
@@ -186,4 +189,5 @@ def _facts(table: Table, rows: pd.DataFrame, run: gather.Run) -> Mapping[str, st
         "Fingerprint": wording.anything((table.manifest() or {}).get("fingerprint")),
         "Latents": wording.anything(run.asked("latents_digest")),
         "Labels": wording.anything(run.asked("labels_digests")),
+        **({"Errors": wording.anything(errors)} if (errors := run.ended("errors")) else {}),
     }

@@ -12,7 +12,7 @@ EXITS = {
     0: "complete",
     1: "some tasks failed",
     2: "could not start",
-    3: "more rejects than allowed",
+    3: "more rejects than allowed, or nothing else",
     4: "refused: the output was made from another spec",
     5: "refused: another driver was at work",
     130: "interrupted",

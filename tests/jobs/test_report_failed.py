@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 from edits import edit, planted, sample
+from planted import plant
 from tiny_jobs import dataset
 
 from jobs.__main__ import main
 from pipeline.stages.edit import EditWorker
+from pipeline.stages.fit import FitWorker
 from pipeline.tables import Table
 
 PICTURES = ["--scores", "both", "--images", "png", "--size", "32"]
@@ -26,10 +28,13 @@ def states(text: str) -> list[str]:
 
 
 def test_edits_that_were_all_set_aside(inputs, tmp_path):
-    assert edit(*inputs, tmp_path, "--attribute", "old", "--strengths=3e38", "--psi-after", "100", *PICTURES) == 0
+    assert edit(*inputs, tmp_path, "--attribute", "old", "--strengths=3e38", "--psi-after", "100", *PICTURES) == 3
     assert main(["report", str(tmp_path)]) == 0
     text = Path(tmp_path, "report.html").read_text()
-    assert states(text) == ["Complete, and no face was edited: all were set aside"]
+    assert states(text) == [
+        "Complete, and no face was edited: all were set aside",
+        "The last run of edit ended with exit code 3, more rejects than allowed, or nothing else",
+    ]
     assert "No edit is here, and so no face is shown." in text
     assert "0, 1, 2, 3, 4, 5, 6, 7" in text.split("Faces that were not edited, and why.")[1]
     assert "not finite" in text
@@ -50,6 +55,24 @@ def test_edits_that_all_failed(inputs, tmp_path, monkeypatch):
     assert "No edit is here, and so no face is shown." in text
     assert "the disk is gone" in text
     assert "<dt>generator</dt><dd>stylegan2-tiny</dd>" in text
+
+
+def test_directions_that_all_failed(tmp_path, monkeypatch):
+    def broken(self, index):
+        raise OSError("the disk is gone")
+
+    monkeypatch.setattr(FitWorker, "_fit", broken)
+    plant(tmp_path)
+    words = ["--latents", f"{tmp_path}/latents", "--labels", f"{tmp_path}/labels", "--local"]
+    assert main(["directions", "fit", *words, "--out", f"{tmp_path}/fit"]) == 1
+    assert main(["report", f"{tmp_path}/fit"]) == 0
+    text = Path(tmp_path, "fit/report.html").read_text()
+    assert states(text) == [
+        "Not complete: the same command runs what is left",
+        "The last run of directions ended with exit code 1, some tasks failed",
+    ]
+    assert "No direction is here." in text
+    assert "the disk is gone" in text
 
 
 def test_a_data_set_that_failed(tmp_path, monkeypatch):
