@@ -33,7 +33,7 @@ METAVARS = {
     "out": "DIR",
     "latents": "TABLE,...",
     "labels": "TABLE,...",
-    "directions": "TABLE",
+    "directions": "TABLE,...",
     "edits": "TABLE,...",
     "artifact": "DIR",
     "codes": "FILE",

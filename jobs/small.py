@@ -1,6 +1,6 @@
 """A small table, made whole at once and sealed, with what it stands on in its manifest."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -10,7 +10,7 @@ from pipeline.directions import Direction
 from pipeline.engine.fingerprint import fingerprint
 from pipeline.engine.owner import disown
 from pipeline.errors import OutputDiffers, SpecError
-from pipeline.stages.direction_rows import by_name, read_directions
+from pipeline.stages.direction_rows import DirectionTables, by_name
 from pipeline.tables import Table, store
 from schemas import TableSchema
 
@@ -40,13 +40,7 @@ def write_small(url: str, schema: TableSchema, rows: pa.Table, facts: Mapping[st
     say(f"Done  {url}: {rows.num_rows:,} rows")
 
 
-def open_directions(url: str) -> tuple[Table, dict[str, Direction]]:
-    """A sealed table of directions, and its directions by name.
-
-    Raises:
-        SpecError: it is a table of something else.
-        StoreError: it is not there, or not complete.
-    """
-    table = Table.open(url)
-    table.require_sealed()
-    return table, by_name(read_directions(table))
+def open_directions(urls: Sequence[str]) -> tuple[DirectionTables, dict[str, Direction]]:
+    """Sealed tables of directions, and their directions by name; errors as `DirectionTables.open`."""
+    tables = DirectionTables.open(urls)
+    return tables, by_name(tables.directions)

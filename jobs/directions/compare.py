@@ -35,13 +35,18 @@ class CompareSpec(Spec):
     Example: stylemill directions compare --directions out/fit/directions --labels out/faces/labels --out out/compared
     """
 
-    directions: str = Field(description="A table of directions: a path or any fsspec URL.")
+    directions: Names = Field(min_length=1, description="A table of directions, or several with commas between.")
     labels: str | None = Field(None, description="A labels table, or a file of your own (.csv, .tsv, .parquet).")
     attributes: Names = Field((), description="Some of the directions and labels, by name. Default: all.")
     out: str = Field(description="Directory for the table and the picture.")
     replace: bool = Field(False, description="Make both anew where there are any.")
 
-    @field_validator("directions", "labels", "out")
+    @field_validator("directions")
+    @classmethod
+    def _absolute_tables(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(map(absolute, urls))
+
+    @field_validator("labels", "out")
     @classmethod
     def _absolute(cls, url: str | None) -> str | None:
         return None if url is None else absolute(url)

@@ -20,13 +20,18 @@ class ConditionSpec(Spec):
     Example: stylemill directions condition --directions out/fit/directions --primal old --on male --out out/old
     """
 
-    directions: str = Field(description="A table of directions: a path or any fsspec URL.")
+    directions: Names = Field(min_length=1, description="A table of directions, or several with commas between.")
     primal: str = Field(description="The direction to change, by name; old#3 is row 3, where two are named old.")
     on: Names = Field(min_length=1, description="The directions to take out of it, by name.")
     out: str = Field(description="Directory for the new table.")
     replace: bool = Field(False, description="Make the table anew where there is one.")
 
-    @field_validator("directions", "out")
+    @field_validator("directions")
+    @classmethod
+    def _absolute_tables(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(map(absolute, urls))
+
+    @field_validator("out")
     @classmethod
     def _absolute(cls, url: str) -> str:
         return absolute(url)
@@ -36,10 +41,10 @@ def main(argv: Sequence[str]) -> int:
     """Run the verb; returns the exit code."""
     spec = parse(ConditionSpec, "directions condition", argv)
     url = store.join(spec.out, "directions")
-    check_free(url, spec.replace, spec.directions)
+    check_free(url, spec.replace, *spec.directions)
     table, named = open_directions(spec.directions)
-    primal = pick(named, spec.primal, spec.directions)
-    projected = project(primal, [pick(named, name, spec.directions) for name in joined(spec.on, named)])
+    primal = pick(named, spec.primal, table.url)
+    projected = project(primal, [pick(named, name, table.url) for name in joined(spec.on, named)])
     facts = {
         "verb": "directions condition",
         "spec": {"primal": spec.primal, "on": list(spec.on)},

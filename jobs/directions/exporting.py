@@ -25,7 +25,7 @@ class ExportSpec(Spec):
     Example: stylemill directions export --directions out/fit/directions --format interfacegan --out out/boundaries
     """
 
-    directions: str = Field(description="A table of directions: a path or any fsspec URL.")
+    directions: Names = Field(min_length=1, description="A table of directions, or several with commas between.")
     format: Literal["interfacegan", "e4e"] = Field(description="Whose form the files have.")
     attributes: Names = Field((), description="Some of the directions, by name. Default: all.")
     prefix: str | None = Field(
@@ -37,6 +37,11 @@ class ExportSpec(Spec):
     out: str = Field(description="Directory for the files.")
     replace: bool = Field(False, description="Overwrite files that are there.")
 
+    @field_validator("directions")
+    @classmethod
+    def _absolute_tables(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(map(absolute, urls))
+
     @field_validator("prefix")
     @classmethod
     def _known_gan(cls, prefix: str | None) -> str | None:
@@ -44,7 +49,7 @@ class ExportSpec(Spec):
             raise ValueError(f"import tells the attribute from GAN_DATASET where GAN is one of {', '.join(GANS)}")
         return prefix
 
-    @field_validator("directions", "out")
+    @field_validator("out")
     @classmethod
     def _absolute(cls, url: str) -> str:
         return absolute(url)
@@ -53,8 +58,8 @@ class ExportSpec(Spec):
 def main(argv: Sequence[str]) -> int:
     """Run the verb; returns the exit code."""
     spec = parse(ExportSpec, "directions export", argv)
-    _, named = open_directions(spec.directions)
-    chosen = {name: pick(named, name, spec.directions) for name in joined(spec.attributes, named) or named}
+    table, named = open_directions(spec.directions)
+    chosen = {name: pick(named, name, table.url) for name in joined(spec.attributes, named) or named}
     files: dict[str, bytes] = {}
     for name, direction in chosen.items():
         file = _file_name(spec, direction)

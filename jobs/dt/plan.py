@@ -17,11 +17,11 @@ from pipeline.engine.job import Job
 from pipeline.engine.layout import cut
 from pipeline.errors import SpecError
 from pipeline.stages.codes import needed_columns
+from pipeline.stages.direction_rows import DirectionTables
 from pipeline.stages.dt import DtStage
 from pipeline.stages.method import Wanted
 from pipeline.stages.models import Model
 from pipeline.stages.source import digest_of
-from pipeline.tables import Table
 from schemas.edits import JUDGE
 
 ROWS_PER_SHARD = {"cpu": 4, "cuda": 256}
@@ -37,9 +37,7 @@ def plan_dt(spec: DtSpec) -> tuple[Job, int | None]:
     """
     latents, generator = open_with_generator(spec.latents, spec.generator, may_differ=spec.force)
     latents = choose(spec, latents, spec.labels)
-    table = None if spec.directions is None else Table.open(spec.directions)
-    if table is not None:
-        table.require_sealed()
+    table = DirectionTables.open(spec.directions) if spec.directions else None
     levels = choose_levels(spec, table, _levelled(spec), generator)
     pairs = _plain(spec, levels)
     needed_columns(latents.schema, levels.space)

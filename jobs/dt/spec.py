@@ -38,7 +38,9 @@ class DtSpec(RowChoice, RunFlags):
         description="Labels of these latents by the judge, which say which rows start in a class; and, with a comma, "
         "by the family that edits: pairs are ranked where the two agree on unedited faces.",
     )
-    directions: str | None = Field(None, description="The table of directions; none is needed where lambdas are 0.")
+    directions: Names = Field(
+        (), description="The table of directions, or several with commas between; none is needed where lambdas are 0."
+    )
     pairs: Names = Field(PAIRS, min_length=1, description="PRIMAL:CONDITION, what is edited and what is to stay.")
     lambdas: Names = Field(FEW, min_length=1, description="LAMBDA1:LAMBDA2, a cell for each.")
     grid: float | None = Field(None, gt=0, le=1, description="All cells of lambdas 0, GRID, 2 GRID, ... 1.")
@@ -64,12 +66,7 @@ class DtSpec(RowChoice, RunFlags):
     generator: str | None = Field(None, description="Default: the one that the latents table names.")
     force: bool = Field(False, description="Use directions of another generator, and latents too.")
 
-    @field_validator("directions")
-    @classmethod
-    def _absolute_inputs(cls, url: str | None) -> str | None:
-        return None if url is None else absolute(url)
-
-    @field_validator("latents", "labels")
+    @field_validator("latents", "labels", "directions")
     @classmethod
     def _absolute_tables(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(map(absolute, urls))
@@ -106,9 +103,9 @@ class DtSpec(RowChoice, RunFlags):
     def _agrees(self) -> "DtSpec":
         if self.grid is not None and self.lambdas != FEW:
             raise ValueError("give --lambdas or --grid, one of the two")
-        if self.directions is None and any(first or second for first, second in self.cells):
+        if not self.directions and any(first or second for first, second in self.cells):
             raise ValueError("--directions: a lambda above 0 is the share of a direction of that table")
-        if self.directions is None and self.as_released:
+        if not self.directions and self.as_released:
             raise ValueError("--directions: --as-released projects out the conditions' directions of that table")
         if self.judge == self.classifiers:
             raise ValueError(f"--judge {self.judge} is the family that edits: it cannot tell what it was misled to see")

@@ -9,8 +9,7 @@ from pipeline.directions.conditional import project
 from pipeline.directions.names import joined
 from pipeline.errors import SpecError
 from pipeline.models.codes import Space
-from pipeline.stages.direction_rows import by_name, read_directions
-from pipeline.tables import Table
+from pipeline.stages.direction_rows import DirectionTables, by_name
 
 
 @dataclass(frozen=True)
@@ -21,9 +20,9 @@ class Chosen:
     numbers: list[int]
 
 
-def choose_directions(spec: EditSpec, table: Table, default: Space | None) -> list[Chosen]:
+def choose_directions(spec: EditSpec, table: DirectionTables, default: Space | None) -> list[Chosen]:
     """The direction of each attribute, conditioned as asked, all in one space. Raises SpecError."""
-    found = read_directions(table)
+    found = table.directions
     named = by_name(found)
     wanted = spec.space or default
     attributes, conditions_asked = (_names(words, found) for words in (spec.attribute, spec.on))
@@ -47,11 +46,13 @@ def choose_directions(spec: EditSpec, table: Table, default: Space | None) -> li
     return chosen
 
 
-def choose_attribute_level(space: Space | None, table: Table | None, names: Sequence[str]) -> dict[str, Chosen]:
+def choose_attribute_level(
+    space: Space | None, table: DirectionTables | None, names: Sequence[str]
+) -> dict[str, Chosen]:
     """The unconditioned direction that each name means, all in one space, or in `space`. Raises SpecError."""
     if not names or table is None:
         return {}
-    found = read_directions(table)
+    found = table.directions
     plain = [one for one in found if not one.conditions]
     chosen: dict[str, Chosen] = {}
     for name in _names(tuple(dict.fromkeys(names)), found):
@@ -77,7 +78,7 @@ def _usable(direction: Direction, wanted: Space | None) -> bool:
 
 
 def _number(
-    name: str, found: Sequence[Direction], named: Mapping[str, Direction], wanted: Space | None, table: Table
+    name: str, found: Sequence[Direction], named: Mapping[str, Direction], wanted: Space | None, table: DirectionTables
 ) -> int:
     """The row of the table that a name means."""
     if name in named:

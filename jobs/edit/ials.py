@@ -7,12 +7,12 @@ from jobs.ials_settings import ials_settings
 from pipeline.directions.aliases import plain
 from pipeline.errors import SpecError
 from pipeline.models.generators import Generator
+from pipeline.stages.direction_rows import DirectionTables
 from pipeline.stages.ials_method import IalsMethod
 from pipeline.stages.method import Wanted
-from pipeline.tables import Table
 
 
-def ask(spec: EditSpec, table: Table | None, generator: Generator) -> Ask:
+def ask(spec: EditSpec, table: DirectionTables | None, generator: Generator) -> Ask:
     """Attribute-level directions chosen and checked, and who is looked with. Raises SpecError."""
     first, second = spec.lambdas
     levelled = [*(spec.attribute if first else ()), *(spec.on if second or spec.as_released else ())]

@@ -11,8 +11,8 @@ from pipeline.directions import Direction
 from pipeline.errors import SpecError
 from pipeline.models.codes import Space
 from pipeline.models.generators import Generator
+from pipeline.stages.direction_rows import DirectionTables
 from pipeline.stages.source import Latents
-from pipeline.tables import Table
 
 RELEASED_PSI = 0.5
 
@@ -21,7 +21,7 @@ class Flags(Protocol):
     """Those of a spec that decide which directions are taken."""
 
     @property
-    def directions(self) -> str | None: ...
+    def directions(self) -> tuple[str, ...]: ...
 
     @property
     def space(self) -> Space | None: ...
@@ -54,14 +54,14 @@ class Levels:
         return self.chosen[name].direction.attribute if name in self.chosen else name.split("#", maxsplit=1)[0]
 
 
-def choose_levels(flags: Flags, table: Table | None, names: Sequence[str], generator: Generator) -> Levels:
+def choose_levels(flags: Flags, table: DirectionTables | None, names: Sequence[str], generator: Generator) -> Levels:
     """The unconditioned directions of these names, which fit the generator and the flags. Raises SpecError."""
     chosen = choose_attribute_level(flags.space, table, names)
     directions = [one.direction for one in chosen.values()]
     check_directions(directions, generator, flags.force)
     space: Space = directions[0].space if directions else flags.space or "w"
     if space == "z":
-        raise SpecError(f"{flags.directions}: these directions are in z, IALS moves codes in w, w+ and s")
+        raise SpecError(f"{' and '.join(flags.directions)}: these directions are in z, IALS moves codes in w, w+ and s")
     if flags.per_layer and space != "w+":
         raise SpecError(f"--per-layer: these edits are in {space}, pass --space w+")
     return Levels(chosen, space)

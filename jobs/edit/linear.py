@@ -10,11 +10,11 @@ from pipeline.editing import Search
 from pipeline.errors import SpecError
 from pipeline.models.codes import Space
 from pipeline.models.generators import Generator
+from pipeline.stages.direction_rows import DirectionTables
 from pipeline.stages.linear_method import Asked, LinearMethod
-from pipeline.tables import Table
 
 
-def ask(spec: EditSpec, table: Table | None, generator: Generator) -> Ask:
+def ask(spec: EditSpec, table: DirectionTables | None, generator: Generator) -> Ask:
     """Directions chosen, conditioned and checked. Raises SpecError."""
     assert table is not None
     layers = spec.rows_of_w_plus

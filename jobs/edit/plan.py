@@ -17,14 +17,17 @@ from jobs.workers import FACES, GRADIENTS, VECTORS, Load
 from pipeline.engine.job import Job
 from pipeline.models.generators import Generator
 from pipeline.stages.codes import needed_columns, truncation_of
+from pipeline.stages.direction_rows import DirectionTables
 from pipeline.stages.edit import EditStage
 from pipeline.stages.looking import Panel, Truncated
 from pipeline.stages.models import Model
 from pipeline.stages.pictures import NO_PICTURES, Keep
-from pipeline.tables import Table
 from schemas.edits import JUDGE
 
-ASKS: dict[str, Callable[[EditSpec, Table | None, Generator], Ask]] = {"interfacegan": linear.ask, "ials": ials.ask}
+ASKS: dict[str, Callable[[EditSpec, DirectionTables | None, Generator], Ask]] = {
+    "interfacegan": linear.ask,
+    "ials": ials.ask,
+}
 
 
 def plan_edit(spec: EditSpec) -> tuple[Job, int | None]:
@@ -36,9 +39,7 @@ def plan_edit(spec: EditSpec) -> tuple[Job, int | None]:
     """
     latents, generator = open_with_generator(spec.latents, spec.generator, may_differ=spec.force)
     latents = choose(spec, latents, spec.labels)
-    table = None if spec.directions is None else Table.open(spec.directions)
-    if table is not None:
-        table.require_sealed()
+    table = DirectionTables.open(spec.directions) if spec.directions else None
     ask = ASKS[spec.editor](spec, table, generator)
     needed_columns(latents.schema, ask.space)
     if spec.editor == "ials" and spec.as_released:

@@ -38,7 +38,9 @@ class EditSpec(LabelledChoice, RunFlags):
     """  # noqa: E501  one line can be pasted
 
     latents: Names = Field(min_length=1, description=LATENTS)
-    directions: str | None = Field(None, description="The table of directions; IALS needs none where lambdas are 0.")
+    directions: Names = Field(
+        (), description="The table of directions, or several with commas between; IALS needs none where lambdas are 0."
+    )
     attribute: Names = Field(min_length=1, description="What to change, by name; old#3 is row 3, where two are old.")
     on: Names = Field((), description="What is to stay: these directions are projected out.")
     editor: Literal["interfacegan", "ials"] = Field("interfacegan", description="The method.")
@@ -85,15 +87,10 @@ class EditSpec(LabelledChoice, RunFlags):
     generator: str | None = Field(None, description="Default: the one that the latents table names.")
     force: bool = Field(False, description="Use directions of another generator, and latents too.")
 
-    @field_validator("latents")
+    @field_validator("latents", "directions")
     @classmethod
-    def _absolute_latents(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
+    def _absolute_tables(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(map(absolute, urls))
-
-    @field_validator("directions")
-    @classmethod
-    def _absolute_inputs(cls, url: str | None) -> str | None:
-        return None if url is None else absolute(url)
 
     @field_validator("strengths", mode="before")
     @classmethod
@@ -142,7 +139,7 @@ class EditSpec(LabelledChoice, RunFlags):
     def _linear(self) -> "EditSpec":
         if self.editor != "interfacegan":
             return self
-        if self.directions is None:
+        if not self.directions:
             raise ValueError("--directions: interfacegan moves along the directions of a table")
         if bool(self.strengths) == (self.until is not None):
             raise ValueError("give --strengths, or --until with --target: one of the two")
@@ -162,9 +159,9 @@ class EditSpec(LabelledChoice, RunFlags):
     def _ials(self) -> "EditSpec":
         if self.editor != "ials":
             return self
-        if self.directions is None and any(self.lambdas[: 2 if self.on else 1]):
+        if not self.directions and any(self.lambdas[: 2 if self.on else 1]):
             raise ValueError("--directions: a lambda above 0 is the share of a direction of that table")
-        if self.directions is None and self.as_released and self.on:
+        if not self.directions and self.as_released and self.on:
             raise ValueError("--directions: --as-released projects out the conditions' directions of that table")
         if self.space == "z":
             raise ValueError("--space z: ials moves codes in w, w+ and s")

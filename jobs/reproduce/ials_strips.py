@@ -57,9 +57,9 @@ class Pictures:
         copy_rows(latents, self.faces, f"{self.url}/latents")
         primal, condition = self.run.pair
         asked = self.run.asked
-        assert asked.directions is not None
         common = (
-            "edit", "--editor", "ials", "--latents", f"{self.url}/latents", "--directions", asked.directions,
+            "edit", "--editor", "ials", "--latents", f"{self.url}/latents",
+            "--directions", ",".join(asked.directions),
             "--attribute", primal, "--on", condition, "--target", asked.target,
             "--step-size", str(asked.step_size), "--steps", str(asked.steps), "--classifiers", asked.classifiers,
             "--judge", asked.judge, "--scores", "judge", "--scored", f"{primal},{condition}", "--images", "webp",

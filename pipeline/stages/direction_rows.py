@@ -1,6 +1,8 @@
 """Directions as rows of a table, and back: an exact round trip."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,7 +11,7 @@ import pyarrow as pa
 import schemas
 from pipeline.directions import Direction
 from pipeline.errors import SpecError
-from pipeline.tables import Table
+from pipeline.tables import Table, store
 from schemas.directions import ACCURACIES
 
 
@@ -49,6 +51,40 @@ def read_directions(table: Table) -> list[Direction]:
     if table.schema.name != "directions":
         raise SpecError(f"{table.url} is a table of {table.schema.name}, not of directions")
     return [_direction(row) for row in table.read().to_pylist()]
+
+
+@dataclass(frozen=True, eq=False)
+class DirectionTables:
+    """Sealed tables of directions as one; numbers count through all of them, in the order of the tables."""
+
+    tables: tuple[Table, ...]
+    directions: tuple[Direction, ...]
+
+    @classmethod
+    def open(cls, urls: Sequence[str]) -> "DirectionTables":
+        """All directions of these tables.
+
+        Raises:
+            SpecError: one is a table of something else, or is named twice.
+            StoreError: one is not there, or not complete.
+        """
+        if len({url.rstrip("/") for url in urls}) < len(urls):
+            raise SpecError("--directions names a table twice")
+        tables = tuple(map(Table.open, urls))
+        for table in tables:
+            table.require_sealed()
+        return cls(tables, tuple(direction for table in tables for direction in read_directions(table)))
+
+    @property
+    def url(self) -> str:
+        """For messages."""
+        return " and ".join(table.url for table in self.tables)
+
+    @property
+    def digest(self) -> str:
+        """Of one table its own; of several one of theirs, in this order, since numbers count through them."""
+        digests = [table.digest for table in self.tables]
+        return digests[0] if len(digests) == 1 else hashlib.sha256(store.canonical_json(digests)).hexdigest()
 
 
 def by_name(directions: Sequence[Direction]) -> dict[str, Direction]:

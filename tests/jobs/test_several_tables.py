@@ -97,3 +97,31 @@ def test_what_does_not_go_together_is_refused(made, tmp_path, capsys):
     assert f"a/labels lacks {ROWS - FIRST} rows" in capsys.readouterr().err
     assert main([*fit, "--labels", f"{both(made, 'labels')},{made}/whole/labels"]) == 2
     assert "both have labels of 'smile': give one of them" in capsys.readouterr().err
+
+
+def test_a_direction_of_one_table_is_conditioned_on_one_of_another(made, tmp_path, capsys):
+    """As a published age on a fitted gender."""
+    planted(tmp_path / "age", spaces=("w",), names=("age", "old"))
+    planted(tmp_path / "male", spaces=("w",), names=("smile", "male"))
+    planted(tmp_path / "one", spaces=("w",), names=("age", "male"))
+    first, second, one = ({row["attribute"]: row for row in read(tmp_path, name).to_pylist()} for name in
+                          ("age", "male", "one"))  # fmt: skip
+    np.testing.assert_array_equal(first["age"]["vector"], one["age"]["vector"])
+    both, latents = f"{tmp_path}/age,{tmp_path}/male", f"{made}/a/latents"
+    words = ["--attribute", "age", "--on", "male", "--strengths", "2"]
+    assert edit(latents, both, tmp_path / "edited", *words) == 0
+    rows_ = read(tmp_path / "edited", "edits").to_pandas()
+    moved = np.stack(rows_[rows_.step == 1].latent) - np.stack(rows_[rows_.step == 0].latent)
+    assert abs(moved @ np.array(second["male"]["vector"])).max() < 1e-4
+    assert (moved @ np.array(first["age"]["vector"]) > 1).all()
+    ials = ["--editor", "ials", "--attribute", "old", "--on", "male", "--steps", "1", "--lambda2", "1"]
+    assert edit(latents, both, tmp_path / "ials", *ials) == 0
+    out = ["--out", str(tmp_path / "alone")]
+    assert main(["directions", "condition", "--directions", both, "--primal", "age", "--on", "male", *out]) == 0
+    alone = rows(tmp_path / "alone", "directions")[0]
+    np.testing.assert_allclose(moved[0] / 2, np.array(alone["vector"]), atol=1e-5)
+    assert main(["directions", "condition", "--directions", both, "--primal", "age", "--on", "hat", *out[:1], "x"]) == 2
+    assert "age and " in (said := capsys.readouterr().err)
+    assert "no direction 'hat'; it has age, old, smile, male" in said
+    assert edit(latents, f"{tmp_path}/age,{tmp_path}/age", tmp_path / "twice", *words) == 2
+    assert "--directions names a table twice" in capsys.readouterr().err
