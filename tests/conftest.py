@@ -3,6 +3,8 @@ import os
 
 import pytest
 
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as `stylemill` itself; read when torch is imported
+
 
 @pytest.fixture(scope="session")
 def cluster():

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from edits import HOW
+from edits import HOW, planted
 from tiny_jobs import dataset, tables
 
 from jobs.__main__ import main
@@ -36,9 +36,13 @@ def test_where_bytes_depend_on_threads_another_number_is_refused_and_it_is_said_
     assert dataset(tmp_path, *words) == 0
 
 
-def test_codes_alone_depend_on_no_threads(tmp_path):
-    sample = ["sample", "--generator", "stylegan2-tiny", "--rows", "16", "--rows-per-shard", "8", *HOW]
+def test_where_no_face_is_made_threads_decide_nothing_and_may_change(tmp_path):
+    planted(tmp_path / "directions", ("w",))
+    sample = ["sample", "--generator", "stylegan2-tiny", "--rows", "16", "--rows-per-shard", "8"]
+    edit = ["edit", "--directions", f"{tmp_path}/directions", "--attribute", "old", "--strengths=-1,1", "--absolute"]
     for out, more in (("a", ()), ("b", ("--threads", "2"))):
-        assert main([*sample, "--out", f"{tmp_path}/{out}", "--limit", "1"]) == 0
-        assert main([*sample, "--out", f"{tmp_path}/{out}", *more]) == 0
+        for words in (sample, [*edit, "--latents", f"{tmp_path}/{out}/latents"]):
+            assert main([*words, *HOW, "--out", f"{tmp_path}/{out}", "--limit", "1"]) == 0
+            assert main([*words, *HOW, "--out", f"{tmp_path}/{out}", *more]) == 0
+    assert len(tables(tmp_path / "a")) == 9
     assert tables(tmp_path / "a") == tables(tmp_path / "b")

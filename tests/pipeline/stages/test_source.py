@@ -107,3 +107,13 @@ def test_tables_that_do_not_go_together_are_refused(tmp_path):
         Latents.open([whole, layers])
     with pytest.raises(SpecError, match="names a table twice"):
         Latents.open([whole, whole])
+
+
+def test_its_size_is_told_without_reading_rows_where_the_table_says_it(tmp_path, monkeypatch):
+    first, second = write(tmp_path / "a", range(10)), write(tmp_path / "b", range(10, 13))
+    whole = Latents.open([first])
+    monkeypatch.setattr(Table, "read", None)
+    assert whole.size == (10, 3)
+    monkeypatch.undo()
+    assert Latents.open([first, second]).size == (13, None)
+    assert whole.only(np.array([1, 5, 7])).size == (3, None)
