@@ -97,7 +97,11 @@ def cores_that_are(load: str) -> Iterator[None]:
 
 def command(words: Sequence[str]) -> None:
     """Run a verb. Raises RuntimeError with its last words where it fails or takes too long."""
-    ours = {name: value for name, value in os.environ.items() if not name.startswith(("OMP_", "GOMP_", "RAY_ADDRESS"))}
+    ours = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("OMP_", "GOMP_", "KMP_", "MKL_", "OPENBLAS_", "RAY_ADDRESS"))
+    }
     try:
         ended = subprocess.run(
             [sys.executable, "-m", "jobs", *words, "--device", "cpu"],
