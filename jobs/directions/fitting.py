@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field, field_validator, model_validator
 
 from jobs.choice import CHOICE, RowChoice
-from jobs.flags import Names, parse
+from jobs.flags import Names, parse, say
 from jobs.launch import launch
 from jobs.options import LATENTS, RunFlags
 from jobs.places import absolute
@@ -208,7 +208,14 @@ def _run(spec: FitSpec) -> int:
         from jobs.directions.mean_gradient import run_mean_gradient
 
         return run_mean_gradient(spec)
-    return launch(*plan_fit(spec), spec)
+    job, workers = plan_fit(spec)
+    code = launch(job, workers, spec)
+    if not spec.dry_run:
+        from jobs.directions.quality import report_fits
+
+        for line in report_fits(job):
+            say(line)
+    return code
 
 
 def _strips(spec: FitSpec) -> int:

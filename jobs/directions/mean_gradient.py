@@ -5,6 +5,7 @@ from typing import Any
 import schemas
 from jobs.choice import choose
 from jobs.directions.fitting import VERB, FitSpec
+from jobs.directions.quality import lines, read_fits
 from jobs.flags import say
 from jobs.latents import open_with_generator
 from jobs.launch import command, launch, versions
@@ -159,6 +160,8 @@ def _finish(job: Job, spec: FitSpec, labels: Joined | None) -> int:
         for sentence in found.lacking:
             say(f"Note  {sentence}")
     made = set(table.read(["attribute"])["attribute"].to_pylist())
+    for line in lines(read_fits(table.url)):
+        say(line)
     missing = [name for name in stage.panel.attributes if name not in made]
     if missing:
         say(f"Stop  no direction of {', '.join(missing)}")

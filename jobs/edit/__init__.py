@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from jobs.edit.effect import warnings_of
 from jobs.edit.plan import plan_edit
 from jobs.edit.requests import write_requests
 from jobs.edit.spec import EditSpec
@@ -22,6 +23,8 @@ def main(argv: Sequence[str]) -> int:
     if not spec.dry_run:
         write_requests(job)
         note_dropped_steps(job)
+        for line in warnings_of(job):
+            say(line)
     return code
 
 

@@ -15,11 +15,12 @@ from pipeline.models.codes import Codes, Space
 DONE = "done"
 REACHED = "reached"
 NOT_FINITE = "not finite"
+NOT_REACHED = "not reached"
 
 
 def not_reached(bound: str) -> str:
     """The stop of a row that is as far as it may go and whose score is not what was asked for. `bound`: `10`, ..."""
-    return f"not reached within {bound}"
+    return f"{NOT_REACHED} within {bound}"
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,6 +18,7 @@ from pipeline.engine.stage import Batch, Rows, Task
 from pipeline.models.codes import Codes, Space
 from pipeline.models.generators import Generator
 from pipeline.stages.codes import codes_of, needed_columns
+from pipeline.stages.edit_effect import counted, seen_in_columns, seen_on_the_way
 from pipeline.stages.looking import Looker, Panel, Truncated, padded
 from pipeline.stages.method import Method
 from pipeline.stages.microbatch import Columns, Slots, settle
@@ -108,7 +109,8 @@ class EditWorker:
             values[torch.from_numpy(place)] = found.values
             codes = Codes(stage.space, values)
             kept, made, rejects = settle(index, wanted, partial(self._compute, codes))
-            yield Batch(self._tables(kept, made), tuple(rejects), self._seconds())
+            counters = counted(made["slope"], made["stop"]) if len(kept) else {}
+            yield Batch(self._tables(kept, made), tuple(rejects), {**self._seconds(), **counters})
 
     def _compute(self, codes: Codes, slots: Slots) -> Columns:
         """Columns (B, R, K, ...). `steps` is NO_STEP where a row ended before; the other columns are 0 there."""
@@ -118,6 +120,7 @@ class EditWorker:
         strength = np.zeros((rows, requests, kept), dtype=np.float32)
         steps = np.full((rows, requests, kept), NO_STEP)
         stops = np.empty((rows, requests), dtype=object)
+        slope = np.zeros((rows, requests), dtype=np.int8)
         # nothing is sought for what is not finite; where all is padding, the networks are put to the test
         some = padded(codes, slots, np.nan if stage.method.networks and slots.any() else 0.0)
         for request in range(requests):
@@ -131,9 +134,14 @@ class EditWorker:
             lost = (trace.steps < 1).all(dim=1).cpu().numpy() & (np.array(trace.stops) == NOT_FINITE)
             latent[lost, request], strength[lost, request] = np.nan, np.nan  # so they are set aside
             stops[:, request] = trace.stops
+            slope[:, request] = seen_on_the_way(trace, stage.method.wanted[request].attribute)
         columns: dict[str, NDArray] = {"latent": latent, "strength": strength, "steps": steps, "stop": stops}
         if self.looker:
             columns |= self._look(latent, steps, slots)
+            for request in np.flatnonzero(~slope.any(axis=0)).tolist():
+                attribute, there_NK = stage.method.wanted[request].attribute, steps[:, request] != NO_STEP
+                slope[:, request] = seen_in_columns(columns, attribute, request, there_NK)
+        columns["slope"] = slope
         if stage.method.independent:
             self._dropped += drop_steps(columns, slots)
         return columns

@@ -1,0 +1,39 @@
+"""Which way a score went, from strengths and scores as editors and tables have them."""
+
+import numpy as np
+import torch
+
+from pipeline.editing import Trace
+from pipeline.stages.edit_effect import Effect, counted, effects, seen_on_the_way, slopes
+
+NAN = float("nan")
+
+
+def test_the_score_at_the_largest_strength_against_that_at_the_smallest():
+    strength = [[0, 1, 2], [0, -1, -2], [0, -3, 3], [0, 1, 2], [0, 0, 0], [0, 1, 2]]
+    score = [[1, 0, 2], [1, 0, 0], [5, 1, 0], [1, 0, NAN], [1, 2, 3], [NAN, NAN, 1]]
+    there = np.ones((6, 3), dtype=bool)
+    assert slopes(strength, score, there).tolist() == [1, 1, -1, -1, 0, 0]
+    there[0, 2] = False
+    assert slopes(strength, score, there).tolist()[0] == -1
+    assert slopes(strength, None, there).tolist() == [0] * 6
+
+
+def _trace(scores):
+    steps = torch.arange(3).expand(2, 3)
+    return Trace("w", torch.zeros(2, 3, 4), steps, steps.double(), scores, ("done", "done"))
+
+
+def test_what_the_editor_saw_under_its_own_name_or_an_opposite():
+    seen = {"old": torch.tensor([[0.0, 1.0, 2.0], [0.0, -1.0, NAN]])}
+    assert seen_on_the_way(_trace(seen), "old").tolist() == [1, -1]
+    assert seen_on_the_way(_trace(seen), "young").tolist() == [-1, 1]
+    assert seen_on_the_way(_trace(seen), "smile").tolist() == [0, 0]
+    assert seen_on_the_way(_trace({}), "old").tolist() == [0, 0]
+
+
+def test_counts_of_shards_add_up():
+    slope = np.array([[1, -1], [-1, -1], [0, 0]], dtype=np.int8)
+    stop = np.array([["reached", "done"], ["not reached within 10", "done"], ["not finite", "done"]], dtype=object)
+    found = counted(slope, stop)
+    assert effects([found, found, {}], 2) == [Effect(4, 2, 2), Effect(4, 4, 0)]
