@@ -1,4 +1,4 @@
-"""`stylemill directions`: fit, condition, compare, import and export directions in latent space."""
+"""`stylemill directions`: fit, list, condition, strips, compare, import and export directions in latent space."""
 
 from collections.abc import Sequence
 
@@ -6,6 +6,7 @@ from jobs import subverbs
 
 VERBS = {
     "fit": ("fitting", "fit directions on labelled latents, or find them without labels"),
+    "list": ("listing", "which there are, and how well they were fitted"),
     "condition": ("condition", "take other directions out of one"),
     "strips": ("strips", "pictures of a few faces moved along each direction"),
     "compare": ("compare", "cosines of directions, correlations of labels, and a picture of both"),
@@ -15,5 +16,5 @@ VERBS = {
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run one of fit, condition, strips, compare, import, export; errors as `subverbs.run`."""
+    """Run one of fit, list, condition, strips, compare, import, export; errors as `subverbs.run`."""
     return subverbs.run("directions", VERBS, argv)

@@ -19,6 +19,7 @@ from jobs.directions.condition import ConditionSpec
 from jobs.directions.exporting import ExportSpec
 from jobs.directions.fitting import FitSpec
 from jobs.directions.importing import ImportSpec
+from jobs.directions.listing import ListSpec
 from jobs.flags import parse
 from pipeline.directions import Direction, normalised
 from pipeline.models import generators
@@ -385,7 +386,7 @@ def test_files_that_are_there_stay_unless_replaced(tmp_path, capsys):
 # -- the command line -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("spec", [FitSpec, ConditionSpec, CompareSpec, ImportSpec, ExportSpec])
+@pytest.mark.parametrize("spec", [FitSpec, ListSpec, ConditionSpec, CompareSpec, ImportSpec, ExportSpec])
 def test_the_example_is_a_command(spec):
     [example] = re.findall(r"Example: stylemill directions (.*)", spec.__doc__)
     verb, *words = shlex.split(example)
@@ -398,5 +399,5 @@ def test_the_verbs_are_listed(capsys):
     assert "fit directions on labelled latents" in capsys.readouterr().out
     assert main(["directions", "--help"]) == 0
     said = capsys.readouterr().out
-    assert all(f"  {verb} " in said for verb in ("fit", "condition", "compare", "import", "export"))
-    assert "no verb 'fits'; the verbs are fit, condition" in one_line(["fits"], capsys)
+    assert all(f"  {verb} " in said for verb in ("fit", "list", "condition", "compare", "import", "export"))
+    assert "no verb 'fits'; the verbs are fit, list, condition" in one_line(["fits"], capsys)
