@@ -24,6 +24,7 @@ SPECS = {
     "directions compare": "jobs.directions.compare:CompareSpec",
     "directions strips": "jobs.directions.strips:StripsSpec",
     "directions condition": "jobs.directions.condition:ConditionSpec",
+    "directions list": "jobs.directions.listing:ListSpec",
     "directions import": "jobs.directions.importing:ImportSpec",
     "directions export": "jobs.directions.exporting:ExportSpec",
     "edit": "jobs.edit.spec:EditSpec",
