@@ -12,7 +12,9 @@ from jobs.places import absolute
 from pipeline.models.classifiers import ATTRIBUTES
 
 DEFAULT_ATTRIBUTES = ATTRIBUTES
-Workers = Annotated[int, Field(gt=0)]
+MOST_WORKERS, MOST_THREADS, MOST_TOGETHER, MOST_SECONDS = 100_000, 1024, 65_536, 1e7
+"""What no machine or cluster has: beyond it a value is taken for a slip of the hand, before anything is planned."""
+Workers = Annotated[int, Field(gt=0, le=MOST_WORKERS)]
 
 
 class WorkFlags(Spec):
@@ -31,10 +33,13 @@ class WorkFlags(Spec):
     retry_rejected: bool = Field(False, description="Take the rows up again that were set aside, and only those.")
     replace: bool = Field(False, description="Delete what an earlier, different run left in the same tables.")
     rows_per_shard: int | None = Field(None, gt=0, description="Rows of a part; a multiple of the batch size.")
-    batch_size: int | None = Field(None, gt=0, description="Rows computed together. Default: the fastest measured.")
+    batch_size: int | None = Field(
+        None, gt=0, le=MOST_TOGETHER, description="Rows computed together. Default: the fastest measured."
+    )
     threads: int | None = Field(
         None,
         gt=0,
+        le=MOST_THREADS,
         description="CPU threads of a worker. Default: 1 on this machine's CPUs, all cores with --local, 2 on a joined "
         "cluster; beside GPUs the cores shared out. Always 1 where no face is made.",
     )
@@ -63,6 +68,7 @@ class RayFlags(Spec):
     task_timeout: float | None = Field(
         None,
         gt=0,
+        le=MOST_SECONDS,
         allow_inf_nan=False,
         description="Seconds for one shard; a worker that takes longer is replaced. (Models may take ten times as long "
         "to open.)",

@@ -48,7 +48,7 @@ class DtSpec(RowChoice, RunFlags):
     first: int = Field(0, ge=0, description="How many such rows to pass over: kept for choosing a step size.")
     target: Literal["1", "0"] = Field("1", description="Towards the attribute, or away from it.")
     step_size: float = Field(0.1, gt=0, allow_inf_nan=False, description="Length of a step.")
-    steps: int = Field(20, ge=1, description="How many steps.")
+    steps: int = Field(20, ge=1, le=10_000, description="How many steps.")
     space: Literal["w", "w+", "s"] | None = Field(None, description="Default: the directions', or w.")
     loss: Loss = Field("score", description="Whose gradient is followed, the score's or that of Eq. 3.")
     no_incremental: bool = Field(False, description="Keep the direction of the source, instead of searching anew.")

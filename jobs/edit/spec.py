@@ -65,7 +65,7 @@ class EditSpec(LabelledChoice, RunFlags):
     )
     lambda2: float | None = Field(None, ge=0, le=1, description="ials: the same of each condition. Default: 0.")
     step_size: float = Field(0.1, gt=0, allow_inf_nan=False, description="ials: length of a step.")
-    steps: int = Field(20, ge=1, description="ials: how many steps.")
+    steps: int = Field(20, ge=1, le=10_000, description="ials: how many steps.")
     loss: Loss = Field("score", description="ials: whose gradient is followed, the score's or that of Eq. 3.")
     no_incremental: bool = Field(
         False, description="ials: keep the direction of the source, instead of searching anew."
