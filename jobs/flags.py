@@ -15,11 +15,13 @@ from typing import Annotated, Any, ClassVar, TypeVar, get_args, get_origin
 
 import annotated_types
 import tyro
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 
 from jobs import spec_file
+from jobs.places import FIELDS
 from pipeline.errors import SpecError
+from pipeline.urls import mistake
 
 T = TypeVar("T")
 SpecT = TypeVar("SpecT", bound=BaseModel)
@@ -89,6 +91,16 @@ class Spec(BaseModel):
                 raise ValueError(
                     f"give a number up to {LARGEST_FLOAT:g}" if math.isfinite(number) else "give a finite number"
                 )
+        return value
+
+    @field_validator("*")
+    @classmethod
+    def _is_a_place(cls, value: Any, info: ValidationInfo) -> Any:
+        for url in (value if isinstance(value, tuple) else (value,)) if info.field_name in FIELDS else ():
+            if isinstance(url, str) and (why := mistake(url)):
+                raise ValueError(why)
+        if isinstance(value, tuple) and "" in value:
+            raise ValueError("an empty name beside a comma (was a variable unset?)")
         return value
 
 

@@ -7,6 +7,7 @@ import sys
 
 from jobs.flags import say
 from jobs.options import RunFlags
+from jobs.places import ends_with_this_process
 from pipeline.engine.job import Job
 from pipeline.engine.pool import Pool
 from pipeline.engine.run import RunOptions, run
@@ -15,6 +16,8 @@ from pipeline.engine.versions import version
 
 def launch(job: Job, workers: int | None, spec: RunFlags) -> int:
     """Run the job; the exit code as the README lists them."""
+    if ends_with_this_process(job.out):
+        say(f"Note  {job.out} is memory of this process: it is gone when the process ends")
     names = (field.name for field in dataclasses.fields(RunOptions))
     options = RunOptions(**{name: getattr(spec, name) for name in names})
     summary = run(job, _pool(spec, workers, job), options, say)

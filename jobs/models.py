@@ -13,6 +13,7 @@ from rich.table import Table
 from torch import Tensor
 
 from jobs.flags import command_line, say
+from pipeline.errors import ModelFileError
 from pipeline.models import zoo
 from pipeline.models.zoo import cache, userfile
 
@@ -108,9 +109,8 @@ def _list(as_markdown: bool) -> int:
     table = Table("Name", "Cache", "What", box=box.SIMPLE_HEAD)
     table.columns[0].no_wrap = table.columns[1].no_wrap = True
     for entry in zoo.CATALOGUE.values():
-        card = cache.read_card(entry)
         what = entry.what + (" (non-commercial)" if entry.non_commercial else "")
-        table.add_row(entry.name, _megabytes(card["files"]) if card else "-", what)
+        table.add_row(entry.name, _in_cache(entry), what)
     console = Console()
     console.print(table, highlight=False)
     console.print(f"The cache is {cache.home()}. `stylemill models show NAME` tells source, licence and citation.")
@@ -149,7 +149,7 @@ def _reporter(bar: Progress, total: int) -> Callable[[zoo.Entry, str], None]:
 
 def _verify(names: Sequence[str]) -> int:
     entries = zoo.expand(names or ["all"])
-    problems = {entry.name: cache.problem(entry) for entry in entries}
+    problems = {entry.name: _problem(entry) for entry in entries}
     if not names:
         problems = {name: problem for name, problem in problems.items() if problem != "not pulled"}
     for name, problem in problems.items():
@@ -157,6 +157,23 @@ def _verify(names: Sequence[str]) -> int:
     wrong = sum(problem is not None for problem in problems.values())
     say(f"Done  {len(problems)} networks, {wrong} with something wrong")
     return 1 if wrong else 0
+
+
+def _in_cache(entry: zoo.Entry) -> str:
+    try:
+        card = cache.read_card(entry)
+    except cache.Unusable:
+        raise
+    except ModelFileError:
+        return "damaged"
+    return _megabytes(card["files"]) if card else "-"
+
+
+def _problem(entry: zoo.Entry) -> str | None:
+    try:
+        return cache.problem(entry)
+    except cache.Unusable as error:
+        return str(error)
 
 
 def _show(name: str, options: dict[str, tuple[int, int]]) -> int:

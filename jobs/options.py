@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from jobs.flags import Spec, say
-from jobs.places import absolute
+from jobs.places import absolute, ends_with_this_process
 from pipeline.models.classifiers import ATTRIBUTES
 
 DEFAULT_ATTRIBUTES = ATTRIBUTES
@@ -96,6 +96,11 @@ class RunFlags(RayFlags, WorkFlags):
     def _agree(self) -> "RunFlags":
         if self.local and self.workers not in (None, 1):
             raise ValueError("--local is one worker in this process; leave out --local to have --workers")
+        if not self.local and ends_with_this_process(self.out):
+            raise ValueError(
+                f"--out {self.out}: workers do not see the memory of this process, and it is gone when the command "
+                "ends; give a directory or another URL (from within Python: --local, which writes to it)"
+            )
         if self.local and self.address:
             raise ValueError("--local and --address exclude each other")
         if self.local and self.task_timeout:

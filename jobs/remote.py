@@ -11,14 +11,13 @@ from pydantic import create_model
 
 from jobs import subverbs
 from jobs.flags import Spec, command_line, flag_of, parse
+from jobs.places import FIELDS
 from pipeline.errors import SpecError
 
 VERBS = (
     "dataset", "sample", "label", "directions", "edit", "measure", "dt", "reproduce",
     "models", "status", "verify", "report",
 )  # fmt: skip
-PATHS = ("out", "latents", "labels", "directions", "edits", "codes", "scores", "files", "from_")
-"""Fields that name directories, tables or files."""
 
 
 def checked(words: Sequence[str]) -> list[str]:
@@ -85,7 +84,7 @@ def _check(given: Spec) -> None:
 
 
 def _urls(given: Spec) -> Iterator[tuple[str, str]]:
-    for name in PATHS:
+    for name in FIELDS:
         info = type(given).model_fields.get(name)
         if info is None or get_origin(info.annotation) is Literal:  # --scores of edit is one of four words
             continue

@@ -6,6 +6,7 @@ from typing import Any
 import pyarrow as pa
 
 from jobs.flags import say
+from jobs.places import ends_with_this_process
 from pipeline.directions import Direction
 from pipeline.engine.fingerprint import fingerprint
 from pipeline.engine.owner import disown
@@ -22,6 +23,8 @@ def check_free(url: str, replace: bool, *inputs: str) -> None:
         OutputDiffers: there is a file or a table, and it is not to be replaced.
         SpecError: it is one of the tables that the new one is made from.
     """
+    if ends_with_this_process(url):
+        say(f"Note  {url} is memory of this process: it is gone when the process ends")
     if url.rstrip("/") in {name.rstrip("/") for name in inputs}:
         raise SpecError(f"{url} is what the new table would be made from: choose another --out")
     if not replace and store.exists(url):

@@ -51,8 +51,8 @@ def field_of(key: str) -> str:
 
 
 def split(text: str) -> tuple[str, ...]:
-    """The words of a list with commas between them."""
-    return tuple(word.strip() for word in text.split(",") if word.strip())
+    """The words of a list with commas between them; the spec refuses those that are empty, but an empty list is one."""
+    return tuple(word.strip() for word in text.split(",")) if text.strip() else ()
 
 
 def _lines(path: Path) -> Iterator[tuple[str, "Node"]]:

@@ -9,10 +9,11 @@ shards without a line are recognised by their parts.
 import io
 import json
 import logging
+import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, cast
+from typing import Any, TypeAlias
 
 from pipeline.engine.journal import Attempt
 from pipeline.engine.outcome import Outcome
@@ -23,8 +24,23 @@ FLUSH_SECONDS = 2.0
 FLUSH_SECONDS_AT_MOST = 30.0
 FLUSHES_BEFORE_SLOWER = 60
 FLUSH_LINES = 1000
+LINES_FILE = re.compile(r"\d{6,}-\d{6,}\.jsonl")
 
-SPEC_KEYS = {"fingerprint", "spec", "resolved", "stage", "stage_version", "tables", "shards", "planned", "versions"}
+Fields: TypeAlias = Mapping[str, type | tuple[type, ...]]
+SPEC: Fields = {
+    "fingerprint": str,
+    "spec": dict,
+    "resolved": dict,
+    "stage": str,
+    "stage_version": int,
+    "tables": list,
+    "shards": int,
+    "planned": int,
+    "versions": dict,
+}
+SUMMARY: Fields = {"exit_code": int, "seconds": (int, float), "rows_per_second": (int, float), "workers_lost": int}
+"""What is read of them, and its types."""
+SAFE = "delete it, which is safe: "
 
 log = logging.getLogger(__name__)
 
@@ -53,10 +69,8 @@ class Books:
             StoreError: the file is there and is no spec.
         """
         url = store.join(self.url, "spec.json")
-        found = store.read_json(url)
-        if found is not None and not (isinstance(found, dict) and found.keys() >= SPEC_KEYS):
-            raise StoreError(f"{url} is not a job's spec: damaged; delete it and run the same command again")
-        return cast(dict[str, Any] | None, found)
+        remedy = f"{SAFE}all parts stay, and the same command writes it again"
+        return store.read_object(url, "a job's spec", SPEC, remedy)
 
     def create_spec(self, spec: Mapping[str, Any]) -> None:
         """Store the spec; it is created, never overwritten.
@@ -87,10 +101,10 @@ class Books:
             for number, line in enumerate(io.BytesIO(content or b""), start=1):
                 try:
                     outcome = Outcome.from_json(line)
-                except (ValueError, KeyError, TypeError) as error:
+                except (AttributeError, KeyError, TypeError, ValueError) as error:
                     raise StoreError(
-                        f"{url} line {number} is not an outcome ({error}); "
-                        "delete the file: its shards are then recognised by their parts"
+                        f"{url} line {number} is not an outcome ({error}): "
+                        f"{SAFE}its shards are then recognised by their parts"
                     ) from error
                 last[outcome.shard] = outcome
         return last
@@ -149,8 +163,12 @@ class Books:
 
     def suspects(self) -> dict[int, str]:
         """Shard -> why its parts are not to be trusted."""
-        listed = store.read_json(store.join(self.url, "suspects.json")) or {}
-        return {int(shard): str(why) for shard, why in listed.items()}
+        url, remedy = store.join(self.url, "suspects.json"), "delete it and run verify, which finds damaged parts again"
+        listed = store.read_object(url, "a list of shards to make again", {}, remedy) or {}
+        try:
+            return {int(shard): str(why) for shard, why in listed.items()}
+        except ValueError as error:
+            raise StoreError(f"{url} names {error.args[0]!r} as a shard: {remedy}") from error
 
     def set_suspects(self, suspects: Mapping[int, str]) -> None:
         """Remember suspects, or forget them where there are none left."""
@@ -163,15 +181,17 @@ class Books:
     # -- the summary --------------------------------------------------------------------------------------------------
 
     def summary(self) -> dict[str, Any] | None:
-        """How the last run ended, or None."""
-        return store.read_json(store.join(self.url, "summary.json"))
+        """How the last run ended, or None. Raises StoreError where the file is there and is no summary."""
+        url, remedy = store.join(self.url, "summary.json"), f"{SAFE}the next run writes it again"
+        return store.read_object(url, "a run's summary", SUMMARY, remedy)
 
     def write_summary(self, summary: Mapping[str, Any]) -> None:
         store.write_atomic(store.join(self.url, "summary.json"), _pretty(summary))
 
 
 def _lines_files(url: str) -> list[str]:
-    return sorted(name for name in store.list_names(url) if name.endswith(".jsonl"))
+    """Of what `Books` has written; what others have put there is passed over."""
+    return sorted(name for name in store.list_names(url) if LINES_FILE.fullmatch(name))
 
 
 def _pretty(facts: Mapping[str, Any]) -> bytes:

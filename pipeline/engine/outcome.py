@@ -55,6 +55,11 @@ class Outcome:
 
     @classmethod
     def from_json(cls, line: str | bytes) -> "Outcome":
+        """Raises AttributeError, KeyError, TypeError or ValueError where the line is no outcome."""
         facts = json.loads(line)
         facts["parts"] = {name: PartRecord.from_dict(part) for name, part in facts["parts"].items()}
-        return cls(**facts)
+        outcome = cls(**facts)
+        counts = (outcome.shard, outcome.attempts, *outcome.rejects.values())
+        if not all(isinstance(count, int) for count in counts) or not isinstance(outcome.error, str | None):
+            raise TypeError("a field is of another type")
+        return outcome

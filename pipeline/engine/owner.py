@@ -40,9 +40,9 @@ def check(tables: Iterable[Table], verb: str, fingerprint: str) -> None:
 
 
 def owner(table: Table) -> dict[str, str] | None:
-    """Verb and fingerprint of the job that writes the table, or None."""
-    found: dict[str, str] | None = store.read_json(_url(table))
-    return found
+    """Verb and fingerprint of the job that writes the table, or None. Raises StoreError where the file is damaged."""
+    remedy = 'write {"verb": VERB, "fingerprint": F} into it, with F from .stylemill/VERB/spec.json one directory up'
+    return store.read_object(_url(table), "the name of a job", {"verb": str, "fingerprint": str}, remedy)
 
 
 def disown(table: Table) -> None:

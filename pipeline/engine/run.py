@@ -3,7 +3,7 @@
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
@@ -21,7 +21,7 @@ from pipeline.engine.pool import Pool
 from pipeline.engine.progress import Progress
 from pipeline.engine.summary import Summary, summarise
 from pipeline.engine.work import Work
-from pipeline.errors import Busy, StylemillError
+from pipeline.errors import Busy, StoreError, StylemillError
 
 Say = Callable[[str], None]
 
@@ -137,9 +137,9 @@ def _work(job: Job, work: Work, pool: Pool, options: RunOptions, lease: Lease, s
         for line in estimate(work.ran[0] if work.ran else None, sum(work.rows.values()), summary, pool.expected):
             say(line)
     _say_end(job, summary, work.failed, say)
-    last = work.books.summary()
+    last = _last_summary(work.books)
     # where nothing ran, the last run stays on record; but parts may be found whose driver died before it recorded them
-    if tasks or error or last is None or last.get("shards_done") != summary.shards_done:
+    if tasks or error or last.get("shards_done") != summary.shards_done:
         work.books.write_summary({**summary.facts(), "weights": [dict(weight) for weight in job.weights]})
     if error is not None:
         raise error
@@ -157,6 +157,14 @@ def _progress(job: Job, work: Work, pool: Pool) -> Progress:
         rows_done=sum(rows[shard] for shard in work.done) + standing,
         rows_left=sum(work.rows.values()),
     )
+
+
+def _last_summary(books: Books) -> Mapping[str, Any]:
+    """Of the run before; nothing where there is none, or one that is damaged, which is written anew."""
+    try:
+        return books.summary() or {}
+    except StoreError:
+        return {}
 
 
 # -- signals ----------------------------------------------------------------------------------------------------------

@@ -14,12 +14,13 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipeline.errors import StoreError
+from pipeline.errors import SpecError, StoreError
 from pipeline.tables import store
 from pipeline.tables.parts import Layout, PartRecord
 from schemas import TableSchema
 
 FOLDER, FILE = ".stylemill", "manifest.json"
+REMEDY = "delete it, the parts stay, and run the command that makes the table again, which writes it anew"
 
 
 def manifest_url(table_url: str) -> str:
@@ -78,11 +79,22 @@ def parse(content: bytes, url: str) -> dict[str, Any]:
         manifest = json.loads(content)
         records(manifest), layout(manifest)
         dict(manifest["schema"]), dict(manifest["facts"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise StoreError(
-            f"{url} is not a manifest ({error!r}): delete it and run the command that makes the table again"
-        ) from error
+    except (AttributeError, KeyError, TypeError, ValueError, SpecError) as error:
+        raise StoreError(f"{url} {_no_manifest(content, error)}: {REMEDY}") from error
     return dict(manifest)
+
+
+def _no_manifest(content: bytes, error: Exception) -> str:
+    """In what way, and by which version of this program it was written where that is another one."""
+    if not content.strip():
+        return "is damaged (it is empty)"
+    try:
+        writer = str(json.loads(content)["versions"]["stylemill"])
+    except (KeyError, TypeError, ValueError):
+        return f"is damaged (not a manifest: {error!r})"
+    if writer == _own_version():
+        return f"is damaged ({error!r})"
+    return f"is not read by this stylemill {_own_version()} ({error!r}); {writer} wrote it, and may read it; or else"
 
 
 def records(manifest: Mapping[str, Any]) -> list[PartRecord]:

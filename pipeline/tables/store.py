@@ -25,7 +25,7 @@ import json
 import os
 import secrets
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -42,6 +42,7 @@ from pipeline.tables import exclusive, staging
 from pipeline.tables.patience import passes_by_itself, patiently
 from pipeline.tables.s3_listing import list_s3
 from pipeline.tables.store_errors import store_errors
+from pipeline.urls import mistake
 
 READS_AT_ONCE = 64
 LISTINGS_AT_ONCE = 4
@@ -49,7 +50,12 @@ S3_UPLOAD = {"chunksize": 32 << 20, "max_concurrency": 4}  # 128 MiB in memory a
 
 
 def resolve(url: str) -> tuple[AbstractFileSystem, str]:
-    """The file system of a URL and the path in it. Raises SpecError for a protocol that fsspec does not know."""
+    """The file system of a URL and the path in it.
+
+    Raises SpecError for a protocol that fsspec does not know, and for what cannot be meant (`pipeline.urls`).
+    """
+    if why := mistake(url):
+        raise SpecError(f"{url}: {why}" if url.strip() else why)
     if "://" not in url:
         return LocalFileSystem(), LocalFileSystem._strip_protocol(url)
     try:
@@ -116,15 +122,32 @@ def read_many(urls: Sequence[str]) -> list[bytes | None]:
     return found
 
 
-def read_json(url: str) -> Any | None:
-    """The JSON value of a file, or None where there is no file. Raises StoreError where it is not JSON."""
+def read_json(url: str, remedy: str = "restore it, or start in an empty place") -> Any | None:
+    """The JSON value of a file, or None where there is no file.
+
+    Raises StoreError where it is empty or not JSON; `remedy` is what it says to do.
+    """
     content = read_bytes(url)
     if content is None:
         return None
     try:
         return json.loads(content)
     except ValueError as error:
-        raise StoreError(f"{url} is not JSON ({error}): damaged; restore it, or start in an empty place") from error
+        why = f"is not JSON ({error}): damaged; " if content.strip() else "is empty: "
+        raise StoreError(f"{url} {why}{remedy}") from error
+
+
+def read_object(url: str, what: str, fields: Mapping[str, type | tuple[type, ...]], remedy: str) -> Any | None:
+    """The JSON object of a file, or None where there is no file.
+
+    Raises StoreError where it is no `what`: a field is missing or of another type; `remedy` is what it says to do.
+    """
+    found = read_json(url, remedy)
+    if found is None and not exists(url):
+        return None
+    if not isinstance(found, dict) or not all(isinstance(found.get(name), kind) for name, kind in fields.items()):
+        raise StoreError(f"{url} is not {what}: damaged; {remedy}")
+    return found
 
 
 def canonical_json(value: Any) -> bytes:
@@ -209,6 +232,16 @@ def list_directories(url: str) -> list[str]:
         except (FileNotFoundError, NotADirectoryError):
             return []
     return sorted(entry["name"].rstrip("/").rsplit("/", 1)[-1] for entry in entries if entry["type"] == "directory")
+
+
+def size(url: str) -> int | None:
+    """Bytes of a file, or None where there is none."""
+    fs, path = resolve(url)
+    with store_errors("look at", url):
+        try:
+            return int(patiently(fs.info, path)["size"] or 0)
+        except FileNotFoundError:
+            return None
 
 
 def exists(url: str) -> bool:

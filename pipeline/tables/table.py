@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipeline.errors import StoreError
+from pipeline.errors import SpecError, StoreError
 from pipeline.tables import manifest as manifests
 from pipeline.tables import reader, store
 from pipeline.tables.inspection import inspect, sha256_of
@@ -23,6 +23,8 @@ class Table:
     """
 
     def __init__(self, url: str, schema: TableSchema | None = None, layout: Layout | None = None):
+        if not str(url).strip():
+            raise SpecError("a table needs a path or URL, this one is empty")
         self.url = str(url).rstrip("/") or "/"
         self._schema, self._layout = schema, layout
         self._manifest: dict[str, Any] | None = None
@@ -159,8 +161,10 @@ class Table:
 
     @property
     def sealed(self) -> bool:
-        """Whether there is a manifest, which is not read for it: that of 100,000 parts is large."""
-        return self._manifest is not None or store.exists(manifests.manifest_url(self.url))
+        """Whether there is a manifest, which is not read for it: that of 100,000 parts is large. An empty one, as power
+        cuts leave, is none.
+        """
+        return self._manifest is not None or bool(store.size(manifests.manifest_url(self.url)))
 
     def records(self) -> list[PartRecord]:
         """The records of all parts, in order of shard. Raises StoreError where the table is not sealed."""

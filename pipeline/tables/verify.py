@@ -56,7 +56,8 @@ def verify(table_url: str, deep: bool = True) -> list[Problem]:
     try:
         manifest = manifests.parse(content, url)
     except StoreError as error:
-        return [Problem(file, f"is damaged ({error.__cause__!r})", f"delete it and {FINISH}")]
+        why = str(error).removeprefix(f"{url} ").removesuffix(f": {manifests.REMEDY}")
+        return [Problem(file, why, manifests.REMEDY)]
     records, layout = manifests.records(manifest), manifests.layout(manifest)
     found = store.list_names(table_url)
     problems = [*_manifest_problems(file, manifest, records), *_foreign(found, records)]

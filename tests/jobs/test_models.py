@@ -122,3 +122,11 @@ def test_help_shows_an_example_of_each_verb(home, capsys):
     assert stopped.value.code == 0
     said = capsys.readouterr().out
     assert all(f"Example: stylemill models {verb}" in said for verb in ("list", "pull", "verify", "show"))
+
+
+def test_list_shows_a_damaged_card_beside_the_others(stored, capsys):
+    (stored / cache.CARD).write_text("{}")
+    assert main(["models", "list"]) == 0
+    lines = {words[0]: words for line in capsys.readouterr().out.splitlines() if (words := line.split())}
+    assert lines["faceres"][1] == "damaged"
+    assert lines["gear"][1] == "-"

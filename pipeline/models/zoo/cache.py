@@ -23,10 +23,14 @@ from pipeline.models.zoo.formats import Parts, safetensors
 WEIGHTS, GRAPH, CARD = "weights.safetensors", "graph.json", "card.json"
 
 
+class Unusable(ModelFileError):
+    """The cache cannot be read or written from here; what lies in it may be whole."""
+
+
 def home() -> Path:
-    """`STYLEMILL_HOME`, else the platform's cache folder of this user."""
-    if "STYLEMILL_HOME" in os.environ:
-        return Path(os.environ["STYLEMILL_HOME"]).expanduser()
+    """`STYLEMILL_HOME`, else, also where that is empty, the platform's cache folder of this user."""
+    if named := os.environ.get("STYLEMILL_HOME", "").strip():
+        return Path(named).expanduser()
     from platformdirs import user_cache_dir
 
     return Path(user_cache_dir("stylemill"))
@@ -41,7 +45,8 @@ def read_card(entry: Entry) -> dict[str, Any] | None:
     """The entry's card, None where the entry is not in the cache.
 
     Raises:
-        ModelFileError: the card is damaged, or the cache cannot be read.
+        Unusable: the cache cannot be read from here.
+        ModelFileError: the card is damaged.
     """
     path = folder(entry) / CARD
     try:
@@ -68,16 +73,23 @@ def parse_card(text: bytes, entry: Entry, path: str) -> dict[str, Any]:
 
 
 def check(entry: Entry, card: dict[str, Any], where: Path | None = None) -> None:
-    """Compare size and sha256 of the entry's files with its card; ModelFileError names the first that differs."""
+    """Compare size and sha256 of the entry's files with its card.
+
+    Raises:
+        Unusable: a file cannot be read from here, and may be whole.
+        ModelFileError: a file is missing or differs.
+    """
     remedy = f"run `stylemill models pull {entry.name}`"
     for name, facts in card["files"].items():
         path = (where or folder(entry)) / name
-        if not path.is_file():
+        with _usable():
+            size = path.stat().st_size if path.is_file() else None
+        if size is None:
             raise ModelFileError(f"{entry.name}: {path} is missing: {remedy}")
-        size = path.stat().st_size
         if size != facts["bytes"]:
             raise ModelFileError(f"{entry.name}: {path} has {size} bytes, its card says {facts['bytes']}: {remedy}")
-        measured = sha256_of(path)
+        with _usable():
+            measured = sha256_of(path)
         if measured != facts["sha256"]:
             raise ModelFileError(
                 f"{entry.name}: {path} has sha256 {measured[:16]}..., its card says {facts['sha256'][:16]}...: {remedy}"
@@ -85,12 +97,17 @@ def check(entry: Entry, card: dict[str, Any], where: Path | None = None) -> None
 
 
 def problem(entry: Entry) -> str | None:
-    """What is wrong with the entry in the cache: None where it is whole, "not pulled" where it is not there."""
+    """What is wrong with the entry in the cache: None where it is whole, "not pulled" where it is not there.
+
+    Raises Unusable where it cannot be read from here: it may be whole.
+    """
     try:
         card = read_card(entry)
         if card is None:
             return "not pulled"
         check(entry, card)
+    except Unusable:
+        raise
     except ModelFileError as error:
         return str(error)
     return None
@@ -156,11 +173,15 @@ def lock(source: Source) -> Iterator[None]:
     from filelock import FileLock
 
     locks = home() / "zoo" / ".locks"
+    name = f"{source.registry}-{source.package}-{source.version}".replace("/", "-").replace("@", "")
+    held = FileLock(locks / f"{name}.lock")
     with _usable():
         locks.mkdir(parents=True, exist_ok=True)
-    name = f"{source.registry}-{source.package}-{source.version}".replace("/", "-").replace("@", "")
-    with FileLock(locks / f"{name}.lock"):
+        held.acquire()
+    try:
         yield
+    finally:
+        held.release()
 
 
 @contextmanager
@@ -170,9 +191,9 @@ def _usable() -> Iterator[None]:
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise ModelFileError(
-            f"{error.filename}: {error.strerror}: the cache of networks cannot be used there; set STYLEMILL_HOME to a "
-            "directory of yours"
+        raise Unusable(
+            f"{error.filename or home()}: {error.strerror or error}: the cache of networks cannot be used there; set "
+            "STYLEMILL_HOME to a directory of yours"
         ) from error
 
 

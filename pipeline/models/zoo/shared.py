@@ -9,14 +9,18 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import ModelFileError
+from pipeline.errors import ModelFileError, SpecError
 from pipeline.models.zoo import cache
 from pipeline.models.zoo.entry import Entry
+from pipeline.urls import mistake
 
 
 def url() -> str | None:
-    """The shared zoo's URL, None where none is set."""
-    return os.environ.get("STYLEMILL_ZOO") or None
+    """The shared zoo's URL, None where none is set. Raises SpecError where it cannot be meant."""
+    named = os.environ.get("STYLEMILL_ZOO", "").strip()
+    if named and (why := mistake(named)):
+        raise SpecError(f"STYLEMILL_ZOO={named}: {why}")
+    return named or None
 
 
 def download(entry: Entry) -> bool:

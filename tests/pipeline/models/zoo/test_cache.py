@@ -1,6 +1,8 @@
 """Pulling, storing, loading: on a registry and networks that the test makes."""
 
+import errno
 import json
+import os
 import subprocess
 import sys
 import textwrap
@@ -184,3 +186,33 @@ def test_two_processes_at_once_fetch_once(registry, home, tmp_path):
         assert (process.returncode, said.strip()) == (0, "27.0"), errors
     assert len(registry.fetches()) == 1
     assert zoo.load("toy-one").tensors
+
+
+@pytest.mark.parametrize("error", [errno.EACCES, errno.EIO])
+@pytest.mark.parametrize("file", [cache.CARD, cache.WEIGHTS])
+def test_what_cannot_be_read_from_here_is_told_and_not_fetched_again(registry, home, monkeypatch, error, file):
+    zoo.pull(["toy-one"])
+    fetched = len(registry.fetches())
+
+    def failing(real):
+        def read(path, *args, **options):
+            if path.name == file:
+                raise OSError(error, os.strerror(error), str(path))
+            return real(path, *args, **options)
+
+        return read
+
+    monkeypatch.setattr(Path, "open", failing(Path.open))
+    monkeypatch.setattr(Path, "read_bytes", failing(Path.read_bytes))
+    for ask in (zoo.pull, lambda names: zoo.load(*names)):
+        with pytest.raises(cache.Unusable, match=rf"{file}: {os.strerror(error)}: .* set STYLEMILL_HOME"):
+            ask(["toy-one"])
+    assert len(registry.fetches()) == fetched
+
+
+@pytest.mark.parametrize("value", ["", " "])
+def test_an_empty_home_is_none(monkeypatch, value):
+    monkeypatch.delenv("STYLEMILL_HOME", raising=False)
+    usual = cache.home()
+    monkeypatch.setenv("STYLEMILL_HOME", value)
+    assert cache.home() == usual

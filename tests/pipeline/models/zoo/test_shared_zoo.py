@@ -4,9 +4,10 @@ import re
 
 import pytest
 
-from pipeline.errors import ModelFileError
+from pipeline.errors import ModelFileError, SpecError
 from pipeline.models import zoo
 from pipeline.models.zoo import cache, registries
+from pipeline.models.zoo import shared as shared_zoo
 
 fsspec = pytest.importorskip("fsspec")
 
@@ -113,3 +114,10 @@ def test_a_shared_zoo_that_cannot_be_used_is_named(registry, monkeypatch):
     monkeypatch.setenv("STYLEMILL_ZOO", "nosuchprotocol://bucket/zoo")
     with pytest.raises(ModelFileError, match="STYLEMILL_ZOO=nosuchprotocol://bucket/zoo cannot be used"):
         zoo.load("toy-one")
+
+
+@pytest.mark.parametrize("url", ["s3:/bucket/zoo", "s3://bucket//zoo"])
+def test_a_shared_zoo_that_cannot_be_meant_is_refused(home, monkeypatch, url):
+    monkeypatch.setenv("STYLEMILL_ZOO", url)
+    with pytest.raises(SpecError, match=f"STYLEMILL_ZOO={url}: .*write s3://bucket/zoo"):
+        shared_zoo.url()

@@ -1,0 +1,144 @@
+"""Books that are empty, cut off or of another shape: one line that names the file, and removing it is safe."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from tiny_jobs import dataset, tables
+
+from jobs.__main__ import main
+
+WORDS = ("--rows", "20", "--rows-per-shard", "8", "--images", "png")
+BOOKS = Path(".stylemill/dataset")
+SHAPES = ["", "{", "[1]", "{}", "null", "3"]
+
+
+@pytest.fixture
+def out(made, tmp_path):
+    return Path(shutil.copytree(made, tmp_path / "set"))
+
+
+def one_line(capsys) -> str:
+    said = capsys.readouterr().err.strip().splitlines()
+    assert not any("Traceback" in line for line in said)
+    return said[-1]
+
+
+def assert_nothing_is_lost(out: Path, made: Path, capsys) -> None:
+    """The same command, and no shard is made again."""
+    assert dataset(out, *WORDS) == 0
+    assert "3 shards, 20 rows: all done" in capsys.readouterr().err
+    assert tables(out) == tables(made)
+    assert main(["status", str(out), "--check"]) == 0
+    assert main(["verify", str(out)]) == 0
+
+
+@pytest.mark.parametrize("content", SHAPES)
+@pytest.mark.parametrize("verb", ["status", "dataset"])
+def test_spec(out, made, capsys, verb, content):
+    file = out / BOOKS / "spec.json"
+    file.write_text(content)
+    assert (dataset(out, *WORDS) if verb == "dataset" else main([verb, str(out)])) == 1
+    said = one_line(capsys)
+    assert str(file) in said
+    assert "delete it, which is safe" in said
+    file.unlink()
+    assert_nothing_is_lost(out, made, capsys)
+
+
+@pytest.mark.parametrize("content", SHAPES)
+def test_summary(out, made, capsys, content):
+    file = out / BOOKS / "summary.json"
+    file.write_text(content)
+    assert main(["status", str(out)]) == 1
+    said = one_line(capsys)
+    assert str(file) in said
+    assert "delete it, which is safe" in said
+    assert_nothing_is_lost(out, made, capsys)  # it is written again over the damaged one
+
+
+@pytest.mark.parametrize(
+    "content", ["[1]\n", "{}\n", '{"shard": "x", "parts": {}}\n', '{"shard": 1, "parts": [1]}\n', "{"]
+)
+def test_outcomes(out, made, capsys, content):
+    (file,) = (out / BOOKS / "outcomes").glob("*.jsonl")
+    file.write_text(file.read_text() + content)
+    assert main(["status", str(out)]) == 1
+    said = one_line(capsys)
+    assert f"{file} line 4 is not an outcome" in said
+    assert "delete it, which is safe" in said
+    file.unlink()
+    assert_nothing_is_lost(out, made, capsys)
+
+
+@pytest.mark.parametrize("name", ["notes.jsonl", "000001-000000 (copy).jsonl", ".nfs0001", "x.txt", "a-b.jsonl"])
+@pytest.mark.parametrize("folder", ["outcomes", "attempts"])
+def test_a_foreign_file(out, made, capsys, folder, name):
+    (out / BOOKS / folder / name).write_bytes(b"\xff not ours")
+    part = out / "labels/part-00001-of-00003.parquet"
+    part.unlink()
+    assert dataset(out, *WORDS) == 0
+    assert main(["status", str(out), "--check"]) == 0
+    assert (out / BOOKS / folder / name).exists()
+    assert_nothing_is_lost(out, made, capsys)
+
+
+@pytest.mark.parametrize("content", [*SHAPES, '{"one": "damaged"}'])
+def test_suspects(out, made, capsys, content):
+    file = out / BOOKS / "suspects.json"
+    file.write_text(content)
+    code = main(["status", str(out)])
+    if content == "{}":
+        assert code == 0
+        return
+    assert code == 1
+    assert str(file) in one_line(capsys)
+    file.unlink()
+    assert_nothing_is_lost(out, made, capsys)
+
+
+@pytest.mark.parametrize("content", SHAPES)
+def test_owner(out, made, capsys, content):
+    file = out / "labels/.stylemill/owner.json"
+    whole = file.read_bytes()
+    file.write_text(content)
+    assert dataset(out, *WORDS) == 1
+    said = one_line(capsys)
+    assert str(file) in said
+    assert 'write {"verb": VERB, "fingerprint": F} into it' in said
+    file.write_bytes(whole)
+    assert_nothing_is_lost(out, made, capsys)
+
+
+@pytest.mark.parametrize("content", SHAPES)
+def test_lease(out, made, capsys, content):
+    file = out / BOOKS / "lease.json"
+    file.write_text(content)
+    assert dataset(out, *WORDS) == 1
+    said = one_line(capsys)
+    assert str(file) in said
+    assert "make sure that none is, delete that file" in said
+    file.unlink()
+    assert_nothing_is_lost(out, made, capsys)
+
+
+@pytest.mark.parametrize("content", [*SHAPES, '{"parts": [3]}', '{"versions": {"stylemill": "99.0"}}'])
+def test_manifest(out, made, capsys, content):
+    file = out / "labels/.stylemill/manifest.json"
+    file.write_text(content)
+    assert main(["verify", str(out)]) == 1
+    said = capsys.readouterr().err
+    assert ".stylemill/manifest.json" in said
+    assert "delete it, the parts stay" in said
+    assert ("99.0 wrote it" in said) == ("99.0" in content)
+    assert main(["directions", "fit", "--latents", f"{out}/latents", "--labels", f"{out}/labels", "--out", "x"]) != 0
+    assert str(file) in one_line(capsys)
+    if content:  # an empty one counts as none
+        file.unlink()
+    assert_nothing_is_lost(out, made, capsys)
+
+
+def test_an_empty_manifest_is_none(out, capsys):
+    (out / "labels/.stylemill/manifest.json").write_bytes(b"")
+    assert main(["status", str(out), "--check"]) == 1
+    assert "no: the same command seals" in capsys.readouterr().out
