@@ -15,7 +15,7 @@ from jobs.places import FIELDS
 from pipeline.errors import SpecError
 
 VERBS = (
-    "dataset", "sample", "label", "directions", "edit", "measure", "dt", "reproduce",
+    "dataset", "sample", "latents", "label", "directions", "edit", "measure", "dt", "reproduce",
     "models", "status", "verify", "report",
 )  # fmt: skip
 
@@ -72,7 +72,9 @@ def _without_validators(kind: type[Spec]) -> type[Spec]:
 
 
 def _check(given: Spec) -> None:
-    if getattr(given, "local", False) or getattr(given, "address", None):
+    if (getattr(given, "local", False) and not type(given).model_fields["local"].default) or getattr(
+        given, "address", None
+    ):
         raise SpecError("leave out --local and --address behind `--`: the job joins the cluster that it runs on")
     for name, url in _urls(given):
         path = url.removeprefix("file://")

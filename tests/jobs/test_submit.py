@@ -97,6 +97,7 @@ GOOD = {
     "directions import": "s3://a/age.pt /data/smile.pt --format e4e --out s3://a/e4e",
     "directions export": "--directions s3://a/directions --format interfacegan --out /data/boundaries",
     "edit": "--latents /l --directions /d --attribute old --strengths -3,-1 --out s3://a/older",
+    "latents import": "/data/w.npy --generator g --space w --out s3://a/mine",
     "measure": "--edits s3://a/edits,/data/edits --identity --out s3://a/measured",
     "dt": "--latents /l --labels /judged --directions /d --pairs male:smile --lambdas 1:1,0.75:0 --out s3://a/dt",
     "reproduce interfacegan": "--out s3://a/interfacegan --flags=--device,cuda",
