@@ -96,6 +96,8 @@ GOOD = {
     "directions compare": "--directions s3://a/directions --labels s3://a/labels --out s3://a/compared",
     "directions import": "s3://a/age.pt /data/smile.pt --format e4e --out s3://a/e4e",
     "directions export": "--directions s3://a/directions --format interfacegan --out /data/boundaries",
+    "directions list": "s3://a/fit --json-lines",
+    "directions strips": "--directions s3://a/directions --latents s3://a/latents --out s3://a/fit",
     "edit": "--latents /l --directions /d --attribute old --strengths -3,-1 --out s3://a/older",
     "latents import": "/data/w.npy --generator g --space w --out s3://a/mine",
     "measure": "--edits s3://a/edits,/data/edits --identity --out s3://a/measured",
