@@ -64,6 +64,14 @@ class Lease:
         self._released = threading.Event()
         self._lost = threading.Event()
         self._renewing = threading.Thread(target=self._renew, name="lease", daemon=True)
+        self._who = {
+            "host": socket.gethostname(),
+            "boot": _boot(),
+            "namespace": _namespace(),
+            "pid": os.getpid(),
+            "started": _own_start(),
+            "token": self.token,
+        }  # found out once: a renewal opens no file but the lease
 
     def __enter__(self) -> "Lease":
         store.make_directory(self.url.rsplit("/", 1)[0])
@@ -77,7 +85,7 @@ class Lease:
         try:
             if self._is_ours():
                 store.delete(self.url)
-        except StoreError as error:
+        except (StoreError, OSError) as error:
             log.warning("the lease could not be given back, it runs out by itself: %s", error)
 
     def check(self) -> None:
@@ -124,7 +132,13 @@ class Lease:
                 "process %s on %s holds the lease %s by %s: looking for %.0f s whether it renews it",
                 record["pid"], record["host"], url, why, LEASE_SECONDS,
             )  # fmt: skip
-            why = "which renews its lease; set its clock or this one right" if _is_renewed(record, url) else None
+            found = _changed(record, url)
+            if found is None:
+                why = None
+            elif found["token"] == record["token"]:
+                why = "which renews its lease; set its clock or this one right"
+            else:
+                record, why = found, "which took the lease over just now"
         if why:
             raise Busy(
                 f"another driver is at work here: process {record['pid']} on {record['host']}, {why} ({self.url}); "
@@ -142,7 +156,7 @@ class Lease:
         """Only once the lease is ours: until then they keep others out."""
         try:
             store.delete_many(claims)
-        except StoreError as error:
+        except (StoreError, OSError) as error:
             log.warning("a used claim stays, it does no harm: %s", error)
 
     def _renew(self) -> None:
@@ -152,7 +166,7 @@ class Lease:
                     self._lost.set()
                     return
                 store.write_atomic(self.url, self._record())
-            except StoreError as error:
+            except (StoreError, OSError) as error:  # whatever it is, the next try may do better
                 log.warning("the lease could not be renewed: %s", error)
 
     def _is_ours(self) -> bool:
@@ -160,16 +174,7 @@ class Lease:
         return record is not None and record["token"] == self.token
 
     def _record(self) -> bytes:
-        record = {
-            "host": socket.gethostname(),
-            "boot": _boot(),
-            "namespace": _namespace(),
-            "pid": os.getpid(),
-            "started": _own_start(),
-            "expires": time.time() + LEASE_SECONDS,
-            "token": self.token,
-        }
-        return json.dumps(record, sort_keys=True).encode()
+        return json.dumps({**self._who, "expires": time.time() + LEASE_SECONDS}, sort_keys=True).encode()
 
 
 def holder(url: str) -> dict[str, Any] | None:
@@ -239,15 +244,16 @@ def _is_from_another_clock(record: dict[str, Any]) -> bool:
     return bool(record["expires"] - time.time() > LEASE_SECONDS + CLOCK_SECONDS)
 
 
-def _is_renewed(record: dict[str, Any], url: str) -> bool:
-    """Whether the record at `url` changes within the length of a lease, by this host's own clock; False if it goes."""
+def _changed(record: dict[str, Any], url: str) -> dict[str, Any] | None:
+    """The record at `url` once it is another, within the length of a lease by this host's own clock: renewed by the
+    same holder, or made by one who took it over. None where it stays as it is, or goes."""
     until = time.monotonic() + LEASE_SECONDS
     while time.monotonic() < until:
         time.sleep(LOOK_SECONDS)
         found = holder(url)
         if found != record:
-            return found is not None
-    return False
+            return found
+    return None
 
 
 def _own_start() -> float:

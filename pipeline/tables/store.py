@@ -128,13 +128,7 @@ def read_json(url: str, remedy: str = "restore it, or start in an empty place") 
     Raises StoreError where it is empty or not JSON; `remedy` is what it says to do.
     """
     content = read_bytes(url)
-    if content is None:
-        return None
-    try:
-        return json.loads(content)
-    except ValueError as error:
-        why = f"is not JSON ({error}): damaged; " if content.strip() else "is empty: "
-        raise StoreError(f"{url} {why}{remedy}") from error
+    return None if content is None else _parsed(content, url, remedy)
 
 
 def read_object(url: str, what: str, fields: Mapping[str, type | tuple[type, ...]], remedy: str) -> Any | None:
@@ -142,9 +136,10 @@ def read_object(url: str, what: str, fields: Mapping[str, type | tuple[type, ...
 
     Raises StoreError where it is no `what`: a field is missing or of another type; `remedy` is what it says to do.
     """
-    found = read_json(url, remedy)
-    if found is None and not exists(url):
+    content = read_bytes(url)
+    if content is None:
         return None
+    found = _parsed(content, url, remedy)
     if not isinstance(found, dict) or not all(isinstance(found.get(name), kind) for name, kind in fields.items()):
         raise StoreError(f"{url} is not {what}: damaged; {remedy}")
     return found
@@ -303,6 +298,14 @@ def sync_directory(directory: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _parsed(content: bytes, url: str, remedy: str) -> Any:
+    try:
+        return json.loads(content)
+    except ValueError as error:
+        why = f"is not JSON ({error}): damaged; " if content.strip() else "is empty: "
+        raise StoreError(f"{url} {why}{remedy}") from error
 
 
 def _list_local(path: str) -> dict[str, int]:

@@ -1,5 +1,6 @@
 """One driver at a time, whoever died, wherever it ran, whatever lies in its place."""
 
+import errno
 import json
 import subprocess
 import sys
@@ -164,6 +165,17 @@ def test_a_lease_by_a_clock_far_ahead_that_is_renewed_is_respected(url, record):
 
 
 @pytest.mark.usefixtures("quick")
+def test_a_lease_that_another_takes_while_it_is_watched_is_his(url, record):
+    lay(url, record, host="elsewhere", expires=time.time() + AHEAD)
+    rival = {"host": "a third", "expires": time.time() + 60, "token": "another"}
+    takes = threading.Timer(0.1, lay, (url, record), rival)
+    takes.start()
+    with pytest.raises(Busy, match=r"process .* on a third, which took the lease over just now"):
+        Lease(url).__enter__()
+    takes.join()
+
+
+@pytest.mark.usefixtures("quick")
 def test_a_lease_that_is_given_back_while_it_is_watched_is_free(url, record):
     lay(url, record, host="elsewhere", expires=time.time() + AHEAD)
     gone = threading.Timer(0.1, Path(url).unlink)
@@ -171,6 +183,34 @@ def test_a_lease_that_is_given_back_while_it_is_watched_is_free(url, record):
     with Lease(url) as lease:
         assert holder(url)["token"] == lease.token
     gone.join()
+
+
+# -- renewing ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_machine_that_opens_no_file_for_a_moment_does_not_end_the_renewing(url, monkeypatch, caplog):
+    monkeypatch.setattr(leases, "RENEW_SECONDS", 0.01)
+    real, failures = store.write_atomic, []
+
+    def refuse():
+        failures.append(1)
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    def no_file(url, content):
+        return real(url, content) if failures else refuse()
+
+    with Lease(url) as lease:
+        first = holder(url)["expires"]
+        for name in ("_boot", "_namespace", "_own_start"):
+            monkeypatch.setattr(leases, name, refuse)
+        monkeypatch.setattr(store, "write_atomic", no_file)
+        deadline = time.monotonic() + 5
+        while holder(url)["expires"] == first and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert lease._renewing.is_alive()
+        assert holder(url)["expires"] > first
+    assert len(failures) == 1
+    assert "the lease could not be renewed" in caplog.text
 
 
 # -- one heir ---------------------------------------------------------------------------------------------------------

@@ -32,6 +32,18 @@ def test_write_read_list_delete(place):
     assert store.list_names(store.join(place, "a folder") + "/") == {".b": 0}
 
 
+def test_an_object_is_there_whole_or_not_at_all_and_null_is_none(tmp_path, monkeypatch):
+    url = str(tmp_path / "a.json")
+    monkeypatch.setattr(store, "exists", lambda url: True)  # as where it is created in the moment after
+    assert store.read_object(url, "an example", {"a": int}, "do x") is None
+    store.write_atomic(url, b'{"a": 1}')
+    assert store.read_object(url, "an example", {"a": int}, "do x") == {"a": 1}
+    for content in (b"null", b"[]", b"{}", b'{"a": "1"}', b"{", b""):
+        store.write_atomic(url, content)
+        with pytest.raises(StoreError, match=r"a\.json is .*do x$"):
+            store.read_object(url, "an example", {"a": int}, "do x")
+
+
 def test_create_exclusive_is_for_one(place):
     url = store.join(place, "lease")
     assert store.create_exclusive(url, b"mine") is True
