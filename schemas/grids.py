@@ -4,7 +4,7 @@ import pyarrow as pa
 
 from schemas.table_schema import TableSchema
 
-VERSION = 1
+VERSION = 2
 
 
 def grids() -> TableSchema:
@@ -20,7 +20,7 @@ def grids() -> TableSchema:
                              the highest, and there the largest C within the job's margin of it
     validation      float64  share of the other half's classes that each puts on the right side
 
-    Both are NaN where no hyperplane tells the classes of a half apart better than none does.
+    Both are null where no hyperplane tells the classes of a half apart better than none does.
 
     Rows rise by (index, candidate).
     """
@@ -34,4 +34,5 @@ def grids() -> TableSchema:
         pa.field("agreement", pa.float64()),
         pa.field("validation", pa.float64()),
     ]
-    return TableSchema.of("grids", VERSION, fields, row_group_rows=65536, key=("index", "candidate"))
+    key, nullable = ("index", "candidate"), ("agreement", "validation")
+    return TableSchema.of("grids", VERSION, fields, row_group_rows=65536, key=key, nullable=nullable)

@@ -11,7 +11,7 @@ from pipeline.directions.svm import features
 from pipeline.engine.books import Books
 from pipeline.engine.job import Job
 from pipeline.stages.direction_rows import by_name, read_directions
-from pipeline.stages.fit import HALF, UNCONVERGED, FitStage
+from pipeline.stages.fit import HALF, NEXT_BEST, UNCONVERGED, FitStage
 from pipeline.tables import Table, store
 
 AGREE = 0.3
@@ -61,7 +61,10 @@ def report_fits(job: Job) -> Iterator[str]:
     doubts = [f"{fit.name} ({why})" for place, fit in enumerate(fits) if (why := _doubt(job.stage, place, fit))]
     if doubts:
         yield f"Warn  hardly to be relied on: {'; '.join(doubts)}. More rows, or other scores, may mend it"
-    if (Books(job.out, job.verb).summary() or {}).get("counters", {}).get(UNCONVERGED):
+    counters = [outcome.counters for outcome in Books(job.out, job.verb).outcomes().values()]
+    if other := sum(NEXT_BEST in one for one in counters):
+        yield f"Note  {other} of the directions: on all rows the best C has no hyperplane, and the next best was taken"
+    if any(UNCONVERGED in one for one in counters):
         yield "Note  the SVM ended at its limit of passes, near the best hyperplane: a smaller --C comes to its end"
 
 

@@ -98,15 +98,22 @@ def plan_svm(spec: FitSpec) -> tuple[Job, int | None]:
 
 
 def _yes_or_no(spec: FitSpec, given: _Given) -> dict[str, float]:
-    """The threshold of each attribute whose scores are two values, unless another is given."""
+    """The threshold of each attribute whose scores are two values, unless another is given. Raises SpecError where a
+    fraction is asked and no attribute has other scores.
+    """
     if spec.threshold is not None or spec.as_released:
         return {}
-    found: dict[str, float] = {}
-    for place, attribute in enumerate(given.attributes):
-        if (threshold := two_values(given.scores[:, place])) is not None:
-            found[attribute] = threshold
-            yes = int((given.scores[:, place] > threshold).sum())
-            say(f"Note  {attribute} is yes or no: {yes:,} of {len(given.scores):,} rows are yes, and all are used")
+    columns = dict(zip(given.attributes, given.scores.T, strict=True))
+    found = {name: middle for name, scores_N in columns.items() if (middle := two_values(scores_N)) is not None}
+    if spec.fraction is not None and len(found) == len(columns):
+        raise SpecError(
+            f"--fraction: {', '.join(found)} is yes or no, which has no highest and lowest scores: leave it out, and "
+            "all rows are used"
+        )
+    all_used = "all are used" if spec.fraction is None else "all are used, whatever --fraction"
+    for name, middle in found.items():
+        yes = int((columns[name] > middle).sum())
+        say(f"Note  {name} is yes or no: {yes:,} of {len(given.scores):,} rows are yes, and {all_used}")
     return found
 
 

@@ -91,8 +91,8 @@ def choose(
         balanced: as `hyperplane.fit`.
 
     Raises:
-        SpecError: codes and scores of different rows, an empty grid, as `check_choosable`, or there is no cell in which
-            a hyperplane tells the classes apart.
+        SpecError: codes and scores of different rows, an empty grid, or as `check_choosable`.
+        NoHyperplane: there is no cell in which a hyperplane tells the classes apart.
     """
     scores_N = check_scores(scores)
     if len(rows_ND) != len(scores_N):
@@ -121,16 +121,21 @@ def choose(
         for column, size in enumerate(sizes)
         for row, C in enumerate(ladder)
     )
-    fitted = [cell for cell in grid if np.isfinite(cell.agreement)]
+    fitted = ranked(grid)
     if not fitted:
-        raise SpecError(
+        raise NoHyperplane(
             f"no hyperplane tells the two classes apart better than none does, at any C and fraction that was tried "
-            f"on {len(scores_N)} rows: give other rows or scores"
+            f"on {len(scores_N)} rows"
         )
-    best = max(fitted, key=lambda cell: cell.agreement)
+    best = fitted[0]
     near = [cell for cell in fitted if cell.fraction == best.fraction and cell.agreement >= best.agreement - margin]
     best = max(near, key=lambda cell: cell.C) if margin > 0 else best
     return Choice(best.C, best.fraction, grid)
+
+
+def ranked(grid: Sequence[Cell]) -> list[Cell]:
+    """Those that have a hyperplane, by falling agreement; of equal ones the first."""
+    return sorted((cell for cell in grid if np.isfinite(cell.agreement)), key=lambda cell: -cell.agreement)
 
 
 def check_choosable(

@@ -15,9 +15,10 @@ from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
 import schemas
-from pipeline.directions.choose import CS, FRACTIONS, Choice, check_choosable, choose
+from pipeline.directions.choose import CS, FRACTIONS, Choice, check_choosable, choose, ranked
 from pipeline.directions.classes import Classes, by_rank, by_threshold, check_scores
 from pipeline.directions.direction import Direction
+from pipeline.directions.hyperplane import NoHyperplane
 from pipeline.directions.names import check_name
 from pipeline.directions.svm import RELEASED_FRACTION, features, fit_as_released, fit_direction
 from pipeline.engine.stage import Batch, Task
@@ -29,6 +30,8 @@ from schemas import TableSchema
 HALF = 0.5
 UNCONVERGED = "fits_not_converged"
 """Counter of fits that met the solver's limit of passes."""
+NEXT_BEST = "fits_at_the_next_best_C"
+"""Counter of fits at another choice than the best, at which all rows have no hyperplane."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +118,7 @@ class FitStage:
     threads: int
     thresholds: Mapping[str, float] = field(default_factory=dict)
     name: str = field(default="fit", init=False)
-    version: int = field(default=3, init=False)
+    version: int = field(default=4, init=False)
 
     @property
     def outputs(self) -> Mapping[str, TableSchema]:
@@ -151,16 +154,39 @@ class FitWorker:
         try:
             choice = self._choose(attribute, scores_N)
             chosen = time.perf_counter()
-            with warnings.catch_warnings(record=True) as said:
-                warnings.simplefilter("always", ConvergenceWarning)
-                direction = stage.rows.named(self._direction(index, choice))
+            direction, counters = self._fitted(index, choice)
+        except NoHyperplane as error:
+            raise SpecError(f"{attribute}: {error}{self._remedy(attribute)}") from error
         except SpecError as error:
             raise SpecError(f"{attribute}: {error}") from error
-        tables = {"directions": to_rows([direction], index)}
+        tables = {"directions": to_rows([stage.rows.named(direction)], index)}
         if "grids" in stage.outputs:
             tables["grids"] = _grid(index, attribute, choice)
-        counters = {"choose_seconds": chosen - begun, "fit_seconds": time.perf_counter() - chosen}
-        return Batch(tables, (), counters | ({UNCONVERGED: 1.0} if said else {}))
+        seconds = {"choose_seconds": chosen - begun, "fit_seconds": time.perf_counter() - chosen}
+        return Batch(tables, (), seconds | counters)
+
+    def _fitted(self, index: int, choice: Choice) -> tuple[Direction, dict[str, float]]:
+        """The direction, and counters of what to know of it. Where all rows have no hyperplane at the choice, though
+        their halves had one, that of the next best is taken. Raises NoHyperplane where there is none at all.
+        """
+        how, refused = self.stage.how_of(self.stage.attributes[index]), None
+        others = [cell for cell in ranked(choice.grid) if (cell.C, cell.fraction) != (choice.C, choice.fraction)]
+        for C, fraction in [(choice.C, choice.fraction), *((cell.C, how.fraction or cell.fraction) for cell in others)]:
+            try:
+                with warnings.catch_warnings(record=True) as said:
+                    warnings.simplefilter("always", ConvergenceWarning)
+                    direction = self._direction(index, Choice(C, fraction, choice.grid))
+            except NoHyperplane as error:
+                refused = refused or error
+                continue
+            counters = {UNCONVERGED: 1.0} if any(issubclass(one.category, ConvergenceWarning) for one in said) else {}
+            return direction, counters | ({} if refused is None else {NEXT_BEST: 1.0})
+        raise refused or NoHyperplane("nothing was tried")
+
+    def _remedy(self, attribute: str) -> str:
+        how = self.stage.how_of(attribute)
+        weighted = how.balanced or not how.by_threshold
+        return ": give more rows, or another --C" if weighted else ": --class-weight balanced may help, or more rows"
 
     def _choose(self, attribute: str, scores_N: NDArray[np.floating]) -> Choice:
         """What was asked, or the best; a fraction that was asked is fitted with as it is, however few rows it is."""
@@ -191,7 +217,7 @@ class FitWorker:
 def _grid(index: int, attribute: str, choice: Choice) -> pa.Table:
     cells = choice.grid
     names = ("C", "fraction", "rows_per_class", "agreement", "validation")
-    columns = {name: [getattr(cell, name) for cell in cells] for name in names}
+    columns = {name: [_or_null(getattr(cell, name)) for cell in cells] for name in names}
     return schemas.grids().rows(
         {
             **columns,
@@ -200,3 +226,7 @@ def _grid(index: int, attribute: str, choice: Choice) -> pa.Table:
             "attribute": [attribute] * len(cells),
         }
     )
+
+
+def _or_null(number: float) -> float | None:
+    return number if np.isfinite(number) else None

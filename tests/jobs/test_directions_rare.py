@@ -8,6 +8,7 @@ import pytest
 from planted import directions
 
 from jobs.__main__ import main
+from pipeline.tables import Table
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +76,50 @@ def test_weights_go_with_yes_and_no_and_not_with_other_scores(tmp_path, codes, c
     capsys.readouterr()
     assert main([*words, f"{tmp_path}/b", "--scores", f"{tmp_path}/other.npy"]) == 2
     assert "rare: class weights go with a threshold, or with scores of yes and no" in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def noise():
+    """1,000 codes N(0, 1) of 8 numbers, and scores that have nothing to do with them."""
+    draw = np.random.default_rng(0)
+    return draw.standard_normal((1000, 8)).astype(np.float32), draw.standard_normal(1000)
+
+
+def test_choices_without_a_hyperplane_are_null_and_the_next_best_is_taken(tmp_path, noise, capsys):
+    """One NaN in the grid ended the whole fit in "column 'agreement', row 5: not finite"."""
+    assert fit(tmp_path, noise, 0.008) == 0
+    said = capsys.readouterr().err
+    assert "1 of the directions: on all rows the best C has no hyperplane, and the next best was taken" in said
+    cells = Table.open(f"{tmp_path}/out/grids").read()
+    assert cells["agreement"].null_count == cells["validation"].null_count == 1
+    best = max((cell for cell in cells.to_pylist() if cell["agreement"] is not None), key=lambda it: it["agreement"])
+    [row] = directions(tmp_path / "out")
+    assert row["C"] != [best["C"]]
+    [agreement] = [cell["agreement"] for cell in cells.to_pylist() if [cell["C"]] == row["C"]]
+    assert f"two halves agree {agreement:.2f}" in said
+    assert main(["verify", str(tmp_path / "out")]) == 0
+    assert main(["report", str(tmp_path / "out")]) == 0
+    assert fit(tmp_path, noise, 0.008) == 0
+    assert "the next best was taken" in capsys.readouterr().err  # nothing ran, and it is still so
+
+
+def test_where_no_choice_has_a_hyperplane_weights_are_named(tmp_path, noise, capsys):
+    assert fit(tmp_path, noise, 0.008, "--C", "0.1") == 1
+    said = capsys.readouterr().err
+    assert "rare: no hyperplane tells the two classes of " in said
+    assert "--class-weight balanced may help" in said
+
+
+def test_a_fraction_of_yes_and_no_is_refused(tmp_path, codes, capsys):
+    """It was left out in silence, and stood in the books as if it had been taken."""
+    w_NW, scores = codes
+    np.save(tmp_path / "codes.npy", w_NW)
+    np.save(tmp_path / "yes.npy", scores > 1)
+    words = ["--codes", f"{tmp_path}/codes.npy", "--scores", f"{tmp_path}/yes.npy", "--attribute", "rare"]
+    assert main(["directions", "fit", "--local", *words, "--fraction", "0.3", "--out", f"{tmp_path}/out"]) == 2
+    said = capsys.readouterr().err.strip()
+    assert "--fraction: rare is yes or no, which has no highest and lowest scores: leave it out" in said
+    assert "\n" not in said
 
 
 def test_too_few_to_choose_from_says_how_many(tmp_path, codes, capsys):

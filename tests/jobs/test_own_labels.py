@@ -92,6 +92,7 @@ def test_only_some_rows_are_labelled_and_only_in_some_columns(faces, tmp_path, c
     said = capsys.readouterr().err
     assert f"Note  {path} labels 200 of 600 rows: the others are left out" in said
     assert "lacks some of beard, hair in 100 rows" in said
+    assert "rows are yes, and all are used, whatever --fraction" in said
     assert fit(faces, path, tmp_path / "one", "--attributes", "beard", *GIVEN[:2]) == 0
     assert "labels 300 of 600 rows" in capsys.readouterr().err
     [row] = directions(tmp_path / "one")

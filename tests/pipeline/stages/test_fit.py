@@ -1,5 +1,6 @@
 """The stage that fits: its rows are shared and read-only, its choices are those asked, its words name the attribute."""
 
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 import schemas
 from pipeline.engine.stage import Task
 from pipeline.errors import SpecError
-from pipeline.stages.fit import FitStage, How
+from pipeline.stages.fit import UNCONVERGED, FitStage, FitWorker, How
 from pipeline.stages.fit_rows import FitRows, from_array
 
 NOISE = np.random.default_rng(1)
@@ -92,3 +93,15 @@ def test_an_error_names_the_attribute():
     flat = from_array(np.ones((400, 8), np.float32), "w", False)
     with pytest.raises(SpecError, match="smile: all 280 codes are the same point"):
         run(stage(How(C=1.0, fraction=0.5), flat), 0)
+
+
+@pytest.mark.filterwarnings("ignore:something else")
+def test_other_warnings_than_the_solvers_are_not_its_limit(monkeypatch):
+    def warned(one, *_):
+        warnings.warn("something else", RuntimeWarning, stacklevel=1)
+        return kept(one, *_)
+
+    kept = FitWorker._direction
+    monkeypatch.setattr(FitWorker, "_direction", warned)
+    [batch] = stage(How(C=0.01, fraction=0.5)).open().run(Task(0, 2, 0, 1))
+    assert UNCONVERGED not in batch.counters
