@@ -55,20 +55,19 @@ def resolve(
     Raises:
         OutputDiffers: the stored spec asks for what this machine cannot do.
     """
-    stored = None if spec.replace else Books(spec.out, verb).spec()
-    there: Mapping[str, Any] = stored["spec"] if stored else {}
+    there = _stored(spec, verb)
 
     def choose(name: str, asked: T | None, default: Callable[[], T]) -> T:
         return asked if asked is not None else there.get(name) or default()
 
     device = choose("device", None if spec.device == "auto" else spec.device, lambda: _device(spec))
-    threads = choose("threads", spec.threads, lambda: _threads(spec, device)) if load.threads else 1
+    threads = choose("threads", spec.threads if load.threads else None, lambda: _threads(spec, device, load))
     try:
         _check_device(device, spec)
         name: backend.Name = choose("backend", spec.backend, lambda: backend.resolve("auto", device))
         backend.resolve(name, device)
     except SpecError as error:
-        if stored:
+        if there:
             raise OutputDiffers(f"{spec.out} was begun with what this machine cannot do: {error}") from error
         raise
     resolution = generator.resolution if generator else 0
@@ -89,13 +88,24 @@ def resolve(
     return Runtime(device, threads, name, spec.precision, batch_size), rows_per_shard, workers
 
 
-def spec_facts(spec: RunFlags, runtime: Runtime, load: Load = FACES, **more: Any) -> dict[str, Any]:
-    """What goes into the stored spec: the verb's own flags and the choices made, none of how the run goes about it."""
+def spec_facts(
+    spec: RunFlags, runtime: Runtime, load: Load = FACES, verb: str | None = None, **more: Any
+) -> dict[str, Any]:
+    """What goes into the stored spec: the verb's own flags and the choices made, none of how the run goes about it.
+
+    Jobs without faces have no threads there; those that were begun when they had go on with them, where `verb` is told.
+    """
     own = {name: value for name, value in spec.model_dump(mode="json").items() if name not in RUN_FIELDS}
     how = asdict(runtime)
-    if not load.threads:
+    if not load.threads and (verb is None or "threads" not in _stored(spec, verb)):
         del how["threads"]
     return {**own, **how, **more}
+
+
+def _stored(spec: RunFlags, verb: str) -> Mapping[str, Any]:
+    """The choices of the first start; none where there was none, or all is to be made anew."""
+    stored = None if spec.replace else Books(spec.out, verb).spec()
+    return stored["spec"] if stored else {}
 
 
 def _device(spec: RunFlags) -> str:
@@ -134,13 +144,15 @@ def _workers(spec: RunFlags, device: str) -> int | None:
     return max(1, torch.cuda.device_count()) if device == "cuda" else 1
 
 
-def _threads(spec: RunFlags, device: str) -> int:
-    """One on the CPUs of this machine: threads of one worker wait for each other, all of them for the one whose core
+def _threads(spec: RunFlags, device: str, load: Load) -> int:
+    """One where no face is made, and on the CPUs of this machine: threads of one worker wait for each other, all of them for the one whose core
     other work has. benchmarks/results/threads.md.
 
     With --local there is no second worker: networks have all cores (`jobs.__main__` says how they wait). Beside GPUs
     the cores are shared out; workers that come as there is room, or on machines not seen from here, take few each.
     """
+    if not load.threads:
+        return 1
     if _is_elsewhere(spec):
         return THREADS_ELSEWHERE
     if device == "cpu":

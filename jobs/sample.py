@@ -59,7 +59,7 @@ def plan_sample(spec: SampleSpec) -> tuple[Job, int | None]:
         stage=stage,
         layout=layout,
         grows=True,
-        spec=spec_facts(spec, runtime, CODES, **layout.facts),
+        spec=spec_facts(spec, runtime, CODES, "sample", **layout.facts),
         resolved={"generator_digest": generator.fingerprint},
         versions=versions(),
         command=command(),

@@ -75,7 +75,7 @@ def plan_svm(spec: FitSpec) -> tuple[Job, int | None]:
         threads=runtime.threads,
         thresholds=thresholds,
     )
-    own = {name: value for name, value in spec_facts(spec, runtime, FITS).items() if name not in INPUTS}
+    own = {name: value for name, value in spec_facts(spec, runtime, FITS, VERB).items() if name not in INPUTS}
     job = Job(
         verb=VERB,
         out=spec.out,

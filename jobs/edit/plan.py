@@ -66,7 +66,7 @@ def plan_edit(spec: EditSpec) -> tuple[Job, int | None]:
         keep=keep,
         runtime=runtime,
     )
-    own = spec_facts(spec, runtime, load, rows_per_shard=layout.rows_per_shard, scored=canonical(spec.scored))
+    own = spec_facts(spec, runtime, load, "edit", rows_per_shard=layout.rows_per_shard, scored=canonical(spec.scored))
     others = IALS_ONLY if spec.editor == "interfacegan" else LINEAR_ONLY
     for field in ("latents", "labels", "directions", "force", *others):
         own.pop(field, None)  # digests say which tables; where they lie decides nothing

@@ -105,7 +105,7 @@ def plan_import(spec: ImportSpec) -> tuple[Job, int | None]:
         runtime=runtime,
     )
     _tell(spec, values, index)
-    own = spec_facts(spec, runtime, CODES, **layout.facts)
+    own = spec_facts(spec, runtime, CODES, VERB, **layout.facts)
     del own["file"]  # the digest of its bytes says which; where it lies decides nothing
     job = Job(
         verb=VERB,

@@ -16,7 +16,7 @@ def fingerprint(facts: Facts) -> str:
 
 
 WHY = {"threads": "which moves the last bits of sums; leave --threads out to go on, --workers may change"}
-"""Where it is not plain why a field decides the rows."""
+"""Where it is not plain why a field decides the rows, of which both sides have a value."""
 
 
 def differences(stored: Facts, asked: Facts) -> list[str]:
@@ -25,7 +25,7 @@ def differences(stored: Facts, asked: Facts) -> list[str]:
     for name in sorted({*stored, *asked}):
         there, here = stored.get(name), asked.get(name)
         if store.canonical_json(there) != store.canonical_json(here):
-            why = f", {WHY[name]}" if name in WHY else ""
+            why = f", {WHY[name]}" if name in WHY and None not in (there, here) else ""
             lines.append(f"{name}: {_short(there)} there, {_short(here)} asked{why}")
     return lines
 

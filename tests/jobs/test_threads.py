@@ -1,9 +1,11 @@
 """How threads wait for each other, as the OpenMP runtime itself says that it was told; and what depends on them."""
 
+import json
 import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,8 @@ from edits import HOW, planted
 from tiny_jobs import dataset, tables
 
 from jobs.__main__ import main
+from jobs.workers import CODES
+from pipeline.engine.fingerprint import differences
 
 ROOT = Path(__file__).parents[2]
 TINY = ["--generator", "stylegan2-tiny", "--rows", "4", "--local", "--threads", "2", "--device", "cpu"]
@@ -34,6 +38,27 @@ def test_where_bytes_depend_on_threads_another_number_is_refused_and_it_is_said_
     said = capsys.readouterr().err
     assert "threads: 1 there, 2 asked, which moves the last bits of sums; leave --threads out to go on" in said
     assert dataset(tmp_path, *words) == 0
+
+
+def test_a_job_without_faces_that_was_begun_when_it_had_threads_goes_on(tmp_path, monkeypatch, capsys):
+    words = ["sample", *TINY, "--rows-per-shard", "2", "--batch-size", "2", "--out", str(tmp_path)]
+    with monkeypatch.context() as then:
+        then.setattr("jobs.sample.CODES", replace(CODES, threads=True))
+        assert main([*words, "--limit", "1"]) == 0
+    begun = json.loads((tmp_path / ".stylemill/sample/spec.json").read_text())
+    assert begun["spec"]["threads"] == 2
+    assert main(words) == main([*words, "--threads", "1"]) == 0
+    assert "2 shards, 4 rows: all done" in capsys.readouterr().err
+    assert main(["verify", str(tmp_path)]) == 0
+    assert main([*words, "--seed", "3"]) == 4
+    said = capsys.readouterr().err
+    assert "(seed: 1 there, 3 asked); " in said
+    assert main([*words, "--replace"]) == 0
+    assert "threads" not in json.loads((tmp_path / ".stylemill/sample/spec.json").read_text())["spec"]
+
+
+def test_why_threads_matter_is_said_where_both_have_some():
+    assert differences({"threads": 2}, {}) == ["threads: 2 there, null asked"]
 
 
 def test_where_no_face_is_made_threads_decide_nothing_and_may_change(tmp_path):
