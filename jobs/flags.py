@@ -272,7 +272,8 @@ def _one_line(error: ValidationError) -> str:
     for problem in error.errors():
         flag = flag_of(str(problem["loc"][0])) if problem["loc"] else "spec"
         message = problem["msg"].removeprefix("Value error, ")
-        problems.append(f"{flag} {problem['input']}: {message[0].lower()}{message[1:]}" if problem["loc"] else message)
+        given = str(problem["input"]).replace("\0", "\\0")
+        problems.append(f"{flag} {given}: {message[0].lower()}{message[1:]}" if problem["loc"] else message)
     return "; ".join(problems)
 
 

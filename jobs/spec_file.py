@@ -20,6 +20,12 @@ if TYPE_CHECKING:
 
 WANTED = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
 TAG = "tag:yaml.org,2002:"
+KINDS = {
+    "scalar": {"null", "bool", "int", "float", "str", "timestamp", "merge", "value"},
+    "sequence": {"seq"},
+    "mapping": {"map"},
+}
+"""By what a node is, the tags that it can have where none is written."""
 DIRECTIVE = re.compile(r"\A(?:\s*(?:#[^\n]*)?\n)*%(?!YAML\s+1\.2\b)[^\n]*")
 WHOLE = re.compile(r"[-+]?\d{1,30}")
 NUMBER = re.compile(r"[-+]?(\.\d+|\d+(\.\d*)?)([eE][-+]?\d+)?")
@@ -70,9 +76,10 @@ def _lines(path: Path) -> Iterator[tuple[str, "Node"]]:
         mark = getattr(error, "problem_mark", None)
         line = f" line {mark.line + 1}" if mark else ""
         raise SpecError(f"--spec {path}{line} is not YAML: {' '.join(reason.split())}") from error
-    if root is None or root.tag != f"{TAG}map":
+    if root is None or root.id != "mapping" or root.tag != f"{TAG}map":
         raise SpecError(f"--spec {path} must hold 'flag: value' lines, one for each flag")
     for key, value in root.value:
+        _check_tag(key, f"--spec {path} line {key.start_mark.line + 1}")
         yield str(key.value), value
 
 
@@ -94,14 +101,24 @@ def _text(path: Path) -> str:
 def _value(node: "Node", annotation: Any, where: str, key: str) -> Any:
     kinds, many = _taken(annotation)
     flag = f"{where}: --{key.replace('_', '-')}"
+    _check_tag(node, flag)
     if node.tag == f"{TAG}seq":
         if not many:
             raise SpecError(f"{flag} takes one value, not a list")
+        for item in node.value:
+            _check_tag(item, flag)
         return tuple(_scalar(item, kinds, flag) for item in node.value)
     if many and node.tag == f"{TAG}str":
         return split(node.value)
     value = _scalar(node, kinds, flag)
     return (value,) if many else value
+
+
+def _check_tag(node: "Node", where: str) -> None:
+    """Raise SpecError for a tag of the file's own, as in `!foo x` or `!!python/name:x`, or on what it cannot be of."""
+    tag = str(node.tag)
+    if not tag.startswith(TAG) or tag.removeprefix(TAG) not in KINDS[node.id]:
+        raise SpecError(f"{where}: the tag {tag.replace(TAG, '!!')} is not one of spec files: leave it out")
 
 
 def _scalar(node: "Node", kinds: frozenset[type], flag: str) -> Any:
@@ -110,7 +127,7 @@ def _scalar(node: "Node", kinds: frozenset[type], flag: str) -> Any:
         raise SpecError(f"{flag} takes no {'keys of its own' if tag == 'map' else 'list in a list'}")
     if tag == "null":
         raise SpecError(f"{flag} has no value: give one, or leave the line out to have the default")
-    if tag == "bool" and bool in kinds:
+    if tag == "bool" and bool in kinds and text.lower() in ("true", "false"):
         return text.lower() == "true"
     if tag == "int" and int in kinds and WHOLE.fullmatch(text):
         return int(text)

@@ -13,6 +13,8 @@ def mistake(url: str) -> str | None:
     """What is wrong with a path or URL as it was given, and what to write; None where nothing is."""
     if not url.strip():
         return "an empty path (was a variable unset?): name a directory, a file or a URL"
+    if "\0" in url:
+        return "a path with a NUL character, which no file can have: leave it out"
     return _mistaken_url(url) if "://" in url else _mistaken_path(url)
 
 

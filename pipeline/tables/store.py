@@ -55,7 +55,7 @@ def resolve(url: str) -> tuple[AbstractFileSystem, str]:
     Raises SpecError for a protocol that fsspec does not know, and for what cannot be meant (`pipeline.urls`).
     """
     if why := mistake(url):
-        raise SpecError(f"{url}: {why}" if url.strip() else why)
+        raise SpecError(f"{_shown(url)}: {why}" if url.strip() else why)
     if "://" not in url:
         return LocalFileSystem(), LocalFileSystem._strip_protocol(url)
     try:
@@ -298,6 +298,10 @@ def sync_directory(directory: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _shown(url: str) -> str:
+    return url.replace("\0", "\\0")
 
 
 def _parsed(content: bytes, url: str, remedy: str) -> Any:

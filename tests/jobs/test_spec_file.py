@@ -57,6 +57,10 @@ def test_a_file_gives_defaults_and_flags_win(tmp_path):
         ("attributes: smile, old", "attributes", ("smile", "old")),
         ("attributes: smile", "attributes", ("smile",)),
         ("attributes: [smile]", "attributes", ("smile",)),
+        ("rows: !!int 7", "rows", 7),
+        ("local: !!bool true", "local", True),
+        ("generator: !!str 2026", "generator", "2026"),
+        ("attributes: !!seq [smile]", "attributes", ("smile",)),
         ("out: \u00e9t\u00e9", "out", str(Path("\u00e9t\u00e9").absolute())),
         ('{"seed": 3, "local": true}', "seed", 3),  # JSON is YAML
         ("\ufeffseed: 3", "seed", 3),
@@ -102,7 +106,22 @@ def test_values_are_those_of_the_flags(tmp_path, text, name, value):
         ("rows: {a: 1}", "--rows takes no keys of its own"),
         ("rows: &x [*x]", "--rows takes one value"),
         ("<<: {rows: 5}", "unknown key '<<'"),
-        ("rows: !!python/name:os.system x", "--rows x: give a whole number"),
+        ("rows: !!python/name:os.system x", "--rows: the tag !!python/name:os.system is not one of spec files"),
+        ("generator: !!python/object:os.system x", "line 1: --generator: the tag !!python/object:os.system is not"),
+        ("generator: !foo {a: 1}", "--generator: the tag !foo is not one of spec files: leave it out"),
+        ("generator: !foo [a]", "--generator: the tag !foo is not"),
+        ("generator: !!str [a]", "--generator: the tag !!str is not"),
+        ("generator: !!binary YQ==", "--generator: the tag !!binary is not"),
+        ("attributes: [smile, !foo old]", "--attributes: the tag !foo is not"),
+        ("attributes: !!seq smile", "--attributes: the tag !!seq is not"),
+        ("attributes: !!set {smile}", "--attributes: the tag !!set is not"),
+        ("local: !!bool [a]", "--local: the tag !!bool is not"),
+        ("local: !!bool maybe", "--local maybe: give true or false"),
+        ("rows: !!int [a]", "--rows: the tag !!int is not"),
+        ("rows: !!int five", "--rows five: give a whole number"),
+        ("!foo rows: 5", "line 1: the tag !foo is not"),
+        ("!!map [rows]", "must hold 'flag: value' lines"),
+        ("!!map rows", "must hold 'flag: value' lines"),
         ("rows: [", "is not YAML"),
         ("rows: 5\n\tseed: 6", "is not YAML"),
         ("rows: 5\n---\nrows: 6", "is not YAML"),
@@ -125,6 +144,12 @@ def test_what_is_not_meant_so_is_one_line_that_names_file_and_line(tmp_path, tex
     assert "\n" not in str(raised.value)
     if "greater" not in message:
         assert str(file) in str(raised.value)
+
+
+def test_a_nul_character_in_a_path_is_refused(tmp_path):
+    with pytest.raises(SpecError, match="a path with a NUL character") as raised:
+        dataset(written(tmp_path, 'out: "a\\0b"'))
+    assert "\0" not in str(raised.value)
 
 
 @pytest.mark.parametrize("file", ["nowhere.yaml", "."])

@@ -24,6 +24,8 @@ def test_what_can_be_meant(url):
     [
         ("", "was a variable unset?"),
         ("  ", "was a variable unset?"),
+        ("a\0b", "a NUL character"),
+        ("file:///a\0b", "a NUL character"),
         ("s3:/bucket", "write s3://bucket (or ./s3:/bucket"),
         ("s3:bucket/x", "write s3://bucket/x"),
         ("memory:/x", "write memory://x"),
