@@ -145,8 +145,8 @@ def _workers(spec: RunFlags, device: str) -> int | None:
 
 
 def _threads(spec: RunFlags, device: str, load: Load) -> int:
-    """One where no face is made, and on the CPUs of this machine: threads of one worker wait for each other, all of them for the one whose core
-    other work has. benchmarks/results/threads.md.
+    """One on the CPUs of this machine: threads of one worker wait for each other, all of them for the one whose core
+    other work has. benchmarks/results/threads.md. One where no face is made, too.
 
     With --local there is no second worker: networks have all cores (`jobs.__main__` says how they wait). Beside GPUs
     the cores are shared out; workers that come as there is room, or on machines not seen from here, take few each.

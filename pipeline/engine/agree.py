@@ -90,7 +90,8 @@ def _suspects(books: Books, outputs: Outputs, outcomes: Mapping[int, Outcome]) -
     """
     suspects = books.suspects()
     half = [shard for shard, why in suspects.items() if why == HALF_TAKEN_UP]
-    records = {shard: outcomes[shard].parts[REJECTS] for shard in half if shard in outcomes and outcomes[shard].ok}
+    done = {shard: outcomes[shard].parts for shard in half if shard in outcomes and outcomes[shard].ok}
+    records = {shard: parts[REJECTS] for shard, parts in done.items() if REJECTS in parts}
     contents = store.read_many([store.join(outputs.rejects.url, record.name) for record in records.values()])
     for (shard, record), content in zip(records.items(), contents, strict=True):
         if content is not None and hashlib.sha256(content).hexdigest() == record.sha256:

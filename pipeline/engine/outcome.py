@@ -60,6 +60,8 @@ class Outcome:
         facts["parts"] = {name: PartRecord.from_dict(part) for name, part in facts["parts"].items()}
         outcome = cls(**facts)
         counts = (outcome.shard, outcome.attempts, *outcome.rejects.values())
-        if not all(isinstance(count, int) for count in counts) or not isinstance(outcome.error, str | None):
+        wrong = not all(isinstance(count, int) for count in counts)
+        wrong |= not all(isinstance(number, int | float) for number in outcome.counters.values())
+        if wrong or not isinstance(outcome.error, str | None):
             raise TypeError("a field is of another type")
         return outcome

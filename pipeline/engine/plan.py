@@ -103,7 +103,8 @@ def take_up_rejected(plan: Plan) -> Plan:
 
 
 def _same(outcome: Outcome, sizes: Mapping[str, int]) -> bool:
-    return all(outcome.parts[name].bytes == size for name, size in sizes.items())
+    """Whether the parts are those on record; one that is there and on no record is not."""
+    return all(name in outcome.parts and outcome.parts[name].bytes == size for name, size in sizes.items())
 
 
 def _reason(outcome: Outcome | None, sizes: Mapping[str, int], whole: bool) -> str:

@@ -7,6 +7,7 @@ import pytest
 from tiny_jobs import dataset, tables
 
 from jobs.__main__ import main
+from pipeline.engine.plan import HALF_TAKEN_UP
 
 WORDS = ("--rows", "20", "--rows-per-shard", "8", "--images", "png")
 BOOKS = Path(".stylemill/dataset")
@@ -58,8 +59,13 @@ def test_summary(out, made, capsys, content):
 
 
 @pytest.mark.parametrize(
-    "content", ["[1]\n", "{}\n", '{"shard": "x", "parts": {}}\n', '{"shard": 1, "parts": [1]}\n', "{"]
-)
+    "content",
+    [
+        "[1]\n", "{}\n", '{"shard": "x", "parts": {}}\n', '{"shard": 1, "parts": [1]}\n', "{",
+        '{"shard": 1, "parts": {}, "counters": 5}', '{"shard": 1, "parts": {}, "counters": {"seconds": "x"}}',
+        '{"shard": 1, "parts": {}, "rejects": [1]}', '{"shard": 1, "parts": {}, "error": 5}',
+    ],
+)  # fmt: skip
 def test_outcomes(out, made, capsys, content):
     (file,) = (out / BOOKS / "outcomes").glob("*.jsonl")
     file.write_text(file.read_text() + content)
@@ -68,6 +74,17 @@ def test_outcomes(out, made, capsys, content):
     assert f"{file} line 4 is not an outcome" in said
     assert "delete it, which is safe" in said
     file.unlink()
+    assert_nothing_is_lost(out, made, capsys)
+
+
+@pytest.mark.parametrize("suspects", ["{}", f'{{"1": "{HALF_TAKEN_UP}"}}'])
+def test_an_outcome_without_its_parts_has_them_made_again(out, made, capsys, suspects):
+    (file,) = (out / BOOKS / "outcomes").glob("*.jsonl")
+    file.write_text(file.read_text() + '{"shard": 1, "parts": {}, "rejects": {}}\n')
+    (out / BOOKS / "suspects.json").write_text(suspects)
+    assert main(["status", str(out)]) == 0
+    assert dataset(out, *WORDS) == 0
+    assert "2 done, 1 to run" in capsys.readouterr().err
     assert_nothing_is_lost(out, made, capsys)
 
 
