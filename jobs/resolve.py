@@ -89,7 +89,7 @@ def resolve(
 
 
 def spec_facts(
-    spec: RunFlags, runtime: Runtime, load: Load = FACES, verb: str | None = None, **more: Any
+    spec: RunFlags, runtime: Runtime, load: Load = FACES, verb: str | None = None, /, **more: Any
 ) -> dict[str, Any]:
     """What goes into the stored spec: the verb's own flags and the choices made, none of how the run goes about it.
 

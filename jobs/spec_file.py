@@ -114,7 +114,7 @@ def _value(node: "Node", annotation: Any, where: str, key: str) -> Any:
     return (value,) if many else value
 
 
-def _check_tag(node: "Node", where: str) -> None:
+def _check_tag(node: Any, where: str) -> None:
     """Raise SpecError for a tag of the file's own, as in `!foo x` or `!!python/name:x`, or on what it cannot be of."""
     tag = str(node.tag)
     if not tag.startswith(TAG) or tag.removeprefix(TAG) not in KINDS[node.id]:
