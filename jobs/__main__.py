@@ -8,6 +8,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import NoReturn
 
@@ -34,9 +35,9 @@ VERBS = {
     "report": "a page of pictures and figures of a directory",
     "demo": "512 labelled faces and their page, from nothing",
 }
-ANSWERS = ("models", "status", "help", "--version")
-HELP = {"-h", "--help"}
+ANSWERS = (["models"], ["status"], ["directions", "list"], ["help"], ["directions", "help"], ["--version"])
 """What is asked for its answer on standard output fails where that is lost; a job's tables are made all the same."""
+HELP = {"-h", "--help"}
 TRACEBACK = "STYLEMILL_TRACEBACK"
 WAIT = {"OMP_WAIT_POLICY": "PASSIVE"}
 """How threads of one operation wait for each other: asleep. Spinning, as by default, they take the core from the one
@@ -122,6 +123,13 @@ def end(code: int) -> NoReturn:
     sys.exit(code)
 
 
+def _answers(words: Sequence[str]) -> bool:
+    """Whether these words ask for what is printed on standard output: here `submit --no-wait` prints a job's name."""
+    if not words or HELP & {*words} or any(list(words[: len(answer)]) == answer for answer in ANSWERS):
+        return True
+    return words[0] == "submit" and bool({"--no-wait", "--no_wait"} & {*takewhile(lambda word: word != "--", words)})
+
+
 def script() -> NoReturn:
     """The command `stylemill`."""
     streams.install()
@@ -129,9 +137,8 @@ def script() -> NoReturn:
         code = main()
     except SystemExit as left:  # tyro has shown a help, or what is wrong with the flags
         code = left.code if isinstance(left.code, int) else int(left.code is not None)
-    words, why = sys.argv[1:], streams.lost(sys.stdout)
-    asked = words[:1] == [] or words[0] in ANSWERS or HELP & {*words}
-    if code == 0 and asked and why is not None and why.errno != errno.EPIPE:
+    why = streams.lost(sys.stdout)
+    if code == 0 and _answers(sys.argv[1:]) and why is not None and why.errno != errno.EPIPE:
         say(f"stylemill: standard output: {why.strerror or why}: the answer is lost")
         code = 1
     end(code)

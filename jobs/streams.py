@@ -80,18 +80,21 @@ def install() -> None:
 def lost(stream: TextIO) -> OSError | None:
     """Why text of one of these streams was lost; None where none was, or where it is another stream."""
     stream.flush()
-    raw = getattr(getattr(stream, "buffer", None), "raw", None)
+    buffer = getattr(stream, "buffer", None)
+    raw = getattr(buffer, "raw", buffer)  # the file itself where the stream is unbuffered
     return raw.lost if isinstance(raw, LenientFile) else None
 
 
 def _stream(descriptor: int, before: TextIO | None, patience: float | None) -> TextIO:
     file = LenientFile(descriptor, patience)
+    unbuffered = bool(getattr(before, "write_through", False))  # python -u, PYTHONUNBUFFERED
+    buffer: Any = file if unbuffered else io.BufferedWriter(file)
     return io.TextIOWrapper(
-        io.BufferedWriter(file),
+        buffer,
         encoding=getattr(before, "encoding", None) or locale.getpreferredencoding(False),
         errors=ERRORS,
         line_buffering=descriptor == 2 or file.isatty(),
-        write_through=bool(getattr(before, "write_through", False)),
+        write_through=unbuffered,
     )
 
 

@@ -2,7 +2,8 @@
 each other.
 
 Parts that were read and differ from what was written are put on their job's books, so that the same command makes them
-again. Nothing is written on account of a part that cannot be read from here, or of a file that is not the job's.
+again; not while a driver is at work on them. Nothing is written on account of a part that cannot be read from here, or
+of a file that is not the job's.
 """
 
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from jobs.flags import Spec, parse, say
 from jobs.places import absolute
 from pipeline.engine.books import Books, verbs
 from pipeline.engine.coverage import uncovered
+from pipeline.engine.lease import holder, why_alive
 from pipeline.engine.owner import owner
 from pipeline.engine.plan import DAMAGED
 from pipeline.errors import StoreError
@@ -94,7 +96,16 @@ def _put_on_the_books(table: Table, problems: Sequence[Problem]) -> None:
     parts = {problem.part for problem in problems if problem.damaged}
     damaged = {place[0] for part in parts if (place := parse_part_name(part)) is not None}
     books = _books(table)[0] if damaged else None
-    if books is not None:
+    if books is None:
+        return
+    lease = holder(books.lease_url)
+    why = why_alive(lease) if lease else None
+    if lease and why:
+        say(
+            f"      a driver is at work on the {books.verb} job of {books.out}: process {lease['pid']} on "
+            f"{lease['host']}, {why}. Nothing is put on its books: run verify again when it has ended"
+        )
+    else:
         books.set_suspects({**books.suspects(), **dict.fromkeys(damaged, DAMAGED)})
         say(f"      the same {books.verb} command makes {len(damaged)} shards of {books.out} again")
 

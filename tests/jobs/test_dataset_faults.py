@@ -1,6 +1,7 @@
 """The main job where something is wrong: it is said in a line, with its exit code, and nothing is lost."""
 
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -95,6 +96,21 @@ def test_verify_names_a_flipped_bit_and_the_same_command_repairs_it(made, tmp_pa
     assert "2 done, 1 to run (1 found damaged by verify)" in capsys.readouterr().err
     assert tables(tmp_path) == tables(made)
     assert main(["verify", str(tmp_path)]) == 0
+
+
+def test_verify_beside_a_driver_at_work_leaves_its_books_alone(made, tmp_path, capsys):
+    out = shutil.copytree(made, tmp_path / "set")
+    part = out / "labels" / "part-00001-of-00003.parquet"
+    part.write_bytes(part.read_bytes()[:-1] + b"\0")
+    books = Books(str(out), "dataset")
+    with Lease(books.lease_url):
+        assert main(["verify", str(out)]) == 1
+        said = capsys.readouterr().err
+        assert f"a driver is at work on the dataset job of {out}: process {os.getpid()} on" in said
+        assert "still running. Nothing is put on its books: run verify again when it has ended" in said
+        assert books.suspects() == {}
+    assert main(["verify", str(out)]) == 1
+    assert books.suspects() == {1: "found damaged by verify"}
 
 
 def test_a_poison_row_is_set_aside_and_its_neighbours_are_the_same_bytes(made, tmp_path, capsys, monkeypatch):

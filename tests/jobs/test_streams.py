@@ -8,7 +8,9 @@ import time
 from pathlib import Path
 
 import pytest
+from edits import planted
 
+from jobs.__main__ import _answers
 from jobs.streams import LenientFile
 
 ROOT = Path(__file__).parents[2]
@@ -58,6 +60,56 @@ def test_an_answer_that_is_lost_is_one_line_and_1(made, verb):
     assert (ended.returncode, ended.stderr.decode()) == (
         1,
         "stylemill: standard output: No space left on device: the answer is lost\n",
+    )
+
+
+@needs_full
+def test_a_list_of_directions_that_is_lost_is_one_line_and_1(tmp_path):
+    planted(tmp_path / "directions", ("w",))
+    listing = f"stylemill directions list {tmp_path} --json-lines"
+    assert len(shell(listing).stdout.splitlines()) == 3
+    for line in (listing, "stylemill directions help"):
+        ended = shell(f"{line} >/dev/full")
+        assert (ended.returncode, ended.stderr.decode()) == (
+            1,
+            "stylemill: standard output: No space left on device: the answer is lost\n",
+        )
+
+
+@pytest.mark.parametrize(
+    ("line", "answers"),
+    [
+        ("", True),
+        ("models list", True),
+        ("directions list out", True),
+        ("directions fit --help", True),
+        ("submit --no-wait -- sample", True),
+        ("submit -- sample --no-wait", False),
+        ("directions fit", False),
+        ("directions", False),
+        ("sample", False),
+    ],
+)
+def test_what_is_asked_for_its_answer(line, answers):
+    assert _answers(line.split()) is answers
+
+
+@pytest.mark.parametrize(
+    ("switch", "environment", "seen"),
+    [("-B", {}, b""), ("-u", {}, b"whole"), ("-B", {"PYTHONUNBUFFERED": "1"}, b"whole")],
+)
+def test_an_unbuffered_stream_stays_so(switch, environment, seen):
+    script = "import os; from jobs import streams; streams.install(); print('whole', end=''); os._exit(0)"
+    ended = shell(f'{sys.executable} {switch} -c "{script}"', **{"PYTHONUNBUFFERED": "", **environment})
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, seen, b"")
+
+
+@needs_full
+def test_what_an_unbuffered_stream_loses_is_told(made):
+    ended = shell(f"stylemill status {made} >/dev/full", PYTHONUNBUFFERED="1")
+    assert (ended.returncode, ended.stderr) == (
+        1,
+        b"stylemill: standard output: No space left on device: the answer is lost\n",
     )
 
 
