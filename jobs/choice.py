@@ -13,7 +13,7 @@ import schemas
 from jobs.flags import Names, Spec
 from jobs.labels import open_labels
 from jobs.places import absolute
-from pipeline.stages.choice import Indices, by_labels, by_number, label_table, latents_table
+from pipeline.stages.choice import Indices, by_labels, by_number, check_of_same_faces, label_table, latents_table
 from pipeline.stages.joined import Labels
 from pipeline.stages.source import Latents
 from pipeline.tables import Table, store
@@ -110,6 +110,7 @@ def choose_of(spec: LabelledChoice, table: Table) -> Indices | None:
     if spec.where is None and not spec.top:
         return there
     tables = [open_labels(url) for url in spec.labels] if spec.labels else beside([table.url])
+    check_of_same_faces(table, tables)
     return by_labels(label_table(pa.table({"index": there}), tables), table.url, spec.where, _top(spec))
 
 

@@ -20,7 +20,7 @@ from pipeline.engine.job import Job
 from pipeline.engine.layout import cut_chosen
 from pipeline.errors import ModelFileError, SpecError
 from pipeline.models import generators
-from pipeline.stages.code_files import CodeFile, as_codes, read_file
+from pipeline.stages.code_files import CodeFile, as_codes, psis, read_file, seeds
 from pipeline.stages.latents_import import ImportStage
 from pipeline.stages.models import Model
 from pipeline.tables import store
@@ -83,7 +83,7 @@ def plan_import(spec: ImportSpec) -> tuple[Job, int | None]:
     content = store.read_bytes(spec.file)
     if content is None:
         raise ModelFileError(f"{spec.file}: there is no such file")
-    found = read_file(content, spec.file, spec.array)
+    found = read_file(content, spec.file, spec.array, own_index=spec.first is None)
     generator = generators.load(spec.generator, backend="eager")
     values = as_codes(found.values, spec.space, generator, spec.file)
     index = _numbered(spec, found, len(values))
@@ -123,14 +123,14 @@ def plan_import(spec: ImportSpec) -> tuple[Job, int | None]:
 
 
 def _numbered(spec: ImportSpec, found: CodeFile, rows: int) -> NDArray[np.int64]:
-    if spec.first is None and found.index is not None:
+    if found.index is not None:
         return found.index
     return np.arange(rows, dtype=np.int64) + (spec.first or 0)
 
 
 def _psi(spec: ImportSpec, found: CodeFile, rows: int) -> list[float | None]:
-    """Of each row. Raises SpecError where z would be mapped with none."""
-    psi = found.psi if spec.psi is None and found.psi is not None else [spec.psi] * rows
+    """Of each row. Raises SpecError where one is no number, or z would be mapped with none."""
+    psi = psis(found.psi, spec.file) if spec.psi is None and found.psi is not None else [spec.psi] * rows
     if spec.space == "z" and None in psi:
         what = "--space z needs --psi" if found.psi is None else f"{spec.file}: row {psi.index(None)} has no psi"
         raise SpecError(f"{what}: the truncation that w is computed with (1 is none)")
@@ -138,8 +138,10 @@ def _psi(spec: ImportSpec, found: CodeFile, rows: int) -> list[float | None]:
 
 
 def _seed(spec: ImportSpec, found: CodeFile, rows: int) -> list[int | None]:
-    """Of each row: with a row's number it says what z was, so rows that are numbered anew have none."""
-    return [None] * rows if found.seed is None or spec.first is not None else found.seed
+    """Of each row: with a row's number it says what z was, so rows that are numbered anew have none. Raises
+    SpecError where one is no seed.
+    """
+    return [None] * rows if found.seed is None or spec.first is not None else seeds(found.seed, spec.file)
 
 
 def _tell(spec: ImportSpec, values: NDArray[np.float32], index: NDArray[np.int64]) -> None:

@@ -12,11 +12,13 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 import schemas
+from pipeline.engine import owner
+from pipeline.engine.books import Books
 from pipeline.errors import SpecError
-from pipeline.stages.joined import Labels, check_labels, label_columns
+from pipeline.stages.joined import Labels, check_labels, classifier_of, label_columns
 from pipeline.stages.own_labels import OwnLabels
-from pipeline.stages.source import Latents
-from pipeline.tables import Table
+from pipeline.stages.source import Latents, combined_digest
+from pipeline.tables import Table, store
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyRelation
@@ -83,27 +85,70 @@ def latents_table(latents: Latents, labels: Sequence[Labels]) -> pa.Table:
 
 
 def label_table(rows: pa.Table, labels: Sequence[Labels]) -> pa.Table:
-    """Rows, which have an index, with all labels as further columns; null where a row has none.
+    """Rows, which have an index, with all labels as further columns; null where a row has none. A column is of one
+    maker and once for each row: that of a second table, of other classifiers or of the same rows, begins with its
+    family.
 
     Raises:
-        SpecError: two tables have labels of one name for the same row, and nothing tells them apart.
+        SpecError: two tables have labels of one name, of the same rows or by different makers, and nothing tells them
+            apart.
     """
     index = schemas.to_numpy(rows["index"])
     columns: dict[str, NDArray[np.float64]] = {}
+    makers: dict[str, tuple[type, str | None]] = {}
     for table in labels:
         places, kept = _places(index, table)
+        maker = type(table), classifier_of(table)
         for name, values in label_columns(table).items():
-            called = name
-            if name in columns and not np.isnan(columns[name][places]).all():
-                called = f"{_family(table)}_{name}"
-                if called in columns:
-                    raise SpecError(f"{table.url}: there are other labels of {name!r} already: give one of them")
-            column = columns.setdefault(called, np.full(len(index), np.nan))
-            column[places] = values[kept]
+
+            def is_free(called: str, maker: tuple[type, str | None] = maker, places: Indices = places) -> bool:
+                if called not in columns:
+                    return True
+                return makers[called] == maker and bool(np.isnan(columns[called][places]).all())
+
+            called = name if is_free(name) else f"{_family(table)}_{name}"
+            if not is_free(called):
+                raise SpecError(f"{table.url}: there are other labels of {name!r} already: give one of them")
+            makers[called] = maker
+            columns.setdefault(called, np.full(len(index), np.nan))[places] = values[kept]
     for name, column in columns.items():
         if name not in rows.column_names:
             rows = rows.append_column(name, pa.array(column, mask=np.isnan(column)))
     return rows
+
+
+def check_of_same_faces(table: Table, labels: Sequence[Labels]) -> None:
+    """Raise SpecError where labels say that they are of other latents than a table of latents, labels or edits."""
+    tables = [one for one in labels if isinstance(one, Table)]
+    wanted = _latents_digest(table)
+    if wanted is None:
+        return
+    known = {digest: one for one in tables if (digest := _latents_digest(one)) not in (None, wanted)}
+    if known and combined_digest([digest for digest in known if digest]) != wanted:
+        digest, other = next(iter(known.items()))
+        raise SpecError(
+            f"{other.url} has the labels of other latents (manifest {str(digest)[:12]}) than {table.url} "
+            f"({wanted[:12]}): give labels of its latents, of all tables where they are several"
+        )
+
+
+def _latents_digest(table: Table) -> str | None:
+    """Of the latents that a table's rows are of: its own, those that its job read, or those that its job made beside
+    it; None where there is none, or its job goes on.
+    """
+    sealed = table.manifest()
+    if table.schema.name == "latents":
+        return table.digest if sealed else None
+    found = owner.owner(table)
+    asked = sealed["facts"] if sealed else (Books(_above(table), found["verb"]).spec() or {}) if found else {}
+    if (digest := asked.get("resolved", {}).get("latents_digest")) is not None:
+        return str(digest)
+    beside = Table(store.join(_above(table), "latents"))
+    return beside.digest if beside.manifest() and owner.owner(beside) == found else None
+
+
+def _above(table: Table) -> str:
+    return table.url.rstrip("/").rsplit("/", 1)[0]
 
 
 def _places(index: NDArray[np.int64], labels: Labels) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

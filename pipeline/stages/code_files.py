@@ -4,8 +4,9 @@ Shapes: N rows, L layers, W w_dim.
 """
 
 import io
+import math
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
@@ -31,26 +32,28 @@ NAMES = ("w", "ws", "w_plus", "wplus", "latent", "latents", "code", "codes", "z"
 @dataclass(frozen=True, eq=False)
 class CodeFile:
     """values: (N, ...) float32 as the file has them, not all finite perhaps. The others are (N,), and None where the
-    file does not say: a user's id, the row number, the truncation, and the seed."""
+    file does not say: a user's id, the row number, and as the file has them the truncation and the seed."""
 
     values: NDArray[np.float32]
     key: list[str] | None = None
     index: NDArray[np.int64] | None = None
-    psi: list[float | None] | None = None
-    seed: list[int | None] | None = None
+    psi: list[Any] | None = None
+    seed: list[Any] | None = None
 
 
-def read_file(content: bytes, name: str, array: str | None = None) -> CodeFile:
+def read_file(content: bytes, name: str, array: str | None = None, own_index: bool = True) -> CodeFile:
     """The codes of a file, by the ending of its name. `array`: which array or column, where there are several.
+    `own_index`: whether the row numbers of a Parquet file are taken.
 
     Raises:
         ModelFileError: the file is not of the form that its name says, or reading it would run code.
-        SpecError: it has no such array, several and none that is called as codes are, or no numbers.
+        SpecError: it has no such array, several and none that is called as codes are, or no numbers; or its row numbers
+            are none.
     """
     check_content(content, name)
     match PurePosixPath(name).suffix.lower():
         case ".parquet":
-            return _parquet(content, name, array)
+            return _parquet(content, name, array, own_index)
         case ".npy":
             arrays = _numpy({"array": content}, name)
         case ".npz":
@@ -137,7 +140,7 @@ def _floats(array: NDArray, name: str) -> NDArray[np.float32]:
         return np.ascontiguousarray(array, dtype=np.float32)
 
 
-def _parquet(content: bytes, name: str, column: str | None) -> CodeFile:
+def _parquet(content: bytes, name: str, column: str | None, own_index: bool) -> CodeFile:
     try:
         rows = pq.read_table(pa.BufferReader(content))
     except Exception as error:  # a damaged file can make a reader raise anything
@@ -145,7 +148,7 @@ def _parquet(content: bytes, name: str, column: str | None) -> CodeFile:
     lists = {field.name: str(field.type) for field in rows.schema if _is_list(field.type)}
     chosen = _choose(lists, name, column, "--array")
     values = _floats(_dense(rows[chosen], f"{name}, column {chosen}"), name)
-    index = _index(rows)
+    index = _index(rows, name) if own_index else None
     said = {field: rows[field].to_pylist() for field in ("psi", "seed") if field in rows.column_names}
     return CodeFile(values, _key(rows, name), index, said.get("psi"), said.get("seed") if index is not None else None)
 
@@ -183,11 +186,49 @@ def _dense(column: pa.ChunkedArray, said: str) -> NDArray:
     return values.to_numpy(zero_copy_only=False).reshape(shape)
 
 
-def _index(rows: pa.Table) -> NDArray[np.int64] | None:
-    """The column `index`, where each of its numbers is there once."""
-    if "index" not in rows.column_names or not pa.types.is_integer(rows.schema.field("index").type):
+def _index(rows: pa.Table, name: str) -> NDArray[np.int64] | None:
+    """The column `index`, as whole numbers; None where there is none."""
+    if "index" not in rows.column_names:
         return None
-    index = one_array(rows["index"])
-    if index.null_count or len(index.unique()) < len(index) or (len(index) and pc.min(index).as_py() < 0):
-        return None
-    return index.to_numpy().astype(np.int64)
+    return whole_numbers(rows["index"], f"{name}, column index", "or pass --first 0, which numbers the rows anew")
+
+
+def whole_numbers(column: pa.ChunkedArray, said: str, remedy: str) -> NDArray[np.int64]:
+    """Row numbers, each once, perhaps kept as floats. Raises SpecError, naming the first row that has none."""
+    found = column.to_pylist()
+    for row, value in enumerate(found):
+        if not _is_whole(value):
+            raise SpecError(f"{said}: row {row} has {value!r}: give each a whole number from 0 on, {remedy}")
+    index = np.array([int(value) for value in found], dtype=np.int64)
+    values, counts = np.unique(index, return_counts=True)
+    if (counts > 1).any():
+        raise SpecError(f"{said}: {counts.max()} rows have {values[counts.argmax()]}: leave one, {remedy}")
+    return index
+
+
+def psis(values: Sequence[Any], name: str) -> list[float | None]:
+    """The truncation of each row; NaN is none. Raises SpecError, naming the first row that has no finite number."""
+    for row, value in enumerate(values):
+        known = _is_number(value) and (math.isnan(value) or abs(value) <= float(np.finfo(np.float32).max))
+        if value is not None and not known:
+            raise SpecError(f"{name}, column psi: row {row} has {value!r}: give a number, or leave it empty")
+    return [None if value is None or math.isnan(value) else float(value) for value in values]
+
+
+def seeds(values: Sequence[Any], name: str) -> list[int | None]:
+    """The seed of each row; NaN is none. Raises SpecError, naming the first row that has no whole number."""
+    found = [None if _is_number(value) and math.isnan(value) else value for value in values]
+    for row, value in enumerate(found):
+        if value is not None and not _is_whole(value):
+            said = f"{name}, column seed: row {row} has {value!r}"
+            raise SpecError(f"{said}: give a whole number from 0 to 2**63 - 1, or leave it empty")
+    return [None if value is None else int(value) for value in found]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_whole(value: Any) -> bool:
+    """From 0 to 2**63 - 1."""
+    return _is_number(value) and 0 <= value < 2**63 and value == int(value)

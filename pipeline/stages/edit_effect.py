@@ -13,6 +13,7 @@ from pipeline.editing import Trace
 from pipeline.editing.gradients import score_of
 from pipeline.editing.trace import NOT_REACHED
 from pipeline.errors import SpecError
+from schemas.edits import JUDGE
 
 SEEN, AGAINST, SHORT = "edits_whose_score_was_seen", "edits_against_their_score", "edits_that_did_not_reach"
 
@@ -35,9 +36,13 @@ def seen_on_the_way(trace: Trace, attribute: str) -> NDArray[np.int8]:
 def seen_in_columns(
     columns: Mapping[str, NDArray], attribute: str, request: int, there_NK: NDArray
 ) -> NDArray[np.int8]:
-    """(N,) as `slopes`, from the columns (N, R, K) of the table."""
+    """(N,) as `slopes`, from the columns (N, R, K) of the table; the judge's scores serve where there are no others."""
     found = {name: column[:, request] for name, column in columns.items() if column.ndim == 3}
-    return slopes(found["strength"], _scores(found, attribute), there_NK)
+    scores = _scores(found, attribute)
+    if scores is None:
+        judged = {name.removeprefix(JUDGE): column for name, column in found.items() if name.startswith(JUDGE)}
+        scores = _scores(judged, attribute)
+    return slopes(found["strength"], scores, there_NK)
 
 
 def slopes(strength_NK: ArrayLike, score_NK: ArrayLike | None, there_NK: ArrayLike) -> NDArray[np.int8]:

@@ -77,7 +77,7 @@ def join(latents: Latents, labels: Sequence[Labels], attributes: Sequence[str]) 
         found = [_read(piece, its) for piece in pieces]
         for name in its:
             columns[:, names.index(name)] = np.concatenate([one[name] for one in found])[places]
-    return Joined(kept, names, columns, tuple(_classifier(where[name][0]) for name in names), notes)
+    return Joined(kept, names, columns, tuple(classifier_of(where[name][0]) for name in names), notes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,7 +157,7 @@ def _read(labels: Labels, names: Sequence[str]) -> dict[str, NDArray[np.floating
     return {name: schemas.to_numpy(rows[name]) for name in names}
 
 
-def _classifier(labels: Labels) -> str | None:
+def classifier_of(labels: Labels) -> str | None:
     """Who scored them; None where people did."""
     if isinstance(labels, OwnLabels):
         return None
@@ -179,11 +179,13 @@ def check_labels(table: Table, latents: Latents) -> None:
             )
         return
     apart = [differences(_sampled(facts), _sampled(theirs)) for theirs in latents.facts]
-    if all(apart):
-        raise SpecError(
-            f"{table.url} has the labels of other faces than {latents.url} ({'; '.join(apart[0])}): give the two "
-            "tables of one job, or label these latents"
-        )
+    labelled = _index(table)
+    for latents_table, different in zip(latents.tables, apart, strict=True):
+        if different and (all(apart) or len(np.intersect1d(labelled, _index(latents_table), assume_unique=True))):
+            raise SpecError(
+                f"{table.url} has the labels of other faces than {latents_table.url} ({'; '.join(different)}): give "
+                "the two tables of one job, or label these latents"
+            )
 
 
 def _sampled(facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -206,7 +208,7 @@ def _pieces(name: str, labels: Sequence[Labels]) -> Pieces:
     for first, second in combinations(having, 2):
         if len(np.intersect1d(_index(first), _index(second), assume_unique=True)):
             raise SpecError(f"{first.url} and {second.url} both have labels of {name!r}: give one of them")
-        if type(first) is not type(second) or _classifier(first) != _classifier(second):
+        if type(first) is not type(second) or classifier_of(first) != classifier_of(second):
             raise SpecError(f"{first.url} and {second.url} have labels of {name!r} by different classifiers")
     return having
 

@@ -106,11 +106,13 @@ def _separator(text: str) -> str:
 def _index(url: str, column: pa.ChunkedArray) -> NDArray[np.int64]:
     if not len(column):
         raise SpecError(f"{url} has no row")
-    values = _numbers(column)
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    text = pa.types.is_boolean(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind)
+    values = None if text else _numbers(column)
     if values is None:
         values = np.full(len(column), np.nan)
     with np.errstate(invalid="ignore"):
-        bad = np.flatnonzero(~(np.isfinite(values) & (values >= 0) & (values % 1 == 0)))
+        bad = np.flatnonzero(~(np.isfinite(values) & (values >= 0) & (values < 2**63) & (values % 1 == 0)))
     if len(bad):
         raise SpecError(
             f"{url}: the {INDEX} of row {bad[0] + 1} is {column[int(bad[0])].as_py()!r}: it is the row's number in the "

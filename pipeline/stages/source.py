@@ -221,8 +221,12 @@ def blocks(rows: Iterator[pa.RecordBatch], size: int) -> Iterator[tuple[int, pa.
 
 def digest_of(tables: Sequence[Table]) -> str:
     """Of one table its digest; of several one of all of theirs, in whatever order."""
-    digests = sorted(table.digest for table in tables)
-    return digests[0] if len(digests) == 1 else hashlib.sha256(store.canonical_json(digests)).hexdigest()
+    return combined_digest([table.digest for table in tables])
+
+
+def combined_digest(digests: Sequence[str]) -> str:
+    """Of tables with these digests, as `digest_of`."""
+    return digests[0] if len(digests) == 1 else hashlib.sha256(store.canonical_json(sorted(digests))).hexdigest()
 
 
 def _block(pieces: list[pa.RecordBatch], size: int) -> tuple[int, pa.Table]:

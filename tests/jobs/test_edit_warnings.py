@@ -34,6 +34,7 @@ WAYS = {
     "until": ["--until", "50", "--target", "1"],
     "until 0": ["--until", "50", "--target", "0"],
     "strengths": ["--strengths=-3,3", "--scores", "faces"],
+    "judge alone": ["--strengths=-3,3", "--scores", "judge", "--judge", "tiny"],
     "ials": ["--editor", "ials", "--lambda1", "1", "--steps", "3", "--step-size", "1", "--until", "50"],
     "ials, keep last": ["--editor", "ials", "--lambda1", "0.95", "--steps", "3", "--step-size", "1"],
 }

@@ -164,6 +164,53 @@ def test_a_tables_own_columns_are_kept(tmp_path):
     assert anew["seed"].null_count == 3
 
 
+def with_columns(file, **columns):
+    pq.write_table(pa.table({"w": W.tolist(), **columns}), file)
+
+
+def test_row_numbers_that_a_program_made_floats_are_taken(tmp_path):
+    """As pandas keeps them: rows 100.0 to 112.0 came in as 0 to 12; seeds beside a missing one are floats."""
+    index, seed = [100.0 + row for row in range(ROWS)], [7.0, np.nan] + [7.0] * (ROWS - 2)
+    psi = [float("nan"), 0.5, None] + [1.0] * (ROWS - 3)
+    with_columns(tmp_path / "x.parquet", index=index, seed=seed, psi=psi)
+    assert bring(tmp_path / "x.parquet", tmp_path) == 0
+    rows = Table.open(f"{tmp_path}/latents").read()
+    assert rows["index"].to_pylist() == list(range(100, 100 + ROWS))
+    assert rows["seed"].to_pylist() == [7, None] + [7] * (ROWS - 2)
+    assert rows["psi"].to_pylist()[:4] == [None, 0.5, None, 1.0]
+
+
+REST = list(range(1, ROWS))
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"index": [1, *REST]}, "column index: 2 rows have 1: leave one, or pass --first 0, which numbers the rows"),
+        ({"index": [0.5, *REST]}, "column index: row 0 has 0.5: give each a whole number from 0 on, or pass --first 0"),
+        ({"index": [None, *REST]}, "column index: row 0 has None"),
+        ({"index": [-1, *REST]}, "column index: row 0 has -1"),
+        ({"index": [float("nan"), *REST]}, "column index: row 0 has nan"),
+        ({"index": list("abcdefghijklm")}, "column index: row 0 has 'a'"),
+        ({"index": range(ROWS), "seed": [1.5] * ROWS}, "column seed: row 0 has 1.5: give a whole number from 0 to"),
+        ({"index": range(ROWS), "seed": [0, -1] + [0] * (ROWS - 2)}, "column seed: row 1 has -1"),
+        ({"index": range(ROWS), "seed": pa.array([2**63] * ROWS, pa.uint64())}, "column seed: row 0 has 9223372036854"),
+        ({"index": range(ROWS), "seed": ["x"] * ROWS}, "column seed: row 0 has 'x'"),
+        ({"psi": ["high"] * ROWS}, "column psi: row 0 has 'high': give a number, or leave it empty"),
+        ({"psi": [0.5, float("inf")] + [0.5] * (ROWS - 2)}, "column psi: row 1 has inf"),
+        ({"psi": [1e300] * ROWS}, "column psi: row 0 has 1e+300"),
+    ],
+)
+def test_columns_that_cannot_be_meant_are_refused_by_row_and_can_be_left_out(columns, message, tmp_path, capsys):
+    columns = {name: values if isinstance(values, pa.Array) else list(values) for name, values in columns.items()}
+    with_columns(tmp_path / "x.parquet", **columns)
+    assert bring(tmp_path / "x.parquet", tmp_path / "out") == 2
+    said = capsys.readouterr().err.strip()
+    assert message in said
+    assert "\n" not in said
+    assert bring(tmp_path / "x.parquet", tmp_path / "anew", "--first", "0", "--psi", "1") == 0
+
+
 class Hostile:
     def __reduce__(self):
         return print, ("run",)

@@ -174,6 +174,24 @@ def test_pages_of_chosen_rows_are_about_them_alone(made, tmp_path, capsys):
     assert 'column "smile" not found in FROM clause!; the columns are index' in capsys.readouterr().err
 
 
+def test_pages_take_labels_of_their_own_faces_alone(made, tmp_path, capsys):
+    """Those of other faces were joined on the row number, which all have."""
+    faces, edited, other = made / "faces", tmp_path / "edited", tmp_path / "other"
+    assert edit(f"{faces}/latents", made / "directions", edited, *EDITED, "--images", "png", "--size", "32") == 0
+    assert dataset(other, "--rows", str(ROWS), "--seed", "9") == 0
+    judged = ["--latents", f"{other}/latents", "--classifiers", "tiny-judge", *HOW, "--out", str(tmp_path / "judged")]
+    assert main(["label", *judged]) == 0
+    for folder in (faces, edited, made / "whole"):
+        for its in (f"{made}/whole/labels", f"{faces}/labels", f"{faces}/labels,{made}/whole/labels"):
+            assert main(["report", str(folder), "--where", "smile > -99", "--labels", its]) == 0
+        for wrong in (f"{other}/labels", f"{tmp_path}/judged/labels", f"{faces}/labels,{other}/labels"):
+            capsys.readouterr()
+            assert main(["report", str(folder), "--where", "smile > -99", "--labels", wrong]) == 2
+            said = capsys.readouterr().err.strip()
+            assert "/labels has the labels of other latents" in said
+            assert "\n" not in said
+
+
 @pytest.mark.parametrize("by", ["age_years", "0 - age_years", "(-smile)", "smile + old", '"tiny-judge_smile"'])
 def test_the_words_of_top_come_back(by):
     spec = parse(RowChoice, "x", ["--top", "12", by])

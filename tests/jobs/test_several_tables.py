@@ -6,6 +6,7 @@ from edits import HOW, edit, planted, sample
 from tiny_jobs import dataset, rows
 
 from jobs.__main__ import main
+from pipeline.stages.choice import label_table
 from pipeline.tables import Table
 
 ROWS, FIRST = 40, 18
@@ -97,6 +98,39 @@ def test_what_does_not_go_together_is_refused(made, tmp_path, capsys):
     assert f"a/labels lacks {ROWS - FIRST} rows" in capsys.readouterr().err
     assert main([*fit, "--labels", f"{both(made, 'labels')},{made}/whole/labels"]) == 2
     assert "both have labels of 'smile': give one of them" in capsys.readouterr().err
+
+
+def judged(made, name, out):
+    words = ["--latents", f"{made}/{name}/latents", "--classifiers", "tiny-judge", *HOW]
+    assert main(["label", *words, "--out", str(out)]) == 0
+    return f"{out}/labels"
+
+
+def test_a_column_is_of_one_family(made, tmp_path):
+    """Pieces of two families were one column, whose scores cannot be compared."""
+    faces, judge = Table.open(f"{made}/a/labels"), Table.open(judged(made, "b", tmp_path / "judged"))
+    found = label_table(read(made / "whole", "latents").select(["index"]), [faces, judge]).to_pandas()
+    assert found["smile"].notna().tolist() == [row < FIRST for row in range(ROWS)]
+    assert found["tiny-judge_smile"].notna().tolist() == [row >= FIRST for row in range(ROWS)]
+    same = label_table(read(made / "whole", "latents").select(["index"]), [faces, Table.open(f"{made}/b/labels")])
+    assert same["smile"].null_count == 0
+    assert "tiny_smile" not in same.column_names
+    of_two = [Table.open(judged(made, "a", tmp_path / "first")), judge]
+    both = label_table(
+        read(made / "whole", "latents").select(["index"]), [faces, Table.open(f"{made}/b/labels"), *of_two]
+    )
+    assert both["tiny-judge_smile"].null_count == 0
+
+
+def test_labels_go_on_no_rows_of_another_table(made, tmp_path, capsys):
+    """Labels of the faces of `a` and more lay on rows of a table beside it, whose faces have another seed."""
+    assert dataset(tmp_path / "other", "--range", f"{FIRST}:{ROWS}", "--seed", "9") == 0
+    latents, fit = f"{made}/a/latents,{tmp_path}/other/latents", ["--out", str(tmp_path / "fit")]
+    words = ["directions", "fit", "--latents", latents, "--labels", f"{made}/whole/labels", *FIT, *fit]
+    assert main(words) == 2
+    assert f"has the labels of other faces than {tmp_path}/other/latents (seed" in capsys.readouterr().err
+    words[5] = f"{made}/a/labels,{tmp_path}/other/labels"
+    assert main(words) == 0
 
 
 def test_a_direction_of_one_table_is_conditioned_on_one_of_another(made, tmp_path, capsys):
