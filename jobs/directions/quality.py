@@ -10,6 +10,7 @@ from pipeline.directions import Direction
 from pipeline.directions.svm import features
 from pipeline.engine.books import Books
 from pipeline.engine.job import Job
+from pipeline.report.directions import DOUBTS
 from pipeline.stages.direction_rows import by_name, read_directions
 from pipeline.stages.fit import HALF, NEXT_BEST, UNCONVERGED, FitStage
 from pipeline.tables import Table, store
@@ -49,7 +50,7 @@ def read_fits(url: str) -> list[Fitted]:
 
 
 def report_fits(job: Job) -> Iterator[str]:
-    """Lines for the screen, once the directions of the job are complete."""
+    """Lines for the screen, once the directions of the job are complete; what proves nothing is kept for the page."""
     url = store.join(job.out, "directions")
     manifest = Table(url).manifest()
     if manifest is None or manifest["fingerprint"] != job.fingerprint:
@@ -58,9 +59,12 @@ def report_fits(job: Job) -> Iterator[str]:
     yield from lines(fits)
     if not isinstance(job.stage, FitStage):
         return
-    doubts = [f"{fit.name} ({why})" for place, fit in enumerate(fits) if (why := _doubt(job.stage, place, fit))]
+    doubts = {fit.name: why for place, fit in enumerate(fits) if (why := _doubt(job.stage, place, fit))}
+    kept = {"fingerprint": job.fingerprint, "doubts": doubts}
+    store.write_atomic(store.join(job.out, DOUBTS), store.canonical_json(kept))
     if doubts:
-        yield f"Warn  hardly to be relied on: {'; '.join(doubts)}. More rows, or other scores, may mend it"
+        said = "; ".join(f"{name} ({why})" for name, why in doubts.items())
+        yield f"Warn  hardly to be relied on: {said}. More rows, or other scores, may mend it"
     counters = [outcome.counters for outcome in Books(job.out, job.verb).outcomes().values()]
     if other := sum(NEXT_BEST in one for one in counters):
         yield f"Note  {other} of the directions: on all rows the best C has no hyperplane, and the next best was taken"

@@ -25,8 +25,8 @@ OTHERS = (
     "The pictures in DIR/strips are of other directions, which these have replaced: stylemill directions strips "
     "--replace makes them anew."
 )
-CHANCE = 0.6
-"""Validation accuracy up to which a direction is said to be near chance, which is 0.5."""
+DOUBTS = ".stylemill/directions/doubts.json"
+"""The fits that prove nothing, by name, and why: as the job that fitted them has judged them."""
 
 
 def write(directory: str, url: str, title: str | None = None, faces: int | None = None) -> str:
@@ -45,7 +45,7 @@ def write(directory: str, url: str, title: str | None = None, faces: int | None 
     rows["name"] = [_name(row) for _, row in rows.iterrows()]
     sections = [study.Section("Directions", ["No direction is here."])]
     if len(rows):
-        sections = [_strips(directory, rows, faces), *_numbers(directory, rows), *_effects(directory, rows)]
+        sections = [_strips(directory, rows, faces), *_numbers(directory, rows, notes), *_effects(directory, rows)]
     top = study.Top(_headline(table, rows, run), [*_states(table, run), *(("warning", note) for note in notes)])
     name = store.resolve(directory)[1].rstrip("/").rsplit("/", 1)[-1]
     return study.write(url, title or name, LEAD, sections, _facts(table, rows, run), top)
@@ -93,7 +93,7 @@ def _look(row: "pd.Series[Any]", side: int) -> study.Look:
 # -- how well they were fitted ----------------------------------------------------------------------------------------
 
 
-def _numbers(directory: str, rows: pd.DataFrame) -> Iterator[study.Section]:
+def _numbers(directory: str, rows: pd.DataFrame, notes: list[str]) -> Iterator[study.Section]:
     agreements = _agreements(directory, rows)
     various = {name: rows[name] for name in ("space", "method") if rows[name].nunique() > 1}  # else it is at the top
     frame = pd.DataFrame(
@@ -108,13 +108,16 @@ def _numbers(directory: str, rows: pd.DataFrame) -> Iterator[study.Section]:
     )
     frame.index = pd.Index(rows["name"])
     frame = frame.dropna(axis="columns", how="all")
-    sentences = [
-        f"{row['name']} is near chance, and may be no direction of it: of faces that it was not fitted on, it puts "
-        f"{wording.share(round(1000 * accuracy), 1000)} on the right side."
-        for _, row in rows.iterrows()
-        if (accuracy := _one(row["accuracy_validation"])) is not None and accuracy <= CHANCE
-    ]
+    sentences = [f"{name} is hardly to be relied on: {why}." for name, why in _doubts(directory, notes).items()]
     yield study.Section("How they were fitted", sentences, [study.Grid("Directions", frame)])
+
+
+def _doubts(directory: str, notes: list[str]) -> Mapping[str, str]:
+    """By name; none where the directions were not fitted by the job that judged them."""
+    found = gather.document(directory, DOUBTS, notes)
+    manifest = Table(store.join(directory, "directions")).manifest() or {}
+    doubts = found.get("doubts") if found.get("fingerprint") == manifest.get("fingerprint") else None
+    return doubts if isinstance(doubts, dict) else {}
 
 
 def _agreements(directory: str, rows: pd.DataFrame) -> list[float | None]:

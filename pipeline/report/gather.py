@@ -151,12 +151,13 @@ def _said_by_latents(table: Table) -> dict[str, str]:
 
 def read_run(url: str, verb: str, notes: list[str]) -> Run:
     """What is recorded of a job that wrote here; what cannot be read goes into `notes`. Raises StoreError."""
-    spec, summary = (_document(url, f"{BOOKKEEPING}/{verb}/{name}.json", notes) for name in ("spec", "summary"))
+    spec, summary = (document(url, f"{BOOKKEEPING}/{verb}/{name}.json", notes) for name in ("spec", "summary"))
     rejects = _reasons_in_table(_table(url, f"rejects/{verb}"))
     return Run(verb, spec, summary, _reasons_in_summary(summary) if rejects is None else rejects)
 
 
-def _document(url: str, name: str, notes: list[str]) -> Json:
+def document(url: str, name: str, notes: list[str]) -> Json:
+    """A JSON object, empty where there is none; what cannot be read goes into `notes`."""
     try:
         document = store.read_json(store.join(url, name))
     except StoreError as error:
