@@ -45,7 +45,7 @@ FIELDS: dict[str, type | tuple[type, ...]] = {
     "expires": (int, float),
     "token": str,
 }
-"""What every record has; `namespace` came later."""
+"""What every record has; `namespace` and `ticks` came later."""
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +70,7 @@ class Lease:
             "namespace": _namespace(),
             "pid": os.getpid(),
             "started": _own_start(),
+            "ticks": _ticks(os.getpid()),
             "token": self.token,
         }  # found out once: a renewal opens no file but the lease
 
@@ -228,7 +229,9 @@ def _runs(record: dict[str, Any]) -> bool | None:
         return None
     try:
         process = psutil.Process(record["pid"])
-        return abs(process.create_time() - record["started"]) < 1.0 and process.status() != psutil.STATUS_ZOMBIE
+        ticks = record.get("ticks") and _ticks(record["pid"])
+        same = ticks == record["ticks"] if ticks else abs(process.create_time() - record["started"]) < 1.0
+        return same and process.status() != psutil.STATUS_ZOMBIE
     except (psutil.Error, ValueError, OverflowError):
         pass
     try:
@@ -261,6 +264,16 @@ def _own_start() -> float:
         return psutil.Process().create_time()
     except psutil.Error:  # the /proc that is mounted here is of another PID namespace
         return 0.0
+
+
+def _ticks(pid: int) -> int | None:
+    """When a process began, in clock ticks since the boot, which no change of the clock moves; None where there is no
+    /proc that tells. (psutil's times are seconds of the wall clock.)"""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+        return int(stat.rpartition(")")[2].split()[19])
+    except (OSError, ValueError, IndexError):
+        return None
 
 
 def _boot() -> str:

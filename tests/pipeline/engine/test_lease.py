@@ -8,6 +8,7 @@ import threading
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from pipeline.engine import lease as leases
@@ -60,6 +61,19 @@ def test_a_dead_process_of_this_host_boot_and_namespace_is_taken_over_at_once(ur
     lay(url, record, pid=2**22 + 1)
     with Lease(url):
         pass
+
+
+def test_a_step_of_the_clock_makes_no_live_driver_dead(url, record, monkeypatch):
+    began = psutil.Process.create_time
+    monkeypatch.setattr(psutil.Process, "create_time", lambda process: began(process) + 3.0)
+    assert why_alive(record) == "still running"
+    assert why_alive({**record, "ticks": record["ticks"] - 100}) is None  # a process that had its pid before
+
+
+def test_a_lease_from_before_ticks_were_recorded_goes_by_the_time(url, record):
+    del record["ticks"]
+    assert why_alive(record) == "still running"
+    assert why_alive({**record, "started": record["started"] - 3.0}) is None
 
 
 def test_a_lease_from_before_namespaces_were_recorded_is_read(url, record):
