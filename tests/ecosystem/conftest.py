@@ -23,6 +23,7 @@ os.environ.update(  # before datasets is imported: nothing is fetched, nothing i
 )
 
 import pyarrow as pa  # noqa: E402
+from own_codes import PSI_OR_NONE  # noqa: E402
 from PIL import Image  # noqa: E402
 
 import schemas  # noqa: E402
@@ -34,8 +35,6 @@ INDEX = [*range(100, 104), *range(108, 111)]
 ROWS = len(INDEX)
 SEVERAL = [100, 100, 101, 101, 108, 108, 110]
 """Indices of a table with several rows for each."""
-PSI_OR_NONE = [None, 0.5, None, None, 0.75, None, 1.0]
-"""Of codes of one's own: some are sampled by others, some are inverted photos."""
 LISTS = tuple(pa.list_(type_) for type_ in (pa.int32(), pa.int64(), pa.float32(), pa.float64(), pa.string()))
 
 

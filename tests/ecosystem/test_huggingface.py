@@ -4,8 +4,8 @@ import datasets
 import numpy as np
 import pyarrow as pa
 import pytest
-from conftest import PSI_OR_NONE
 from datasets import Image, List, Value
+from own_codes import PSI_OR_NONE
 
 
 @pytest.fixture

@@ -181,8 +181,13 @@ def test_pictures_are_of_faces_that_were_measured(out, page):
         same = edits[(edits["index"] == face) & (edits["step"] == 0)].iloc[0]
         assert same["latent"].tobytes() == source[index].tobytes()  # not sampled anew, where last bits may differ
         last = edits[(edits["index"] == face) & (edits["step"] == 4)].iloc[0]
-        scores = ", ".join(f"{name} {last[f'judge_{name}']:+.1f}" for name in ("old", "eyeglasses"))
-        assert page.count(f"lambda1 0.75: {scores}") >= 2  # below the picture, and for those who do not see it
+        old, eyeglasses = (
+            f"{name} {last[f'judge_{name}']:+.1f}".replace("-", "\N{MINUS SIGN}") for name in ("old", "eyeglasses")
+        )
+        assert f': lambda1 0.75, {old}, {eyeglasses}">' in page  # for those who do not see the picture
+        assert (
+            f'lambda1 0.75</span> <span class="score bold">{old}</span> <span class="score">{eyeglasses}</span>' in page
+        )
         assert f"face {index}: incremental or not" in page
     assert page.count("where a cell was counted, scores are those that were, to 0.001.") == 2
     curves = frame(out, "dt-old-eyeglasses", "dt_curves")
