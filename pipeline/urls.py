@@ -2,8 +2,6 @@
 
 import re
 
-from fsspec import available_protocols
-
 ON_THIS_MACHINE = {"file", "local"}
 OTHER_RULES = ON_THIS_MACHINE | {"http", "https"}
 WITH_A_BUCKET = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oss", "oci"}
@@ -20,7 +18,11 @@ def mistake(url: str) -> str | None:
 
 def _mistaken_path(path: str) -> str | None:
     found = re.match(r"([a-z][a-z0-9+]*):", path)
-    if found is None or found[1] in ON_THIS_MACHINE or found[1] not in available_protocols():
+    if found is None or found[1] in ON_THIS_MACHINE:
+        return None
+    from fsspec import available_protocols  # the networks are read without it
+
+    if found[1] not in available_protocols():
         return None
     rest = path[found.end() :].lstrip("/")
     return f"a URL has two slashes: write {found[0]}//{rest} (or ./{path} for a directory of that name here)"

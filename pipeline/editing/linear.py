@@ -133,10 +133,10 @@ class InterFaceGAN:
         """
         finite_NK = torch.isfinite(values).flatten(2).all(dim=2) & torch.isfinite(strengths_NK)
         if self._source:
-            finite_NK &= finite_NK[:, :1]
+            finite_NK = finite_NK & finite_NK[:, :1]
         moved_NK = finite_NK[:, 1:] if self._source else finite_NK
         sought_N = torch.tensor([stop != NOT_FINITE for stop in stops], device=values.device)
-        finite_NK &= moved_NK.any(dim=1, keepdim=True) & sought_N[:, None]
+        finite_NK = finite_NK & moved_NK.any(dim=1, keepdim=True) & sought_N[:, None]
         stops = [stop if all(steps) else NOT_FINITE for stop, steps in zip(stops, finite_NK.tolist(), strict=True)]
         first = 0 if self._source else 1
         steps_NK = torch.arange(first, first + values.shape[1], device=values.device).repeat(len(stops), 1)

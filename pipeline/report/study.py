@@ -26,11 +26,12 @@ def write(
     Equal arguments give equal files.
     """
     top = top or Top()
-    for suffix, page in (
-        (".md", text(title, lead, sections, facts, top)),
-        (".html", render(title, lead, sections, facts, top)),
-    ):
-        store.write_atomic(url.removesuffix(".html") + suffix, page.encode(errors="backslashreplace"))
+    pages = {
+        url.removesuffix(".html") + ".md": text(title, lead, sections, facts, top),
+        url: render(title, lead, sections, facts, top),
+    }
+    for place, page in pages.items():
+        store.write_atomic(place, page.encode(errors="backslashreplace"))
     return url
 
 

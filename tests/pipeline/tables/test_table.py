@@ -227,7 +227,7 @@ def test_a_damaged_manifest_is_told(tmp_path):
     sealed(str(tmp_path))
     for content in (b"", b"[]", b"{}", b'{"parts": [{}], "layout": null, "schema": 1, "facts": {}}'):
         (tmp_path / ".stylemill" / "manifest.json").write_bytes(content)
-        with pytest.raises(StoreError, match=r"manifest\.json is not"):
+        with pytest.raises(StoreError, match=r"manifest\.json is (not|damaged)"):
             Table.open(str(tmp_path))
 
 
