@@ -43,6 +43,7 @@ def layer_by_layer(tensors: dict[str, torch.Tensor]) -> list[nn.Sequential]:
 
 
 def test_features_of_every_stage() -> None:
+    torch.manual_seed(0)
     tensors = random_tensors()
     x = torch.rand(2, 3, 32, 40) * 2 - 1
     found = Vgg16(tensors)(x)
