@@ -50,6 +50,7 @@ _CODES = ("IncompleteBody", "RequestTimeout", "SlowDown", "Throttling", "Throttl
 _NAMES = (  # of botocore and aiohttp, which need not be installed
     "ClientConnectionError",
     "ClientPayloadError",
+    "FlexibleChecksumError",  # an answer that was cut off on its way
     "ConnectionError",
     "HTTPClientError",
     "IncompleteReadError",

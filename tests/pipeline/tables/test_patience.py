@@ -160,3 +160,10 @@ def test_nobody_answers(bucket, monkeypatch):
     with pytest.raises(StoreError, match=r"cannot write s3://.*127\.0\.0\.1:9"):
         store.write_atomic(f"{bucket}/x", b"1")
     assert time.monotonic() - begun < 60
+
+
+def test_an_answer_of_s3_that_was_cut_off_is_asked_for_again():
+    from botocore.exceptions import FlexibleChecksumError
+
+    error = FlexibleChecksumError(error_msg="Expected checksum EYNZSA== did not match calculated checksum: AAAAAA==")
+    assert passes_by_itself(error)
