@@ -146,7 +146,7 @@ def _workers(spec: RunFlags, device: str) -> int | None:
 
 def _threads(spec: RunFlags, device: str, load: Load) -> int:
     """One on the CPUs of this machine: threads of one worker wait for each other, all of them for the one whose core
-    other work has. benchmarks/results/threads.md. One where no face is made, too.
+    other work has. `python -m benchmarks.threads` sets them side by side. One where no face is made, too.
 
     With --local there is no second worker: networks have all cores (`jobs.__main__` says how they wait). Beside GPUs
     the cores are shared out; workers that come as there is room, or on machines not seen from here, take few each.

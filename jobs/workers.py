@@ -15,7 +15,7 @@ SHARDS = 16
 
 @dataclass(frozen=True)
 class Load:
-    """What a job takes of a CPU worker, as measured (benchmarks/results/threads.md).
+    """What a job takes of a CPU worker, as measured (python -m benchmarks.threads).
 
     open_bytes: of memory, with the models open. row_bytes: more for each row of a micro-batch at 1024 px. Peaks seen in
     one process: 0.6 GB of `sample`, 1.4 and 1.9 GB of `dataset` in micro-batches of 2 and 4, 1.5 GB of `label` by the
