@@ -20,7 +20,7 @@ from torch.nn.functional import cosine_similarity
 from benchmarks.ials_contest import GENERATOR, PAIRS, STEP_SIZE, Contestant, contest, latents, sight
 from benchmarks.machine import header
 from benchmarks.public_ials import PublicIALS
-from pipeline.editing import IALS, Requests
+from pipeline.editors import IALS, Requests
 from pipeline.engine.machine import cores
 from pipeline.models import generators
 from pipeline.models.codes import Codes

@@ -13,8 +13,8 @@ from torch import Tensor
 from benchmarks.machine import peak_memory
 from benchmarks.openvino_reference import OpenVINOReference
 from benchmarks.public_ials import PublicIALS
-from pipeline.editing import IALS, Requests
-from pipeline.editing.gradients import pulls
+from pipeline.editors import IALS, Requests
+from pipeline.editors.gradients import score_gradients
 from pipeline.models import backend, classifiers, generators, zoo
 from pipeline.models.backend import Backend
 from pipeline.models.codes import Codes
@@ -116,7 +116,7 @@ def ready(contestant: Contestant) -> Callable[[], Parts]:
 
             def twice() -> Parts:
                 for name, looks in each:
-                    pulls(looks, Codes("w", w_NW), [[(name, 1.0)]] * rows, at_once=looks.at_once)
+                    score_gradients(looks, Codes("w", w_NW), [[(name, 1.0)]] * rows, at_once=looks.at_once)
                 first, second = (parts(looks) for _, looks in each)
                 return first[0] + second[0], first[1] + second[1]
 

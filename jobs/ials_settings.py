@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from pipeline.editing.gradients import Loss
+from pipeline.editors.gradients import Loss
 from pipeline.stages.ials_settings import IalsSettings
 
 

@@ -11,8 +11,8 @@ from jobs.choice import RowChoice
 from jobs.flags import Names
 from jobs.options import LATENTS, RunFlags
 from jobs.places import absolute
-from pipeline.editing.gradients import Loss
-from pipeline.editing.ials import RELEASED_LAMBDAS
+from pipeline.editors.gradients import Loss
+from pipeline.editors.ials import RELEASED_LAMBDAS
 
 Pair = tuple[str, str]
 """What is edited, and what is to stay."""

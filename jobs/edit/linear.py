@@ -6,7 +6,7 @@ from jobs.edit.asked import Ask, check_directions, known, seeing, shape_of
 from jobs.edit.choose import choose_directions
 from jobs.edit.spec import EditSpec
 from pipeline.directions import Direction
-from pipeline.editing import Search
+from pipeline.editors import Search
 from pipeline.errors import SpecError
 from pipeline.models.codes import Space
 from pipeline.models.generators import Generator

@@ -10,9 +10,9 @@ from jobs.flags import Names
 from jobs.options import DEFAULT_ATTRIBUTES, LATENTS, RunFlags
 from jobs.places import absolute
 from jobs.spans import spans
-from pipeline.editing.gradients import Loss
-from pipeline.editing.ials import RELEASED_LAMBDAS
-from pipeline.editing.linear import Mode
+from pipeline.editors.gradients import Loss
+from pipeline.editors.ials import RELEASED_LAMBDAS
+from pipeline.editors.interfacegan import Mode
 
 Numbers = Annotated[
     tuple[FiniteFloat, ...],

@@ -5,7 +5,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-from pipeline.editing.trace import not_reached
+from pipeline.editors.trace import not_reached
 from pipeline.errors import SpecError
 from pipeline.tables import Table, store
 

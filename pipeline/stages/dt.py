@@ -1,6 +1,6 @@
 """The scores from which DT curves are counted: IALS for pairs of attributes, lambdas and rows of latents.
 
-Shapes: B slots of a micro-batch, P points of a way (the steps with the source), T steps of a trace with the source.
+Shapes: B slots of a micro-batch, P points of a row (the source and the steps), T steps of a trace with the source.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,8 +16,8 @@ from torch import Tensor
 import schemas
 from pipeline.directions import Direction
 from pipeline.directions.aliases import plain
-from pipeline.editing import NOT_FINITE, Requests, Trace
-from pipeline.editing.gradients import score_of
+from pipeline.editors import NOT_FINITE, Requests, Trace
+from pipeline.editors.gradients import score_of
 from pipeline.engine.stage import Batch, Task
 from pipeline.models.codes import Codes, Space
 from pipeline.stages.codes import codes_of, needed_columns
@@ -130,7 +130,7 @@ class DtWorker:
         }
 
     def _edit(self, codes: Codes, wishes: Sequence[Wanted]) -> Trace:
-        """The way of B items; classifiers of attributes that none of them is about are left out."""
+        """The steps of B items; classifiers of attributes that none of them is about are left out."""
         stage = self.stage
         about = {plain(name) for wish in wishes for name in (wish.attribute, *wish.conditions)}
         scores = partial(self.sight, attributes=sorted(about))

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 import schemas
-from pipeline.editing import NOT_FINITE, Trace
+from pipeline.editors import NOT_FINITE, Trace
 from pipeline.engine.stage import Batch, Rows, Task
 from pipeline.models.codes import Codes, Space
 from pipeline.models.generators import Generator

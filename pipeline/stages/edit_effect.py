@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pipeline.editing import Trace
-from pipeline.editing.gradients import score_of
-from pipeline.editing.trace import NOT_REACHED
+from pipeline.editors import Trace
+from pipeline.editors.gradients import score_of
+from pipeline.editors.trace import NOT_REACHED
 from pipeline.errors import SpecError
 from schemas.edits import JUDGE
 

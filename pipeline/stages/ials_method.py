@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 
 from pipeline.directions import Direction
-from pipeline.editing import Requests, Trace
+from pipeline.editors import Requests, Trace
 from pipeline.errors import SpecError
 from pipeline.models.codes import Codes
 from pipeline.models.generators import Generator
@@ -19,7 +19,7 @@ from pipeline.stages.sight import Sight
 
 @dataclass(frozen=True)
 class IalsMethod:
-    """`pipeline.editing.IALS` for each request.
+    """`pipeline.editors.IALS` for each request.
 
     directions: attribute-level ones, in the space of the codes, of every attribute that IALS needs one of.
     panel: the classifiers whose gradients are followed; None where no request needs one.

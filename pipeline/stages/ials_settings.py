@@ -4,14 +4,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pipeline.directions import Direction
-from pipeline.editing import IALS
-from pipeline.editing.editor import Scores
-from pipeline.editing.gradients import Loss
+from pipeline.editors import IALS
+from pipeline.editors.editor import Scores
+from pipeline.editors.gradients import Loss
 
 
 @dataclass(frozen=True)
 class IalsSettings:
-    """As in `pipeline.editing.IALS`; recompute: as in `Sight`."""
+    """As in `pipeline.editors.IALS`; recompute: as in `Sight`."""
 
     step_size: float
     steps: int

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from pipeline.directions import Direction
-from pipeline.editing import InterFaceGAN, Requests, Search, Trace, Truncation
-from pipeline.editing.linear import Mode
-from pipeline.editing.request import Target
+from pipeline.editors import InterFaceGAN, Requests, Search, Trace, Truncation
+from pipeline.editors.interfacegan import Mode
+from pipeline.editors.request import Target
 from pipeline.models.codes import Codes
 from pipeline.models.generators import Generator
 from pipeline.stages.looking import Looker, Panel, Truncated
@@ -48,7 +48,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class LinearMethod:
-    """`pipeline.editing.InterFaceGAN` for each request.
+    """`pipeline.editors.InterFaceGAN` for each request.
 
     search: how far `until` may go. panel: the family that it is looked up with. truncated: as z was mapped.
     """

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 import schemas
 from pipeline.directions.mean_gradient import GradientSum, unit_gradients
-from pipeline.editing.gradients import pulls
+from pipeline.editors.gradients import score_gradients
 from pipeline.engine.stage import Batch, Task
 from pipeline.models.codes import Codes, Space
 from pipeline.stages.codes import codes_of, needed_columns
@@ -102,7 +102,7 @@ class MeanGradientWorker:
         names = self.stage.panel.attributes
         looked_at = padded(codes, slots).to(self.sight.device)
         all_of_them = [[(name, 1.0) for name in names]] * len(slots)
-        scores, gradients_BA = pulls(self.sight, looked_at, all_of_them, at_once=self.sight.at_once)
+        scores, gradients_BA = score_gradients(self.sight, looked_at, all_of_them, at_once=self.sight.at_once)
         columns: dict[str, NDArray] = {}
         for place, name in enumerate(names):
             units, norms_B = unit_gradients(gradients_BA[:, place].double().cpu().numpy(), self.stage.shared)

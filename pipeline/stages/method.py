@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from pipeline.editing import Trace
-from pipeline.editing.request import Target
+from pipeline.editors import Trace
+from pipeline.editors.request import Target
 from pipeline.models.codes import Codes
 from pipeline.models.generators import Generator
 from pipeline.stages.models import Runtime
@@ -26,7 +26,7 @@ class Editing(Protocol):
     """An editor with its models open."""
 
     def edit(self, codes: Codes, request: int) -> Trace:
-        """The way of N rows from the source (step 0) on, on the CPU or where the models are."""
+        """The steps of N rows from the source (step 0) on, on the CPU or where the models are."""
         ...
 
     def take_seconds(self) -> dict[str, float]:

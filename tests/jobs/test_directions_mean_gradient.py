@@ -17,7 +17,7 @@ from pipeline.models.randomness import standard_normal
 from pipeline.stages.direction_rows import read_directions
 from pipeline.stages.sight import Sight
 from pipeline.tables import Table
-from tests.pipeline.editing import faces64
+from tests.pipeline.editors import faces64
 
 ATTRIBUTES = ("smile", "male", "old")
 ROWS = 22
@@ -245,7 +245,7 @@ def test_with_two_workers_the_bytes_are_those_of_one_without_ray(faces, tmp_path
 def test_a_face_whose_gradient_is_not_finite_is_set_aside_and_can_be_taken_up_again(faces, tmp_path, monkeypatch):
     from pipeline.stages import mean_gradient as stage
 
-    real, bad = stage.pulls, schemas.to_numpy(Table.open(f"{faces}/latents").read()["w"])[[5, 15]]
+    real, bad = stage.score_gradients, schemas.to_numpy(Table.open(f"{faces}/latents").read()["w"])[[5, 15]]
 
     def broken(sight, codes, wanted, **about):
         scores, gradients = real(sight, codes, wanted, **about)
@@ -254,7 +254,7 @@ def test_a_face_whose_gradient_is_not_finite_is_set_aside_and_can_be_taken_up_ag
         return scores, gradients
 
     with monkeypatch.context() as patched:
-        patched.setattr(stage, "pulls", broken)
+        patched.setattr(stage, "score_gradients", broken)
         assert fit(faces, tmp_path / "out") == 0
         assert fit(faces, tmp_path / "strict", "--max-rejects", "1") == 3
     aside = rows(tmp_path / "out", "rejects/directions")
@@ -275,14 +275,14 @@ def test_a_face_whose_gradient_is_not_finite_is_set_aside_and_can_be_taken_up_ag
 def test_a_face_whose_score_is_flat_is_not_counted(faces, tmp_path, monkeypatch):
     from pipeline.stages import mean_gradient as stage
 
-    real = stage.pulls
+    real = stage.score_gradients
 
     def flat(sight, codes, wanted, **about):
         scores, gradients = real(sight, codes, wanted, **about)
         gradients[1, 2] = 0.0  # of old, in the slot of rows 1, 5, ...
         return scores, gradients
 
-    monkeypatch.setattr(stage, "pulls", flat)
+    monkeypatch.setattr(stage, "score_gradients", flat)
     assert fit(faces, tmp_path) == 0
     assert [row["rows"] for row in directions(tmp_path)] == [[ROWS], [ROWS], [ROWS - 6]]
     slopes = [(row["index"], row["attribute"]) for row in rows(tmp_path, "gradients") if row["slope"] == 0]

@@ -12,7 +12,7 @@ from tiny_jobs import rows, tables
 from jobs.__main__ import main
 from jobs.small import write_small
 from pipeline.directions import normalised
-from pipeline.editing import IALS, Requests
+from pipeline.editors import IALS, Requests
 from pipeline.models import classifiers, generators
 from pipeline.models.codes import Codes
 from pipeline.stages import dt as stage

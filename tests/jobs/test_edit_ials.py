@@ -14,7 +14,7 @@ from jobs.__main__ import main
 from jobs.dt import DtSpec
 from jobs.edit import EditSpec
 from jobs.flags import parse
-from pipeline.editing import IALS, Requests
+from pipeline.editors import IALS, Requests
 from pipeline.models import classifiers, generators
 from pipeline.models.codes import Codes
 from pipeline.stages.codes import read_codes

@@ -13,11 +13,11 @@ from pipeline.directions.mean_gradient import (
     unit_gradients,
     with_boundary,
 )
-from pipeline.editing.gradients import pulls
+from pipeline.editors.gradients import score_gradients
 from pipeline.errors import SpecError
 from pipeline.models.codes import Codes
 from tests.pipeline.directions.made import codes
-from tests.pipeline.editing import faces64
+from tests.pipeline.editors import faces64
 
 ROWS = 5
 
@@ -38,7 +38,7 @@ def one_by_one(space, attribute, shared=False):
 @pytest.mark.parametrize(("space", "shared"), [("w", False), ("w+", True), ("w+", False), ("s", False)])
 def test_it_is_the_mean_of_the_instance_specific_directions(space, shared):
     wanted = [[(name, 1.0) for name in faces64.ATTRIBUTES]] * ROWS
-    _, gradients = pulls(faces64.scores, faces64.codes(space, ROWS), wanted)
+    _, gradients = score_gradients(faces64.scores, faces64.codes(space, ROWS), wanted)
     for place, name in enumerate(faces64.ATTRIBUTES):
         units, _ = unit_gradients(gradients[:, place], shared)
         summed = GradientSum.of(units[:2]).merge(GradientSum.of(units[2:]))

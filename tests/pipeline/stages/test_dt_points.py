@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.editing import DONE, NOT_FINITE, Trace
+from pipeline.editors import DONE, NOT_FINITE, Trace
 from pipeline.errors import SpecError
 from pipeline.models import classifiers, generators
 from pipeline.models.classifiers.family import Family

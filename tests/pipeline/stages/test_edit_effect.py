@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from pipeline.editing import Trace
+from pipeline.editors import Trace
 from pipeline.stages.edit_effect import Effect, counted, effects, seen_on_the_way, slopes
 
 NAN = float("nan")

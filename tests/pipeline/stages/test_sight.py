@@ -6,8 +6,8 @@ import weakref
 import pytest
 import torch
 
-from pipeline.editing import IALS, Requests
-from pipeline.editing.gradients import pulls
+from pipeline.editors import IALS, Requests
+from pipeline.editors.gradients import score_gradients
 from pipeline.errors import SpecError
 from pipeline.models import classifiers, generators
 from pipeline.models.classifiers.calibration import Scale
@@ -44,7 +44,7 @@ def codes(space="w", rows=B, seed=0):
 
 @pytest.mark.parametrize("space", ["w", "w+", "s"])
 def test_features_computed_again_give_the_same_bits_in_every_backward_pass(space):
-    kept, again = (pulls(opened(recompute=recompute), codes(space), WANTED) for recompute in (False, True))
+    kept, again = (score_gradients(opened(recompute=recompute), codes(space), WANTED) for recompute in (False, True))
     assert kept[1].shape[1] == 3
     assert all(kept[1][row, slot].any() for row, pulled in enumerate(WANTED) for slot in range(len(pulled)))
     assert torch.equal(kept[1], again[1])
@@ -119,7 +119,7 @@ def test_a_gradient_of_one_attribute_runs_back_through_its_own_network_alone(mon
     monkeypatch.setattr(sights, "open_family", lambda panel, runtime: family)
     sight = opened()
     passes.clear()
-    pulls(sight, codes(), [[("male", 1.0), ("old", 1.0)]] * B)
+    score_gradients(sight, codes(), [[("male", 1.0), ("old", 1.0)]] * B)
     assert passes == ["male", "old"]
 
 
@@ -167,7 +167,7 @@ def test_nothing_of_a_step_outlives_it(recompute, monkeypatch):
 def test_seconds_are_told_once():
     sight = opened()
     assert sight.take_seconds() == {}
-    pulls(sight, codes(), WANTED)
+    score_gradients(sight, codes(), WANTED)
     told = sight.take_seconds()
     assert set(told) == {"search_synth_seconds", "search_score_seconds"}
     assert min(told.values()) > 0

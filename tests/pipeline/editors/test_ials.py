@@ -7,8 +7,8 @@ import torch
 
 from pipeline.directions import Direction
 from pipeline.directions.conditional import project
-from pipeline.editing import DONE, IALS, NOT_FINITE, REACHED, InterFaceGAN, Requests
-from pipeline.editing.gradients import pulls
+from pipeline.editors import DONE, IALS, NOT_FINITE, REACHED, InterFaceGAN, Requests
+from pipeline.editors.gradients import score_gradients
 from pipeline.errors import SpecError
 from pipeline.models.codes import Codes
 
@@ -144,10 +144,10 @@ def test_with_lambda_1_it_is_interfacegan_and_asks_no_network():
 
 
 @pytest.mark.parametrize("space", ["w", "w+", "s"])
-def test_pulls_are_the_slopes_that_finite_differences_find(space):
+def test_gradients_are_the_slopes_that_finite_differences_find(space):
     source = faces64.codes(space, 2)
     wanted = [[("old", 1.0), ("male", 1.0)], [("smile", -1.0)]]
-    seen, gradients = pulls(faces64.scores, source, wanted)
+    seen, gradients = score_gradients(faces64.scores, source, wanted)
     assert gradients.shape == (2, 2, *source.values.shape[1:])
     assert not gradients[1, 1].any()
     draw = torch.Generator().manual_seed(1)

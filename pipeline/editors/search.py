@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pipeline.editing.gradients import score_of
-from pipeline.editing.request import Target
-from pipeline.editing.trace import NOT_FINITE, REACHED, not_reached
+from pipeline.editors.gradients import score_of
+from pipeline.editors.request import Target
+from pipeline.editors.trace import NOT_FINITE, REACHED, not_reached
 from pipeline.errors import SpecError
 
 Evaluate = Callable[[Tensor, Tensor], Mapping[str, Tensor]]

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pipeline.editing.orthogonal import row_norm
-from pipeline.editing.trace import NOT_FINITE
-from pipeline.editing.way import Way
+from pipeline.editors.ials.orthogonal import row_norm
+from pipeline.editors.trace import NOT_FINITE
+from pipeline.editors.trajectory import EditTrajectory
 
 VANISHED = 1e-6
 """Norm below which a sum of unit vectors, or what a projection leaves of one, points nowhere."""
@@ -23,30 +23,30 @@ class Term:
     """The part that one attribute of each row plays in its direction (IALS, Eq. 4 and 5).
 
     names: (N), empty where a row has none. sides: (N) 2y - 1.
-    pulled: (N) whether a gradient takes part. slots: (N) which of the row's gradients it is.
+    followed: (N) whether a gradient takes part. slots: (N) which of the row's gradients it is.
     level: (N, D) float64, (2y - 1) |d_X|; zero where it is not needed. share: (N, 1), lambda.
     """
 
     names: tuple[str, ...]
     sides: tuple[float, ...]
-    pulled: tuple[bool, ...]
+    followed: tuple[bool, ...]
     slots: tuple[int, ...]
     level: Tensor
     share: Tensor
 
-    def mixed(self, gradients_NJD: Tensor | None, way: Way) -> Tensor:
+    def mixed(self, gradients_NJD: Tensor | None, trajectory: EditTrajectory) -> Tensor:
         """Eq. 5, normalised: (N, D), zero where a row has no such attribute. Rows where it vanishes stop."""
         own_ND = self._own(gradients_NJD)
         norm_N1 = row_norm(own_ND)
-        way.stop(~torch.isfinite(norm_N1[:, 0]), [NOT_FINITE] * len(self.names))
-        way.stop(
-            self._mask(self.pulled) & ~(norm_N1[:, 0] > 0),
+        trajectory.stop(~torch.isfinite(norm_N1[:, 0]), [NOT_FINITE] * len(self.names))
+        trajectory.stop(
+            self._mask(self.followed) & ~(norm_N1[:, 0] > 0),
             [f"the score of {name} has no gradient" for name in self.names],
         )
         instance_ND = torch.where(norm_N1 > 0, own_ND / norm_N1, 0.0)
         vector_ND = self.share * self.level + (1 - self.share) * instance_ND
         norm_N1 = row_norm(vector_ND)
-        way.stop(
+        trajectory.stop(
             self._mask(tuple(map(bool, self.names))) & ~(norm_N1[:, 0] > VANISHED),
             [f"the attribute-level and the instance-specific direction of {name} cancel" for name in self.names],
         )
@@ -62,7 +62,7 @@ class Term:
             return torch.zeros_like(self.level)
         slot_N = torch.tensor(self.slots, device=self.level.device).clamp(max=gradients_NJD.shape[1] - 1)
         found_ND = gradients_NJD[torch.arange(len(slot_N), device=slot_N.device), slot_N]
-        return torch.where(self._mask(self.pulled)[:, None], found_ND, 0.0)
+        return torch.where(self._mask(self.followed)[:, None], found_ND, 0.0)
 
     def _mask(self, flags: tuple[bool, ...]) -> Tensor:
         return torch.tensor(flags, device=self.level.device)

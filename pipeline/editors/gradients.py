@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from pipeline.directions.aliases import resolve
-from pipeline.editing.editor import Scores
+from pipeline.editors.editor import Scores
 from pipeline.errors import SpecError
 from pipeline.models.codes import Codes
 
@@ -24,19 +24,19 @@ Loss = Literal["score", "bce"]
 Score = TypeVar("Score", float, Tensor)
 LOSSES: tuple[Loss, ...] = get_args(Loss)
 
-Pull = tuple[str, float]
-"""An attribute and the side that a row is drawn to: +1 where it is present, -1 where it is not (2y - 1)."""
+Aim = tuple[str, float]
+"""An attribute and the side aimed at: +1 where it is present, -1 where it is not (2y - 1)."""
 
 
-def pulls(
+def score_gradients(
     scores: Scores,
     codes: Codes,
-    wanted: Sequence[Sequence[Pull]],
+    wanted: Sequence[Sequence[Aim]],
     loss: Loss = "score",
     at_once: int | None = None,
     looked_at: Sequence[bool] | None = None,
 ) -> tuple[Mapping[str, Tensor], Tensor]:
-    """The scores of N rows, and what draws each row to its sides: minus the gradient of the loss of each of its pulls.
+    """The scores of N rows, and for each aim of a row minus the gradient of its loss: the way to go.
 
     loss, with y the side and s the score: `score` is -(2y - 1) s; `bce` is Eq. 3, the binary cross entropy of
     sigmoid(s) and y. Their gradients differ by the factor |y - sigmoid(s)|, which is positive and so gone once they
@@ -45,13 +45,13 @@ def pulls(
 
     Args:
         scores: generator and classifiers, differentiable in the codes. It is called once for all rows that go together.
-        wanted: for each row its pulls, none for one that is only looked at.
+        wanted: for each row its aims, none for one that is only scored.
         at_once: rows that go together; None for all. One at a time, a row comes out the same bits whatever N is.
-        looked_at: (N) whose scores are wanted even without pulls; None for all.
+        looked_at: (N) whose scores are wanted even without aims; None for all.
 
     Returns:
-        The scores (N,) by attribute, without graph, NaN where nobody looked; and the gradients (N, J, ...) in the dtype
-        of the codes: zero where a row has fewer than J pulls.
+        The scores (N,) by attribute, without graph, NaN where not wanted; and the gradients (N, J, ...) in the dtype
+        of the codes: zero where a row has fewer than J aims.
 
     Raises:
         SpecError: there is no score of an attribute, it does not depend on the codes, or the loss is unknown.
@@ -64,7 +64,7 @@ def pulls(
     for first in range(0, rows, at_once or max(rows, 1)):
         some = slice(first, first + (at_once or rows))
         if any(wanted[some]):
-            seen, found = _pulls(scores, codes.select(some), wanted[some], loss)
+            seen, found = _of_rows(scores, codes.select(some), wanted[some], loss)
             gradients[some, : found.shape[1]] = found
         elif looked_at is None or any(looked_at[some]):
             with torch.no_grad():
@@ -76,10 +76,10 @@ def pulls(
     return columns, gradients
 
 
-def _pulls(
-    scores: Scores, codes: Codes, wanted: Sequence[Sequence[Pull]], loss: Loss
+def _of_rows(
+    scores: Scores, codes: Codes, wanted: Sequence[Sequence[Aim]], loss: Loss
 ) -> tuple[Mapping[str, Tensor], Tensor]:
-    """`pulls` of rows that go together."""
+    """`score_gradients` of rows that go together."""
     slots = max(map(len, wanted), default=0)
     values = codes.values.detach().requires_grad_()
     with torch.enable_grad():
@@ -110,8 +110,8 @@ def score_of(attribute: str, scores: Mapping[str, Score]) -> Score:
     return sign * scores[name]
 
 
-def _loss(scores: Mapping[str, Tensor], wanted: Sequence[Sequence[Pull]], loss: Loss) -> Tensor:
-    """The sum over the rows of the loss of the one pull, or none, that each has in this slot."""
+def _loss(scores: Mapping[str, Tensor], wanted: Sequence[Sequence[Aim]], loss: Loss) -> Tensor:
+    """The sum over the rows of the loss of the one aim, or none, that each has in this slot."""
     total = next(iter(scores.values())).new_zeros(())
     for attribute in dict.fromkeys(name for row in wanted for name, _ in row):
         score_N = score_of(attribute, scores)

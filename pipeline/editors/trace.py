@@ -25,14 +25,14 @@ def not_reached(bound: str) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Trace:
-    """The way of N rows, at the steps that were kept.
+    """The steps of N rows that were kept.
 
     space: of the codes.
     values: (N, K, ...) codes, in the dtype of the source.
     steps: (N, K) int64, the number of each kept step: 0 is the source. -1 where a row has no step to put: it stopped
         before, or it was not finite; the values there mean nothing.
     strengths: (N, K) float64, how far along the direction, signed. Absolute edits: the distance from the boundary.
-    scores: by attribute (N, K), as the editor saw them on its way; NaN where it did not look.
+    scores: by attribute (N, K), as the editor saw them; NaN where it did not look.
     stops: (N) why each row stopped: DONE, REACHED, `not_reached(...)` or NOT_FINITE. The last is to be set aside.
     """
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from toy_edits import FORMS, L, W, codes, direction
 
 from pipeline.directions.conditional import project
-from pipeline.editing import DONE, NOT_FINITE, InterFaceGAN, Requests, Truncation
+from pipeline.editors import DONE, NOT_FINITE, InterFaceGAN, Requests, Truncation
 from pipeline.errors import SpecError
 from pipeline.models.codes import Codes
 

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Literal, get_args
 import torch
 from torch import Tensor
 
-from pipeline.editing.editor import Scores
-from pipeline.editing.request import Kind, Requests
-from pipeline.editing.search import Search, reach
-from pipeline.editing.trace import DONE, NOT_FINITE, Trace
-from pipeline.editing.truncation import Truncation
+from pipeline.editors.editor import Scores
+from pipeline.editors.request import Kind, Requests
+from pipeline.editors.search import Search, reach
+from pipeline.editors.trace import DONE, NOT_FINITE, Trace
+from pipeline.editors.truncation import Truncation
 from pipeline.errors import SpecError
 from pipeline.models.codes import Codes, Space
 

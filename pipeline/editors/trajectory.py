@@ -1,4 +1,4 @@
-"""Rows on their way: where each one is, what was seen of it, and why it stopped. For editors that go by steps.
+"""Rows that move step by step: where each one is, what was seen of it, and why it stopped.
 
 Shapes: N rows, T steps with the source; `...` stands for the shape of one row of codes.
 """
@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from pipeline.editing.trace import NOT_FINITE, Trace
+from pipeline.editors.trace import NOT_FINITE, Trace
 from pipeline.models.codes import Codes
 
 
-class Way:
+class EditTrajectory:
     """N rows of codes that move step by step; those that have stopped stand still, and keep their slots."""
 
     def __init__(self, codes: Codes) -> None:
@@ -43,7 +43,7 @@ class Way:
         """(N) which have not stopped."""
         return [not stop for stop in self._stops]
 
-    def saw(self, scores: Mapping[str, Tensor], which: Sequence[bool]) -> None:
+    def add_scores(self, scores: Mapping[str, Tensor], which: Sequence[bool]) -> None:
         """Keep the scores (N,) by name of where the rows are. One that is not finite stops its row.
 
         which: the rows that were looked at; what is there for the others means nothing.

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from pipeline.editing import Requests
+from pipeline.editors import Requests
 from pipeline.errors import SpecError
 
 

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from pipeline.editing.editor import Scores
-from pipeline.editing.gradients import Loss, Pull, pulls, score_of
-from pipeline.editing.orthogonal import complement, row_norm
-from pipeline.editing.request import Requests
-from pipeline.editing.terms import VANISHED, Term
-from pipeline.editing.trace import DONE, REACHED, Trace, not_reached
-from pipeline.editing.way import Way
+from pipeline.editors.editor import Scores
+from pipeline.editors.gradients import Aim, Loss, score_gradients, score_of
+from pipeline.editors.ials.orthogonal import complement, row_norm
+from pipeline.editors.ials.terms import VANISHED, Term
+from pipeline.editors.request import Requests
+from pipeline.editors.trace import DONE, REACHED, Trace, not_reached
+from pipeline.editors.trajectory import EditTrajectory
 from pipeline.errors import SpecError
 from pipeline.models.codes import Codes
 
@@ -55,7 +55,7 @@ class IALS:
         scores: generator and classifiers, differentiable, called with `at_once` rows. What else it returns is kept in
             the trace: classifiers that judge the same faces.
         step_size: k. steps: how many, unless `until` ends a row before.
-        loss: as in `gradients.pulls`.
+        loss: as in `gradients.score_gradients`.
         incremental: whether the direction is searched anew at each step (Sec. 3.3), or that of the source kept.
         per_layer: in w+, whether each layer has a direction of its own.
         as_released: as the public code: where lambda2 is not 1, be it 0, the attribute-level direction of each
@@ -108,61 +108,61 @@ class IALS:
                 needed is missing or does not fit, or the codes are in z.
         """
         self._check(codes, requests)
-        way = Way(codes)
-        sides_N = self._sides(way, requests)
+        trajectory = EditTrajectory(codes)
+        sides_N = self._sides(trajectory, requests)
         terms = self._terms(codes, requests, sides_N)
-        drawn = [
-            [(term.names[row], term.sides[row]) for term in terms if term.pulled[row]] for row in range(len(requests))
+        aims = [
+            [(term.names[row], term.sides[row]) for term in terms if term.followed[row]] for row in range(len(requests))
         ]
         by: Tensor | None = None
         for step in range(self._steps + 1):
             fresh = step < self._steps and (by is None or self._incremental)
-            wanted = [row if fresh and going else [] for row, going in zip(drawn, way.going, strict=True)]
-            gradients = self._see(way, wanted, requests)
-            self._stop_where_reached(way, requests, sides_N)
-            if step == self._steps or not any(way.going):
+            wanted = [row if fresh and going else [] for row, going in zip(aims, trajectory.going, strict=True)]
+            gradients = self._see(trajectory, wanted, requests)
+            self._stop_where_reached(trajectory, requests, sides_N)
+            if step == self._steps or not any(trajectory.going):
                 break
             if fresh:
-                by = self._step_size * self._unfold(self._direction(way, terms, gradients), codes)
+                by = self._step_size * self._unfold(self._direction(trajectory, terms, gradients), codes)
             assert by is not None
-            if any(way.going):
-                way.move(by)
+            if any(trajectory.going):
+                trajectory.move(by)
         end = DONE if requests.until is None else not_reached(f"{self._steps} steps")
-        way.stop(torch.ones(len(codes), dtype=torch.bool), [end] * len(codes))
-        return way.trace(sides_N, self._step_size)
+        trajectory.stop(torch.ones(len(codes), dtype=torch.bool), [end] * len(codes))
+        return trajectory.trace(sides_N, self._step_size)
 
     # -- one step -----------------------------------------------------------------------------------------------------
 
-    def _see(self, way: Way, wanted: Sequence[Sequence[Pull]], requests: Requests) -> Tensor | None:
-        """Look at the rows as far as this step needs it; gradients (N, J, D) where a row is drawn anywhere."""
+    def _see(self, trajectory: EditTrajectory, wanted: Sequence[Sequence[Aim]], requests: Requests) -> Tensor | None:
+        """Look at the rows as far as this step needs it; gradients (N, J, D) where a row is aims anywhere."""
         looks = self._look or requests.until is not None
-        looked_at = [looks and going for going in way.going]
-        seen, gradients = pulls(self._scores, way.codes, wanted, self._loss, self._at_once, looked_at)
-        way.saw(seen, [looked or bool(drawn) for looked, drawn in zip(looked_at, wanted, strict=True)])
+        looked_at = [looks and going for going in trajectory.going]
+        seen, gradients = score_gradients(self._scores, trajectory.codes, wanted, self._loss, self._at_once, looked_at)
+        trajectory.add_scores(seen, [looked or bool(aims) for looked, aims in zip(looked_at, wanted, strict=True)])
         if not any(wanted):
             return None
         return torch.stack([self._fold(found) for found in gradients.unbind(dim=1)], dim=1).double()
 
-    def _direction(self, way: Way, terms: Sequence[Term], gradients_NJD: Tensor | None) -> Tensor:
+    def _direction(self, trajectory: EditTrajectory, terms: Sequence[Term], gradients_NJD: Tensor | None) -> Tensor:
         """d^_A|B of each row, (N, D); rows that have none stop."""
-        primal_ND, *others = [term.mixed(gradients_NJD, way) for term in terms]
+        primal_ND, *others = [term.mixed(gradients_NJD, trajectory) for term in terms]
         if self._as_released:
             others += [term.level_where_mixed() for term in terms[1:]]
         left_ND = complement(primal_ND, others)
         norm_N1 = row_norm(left_ND)
-        way.stop(
+        trajectory.stop(
             ~(norm_N1[:, 0] > VANISHED),
             [f"nothing of {name} is left beside its conditions" for name in terms[0].names],
         )
         return torch.where(norm_N1 > VANISHED, left_ND / norm_N1, 0.0)
 
     @staticmethod
-    def _stop_where_reached(way: Way, requests: Requests, sides_N: Tensor) -> None:
-        if requests.until is None or not any(way.going):
+    def _stop_where_reached(trajectory: EditTrajectory, requests: Requests, sides_N: Tensor) -> None:
+        if requests.until is None or not any(trajectory.going):
             return
         until_N = requests.until.to(sides_N.device)
-        score_N = torch.stack([score_of(name, way.seen)[row] for row, name in enumerate(requests.attributes)])
-        way.stop(sides_N * score_N >= until_N, [REACHED] * len(requests))
+        score_N = torch.stack([score_of(name, trajectory.seen)[row] for row, name in enumerate(requests.attributes)])
+        trajectory.stop(sides_N * score_N >= until_N, [REACHED] * len(requests))
 
     # -- what does not change from step to step -----------------------------------------------------------------------
 
@@ -182,14 +182,16 @@ class IALS:
         if self._per_layer and codes.space != "w+":
             raise SpecError(f"directions of each layer are a matter of w+, these codes are in {codes.space}")
 
-    def _sides(self, way: Way, requests: Requests) -> Tensor:
+    def _sides(self, trajectory: EditTrajectory, requests: Requests) -> Tensor:
         """2y - 1 of each row, (N,) float64; with target flip, the side on which its source is not."""
         sides_N = torch.tensor([{"1": 1.0, "0": -1.0, "flip": 0.0}[target] for target in requests.targets])
-        sides_N = sides_N.double().to(way.codes.values.device)
+        sides_N = sides_N.double().to(trajectory.codes.values.device)
         if not (flipped_N := sides_N == 0).any():
             return sides_N
-        nothing: list[list[Pull]] = [[] for _ in requests.targets]
-        seen, _ = pulls(self._scores, way.codes, nothing, at_once=self._at_once, looked_at=flipped_N.tolist())
+        nothing: list[list[Aim]] = [[] for _ in requests.targets]
+        seen, _ = score_gradients(
+            self._scores, trajectory.codes, nothing, at_once=self._at_once, looked_at=flipped_N.tolist()
+        )
         for row in torch.nonzero(flipped_N)[:, 0].tolist():
             sides_N[row] = -1.0 if float(score_of(requests.attributes[row], seen)[row]) > 0 else 1.0
         return sides_N
@@ -206,7 +208,7 @@ class IALS:
         for place, of_place in enumerate(names):
             share_N = lambdas_N2[:, min(place, 1)]
             present = [bool(name) for name in of_place]
-            pulled = [there and share < 1 for there, share in zip(present, share_N.tolist(), strict=True)]
+            followed = [there and share < 1 for there, share in zip(present, share_N.tolist(), strict=True)]
             side_N = sides_N if place == 0 else torch.ones_like(sides_N)
             beside = self._as_released and place > 0
             level_ND = self._levels(of_place, [share > 0 or beside for share in share_N.tolist()], codes)
@@ -214,13 +216,13 @@ class IALS:
                 Term(
                     names=tuple(of_place),
                     sides=tuple(side_N.tolist()),
-                    pulled=tuple(pulled),
+                    followed=tuple(followed),
                     slots=tuple(slots),
                     level=side_N[:, None] * level_ND,
                     share=share_N[:, None],
                 )
             )
-            slots = [slot + drawn for slot, drawn in zip(slots, pulled, strict=True)]
+            slots = [slot + aims for slot, aims in zip(slots, followed, strict=True)]
         return terms
 
     def _levels(self, attributes: Sequence[str], needed: Sequence[bool], codes: Codes) -> Tensor:

@@ -7,8 +7,8 @@ from typing import Protocol
 
 from torch import Tensor
 
-from pipeline.editing.request import Requests
-from pipeline.editing.trace import Trace
+from pipeline.editors.request import Requests
+from pipeline.editors.trace import Trace
 from pipeline.models.codes import Codes
 
 Scores = Callable[[Codes], Mapping[str, Tensor]]

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from toy_edits import Scorer, W, codes, direction
 
-from pipeline.editing import NOT_FINITE, REACHED, InterFaceGAN, Requests, Search, Truncation
-from pipeline.editing.search import in_slots
+from pipeline.editors import NOT_FINITE, REACHED, InterFaceGAN, Requests, Search, Truncation
+from pipeline.editors.search import in_slots
 from pipeline.errors import SpecError
 from pipeline.models.codes import Codes
 
