@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from jobs import subverbs
 from jobs.flags import say
-from pipeline.engine.run import late_signals
+from pipeline.engine.signals import late_signals
 from pipeline.errors import SpecError
 
 INTERRUPTED = 130

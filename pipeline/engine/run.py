@@ -1,10 +1,8 @@
 """The run of a job, as a story: agree on the spec, plan, work, seal, sum up."""
 
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager, nullcontext
+from collections.abc import Callable, Mapping
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,16 +17,12 @@ from pipeline.engine.outcome import Outcome
 from pipeline.engine.plan import Plan, take_up_rejected
 from pipeline.engine.pool import Pool
 from pipeline.engine.progress import Progress
+from pipeline.engine.signals import count_signals, heed_sigterm, signals_as_before
 from pipeline.engine.summary import Summary, summarise
 from pipeline.engine.work import Work
 from pipeline.errors import Busy, StoreError, StylemillError
 
 Say = Callable[[str], None]
-
-STOPS = (signal.SIGINT, signal.SIGTERM)
-PATIENCE = 3
-"""Of the signals that come once a run is summed up, the so-maniest ends what hangs: its last write, or Ray."""
-_late: list[int] = []
 
 
 @dataclass(frozen=True)
@@ -60,15 +54,15 @@ def run(job: Job, pool: Pool, options: RunOptions, say: Say) -> Summary | None:
     if options.dry_run:
         _say_plan(job, _plan(job, books, job.outputs(), options), say)
         return None
-    with _signals_as_before(), closing(pool):
-        _heed_sigterm()
+    with signals_as_before(), closing(pool):
+        heed_sigterm()
         with Lease(books.lease_url) as lease:
             check_spec(job, books, options.replace)
             outputs = replace(job.outputs(), fence=Fence(lease.url, lease.token))
             plan = _plan(job, books, outputs, options)
             if plan.remaining:
                 pool.prepare()  # before anything is cleared: a cluster that cannot do it costs nothing
-                _heed_sigterm()  # once more: Ray puts a handler of its own in place when it is joined
+                heed_sigterm()  # once more: Ray puts a handler of its own in place when it is joined
             plan = settle_in(job, books, outputs, options.replace, plan, say)
             if options.retry_rejected:
                 plan = take_up_rejected(plan)
@@ -132,7 +126,7 @@ def _work(job: Job, work: Work, pool: Pool, options: RunOptions, lease: Lease, s
         interrupted=interrupted,
         error=error,
     )
-    _remember_signals()
+    count_signals()
     if options.calibrate:
         for line in estimate(work.ran[0] if work.ran else None, sum(work.rows.values()), summary, pool.expected):
             say(line)
@@ -165,54 +159,6 @@ def _last_summary(books: Books) -> Mapping[str, Any]:
         return books.summary() or {}
     except StoreError:
         return {}
-
-
-# -- signals ----------------------------------------------------------------------------------------------------------
-
-
-def late_signals() -> int:
-    """How many came in this process once a run was summed up; whoever starts several runs should stop at one."""
-    return len(_late)
-
-
-@contextmanager
-def _signals_as_before() -> Iterator[None]:
-    """When the run has ended, SIGINT and SIGTERM do again what they did before it. Python lets only the main thread set
-    what a signal does: in another one this and the functions below change nothing.
-    """
-    before = {number: signal.getsignal(number) for number in STOPS}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            _on(number, handler)
-
-
-def _heed_sigterm() -> None:
-    """From now on SIGTERM ends the run as Ctrl-C does: outcomes kept, summary written."""
-
-    def stop(number: int, frame: object) -> None:
-        raise KeyboardInterrupt
-
-    _on(signal.SIGTERM, stop)
-
-
-def _remember_signals() -> None:
-    """From now on a signal is counted and no more, up to the third."""
-    before = len(_late)
-
-    def remember(number: int, frame: object) -> None:
-        _late.append(number)
-        if len(_late) - before >= PATIENCE:
-            raise KeyboardInterrupt
-
-    for number in STOPS:
-        _on(number, remember)
-
-
-def _on(number: int, handler: Any) -> None:
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(number, handler)
 
 
 # -- say --------------------------------------------------------------------------------------------------------------

@@ -1,12 +1,14 @@
 """Ctrl-C and SIGTERM while a job runs, and after it was summed up."""
 
 import signal
+import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from pipeline.engine.local_pool import LocalPool
-from pipeline.engine.run import late_signals
+from pipeline.engine.signals import late_signals
 
 
 def test_ctrl_c_keeps_what_is_done(bench, monkeypatch):
@@ -27,6 +29,29 @@ def test_ctrl_c_keeps_what_is_done(bench, monkeypatch):
     monkeypatch.setattr(LocalPool, "map", real)
     assert bench.run(LocalPool()).exit_code == 0
     assert bench.attempts() == 4  # the third was published before it was interrupted, and is adopted
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_that_meets_a_finaliser_stops_the_job_all_the_same(bench, monkeypatch, capfd, number):
+    class Reference:
+        def __del__(self):
+            signal.raise_signal(number)  # Python drops the KeyboardInterrupt of this
+
+    real = LocalPool.map
+
+    def dropping(self, stage, todo, outputs, journal):
+        for done, outcome in enumerate(real(self, stage, todo, outputs, journal)):
+            yield outcome
+            if done == 1:
+                Reference()
+                time.sleep(5)
+
+    monkeypatch.setattr(LocalPool, "map", dropping)
+    hook = sys.unraisablehook
+    assert bench.run(LocalPool()).exit_code == 130
+    assert any("2 shards are safe; the same command continues" in line for line in bench.said)
+    assert "Exception ignored" not in capfd.readouterr().err
+    assert sys.unraisablehook is hook
 
 
 def test_once_summed_up_signals_are_remembered_and_afterwards_do_what_they_did(bench):

@@ -1,0 +1,86 @@
+"""SIGINT and SIGTERM while a job runs: both end it in good order, whichever line of code they meet.
+
+Python lets only the main thread set what a signal does: in another one nothing here changes anything.
+"""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+STOPS = (signal.SIGINT, signal.SIGTERM)
+
+PATIENCE = 3
+"""Of the signals that come once a run is summed up, the third ends what hangs: its last write, or Ray."""
+
+AGAIN_SECONDS = 0.02
+"""After so long a signal is sent again whose KeyboardInterrupt was dropped."""
+
+_late: list[int] = []
+
+
+def late_signals() -> int:
+    """How many came in this process once a run was summed up; whoever starts several runs should stop at one."""
+    return len(_late)
+
+
+@contextmanager
+def signals_as_before() -> Iterator[None]:
+    """No KeyboardInterrupt is lost within; afterwards SIGINT and SIGTERM do again what they did before."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in STOPS}
+    hook, sys.unraisablehook = sys.unraisablehook, _send_again(sys.unraisablehook)
+    try:
+        yield
+    finally:
+        sys.unraisablehook = hook
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def heed_sigterm() -> None:
+    """From now on SIGTERM ends the run as Ctrl-C does: outcomes kept, summary written."""
+
+    def stop(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    _on(signal.SIGTERM, stop)
+
+
+def count_signals() -> None:
+    """From now on a signal is counted and no more, up to the third."""
+    before = len(_late)
+
+    def remember(number: int, frame: object) -> None:
+        _late.append(number)
+        if len(_late) - before >= PATIENCE:
+            raise KeyboardInterrupt
+
+    for number in STOPS:
+        _on(number, remember)
+
+
+def _send_again(hook: Any) -> Any:
+    """A hook for exceptions that Python drops because a finaliser raised them: where a signal is handled in one (Ray's
+    object references have them), its KeyboardInterrupt ends nothing. It is sent once more, when the finaliser is done.
+    """
+
+    def dropped(what: Any) -> None:
+        if not issubclass(what.exc_type, KeyboardInterrupt):
+            hook(what)
+            return
+        again = threading.Timer(AGAIN_SECONDS, os.kill, (os.getpid(), signal.SIGINT))
+        again.daemon = True
+        again.start()
+
+    return dropped
+
+
+def _on(number: int, handler: Any) -> None:
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(number, handler)
