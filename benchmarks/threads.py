@@ -195,7 +195,7 @@ def section(kind: JobKind, settings: Mapping[str, Sequence[str]], runs: Runs) ->
 
 
 def main(
-    rows: int = 4096, faces: int = 32, edited: int = 4, steps: int = 2, rounds: int = 1, out: Path = RESULTS
+    rows: int = 16384, faces: int = 64, edited: int = 8, steps: int = 2, rounds: int = 1, out: Path = RESULTS
 ) -> None:
     """Measure, print and keep the tables; they are written after each job.
 
@@ -204,7 +204,7 @@ def main(
         faces: of `dataset` and `label`.
         edited: faces of `edit`.
         steps: of `edit`.
-        rounds: runs of each setting on quiet and on busy cores. 1 takes some twelve minutes.
+        rounds: runs of each setting on quiet and on busy cores. One takes half an hour.
         out: where the tables go.
     """
     begun, failures, count = time.perf_counter(), [], cores()
