@@ -17,7 +17,7 @@ import tyro
 from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
-from benchmarks.ials_contest import GENERATOR, PAIRS, STEP_SIZE, Contestant, contest, latents, sight
+from benchmarks.ials_contest import GENERATOR, PAIRS, STEP_SIZE, Contestant, contest, latents, scorer
 from benchmarks.machine import header
 from benchmarks.public_ials import PublicIALS
 from pipeline.editors import IALS, Requests
@@ -114,7 +114,7 @@ def agreement(names: tuple[str, str]) -> str:
     w_1W, public = latents(0, 1), PublicIALS(GENERATOR, names)
     theirs_1W = public.step(w_1W, *names, STEP_SIZE) - w_1W
     request = Requests.same(1, names[0], conditions=names[1:], lambdas=(0.0, 0.0))
-    ours = IALS([], sight(names, 1, torch.get_num_threads()), STEP_SIZE, steps=1).edit(Codes("w", w_1W), request)
+    ours = IALS([], scorer(names, 1, torch.get_num_threads()), STEP_SIZE, steps=1).edit(Codes("w", w_1W), request)
     cosine = float(cosine_similarity(theirs_1W, ours.values[:, 1] - w_1W))
     with torch.no_grad():
         pixels = generators.load(GENERATOR).synthesize(Codes("w", w_1W), 1024) - public.synthesis(w_1W)
@@ -141,8 +141,8 @@ def memory(rounds: int, threads: int) -> str:
 
 def walk(w_NW: Tensor, rows: int, threads: int, requests: Requests | None = None) -> Tensor:
     """w (N, W) after STEPS steps, `rows` at a time; male with smile held, unless others are asked for."""
-    looks = sight(PAIRS[0], rows, threads)
-    editor = IALS([], looks, STEP_SIZE, STEPS, at_once=looks.at_once)
+    faces = scorer(PAIRS[0], rows, threads)
+    editor = IALS([], faces, STEP_SIZE, STEPS, at_once=faces.at_once)
     wanted = requests or Requests.same(rows, PAIRS[0][0], conditions=PAIRS[0][1:], lambdas=(0.0, 0.0))
     return torch.cat([editor.edit(Codes("w", part), wanted).values[:, -1] for part in w_NW.split(rows)])
 

@@ -18,12 +18,10 @@ from pipeline.editors.gradients import score_gradients
 from pipeline.models import backend, classifiers, generators, zoo
 from pipeline.models.backend import Backend
 from pipeline.models.codes import Codes
+from pipeline.models.faces import FaceScorer
 from pipeline.models.generators import w_avg
 from pipeline.models.generators.mobilestylegan import MobileStyleGAN
 from pipeline.models.randomness import standard_normal
-from pipeline.stages.looking import Panel
-from pipeline.stages.models import Model, Runtime
-from pipeline.stages.sight import Sight
 
 GENERATOR = "mobilestylegan-ffhq"
 PAIRS = (("male", "smile"), ("old", "eyeglasses"))
@@ -73,12 +71,12 @@ def latents(first: int, last: int) -> Tensor:
         return generator.map(torch.from_numpy(standard_normal(1, range(first, last), generator.z_dim)), 0.7)[:, 0]
 
 
-def sight(attributes: tuple[str, ...], rows: int, threads: int, recompute: bool = False) -> Sight:
+def scorer(attributes: tuple[str, ...], rows: int, threads: int, recompute: bool = False) -> FaceScorer:
     """Ours, with the classifiers of these attributes."""
     generator = generators.load(GENERATOR, threads=threads)
-    family = classifiers.load("faces", attributes, measures=())
-    runtime = Runtime("cpu", threads, "eager", "fp32", rows)
-    return Sight(generator, runtime, [Panel(Model("faces", family.fingerprint), attributes)], recompute)
+    faces = FaceScorer(generator, {"": classifiers.load("faces", attributes, measures=())}, recompute=recompute)
+    faces.warm_up(rows, gradients=True)
+    return faces
 
 
 Parts = tuple[float, float]
@@ -112,29 +110,29 @@ def ready(contestant: Contestant) -> Callable[[], Parts]:
         case "generator":
             return generator_alone(w_NW, threads)
         case "two passes":
-            each = [(name, sight((name,), rows, threads)) for name in contestant.pair]
+            each = [(name, scorer((name,), rows, threads)) for name in contestant.pair]
 
             def twice() -> Parts:
-                for name, looks in each:
-                    score_gradients(looks, Codes("w", w_NW), [[(name, 1.0)]] * rows, at_once=looks.at_once)
-                first, second = (parts(looks) for _, looks in each)
+                for name, faces in each:
+                    score_gradients(faces, Codes("w", w_NW), [[(name, 1.0)]] * rows, at_once=faces.at_once)
+                first, second = (parts(faces) for _, faces in each)
                 return first[0] + second[0], first[1] + second[1]
 
             return twice
         case "step":
-            looks = sight(contestant.pair, rows, threads, contestant.recompute)
-            editor = IALS([], looks, STEP_SIZE, steps=1, at_once=looks.at_once)
+            faces = scorer(contestant.pair, rows, threads, contestant.recompute)
+            editor = IALS([], faces, STEP_SIZE, steps=1, at_once=faces.at_once)
             request = Requests.same(rows, attribute, conditions=(condition,), lambdas=(0.0, 0.0))
 
             def step() -> Parts:
                 editor.edit(Codes("w", w_NW), request)
-                return parts(looks)
+                return parts(faces)
 
             return step
 
 
-def parts(looks: Sight) -> Parts:
-    seconds = looks.take_seconds()
+def parts(faces: FaceScorer) -> Parts:
+    seconds = faces.take_seconds()
     return sum(seconds.values()), seconds["search_synth_seconds"]
 
 

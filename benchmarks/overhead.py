@@ -39,24 +39,23 @@ class Line:
 def bare(rows: int, seed: int, batch_size: int, threads: int) -> Line:
     """The model calls alone."""
     import numpy as np
+    import torch
 
     from pipeline.models import classifiers, generators
+    from pipeline.models.codes import Codes
+    from pipeline.models.faces import FaceScorer
     from pipeline.models.randomness import standard_normal
-    from pipeline.stages.models import FaceModels, Model, Runtime
 
     begun = time.perf_counter()
     name = "mobilestylegan-ffhq"
-    runtime = Runtime("cpu", threads, _backend(), "fp32", batch_size)
-    generator = generators.load(name, backend="eager")
-    attributes = DatasetSpec.model_fields["attributes"].default
-    family = classifiers.load("faces", attributes)
-    models = FaceModels(
-        Model(name, generator.fingerprint), runtime, Model("faces", family.fingerprint), attributes, keep=None
-    )
+    generator = generators.load(name, backend=_backend(), threads=threads)
+    family = classifiers.load("faces", DatasetSpec.model_fields["attributes"].default)
+    faces = FaceScorer(generator, {"": family}, psi=0.7)
+    faces.warm_up(batch_size)
     opened = time.perf_counter()
     for start in range(0, rows, batch_size):
-        z_NZ = standard_normal(seed, np.arange(start, start + batch_size), 512)
-        models.faces(models.map(z_NZ, 0.7, None))
+        z_NZ = torch.from_numpy(standard_normal(seed, np.arange(start, start + batch_size), 512))
+        faces.look(Codes("z", z_NZ))
     return Line("bare loop, 1 process", opened - begun, time.perf_counter() - opened, rows)
 
 

@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from jobs.classifiers import classifier_ref
 from jobs.flags import Names, parse
 from jobs.launch import command, launch, versions
 from jobs.options import DEFAULT_ATTRIBUTES, PSI_HELP, RowFlags, canonical, note_psi
@@ -13,7 +14,8 @@ from jobs.weights import used
 from jobs.workers import FACES
 from pipeline.engine.job import Job
 from pipeline.engine.layout import cut
-from pipeline.models import classifiers, generators
+from pipeline.models import generators
+from pipeline.models.classifiers import MEASURES
 from pipeline.models.randomness import MAX_SEED
 from pipeline.stages.dataset import DatasetStage
 from pipeline.stages.models import Model
@@ -52,13 +54,12 @@ def plan_dataset(spec: DatasetSpec) -> tuple[Job, int | None]:
     """The job, and how many workers; the models that it was planned with are let go."""
     note_psi("--psi", spec.psi)
     generator = generators.load(spec.generator, backend="eager")
-    family = classifiers.load(spec.classifiers, canonical(spec.attributes))
+    classifiers = classifier_ref(spec.classifiers, canonical(spec.attributes), measures=MEASURES)
     keep = None if spec.images == "none" else Keep(spec.images, generator.check_size(spec.size), spec.quality)
     runtime, rows_per_shard, workers = resolve(spec, "dataset", generator, len(spec.indices))
     stage = DatasetStage(
         generator=Model(spec.generator, generator.fingerprint),
-        classifiers=Model(spec.classifiers, family.fingerprint),
-        attributes=family.attributes,
+        classifiers=classifiers,
         seed=spec.seed,
         psi=spec.psi,
         cutoff=generator.check_cutoff(spec.cutoff),
@@ -67,7 +68,7 @@ def plan_dataset(spec: DatasetSpec) -> tuple[Job, int | None]:
         runtime=runtime,
     )
     layout = cut(len(spec.indices), rows_per_shard, runtime.batch_size, spec.indices.start)
-    own = spec_facts(spec, runtime, FACES, **layout.facts, attributes=list(family.attributes))
+    own = spec_facts(spec, runtime, FACES, **layout.facts, attributes=list(classifiers.attributes))
     job = Job(
         verb="dataset",
         out=spec.out,
@@ -75,9 +76,9 @@ def plan_dataset(spec: DatasetSpec) -> tuple[Job, int | None]:
         layout=layout,
         grows=True,
         spec={**own, **(keep.facts if keep else NO_PICTURES)},
-        resolved={"generator_digest": generator.fingerprint, "classifiers_digest": family.fingerprint},
+        resolved={"generator_digest": generator.fingerprint, "classifiers_digest": classifiers.family.fingerprint},
         versions=versions(),
         command=command(),
-        weights=used(generator.name, *family.weights),
+        weights=used(generator.name, *classifiers.weights),
     )
     return job, workers

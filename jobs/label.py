@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pydantic import Field, field_validator
 
 from jobs.choice import LabelledChoice, choose
+from jobs.classifiers import classifier_ref
 from jobs.flags import Names, parse
 from jobs.latents import open_with_generator
 from jobs.launch import command, launch, versions
@@ -13,7 +14,7 @@ from jobs.places import absolute
 from jobs.resolve import resolve, spec_facts
 from jobs.weights import used
 from pipeline.engine.job import Job
-from pipeline.models import classifiers
+from pipeline.models.classifiers import MEASURES
 from pipeline.stages.label import LabelStage
 from pipeline.stages.models import Model
 
@@ -51,17 +52,16 @@ def plan_label(spec: LabelSpec) -> tuple[Job, int | None]:
     """
     latents, generator = open_with_generator(spec.latents, spec.generator)
     latents = choose(spec, latents, spec.labels)
-    family = classifiers.load(spec.classifiers, canonical(spec.attributes))
+    classifiers = classifier_ref(spec.classifiers, canonical(spec.attributes), measures=MEASURES)
     runtime, rows_per_shard, workers = resolve(spec, "label", generator, *latents.size)
     layout, present = latents.lay_out(rows_per_shard, runtime.batch_size)
     stage = LabelStage(
         latents=latents,
         generator=Model(generator.name, generator.fingerprint),
-        classifiers=Model(spec.classifiers, family.fingerprint),
-        attributes=family.attributes,
+        classifiers=classifiers,
         runtime=runtime,
     )
-    own = spec_facts(spec, runtime, rows_per_shard=layout.rows_per_shard, attributes=list(family.attributes))
+    own = spec_facts(spec, runtime, rows_per_shard=layout.rows_per_shard, attributes=list(classifiers.attributes))
     del own["latents"], own["labels"]  # digests say which table and rows; where they lie decides nothing
     job = Job(
         verb="label",
@@ -73,10 +73,10 @@ def plan_label(spec: LabelSpec) -> tuple[Job, int | None]:
         resolved={
             "latents_digest": latents.digest,
             "generator_digest": generator.fingerprint,
-            "classifiers_digest": family.fingerprint,
+            "classifiers_digest": classifiers.family.fingerprint,
         },
         versions=versions(),
         command=command(),
-        weights=used(generator.name, *family.weights),
+        weights=used(generator.name, *classifiers.weights),
     )
     return job, workers

@@ -10,11 +10,11 @@ from rich.box import SIMPLE
 from rich.table import Table as Grid
 
 import schemas
+from jobs.classifiers import classifier_ref
 from jobs.edit.plan import kept_steps
 from jobs.flags import Names, parse
 from jobs.launch import command, launch, versions
 from jobs.options import DEFAULT_ATTRIBUTES, RunFlags, canonical
-from jobs.panels import panel_of, weights_of
 from jobs.places import absolute
 from jobs.resolve import resolve, spec_facts
 from jobs.show import show
@@ -24,11 +24,11 @@ from pipeline.engine.job import Job
 from pipeline.errors import SpecError
 from pipeline.metrics import Effects, Identity
 from pipeline.models import classifiers, generators
+from pipeline.models.classifiers import identity
 from pipeline.models.codes import Space
 from pipeline.models.generators import Generator
-from pipeline.stages.looking import Panel, Truncated, identity_digest
 from pipeline.stages.measure import EFFECTS, IDENTITY, MeasureStage, Source, Wish
-from pipeline.stages.models import Model
+from pipeline.stages.models import ClassifierRef, Model, Truncated
 from pipeline.tables import Layout, Table, store
 from schemas.edits import JUDGE
 from schemas.measured import NUMBERS
@@ -72,7 +72,7 @@ def plan_measure(spec: MeasureSpec) -> tuple[Job, int | None]:
         SpecError: a table does not hold edits, or keeps no step to compare with.
         StoreError: one is not there, or not complete.
     """
-    panel = panel_of(spec.families, canonical(spec.measured), JUDGE)
+    judge = classifier_ref(spec.families, canonical(spec.measured), JUDGE)
     tables = [_open(name) for name in spec.edits]
     largest: Generator | None = None
     sources = []
@@ -85,14 +85,14 @@ def plan_measure(spec: MeasureSpec) -> tuple[Job, int | None]:
                 f"({facts['resolved']['generator_digest'][:12]}, not {generator.fingerprint[:12]})"
             )
         largest = generator if largest is None or generator.resolution > largest.resolution else largest
-        sources.append(_source(name, table, panel, facts, generator))
+        sources.append(_source(name, table, judge, facts, generator))
     assert largest is not None
-    identity = identity_digest() if spec.identity else None
+    whose = identity.load().fingerprint if spec.identity else None
     parts = sum(source.parts for source in sources)
     faces = sum(record.rows for table in tables for record in table.records())
     runtime, _, workers = resolve(spec, "measure", largest, parts, parts, units=faces)
-    stage = MeasureStage(tuple(sources), panel, identity, runtime)
-    own = spec_facts(spec, runtime, rows_per_shard=1, measured=list(panel.attributes))
+    stage = MeasureStage(tuple(sources), judge, whose, runtime)
+    own = spec_facts(spec, runtime, rows_per_shard=1, measured=list(judge.attributes))
     job = Job(
         verb="measure",
         out=spec.out,
@@ -102,12 +102,12 @@ def plan_measure(spec: MeasureSpec) -> tuple[Job, int | None]:
         spec=own,
         resolved={
             "edits_digests": [table.digest for table in tables],
-            "judge_digest": panel.family.fingerprint,
-            "identity_digest": identity,
+            "judge_digest": judge.family.fingerprint,
+            "identity_digest": whose,
         },
         versions=versions(),
         command=command(),
-        weights=used(*{source.generator.name: None for source in sources}, *weights_of(panel)),
+        weights=used(*{source.generator.name: None for source in sources}, *judge.weights),
     )
     return job, workers
 
@@ -191,12 +191,12 @@ def _open(name: str) -> Table:
     return Table(url, table.schema, table.layout)
 
 
-def _source(name: str, table: Table, panel: Panel, facts: Mapping[str, Any], generator: Generator) -> Source:
+def _source(name: str, table: Table, judge: ClassifierRef, facts: Mapping[str, Any], generator: Generator) -> Source:
     spec = facts["spec"]
     _check_source_is_kept(name, table)
     parent = table.url.rsplit("/", 1)[0]
-    judged = {JUDGE + attribute for attribute in panel.attributes} <= set(table.schema.arrow.names)
-    judge = classifiers.load(panel.family.name, spec["scored"], measures=()).fingerprint if judged else None
+    judged = {JUDGE + attribute for attribute in judge.attributes} <= set(table.schema.arrow.names)
+    found = classifiers.load(judge.family.name, spec["scored"], measures=()).fingerprint if judged else None
     return Source(
         name=name,
         table=table,
@@ -205,7 +205,7 @@ def _source(name: str, table: Table, panel: Panel, facts: Mapping[str, Any], gen
         requests=_wishes(store.join(parent, "requests"), table),
         generator=Model(generator.name, generator.fingerprint),
         truncated=Truncated(spec["table_psi"], spec["table_cutoff"]),
-        scored=judge is not None and facts["resolved"].get("judge_digest") == judge,
+        scored=found is not None and facts["resolved"].get("judge_digest") == found,
         kept=kept_steps(spec["keep"], spec["steps"]) if spec.get("editor") == "ials" else None,
     )
 

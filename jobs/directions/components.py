@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jobs.choice import choose
+from jobs.classifiers import classifier_ref
 from jobs.directions.fitting import VERB, FitSpec, layer_numbers
 from jobs.latents import open_latents
 from jobs.launch import command, versions
@@ -16,7 +17,7 @@ from pipeline.directions.sefa import sefa
 from pipeline.engine.job import Job
 from pipeline.engine.layout import cut
 from pipeline.errors import SpecError
-from pipeline.models import classifiers
+from pipeline.models.classifiers import MEASURES
 from pipeline.models.generators import Generator
 from pipeline.stages.codes import codes_of, needed_columns
 from pipeline.stages.components import ComponentsStage, affine_weights, moments_of
@@ -33,7 +34,8 @@ def plan_components(spec: FitSpec) -> tuple[Job, int | None]:
     assert sampled.generator is not None
     assert sampled.name is not None
     generator, strength = sampled.generator, spec.strength or STRENGTH
-    family = classifiers.load(spec.classifiers or FAMILY, canonical(spec.attributes or DEFAULT_ATTRIBUTES))
+    attributes = canonical(spec.attributes or DEFAULT_ATTRIBUTES)
+    classifiers = classifier_ref(spec.classifiers or FAMILY, attributes, measures=MEASURES)
     moments = moments_of(latents)
     found = _found(spec, moments, generator)
     faces = _first_rows(latents, spec.measure_rows or MEASURE_ROWS)
@@ -44,13 +46,12 @@ def plan_components(spec: FitSpec) -> tuple[Job, int | None]:
         faces=faces,
         strength=strength,
         generator=Model(sampled.name, generator.fingerprint),
-        classifiers=Model(family.name, family.fingerprint),
-        attributes=family.attributes,
+        classifiers=classifiers,
         runtime=runtime,
     )
     own = spec_facts(
-        spec, runtime, attributes=list(family.attributes), generator=sampled.name, classifiers=family.name,
-        components=len(found), measure_rows=len(faces), strength=strength,
+        spec, runtime, attributes=list(classifiers.attributes), generator=sampled.name,
+        classifiers=classifiers.family.name, components=len(found), measure_rows=len(faces), strength=strength,
     )  # fmt: skip
     del own["latents"]  # the digest of its manifest says which table; where it lies decides nothing
     job = Job(
@@ -62,11 +63,11 @@ def plan_components(spec: FitSpec) -> tuple[Job, int | None]:
         resolved={
             "latents_digest": latents.digest,
             "generator_digest": generator.fingerprint,
-            "classifiers_digest": family.fingerprint,
+            "classifiers_digest": classifiers.family.fingerprint,
         },
         versions=versions(),
         command=command(),
-        weights=used(generator.name, *family.weights),
+        weights=used(generator.name, *classifiers.weights),
     )
     return job, workers
 

@@ -4,13 +4,13 @@ from typing import Any
 
 import schemas
 from jobs.choice import choose
+from jobs.classifiers import classifier_ref
 from jobs.directions.fitting import VERB, FitSpec
 from jobs.directions.quality import lines, read_fits
 from jobs.flags import say
 from jobs.latents import open_with_generator
 from jobs.launch import command, launch, versions
 from jobs.options import DEFAULT_ATTRIBUTES, canonical
-from jobs.panels import panel_of, weights_of
 from jobs.resolve import resolve, spec_facts
 from jobs.small import check_free, write_small
 from jobs.weights import used
@@ -59,7 +59,7 @@ def plan_mean_gradient(spec: FitSpec) -> tuple[Job, int | None]:
     latents = choose(spec, latents, spec.labels)
     needed_columns(latents.schema, spec.space)
     name = spec.classifiers or FAMILY
-    panel = panel_of(name, canonical(spec.attributes or DEFAULT_ATTRIBUTES), gradients=True)
+    classifiers = classifier_ref(name, canonical(spec.attributes or DEFAULT_ATTRIBUTES), gradients=True)
     rows, shards = latents.size
     rows = min(spec.rows or rows, rows)
     runtime, rows_per_shard, workers = resolve(spec, VERB, generator, rows, shards, GRADIENTS)
@@ -70,11 +70,11 @@ def plan_mean_gradient(spec: FitSpec) -> tuple[Job, int | None]:
         shape=_shape(spec, generator),
         opposite=spec.opposite,
         generator=Model(generator.name, generator.fingerprint),
-        panel=panel,
+        classifiers=classifiers,
         runtime=runtime,
     )
     own = spec_facts(
-        spec, runtime, attributes=list(panel.attributes), generator=generator.name, classifiers=name,
+        spec, runtime, attributes=list(classifiers.attributes), generator=generator.name, classifiers=name,
         opposite=spec.opposite, first_index=layout.first_index, rows=layout.rows,
         rows_per_shard=layout.rows_per_shard,
     )  # fmt: skip
@@ -89,11 +89,11 @@ def plan_mean_gradient(spec: FitSpec) -> tuple[Job, int | None]:
         resolved={
             "latents_digest": latents.digest,
             "generator_digest": generator.fingerprint,
-            "classifiers_digest": panel.family.fingerprint,
+            "classifiers_digest": classifiers.family.fingerprint,
         },
         versions=versions(),
         command=command(),
-        weights=used(generator.name, *weights_of(panel)),
+        weights=used(generator.name, *classifiers.weights),
     )
     return job, workers
 
@@ -131,7 +131,7 @@ def _labels(spec: FitSpec, job: Job) -> Joined | None:
     if not spec.labels:
         return None
     stage = _stage(job)
-    joined = join(stage.latents, [Table.open(url) for url in spec.labels], stage.panel.attributes)
+    joined = join(stage.latents, [Table.open(url) for url in spec.labels], stage.classifiers.attributes)
     for note in joined.notes:
         say(f"Note  {note}")
     return joined
@@ -162,7 +162,7 @@ def _finish(job: Job, spec: FitSpec, labels: Joined | None) -> int:
     made = set(table.read(["attribute"])["attribute"].to_pylist())
     for line in lines(read_fits(table.url)):
         say(line)
-    missing = [name for name in stage.panel.attributes if name not in made]
+    missing = [name for name in stage.classifiers.attributes if name not in made]
     if missing:
         say(f"Stop  no direction of {', '.join(missing)}")
     return TASKS_FAILED if missing else 0

@@ -28,8 +28,7 @@ from pipeline.models.codes import Codes, Space
 from pipeline.models.generators import Generator
 from pipeline.stages.codes import codes_of, needed_columns, truncation_of
 from pipeline.stages.direction_rows import read_directions
-from pipeline.stages.looking import Truncated
-from pipeline.stages.models import Model
+from pipeline.stages.models import Model, Truncated
 from pipeline.stages.pictures import Keep
 from pipeline.stages.source import Latents
 from pipeline.stages.strips import StripsStage

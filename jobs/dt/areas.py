@@ -39,7 +39,7 @@ def curves(partials: pd.DataFrame, stage: DtStage) -> pd.DataFrame:
         )
     names = ["request", *KEY, "step", "step_size", "count", "p", "p_low", "p_high", "q", "q_low", "q_high"]
     found = pd.DataFrame(rows, columns=names)
-    order = [stage.judge.family.name, stage.panel.family.name]
+    order = [stage.judge.family.name, stage.classifiers.family.name]
     found["place"] = found["family"].map(order.index)
     found = found.sort_values(["place", "request", "step"], kind="stable", ignore_index=True)
     return found.drop(columns=["request", "place"]).astype({"count": np.int64})

@@ -101,7 +101,7 @@ def partials(seen: list[Seen], stage: DtStage, layout: Layout) -> pd.DataFrame:
 def _seen(pair: Pair, target: int, scores_CRP4: NDArray[np.float32], stage: DtStage, cells: tuple[Cell, ...]) -> Seen:
     there_R: NDArray[np.bool_] = np.asarray(np.isfinite(scores_CRP4).all(axis=(0, 2, 3)))
     sides = {}
-    for family, first in ((stage.judge.family.name, 2), (stage.panel.family.name, 0)):
+    for family, first in ((stage.judge.family.name, 2), (stage.classifiers.family.name, 0)):
         primal_CRP, condition_CRP = scores_CRP4[..., first], scores_CRP4[..., first + 1]
         starts_R = there_R.copy()
         starts_R[there_R] = np.all([in_source_class(one[there_R, 0], target) for one in primal_CRP], axis=0)

@@ -112,7 +112,7 @@ def of_pair(
     stage: DtStage, seen: Seen, points: pd.DataFrame, found: pd.DataFrame, kappa_known: bool = True
 ) -> study.Section:
     """One pair's curves (Fig. 3) and areas; of rows of `dt_curves` and of `dt_auc`."""
-    judge, own = stage.judge.family.name, stage.panel.family.name
+    judge, own = stage.judge.family.name, stage.classifiers.family.name
     primal, condition = seen.pair
     mine = found[(found["primal"] == primal) & (found["condition"] == condition)]
     lines = points[(points["primal"] == primal) & (points["condition"] == condition) & (points["family"] == judge)]
@@ -133,7 +133,7 @@ def of_pair(
 
 
 def _said(stage: DtStage, seen: Seen, row: Mapping[Any, Any], kappa_known: bool) -> str:
-    judge, own = stage.judge.family.name, stage.panel.family.name
+    judge, own = stage.judge.family.name, stage.classifiers.family.name
     side = "without" if stage.requests[0].target == "1" else "with"
     unknown = "not defined" if kappa_known else f"not known (--labels has none by {own})"
     agreed = unknown if math.isnan(row["kappa"]) else f"{row['kappa']:.2f}"

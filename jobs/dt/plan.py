@@ -1,6 +1,7 @@
 """What `stylemill dt` will do."""
 
 from jobs.choice import choose
+from jobs.classifiers import classifier_ref
 from jobs.dt.chosen import choose_rows, kappas, read_labels
 from jobs.dt.spec import Cell, DtSpec, Pair, gradients
 from jobs.edit.asked import known
@@ -9,7 +10,6 @@ from jobs.ials_settings import ials_settings
 from jobs.latents import open_with_generator
 from jobs.launch import command, versions
 from jobs.options import canonical
-from jobs.panels import panel_of, weights_of
 from jobs.resolve import resolve, spec_facts
 from jobs.weights import used
 from jobs.workers import FACES, GRADIENTS
@@ -46,8 +46,8 @@ def plan_dt(spec: DtSpec) -> tuple[Job, int | None]:
     labels = read_labels(spec, generator)
     rows = choose_rows(spec, latents, labels, pairs)
     attributes = canonical(sorted({known(name)[0] for pair in pairs for name in pair}))
-    own_panel = panel_of(spec.classifiers, attributes, gradients=True)
-    judge = panel_of(spec.judge, attributes, JUDGE)
+    classifiers = classifier_ref(spec.classifiers, attributes, gradients=True)
+    judge = classifier_ref(spec.judge, attributes, JUDGE)
     load, items = GRADIENTS if needs_gradients(spec) else FACES, len(spec.cells) * sum(map(len, rows))
     runtime, rows_per_shard, workers = resolve(
         spec, "dt", generator, items, load=load, units=items * spec.steps, fewest=1, most=ROWS_PER_SHARD
@@ -59,7 +59,7 @@ def plan_dt(spec: DtSpec) -> tuple[Job, int | None]:
         rows=tuple(indices for indices in rows for _ in spec.cells),
         directions=levels.directions,
         generator=Model(generator.name, generator.fingerprint),
-        panel=own_panel,
+        classifiers=classifiers,
         judge=judge,
         runtime=runtime,
         settings=ials_settings(spec),
@@ -89,12 +89,12 @@ def plan_dt(spec: DtSpec) -> tuple[Job, int | None]:
             "labels_digest": digest_of(labels.judge),
             **({} if table is None else {"directions_digest": table.digest}),
             "generator_digest": generator.fingerprint,
-            "classifiers_digest": own_panel.family.fingerprint,
+            "classifiers_digest": classifiers.family.fingerprint,
             "judge_digest": judge.family.fingerprint,
         },
         versions=versions(),
         command=command(),
-        weights=used(generator.name, *weights_of(own_panel, judge)),
+        weights=used(generator.name, *classifiers.weights, *judge.weights),
     )
     return job, workers
 

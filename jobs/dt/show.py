@@ -39,7 +39,7 @@ def show(points: pd.DataFrame, found: pd.DataFrame, stage: DtStage) -> None:
                 grid.add_row(*_cells(row, cell == winners.get(pair)))
         console.print(grid, highlight=False)
         if stage.settings.as_released:
-            line = said_as_released(points, pair, stage.panel.family.name, MEANS_SHOWN)
+            line = said_as_released(points, pair, stage.classifiers.family.name, MEANS_SHOWN)
             console.print(line, highlight=False, soft_wrap=True)
     for line in _lines(found, judge):
         console.print(line, highlight=False, soft_wrap=True)

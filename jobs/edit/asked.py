@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from jobs.classifiers import classifier_ref
 from jobs.flags import say
 from jobs.options import canonical
-from jobs.panels import panel_of
 from pipeline.directions import Direction
 from pipeline.directions.aliases import resolve as our_attribute
 from pipeline.directions.formats import check_generator
@@ -14,33 +14,32 @@ from pipeline.errors import SpecError
 from pipeline.models import classifiers
 from pipeline.models.codes import Codes, Space
 from pipeline.models.generators import Generator
-from pipeline.stages.looking import Panel, Truncated
 from pipeline.stages.method import Method
-from pipeline.stages.models import Runtime
+from pipeline.stages.models import ClassifierRef, Runtime, Truncated
 
 
 @dataclass(frozen=True)
 class Ask:
     """An editor, all but how it is run.
 
-    panel: the classifiers that it looks with. gradients: whether it follows theirs. keep: the steps kept by default.
+    classifiers: what it looks with. gradients: whether it follows theirs. keep: the steps kept by default.
     facts: what goes into the stored spec besides the flags.
     """
 
     space: Space
     shape: tuple[int, ...]
     method: Callable[[Runtime, Truncated], Method]
-    panel: Panel | None
+    classifiers: ClassifierRef | None
     gradients: bool
     keep: str
     facts: Mapping[str, Any]
 
 
-def seeing(family: str, attributes: Sequence[str], gradients: bool = False) -> Panel | None:
-    """The classifiers of what an editor looks at; None where it looks at nothing. Raises as `panel_of`."""
+def seeing(family: str, attributes: Sequence[str], gradients: bool = False) -> ClassifierRef | None:
+    """The classifiers of what an editor looks at; None where it looks at nothing. Raises as `classifier_ref`."""
     if not attributes:
         return None
-    return panel_of(family, canonical(sorted({known(name)[0] for name in attributes})), gradients=gradients)
+    return classifier_ref(family, canonical(sorted({known(name)[0] for name in attributes})), gradients=gradients)
 
 
 def known(attribute: str) -> tuple[str, int]:

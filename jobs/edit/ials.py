@@ -21,17 +21,17 @@ def ask(spec: EditSpec, table: DirectionTables | None, generator: Generator) -> 
     wanted = tuple(_wanted(spec, attribute, levels) for attribute in spec.attribute)
     followed = [*(spec.attribute if first < 1 else ()), *(spec.on if second < 1 else ())]
     looked_at = spec.attribute if spec.until is not None or spec.target == "flip" else ()
-    panel = seeing(spec.classifiers, [levels.plain(name) for name in (*followed, *looked_at)], gradients=True)
+    classifiers = seeing(spec.classifiers, [levels.plain(name) for name in (*followed, *looked_at)], gradients=True)
     return Ask(
         space=levels.space,
         shape=shape_of(levels.space, generator),
         method=lambda runtime, truncated: IalsMethod(
             wanted=wanted,
             directions=levels.directions,
-            panel=panel,
+            classifiers=classifiers,
             settings=ials_settings(spec),
         ),
-        panel=panel,
+        classifiers=classifiers,
         gradients=bool(followed),
         keep="last",
         facts={

@@ -24,7 +24,7 @@ def ask(spec: EditSpec, table: DirectionTables | None, generator: Generator) -> 
     check_directions(directions, generator, spec.force)
     _check_layers(spec, layers, space, generator)
     asked = tuple(_asked(spec, direction) for direction in directions)
-    panel = seeing(spec.classifiers, [one.scored for one in asked if one.until is not None])
+    classifiers = seeing(spec.classifiers, [one.scored for one in asked if one.until is not None])
     return Ask(
         space=space,
         shape=shape_of(space, generator),
@@ -34,10 +34,10 @@ def ask(spec: EditSpec, table: DirectionTables | None, generator: Generator) -> 
             layers=layers,
             psi_after=spec.psi_after,
             search=Search(spec.bound, min(0.5, spec.bound), spec.tolerance, runtime.batch_size),
-            panel=panel,
+            classifiers=classifiers,
             truncated=truncated,
         ),
-        panel=panel,
+        classifiers=classifiers,
         gradients=False,
         keep="all",
         facts={"layers": layers, "direction_numbers": [one.numbers for one in chosen]},

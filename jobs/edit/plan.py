@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from jobs.choice import choose
+from jobs.classifiers import classifier_ref
 from jobs.edit import ials, linear
 from jobs.edit.asked import Ask
 from jobs.edit.levels import note_psi
@@ -10,7 +11,6 @@ from jobs.edit.spec import IALS_ONLY, LINEAR_ONLY, EditSpec
 from jobs.latents import open_with_generator
 from jobs.launch import command, versions
 from jobs.options import canonical
-from jobs.panels import panel_of, weights_of
 from jobs.resolve import CODES_PER_SHARD, ROWS_PER_SHARD, resolve, spec_facts
 from jobs.weights import used
 from jobs.workers import FACES, GRADIENTS, VECTORS, Load
@@ -19,8 +19,7 @@ from pipeline.models.generators import Generator
 from pipeline.stages.codes import needed_columns, truncation_of
 from pipeline.stages.direction_rows import DirectionTables
 from pipeline.stages.edit import EditStage
-from pipeline.stages.looking import Panel, Truncated
-from pipeline.stages.models import Model
+from pipeline.stages.models import ClassifierRef, Model, Truncated
 from pipeline.stages.pictures import NO_PICTURES, Keep
 from schemas.edits import JUDGE
 
@@ -52,7 +51,7 @@ def plan_edit(spec: EditSpec) -> tuple[Job, int | None]:
     )
     layout, present = latents.lay_out(rows_per_shard, runtime.batch_size)
     method = ask.method(runtime, truncated)
-    panels = _panels(spec)
+    classifiers = _classifiers(spec)
     keep = None if spec.images == "none" else Keep(spec.images, generator.check_size(spec.size), spec.quality)
     stage = EditStage(
         latents=latents,
@@ -62,7 +61,7 @@ def plan_edit(spec: EditSpec) -> tuple[Job, int | None]:
         kept=kept_steps(spec.keep or ask.keep, method.steps),
         generator=Model(generator.name, generator.fingerprint),
         truncated=truncated,
-        panels=panels,
+        classifiers=classifiers,
         keep=keep,
         runtime=runtime,
     )
@@ -70,9 +69,9 @@ def plan_edit(spec: EditSpec) -> tuple[Job, int | None]:
     others = IALS_ONLY if spec.editor == "interfacegan" else LINEAR_ONLY
     for field in ("latents", "labels", "directions", "force", *others):
         own.pop(field, None)  # digests say which tables; where they lie decides nothing
-    opened = {f"{panel.prefix.rstrip('_') or 'classifiers'}_digest": panel for panel in panels}
-    if ask.panel is not None:
-        opened["search_digest"] = ask.panel
+    opened = {f"{ref.prefix.rstrip('_') or 'classifiers'}_digest": ref for ref in classifiers}
+    if ask.classifiers is not None:
+        opened["search_digest"] = ask.classifiers
     job = Job(
         verb="edit",
         out=spec.out,
@@ -94,11 +93,11 @@ def plan_edit(spec: EditSpec) -> tuple[Job, int | None]:
             "latents_digest": latents.digest,
             **({} if table is None else {"directions_digest": table.digest}),
             "generator_digest": generator.fingerprint,
-            **{digest: panel.family.fingerprint for digest, panel in opened.items()},
+            **{digest: ref.family.fingerprint for digest, ref in opened.items()},
         },
         versions=versions(),
         command=command(),
-        weights=used(generator.name, *weights_of(*opened.values())),
+        weights=used(generator.name, *(name for ref in opened.values() for name in ref.weights)),
     )
     return job, workers
 
@@ -114,7 +113,7 @@ def kept_steps(keep: str, steps: int) -> tuple[int, ...]:
 def _load(spec: EditSpec, ask: Ask) -> Load:
     if ask.gradients:
         return GRADIENTS
-    return FACES if ask.panel or spec.scores != "none" or spec.images != "none" else VECTORS
+    return FACES if ask.classifiers or spec.scores != "none" or spec.images != "none" else VECTORS
 
 
 def _faces(spec: EditSpec) -> int:
@@ -123,8 +122,8 @@ def _faces(spec: EditSpec) -> int:
     return len(spec.attribute) * (1 + steps)
 
 
-def _panels(spec: EditSpec) -> tuple[Panel, ...]:
+def _classifiers(spec: EditSpec) -> tuple[ClassifierRef, ...]:
     """Whose scores become columns."""
-    own = [panel_of(spec.classifiers, canonical(spec.scored))] if spec.scores in ("faces", "both") else []
-    judged = [panel_of(spec.judge, canonical(spec.scored), JUDGE)] if spec.scores in ("judge", "both") else []
+    own = [classifier_ref(spec.classifiers, canonical(spec.scored))] if spec.scores in ("faces", "both") else []
+    judged = [classifier_ref(spec.judge, canonical(spec.scored), JUDGE)] if spec.scores in ("judge", "both") else []
     return (*own, *judged)

@@ -5,13 +5,12 @@ from collections.abc import Sequence
 
 import torch
 
+from jobs.classifiers import classifier_ref
 from jobs.flags import say
-from jobs.panels import panel_of
 from pipeline.models import backend, generators
 from pipeline.models.codes import Codes
 from pipeline.report import wording
-from pipeline.stages.looking import Looker
-from pipeline.stages.models import Model, Runtime, open_generator
+from pipeline.stages.models import Model, Runtime, open_generator, open_scorer
 
 BACKWARD = 1.4
 """A backward pass costs 1.4 forward passes of the generator alone (benchmarks/results/ials.md)."""
@@ -64,9 +63,10 @@ def seconds_a_face(
     size = backend.default_batch_size(loaded.resolution, device, "eager", False)
     runtime = Runtime(device, torch.get_num_threads(), "eager", "fp32", size)
     opened = open_generator(Model(generator, loaded.fingerprint), runtime)
-    looker = Looker(opened, runtime, [panel_of(family, attributes, f"{family}_") for family in dict.fromkeys(families)])
+    scored_by = [classifier_ref(family, attributes, f"{family}_") for family in dict.fromkeys(families)]
+    faces = open_scorer(opened, runtime, scored_by)
     codes = Codes("w", torch.zeros(size, loaded.w_dim))
     begun = time.perf_counter()
     for _ in range(ROUNDS):
-        looker.look(codes)
+        faces.look(codes)
     return (time.perf_counter() - begun) / (ROUNDS * size), ROUNDS * size

@@ -121,6 +121,12 @@ def default_batch_size(resolution: int, device: str | torch.device, name: Name, 
     return min(32, (4 if name == "compiled" else 2) * (1024 // resolution) ** 2)
 
 
+def device_failed(error: Exception) -> bool:
+    """Whether memory ran out or the device broke: what no row of a batch is to blame for."""
+    signs = ("CUDA error", "can't allocate memory", "not enough memory")
+    return type(error).__name__ == "OutOfMemoryError" or any(sign in str(error) for sign in signs)
+
+
 def _cpp_compiler() -> str | None:
     candidates = (os.environ.get("CXX"), "g++", "clang++", "c++")
     return next((found for name in candidates if name and (found := shutil.which(name))), None)

@@ -168,9 +168,8 @@ def _styles(index: NDArray[np.int64], kept: Codes, generator: Generator) -> torc
         first = int(index[start]) - int(index[start]) % SLOTS
         stop = int(np.searchsorted(index, first + SLOTS))
         slots = torch.from_numpy(index[start:stop] - first)
-        padded = torch.zeros(SLOTS, *kept.values.shape[1:])
-        padded[slots] = kept.values[start:stop]
-        s_NS[start:stop] = generator.styles_of(Codes(kept.space, padded.to(device))).cpu()[slots]
+        some = kept.select(slice(start, stop)).in_slots(slots, SLOTS).to(device)
+        s_NS[start:stop] = generator.styles_of(some).cpu()[slots]
         start = stop
     return s_NS
 

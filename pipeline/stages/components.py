@@ -14,10 +14,11 @@ import schemas
 from pipeline.directions.direction import Direction
 from pipeline.directions.ganspace import Moments, name_by_effect
 from pipeline.engine.stage import NOT_FINITE, Batch, Reject, Task
+from pipeline.models.codes import Codes
 from pipeline.models.generators import Generator
 from pipeline.stages.codes import codes_of, needed_columns
 from pipeline.stages.direction_rows import to_rows
-from pipeline.stages.models import FaceModels, Model, Runtime
+from pipeline.stages.models import ClassifierRef, Model, Runtime, open_generator, open_scorer
 from pipeline.stages.source import Latents
 from schemas import TableSchema
 
@@ -36,8 +37,7 @@ class ComponentsStage:
     faces: NDArray[np.float32]
     strength: float
     generator: Model
-    classifiers: Model
-    attributes: tuple[str, ...]
+    classifiers: ClassifierRef
     runtime: Runtime
     name: str = field(default="components", init=False)
     version: int = field(default=1, init=False)
@@ -55,7 +55,8 @@ class ComponentsWorker:
 
     def __init__(self, stage: ComponentsStage) -> None:
         self.stage = stage
-        self.models = FaceModels(stage.generator, stage.runtime, stage.classifiers, stage.attributes)
+        generator = open_generator(stage.generator, stage.runtime)
+        self.faces = open_scorer(generator, stage.runtime, [stage.classifiers])
 
     def run(self, task: Task) -> Iterator[Batch]:
         """One batch for each component."""
@@ -64,19 +65,17 @@ class ComponentsWorker:
                 yield self._measure(index)
 
     def _measure(self, index: int) -> Batch:
-        stage = self.stage
+        stage, attributes = self.stage, self.stage.classifiers.attributes
         component, deviation = stage.components[index], float(stage.deviations[index])
         step_W = (stage.strength * deviation * component.vector.astype(np.float64)).astype(np.float32)
         plus, minus = np.split(self._scores(np.concatenate([stage.faces + step_W, stage.faces - step_W])), 2)
         change_A = (plus - minus).mean(axis=0, dtype=np.float64) / (2 * stage.strength)
-        seconds = self.models.take_seconds()
+        seconds = self.faces.take_seconds()
         if not np.isfinite(change_A).all():
-            culprits = [
-                name for name, change in zip(stage.attributes, change_A, strict=True) if not np.isfinite(change)
-            ]
+            culprits = [name for name, change in zip(attributes, change_A, strict=True) if not np.isfinite(change)]
             empty = {name: schema.arrow.empty_table() for name, schema in stage.outputs.items()}
             return Batch(empty, (Reject(index, NOT_FINITE, ", ".join(culprits)),), seconds)
-        changes = dict(zip(stage.attributes, map(float, change_A), strict=True))
+        changes = dict(zip(attributes, map(float, change_A), strict=True))
         most = name_by_effect({component.attribute: changes})[component.attribute]
         sign = -1.0 if most.change < 0 else 1.0
         named = replace(
@@ -84,7 +83,7 @@ class ComponentsWorker:
             attribute=most.attribute,
             vector=np.float32(sign) * component.vector,
             intercept=sign * component.intercept,
-            classifier=stage.classifiers.fingerprint,
+            classifier=stage.classifiers.family.fingerprint,
         )
         effects = schemas.effects().rows(
             {
@@ -101,17 +100,9 @@ class ComponentsWorker:
         return Batch({"effects": effects, "directions": to_rows([named], index)}, (), seconds)
 
     def _scores(self, w_MW: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(M, A), computed in micro-batches of one fixed shape."""
-        batch_size, models = self.stage.runtime.batch_size, self.models
-        found = []
-        for start in range(0, len(w_MW), batch_size):
-            some = w_MW[start : start + batch_size]
-            padded = np.zeros((batch_size, w_MW.shape[1]), dtype=np.float32)
-            padded[: len(some)] = some
-            w = torch.from_numpy(padded).to(models.device)
-            columns = models.faces(w.unsqueeze(1).expand(-1, models.generator.num_ws, -1))
-            found.append(np.stack([columns[name] for name in self.stage.attributes], axis=1)[: len(some)])
-        return np.concatenate(found)
+        """(M, A)."""
+        columns = self.faces.look_at_all(Codes("w", torch.from_numpy(w_MW)), self.stage.runtime.batch_size)
+        return np.stack([columns[name] for name in self.stage.classifiers.attributes], axis=1)
 
 
 def moments_of(latents: Latents) -> Moments:

@@ -9,13 +9,15 @@ from functools import partial
 
 import numpy as np
 import pyarrow as pa
+import torch
 from numpy.typing import NDArray
 
 import schemas
 from pipeline.engine.stage import Batch, Rows, Task
+from pipeline.models.codes import Codes
 from pipeline.models.randomness import standard_normal
 from pipeline.stages.microbatch import Columns, Slots, aligned, settle
-from pipeline.stages.models import FaceModels, Model, Runtime
+from pipeline.stages.models import ClassifierRef, Model, Runtime, open_generator, open_scorer
 from pipeline.stages.pictures import Keep
 from schemas import TableSchema
 
@@ -25,8 +27,7 @@ class DatasetStage:
     """Sample, synthesise, label. `shape` is (num_ws, w_dim); w+ is kept where a cutoff parts the rows of w+."""
 
     generator: Model
-    classifiers: Model
-    attributes: tuple[str, ...]
+    classifiers: ClassifierRef
     seed: int
     psi: float
     cutoff: int | None
@@ -39,7 +40,7 @@ class DatasetStage:
     @property
     def outputs(self) -> Mapping[str, TableSchema]:
         pictures = {"images": schemas.images()} if self.keep else {}
-        return {**pictures, "latents": self.latents, "labels": schemas.labels(self.attributes)}
+        return {**pictures, "latents": self.latents, "labels": schemas.labels(self.classifiers.attributes)}
 
     @property
     def latents(self) -> TableSchema:
@@ -54,7 +55,10 @@ class DatasetWorker:
 
     def __init__(self, stage: DatasetStage) -> None:
         self.stage = stage
-        self.models = FaceModels(stage.generator, stage.runtime, stage.classifiers, stage.attributes, stage.keep)
+        self.generator = open_generator(stage.generator, stage.runtime)
+        self.faces = open_scorer(
+            self.generator, stage.runtime, [stage.classifiers], picture_size=stage.keep.size if stage.keep else None
+        )
 
     def run(self, task: Task) -> Iterator[Batch]:
         """One batch for each micro-batch of the shard."""
@@ -63,14 +67,15 @@ class DatasetWorker:
             if not wanted.any():
                 continue
             kept, columns, rejects = settle(index, wanted, partial(self._compute, index))
-            yield Batch(self._tables(kept, columns), tuple(rejects), self.models.take_seconds())
+            yield Batch(self._tables(kept, columns), tuple(rejects), self.faces.take_seconds())
 
+    @torch.no_grad()
     def _compute(self, index: NDArray[np.int64], slots: Slots) -> Columns:
         stage = self.stage
-        z_NZ = np.zeros((len(index), self.models.generator.z_dim), dtype=np.float32)
-        z_NZ[slots] = standard_normal(stage.seed, index[slots], z_NZ.shape[1])
-        ws_NLW = self.models.map(z_NZ, stage.psi, stage.cutoff)
-        return {**latents_column(ws_NLW.cpu().numpy(), stage.cutoff), **self.models.faces(ws_NLW)}
+        z_NZ = torch.from_numpy(standard_normal(stage.seed, index[slots], self.generator.z_dim))
+        z = Codes("z", z_NZ).in_slots(slots, len(slots)).to(self.faces.device)
+        ws_NLW = self.generator.map(z.values, stage.psi, stage.cutoff)
+        return {**latents_column(ws_NLW.cpu().numpy(), stage.cutoff), **self.faces.look(Codes("w+", ws_NLW))}
 
     def _tables(self, index: NDArray[np.int64], columns: Columns) -> dict[str, Rows]:
         stage = self.stage
@@ -79,7 +84,7 @@ class DatasetWorker:
         facts = {"index": index, "psi": stage.psi, "seed": stage.seed, "generator": stage.generator.name}
         tables: dict[str, Rows] = {
             "latents": rows_of(stage.latents, {**columns, **facts}),
-            "labels": rows_of(schemas.labels(stage.attributes), {**columns, "index": index}),
+            "labels": rows_of(schemas.labels(stage.classifiers.attributes), {**columns, "index": index}),
         }
         if stage.keep:
             tables["images"] = stage.keep.rows(index, columns["pixels"])

@@ -22,11 +22,9 @@ from pipeline.engine.stage import Batch, Task
 from pipeline.models.codes import Codes, Space
 from pipeline.stages.codes import codes_of, needed_columns
 from pipeline.stages.ials_settings import IalsSettings
-from pipeline.stages.looking import Panel, padded
 from pipeline.stages.method import Wanted
 from pipeline.stages.microbatch import Columns, Slots, aligned, settle
-from pipeline.stages.models import Model, Runtime, open_generator
-from pipeline.stages.sight import Sight
+from pipeline.stages.models import ClassifierRef, Model, Runtime, open_generator, open_scorer
 from pipeline.stages.source import Latents
 from schemas import TableSchema
 from schemas.dt_steps import SCORES
@@ -41,7 +39,7 @@ class DtStage:
 
     requests: each of one condition. rows: of each request, as many of each: indices of latents.
     directions: attribute-level ones, in `space`, of every attribute that IALS needs one of.
-    panel: the classifiers whose gradients are followed. judge: those that measure; its columns have a prefix.
+    classifiers: those whose gradients are followed. judge: those that measure; its columns have a prefix.
     kappas: of both on unedited faces, by pair, None where it is not defined; None where it is not known. It decides no
         row, and what is ranked.
     """
@@ -52,8 +50,8 @@ class DtStage:
     rows: tuple[tuple[int, ...], ...]
     directions: tuple[Direction, ...]
     generator: Model
-    panel: Panel
-    judge: Panel
+    classifiers: ClassifierRef
+    judge: ClassifierRef
     runtime: Runtime
     settings: IalsSettings
     kappas: tuple[float | None, ...] | None = None
@@ -83,7 +81,10 @@ class DtWorker:
     def __init__(self, stage: DtStage) -> None:
         self.stage, self.device = stage, torch.device(stage.runtime.device)
         self.generator = open_generator(stage.generator, stage.runtime)
-        self.sight = Sight(self.generator, stage.runtime, [stage.panel, stage.judge], stage.settings.recompute)
+        self.faces = open_scorer(
+            self.generator, stage.runtime, [stage.classifiers, stage.judge],
+            follow=True, recompute=stage.settings.recompute,
+        )  # fmt: skip
         self._codes: dict[int, Tensor] = {}
 
     def run(self, task: Task) -> Iterator[Batch]:
@@ -97,7 +98,7 @@ class DtWorker:
             if not slots.any():
                 continue
             kept, made, rejects = settle(index, slots, partial(self._compute, index))
-            yield Batch({"dt_steps": step_rows(kept, made)}, tuple(rejects), self.sight.take_seconds())
+            yield Batch({"dt_steps": step_rows(kept, made)}, tuple(rejects), self.faces.take_seconds())
 
     def _fetch(self, rows: Iterable[int]) -> None:
         """Have the codes of these rows, and of no others; each part of the latents is read once."""
@@ -121,7 +122,7 @@ class DtWorker:
         rows = zip(slots.tolist(), items, strict=True)
         values = torch.stack([self._codes[row] if there else nothing for there, (_, row) in rows])
         wishes = [stage.requests[request] for request, _ in items]
-        trace = self._edit(padded(Codes(stage.space, values), slots, padding), wishes)
+        trace = self._edit(Codes(stage.space, values).only(slots, padding), wishes)
         return {
             "request": np.array([request for request, _ in items]),
             "row": np.array([row for _, row in items]),
@@ -133,8 +134,8 @@ class DtWorker:
         """The steps of B items; classifiers of attributes that none of them is about are left out."""
         stage = self.stage
         about = {plain(name) for wish in wishes for name in (wish.attribute, *wish.conditions)}
-        scores = partial(self.sight, attributes=sorted(about))
-        editor = stage.settings.editor(stage.directions, scores, self.sight.at_once, look=True)
+        scores = partial(self.faces, attributes=sorted(about))
+        editor = stage.settings.editor(stage.directions, scores, self.faces.at_once, look=True)
         requests = Requests(
             attributes=tuple(wish.attribute for wish in wishes),
             conditions=tuple(wish.conditions for wish in wishes),

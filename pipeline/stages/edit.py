@@ -16,13 +16,13 @@ import schemas
 from pipeline.editors import NOT_FINITE, Trace
 from pipeline.engine.stage import Batch, Rows, Task
 from pipeline.models.codes import Codes, Space
+from pipeline.models.faces import FaceScorer
 from pipeline.models.generators import Generator
 from pipeline.stages.codes import codes_of, needed_columns
 from pipeline.stages.edit_effect import counted, seen_in_columns, seen_on_the_way
-from pipeline.stages.looking import Looker, Panel, Truncated, padded
 from pipeline.stages.method import Method
 from pipeline.stages.microbatch import Columns, Slots, settle
-from pipeline.stages.models import Model, Runtime, open_generator
+from pipeline.stages.models import ClassifierRef, Model, Runtime, Truncated, open_generator, open_scorer
 from pipeline.stages.pictures import EXTENSIONS, Keep
 from pipeline.stages.source import Latents, microbatches
 from schemas import TableSchema
@@ -38,7 +38,8 @@ STEPS_DROPPED = "steps_not_finite"
 class EditStage:
     """Edit latents.
 
-    shape: of one row of codes in `space`. kept: the steps that go into the table. panels: whose scores become columns.
+    shape: of one row of codes in `space`. kept: the steps that go into the table. classifiers: whose scores become
+    columns.
     """
 
     latents: Latents
@@ -48,7 +49,7 @@ class EditStage:
     kept: tuple[int, ...]
     generator: Model
     truncated: Truncated
-    panels: tuple[Panel, ...]
+    classifiers: tuple[ClassifierRef, ...]
     keep: Keep | None
     runtime: Runtime
     name: str = field(default="edit", init=False)
@@ -61,14 +62,14 @@ class EditStage:
 
     @property
     def edits(self) -> TableSchema:
-        own = [name for panel in self.panels if not panel.prefix for name in panel.attributes]
-        judged = [name for panel in self.panels if panel.prefix for name in panel.attributes]
+        own = [name for ref in self.classifiers if not ref.prefix for name in ref.attributes]
+        judged = [name for ref in self.classifiers if ref.prefix for name in ref.attributes]
         return schemas.edits(self.shape, own, judged)
 
     @property
     def looks(self) -> bool:
         """Whether a face is made of every kept step."""
-        return bool(self.panels) or self.keep is not None
+        return bool(self.classifiers) or self.keep is not None
 
     @property
     def block(self) -> int:
@@ -89,13 +90,16 @@ class EditWorker:
     def __init__(self, stage: EditStage) -> None:
         self.stage = stage
         self.generator: Generator | None = None
-        self.looker: Looker | None = None
+        self.faces: FaceScorer | None = None
         if stage.looks or stage.method.generates or stage.space != "w":
             self.generator = open_generator(stage.generator, stage.runtime)
         else:
             torch.set_num_threads(stage.runtime.threads)
         if stage.looks and self.generator is not None:
-            self.looker = Looker(self.generator, stage.runtime, stage.panels, stage.keep, stage.truncated)
+            self.faces = open_scorer(
+                self.generator, stage.runtime, stage.classifiers,
+                picture_size=stage.keep.size if stage.keep else None, truncated=stage.truncated,
+            )  # fmt: skip
         self.editing = stage.method.open(self.generator, stage.runtime)
         self._dropped = 0
 
@@ -104,10 +108,7 @@ class EditWorker:
         stage = self.stage
         columns = needed_columns(stage.latents.schema, stage.space)
         for index, wanted, place, block in microbatches(stage.latents, columns, task, stage.block):
-            found = codes_of(block, stage.space, self.generator)
-            values = torch.zeros(stage.block, *found.values.shape[1:])
-            values[torch.from_numpy(place)] = found.values
-            codes = Codes(stage.space, values)
+            codes = codes_of(block, stage.space, self.generator).in_slots(place, stage.block)
             kept, made, rejects = settle(index, wanted, partial(self._compute, codes))
             counters = counted(made["slope"], made["stop"]) if len(kept) else {}
             yield Batch(self._tables(kept, made), tuple(rejects), {**self._seconds(), **counters})
@@ -122,7 +123,7 @@ class EditWorker:
         stops = np.empty((rows, requests), dtype=object)
         slope = np.zeros((rows, requests), dtype=np.int8)
         # nothing is sought for what is not finite; where all is padding, the networks are put to the test
-        some = padded(codes, slots, np.nan if stage.method.networks and slots.any() else 0.0)
+        some = codes.only(slots, np.nan if stage.method.networks and slots.any() else 0.0)
         for request in range(requests):
             trace = self.editing.edit(some, request)
             place_NK = kept_places(trace, stage.kept)
@@ -136,7 +137,7 @@ class EditWorker:
             stops[:, request] = trace.stops
             slope[:, request] = seen_on_the_way(trace, stage.method.wanted[request].attribute)
         columns: dict[str, NDArray] = {"latent": latent, "strength": strength, "steps": steps, "stop": stops}
-        if self.looker:
+        if self.faces:
             columns |= self._look(latent, steps, slots)
             for request in np.flatnonzero(~slope.any(axis=0)).tolist():
                 attribute, there_NK = stage.method.wanted[request].attribute, steps[:, request] != NO_STEP
@@ -148,7 +149,7 @@ class EditWorker:
 
     def _look(self, latent: NDArray[np.float32], steps: NDArray[np.int64], slots: Slots) -> dict[str, NDArray]:
         """Columns (B, R, K) of every kept step; the source, which all requests share, is made once."""
-        assert self.looker is not None
+        assert self.faces is not None
         stage = self.stage
         requests, kept = steps.shape[1:]
         seen: dict[tuple[int, int], dict[str, NDArray]] = {}
@@ -159,7 +160,7 @@ class EditWorker:
                     seen[request, place] = seen[0, place]
                 elif there.any() or not (request or place):
                     codes = Codes(stage.space, torch.from_numpy(np.ascontiguousarray(latent[:, request, place])))
-                    found = self.looker.look(padded(codes, there))
+                    found = self.faces.look(codes.only(there))
                     for column in found.values():
                         column[slots & ~there] = 0
                     seen[request, place] = found
@@ -189,7 +190,7 @@ class EditWorker:
         }
         measured = {
             name: flat(made[name])
-            for name in ("latent", "strength", *(column for panel in stage.panels for column in panel.columns))
+            for name in ("latent", "strength", *(column for ref in stage.classifiers for column in ref.columns))
         }
         stop = flat(np.broadcast_to(made["stop"][:, :, None], there.shape)).tolist()
         facts = {"stop": stop, "space": stage.space, "generator": stage.generator.name}
@@ -201,7 +202,7 @@ class EditWorker:
 
     def _seconds(self) -> dict[str, float]:
         dropped, self._dropped = {STEPS_DROPPED: float(self._dropped)} if self._dropped else {}, 0
-        return {**(self.looker.take_seconds() if self.looker else {}), **self.editing.take_seconds(), **dropped}
+        return {**(self.faces.take_seconds() if self.faces else {}), **self.editing.take_seconds(), **dropped}
 
 
 def drop_steps(columns: dict[str, NDArray], slots: Slots) -> int:

@@ -70,7 +70,7 @@ def _read(
     gradients: Table, stage: MeanGradientStage
 ) -> tuple[list[GradientSum], NDArray[np.int64], NDArray[np.float32]]:
     """The sum of each attribute, index (N,) and scores (N, A)."""
-    places = len(stage.panel.attributes)
+    places = len(stage.classifiers.attributes)
     sums = [GradientSum(0, np.zeros(stage.shape)) for _ in range(places)]
     index, scores = [np.empty(0, np.int64)], [np.empty(0, np.float32)]
     for batch in gradients.batches(["index", "place", "score", "count", "sum"]):
@@ -87,8 +87,8 @@ def _read(
 def _means(stage: MeanGradientStage, sums: list[GradientSum]) -> tuple[dict[int, Direction], list[str]]:
     """Directions by the number of their attribute, and what is said of the others."""
     found, lacking = {}, []
-    classifier, generator = stage.panel.family.fingerprint, stage.generator.fingerprint
-    for place, (name, summed) in enumerate(zip(stage.panel.attributes, sums, strict=True)):
+    classifier, generator = stage.classifiers.family.fingerprint, stage.generator.fingerprint
+    for place, (name, summed) in enumerate(zip(stage.classifiers.attributes, sums, strict=True)):
         try:
             found[place] = mean_direction(name, stage.space, summed, classifier=classifier, generator=generator)
         except SpecError as error:

@@ -9,12 +9,11 @@ from pipeline.directions import Direction
 from pipeline.editors import Requests, Trace
 from pipeline.errors import SpecError
 from pipeline.models.codes import Codes
+from pipeline.models.faces import FaceScorer
 from pipeline.models.generators import Generator
 from pipeline.stages.ials_settings import IalsSettings
-from pipeline.stages.looking import Panel
 from pipeline.stages.method import Wanted
-from pipeline.stages.models import Runtime
-from pipeline.stages.sight import Sight
+from pipeline.stages.models import ClassifierRef, Runtime, open_scorer
 
 
 @dataclass(frozen=True)
@@ -22,12 +21,12 @@ class IalsMethod:
     """`pipeline.editors.IALS` for each request.
 
     directions: attribute-level ones, in the space of the codes, of every attribute that IALS needs one of.
-    panel: the classifiers whose gradients are followed; None where no request needs one.
+    classifiers: those whose gradients are followed; None where no request needs one.
     """
 
     wanted: tuple[Wanted, ...]
     directions: tuple[Direction, ...]
-    panel: Panel | None
+    classifiers: ClassifierRef | None
     settings: IalsSettings
 
     @property
@@ -40,7 +39,7 @@ class IalsMethod:
 
     @property
     def networks(self) -> bool:
-        return self.panel is not None
+        return self.classifiers is not None
 
     @property
     def generates(self) -> bool:
@@ -56,11 +55,13 @@ class IalsEditing:
     def __init__(self, method: IalsMethod, generator: Generator | None, runtime: Runtime) -> None:
         self._method, self._device = method, torch.device(runtime.device)
         self._seconds = 0.0
-        self._sight: Sight | None = None
-        if method.panel is not None and generator is not None:
-            self._sight = Sight(generator, runtime, [method.panel], method.settings.recompute)
-        at_once = self._sight.at_once if self._sight else None
-        self._editor = method.settings.editor(method.directions, self._sight or _nobody, at_once)
+        self._faces: FaceScorer | None = None
+        if method.classifiers is not None and generator is not None:
+            self._faces = open_scorer(
+                generator, runtime, [method.classifiers], follow=True, recompute=method.settings.recompute
+            )
+        at_once = self._faces.at_once if self._faces else None
+        self._editor = method.settings.editor(method.directions, self._faces or _nobody, at_once)
 
     def edit(self, codes: Codes, request: int) -> Trace:
         """Where the models are."""
@@ -81,7 +82,7 @@ class IalsEditing:
     def take_seconds(self) -> dict[str, float]:
         """`search_seconds` are all; what is left of them beside faces and scores went into gradients."""
         seconds, self._seconds = self._seconds, 0.0
-        return {"search_seconds": seconds, **(self._sight.take_seconds() if self._sight else {})}
+        return {"search_seconds": seconds, **(self._faces.take_seconds() if self._faces else {})}
 
 
 def _nobody(codes: Codes) -> dict[str, torch.Tensor]:

@@ -11,7 +11,7 @@ from pipeline.editors.gradients import Loss
 
 @dataclass(frozen=True)
 class IalsSettings:
-    """As in `pipeline.editors.IALS`; recompute: as in `Sight`."""
+    """As in `pipeline.editors.IALS`; recompute: as in `FaceScorer`."""
 
     step_size: float
     steps: int

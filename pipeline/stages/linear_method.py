@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import torch
 from torch import Tensor
 
 from pipeline.directions import Direction
@@ -10,10 +11,10 @@ from pipeline.editors import InterFaceGAN, Requests, Search, Trace, Truncation
 from pipeline.editors.interfacegan import Mode
 from pipeline.editors.request import Target
 from pipeline.models.codes import Codes
+from pipeline.models.faces import FaceScorer
 from pipeline.models.generators import Generator
-from pipeline.stages.looking import Looker, Panel, Truncated
 from pipeline.stages.method import Wanted
-from pipeline.stages.models import Runtime
+from pipeline.stages.models import ClassifierRef, Runtime, Truncated, open_scorer
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Asked:
 class LinearMethod:
     """`pipeline.editors.InterFaceGAN` for each request.
 
-    search: how far `until` may go. panel: the family that it is looked up with. truncated: as z was mapped.
+    search: how far `until` may go. classifiers: what it is looked up with. truncated: as z was mapped.
     """
 
     asked: tuple[Asked, ...]
@@ -58,7 +59,7 @@ class LinearMethod:
     layers: tuple[int, ...] | None = None
     psi_after: float | None = None
     search: Search = field(default_factory=Search)
-    panel: Panel | None = None
+    classifiers: ClassifierRef | None = None
     truncated: Truncated = field(default_factory=Truncated)
 
     @property
@@ -75,7 +76,7 @@ class LinearMethod:
 
     @property
     def networks(self) -> bool:
-        return self.panel is not None
+        return self.classifiers is not None
 
     @property
     def generates(self) -> bool:
@@ -90,12 +91,12 @@ class LinearEditing:
 
     def __init__(self, method: LinearMethod, generator: Generator | None, runtime: Runtime) -> None:
         self._method = method
-        self._seeker: Looker | None = None
+        self._faces: FaceScorer | None = None
         truncation = None
         if generator is not None and method.psi_after is not None:
             truncation = Truncation(generator.w_avg.cpu(), method.psi_after)
-        if generator is not None and method.panel is not None:
-            self._seeker = Looker(generator, runtime, [method.panel], truncated=method.truncated)
+        if generator is not None and method.classifiers is not None:
+            self._faces = open_scorer(generator, runtime, [method.classifiers], truncated=method.truncated)
         self._editors = [self._editor(asked, truncation) for asked in method.asked]
 
     def edit(self, codes: Codes, request: int) -> Trace:
@@ -103,12 +104,13 @@ class LinearEditing:
         return self._editors[request].edit(codes, self._method.asked[request].requests(len(codes)))
 
     def take_seconds(self) -> dict[str, float]:
-        return self._seeker.take_seconds() if self._seeker else {}
+        return self._faces.take_seconds() if self._faces else {}
 
     def _editor(self, asked: Asked, truncation: Truncation | None) -> InterFaceGAN:
+        @torch.no_grad()
         def scores(codes: Codes) -> Mapping[str, Tensor]:
-            assert self._seeker is not None
-            return {asked.direction.attribute: asked.sign * self._seeker.scores(codes)[asked.scored].cpu()}
+            assert self._faces is not None
+            return {asked.direction.attribute: asked.sign * self._faces(codes)[asked.scored].cpu()}
 
         method = self._method
         return InterFaceGAN(

@@ -9,7 +9,6 @@ from functools import partial
 
 import numpy as np
 import pyarrow as pa
-import torch
 from numpy.typing import NDArray
 
 import schemas
@@ -18,10 +17,8 @@ from pipeline.editors.gradients import score_gradients
 from pipeline.engine.stage import Batch, Task
 from pipeline.models.codes import Codes, Space
 from pipeline.stages.codes import codes_of, needed_columns
-from pipeline.stages.looking import Panel, padded
 from pipeline.stages.microbatch import Columns, Slots, settle
-from pipeline.stages.models import Model, Runtime, open_generator
-from pipeline.stages.sight import Sight
+from pipeline.stages.models import ClassifierRef, Model, Runtime, open_generator, open_scorer
 from pipeline.stages.source import Latents, microbatches
 from schemas import TableSchema
 
@@ -33,8 +30,8 @@ GRADIENT, SLOPE = "gradient of ", "slope of "
 class MeanGradientStage:
     """Look at the faces of latents, and sum the unit gradients of their scores, a shard at a time.
 
-    panel: the classifiers, one direction for each attribute. shape: of a direction's vector; in w+ (W,) is one that all
-    layers share. opposite: only faces on the other side are summed, those whose score is below 0.
+    classifiers: one direction for each attribute. shape: of a direction's vector; in w+ (W,) is one that all layers
+    share. opposite: only faces on the other side are summed, those whose score is below 0.
     """
 
     latents: Latents
@@ -42,7 +39,7 @@ class MeanGradientStage:
     shape: tuple[int, ...]
     opposite: bool
     generator: Model
-    panel: Panel
+    classifiers: ClassifierRef
     runtime: Runtime
     name: str = field(default="mean-gradient", init=False)
     version: int = field(default=1, init=False)
@@ -65,16 +62,16 @@ class MeanGradientWorker:
     def __init__(self, stage: MeanGradientStage) -> None:
         self.stage = stage
         self.generator = open_generator(stage.generator, stage.runtime)
-        self.sight = Sight(self.generator, stage.runtime, [stage.panel])
+        self.faces = open_scorer(self.generator, stage.runtime, [stage.classifiers], follow=True)
 
     def run(self, task: Task) -> Iterator[Batch]:
         """One batch for each micro-batch; the last rows that came out have the sums."""
-        names = self.stage.panel.attributes
+        names = self.stage.classifiers.attributes
         sums = [GradientSum(0, np.zeros(self.stage.shape)) for _ in names]
         last: tuple[NDArray[np.int64], Columns] | None = None
         for index, wanted, codes in self._microbatches(task):
             kept, made, rejects = settle(index, wanted, partial(self._compute, codes))
-            seconds = self.sight.take_seconds()
+            seconds = self.faces.take_seconds()
             if not len(kept):
                 yield Batch({"gradients": schemas.gradients().arrow.empty_table()}, tuple(rejects), seconds)
                 continue
@@ -92,17 +89,15 @@ class MeanGradientWorker:
         stage, size = self.stage, self.stage.runtime.batch_size
         columns = needed_columns(stage.latents.schema, stage.space)
         for index, wanted, place, block in microbatches(stage.latents, columns, task, size):
-            found = codes_of(block, stage.space, self.generator)
-            values = torch.zeros(size, *found.values.shape[1:])
-            values[torch.from_numpy(place)] = found.values
-            yield index, wanted, Codes(stage.space, values)
+            yield index, wanted, codes_of(block, stage.space, self.generator).in_slots(place, size)
 
     def _compute(self, codes: Codes, slots: Slots) -> Columns:
         """By attribute: its score (B,), its unit gradient (B, ...) in float64, and the norm (B,) that this had."""
-        names = self.stage.panel.attributes
-        looked_at = padded(codes, slots).to(self.sight.device)
+        names = self.stage.classifiers.attributes
         all_of_them = [[(name, 1.0) for name in names]] * len(slots)
-        scores, gradients_BA = score_gradients(self.sight, looked_at, all_of_them, at_once=self.sight.at_once)
+        scores, gradients_BA = score_gradients(
+            self.faces, codes.only(slots).to(self.faces.device), all_of_them, at_once=self.faces.at_once
+        )
         columns: dict[str, NDArray] = {}
         for place, name in enumerate(names):
             units, norms_B = unit_gradients(gradients_BA[:, place].double().cpu().numpy(), self.stage.shared)
@@ -115,7 +110,7 @@ class MeanGradientWorker:
 
     def _rows(self, index: NDArray[np.int64], made: Columns, sums: list[GradientSum] | None = None) -> pa.Table:
         """A row for each face and attribute; with `sums`, those of the last face have them."""
-        names = self.stage.panel.attributes
+        names = self.stage.classifiers.attributes
         rows, places = len(index), len(names)
         count = np.zeros((rows, places), dtype=np.int64)
         totals: list[NDArray[np.float64]] = [np.empty(0)] * (rows * places)

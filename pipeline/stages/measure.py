@@ -15,11 +15,11 @@ import schemas
 from pipeline.engine.stage import Batch, Task
 from pipeline.errors import SpecError
 from pipeline.metrics import EffectBatch, Effects, Identity, IdentityBatch, Numbers, merge_groups
+from pipeline.models.backend import device_failed
 from pipeline.models.codes import Codes, Space
+from pipeline.models.faces import EMBEDDING, FaceScorer
 from pipeline.models.generators import Generator
-from pipeline.stages.looking import EMBEDDING, Looker, Panel, Truncated
-from pipeline.stages.microbatch import no_rows_fault
-from pipeline.stages.models import Model, Runtime, open_generator
+from pipeline.stages.models import ClassifierRef, Model, Runtime, Truncated, open_generator, open_scorer
 from pipeline.stages.source import blocks
 from pipeline.tables import Table
 from schemas import TableSchema
@@ -87,11 +87,11 @@ class Source:
 class MeasureStage:
     """Measure tables of edits; task k is the k-th part of all of them, one after the other.
 
-    panel: the judge. identity: digest of the network that tells whose face it is; None to leave that out.
+    judge: the classifiers. identity: digest of the network that tells whose face it is; None to leave that out.
     """
 
     sources: tuple[Source, ...]
-    panel: Panel
+    judge: ClassifierRef
     identity: str | None
     runtime: Runtime
     name: str = field(default="measure", init=False)
@@ -119,7 +119,7 @@ class MeasureWorker:
 
     def __init__(self, stage: MeasureStage) -> None:
         self.stage = stage
-        self.lookers: dict[int, Looker] = {}
+        self.scorers: dict[int, FaceScorer] = {}
         self.generators: dict[Model, Generator] = {}
 
     def run(self, task: Task) -> Iterator[Batch]:
@@ -128,45 +128,42 @@ class MeasureWorker:
         for index in range(task.first, task.stop):
             number, part = stage.place(index)
             source = stage.sources[number]
-            looker = None
-            if stage.identity or not source.scored:
-                looker = self._looker(number)
+            faces = self._open(number) if stage.identity or not source.scored else None
             scores, alike = (
-                self._looked_at(source, part, looker) if looker else (_kept(source, part, stage.panel.attributes), {})
+                self._looked_at(source, part, faces) if faces else (_kept(source, part, stage.judge.attributes), {})
             )
-            effects = _effects(scores, stage.panel.attributes, source)
+            effects = _effects(scores, stage.judge.attributes, source)
             tables = {EFFECTS: _rows(index, source, Effects(), effects)}
             if stage.identity:
                 tables[IDENTITY] = _rows(index, source, Identity(), alike)
-            yield Batch({name: tables[name] for name in stage.outputs}, (), looker.take_seconds() if looker else {})
+            yield Batch({name: tables[name] for name in stage.outputs}, (), faces.take_seconds() if faces else {})
 
-    def _looker(self, number: int) -> Looker:
+    def _open(self, number: int) -> FaceScorer:
         """The models of a source; those of the last one are let go."""
-        if number not in self.lookers:
+        if number not in self.scorers:
             stage, source = self.stage, self.stage.sources[number]
             if source.generator not in self.generators:
                 self.generators = {source.generator: open_generator(source.generator, stage.runtime)}
-            panels = [] if source.scored else [stage.panel]
-            self.lookers = {
-                number: Looker(
-                    self.generators[source.generator], stage.runtime, panels,
-                    truncated=source.truncated, identity=stage.identity,
+            self.scorers = {
+                number: open_scorer(
+                    self.generators[source.generator], stage.runtime, [] if source.scored else [stage.judge],
+                    truncated=source.truncated, identity_digest=stage.identity,
                 )
             }  # fmt: skip
-        return self.lookers[number]
+        return self.scorers[number]
 
-    def _looked_at(self, source: Source, part: int, looker: Looker) -> tuple[pa.Table, dict[Group, Numbers]]:
+    def _looked_at(self, source: Source, part: int, faces: FaceScorer) -> tuple[pa.Table, dict[Group, Numbers]]:
         """Keys and the judge's scores of a part, and the similarity by group: from the faces, a micro-batch at once."""
-        size, panel = self.stage.runtime.batch_size, self.stage.panel
-        judged = [JUDGE + name for name in panel.attributes]
+        size, judge = self.stage.runtime.batch_size, self.stage.judge
+        judged = [JUDGE + name for name in judge.attributes]
         columns = [*KEYS, "latent", *(judged if source.scored else [])]
         pieces: list[pa.Table] = []
         alike: list[dict[Group, Numbers]] = []
         for first, rows in blocks(source.table.batches(columns, [part]), size):
-            seen = self._faces(first, rows, source, looker)
+            seen = self._faces(first, rows, source, faces)
             keys = rows.select([*KEYS, *(judged if source.scored else [])])
             if not source.scored:
-                for name, column in zip(judged, panel.columns, strict=True):
+                for name, column in zip(judged, judge.columns, strict=True):
                     keys = keys.append_column(name, pa.array(seen[column]))
             pieces.append(keys)
             if EMBEDDING in seen:
@@ -174,21 +171,21 @@ class MeasureWorker:
         empty = source.table.schema.arrow.empty_table().select(KEYS)
         return pa.concat_tables(pieces) if pieces else empty, merge_groups(Identity(), alike)
 
-    def _faces(self, first: int, rows: pa.Table, source: Source, looker: Looker) -> dict[str, NDArray]:
+    def _faces(self, first: int, rows: pa.Table, source: Source, faces: FaceScorer) -> dict[str, NDArray]:
         """Columns (N, ...) of what is seen of each row; row i is in slot i mod B of its request and step."""
         request, step = rows["request"].to_numpy(), rows["step"].to_numpy()
         slot, latent = rows["index"].to_numpy() - first, schemas.to_numpy(rows["latent"])
         seen: dict[str, NDArray] = {}
-        shared: tuple[NDArray, dict[str, NDArray]] | None = None
+        shared: tuple[torch.Tensor, dict[str, NDArray]] | None = None
         for of_request, of_step in sorted(set(zip(request.tolist(), step.tolist(), strict=True))):
             its = np.flatnonzero((request == of_request) & (step == of_step))
-            values = np.zeros((self.stage.runtime.batch_size, *latent.shape[1:]), dtype=np.float32)
-            values[slot[its]] = latent[its]
-            if of_step == 0 and shared is not None and np.array_equal(shared[0], values):
+            its_codes = Codes(source.space, torch.from_numpy(latent[its]))
+            codes = its_codes.in_slots(slot[its], self.stage.runtime.batch_size)
+            if of_step == 0 and shared is not None and torch.equal(shared[0], codes.values):
                 found = shared[1]  # the source of every request is one face
             else:
-                found = self._look(looker, Codes(source.space, torch.from_numpy(values)), source)
-                shared = (values, found) if of_step == 0 else shared
+                found = self._look(faces, codes, source)
+                shared = (codes.values, found) if of_step == 0 else shared
             for name, column in found.items():
                 seen.setdefault(name, np.empty((len(slot), *column.shape[1:]), column.dtype))[its] = column[slot[its]]
         for name, column in seen.items():
@@ -199,11 +196,11 @@ class MeasureWorker:
         return seen
 
     @staticmethod
-    def _look(looker: Looker, codes: Codes, source: Source) -> dict[str, NDArray]:
+    def _look(faces: FaceScorer, codes: Codes, source: Source) -> dict[str, NDArray]:
         try:
-            return looker.look(codes)
+            return faces.look(codes)
         except RuntimeError as error:
-            if no_rows_fault(error):
+            if device_failed(error):
                 raise
             raise SpecError(f"{source.table.url}: a face could not be measured: {error}") from error
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from pipeline.engine.stage import NOT_FINITE, RAISED, Reject
 from pipeline.errors import StylemillError
+from pipeline.models.backend import device_failed
 from pipeline.stages.traces import trace
 
 Slots = NDArray[np.bool_]
@@ -47,7 +48,7 @@ def settle(indices: Indices, wanted: Slots, compute: Compute) -> Settled:
         except (StylemillError, MemoryError):
             raise
         except Exception as error:
-            if no_rows_fault(error):
+            if device_failed(error):
                 raise
             if slots.sum() == 1:
                 rejects.append(_raised(int(indices[slots][0]), error))
@@ -103,9 +104,3 @@ def _halves(slots: Slots) -> list[Slots]:
         mask[half] = True
         halves.append(mask)
     return halves
-
-
-def no_rows_fault(error: Exception) -> bool:
-    """Whether memory ran out or the device broke."""
-    signs = ("CUDA error", "can't allocate memory", "not enough memory")
-    return type(error).__name__ == "OutOfMemoryError" or any(sign in str(error) for sign in signs)

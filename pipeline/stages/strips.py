@@ -1,6 +1,6 @@
 """Pictures of a few faces moved along each direction of a table: what a direction does, to be looked at.
 
-Shapes: N faces, K strengths with the source, B slots of a micro-batch; `...` stands for the shape of one row of codes.
+Shapes: N faces, K strengths with the source; `...` stands for the shape of one row of codes.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,14 +10,13 @@ import numpy as np
 import pyarrow as pa
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 import schemas
 from pipeline.directions import Direction
 from pipeline.engine.stage import NOT_FINITE, Batch, Reject, Task
 from pipeline.models.codes import Codes, Space
-from pipeline.stages.looking import Looker, Truncated
-from pipeline.stages.models import Model, Runtime, open_generator
+from pipeline.models.faces import PICTURE, PIXELS
+from pipeline.stages.models import Model, Runtime, Truncated, open_generator, open_scorer
 from pipeline.stages.pictures import EXTENSIONS, Keep
 from schemas import TableSchema
 
@@ -57,7 +56,7 @@ class StripsWorker:
     def __init__(self, stage: StripsStage) -> None:
         self.stage = stage
         generator = open_generator(stage.generator, stage.runtime)
-        self.looker = Looker(generator, stage.runtime, (), stage.keep, stage.truncated)
+        self.faces = open_scorer(generator, stage.runtime, (), picture_size=stage.keep.size, truncated=stage.truncated)
 
     def run(self, task: Task) -> Iterator[Batch]:
         """One batch for each direction."""
@@ -73,9 +72,9 @@ class StripsWorker:
         along, count = direction.along(sources), len(strengths_K)
         steps_K = torch.tensor(strengths_K, dtype=torch.float32).view(count, *(1,) * along.dim())
         moved = (sources.values[:, None] + steps_K * along).flatten(0, 1)  # (N * K, ...)
-        pixels, finite = self._look(Codes(direction.space, moved))
-        seconds = self.looker.take_seconds()
-        if not finite:
+        seen = self.faces.look_at_all(Codes(direction.space, moved), stage.runtime.batch_size)
+        seconds = self.faces.take_seconds()
+        if not np.isfinite(seen[PICTURE]).all():
             empty = {"strips": schemas.strips().arrow.empty_table()}
             return Batch(empty, (Reject(index, NOT_FINITE, direction.name),), seconds)
         faces = len(stage.faces)
@@ -86,19 +85,7 @@ class StripsWorker:
             "deviations": np.tile(deviations_K, faces).astype(np.float32),
             "strength": np.tile(strengths_K, faces).astype(np.float32),
         }
-        return Batch({"strips": lambda: _rows(stage.keep, columns, pixels)}, (), seconds)
-
-    def _look(self, codes: Codes) -> tuple[NDArray[np.uint8], bool]:
-        """Pictures (rows, size, size, 3), made in micro-batches of B, and whether all are finite."""
-        size, pixels, finite = self.stage.runtime.batch_size, [], True
-        for start in range(0, len(codes), size):
-            some: Tensor = codes.values[start : start + size]
-            slots = torch.zeros(size, *some.shape[1:])
-            slots[: len(some)] = some
-            found = self.looker.look(Codes(codes.space, slots))
-            pixels.append(found["pixels"][: len(some)])
-            finite = finite and bool(np.isfinite(found["picture"][: len(some)]).all())
-        return np.concatenate(pixels), finite
+        return Batch({"strips": lambda: _rows(stage.keep, columns, seen[PIXELS])}, (), seconds)
 
 
 def _rows(keep: Keep, columns: Mapping[str, NDArray], pixels: NDArray[np.uint8]) -> pa.Table:

@@ -7,9 +7,8 @@ from jobs.dt.spec import Cell
 from pipeline.engine.job import Job
 from pipeline.stages.dt import DtStage
 from pipeline.stages.ials_settings import IalsSettings
-from pipeline.stages.looking import Panel
 from pipeline.stages.method import Wanted
-from pipeline.stages.models import Model, Runtime
+from pipeline.stages.models import ClassifierRef, Model, Runtime
 from pipeline.tables import Layout, Table
 from schemas.dt_steps import SCORES
 
@@ -29,8 +28,8 @@ def job(out, pairs, cells: list[Cell], rows: int, steps: int, per_shard: int = 8
         rows=(tuple(range(rows)),) * len(requests),
         directions=(),
         generator=Model("made", "a"),
-        panel=Panel(Model("faces", "b"), tuple(names)),
-        judge=Panel(Model("judge", "c"), tuple(names), "judge_"),
+        classifiers=ClassifierRef(Model("faces", "b"), tuple(names)),
+        judge=ClassifierRef(Model("judge", "c"), tuple(names), "judge_"),
         runtime=Runtime("cpu", 1, "eager", "fp32", 4),
         settings=IalsSettings(step_size=0.1, steps=steps),
         kappas=(kappa,) * len(pairs) if isinstance(kappa, float) else kappa,

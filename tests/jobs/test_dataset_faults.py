@@ -115,22 +115,22 @@ def test_verify_beside_a_driver_at_work_leaves_its_books_alone(made, tmp_path, c
 
 def test_a_poison_row_is_set_aside_and_its_neighbours_are_the_same_bytes(made, tmp_path, capsys, monkeypatch):
     """Row 9 breaks the synthesis of any micro-batch that it is in; row 14 comes out not finite."""
-    from pipeline.stages.models import FaceModels
+    from pipeline.models.faces import FaceScorer
 
     latents = schemas.to_numpy(Table.open(f"{made}/latents").read()["w"])
-    real = FaceModels.faces
+    real = FaceScorer.look
 
-    def faces(self, ws_NLW):
-        w_NW = ws_NLW[:, 0].numpy()
+    def look(self, codes):
+        w_NW = codes.values.numpy() if codes.space == "w" else codes.values[:, 0].numpy()
         if any(np.array_equal(w, latents[9]) for w in w_NW):
             raise RuntimeError("no face comes of this")
-        columns = real(self, ws_NLW)
+        columns = real(self, codes)
         for slot, w in enumerate(w_NW):
             if np.array_equal(w, latents[14]):
                 columns["smile"][slot] = np.nan
         return columns
 
-    monkeypatch.setattr(FaceModels, "faces", faces)
+    monkeypatch.setattr(FaceScorer, "look", look)
     assert dataset(tmp_path, "--rows", "20", "--rows-per-shard", "8", "--images", "png") == 0
     assert "20 rows = 18 published + 2 rejected (1 not finite, 1 raised) + 0 failed" in capsys.readouterr().err
     kept = [i for i in range(20) if i not in (9, 14)]
@@ -244,33 +244,33 @@ def test_verify_goes_on_past_a_damaged_manifest(tmp_path, capsys):
 
 
 def test_what_breaks_every_row_fails_the_shard_and_rejects_none(tmp_path, capsys, monkeypatch):
-    from pipeline.stages.models import FaceModels
+    from pipeline.models.faces import FaceScorer
 
-    real = FaceModels.faces
+    real = FaceScorer.look
     calls = []
 
-    def faces(self, ws_NLW):
+    def look(self, codes):
         calls.append(1)
         if len(calls) > 3:  # the first is the warm-up
             raise RuntimeError("the network is broken")
-        return real(self, ws_NLW)
+        return real(self, codes)
 
-    monkeypatch.setattr(FaceModels, "faces", faces)
+    monkeypatch.setattr(FaceScorer, "look", look)
     assert dataset(tmp_path, "--rows", "20", "--rows-per-shard", "8") == 1
     assert "20 rows = 8 published + 0 rejected + 12 failed" in capsys.readouterr().err
-    monkeypatch.setattr(FaceModels, "faces", real)
+    monkeypatch.setattr(FaceScorer, "look", real)
     assert dataset(tmp_path, "--rows", "20", "--rows-per-shard", "8") == 0
 
 
 def test_memory_that_runs_out_at_the_start_is_one_line(tmp_path, capsys, monkeypatch):
     import torch
 
-    from pipeline.stages.models import FaceModels
+    from pipeline.models.faces import FaceScorer
 
-    def faces(self, ws_NLW):
+    def look(self, codes):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 8 GiB")
 
-    monkeypatch.setattr(FaceModels, "faces", faces)
+    monkeypatch.setattr(FaceScorer, "look", look)
     assert dataset(tmp_path, "--rows", "4") == 2
     assert "pass a smaller --batch-size" in capsys.readouterr().err
 

@@ -189,18 +189,18 @@ def test_labels_of_several_tables_are_joined_on_index(faces, tmp_path):
 
 
 def test_rejected_rows_are_left_out_and_said(made_faces, tmp_path, capsys, monkeypatch):
-    from pipeline.stages.models import FaceModels
+    from pipeline.models.faces import FaceScorer
 
     bad = schemas.to_numpy(Table.open(f"{made_faces}/latents").read()["w"])[[5, 70]]
-    real = FaceModels.faces
+    real = FaceScorer.look
 
-    def broken(self, ws_NLW):
-        columns = real(self, ws_NLW)
+    def broken(self, codes):
+        columns = real(self, codes)
         for w in bad:
-            columns["old"][(ws_NLW[:, 0].numpy() == w).all(axis=1)] = np.nan
+            columns["old"][(codes.values.numpy() == w).all(axis=1)] = np.nan
         return columns
 
-    monkeypatch.setattr(FaceModels, "faces", broken)
+    monkeypatch.setattr(FaceScorer, "look", broken)
     words = ["--classifiers", "tiny-judge", "--local", "--backend", "eager", "--threads", "1", "--batch-size", "4"]
     assert main(["label", "--latents", f"{made_faces}/latents", "--out", str(tmp_path), *words]) == 0
     capsys.readouterr()

@@ -13,9 +13,9 @@ import schemas
 from jobs.__main__ import main
 from pipeline.models import generators
 from pipeline.models.codes import Codes
+from pipeline.models.faces import FaceScorer
 from pipeline.models.randomness import standard_normal
 from pipeline.stages.direction_rows import read_directions
-from pipeline.stages.sight import Sight
 from pipeline.tables import Table
 from tests.pipeline.editors import faces64
 
@@ -109,12 +109,12 @@ def test_the_gradients_table_says_what_was_summed(faces, tmp_path):
 @pytest.fixture
 def centred(monkeypatch):
     """Scores with faces of both classes."""
-    real = Sight.__call__
+    real = FaceScorer.__call__
 
     def scores(self, codes):
         return {name: score - MIDDLE[name] for name, score in real(self, codes).items()}
 
-    monkeypatch.setattr(Sight, "__call__", scores)
+    monkeypatch.setattr(FaceScorer, "__call__", scores)
 
 
 def test_opposite_averages_over_faces_without_the_attribute(faces, tmp_path, centred):
@@ -247,8 +247,8 @@ def test_a_face_whose_gradient_is_not_finite_is_set_aside_and_can_be_taken_up_ag
 
     real, bad = stage.score_gradients, schemas.to_numpy(Table.open(f"{faces}/latents").read()["w"])[[5, 15]]
 
-    def broken(sight, codes, wanted, **about):
-        scores, gradients = real(sight, codes, wanted, **about)
+    def broken(faces, codes, wanted, **about):
+        scores, gradients = real(faces, codes, wanted, **about)
         for w in bad:
             gradients[(codes.values.numpy() == w).all(axis=1), 2] = torch.nan
         return scores, gradients
@@ -277,8 +277,8 @@ def test_a_face_whose_score_is_flat_is_not_counted(faces, tmp_path, monkeypatch)
 
     real = stage.score_gradients
 
-    def flat(sight, codes, wanted, **about):
-        scores, gradients = real(sight, codes, wanted, **about)
+    def flat(faces, codes, wanted, **about):
+        scores, gradients = real(faces, codes, wanted, **about)
         gradients[1, 2] = 0.0  # of old, in the slot of rows 1, 5, ...
         return scores, gradients
 

@@ -15,8 +15,8 @@ from pipeline.directions import normalised
 from pipeline.editors import IALS, Requests
 from pipeline.models import classifiers, generators
 from pipeline.models.codes import Codes
+from pipeline.models.faces import FaceScorer
 from pipeline.stages import dt as stage
-from pipeline.stages import sight
 from pipeline.stages.codes import read_codes
 from pipeline.stages.direction_rows import read_directions, to_rows
 from pipeline.tables import Table
@@ -168,8 +168,8 @@ def test_the_plan_counts_the_passes(inputs, tmp_path, capsys, monkeypatch):
     assert line in capsys.readouterr().err
     assert not (tmp_path / "dt_steps").exists()
     forward, backward, scored = [], [], []
-    monkeypatch.setattr(sight.Sight, "_warm", lambda self, batch_size: None)
-    look, grad = sight.Sight.__call__, torch.autograd.grad
+    monkeypatch.setattr(FaceScorer, "warm_up", lambda self, batch_size, gradients=False: None)
+    look, grad = FaceScorer.__call__, torch.autograd.grad
 
     def counted(self, codes, attributes=None):
         seen = look(self, codes, attributes)
@@ -177,7 +177,7 @@ def test_the_plan_counts_the_passes(inputs, tmp_path, capsys, monkeypatch):
         scored.append(len(codes) * len(seen))
         return seen
 
-    monkeypatch.setattr(sight.Sight, "__call__", counted)
+    monkeypatch.setattr(FaceScorer, "__call__", counted)
     monkeypatch.setattr(torch.autograd, "grad", lambda *a, **b: (backward.append(len(a[1])), grad(*a, **b))[1])
     assert dt(inputs, tmp_path, *words) == 0
     assert (sum(forward), sum(backward), sum(scored)) == (128, 120, 512)
@@ -378,8 +378,8 @@ def test_networks_that_break_fail_the_shard_and_set_no_row_aside(inputs, tmp_pat
     def broken(self, codes, attributes=None):
         raise ValueError("a broken network")
 
-    monkeypatch.setattr(sight.Sight, "_warm", lambda self, batch_size: None)
-    monkeypatch.setattr(sight.Sight, "__call__", broken)
+    monkeypatch.setattr(FaceScorer, "warm_up", lambda self, batch_size, gradients=False: None)
+    monkeypatch.setattr(FaceScorer, "__call__", broken)
     words = ["--pairs", "male:yaw", "--rows", "2", "--steps", "1", "--lambdas", "0:0", "--space", "w"]
     assert dt(inputs, tmp_path, *words) == 1
     said = capsys.readouterr().err

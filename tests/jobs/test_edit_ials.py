@@ -17,9 +17,9 @@ from jobs.flags import parse
 from pipeline.editors import IALS, Requests
 from pipeline.models import classifiers, generators
 from pipeline.models.codes import Codes
+from pipeline.models.faces import FaceScorer
 from pipeline.stages.codes import read_codes
 from pipeline.stages.direction_rows import read_directions
-from pipeline.stages.sight import Sight
 from pipeline.tables import Table
 
 ROWS, STEPS = 10, 5
@@ -223,8 +223,8 @@ def test_networks_that_break_fail_the_shard_and_set_no_row_aside(latents, direct
     def broken(self, codes, attributes=None):
         raise ValueError("a broken network")
 
-    monkeypatch.setattr(Sight, "_warm", lambda self, batch_size: None)
-    monkeypatch.setattr(Sight, "__call__", broken)
+    monkeypatch.setattr(FaceScorer, "warm_up", lambda self, batch_size, gradients=False: None)
+    monkeypatch.setattr(FaceScorer, "__call__", broken)
     assert edit(latents, directions, tmp_path, *WORDS) == 1
     said = capsys.readouterr().err
     assert "a broken network" in said

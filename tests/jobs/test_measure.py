@@ -14,8 +14,9 @@ from tiny_jobs import tables
 from jobs.__main__ import main
 from pipeline.metrics import Effects
 from pipeline.models import classifiers, generators
+from pipeline.models.classifiers import identity
 from pipeline.models.codes import Codes
-from pipeline.stages import looking
+from pipeline.models.faces import FaceScorer
 from pipeline.stages import measure as stage
 from pipeline.tables import Table
 
@@ -114,13 +115,13 @@ def test_faces_are_made_where_the_table_has_no_scores(scored, unscored, tmp_path
 def test_another_judges_scores_are_not_taken(scored, tmp_path, monkeypatch):
     """The family named now is another one than the table's: faces are made anew."""
     asked = []
-    real = looking.Looker.look
+    real = FaceScorer.look
 
     def look(self, codes):
         asked.append(len(codes))
         return real(self, codes)
 
-    monkeypatch.setattr(looking.Looker, "look", look)
+    monkeypatch.setattr(FaceScorer, "look", look)
     assert measure(tmp_path / "same", scored) == 0
     assert asked == []
     assert main(["measure", "--edits", scored, "--families", "tiny", "--out", str(tmp_path / "other"), *HOW]) == 0
@@ -159,16 +160,15 @@ def test_several_tables_are_kept_apart(scored, inputs, tmp_path):
 class PixelsAreTheFace(torch.nn.Module):
     """In place of the network: a face is its picture."""
 
+    fingerprint = "pixels"
+
     def forward(self, x_N3HW):
         return torch.nn.functional.normalize(x_N3HW.flatten(1))
 
 
 @pytest.fixture
 def picture_identity(monkeypatch):
-    import jobs.measure
-
-    monkeypatch.setattr(jobs.measure, "identity_digest", lambda: "pixels")
-    monkeypatch.setattr(looking, "_open_identity", lambda digest, device: PixelsAreTheFace())
+    monkeypatch.setattr(identity, "load", lambda device="cpu": PixelsAreTheFace())
 
 
 @pytest.mark.usefixtures("picture_identity")
@@ -241,14 +241,14 @@ def test_rows_that_were_set_aside_are_not_measured(inputs, tmp_path, monkeypatch
 
 
 def test_a_face_that_is_not_finite_is_named(unscored, tmp_path, capsys, monkeypatch):
-    real = classifiers.family.Family.scores
+    real = classifiers.family.Family.raw
 
-    def scores(self, x_N3HW):
-        y_NA = real(self, x_N3HW)
-        y_NA[2, 0] = torch.nan
-        return y_NA
+    def raw(self, x_N3HW, statistics):
+        found = real(self, x_N3HW, statistics)
+        found["smile"][2] = torch.nan
+        return found
 
-    monkeypatch.setattr(classifiers.family.Family, "scores", scores)
+    monkeypatch.setattr(classifiers.family.Family, "raw", raw)
     assert measure(tmp_path, unscored) == 1
     said = capsys.readouterr().err
     assert "row 2, request 0, step 0: judge_smile is not finite" in said

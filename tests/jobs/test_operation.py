@@ -11,7 +11,7 @@ from tiny_jobs import TINY, dataset, rows, tables
 
 import schemas
 from jobs.__main__ import main
-from pipeline.stages.models import FaceModels
+from pipeline.models.faces import FaceScorer
 from pipeline.tables import Table
 
 WORDS = ("--rows", "20", "--rows-per-shard", "8", "--images", "png")
@@ -21,20 +21,20 @@ WORDS = ("--rows", "20", "--rows-per-shard", "8", "--images", "png")
 def poison(made, monkeypatch):
     """Rows 9 and 10 (of one micro-batch) raise, row 14 comes out not finite, until the poison is cleared."""
     latents = schemas.to_numpy(Table.open(f"{made}/latents").read()["w"])
-    real, bad = FaceModels.faces, {9, 10, 14}
+    real, bad = FaceScorer.look, {9, 10, 14}
 
-    def faces(self, ws_NLW):
-        w_NW = ws_NLW[:, 0].numpy()
+    def look(self, codes):
+        w_NW = codes.values.numpy() if codes.space == "w" else codes.values[:, 0].numpy()
         rows_here = {i for i in bad if any(np.array_equal(w, latents[i]) for w in w_NW)}
         if rows_here & {9, 10}:
             raise RuntimeError("no face comes of this")
-        columns = real(self, ws_NLW)
+        columns = real(self, codes)
         for slot, w in enumerate(w_NW):
             if 14 in rows_here and np.array_equal(w, latents[14]):
                 columns["smile"][slot] = np.nan
         return columns
 
-    monkeypatch.setattr(FaceModels, "faces", faces)
+    monkeypatch.setattr(FaceScorer, "look", look)
     return bad
 
 
@@ -156,15 +156,15 @@ def test_calibrate_without_evidence_says_unknown(made, tmp_path, capsys, monkeyp
     assert dataset(made, *WORDS, "--calibrate") == 0
     assert "unknown: no shard was left to run" in capsys.readouterr().err
 
-    real, opened = FaceModels.faces, []
+    real, opened = FaceScorer.look, []
 
-    def broken(self, ws_NLW):
+    def broken(self, codes):
         if opened:
             raise ArithmeticError("no face at all")
         opened.append(self)
-        return real(self, ws_NLW)
+        return real(self, codes)
 
-    monkeypatch.setattr(FaceModels, "faces", broken)
+    monkeypatch.setattr(FaceScorer, "look", broken)
     assert dataset(tmp_path, *WORDS, "--calibrate") == 1
     assert "unknown: the shard failed: ArithmeticError: no face at all" in capsys.readouterr().err
 
@@ -187,7 +187,7 @@ def test_status_tells_what_failed_what_is_aside_and_who_is_at_work(poison, tmp_p
     from pipeline.engine.books import Books
     from pipeline.engine.lease import Lease
 
-    real = FaceModels.take_seconds
+    real = FaceScorer.take_seconds
 
     def broken(self):
         self.calls = getattr(self, "calls", 0) + 1
@@ -195,7 +195,7 @@ def test_status_tells_what_failed_what_is_aside_and_who_is_at_work(poison, tmp_p
             raise ArithmeticError("the clock stands still")
         return real(self)
 
-    monkeypatch.setattr(FaceModels, "take_seconds", broken)
+    monkeypatch.setattr(FaceScorer, "take_seconds", broken)
     assert dataset(tmp_path, *WORDS) == 1
     capsys.readouterr()
     with Lease(Books(str(tmp_path), "dataset").lease_url):

@@ -8,12 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-import jobs.measure
 from jobs.__main__ import main
 from jobs.reproduce import directions_study
 from jobs.reproduce.paper_interfacegan import TABLE_1, TABLE_2, TABLE_3
+from pipeline.models.classifiers import identity
 from pipeline.report import study, wording
-from pipeline.stages import looking
 from pipeline.tables import Table
 
 FLAGS = "--flags=--local,--backend,eager,--threads,1,--batch-size,4"
@@ -24,6 +23,8 @@ WORDS += ["--edited", "4", "--attributes", "smile,old,eyeglasses", FLAGS]
 class PixelsAreTheFace(torch.nn.Module):
     """In place of the network: a face is its picture."""
 
+    fingerprint = "pixels"
+
     def forward(self, x_N3HW):
         return torch.nn.functional.normalize(x_N3HW.flatten(1))
 
@@ -32,8 +33,7 @@ class PixelsAreTheFace(torch.nn.Module):
 def quick():
     """Without the network of identity, and with fewer refits."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(jobs.measure, "identity_digest", lambda: "pixels")
-        patch.setattr(looking, "_open_identity", lambda digest, device: PixelsAreTheFace())
+        patch.setattr(identity, "load", lambda device="cpu": PixelsAreTheFace())
         patch.setattr(directions_study, "GROUPS", 4)
         patch.setattr(directions_study, "CURVE_SHARES", (2, 1))
         yield patch

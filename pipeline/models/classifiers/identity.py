@@ -21,13 +21,17 @@ RIGHT_EYE, LEFT_EYE, NOSE_TIP, RIGHT_CORNER, LEFT_CORNER = slice(36, 42), slice(
 
 
 class Identity(nn.Module):
-    """Embeddings of faces: the cosine of two of them says how alike the persons are. Differentiable in the picture."""
+    """Embeddings of faces: the cosine of two of them says how alike the persons are. Differentiable in the picture.
+
+    fingerprint: digests of its networks.
+    """
 
     def __init__(self, networks: Networks) -> None:
         super().__init__()
         self.landmarks = Landmarks(networks)
         self.network = networks.program("fr-feature", "embedding")
         self.pixels = Pixels((127 / 255,), (128 / 255,))
+        self.fingerprint = "+".join(networks.digests[name] for name in sorted(networks.digests))
 
     def forward(self, x_N3HW: Tensor) -> Tensor:
         """(N, 3, H, W) in [-1, 1] -> (N, E) of length 1. The alignment is held fixed: no gradient flows through it."""
@@ -35,6 +39,11 @@ class Identity(nn.Module):
             points_NP2 = five_points(self.landmarks.points(x_N3HW))
         aligned_N3hw = align(SMALL(x_N3HW), points_NP2)
         return normalize(self.network(self.pixels(aligned_N3hw))["embedding"].flatten(1))
+
+
+def load(device: str | torch.device = "cpu") -> Identity:
+    """The network on a device. Raises ModelFileError where one of its files has not been pulled."""
+    return Identity(Networks(device)).to(device).eval()
 
 
 def five_points(points_N682: Tensor) -> Tensor:

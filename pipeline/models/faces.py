@@ -1,0 +1,208 @@
+"""Faces made from codes, and what is seen of them: scores with their gradients, measures, embeddings, pictures.
+
+Shapes: N rows, S style channels, 3HW pixels, E numbers of an embedding.
+"""
+
+import time
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.checkpoint import checkpoint
+
+from pipeline.errors import SpecError
+from pipeline.models.backend import device_failed
+from pipeline.models.classifiers import Family
+from pipeline.models.classifiers.identity import Identity
+from pipeline.models.codes import Codes
+from pipeline.models.generators import Generator
+
+SCORED_SIZE = 512
+"""Classifiers look at the generator's 512 px picture, or at its largest where that is smaller."""
+SEGMENT = 3
+"""Layers that are computed again at once where memory is saved: a block of the synthesis network."""
+EMBEDDING, PIXELS, PICTURE = "embedding", "pixels", "picture"
+
+
+class FaceScorer:
+    """A generator and the networks that look at its faces; all that is asked of codes comes from one pass of each.
+
+        generator = generators.load("mobilestylegan-ffhq")
+        faces = FaceScorer(generator, {"": classifiers.load("faces"), "judge_": classifiers.load("judge")})
+        scores = faces(Codes("w", w_NW))     # smile, ..., judge_smile, ...: (N,) each; the first carry gradients
+        columns = faces.look(Codes("w", w_NW))     # the same and the measures, as NumPy arrays
+
+    The bits of a picture depend on how many are made at once: call it with batches of one size.
+
+    Args:
+        families: classifiers by the prefix of their columns; a column is named prefix + attribute.
+        follow: prefixes of the families whose scores carry gradients; by default of all that can. The others look at
+            the same faces and are never differentiated.
+        identity: the network that tells whose face it is; None to do without.
+        picture_size: pixels of a side of the pictures that `look` gives; None for no pictures.
+        psi, cutoff: truncation with which codes in z are mapped.
+        recompute: features are not kept for the backward pass but computed again, a segment of layers at a time: less
+            memory, more time, the same bits.
+
+    Attributes:
+        at_once: rows whose gradients are best computed together, None for all of a micro-batch. On a CPU it is one,
+            where a batch is hardly faster: a face made alone has the same bits in any batch (differences in the last
+            bits grow from step to step along gradients), rows that have stopped cost nothing, and memory is that of
+            one face.
+
+    Raises:
+        SpecError: a family is to be followed that gives no gradient, or the generator has no such size or cutoff.
+    """
+
+    def __init__(
+        self,
+        generator: Generator,
+        families: Mapping[str, Family],
+        follow: Collection[str] | None = None,
+        identity: Identity | None = None,
+        picture_size: int | None = None,
+        psi: float = 1.0,
+        cutoff: int | None = None,
+        recompute: bool = False,
+    ) -> None:
+        self.generator, self.families = generator, dict(families)
+        self.device = generator.backend.device
+        self.at_once = 1 if self.device.type == "cpu" else None
+        if follow is None:
+            follow = [prefix for prefix, family in self.families.items() if family.differentiable]
+        for prefix in follow:
+            if not self.families[prefix].differentiable:
+                name = self.families[prefix].name
+                raise SpecError(f"{name} judges and gives no gradient: choose a family to edit with")
+        self._follow = frozenset(follow)
+        self._identity, self._recompute = identity, recompute
+        self._picture_size = None if picture_size is None else generator.check_size(picture_size)
+        self._psi, self._cutoff = psi, generator.check_cutoff(cutoff)
+        self._scored_size = min(SCORED_SIZE, generator.resolution)
+        self._seconds: defaultdict[str, float] = defaultdict(float)
+
+    def __call__(self, codes: Codes, attributes: Collection[str] | None = None) -> dict[str, Tensor]:
+        """Scores (N,) by column, on the models' device; differentiable in the codes where gradients are enabled.
+
+        attributes: only these, of each family; networks that only the others need are not run.
+
+        Raises:
+            SpecError: the codes do not fit the generator.
+        """
+        with self._counted("search_synth_seconds"):
+            _, x_N3HW = self._faces(codes)
+        scores: dict[str, Tensor] = {}
+        with self._counted("search_score_seconds"):
+            for prefix, family in self.families.items():
+                names = [name for name in family.attributes if attributes is None or name in attributes]
+                followed = prefix in self._follow
+                with torch.set_grad_enabled(torch.is_grad_enabled() and followed):
+                    raw = family.raw(x_N3HW if followed else x_N3HW.detach(), names)
+                    # never in one tensor: the gradient of one column would run back through every column's network
+                    scores.update({prefix + name: family.scales[name].score(raw[name]) for name in names})
+        return scores
+
+    @torch.no_grad()
+    def look(self, codes: Codes) -> dict[str, NDArray]:
+        """All that is seen of N faces, by column: scores and the families' measures (N,) float32; `embedding` (N, E)
+        with `identity`; with `picture_size` `pixels` uint8 (N, size, size, 3), and `picture` (N,), which is finite
+        where they are. Errors as in a call.
+        """
+        columns: dict[str, NDArray] = {}
+        pictures: dict[str, NDArray] = {}
+        with self._counted("synth_seconds"):
+            state, x_N3HW = self._faces(codes)
+            if self._picture_size is not None:
+                same = self._picture_size == self._scored_size
+                kept = x_N3HW if same else self.generator.image(state, self._picture_size)
+                pixels = (kept.permute(0, 2, 3, 1) * 127.5 + 128).clamp(0, 255).to(torch.uint8)
+                # uint8 hides what is not finite: the picture's mean stands for it
+                pictures = {PIXELS: pixels.cpu().numpy(), PICTURE: _numpy(x_N3HW.mean(dim=(1, 2, 3)))}
+        with self._counted("score_seconds"):
+            for prefix, family in self.families.items():
+                columns.update({prefix + name: _numpy(column) for name, column in family.labels(x_N3HW).items()})
+            if self._identity is not None:
+                columns[EMBEDDING] = _numpy(self._identity(x_N3HW))
+        return columns | pictures
+
+    def look_at_all(self, codes: Codes, batch_size: int) -> dict[str, NDArray]:
+        """`look` for any number of rows, one or more, in batches of one size."""
+        found = []
+        for first in range(0, len(codes), batch_size):
+            some = codes.select(slice(first, first + batch_size))
+            columns = self.look(some.in_slots(range(len(some)), batch_size))
+            found.append({name: column[: len(some)] for name, column in columns.items()})
+        return {name: np.concatenate([columns[name] for columns in found]) for name in found[0]}
+
+    def warm_up(self, batch_size: int, gradients: bool = False) -> None:
+        """Make faces of padding, so that what is compiled, tuned or allocated at first use belongs to no row.
+
+        gradients: of the followed families' scores too, of `at_once` rows where that says how many.
+
+        Raises:
+            SpecError: there is no memory for so many rows.
+        """
+        rows = self.at_once or batch_size if gradients else batch_size
+        values = torch.zeros(rows, self.generator.w_dim, device=self.device, requires_grad=gradients)
+        try:
+            if gradients:
+                followed = [score for score in self(Codes("w", values)).values() if score.requires_grad]
+                torch.autograd.grad(torch.stack([score.sum() for score in followed]).sum(), values)
+            else:
+                self.look(Codes("w", values))
+        except (MemoryError, RuntimeError) as error:
+            if not isinstance(error, MemoryError) and not device_failed(error):
+                raise
+            what = str(error).splitlines()[0]
+            raise SpecError(
+                f"no room for micro-batches of {batch_size}: pass a smaller --batch-size ({what})"
+            ) from error
+        self.take_seconds()
+
+    def take_seconds(self) -> dict[str, float]:
+        """Seconds since last asked: `synth_seconds` and `score_seconds` of looks, `search_synth_seconds` and
+        `search_score_seconds` of calls, without backward passes; on a GPU the most memory used so far, in bytes.
+        """
+        seconds, self._seconds = dict(self._seconds), defaultdict(float)
+        if self.device.type == "cuda":
+            seconds["peak_device_bytes"] = float(torch.cuda.max_memory_allocated(self.device))
+        return seconds
+
+    def _faces(self, codes: Codes) -> tuple[tuple[Tensor, ...], Tensor]:
+        """The state after the last layer, and the pictures that classifiers look at."""
+        generator, codes = self.generator, codes.to(self.device)
+        if codes.space == "z":
+            codes = Codes("w+", generator.map(codes.values, self._psi, self._cutoff))
+        s_NS = generator.styles_of(codes)
+        state, layers = generator.start(len(codes)), len(generator.style_layers)
+        if self._recompute and torch.is_grad_enabled():
+            for first in range(0, layers, SEGMENT):
+                run = _segment(generator, type(state), first, min(first + SEGMENT, layers))
+                state = type(state)(*checkpoint(run, s_NS, *state, use_reentrant=False, preserve_rng_state=False))
+        else:
+            state = generator.run(s_NS, state, 0, layers)
+        return state, generator.image(state, self._scored_size)
+
+    @contextmanager
+    def _counted(self, what: str) -> Iterator[None]:
+        begun = time.perf_counter()
+        yield
+        if self.device.type == "cuda":
+            torch.cuda.synchronize()
+        self._seconds[what] += time.perf_counter() - begun
+
+
+def _numpy(column: Tensor) -> NDArray:
+    return column.float().cpu().numpy()
+
+
+def _segment(generator: Generator, state: type[tuple[Tensor, ...]], first: int, last: int) -> Any:
+    def run(s_NS: Tensor, *tensors: Tensor) -> tuple[Tensor, ...]:
+        return cast(tuple[Tensor, ...], tuple(generator.run(s_NS, state(*tensors), first, last)))
+
+    return run

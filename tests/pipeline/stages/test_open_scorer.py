@@ -1,0 +1,57 @@
+"""How a job opens a generator and its classifiers: checked against what it was started with, followed or not."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from pipeline.errors import ModelFileError, SpecError
+from pipeline.models import classifiers, generators
+from pipeline.models.classifiers import identity
+from pipeline.models.codes import Codes
+from pipeline.stages.models import ClassifierRef, Model, Runtime, open_scorer
+
+RUNTIME = Runtime("cpu", 1, "eager", "fp32", 2)
+ATTRIBUTES = ("smile", "old")
+
+
+def ref(name="tiny", prefix="", measures=()):
+    fingerprint = classifiers.load(name, ATTRIBUTES, measures=measures).fingerprint
+    return ClassifierRef(Model(name, fingerprint), ATTRIBUTES, prefix, measures)
+
+
+@pytest.fixture(scope="module")
+def generator():
+    return generators.load("stylegan2-tiny", backend="eager")
+
+
+def codes(generator):
+    return Codes("w", generator.w_avg.repeat(2, 1).requires_grad_())
+
+
+def test_the_first_family_is_followed_where_gradients_are_computed(generator):
+    for follow in (False, True):
+        faces = open_scorer(generator, RUNTIME, [ref(), ref(prefix="judge_")], follow=follow)
+        scores = faces(codes(generator))
+        assert list(scores) == ["smile", "old", "judge_smile", "judge_old"]
+        assert [name for name, score in scores.items() if score.requires_grad] == list(ATTRIBUTES) * follow
+    with pytest.raises(SpecError, match="tiny-judge judges and gives no gradient"):
+        open_scorer(generator, RUNTIME, [ref("tiny-judge"), ref(prefix="judge_")], follow=True)
+
+
+def test_measures_are_columns_of_the_family_that_takes_them(generator):
+    faces = open_scorer(generator, RUNTIME, [ref(measures=("age_years",)), ref("tiny-judge", "judge_")])
+    assert list(faces.look(codes(generator))) == ["smile", "old", "age_years", "judge_smile", "judge_old"]
+
+
+def test_networks_that_are_others_than_at_the_start_are_refused(generator, monkeypatch):
+    other = replace(ref(), family=Model("tiny", "0" * 64))
+    with pytest.raises(ModelFileError, match=r"tiny has the fingerprint .* the job was started with 000000000000"):
+        open_scorer(generator, RUNTIME, [other])
+
+    class Whose(torch.nn.Module):
+        fingerprint = "now"
+
+    monkeypatch.setattr(identity, "load", lambda device: Whose())
+    with pytest.raises(ModelFileError, match=r"identity has the fingerprint now on this machine, .* started with then"):
+        open_scorer(generator, RUNTIME, [ref()], identity_digest="then")
