@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from jobs.classifiers import classifier_ref
+from jobs.classifiers import LABELLING, families_said, family_digests, labelling_refs, labels_facts
 from jobs.flags import Names, parse
 from jobs.launch import command, launch, versions
 from jobs.options import DEFAULT_ATTRIBUTES, PSI_HELP, RowFlags, canonical, note_psi
@@ -15,7 +15,6 @@ from jobs.workers import FACES
 from pipeline.engine.job import Job
 from pipeline.engine.layout import cut
 from pipeline.models import generators
-from pipeline.models.classifiers import MEASURES
 from pipeline.models.randomness import MAX_SEED
 from pipeline.stages.dataset import DatasetStage
 from pipeline.stages.models import Model
@@ -25,6 +24,8 @@ from pipeline.stages.pictures import NO_PICTURES, Keep
 class DatasetSpec(RowFlags):
     """Sample faces, label them, and write DIR/latents, DIR/labels and DIR/images.
 
+    With several --classifiers, DIR/labels is of the first family and DIR/labels_FAMILY of each further one.
+
     Example: stylemill dataset --rows 64 --seed 1 --images jpeg --size 512 --out out/faces
     """
 
@@ -33,7 +34,7 @@ class DatasetSpec(RowFlags):
     psi: float = Field(0.7, allow_inf_nan=False, description=f"Truncation: 1 is none, 0 the mean face; {PSI_HELP}.")
     cutoff: int | None = Field(None, ge=0, description="Truncate only this many first layers (w+ is kept then).")
     attributes: Names = Field(DEFAULT_ATTRIBUTES, min_length=1, description="Attributes to score.")
-    classifiers: str = Field("faces", description="Family of classifiers: faces or judge.")
+    classifiers: Names = LABELLING
     images: Literal["none", "png", "jpeg", "webp"] = Field("none", description="Pictures to keep.")
     size: int = Field(512, gt=0, description="Pixels of a side of the kept pictures.")
     quality: int = Field(95, ge=1, le=100, description="Of JPEG and WebP.")
@@ -54,7 +55,7 @@ def plan_dataset(spec: DatasetSpec) -> tuple[Job, int | None]:
     """The job, and how many workers; the models that it was planned with are let go."""
     note_psi("--psi", spec.psi)
     generator = generators.load(spec.generator, backend="eager")
-    classifiers = classifier_ref(spec.classifiers, canonical(spec.attributes), measures=MEASURES)
+    classifiers = labelling_refs(spec.classifiers, canonical(spec.attributes))
     keep = None if spec.images == "none" else Keep(spec.images, generator.check_size(spec.size), spec.quality)
     runtime, rows_per_shard, workers = resolve(spec, "dataset", generator, len(spec.indices))
     stage = DatasetStage(
@@ -68,7 +69,8 @@ def plan_dataset(spec: DatasetSpec) -> tuple[Job, int | None]:
         runtime=runtime,
     )
     layout = cut(len(spec.indices), rows_per_shard, runtime.batch_size, spec.indices.start)
-    own = spec_facts(spec, runtime, FACES, **layout.facts, attributes=list(classifiers.attributes))
+    asked = {"attributes": list(classifiers[0].attributes), "classifiers": families_said(classifiers)}
+    own = spec_facts(spec, runtime, FACES, **layout.facts, **asked)
     job = Job(
         verb="dataset",
         out=spec.out,
@@ -76,9 +78,10 @@ def plan_dataset(spec: DatasetSpec) -> tuple[Job, int | None]:
         layout=layout,
         grows=True,
         spec={**own, **(keep.facts if keep else NO_PICTURES)},
-        resolved={"generator_digest": generator.fingerprint, "classifiers_digest": classifiers.family.fingerprint},
+        resolved={"generator_digest": generator.fingerprint, **family_digests(classifiers)},
+        table_facts=labels_facts(classifiers),
         versions=versions(),
         command=command(),
-        weights=used(generator.name, *classifiers.weights),
+        weights=used(generator.name, *(name for ref in classifiers for name in ref.weights)),
     )
     return job, workers

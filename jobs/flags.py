@@ -221,7 +221,8 @@ def _metavar(name: str, annotation: Any) -> str | None:
     """What stands for the value of a flag that takes text; None where the type says it better."""
     if _takes_text(annotation) and get_origin(annotation) is not tuple:
         return METAVARS.get(name, name.rstrip("_").upper().replace("_", "-"))
-    return METAVARS.get(name) if get_origin(annotation) is tuple else None
+    known = METAVARS.get(name) if get_origin(annotation) is tuple else None
+    return f"{known},..." if known and "..." not in known else known
 
 
 def _takes_text(annotation: Any) -> bool:

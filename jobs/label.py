@@ -1,11 +1,11 @@
-"""`stylemill label`: scores of the faces of a latents table, by either family of classifiers."""
+"""`stylemill label`: scores of the faces of a latents table, by one family of classifiers or several."""
 
 from collections.abc import Sequence
 
 from pydantic import Field, field_validator
 
 from jobs.choice import LabelledChoice, choose
-from jobs.classifiers import classifier_ref
+from jobs.classifiers import LABELLING, families_said, family_digests, labelling_refs, labels_facts
 from jobs.flags import Names, parse
 from jobs.latents import open_with_generator
 from jobs.launch import command, launch, versions
@@ -14,13 +14,14 @@ from jobs.places import absolute
 from jobs.resolve import resolve, spec_facts
 from jobs.weights import used
 from pipeline.engine.job import Job
-from pipeline.models.classifiers import MEASURES
 from pipeline.stages.label import LabelStage
 from pipeline.stages.models import Model
 
 
 class LabelSpec(LabelledChoice, RunFlags):
     """Make the faces of a sealed latents table once more, score them, and write DIR/labels.
+
+    With several --classifiers, DIR/labels is of the first family and DIR/labels_FAMILY of each further one.
 
     Example: stylemill label --latents out/faces/latents --classifiers judge --out out/faces-judged
     """
@@ -33,7 +34,7 @@ class LabelSpec(LabelledChoice, RunFlags):
         return tuple(map(absolute, urls))
 
     attributes: Names = Field(DEFAULT_ATTRIBUTES, min_length=1, description="Attributes to score.")
-    classifiers: str = Field("faces", description="Family of classifiers: faces or judge.")
+    classifiers: Names = LABELLING
     generator: str | None = Field(None, description="Default: the one that the latents table names.")
 
 
@@ -52,7 +53,7 @@ def plan_label(spec: LabelSpec) -> tuple[Job, int | None]:
     """
     latents, generator = open_with_generator(spec.latents, spec.generator)
     latents = choose(spec, latents, spec.labels)
-    classifiers = classifier_ref(spec.classifiers, canonical(spec.attributes), measures=MEASURES)
+    classifiers = labelling_refs(spec.classifiers, canonical(spec.attributes))
     runtime, rows_per_shard, workers = resolve(spec, "label", generator, *latents.size)
     layout, present = latents.lay_out(rows_per_shard, runtime.batch_size)
     stage = LabelStage(
@@ -61,7 +62,8 @@ def plan_label(spec: LabelSpec) -> tuple[Job, int | None]:
         classifiers=classifiers,
         runtime=runtime,
     )
-    own = spec_facts(spec, runtime, rows_per_shard=layout.rows_per_shard, attributes=list(classifiers.attributes))
+    asked = {"attributes": list(classifiers[0].attributes), "classifiers": families_said(classifiers)}
+    own = spec_facts(spec, runtime, rows_per_shard=layout.rows_per_shard, **asked)
     del own["latents"], own["labels"]  # digests say which table and rows; where they lie decides nothing
     job = Job(
         verb="label",
@@ -73,10 +75,11 @@ def plan_label(spec: LabelSpec) -> tuple[Job, int | None]:
         resolved={
             "latents_digest": latents.digest,
             "generator_digest": generator.fingerprint,
-            "classifiers_digest": classifiers.family.fingerprint,
+            **family_digests(classifiers),
         },
+        table_facts=labels_facts(classifiers),
         versions=versions(),
         command=command(),
-        weights=used(generator.name, *classifiers.weights),
+        weights=used(generator.name, *(name for ref in classifiers for name in ref.weights)),
     )
     return job, workers

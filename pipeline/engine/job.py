@@ -19,6 +19,8 @@ class Job:
     """`spec` is what a person asked, with every open choice made; `resolved` the digests of what it stands on.
 
     Both decide the rows and make the fingerprint. `versions`, `weights` and `command` are on record and decide nothing.
+    `table_facts`: by name of a table, what its manifest says in place of `spec` and `resolved`: whose labels it has,
+    where a job makes several tables of them.
     `grows`: whether --range makes further rows of the same data set.
     `present`: rows that each shard really has, where an earlier stage set some aside.
     """
@@ -29,6 +31,7 @@ class Job:
     layout: Layout
     spec: Mapping[str, Any]
     resolved: Mapping[str, Any]
+    table_facts: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     weights: Sequence[Mapping[str, Any]] = ()
     command: str = ""
@@ -38,6 +41,12 @@ class Job:
     @property
     def facts(self) -> dict[str, Any]:
         return {**self.spec, **self.resolved, "stage": self.stage.name, "stage_version": self.stage.version}
+
+    def facts_of(self, table: str) -> dict[str, Any]:
+        """What the manifest of a table says of how it was made."""
+        own = self.table_facts.get(table, {})
+        spec, resolved = {**self.spec, **own.get("spec", {})}, {**self.resolved, **own.get("resolved", {})}
+        return {"verb": self.verb, "spec": spec, "resolved": resolved}
 
     @property
     def fingerprint(self) -> str:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from copy import copy
-from typing import Any
 
 from pipeline.engine.attempt import Outputs
 from pipeline.engine.books import Books
@@ -86,13 +85,11 @@ class Work:
         if len(self.done) < len(tasks):
             return
         self._check_doubtful()
-        facts: dict[str, Any] = {
-            "verb": self._job.verb, "spec": dict(self._job.spec), "resolved": dict(self._job.resolved)
-        }  # fmt: skip
         unsealed = {name: table for name, table in self.outputs.all.items() if not table.sealed}
         listings = store.list_many([table.url for table in unsealed.values()])
         for (name, table), found in zip(unsealed.items(), listings, strict=True):
             records = [self.done[task.shard].parts[name] for task in tasks]
+            facts = self._job.facts_of(name)
             copy(table).seal(records, facts, self._job.fingerprint, found)  # it goes, and its large manifest with it
 
     def _check_doubtful(self) -> None:

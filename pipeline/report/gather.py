@@ -96,7 +96,8 @@ def gather(url: str, chosen: Collection[int] | None = None) -> Gathered:
         StoreError: there is neither a table of labels nor one of latents nor a job that would make them, or a table
             cannot be read.
     """
-    tables = {name: table for name in TABLES if (table := _table(url, name)) is not None}
+    further = sorted(name for name in store.list_directories(url) if name.startswith("labels_"))
+    tables = {name: table for name in (*TABLES, *further) if (table := _table(url, name)) is not None}
     if "labels" not in tables and "latents" not in tables and not any(begun(url, verb) for verb in FIRST_VERBS):
         raise StoreError(f"{url}: no table of labels, latents, edits or directions; {_instead(url)}")
     labels = _labels(tables)

@@ -3,7 +3,7 @@
 Shapes: N rows, Z z_dim, L layers, W w_dim.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -24,10 +24,13 @@ from schemas import TableSchema
 
 @dataclass(frozen=True)
 class DatasetStage:
-    """Sample, synthesise, label. `shape` is (num_ws, w_dim); w+ is kept where a cutoff parts the rows of w+."""
+    """Sample, synthesise, label. `shape` is (num_ws, w_dim); w+ is kept where a cutoff parts the rows of w+.
+
+    classifiers: a labels table each; all of them look at the same faces.
+    """
 
     generator: Model
-    classifiers: ClassifierRef
+    classifiers: tuple[ClassifierRef, ...]
     seed: int
     psi: float
     cutoff: int | None
@@ -40,7 +43,7 @@ class DatasetStage:
     @property
     def outputs(self) -> Mapping[str, TableSchema]:
         pictures = {"images": schemas.images()} if self.keep else {}
-        return {**pictures, "latents": self.latents, "labels": schemas.labels(self.classifiers.attributes)}
+        return {**pictures, "latents": self.latents, **labels_schemas(self.classifiers)}
 
     @property
     def latents(self) -> TableSchema:
@@ -57,7 +60,7 @@ class DatasetWorker:
         self.stage = stage
         self.generator = open_generator(stage.generator, stage.runtime)
         self.faces = open_scorer(
-            self.generator, stage.runtime, [stage.classifiers], picture_size=stage.keep.size if stage.keep else None
+            self.generator, stage.runtime, stage.classifiers, picture_size=stage.keep.size if stage.keep else None
         )
 
     def run(self, task: Task) -> Iterator[Batch]:
@@ -84,7 +87,7 @@ class DatasetWorker:
         facts = {"index": index, "psi": stage.psi, "seed": stage.seed, "generator": stage.generator.name}
         tables: dict[str, Rows] = {
             "latents": rows_of(stage.latents, {**columns, **facts}),
-            "labels": rows_of(schemas.labels(stage.classifiers.attributes), {**columns, "index": index}),
+            **labels_rows(stage.classifiers, index, columns),
         }
         if stage.keep:
             tables["images"] = stage.keep.rows(index, columns["pixels"])
@@ -94,6 +97,21 @@ class DatasetWorker:
 def rows_of(schema: TableSchema, columns: Columns | Mapping[str, object]) -> pa.Table:
     """The rows of one table from all the columns that a micro-batch gave."""
     return schema.rows({name: columns[name] for name in schema.arrow.names})
+
+
+def labels_schemas(classifiers: Sequence[ClassifierRef]) -> dict[str, TableSchema]:
+    """The labels tables, that of the first family last: its rows are counted as the job's."""
+    return {ref.labels_table: schemas.labels(ref.attributes) for ref in reversed(classifiers)}
+
+
+def labels_rows(classifiers: Sequence[ClassifierRef], index: NDArray[np.int64], columns: Columns) -> dict[str, Rows]:
+    """The rows of each family's labels table, from the columns that a FaceScorer gave."""
+    tables: dict[str, Rows] = {}
+    for ref in reversed(classifiers):
+        schema = schemas.labels(ref.attributes)
+        own = {name: columns[ref.prefix + name] for name in (*ref.attributes, *ref.measures)} if len(index) else {}
+        tables[ref.labels_table] = schema.rows({"index": index, **own}) if len(index) else schema.arrow.empty_table()
+    return tables
 
 
 def latents_schema(shape: tuple[int, int], cutoff: int | None) -> TableSchema:

@@ -52,6 +52,11 @@ class ClassifierRef:
     def columns(self) -> tuple[str, ...]:
         return tuple(self.prefix + name for name in self.attributes)
 
+    @property
+    def labels_table(self) -> str:
+        """Name of the table of its labels: `labels` of the family without prefix, `labels_judge` of `judge_`."""
+        return f"labels_{self.prefix.removesuffix('_')}" if self.prefix else "labels"
+
     def open(self, runtime: Runtime) -> classifiers.Family:
         """The classifiers. Raises ModelFileError where they are others than the job was started with."""
         name, device = self.family.name, runtime.device
