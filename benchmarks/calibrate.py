@@ -6,11 +6,6 @@
 Faces and raw statistics are kept in the cache, chunk by chunk: a stopped run continues, a second one takes seconds. Run
 both after a change of a crop, a network or a statistic, look at the contact sheets, and commit what they wrote.
 
-How the boundaries are fixed: `smile` and `male` at p = 0.5 (SSR-Net's gender: 0.5); `old` of faces at p(40 years or
-more) = 0.5; `old` of the judge, whose years are biased, where as many faces are old as in the other family;
-`eyeglasses` of faces by eye, of the judge at its probe's plane; `yaw` where a face and its mirror image have opposite
-angles.
-
 Shapes: N faces.
 """
 
@@ -27,20 +22,21 @@ from torch import Tensor
 
 from benchmarks import calibration_report, eyewear_probe
 from benchmarks.calibration_faces import BATCH, GENERATOR, PSI, Faces
-from pipeline.models import classifiers
-from pipeline.models.classifiers import ATTRIBUTES, READERS, calibration
+from pipeline.models import classifiers, generators
+from pipeline.models.classifiers import READINGS, VERSION, Calibration, calibration
+from pipeline.models.classifiers.attributes import EYEGLASSES
+from pipeline.models.classifiers.boundary import MIRRORED, Measured
 from pipeline.models.classifiers.calibration import Scale
-from pipeline.models.classifiers.expression import Expression
-from pipeline.models.classifiers.family import VERSION
+from pipeline.models.classifiers.crops import Pixels
 from pipeline.models.classifiers.networks import Networks
-from pipeline.models.classifiers.ssrnet import SsrAge, SsrGender
 
+FAMILIES = ("faces", "judge")
+FILE = Path(calibration.__file__).with_name(f"{GENERATOR}.calibration.json")
 SEED, ROWS = 7, 1000
 PROBE_SEED, PROBE_ROWS = 8, 600
-BGR_READERS = (SsrGender, SsrAge, Expression)
-MIRRORED = 200
-"""Faces whose mirror image is measured too."""
-EYEGLASSES_BY_EYE = -3.0
+BGR = ("smile", "male", "age_years")
+"""Statistics of the judge whose networks take BGR."""
+EYEGLASSES_BY_EYE = EYEGLASSES.readings["faces"].boundary.value
 """The parser's statistic where eyeglasses begin; benchmarks/eyeglasses_by_eye.json holds what was seen."""
 SEEN = Path(__file__).with_name("eyeglasses_by_eye.json")
 
@@ -49,12 +45,12 @@ Raw = dict[str, NDArray[np.float32]]
 
 def raw_statistics(family: str) -> Raw:
     """Raw statistics of one family, (N,) by name; of the first faces' mirror images `mirror_NAME`, (MIRRORED,)."""
-    networks = Networks()
-    readers = [reader(networks) for reader in READERS[family]]
-    version = f"{VERSION} {sorted(networks.digests.items())}"
+    names = tuple(READINGS[family])
+    statistics = classifiers.statistics_of(family, names)
+    version = f"{VERSION} {sorted(statistics.digests.items())}"
 
     def measure(x_N3HW: Tensor) -> dict[str, Tensor]:
-        return {name: value for reader in readers for name, value in reader(x_N3HW).items()}
+        return statistics(x_N3HW, names)
 
     raw = Faces(SEED, ROWS).measured(family, version, measure)
     mirrored = Faces(SEED, MIRRORED).measured(f"{family}-mirror", version, lambda x_N3HW: measure(x_N3HW.flip(3)))
@@ -63,15 +59,12 @@ def raw_statistics(family: str) -> Raw:
 
 def as_rgb() -> Raw:
     """Raw statistics of the first faces, (MIRRORED,), by the judge's networks that take BGR, fed with RGB."""
-    networks = Networks()
-    readers = [reader(networks) for reader in BGR_READERS]
-    for reader in readers:
-        reader.pixels.order = "rgb"
-
-    def measure(x_N3HW: Tensor) -> dict[str, Tensor]:
-        return {name: value for reader in readers for name, value in reader(x_N3HW).items()}
-
-    return Faces(SEED, MIRRORED).measured("judge-rgb", f"{VERSION} {sorted(networks.digests.items())}", measure)
+    statistics = classifiers.statistics_of("judge", BGR)
+    for module in statistics.modules():
+        if isinstance(module, Pixels) and module.order == "bgr":
+            module.order = "rgb"
+    version = f"{VERSION} {sorted(statistics.digests.items())}"
+    return Faces(SEED, MIRRORED).measured("judge-rgb", version, lambda x_N3HW: statistics(x_N3HW, BGR))
 
 
 def speed(family: str, repeats: int = 8) -> dict[str, float]:
@@ -80,7 +73,7 @@ def speed(family: str, repeats: int = 8) -> dict[str, float]:
     x_N3HW = next(Faces(SEED, BATCH).batches(0, BATCH))
     found = {}
     with torch.no_grad():
-        for reader in (reader(networks) for reader in READERS[family]):
+        for reader in [open_(networks) for open_ in dict.fromkeys(one.reader for one in READINGS[family].values())]:
             seconds = []
             for _ in range(repeats):
                 begun = time.perf_counter()
@@ -92,33 +85,26 @@ def speed(family: str, repeats: int = 8) -> dict[str, float]:
 
 def scales(raw: dict[str, Raw]) -> dict[str, dict[str, Scale]]:
     """Boundary and unit of every attribute of both families."""
-    boundaries = {
-        "faces": {"smile": 0.0, "male": 0.0, "old": 0.0, "eyeglasses": EYEGLASSES_BY_EYE},
-        "judge": {"smile": 0.0, "male": 0.5, "eyeglasses": 0.0},
-    }
-    share = float((raw["faces"]["old"] > 0).mean())
-    boundaries["judge"]["old"] = float(np.quantile(raw["judge"]["old"], 1 - share))
-    for family, statistics in raw.items():
-        boundaries[family]["yaw"] = float((statistics["yaw"][:MIRRORED] + statistics["mirror_yaw"]).mean() / 2)
-    return {
-        family: {a: Scale.measured(torch.from_numpy(raw[family][a]), boundaries[family][a]) for a in ATTRIBUTES}
+    measured = {
+        family: {a: Measured(raw[family][a], raw[family][f"mirror_{a}"]) for a in classifiers.attributes_of(family)}
         for family in raw
     }
+    return calibration.scales_of(READINGS, measured)
 
 
 def measure() -> None:
     """Constants, report and contact sheets."""
-    raw = {family: raw_statistics(family) for family in READERS}
+    raw = {family: raw_statistics(family) for family in FAMILIES}
     found = scales(raw)
-    measured_on = {"generator": GENERATOR, "psi": PSI, "seed": SEED, "rows": ROWS}
-    calibration.write(found, measured_on)
+    generator = generators.load(GENERATOR, backend="eager")
+    networks = {family: classifiers.load(family).statistics.digests for family in FAMILIES}
+    written = Calibration(GENERATOR, generator.fingerprint, PSI, SEED, ROWS, VERSION, networks, found)
+    FILE.write_bytes(written.to_json())
     calibration.committed.cache_clear()
     seen = json.loads(SEEN.read_text())
-    milliseconds = {family: speed(family) for family in READERS}
-    fingerprints = {family: classifiers.load(family).fingerprint for family in READERS}
-    calibration_report.write(
-        Faces(SEED, ROWS), raw, as_rgb(), calibration.committed(), seen, milliseconds, fingerprints
-    )
+    milliseconds = {family: speed(family) for family in FAMILIES}
+    fingerprints = {family: classifiers.load(family).fingerprint for family in FAMILIES}
+    calibration_report.write(Faces(SEED, ROWS), raw, as_rgb(), found, seen, milliseconds, fingerprints)
 
 
 def main(what: Literal["measure", "probe"] = "measure", /) -> None:

@@ -14,7 +14,7 @@ from torch import Tensor
 from benchmarks.calibration_faces import Faces
 from pipeline.models.classifiers.eyewear import CROP, FILE, STAGES, EyeRegion
 from pipeline.models.classifiers.networks import Networks
-from pipeline.models.classifiers.parser import Parser
+from pipeline.models.classifiers.parser import Parser, eyeglasses
 
 SURE = 1.0
 """Faces nearer to the parser's boundary than this are left out."""
@@ -27,7 +27,11 @@ def fit(faces: Faces, boundary: float) -> None:
     parser, region = Parser(networks), EyeRegion(networks)
 
     def measure(x_N3HW: Tensor) -> dict[str, Tensor]:
-        return {**parser(x_N3HW), "features": region(x_N3HW), "mirrored": region(x_N3HW.flip(3))}
+        return {
+            "eyeglasses": eyeglasses(parser(x_N3HW)),
+            "features": region(x_N3HW),
+            "mirrored": region(x_N3HW.flip(3)),
+        }
 
     found = faces.measured("probe", f"{sorted(networks.digests.items())} {CROP} {STAGES} mirrored", measure)
     sure_N = np.abs(found["eyeglasses"] - boundary) > SURE

@@ -5,7 +5,8 @@ y_NA = family.scores(x_N3HW)        # 0 at the boundary, in standard deviations 
 columns = family.labels(x_N3HW)     # the same by name, with age_years and yaw_degrees
 
 Two families see the same attributes by different networks: `faces` is differentiable, for labels and for gradients;
-`judge` never gives a gradient, and measures what was edited with the first.
+`judge` never gives a gradient, and measures what was edited with the first. `attributes.py` declares the attributes,
+`calibration.py` says where their scores are 0.
 """
 
 from collections.abc import Sequence
@@ -15,27 +16,26 @@ import torch
 from torch import Tensor
 
 from pipeline.errors import SpecError
-from pipeline.models.classifiers import calibration, tiny
-from pipeline.models.classifiers.emotion import Emotion
-from pipeline.models.classifiers.expression import Expression
-from pipeline.models.classifiers.eyewear import Eyewear
-from pipeline.models.classifiers.faceres import FaceRes
-from pipeline.models.classifiers.family import MEASURES, Family, needed
-from pipeline.models.classifiers.landmarks import Landmarks
+from pipeline.models.classifiers import attributes as declared
+from pipeline.models.classifiers import calibration as calibrations
+from pipeline.models.classifiers import tiny
+from pipeline.models.classifiers.attribute import Attribute, Reading
+from pipeline.models.classifiers.attributes import ATTRIBUTES, MEASURES
+from pipeline.models.classifiers.calibration import Calibration
+from pipeline.models.classifiers.family import VERSION, Family, Statistics, needed
 from pipeline.models.classifiers.networks import Networks
-from pipeline.models.classifiers.parser import Parser
-from pipeline.models.classifiers.pose import HeadPose
-from pipeline.models.classifiers.ssrnet import SsrAge, SsrGender
 
-__all__ = ["ATTRIBUTES", "FAMILIES", "MEASURES", "Classifier", "Family", "load"]
+__all__ = [
+    "ATTRIBUTES", "FAMILIES", "MEASURES", "VERSION", "Attribute", "Calibration", "Classifier", "Family", "Statistics",
+    "attributes_of", "load", "statistics_of",
+]  # fmt: skip
 
-ATTRIBUTES = ("smile", "male", "old", "eyeglasses", "yaw")
-READERS = {
-    "faces": (FaceRes, Emotion, Parser, HeadPose),
-    "judge": (SsrGender, SsrAge, Expression, Eyewear, Landmarks),
+READINGS: dict[str, dict[str, Reading]] = {
+    **{family: declared.readings(family) for family in ("faces", "judge")},
+    **{family: tiny.readings(family) for family in tiny.STANDS_IN},
 }
-TINY = {"tiny": 1, "tiny-judge": 2}
-FAMILIES = (*READERS, *TINY)
+FAMILIES = tuple(READINGS)
+DIFFERENTIABLE = frozenset({"faces", "tiny"})
 
 
 class Classifier(Protocol):
@@ -58,37 +58,57 @@ class Classifier(Protocol):
         ...
 
 
+def attributes_of(family: str) -> tuple[str, ...]:
+    """The attributes that a family sees. Raises SpecError for an unknown one."""
+    if family not in FAMILIES:
+        raise SpecError(f"unknown family of classifiers {family!r}: choose one of {', '.join(FAMILIES)}")
+    return tuple(name for name in ATTRIBUTES if name in READINGS[family])
+
+
+def statistics_of(family: str, names: Sequence[str], device: str | torch.device = "cpu") -> Statistics:
+    """The networks behind raw statistics of a family, by name; only those that are needed are loaded.
+
+    Raises ModelFileError where one has not been pulled, or is damaged.
+    """
+    networks = Networks(device)
+    return Statistics({name: READINGS[family][name] for name in names}, networks).to(device).eval()
+
+
 def load(
     family: str,
     attributes: Sequence[str] | None = None,
     device: str | torch.device = "cpu",
     backend: str = "eager",
     measures: Sequence[str] = MEASURES,
+    calibration: Calibration | None = None,
 ) -> Family:
-    """A family of classifiers for some attributes, or all; only the networks that they need are loaded.
+    """A family of classifiers for some attributes, or all that it sees; only the networks that they need are loaded.
 
     family: one of FAMILIES. attributes: some of ATTRIBUTES, in the order wanted. backend: as in a job's runtime; the
     classifiers run eager with either (see networks.py).
     measures: further columns of `labels`; none spares their networks where only scores are wanted.
+    calibration: the constants; by default those of the built-in generator, which hold for its faces.
 
     Raises:
-        SpecError: an unknown family or attribute, or one named twice.
-        ModelFileError: a network has not been pulled, or is damaged.
+        SpecError: an unknown family or attribute, one that the family does not see or that is named twice, or one
+            without constants.
+        ModelFileError: a network has not been pulled, is damaged, or is another than the constants were measured with.
     """
-    if family not in FAMILIES:
-        raise SpecError(f"unknown family of classifiers {family!r}: choose one of {', '.join(FAMILIES)}")
+    seen = attributes_of(family)
     if backend not in ("eager", "compiled"):
         raise SpecError(f"unknown backend {backend!r}: choose one of eager, compiled")
-    chosen = _checked(ATTRIBUTES if attributes is None else attributes, ATTRIBUTES, "attribute")
+    chosen = _checked(seen if attributes is None else attributes, ATTRIBUTES, "attribute")
     extra = _checked(measures, MEASURES, "measure")
-    differentiable = family in ("faces", "tiny")
-    if family in TINY:
-        return tiny.family(family, chosen, extra, TINY[family], device, differentiable)
-    networks = Networks(device)
-    wanted = set(needed(chosen, extra))
-    readers = [reader(networks) for reader in READERS[family] if wanted.intersection(reader.gives)]
-    scales = calibration.committed()[family]
-    return Family(family, readers, scales, chosen, networks.digests, differentiable, extra).to(device).eval()
+    names = needed(chosen, extra)
+    if unseen := [name for name in names if name not in READINGS[family]]:
+        raise SpecError(f"{family} does not see {unseen[0]}: it sees {', '.join(seen)}")
+    statistics = statistics_of(family, names, device)
+    if family in tiny.STANDS_IN and (calibration is None or family not in calibration.families):
+        scales = tiny.scales(family)
+    else:
+        scored = [name for name in names if name in ATTRIBUTES]
+        scales = (calibration or calibrations.default()).scales(family, scored, VERSION, statistics.digests)
+    return Family(family, statistics, scales, chosen, family in DIFFERENTIABLE, extra).to(device).eval()
 
 
 def _checked(names: Sequence[str], known: Sequence[str], what: str) -> tuple[str, ...]:

@@ -11,16 +11,18 @@ EMOTIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 
 
 class Emotion(nn.Module):
-    """`smile`: log-odds of happy against the six others."""
-
-    gives = ("smile",)
+    """Logits of EMOTIONS."""
 
     def __init__(self, networks: Networks) -> None:
         super().__init__()
         self.network = networks.program("emotion", "emotion_logits")
         self.pixels = Pixels((0.5,), (0.5,), "grey")
 
-    def forward(self, x_N3HW: Tensor) -> dict[str, Tensor]:
-        """(N, 3, H, W) in [-1, 1] -> raw statistics, (N,) each."""
-        logits_NK = self.network(self.pixels(CROP(x_N3HW)))["emotion_logits"]
-        return {"smile": log_odds(logits_NK, [EMOTIONS.index("happy")])}
+    def forward(self, x_N3HW: Tensor) -> Tensor:
+        """(N, 3, H, W) in [-1, 1] -> (N, 7)."""
+        return self.network(self.pixels(CROP(x_N3HW)))["emotion_logits"]
+
+
+def smile(logits_NK: Tensor) -> Tensor:
+    """Log-odds of happy against the six others, (N,)."""
+    return log_odds(logits_NK, [EMOTIONS.index("happy")])

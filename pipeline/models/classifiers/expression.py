@@ -14,15 +14,18 @@ HAPPY = 3
 
 
 class Expression(nn.Module):
-    """`smile`: log-odds of happy against the six others."""
-
-    gives = ("smile",)
+    """Logits of seven expressions."""
 
     def __init__(self, networks: Networks) -> None:
         super().__init__()
         self.network = networks.program("fr-expression", "expression_logits")
         self.pixels = Pixels(order="bgr")
 
-    def forward(self, x_N3HW: Tensor) -> dict[str, Tensor]:
-        """(N, 3, H, W) in [-1, 1] -> raw statistics, (N,) each."""
-        return {"smile": log_odds(self.network(self.pixels(CROP(x_N3HW)))["expression_logits"], [HAPPY])}
+    def forward(self, x_N3HW: Tensor) -> Tensor:
+        """(N, 3, H, W) in [-1, 1] -> (N, 7)."""
+        return self.network(self.pixels(CROP(x_N3HW)))["expression_logits"]
+
+
+def smile(logits_NK: Tensor) -> Tensor:
+    """Log-odds of happy against the six others, (N,)."""
+    return log_odds(logits_NK, [HAPPY])

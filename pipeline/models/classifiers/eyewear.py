@@ -38,9 +38,7 @@ class EyeRegion(nn.Module):
 
 
 class Eyewear(nn.Module):
-    """`eyeglasses`: signed distance from the probe's plane, in the margins that it was fitted with."""
-
-    gives = ("eyeglasses",)
+    """How surely there are eyeglasses: signed distance from the probe's plane, in margins of its fit."""
 
     def __init__(self, networks: Networks) -> None:
         super().__init__()
@@ -50,6 +48,6 @@ class Eyewear(nn.Module):
         self.register_buffer("weight", weight_and_intercept[:-1])
         self.register_buffer("intercept", weight_and_intercept[-1])
 
-    def forward(self, x_N3HW: Tensor) -> dict[str, Tensor]:
-        """(N, 3, H, W) in [-1, 1] -> raw statistics, (N,) each."""
-        return {"eyeglasses": self.features(x_N3HW) @ self.weight + self.intercept}
+    def forward(self, x_N3HW: Tensor) -> Tensor:
+        """(N, 3, H, W) in [-1, 1] -> (N,)."""
+        return self.features(x_N3HW) @ self.weight + self.intercept

@@ -7,37 +7,49 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Protocol
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from pipeline.models.classifiers.attribute import Measure, Reading
+from pipeline.models.classifiers.attributes import MEASURES, MEASURES_LIST
 from pipeline.models.classifiers.calibration import Scale
+from pipeline.models.classifiers.networks import Networks
 
 VERSION = 1
 """Raised by hand when equal weights and constants give other scores: another crop, another statistic."""
 
-MEASURES = ("age_years", "yaw_degrees")
-"""Columns in units of their own, beside the scores."""
-_STANDS_ON = {"age_years": "age_years", "yaw_degrees": "yaw"}
+_MEASURES: Mapping[str, Measure] = {one.name: one for one in MEASURES_LIST}
 
 
 def needed(attributes: Sequence[str], measures: Sequence[str]) -> list[str]:
     """The raw statistics that these columns stand on, each once."""
-    return list(dict.fromkeys([*attributes, *(_STANDS_ON[m] for m in measures)]))
+    return list(dict.fromkeys([*attributes, *(_MEASURES[name].statistic for name in measures)]))
 
 
-class Reader(Protocol):
-    """One network, or several that share a pass, and the raw statistics that it gives of each picture."""
+class Statistics(nn.Module):
+    """Raw statistics of pictures. Networks that several of them share are run once."""
+
+    def __init__(self, readings: Mapping[str, Reading], networks: Networks) -> None:
+        super().__init__()
+        self._statistics = {name: (reading.reader, reading.statistic) for name, reading in readings.items()}
+        readers = dict.fromkeys(reading.reader for reading in readings.values())
+        self._readers = {reader: reader(networks) for reader in readers}
+        self._modules_of_readers = nn.ModuleList(one for one in self._readers.values() if isinstance(one, nn.Module))
+        self.digests = dict(networks.digests)
+        """Of the weights of each network behind them, by name."""
 
     @property
-    def gives(self) -> tuple[str, ...]:
-        """Names of the statistics."""
-        ...
+    def fingerprint(self) -> str:
+        """Hex digest of the networks' weights and the version of this code."""
+        return _digest({"version": VERSION, "networks": self.digests})
 
-    def __call__(self, x_N3HW: Tensor) -> dict[str, Tensor]:
-        """(N, 3, H, W) in [-1, 1] -> raw statistics, (N,) each."""
-        ...
+    def forward(self, x_N3HW: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
+        """(N, 3, H, W) in [-1, 1] -> statistics by name, (N,) each; only the networks that these need are run."""
+        readers = dict.fromkeys(self._statistics[name][0] for name in names)
+        seen = {reader: self._readers[reader](x_N3HW) for reader in readers}
+        return {name: statistic(seen[reader]) for name in names for reader, statistic in [self._statistics[name]]}
 
 
 class Family(nn.Module):
@@ -54,10 +66,9 @@ class Family(nn.Module):
     def __init__(
         self,
         name: str,
-        readers: Sequence[Reader],
+        statistics: Statistics,
         scales: Mapping[str, Scale],
         attributes: Sequence[str],
-        digests: Mapping[str, str],
         differentiable: bool = True,
         measures: Sequence[str] = MEASURES,
     ) -> None:
@@ -66,12 +77,10 @@ class Family(nn.Module):
         self.attributes = tuple(attributes)
         self.measures = tuple(measures)
         self.differentiable = differentiable
-        self.weights = tuple(digests)
-        self._readers = list(readers)
-        self._modules_of_readers = nn.ModuleList(r for r in readers if isinstance(r, nn.Module))
-        self.scales = dict(scales)
-        used = {s: scales[s] for s in needed(attributes, measures) if s in scales}
-        self.fingerprint = _fingerprint(name, digests, used)
+        self.statistics = statistics
+        self.weights = tuple(statistics.digests)
+        self.scales = {s: scales[s] for s in needed(attributes, measures) if s in scales}
+        self.fingerprint = _fingerprint(name, statistics.digests, self.scales)
 
     def scores(self, x_N3HW: Tensor, attributes: Sequence[str] | None = None) -> Tensor:
         """y (N, A) of pictures (N, 3, H, W) in [-1, 1]: 0 at the boundary, in standard deviations, never saturating.
@@ -84,34 +93,24 @@ class Family(nn.Module):
 
     @torch.no_grad()
     def labels(self, x_N3HW: Tensor) -> dict[str, Tensor]:
-        """What a row of the labels table says, (N,) each: the scores by attribute, then the measures.
-
-        `age_years` is an apparent age. `yaw_degrees` is positive where the face turns to the right of the picture.
-        """
+        """What a row of the labels table says, (N,) each: the scores by attribute, then the measures."""
         raw = self.raw(x_N3HW, needed(self.attributes, self.measures))
         labels = {a: self.scales[a].score(raw[a]) for a in self.attributes}
-        if "age_years" in self.measures:
-            labels["age_years"] = raw["age_years"]
-        if "yaw_degrees" in self.measures:
-            labels["yaw_degrees"] = raw["yaw"] - self.scales["yaw"].boundary
+        for measure in (_MEASURES[name] for name in self.measures):
+            zero = self.scales[measure.of].boundary if measure.of else 0.0
+            labels[measure.name] = raw[measure.statistic] - zero
         return labels
 
-    def raw(self, x_N3HW: Tensor, statistics: Sequence[str]) -> dict[str, Tensor]:
+    def raw(self, x_N3HW: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
         """Raw statistics by name, (N,) each; only the networks that these need are run, each once."""
-        wanted = set(statistics)
-        found: dict[str, Tensor] = {}
         with torch.set_grad_enabled(self.differentiable and torch.is_grad_enabled()):
-            for reader in self._readers:
-                if wanted.intersection(reader.gives):
-                    found.update(reader(x_N3HW))
-        return {name: found[name].float() for name in statistics}
+            return {name: value.float() for name, value in self.statistics(x_N3HW, names).items()}
 
 
 def _fingerprint(name: str, digests: Mapping[str, str], scales: Mapping[str, Scale]) -> str:
-    facts = {
-        "family": name,
-        "version": VERSION,
-        "networks": dict(digests),
-        "scales": {attribute: asdict(scale) for attribute, scale in scales.items()},
-    }
+    used = {attribute: asdict(scale) for attribute, scale in scales.items()}
+    return _digest({"family": name, "version": VERSION, "networks": dict(digests), "scales": used})
+
+
+def _digest(facts: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

@@ -36,7 +36,7 @@ class Identity(nn.Module):
     def forward(self, x_N3HW: Tensor) -> Tensor:
         """(N, 3, H, W) in [-1, 1] -> (N, E) of length 1. The alignment is held fixed: no gradient flows through it."""
         with torch.no_grad():
-            points_NP2 = five_points(self.landmarks.points(x_N3HW))
+            points_NP2 = five_points(self.landmarks(x_N3HW))
         aligned_N3hw = align(SMALL(x_N3HW), points_NP2)
         return normalize(self.network(self.pixels(aligned_N3hw))["embedding"].flatten(1))
 

@@ -16,31 +16,25 @@ HALF_WIDTH_OVER_DEPTH = 0.85
 
 
 class Landmarks(nn.Module):
-    """`yaw`: degrees, positive where the face turns to the right of the picture, from the points' geometry alone."""
-
-    gives = ("yaw",)
+    """68 points: x and y as fractions of the picture."""
 
     def __init__(self, networks: Networks) -> None:
         super().__init__()
         self.network = networks.program("fr-landmark", "landmarks")
         self.pixels = Pixels(std=(256 / 255,), order="grey")
 
-    def points(self, x_N3HW: Tensor) -> Tensor:
-        """(N, 3, H, W) in [-1, 1] -> (N, 68, 2): x and y as fractions of the picture."""
+    def forward(self, x_N3HW: Tensor) -> Tensor:
+        """(N, 3, H, W) in [-1, 1] -> (N, 68, 2)."""
         box = torch.tensor([CROP.left, CROP.top, CROP.right, CROP.bottom], device=x_N3HW.device)
         in_box_N682 = self.network(self.pixels(CROP(x_N3HW)))["landmarks"].unflatten(1, (68, 2))
         return box[:2] + in_box_N682 * (box[2:] - box[:2])
 
-    def forward(self, x_N3HW: Tensor) -> dict[str, Tensor]:
-        """(N, 3, H, W) in [-1, 1] -> raw statistics, (N,) each."""
-        return {"yaw": yaw_degrees(self.points(x_N3HW))}
 
+def yaw(points_N682: Tensor) -> Tensor:
+    """Degrees, (N,), positive where the face turns to the right of the picture, from the geometry of the points alone.
 
-def yaw_degrees(points_N682: Tensor) -> Tensor:
-    """Yaw of a head whose jaw's ends lie at (+-a, 0) and whose nose tip lies at (0, d), seen from far away: (N,).
-
-    Turned by t the ends are seen at +-a cos t and the nose at d sin t, so that the nose's way from the middle, in
-    halves of the width that is seen, is (d / a) tan t.
+    The ends of the jaw lie at (+-a, 0) and the tip of the nose at (0, d), seen from far away. Turned by t the ends are
+    seen at +-a cos t and the nose at d sin t: the nose is off the middle by (d / a) tan t half widths of the head.
     """
     right_N, left_N = (points_N682[:, jaw, 0].mean(1) for jaw in (RIGHT_JAW, LEFT_JAW))
     offset_N = (2 * points_N682[:, NOSE_TIP, 0] - left_N - right_N) / (left_N - right_N)

@@ -3,6 +3,8 @@
 Shapes: N rows, 19 classes, H and W the picture's pixels, h and w those of the network's own map.
 """
 
+from typing import NamedTuple
+
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
@@ -23,10 +25,15 @@ EYES = (0.20, 0.38, 0.80, 0.60)
 TEMPERATURE = 1.0
 
 
-class Parser(nn.Module):
-    """Where the parts of a face are. `eyeglasses`: a soft maximum of their log-odds over the eye region."""
+class Parsed(NamedTuple):
+    """A picture and where its parts are. picture: (N, 3, H, W) in [-1, 1]; logits: (N, 19, h, w) of CLASSES."""
 
-    gives = ("eyeglasses",)
+    picture: Tensor
+    logits: Tensor
+
+
+class Parser(nn.Module):
+    """Where the parts of a face are."""
 
     def __init__(self, networks: Networks) -> None:
         super().__init__()
@@ -42,16 +49,16 @@ class Parser(nn.Module):
         logits_N19hw = self.logits(x_N3HW)
         return interpolate(logits_N19hw, size=x_N3HW.shape[2:], mode="bilinear", align_corners=False).softmax(1)
 
-    def forward(self, x_N3HW: Tensor) -> dict[str, Tensor]:
-        """(N, 3, H, W) in [-1, 1] -> raw statistics, (N,) each."""
-        return {"eyeglasses": eyeglasses(self.logits(x_N3HW))}
+    def forward(self, x_N3HW: Tensor) -> Parsed:
+        """(N, 3, H, W) in [-1, 1] -> what statistics of parts and of their colours are taken from."""
+        return Parsed(x_N3HW, self.logits(x_N3HW))
 
 
-def eyeglasses(logits_N19hw: Tensor) -> Tensor:
-    """How surely there are eyeglasses, (N,): see Parser."""
-    height, width = logits_N19hw.shape[2:]
+def eyeglasses(parsed: Parsed) -> Tensor:
+    """How surely there are eyeglasses, (N,): a soft maximum of their log-odds over the eye region."""
+    height, width = parsed.logits.shape[2:]
     left, top, right, bottom = EYES
-    region = logits_N19hw[
+    region = parsed.logits[
         :, :, round(top * height) : round(bottom * height), round(left * width) : round(right * width)
     ]
     return soft_maximum(log_odds(region, [CLASSES.index("eyeglasses")]).flatten(1), TEMPERATURE)

@@ -12,17 +12,18 @@ BIN_DEGREES, FIRST_DEGREES = -3, 99  # the network's own sign is the opposite of
 
 
 class HeadPose(nn.Module):
-    """`yaw`: degrees, the mean of the softmax over bins; positive where the face turns to the right of the picture."""
-
-    gives = ("yaw",)
+    """Logits of the bins of yaw."""
 
     def __init__(self, networks: Networks) -> None:
         super().__init__()
         self.network = networks.program("fr-pose", "yaw_logits")
         self.pixels = Pixels(IMAGENET_MEAN, IMAGENET_STD)
 
-    def forward(self, x_N3HW: Tensor) -> dict[str, Tensor]:
-        """(N, 3, H, W) in [-1, 1] -> raw statistics, (N,) each."""
-        logits_NK = self.network(self.pixels(CROP(x_N3HW)))["yaw_logits"]
-        degrees_K = torch.arange(logits_NK.shape[1]) * BIN_DEGREES + FIRST_DEGREES
-        return {"yaw": expectation(logits_NK, degrees_K)}
+    def forward(self, x_N3HW: Tensor) -> Tensor:
+        """(N, 3, H, W) in [-1, 1] -> (N, 66)."""
+        return self.network(self.pixels(CROP(x_N3HW)))["yaw_logits"]
+
+
+def yaw(logits_NK: Tensor) -> Tensor:
+    """Degrees, (N,): the mean of the softmax over bins; positive where the face turns to the right of the picture."""
+    return expectation(logits_NK, torch.arange(logits_NK.shape[1]) * BIN_DEGREES + FIRST_DEGREES)

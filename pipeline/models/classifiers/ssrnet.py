@@ -31,24 +31,21 @@ def regress(out: dict[str, Tensor]) -> Tensor:
 
 
 class SsrGender(nn.Module):
-    """`male`: the regressed gender, from about 0 (female) to about 1 (male)."""
-
-    gives = ("male",)
+    """Gender, from about 0 (female) to about 1 (male)."""
 
     def __init__(self, networks: Networks) -> None:
         super().__init__()
         self.network = networks.program("fr-gender", *OUTPUTS)
         self.pixels = Pixels(IMAGENET_MEAN, IMAGENET_STD, "bgr")
 
-    def forward(self, x_N3HW: Tensor) -> dict[str, Tensor]:
-        """(N, 3, H, W) in [-1, 1] -> raw statistics, (N,) each."""
-        return {"male": regress(self.network(self.pixels(CROP(x_N3HW))))}
+    def forward(self, x_N3HW: Tensor) -> Tensor:
+        """(N, 3, H, W) in [-1, 1] -> (N,)."""
+        return regress(self.network(self.pixels(CROP(x_N3HW))))
 
 
 class SsrAge(nn.Module):
-    """`old` and `age_years`: the regressed age."""
+    """Age in years."""
 
-    gives = ("old", "age_years")
     YEARS = 101
 
     def __init__(self, networks: Networks) -> None:
@@ -56,7 +53,6 @@ class SsrAge(nn.Module):
         self.network = networks.program("fr-age", *OUTPUTS)
         self.pixels = Pixels(IMAGENET_MEAN, IMAGENET_STD, "bgr")
 
-    def forward(self, x_N3HW: Tensor) -> dict[str, Tensor]:
-        """(N, 3, H, W) in [-1, 1] -> raw statistics, (N,) each."""
-        years_N = self.YEARS * regress(self.network(self.pixels(CROP(x_N3HW))))
-        return {"old": years_N, "age_years": years_N}
+    def forward(self, x_N3HW: Tensor) -> Tensor:
+        """(N, 3, H, W) in [-1, 1] -> (N,)."""
+        return self.YEARS * regress(self.network(self.pixels(CROP(x_N3HW))))

@@ -1,27 +1,48 @@
 """Small random networks with the interface of the real ones: a pipeline can be tested with them in seconds, offline.
 
-They look at pictures of any size and their scores vary from picture to picture; they recognise nothing.
+They look at pictures of any size and their scores vary from picture to picture; they recognise nothing. `tiny` stands
+in for `faces` and `tiny-judge` for `judge`: each sees the attributes that these see.
 """
 
 import hashlib
+import zlib
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from pipeline.models.classifiers import attributes
+from pipeline.models.classifiers.attribute import Reading
+from pipeline.models.classifiers.boundary import SameShare
 from pipeline.models.classifiers.calibration import Scale
 from pipeline.models.classifiers.crops import Crop
-from pipeline.models.classifiers.family import Family
+from pipeline.models.classifiers.networks import Networks
 
 CROP = Crop(0.0, 0.0, 1.0, 1.0, 16, 16)
-_UNITS = {"smile": 1.0, "male": 1.0, "old": 1.0, "eyeglasses": 1.0, "yaw": 10.0, "age_years": 10.0}
+STANDS_IN = {"tiny": "faces", "tiny-judge": "judge"}
+SEEDS = {"tiny": 1, "tiny-judge": 2}
+FEATURES = 32 * 16
+HEAD = ("smile", "male", "old", "eyeglasses", "yaw", "age_years")
+"""Statistics whose weights are drawn together. Those of any other are drawn by its name, so that it moves none."""
+UNITS = {"yaw": 10.0, "age_years": 10.0}
+"""Degrees and years; all else varies by about 1."""
+OFFSETS = {"age_years": 30.0}
+
+
+class Seen(NamedTuple):
+    """features (N, 512), and the statistics of HEAD (N, 6)."""
+
+    features: Tensor
+    head: Tensor
 
 
 class TinyReader(nn.Module):
     """Two convolutions and a linear layer."""
 
-    gives = tuple(_UNITS)
-
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, networks: Networks | None = None) -> None:
         super().__init__()
         generator = torch.Generator().manual_seed(seed)
         with torch.random.fork_rng(devices=[]):
@@ -32,15 +53,15 @@ class TinyReader(nn.Module):
                 nn.Conv2d(16, 32, 3, stride=2, padding=1),
                 nn.SiLU(),
             )
-        head_FS = torch.randn(32 * 16, len(_UNITS), generator=generator)
-        self.register_buffer("head", head_FS)
+        self.register_buffer("head", torch.randn(FEATURES, len(HEAD), generator=generator))
         self.requires_grad_(False)
+        if networks is not None:
+            networks.digests["tiny"] = self.digest()
 
-    def forward(self, x_N3HW: Tensor) -> dict[str, Tensor]:
-        """(N, 3, H, W) in [-1, 1] -> raw statistics, (N,) each."""
-        raw_NS = self.body(CROP(x_N3HW)).flatten(1) @ self.head
-        offsets = {"age_years": 30.0}
-        return {s: raw_NS[:, i] * unit + offsets.get(s, 0.0) for i, (s, unit) in enumerate(_UNITS.items())}
+    def forward(self, x_N3HW: Tensor) -> Seen:
+        """(N, 3, H, W) in [-1, 1] -> what statistics are taken from."""
+        features_NF = self.body(CROP(x_N3HW)).flatten(1)
+        return Seen(features_NF, features_NF @ self.head)
 
     def digest(self) -> str:
         """Of its random weights."""
@@ -50,16 +71,29 @@ class TinyReader(nn.Module):
         return digest.hexdigest()
 
 
-def family(
-    name: str,
-    attributes: tuple[str, ...],
-    measures: tuple[str, ...],
-    seed: int,
-    device: str | torch.device,
-    differentiable: bool,
-) -> Family:
-    """A family of one tiny reader."""
-    reader = TinyReader(seed)
-    digests = {"tiny": reader.digest()}
-    scales = {a: Scale(0.0, _UNITS[a]) for a in _UNITS}
-    return Family(name, [reader.to(device)], scales, attributes, digests, differentiable, measures)
+def readings(family: str) -> dict[str, Reading]:
+    """What its model gives, by one tiny reader."""
+    reader = partial(TinyReader, SEEDS[family])
+    stand_ins = {model: tiny for tiny, model in STANDS_IN.items()}
+    found = {}
+    for name, reading in attributes.readings(STANDS_IN[family]).items():
+        boundary = reading.boundary
+        if isinstance(boundary, SameShare):
+            boundary = replace(boundary, beside=stand_ins[boundary.beside])
+        found[name] = Reading(reader, statistic(name, SEEDS[family]), boundary)
+    return found
+
+
+def statistic(name: str, seed: int) -> Callable[[Seen], Tensor]:
+    """The statistic of that name, (N,)."""
+    if name in HEAD:
+        place, unit, offset = HEAD.index(name), UNITS.get(name, 1.0), OFFSETS.get(name, 0.0)
+        return lambda seen: seen.head[:, place] * unit + offset
+    generator = torch.Generator().manual_seed(zlib.crc32(f"{seed} {name}".encode()))
+    weight_F = torch.randn(FEATURES, generator=generator)
+    return lambda seen: seen.features @ weight_F.to(seen.features)
+
+
+def scales(family: str) -> dict[str, Scale]:
+    """The boundary is 0 and the unit what the statistics were made with: no faces are needed to know."""
+    return {name: Scale(0.0, UNITS.get(name, 1.0)) for name in readings(family)}

@@ -30,8 +30,7 @@ def scores(codes: Codes) -> dict[str, Tensor]:
 
 def family_raw(x_N3HW: Tensor) -> Tensor:
     """Scores in float64: `Family.raw` brings them to float32, as labels are kept."""
-    (reader,) = family()._readers
-    found = reader(x_N3HW.double())
+    found = family().statistics(x_N3HW.double(), ATTRIBUTES)
     return torch.stack([(found[name] - scale.boundary) / scale.unit for name, scale in scales().items()], dim=1)
 
 

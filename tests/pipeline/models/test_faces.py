@@ -11,7 +11,10 @@ from pipeline.editors import IALS, Requests
 from pipeline.editors.gradients import score_gradients
 from pipeline.errors import SpecError
 from pipeline.models import classifiers, generators
+from pipeline.models.classifiers.attribute import Reading
 from pipeline.models.classifiers.calibration import Scale
+from pipeline.models.classifiers.family import Statistics
+from pipeline.models.classifiers.networks import Networks
 from pipeline.models.codes import Codes
 from pipeline.models.faces import FaceScorer
 
@@ -103,16 +106,17 @@ def test_a_gradient_of_one_attribute_runs_back_through_its_own_network_alone():
         """One statistic, by a network that tells when it is differentiated."""
 
         def __init__(self, name):
-            self.gives = (name,)
+            self.name = name
 
         def __call__(self, x_N3HW):
             y_N = x_N3HW.square().mean(dim=(1, 2, 3))
             if y_N.requires_grad:
-                y_N.register_hook(lambda gradient: passes.append(self.gives[0]))
-            return {self.gives[0]: y_N}
+                y_N.register_hook(lambda gradient: passes.append(self.name))
+            return y_N
 
     scales = dict.fromkeys(ATTRIBUTES, Scale(0.0, 1.0))
-    family = classifiers.Family("faces", [Reader(name) for name in ATTRIBUTES], scales, ATTRIBUTES, {}, measures=())
+    readings = {name: Reading(lambda networks, name=name: Reader(name)) for name in ATTRIBUTES}
+    family = classifiers.Family("faces", Statistics(readings, Networks()), scales, ATTRIBUTES, measures=())
     faces = opened({"": family})
     score_gradients(faces, codes(), [[("male", 1.0), ("old", 1.0)]] * B)
     assert passes == ["male", "old"]

@@ -5,9 +5,10 @@ import torch
 
 from pipeline.errors import SpecError
 from pipeline.models import classifiers
-from pipeline.models.classifiers import ATTRIBUTES, calibration
+from pipeline.models.classifiers.attribute import Reading
 from pipeline.models.classifiers.calibration import Scale
-from pipeline.models.classifiers.family import Family, needed
+from pipeline.models.classifiers.family import Family, Statistics, needed
+from pipeline.models.classifiers.networks import Networks
 
 
 def pictures(rows: int = 4, size: int = 32) -> torch.Tensor:
@@ -60,25 +61,33 @@ def test_the_two_tiny_families_differ() -> None:
 
 def test_only_the_readers_that_are_needed_are_run() -> None:
     class Reader(torch.nn.Module):
-        def __init__(self, *gives: str) -> None:
+        def __init__(self, networks: Networks) -> None:
             super().__init__()
-            self.gives, self.calls = gives, 0
+            self.calls = 0
+            opened.append(self)
 
-        def forward(self, x_N3HW: torch.Tensor) -> dict[str, torch.Tensor]:
+        def forward(self, x_N3HW: torch.Tensor) -> torch.Tensor:
             self.calls += 1
-            return {name: x_N3HW.mean((1, 2, 3)) for name in self.gives}
+            return x_N3HW.mean((1, 2, 3))
 
-    both, other = Reader("smile", "male"), Reader("yaw")
-    scales = {a: Scale(0.0, 1.0) for a in ("smile", "male", "yaw")}
-    family = Family("test", [both, other], scales, ("smile", "male"), {}, measures=())
-    family.scores(pictures())
-    assert (both.calls, other.calls) == (1, 0)
+    class Other(Reader):
+        pass
+
+    opened: list[Reader] = []
+    readings = {"smile": Reading(Reader), "yaw": Reading(Other), "male": Reading(Reader, torch.neg)}
+    statistics = Statistics(readings, Networks())
+    family = Family("test", statistics, dict.fromkeys(readings, Scale(0.0, 1.0)), tuple(readings), measures=())
+    scores = family.scores(pictures(), ("male", "smile"))
+    torch.testing.assert_close(scores[:, 0], -scores[:, 1])
+    assert [(type(one), one.calls) for one in opened] == [(Reader, 1), (Other, 0)]
 
 
 def test_fingerprint_follows_attributes_scales_and_weights() -> None:
     def fingerprint(boundary: float = 0.0, digest: str = "a", attributes: tuple[str, ...] = ("smile",)) -> str:
         scales = {a: Scale(boundary, 1.0) for a in ("smile", "male")}
-        return Family("test", [], scales, attributes, {"network": digest}, measures=()).fingerprint
+        networks = Networks()
+        networks.digests["network"] = digest
+        return Family("test", Statistics({}, networks), scales, attributes, measures=()).fingerprint
 
     prints = {fingerprint(), fingerprint(1e-6), fingerprint(digest="b"), fingerprint(attributes=("male",))}
     assert len(prints) == 4
@@ -105,22 +114,3 @@ def test_what_is_unknown_is_named(family: str, attributes: tuple[str, ...] | Non
 
 def test_needed_names_each_statistic_once() -> None:
     assert needed(("yaw", "smile"), ("age_years", "yaw_degrees")) == ["yaw", "smile", "age_years"]
-
-
-def test_committed_constants_cover_both_families() -> None:
-    for family in ("faces", "judge"):
-        scales = calibration.committed()[family]
-        assert set(scales) == set(ATTRIBUTES)
-        assert all(scale.unit > 0 for scale in scales.values())
-    assert calibration.committed()["faces"]["smile"].boundary == 0
-
-
-def test_constants_are_read_as_they_were_written(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    file = tmp_path / "calibration.json"  # type: ignore[operator]
-    written = {"faces": {"smile": Scale.measured(torch.tensor([1.0, 2.0, 4.0]), 0.123456789)}}
-    calibration.write(written, {"rows": 3}, file)
-    monkeypatch.setattr(calibration, "FILE", file)
-    found = calibration.committed.__wrapped__()["faces"]["smile"]
-    assert found.boundary == 0.123457
-    assert found.unit == 1.52753
-    torch.testing.assert_close(found.score(torch.tensor([0.123457])), torch.tensor([0.0]))

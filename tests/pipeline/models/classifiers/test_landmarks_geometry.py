@@ -5,7 +5,7 @@ import math
 import torch
 
 from pipeline.models.classifiers.identity import PIXELS, TEMPLATE, align, five_points
-from pipeline.models.classifiers.landmarks import HALF_WIDTH_OVER_DEPTH, LEFT_JAW, NOSE_TIP, RIGHT_JAW, yaw_degrees
+from pipeline.models.classifiers.landmarks import HALF_WIDTH_OVER_DEPTH, LEFT_JAW, NOSE_TIP, RIGHT_JAW, yaw
 
 
 def head(degrees: float) -> torch.Tensor:
@@ -20,7 +20,7 @@ def head(degrees: float) -> torch.Tensor:
 
 def test_yaw_of_a_turned_head() -> None:
     for degrees in (-40.0, -5.0, 0.0, 12.0, 60.0):
-        torch.testing.assert_close(yaw_degrees(head(degrees)), torch.tensor([degrees]), rtol=1e-4, atol=1e-3)
+        torch.testing.assert_close(yaw(head(degrees)), torch.tensor([degrees]), rtol=1e-4, atol=1e-3)
 
 
 def test_alignment_undoes_a_turn_a_shift_and_a_scale() -> None:
