@@ -23,7 +23,7 @@ class WorkFlags(Spec):
     GROUP = "run"
 
     dry_run: bool = Field(False, description="Print the plan and stop.")
-    calibrate: bool = Field(False, description="Run one shard and say what the rest takes: rows/s, hours, memory.")
+    estimate: bool = Field(False, description="Run one shard and say what the rest takes: rows/s, hours, memory.")
     limit: int | None = Field(None, gt=0, description="Run at most this many shards now.")
     max_rejects: int | None = Field(
         None,
@@ -107,8 +107,8 @@ class RunFlags(RayFlags, WorkFlags):
             raise ValueError(
                 "--local has no other process that could stop a shard; leave out --local or --task-timeout"
             )
-        if self.calibrate and (self.limit or self.dry_run):
-            raise ValueError("--calibrate runs one shard; leave out --limit and --dry-run")
+        if self.estimate and (self.limit or self.dry_run):
+            raise ValueError("--estimate runs one shard; leave out --limit and --dry-run")
         if self.retry_rejected and self.replace:
             raise ValueError("--retry-rejected keeps what is there, --replace deletes it; choose one")
         return self

@@ -59,7 +59,7 @@ class ImportSpec(RunFlags):
     gpus_per_worker: Annotated[float | None, tyro.conf.Suppress] = None
     address: Annotated[str | None, tyro.conf.Suppress] = None
     task_timeout: Annotated[float | None, tyro.conf.Suppress] = None
-    calibrate: Annotated[bool, tyro.conf.Suppress] = False
+    estimate: Annotated[bool, tyro.conf.Suppress] = False
 
     @field_validator("file")
     @classmethod

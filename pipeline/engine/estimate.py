@@ -8,7 +8,7 @@ GB = 1e9
 
 
 def estimate(outcome: Outcome | None, rows: int, summary: Summary, workers: int | None = None) -> list[str]:
-    """Lines for the person who asked with `--calibrate`; `outcome` is that of the one shard of `rows` rows, if any ran.
+    """Lines for the person who asked with `--estimate`; `outcome` is that of the one shard of `rows` rows, if any ran.
 
     `workers`: how many the rest is to have; by default as many as this run had, and one shard has one.
     The rate is one worker's, from open models to published parts; other workers on the same machine share its cores

@@ -27,14 +27,14 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How a run goes about it; none of these decides a row. `limit` is in shards; `calibrate` runs one and tells."""
+    """How a run goes about it; none of these decides a row. `limit` is in shards; `estimate` runs one and tells."""
 
     dry_run: bool = False
     limit: int | None = None
     replace: bool = False
     max_rejects: int | None = None
     retry_rejected: bool = False
-    calibrate: bool = False
+    estimate: bool = False
 
 
 def run(job: Job, pool: Pool, options: RunOptions, say: Say) -> Summary | None:
@@ -80,7 +80,7 @@ def _plan(job: Job, books: Books, outputs: Outputs, options: RunOptions) -> Plan
 
 def _work(job: Job, work: Work, pool: Pool, options: RunOptions, lease: Lease, say: Say) -> Summary:
     started = time.perf_counter()
-    tasks = work.begin(1 if options.calibrate else options.limit)
+    tasks = work.begin(1 if options.estimate else options.limit)
     interrupted, error = False, None
     try:
         with (
@@ -127,7 +127,7 @@ def _work(job: Job, work: Work, pool: Pool, options: RunOptions, lease: Lease, s
         error=error,
     )
     count_signals()
-    if options.calibrate:
+    if options.estimate:
         for line in estimate(work.ran[0] if work.ran else None, sum(work.rows.values()), summary, pool.expected):
             say(line)
     _say_end(job, summary, work.failed, say)

@@ -130,7 +130,7 @@ def test_a_range_begins_at_any_row_and_its_bytes_are_those_of_the_whole_job(made
         (["--range", "8:8"], "--range 8:8: give FIRST:STOP with STOP above FIRST"),
         (["--range", "many"], "--range many: give FIRST:STOP"),
         (["--task-timeout", "5"], "leave out --local or --task-timeout"),
-        (["--calibrate", "--limit", "2"], "--calibrate runs one shard"),
+        (["--estimate", "--limit", "2"], "--estimate runs one shard"),
         (["--retry-rejected", "--replace"], "choose one"),
     ],
 )
@@ -141,8 +141,8 @@ def test_what_cannot_be_is_one_line_and_2(tmp_path, capsys, words, message):
     assert "\n" not in said
 
 
-def test_calibrate_runs_one_shard_and_tells_then_the_same_job_goes_on(made, tmp_path, capsys):
-    assert dataset(tmp_path, *WORDS, "--calibrate") == 0
+def test_estimate_runs_one_shard_and_tells_then_the_same_job_goes_on(made, tmp_path, capsys):
+    assert dataset(tmp_path, *WORDS, "--estimate") == 0
     said = capsys.readouterr().err
     assert "Calib one shard of 8 rows: " in said
     assert " GB a worker, on the device unknown" in said
@@ -152,8 +152,8 @@ def test_calibrate_runs_one_shard_and_tells_then_the_same_job_goes_on(made, tmp_
     assert tables(tmp_path) == tables(made)
 
 
-def test_calibrate_without_evidence_says_unknown(made, tmp_path, capsys, monkeypatch):
-    assert dataset(made, *WORDS, "--calibrate") == 0
+def test_estimate_without_evidence_says_unknown(made, tmp_path, capsys, monkeypatch):
+    assert dataset(made, *WORDS, "--estimate") == 0
     assert "unknown: no shard was left to run" in capsys.readouterr().err
 
     real, opened = FaceScorer.look, []
@@ -165,7 +165,7 @@ def test_calibrate_without_evidence_says_unknown(made, tmp_path, capsys, monkeyp
         return real(self, codes)
 
     monkeypatch.setattr(FaceScorer, "look", broken)
-    assert dataset(tmp_path, *WORDS, "--calibrate") == 1
+    assert dataset(tmp_path, *WORDS, "--estimate") == 1
     assert "unknown: the shard failed: ArithmeticError: no face at all" in capsys.readouterr().err
 
 

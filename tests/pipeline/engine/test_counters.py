@@ -53,7 +53,7 @@ def test_the_summary_has_the_largest_of_all_shards_and_each_attempt_its_own(benc
     assert of_each == {shard: gigabytes * 1e9 for shard, gigabytes in enumerate(GIGABYTES)}
 
 
-def test_calibrating_tells_what_a_worker_needs_on_the_device(bench, job):
-    bench.run(LocalPool(), job, calibrate=True)
+def test_estimating_tells_what_a_worker_needs_on_the_device(bench, job):
+    bench.run(LocalPool(), job, estimate=True)
     [line] = [line for line in bench.said if "memory:" in line]
     assert line.endswith(" GB a worker, on the device 3.00 GB")

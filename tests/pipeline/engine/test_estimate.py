@@ -1,4 +1,4 @@
-"""What `--calibrate` says of the rest."""
+"""What `--estimate` says of the rest."""
 
 from types import SimpleNamespace
 
