@@ -106,7 +106,9 @@ def job(name: str, work: Path, rows: int, *words: str) -> Line:
     asked = ["--latents", str(work / "latents" / str(rows)), "--directions", str(work / "directions")]
     strengths = "--strengths=" + ",".join(map(str, STRENGTHS))
     begun = time.perf_counter()
-    code = stylemill(["edit", *asked, "--attribute", "old", strengths, "--out", str(out), "--local", *words])
+    code = stylemill(
+        ["edit", "interfacegan", *asked, "--attribute", "old", strengths, "--out", str(out), "--local", *words]
+    )
     if code:
         raise SystemExit(code)
     seconds = time.perf_counter() - begun

@@ -8,7 +8,7 @@ are of 512 px for us, as classifiers look at them, and of 1024 px for the public
 each attribute of a pair needs a gradient. Times are per face.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,13 +20,15 @@ from torch.nn.functional import cosine_similarity
 from benchmarks.ials_contest import GENERATOR, PAIRS, STEP_SIZE, Contestant, contest, latents, scorer
 from benchmarks.machine import header
 from benchmarks.public_ials import PublicIALS
-from pipeline.editors import IALS, Requests
+from pipeline.editors import EditRequest
+from pipeline.editors.ials import IALS
 from pipeline.engine.machine import cores
 from pipeline.models import generators
 from pipeline.models.codes import Codes
 
 RESULTS = Path(__file__).parent / "results" / "ials.md"
 STEPS = 20
+GRADIENTS_ALONE = {"lambda1": 0.0, "lambda2": 0.0}
 GOALS = {"bound": 0.9, "public": 4.0, "openvino": 7.0, "memory": 8e9, "recompute": 6e9, "difference": 1e-3}
 
 
@@ -113,7 +115,7 @@ def agreement(names: tuple[str, str]) -> str:
     """Whether the public way and ours go the same way."""
     w_1W, public = latents(0, 1), PublicIALS(GENERATOR, names)
     theirs_1W = public.step(w_1W, *names, STEP_SIZE) - w_1W
-    request = Requests.same(1, names[0], conditions=names[1:], lambdas=(0.0, 0.0))
+    request = [EditRequest(names[0], names[1:], options=GRADIENTS_ALONE)]
     ours = IALS([], scorer(names, 1, torch.get_num_threads()), STEP_SIZE, steps=1).edit(Codes("w", w_1W), request)
     cosine = float(cosine_similarity(theirs_1W, ours.values[:, 1] - w_1W))
     with torch.no_grad():
@@ -139,11 +141,11 @@ def memory(rounds: int, threads: int) -> str:
     return "## Memory of a step, four rows at once\n\n" + "\n".join(lines) + "\n\n"
 
 
-def walk(w_NW: Tensor, rows: int, threads: int, requests: Requests | None = None) -> Tensor:
+def walk(w_NW: Tensor, rows: int, threads: int, requests: Sequence[EditRequest] | None = None) -> Tensor:
     """w (N, W) after STEPS steps, `rows` at a time; male with smile held, unless others are asked for."""
     faces = scorer(PAIRS[0], rows, threads)
     editor = IALS([], faces, STEP_SIZE, STEPS, at_once=faces.at_once)
-    wanted = requests or Requests.same(rows, PAIRS[0][0], conditions=PAIRS[0][1:], lambdas=(0.0, 0.0))
+    wanted = requests or [EditRequest(PAIRS[0][0], PAIRS[0][1:], options=GRADIENTS_ALONE)] * rows
     return torch.cat([editor.edit(Codes("w", part), wanted).values[:, -1] for part in w_NW.split(rows)])
 
 
@@ -153,12 +155,10 @@ def rows_alike(threads: int) -> str:
     by_size = {rows: walk(w_NW, rows, threads) for rows in (1, 2, 4)}
     others_NW = torch.cat([w_NW[:1], latents(4, 5), w_NW[2:3], latents(5, 6)])
     attribute, condition = PAIRS[0]
-    requests = Requests(
-        attributes=(attribute, condition) * 2,
-        conditions=((condition,), ()) * 2,
-        targets=("1", "0") * 2,
-        lambdas=torch.zeros(4, 2, dtype=torch.float64),
-    )
+    requests = [
+        EditRequest(attribute, (condition,), options=GRADIENTS_ALONE),
+        EditRequest(condition, target="0", options=GRADIENTS_ALONE),
+    ] * 2
     beside = walk(others_NW, 4, threads, requests)
     equal = [torch.equal(beside[row], by_size[4][row]) for row in (0, 2)]
     gone = float((by_size[1] - w_NW).norm(dim=1).mean())

@@ -13,8 +13,9 @@ from torch import Tensor
 from benchmarks.machine import peak_memory
 from benchmarks.openvino_reference import OpenVINOReference
 from benchmarks.public_ials import PublicIALS
-from pipeline.editors import IALS, Requests
+from pipeline.editors import EditRequest
 from pipeline.editors.gradients import score_gradients
+from pipeline.editors.ials import IALS
 from pipeline.models import backend, classifiers, generators, zoo
 from pipeline.models.backend import Backend
 from pipeline.models.codes import Codes
@@ -122,7 +123,7 @@ def ready(contestant: Contestant) -> Callable[[], Parts]:
         case "step":
             faces = scorer(contestant.pair, rows, threads, contestant.recompute)
             editor = IALS([], faces, STEP_SIZE, steps=1, at_once=faces.at_once)
-            request = Requests.same(rows, attribute, conditions=(condition,), lambdas=(0.0, 0.0))
+            request = [EditRequest(attribute, (condition,), options={"lambda1": 0.0, "lambda2": 0.0})] * rows
 
             def step() -> Parts:
                 editor.edit(Codes("w", w_NW), request)

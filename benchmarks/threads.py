@@ -59,7 +59,7 @@ class Run:
 def jobs_of(inputs: Path, rows: int, faces: int, edited: int, steps: int) -> list[JobKind]:
     """The jobs, on latents that are made beforehand."""
     label = ("label", "--latents", str(inputs / "faces" / "latents"), "--classifiers", "judge")
-    edit = ("edit", "--editor", "ials", "--latents", str(inputs / "edited" / "latents"), "--attribute", "male", "--on",
+    edit = ("edit", "ials", "--latents", str(inputs / "edited" / "latents"), "--attribute", "male", "--preserve",
             "smile", "--lambda1", "0", "--steps", str(steps))  # fmt: skip
     return [
         JobKind(f"sample, {rows:,} rows", ("sample", "--rows", str(rows)), "sample", CODES),

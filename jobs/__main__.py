@@ -25,7 +25,7 @@ VERBS = {
     "latents": "codes of your own as a latents table",
     "label": "scores of the faces of a latents table",
     "directions": "fit directions on labels, or find, project, compare, import and export them",
-    "edit": "move latents along directions",
+    "edit": "move latents by one of the editors",
     "measure": "what edits changed, by the judge",
     "dt": "how well an attribute changes alone: Disentanglement-Transformation curves",
     "reproduce": "a paper's tables on the generator at hand",

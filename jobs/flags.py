@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, TypeVar, get_args, get_origin
+from typing import Annotated, Any, ClassVar, TypeVar, cast, get_args, get_origin
 
 import annotated_types
 import tyro
@@ -70,6 +70,15 @@ Names = Annotated[
     ),
 ]
 """Names with commas between them."""
+
+NUMBERS = tyro.constructors.PrimitiveConstructorSpec(
+    nargs=1,
+    metavar="X,Y,...",
+    instance_from_str=lambda words: tuple(words[0].split(",")),
+    is_instance=lambda value: isinstance(value, tuple),
+    str_from_instance=lambda value: [",".join(map(str, value))],
+)
+"""Of a field of numbers with commas between them; pydantic says which word is none."""
 
 
 class Spec(BaseModel):
@@ -198,6 +207,10 @@ def _group(kind: type[BaseModel], name: str) -> str | None:
 def _flag(name: str, info: FieldInfo, given: Mapping[str, Any]) -> tuple[str, Any, Any]:
     markers: list[Any] = [tyro.conf.arg(metavar=_metavar(name, info.annotation))]
     markers += [mark for mark in info.metadata if type(mark).__module__.startswith("tyro")]
+    if get_origin(info.annotation) is tuple and not _takes_text(info.annotation):
+        markers.append(NUMBERS)
+    if isinstance(info.json_schema_extra, dict) and (aliases := info.json_schema_extra.get("aliases")):
+        markers.append(tyro.conf.arg(aliases=tuple(map(str, cast(list[str], aliases)))))
     markers.append(tyro.conf.arg(help=info.description or ""))
     if tyro.conf.UseAppendAction not in info.metadata:
         bounds = _bounds(info)

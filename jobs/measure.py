@@ -11,7 +11,6 @@ from rich.table import Table as Grid
 
 import schemas
 from jobs.classifiers import classifier_ref
-from jobs.edit.plan import kept_steps
 from jobs.flags import Names, parse
 from jobs.launch import command, launch, versions
 from jobs.options import DEFAULT_ATTRIBUTES, RunFlags, canonical
@@ -20,6 +19,7 @@ from jobs.resolve import resolve, spec_facts
 from jobs.show import show
 from jobs.small import write_small
 from jobs.weights import used
+from pipeline.editors import EditRequest
 from pipeline.engine.job import Job
 from pipeline.errors import SpecError
 from pipeline.metrics import Effects, Identity
@@ -27,8 +27,10 @@ from pipeline.models import classifiers, generators
 from pipeline.models.classifiers import identity
 from pipeline.models.codes import Space
 from pipeline.models.generators import Generator
-from pipeline.stages.measure import EFFECTS, IDENTITY, MeasureStage, Source, Wish
+from pipeline.stages.edit import kept_steps
+from pipeline.stages.measure import EFFECTS, IDENTITY, MeasureStage, Source
 from pipeline.stages.models import ClassifierRef, Model, Truncated
+from pipeline.stages.request_rows import read_requests
 from pipeline.tables import Layout, Table, store
 from schemas.edits import JUDGE
 from schemas.measured import NUMBERS
@@ -202,12 +204,19 @@ def _source(name: str, table: Table, judge: ClassifierRef, facts: Mapping[str, A
         table=table,
         parts=len(table.records()),
         space=cast(Space, spec["space"]),
-        requests=_wishes(store.join(parent, "requests"), table),
+        requests=_requests(store.join(parent, "requests"), table),
         generator=Model(generator.name, generator.fingerprint),
         truncated=Truncated(spec["table_psi"], spec["table_cutoff"]),
         scored=found is not None and facts["resolved"].get("judge_digest") == found,
-        kept=kept_steps(spec["keep"], spec["steps"]) if spec.get("editor") == "ials" else None,
+        kept=kept_steps(spec["keep"], spec["steps"]) if rows_may_stop(spec) else None,
     )
+
+
+def rows_may_stop(spec: Mapping[str, Any]) -> bool:
+    """Whether rows of a table of edits may have stopped before its last step, by the stored spec; tables made before
+    that was stored have a number of steps there only if so.
+    """
+    return bool(spec.get("rows_may_stop", "steps" in spec))
 
 
 def _check_source_is_kept(name: str, table: Table) -> None:
@@ -219,19 +228,10 @@ def _check_source_is_kept(name: str, table: Table) -> None:
     raise SpecError(f"{name} has no row to measure")
 
 
-def _wishes(url: str, edits: Table) -> dict[int, Wish]:
+def _requests(url: str, edits: Table) -> dict[int, EditRequest]:
     """The requests beside a table of edits. Raises SpecError where they are another run's."""
     table = Table.open(url)
     manifest = table.require_sealed()
     if manifest["facts"]["spec"].get("edits") != edits.require_sealed()["fingerprint"]:
         raise SpecError(f"{url} is not of the edits beside it: run the edit command again, which writes it anew")
-    return {
-        row["index"]: Wish(
-            row["attribute"],
-            tuple(row["conditions"]),
-            tuple(row["strengths"]),
-            row["until"][0] if row["until"] else None,
-            row["target"],
-        )
-        for row in table.read().to_pylist()
-    }
+    return read_requests(table)

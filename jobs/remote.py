@@ -1,7 +1,7 @@
 """The words of a verb that will run on a cluster, checked here: a typo fails in a second, not in a queue."""
 
 import importlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from types import ModuleType
 from typing import Any, Literal, get_origin
@@ -36,10 +36,12 @@ def checked(words: Sequence[str]) -> list[str]:
     module, head = importlib.import_module(f"jobs.{verb}"), [verb]
     if hasattr(module, "VERBS") and rest:
         module, head, rest = subverbs.module(verb, module.VERBS, rest[0]), [verb, rest[0]], rest[1:]
+    elif hasattr(module, "SPECS") and rest:
+        head, rest = [verb, rest[0]], rest[1:]
     if verb == "models":
         command_line(module.Verb, "stylemill models", rest)
         return [*words]
-    kind = _spec_of(module)
+    kind = _spec_of(module, head[1:])
     said = " ".join(head)
     parse(kind, said, rest)
     bare = _without_validators(kind)
@@ -53,8 +55,16 @@ def checked(words: Sequence[str]) -> list[str]:
     return [*head, *flags]
 
 
-def _spec_of(module: ModuleType) -> type[Spec]:
-    """The spec that a verb's module has of its own, or of a file beside it: jobs/dt/spec.py, reproduce/ials_plan.py."""
+def _spec_of(module: ModuleType, chosen: Sequence[str]) -> type[Spec]:
+    """The spec that a verb's module has of its own, or of a file beside it: jobs/dt/spec.py, reproduce/ials_plan.py; or
+    of those in its SPECS the chosen one.
+    """
+    if hasattr(module, "SPECS"):
+        specs: Mapping[str, type[Spec]] = module.SPECS
+        if not chosen or chosen[0] not in specs:
+            said = f"{chosen[0]!r} is none of" if chosen else "it needs one of"
+            raise SpecError(f"{module.__name__.removeprefix('jobs.')}: {said} {', '.join(specs)}")
+        return specs[chosen[0]]
     kinds = [kind for kind in vars(module).values() if isinstance(kind, type) and issubclass(kind, Spec)]
     own = [kind for kind in kinds if kind.__module__.startswith(module.__name__)]
     if not own:

@@ -8,10 +8,11 @@ import pyarrow as pa
 from jobs.flags import say
 from jobs.places import ends_with_this_process
 from pipeline.directions import Direction
+from pipeline.directions.lookup import by_name
 from pipeline.engine.fingerprint import fingerprint
 from pipeline.engine.owner import disown
 from pipeline.errors import OutputDiffers, SpecError
-from pipeline.stages.direction_rows import DirectionTables, by_name
+from pipeline.stages.direction_rows import DirectionTables
 from pipeline.tables import Table, store
 from schemas import TableSchema
 

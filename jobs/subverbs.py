@@ -10,6 +10,15 @@ SubVerbs = Mapping[str, tuple[str, str]]
 """By name: the module in the verb's package, and what it does."""
 
 
+HELP = ("-h", "--help", "help")
+
+
+def usage(verb: str, what: str, lines: Mapping[str, str]) -> str:
+    """The help of such a verb: a line for each of what follows it."""
+    listed = "\n".join(f"  {name:14}{does}" for name, does in lines.items())
+    return f"usage: stylemill {verb} {what} [FLAGS]   (... {what} --help shows the flags and an example)\n\n{listed}"
+
+
 def run(verb: str, subverbs: SubVerbs, argv: Sequence[str]) -> int:
     """Run one of them.
 
@@ -17,9 +26,8 @@ def run(verb: str, subverbs: SubVerbs, argv: Sequence[str]) -> int:
         SpecError: there is no such verb.
         SystemExit: tyro has said what is wrong with the flags (2), or shown the help (0).
     """
-    if not argv or argv[0] in ("-h", "--help", "help"):
-        lines = "\n".join(f"  {name:14}{what}" for name, (_, what) in subverbs.items())
-        print(f"usage: stylemill {verb} VERB [FLAGS]   (... VERB --help shows the flags and an example)\n\n{lines}")
+    if not argv or argv[0] in HELP:
+        print(usage(verb, "VERB", {name: what for name, (_, what) in subverbs.items()}))
         return 0 if argv else 2
     name, *rest = argv
     code: int = module(verb, subverbs, name).main(rest)

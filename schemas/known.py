@@ -121,8 +121,8 @@ def _edits(found: pa.Schema) -> TableSchema:
     return edits(shape or (512,), [name for name in columns if not name.startswith(JUDGE)], judge)
 
 
-def _requests(_: pa.Schema) -> TableSchema:
-    return requests()
+def _requests(found: pa.Schema) -> TableSchema:
+    return requests(with_options="options" in found.names)
 
 
 def _metrics(found: pa.Schema) -> TableSchema:

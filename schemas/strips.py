@@ -15,7 +15,7 @@ def strips() -> TableSchema:
     face       int64    row number of the latent that was moved
     step       int64    0 is the source, then by rising strength
     deviations float32  how far, in standard deviations of the latents along the direction
-    strength   float32  the same in units of the codes: what `stylemill edit --strengths` takes
+    strength   float32  the same in units of the codes: what `stylemill edit interfacegan --strengths` takes
     image      struct<bytes: binary, path: string>  a whole WebP file, and the file name it would have
 
     Rows rise by (index, face, step); row groups as in `images`.

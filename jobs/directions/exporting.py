@@ -10,9 +10,9 @@ from jobs.places import absolute
 from jobs.small import check_free, open_directions
 from pipeline.directions import Direction
 from pipeline.directions.formats import file_name, write
+from pipeline.directions.lookup import pick
 from pipeline.directions.names import GANS, joined
 from pipeline.errors import SpecError
-from pipeline.stages.direction_rows import pick
 from pipeline.tables import store
 
 DIGITS = 8

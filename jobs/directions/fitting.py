@@ -10,9 +10,9 @@ from jobs.flags import Names, parse, say
 from jobs.launch import launch
 from jobs.options import LATENTS, RunFlags
 from jobs.places import absolute
-from jobs.spans import spans
 from pipeline.directions.choose import MARGIN
 from pipeline.engine.job import Job
+from pipeline.models.layers import spans
 from pipeline.models.randomness import MAX_SEED
 from pipeline.stages.own_labels import is_own
 from pipeline.tables import Table, store

@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 
 from pipeline.directions import Direction
+from pipeline.directions.lookup import by_name
 from pipeline.directions.svm import features
 from pipeline.engine.books import Books
 from pipeline.engine.job import Job
 from pipeline.report.directions import DOUBTS
-from pipeline.stages.direction_rows import by_name, read_directions
+from pipeline.stages.direction_rows import read_directions
 from pipeline.stages.fit import HALF, NEXT_BEST, UNCONVERGED, FitStage
 from pipeline.tables import Table, store
 

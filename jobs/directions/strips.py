@@ -9,10 +9,9 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from pydantic import Field, field_validator
+from pydantic import Field, FiniteFloat, field_validator
 
-from jobs.edit.asked import check_directions
-from jobs.edit.spec import Numbers
+from jobs.edit.choose import check_directions
 from jobs.flags import Names, parse
 from jobs.latents import open_with_generator
 from jobs.launch import command, launch, versions
@@ -50,7 +49,7 @@ class StripsSpec(RunFlags):
     directions: str = Field(description="A table of directions: a path or any fsspec URL.")
     latents: Names = Field(min_length=1, description=f"{LATENTS} The first rows are moved.")
     faces: int = Field(FACES, gt=0, description="How many of its rows.")
-    deviations: Numbers = Field(
+    deviations: tuple[FiniteFloat, ...] = Field(
         DEVIATIONS, min_length=1, description="How far, in standard deviations of the latents along the direction."
     )
     size: int | None = Field(

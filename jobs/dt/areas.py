@@ -28,9 +28,9 @@ def curves(partials: pd.DataFrame, stage: DtStage) -> pd.DataFrame:
             {
                 "request": counts["request"],
                 "primal": wish.attribute,
-                "condition": wish.conditions[0],
-                "lambda1": wish.lambdas[0],
-                "lambda2": wish.lambdas[1],
+                "condition": wish.preserve[0],
+                "lambda1": wish.options["lambda1"],
+                "lambda2": wish.options["lambda2"],
                 "family": counts["measured"],
                 "step": counts["step"],
                 "step_size": stage.settings.step_size,

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jobs.dt.spec import DtSpec, Pair
-from jobs.edit.asked import known
+from jobs.edit.choose import known
 from jobs.flags import say
 from jobs.options import canonical
 from pipeline.errors import SpecError

@@ -63,7 +63,7 @@ def read_seen(table: Table, stage: DtStage, cells: tuple[Cell, ...]) -> list[See
     by_pair = scores.reshape(-1, len(cells), rows, points, len(SCORES))
     wishes = stage.requests[:: len(cells)]
     return [
-        _seen((wish.attribute, wish.conditions[0]), int(wish.target), scores_CRP4, stage, cells)
+        _seen((wish.attribute, wish.preserve[0]), int(wish.target), scores_CRP4, stage, cells)
         for wish, scores_CRP4 in zip(wishes, by_pair, strict=True)
     ]
 
@@ -88,7 +88,7 @@ def partials(seen: list[Seen], stage: DtStage, layout: Layout) -> pd.DataFrame:
                         "step": step,
                         "side": -1 if wish.target == "0" else 1,
                         "attribute": wish.attribute,
-                        "conditions": list(wish.conditions),
+                        "conditions": list(wish.preserve),
                         "strength": wish.strengths[step - 1],
                         "measured": family,
                         **counts,
@@ -122,7 +122,7 @@ def _counted(
     of_pair = seen[request * len(seen) // len(stage.requests)]
     wish = stage.requests[request]
     for family, sides in of_pair.sides.items():
-        outcomes = sides.outcomes[wish.lambdas[0], wish.lambdas[1]]
+        outcomes = sides.outcomes[wish.options["lambda1"], wish.options["lambda2"]]
         rows = inside_R[sides.rows]
         if not rows.any():
             continue

@@ -25,7 +25,7 @@ LEAD = (
 )
 PICTURES = (
     "This job keeps scores and no pictures. `stylemill reproduce ials` shows faces besides: the source, (1, 1) and the "
-    "cells at the same score; `stylemill edit --editor ials --images webp` makes any of these edits."
+    "cells at the same score; `stylemill edit ials --images webp` makes any of these edits."
 )
 DRAWN: tuple[Cell, ...] = (LEVEL, (0.75, 0.0), (1.0, 0.0), (0.0, 1.0), (0.0, 0.0))
 """Cells whose curves are drawn where there are more than can be told apart; and the best of a ranked pair."""

@@ -4,22 +4,21 @@ from jobs.choice import choose
 from jobs.classifiers import classifier_ref
 from jobs.dt.chosen import choose_rows, kappas, read_labels
 from jobs.dt.spec import Cell, DtSpec, Pair, gradients
-from jobs.edit.asked import known
-from jobs.edit.levels import Levels, choose_levels, note_psi
-from jobs.ials_settings import ials_settings
+from jobs.edit.choose import Choice, choose_directions, known, note_psi
 from jobs.latents import open_with_generator
 from jobs.launch import command, versions
 from jobs.options import canonical
 from jobs.resolve import resolve, spec_facts
 from jobs.weights import used
 from jobs.workers import FACES, GRADIENTS
+from pipeline.editors import EditRequest, Needed
+from pipeline.editors.ials import LAMBDAS, Config, Steps
 from pipeline.engine.job import Job
 from pipeline.engine.layout import cut
 from pipeline.errors import SpecError
 from pipeline.stages.codes import needed_columns
 from pipeline.stages.direction_rows import DirectionTables
 from pipeline.stages.dt import DtStage
-from pipeline.stages.method import Wanted
 from pipeline.stages.models import Model
 from pipeline.stages.source import digest_of
 from schemas.edits import JUDGE
@@ -38,11 +37,12 @@ def plan_dt(spec: DtSpec) -> tuple[Job, int | None]:
     latents, generator = open_with_generator(spec.latents, spec.generator, may_differ=spec.force)
     latents = choose(spec, latents, spec.labels)
     table = DirectionTables.open(spec.directions) if spec.directions else None
-    levels = choose_levels(spec, table, _levelled(spec), generator)
-    pairs = _plain(spec, levels)
-    needed_columns(latents.schema, levels.space)
-    if spec.as_released:
-        note_psi(latents)
+    needed, spaces = Needed(_attribute_level(spec)), Config.SPACES
+    choice = choose_directions(needed, table, spec.space, spaces, generator, spec.force)
+    spec.check_space(choice.space)
+    pairs = _by_attribute(spec, choice)
+    needed_columns(latents.schema, choice.space)
+    note_psi(latents, spec.psi)
     labels = read_labels(spec, generator)
     rows = choose_rows(spec, latents, labels, pairs)
     attributes = canonical(sorted({known(name)[0] for pair in pairs for name in pair}))
@@ -54,15 +54,15 @@ def plan_dt(spec: DtSpec) -> tuple[Job, int | None]:
     )
     stage = DtStage(
         latents=latents,
-        space=levels.space,
-        requests=tuple(_wanted(spec, pair, cell) for pair in pairs for cell in spec.cells),
+        space=choice.space,
+        requests=tuple(_request(spec, pair, cell) for pair in pairs for cell in spec.cells),
         rows=tuple(indices for indices in rows for _ in spec.cells),
-        directions=levels.directions,
+        directions=choice.directions,
         generator=Model(generator.name, generator.fingerprint),
         classifiers=classifiers,
         judge=judge,
         runtime=runtime,
-        settings=ials_settings(spec),
+        settings=Steps.model_validate({name: getattr(spec, name) for name in Steps.model_fields}),
         kappas=kappas(latents, labels, pairs),
     )
     layout = cut(stage.items, rows_per_shard, runtime.batch_size)
@@ -81,8 +81,8 @@ def plan_dt(spec: DtSpec) -> tuple[Job, int | None]:
             "lambdas": [list(cell) for cell in spec.cells],
             "rows_of_a_pair": spec.rows,
             "generator": generator.name,
-            "space": levels.space,
-            "direction_numbers": levels.numbers,
+            "space": choice.space,
+            "direction_numbers": choice.numbers,
         },
         resolved={
             "latents_digest": latents.digest,
@@ -117,35 +117,30 @@ def needs_gradients(spec: DtSpec) -> bool:
     return any(map(gradients, spec.cells))
 
 
-def _levelled(spec: DtSpec) -> list[str]:
+def _attribute_level(spec: DtSpec) -> tuple[str, ...]:
     """The attributes whose attribute-level directions take part, as asked."""
     used = [any(cell[place] > 0 for cell in spec.cells) for place in (0, 1)]
     used[1] |= spec.as_released
-    return [name for pair in spec.ordered for name, takes_part in zip(pair, used, strict=True) if takes_part]
+    names = [name for pair in spec.ordered for name, takes_part in zip(pair, used, strict=True) if takes_part]
+    return tuple(dict.fromkeys(names))
 
 
-def _plain(spec: DtSpec, levels: Levels) -> tuple[Pair, ...]:
+def _by_attribute(spec: DtSpec, choice: Choice) -> tuple[Pair, ...]:
     """The pairs by attribute, where the flag says `old#3`. Raises SpecError."""
     by_attribute: dict[str, str] = {}
-    for name in levels.chosen:
-        if (other := by_attribute.setdefault(levels.plain(name), name)) != name:
+    for name in choice.chosen:
+        if (other := by_attribute.setdefault(choice.attribute(name), name)) != name:
             raise SpecError(f"--pairs has {other} and {name}, two directions of one attribute: a job each")
-    pairs = tuple((levels.plain(primal), levels.plain(condition)) for primal, condition in spec.ordered)
+    pairs = tuple((choice.attribute(primal), choice.attribute(condition)) for primal, condition in spec.ordered)
     for primal, condition in pairs:
         if known(primal)[0] == known(condition)[0]:
             raise SpecError(f"--pairs {primal}:{condition}: these are one attribute, which is to change and to stay")
     return pairs
 
 
-def _wanted(spec: DtSpec, pair: Pair, cell: Cell) -> Wanted:
-    sign = -1 if spec.target == "0" else 1
-    return Wanted(
-        attribute=pair[0],
-        conditions=(pair[1],),
-        target=spec.target,
-        lambdas=cell,
-        strengths=tuple(sign * spec.step_size * step for step in range(1, spec.steps + 1)),
-    )
+def _request(spec: DtSpec, pair: Pair, cell: Cell) -> EditRequest:
+    options = dict(zip(LAMBDAS, cell, strict=True))
+    return EditRequest(pair[0], (pair[1],), spec.target, spec.strengths(spec.target), options=options)
 
 
 def _count(number: int, noun: str) -> str:

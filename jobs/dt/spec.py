@@ -2,17 +2,15 @@
 
 import math
 from itertools import permutations
-from typing import Annotated, Literal
+from typing import Literal
 
-import tyro
 from pydantic import Field, field_validator, model_validator
 
 from jobs.choice import RowChoice
 from jobs.flags import Names
 from jobs.options import LATENTS, RunFlags
 from jobs.places import absolute
-from pipeline.editors.gradients import Loss
-from pipeline.editors.ials import RELEASED_LAMBDAS
+from pipeline.editors.ials import RELEASED_LAMBDAS, Steps
 
 Pair = tuple[str, str]
 """What is edited, and what is to stay."""
@@ -26,7 +24,7 @@ LEVEL: Cell = (1.0, 1.0)
 """Attribute-level directions alone: what the other cells are compared with."""
 
 
-class DtSpec(RowChoice, RunFlags):
+class DtSpec(Steps, RowChoice, RunFlags):  # type: ignore[misc]  # each has a GROUP of its own
     """Count DT curves of IALS edits: scores in DIR/dt_steps, then DIR/dt_curves, DIR/dt_auc and DIR/report.html.
 
     Example: stylemill dt --latents out/faces/latents --labels out/faces-judged/labels,out/faces/labels --directions out/fit/directions --pairs male:smile --rows 8 --step-size 0.3 --out out/dt
@@ -47,19 +45,11 @@ class DtSpec(RowChoice, RunFlags):
     rows: int = Field(100, gt=0, description="Rows of each pair, that start in the source class by --labels.")
     first: int = Field(0, ge=0, description="How many such rows to pass over: kept for choosing a step size.")
     target: Literal["1", "0"] = Field("1", description="Towards the attribute, or away from it.")
-    step_size: float = Field(0.1, gt=0, allow_inf_nan=False, description="Length of a step.")
-    steps: int = Field(20, ge=1, le=10_000, description="How many steps.")
     space: Literal["w", "w+", "s"] | None = Field(None, description="Default: the directions', or w.")
-    loss: Loss = Field("score", description="Whose gradient is followed, the score's or that of Eq. 3.")
-    no_incremental: bool = Field(False, description="Keep the direction of the source, instead of searching anew.")
-    per_layer: bool = Field(False, description="In w+: a direction for each layer, not one for all.")
     as_released: bool = Field(
         False,
         description="As the public code: both parts of a condition are projected out; its own score, by the family "
         "that edits, is told besides; its cell 0:0.75 is among those that are run where none are named.",
-    )
-    recompute: Annotated[bool, tyro.conf.arg(aliases=("--checkpoint",))] = Field(
-        False, description="Less memory, more time: features are computed twice."
     )
     classifiers: str = Field("faces", description="The family whose gradients are followed.")
     judge: str = Field("judge", description="The family that measures.")
@@ -70,11 +60,6 @@ class DtSpec(RowChoice, RunFlags):
     @classmethod
     def _absolute_tables(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(map(absolute, urls))
-
-    @field_validator("target", mode="before")
-    @classmethod
-    def _text(cls, value: object) -> object:
-        return str(value) if isinstance(value, int) else value
 
     @field_validator("pairs")
     @classmethod

@@ -14,11 +14,11 @@ from jobs.dt.counts import NUMBERS, Seen, partials, read_seen
 from jobs.dt.page import write_page
 from jobs.dt.show import show
 from jobs.dt.spec import Pair
-from jobs.edit.requests import request_rows
 from jobs.flags import say
 from jobs.small import write_small
 from pipeline.engine.job import Job
 from pipeline.stages.dt import DtStage
+from pipeline.stages.request_rows import to_rows
 from pipeline.tables import Table, store
 from schemas import TableSchema
 
@@ -60,7 +60,7 @@ def summarise(job: Job) -> None:
     points = curves(counted, job.stage)
     found = areas(points, seen, agreed(seen, job.stage))
     _write(job, steps, schemas.metrics(NUMBERS), counted)
-    _write(job, steps, schemas.requests(), request_rows(job.stage.requests))
+    _write(job, steps, schemas.requests(), to_rows(job.stage.requests))
     _write(job, steps, schemas.dt_curves(), points)
     _write(job, steps, schemas.dt_auc(), found)
     show(points, found, job.stage)

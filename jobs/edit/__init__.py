@@ -1,23 +1,33 @@
-"""`stylemill edit`: latents moved along directions, with the scores and pictures of what comes of it."""
+"""`stylemill edit`: latents moved by an editor, with the scores and pictures of what comes of it."""
 
 from collections.abc import Sequence
 
+from jobs import subverbs
 from jobs.edit.effect import warnings_of
 from jobs.edit.plan import plan_edit
 from jobs.edit.requests import write_requests
-from jobs.edit.spec import EditSpec
+from jobs.edit.spec import SPECS, EditSpec
 from jobs.flags import parse, say
 from jobs.launch import launch
+from pipeline.editors import EDITORS
 from pipeline.engine.books import Books
 from pipeline.engine.job import Job
+from pipeline.errors import SpecError
 from pipeline.stages.edit import STEPS_DROPPED
 
-__all__ = ["EditSpec", "main", "plan_edit"]
+__all__ = ["SPECS", "EditSpec", "main", "plan_edit"]
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run the verb; returns the exit code."""
-    spec = parse(EditSpec, "edit", argv)
+    """Run the verb with one of the editors; returns the exit code."""
+    if not argv or argv[0] in subverbs.HELP:
+        print(subverbs.usage("edit", "EDITOR", EDITORS))
+        return 0 if argv else 2
+    editor, *flags = argv
+    if editor not in EDITORS:
+        hint = f" (the editor comes first: stylemill edit {next(iter(EDITORS))} ...)" if editor.startswith("-") else ""
+        raise SpecError(f"no editor {editor!r}; the editors are {', '.join(EDITORS)}{hint}")
+    spec = parse(SPECS[editor], f"edit {editor}", flags)
     job, workers = plan_edit(spec)
     code = launch(job, workers, spec)
     if not spec.dry_run:

@@ -1,104 +1,111 @@
-"""Which rows of a table of directions are meant."""
+"""From names to requests: the directions that an editor needs, chosen and checked, and what is asked of it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from jobs.edit.spec import EditSpec
+from jobs.flags import say
 from pipeline.directions import Direction
-from pipeline.directions.conditional import project
-from pipeline.directions.names import joined
+from pipeline.directions.aliases import resolve as our_attribute
+from pipeline.directions.formats import check_generator
+from pipeline.directions.lookup import Chosen, Lookup
+from pipeline.editors import Needed
 from pipeline.errors import SpecError
-from pipeline.models.codes import Space
-from pipeline.stages.direction_rows import DirectionTables, by_name
+from pipeline.models import classifiers
+from pipeline.models.codes import Codes, Space
+from pipeline.models.generators import Generator
+from pipeline.stages.direction_rows import DirectionTables
+from pipeline.stages.source import Latents
 
 
 @dataclass(frozen=True)
-class Chosen:
-    """A direction and the numbers of the rows of the table that it was made from: its own, then the conditions'."""
+class Choice:
+    """The direction that each name means, and the space in which codes are moved."""
 
-    direction: Direction
-    numbers: list[int]
+    chosen: Mapping[str, Chosen]
+    space: Space
 
+    @property
+    def directions(self) -> tuple[Direction, ...]:
+        return tuple(one.direction for one in self.chosen.values())
 
-def choose_directions(spec: EditSpec, table: DirectionTables, default: Space | None) -> list[Chosen]:
-    """The direction of each attribute, conditioned as asked, all in one space. Raises SpecError."""
-    found = table.directions
-    named = by_name(found)
-    wanted = spec.space or default
-    attributes, conditions_asked = (_names(words, found) for words in (spec.attribute, spec.on))
-    chosen: list[Chosen] = []
-    for attribute in attributes:
-        if attribute in conditions_asked:
-            raise SpecError(f"{attribute} is to change and to stay at once: take it out of --on")
-        ready = [
-            number for number, one in enumerate(found)
-            if spec.on and one.attribute == attribute and sorted(one.conditions) == sorted(conditions_asked)
-            and _usable(one, wanted)
-        ]  # fmt: skip
-        if len(ready) == 1:
-            chosen.append(Chosen(_in_space(found[ready[0]], wanted, spec.space), ready))
-            continue
-        numbers = [_number(name, found, named, wanted, table) for name in (attribute, *conditions_asked)]
-        primal, *conditions = (_in_space(found[number], wanted, spec.space) for number in numbers)
-        chosen.append(Chosen(project(primal, conditions) if conditions else primal, numbers))
-    if len(spaces := {one.direction.space for one in chosen}) > 1:
-        raise SpecError(f"the directions are in {' and '.join(sorted(spaces))}: edit one space at a time, with --space")
-    return chosen
+    @property
+    def numbers(self) -> list[list[int]]:
+        """Rows of the table of directions."""
+        return [one.numbers for one in self.chosen.values()]
+
+    def attribute(self, name: str) -> str:
+        """The attribute, where the flag says `old#3`."""
+        return self.chosen[name].direction.attribute if name in self.chosen else name.split("#", maxsplit=1)[0]
 
 
-def choose_attribute_level(
-    space: Space | None, table: DirectionTables | None, names: Sequence[str]
-) -> dict[str, Chosen]:
-    """The unconditioned direction that each name means, all in one space, or in `space`. Raises SpecError."""
-    if not names or table is None:
-        return {}
-    found = table.directions
-    plain = [one for one in found if not one.conditions]
+def choose_directions(
+    needed: Needed,
+    table: DirectionTables | None,
+    space: Space | None,
+    spaces: Sequence[Space],
+    generator: Generator,
+    force: bool,
+) -> Choice:
+    """The directions that an editor needs, in the space that is asked for, else in theirs.
+
+    spaces: in which the editor moves codes. force: whether they may be of another generator.
+
+    Raises:
+        SpecError: a name means none or several, or a direction does not fit the generator or the editor.
+    """
     chosen: dict[str, Chosen] = {}
-    for name in _names(tuple(dict.fromkeys(names)), found):
-        number = _number(name, found, by_name(found), space, table)
-        if found[number] not in plain:
-            raise SpecError(f"{found[number].name} is projected already, and ials projects by itself: choose another")
-        chosen[name] = Chosen(_in_space(found[number], space, space), [number])
-    if len(spaces := {one.direction.space for one in chosen.values()}) > 1:
-        raise SpecError(f"the directions are in {' and '.join(sorted(spaces))}: edit one space at a time, with --space")
-    return chosen
+    if needed.names and table is not None:
+        only, why = (space, f"--space {space}") if space else needed.space or (None, "")
+        lookup = Lookup(table.directions, table.url, only, why)
+        found = lookup.projected(needed.names, needed.preserve) if needed.projected else None
+        chosen = lookup.attribute_level(needed.names) if found is None else found
+    directions = [one.direction for one in chosen.values()]
+    check_directions(directions, generator, force)
+    found_space: Space = directions[0].space if directions else space or "w"
+    if found_space not in spaces:
+        assert table is not None
+        raise SpecError(f"{table.url}: these directions are in {found_space}, the editor moves codes in "
+                        f"{', '.join(spaces)}")  # fmt: skip
+    return Choice(chosen, found_space)
 
 
-def _names(words: Sequence[str], found: Sequence[Direction]) -> list[str]:
-    """Raises SpecError where a name is there twice."""
-    names = joined(words, {*by_name(found), *(one.name for one in found)})
-    if twice := [name for place, name in enumerate(names) if name in names[:place]]:
-        raise SpecError(f"{twice[0]} is named twice")
-    return names
+def known(attribute: str) -> tuple[str, int]:
+    """The classifiers' name of an attribute, and the sign of its score. Raises SpecError."""
+    ours = our_attribute(attribute)
+    if ours is None:
+        names = ", ".join(classifiers.ATTRIBUTES)
+        raise SpecError(f"no classifier knows {attribute!r}, whose score is to be looked at: they know {names}")
+    return ours
 
 
-def _usable(direction: Direction, wanted: Space | None) -> bool:
-    return wanted is None or direction.space == wanted or (direction.space, wanted) == ("w", "w+")
+def shape_of(space: Space, generator: Generator) -> tuple[int, ...]:
+    """Of one row of codes."""
+    match space:
+        case "z":
+            return (generator.z_dim,)
+        case "w":
+            return (generator.w_dim,)
+        case "w+":
+            return (generator.num_ws, generator.w_dim)
+        case "s":
+            return (generator.num_styles,)
 
 
-def _number(
-    name: str, found: Sequence[Direction], named: Mapping[str, Direction], wanted: Space | None, table: DirectionTables
-) -> int:
-    """The row of the table that a name means."""
-    if name in named:
-        return next(number for number, one in enumerate(found) if one is named[name])
-    same = [number for number, one in enumerate(found) if one.name == name]
-    usable = [number for number in same if _usable(found[number], wanted)]
-    if len(usable) == 1:
-        return usable[0]
-    if len(same) > 1:
-        choices = ", ".join(f"{name}#{number} ({found[number].method}, {found[number].space})" for number in same)
-        raise SpecError(
-            f"{table.url} has several directions of {name}: choose {choices}, or a --space with one of them"
-        )
-    raise SpecError(f"{table.url} has no direction of {name!r}; it has {', '.join(named)}")
+def note_psi(latents: Latents, psi: float | None) -> None:
+    """Say where these latents are truncated otherwise than those that the method's public code edits; None: no code."""
+    for facts in latents.facts if psi is not None else ():
+        spec = facts.get("spec", {})
+        own_psi, cutoff = spec.get("psi"), spec.get("cutoff")
+        if own_psi == psi and cutoff is None:
+            continue
+        own = "do not say how they were truncated" if own_psi is None else f"have psi {own_psi:g}"
+        layers = "" if cutoff is None else f" in the first {cutoff} layers"
+        say(f"Note  --as-released: the public code edits latents of psi {psi} in all layers, these {own}{layers}")
 
 
-def _in_space(direction: Direction, wanted: Space | None, asked_for: Space | None) -> Direction:
-    if wanted is None or direction.space == wanted:
-        return direction
-    if (direction.space, wanted) == ("w", "w+"):
-        return direction.in_w_plus()
-    asked = f"--space {wanted}" if asked_for else "--layers (rows of w+)"
-    raise SpecError(f"the direction of {direction.name} is in {direction.space}, and {asked} was asked for")
+def check_directions(directions: Sequence[Direction], generator: Generator, force: bool) -> None:
+    """Raise SpecError where a direction does not fit the generator; warn where that is not known."""
+    for direction in directions:
+        if warning := check_generator(direction, generator.fingerprint, force):
+            say(f"Note  {warning}")
+        direction.check(Codes(direction.space, generator.w_avg.new_zeros(1, *shape_of(direction.space, generator))))

@@ -1,32 +1,24 @@
 """What `stylemill edit` will do."""
 
-from collections.abc import Callable
-
 from jobs.choice import choose
 from jobs.classifiers import classifier_ref
-from jobs.edit import ials, linear
-from jobs.edit.asked import Ask
-from jobs.edit.levels import note_psi
-from jobs.edit.spec import IALS_ONLY, LINEAR_ONLY, EditSpec
+from jobs.edit.choose import Choice, choose_directions, known, note_psi, shape_of
+from jobs.edit.spec import EditSpec
 from jobs.latents import open_with_generator
 from jobs.launch import command, versions
 from jobs.options import canonical
 from jobs.resolve import CODES_PER_SHARD, ROWS_PER_SHARD, resolve, spec_facts
 from jobs.weights import used
 from jobs.workers import FACES, GRADIENTS, VECTORS, Load
+from pipeline.directions import Direction
+from pipeline.editors import EditRequest, Needed, Traits
 from pipeline.engine.job import Job
-from pipeline.models.generators import Generator
 from pipeline.stages.codes import needed_columns, truncation_of
 from pipeline.stages.direction_rows import DirectionTables
-from pipeline.stages.edit import EditStage
+from pipeline.stages.edit import EditStage, kept_steps
 from pipeline.stages.models import ClassifierRef, Model, Truncated
 from pipeline.stages.pictures import NO_PICTURES, Keep
 from schemas.edits import JUDGE
-
-ASKS: dict[str, Callable[[EditSpec, DirectionTables | None, Generator], Ask]] = {
-    "interfacegan": linear.ask,
-    "ials": ials.ask,
-}
 
 
 def plan_edit(spec: EditSpec) -> tuple[Job, int | None]:
@@ -36,29 +28,43 @@ def plan_edit(spec: EditSpec) -> tuple[Job, int | None]:
         SpecError: latents, directions and what is asked do not go together.
         StoreError: a table is not there, or not complete.
     """
+    (name, _), config = spec.EDITOR, spec.config
     latents, generator = open_with_generator(spec.latents, spec.generator, may_differ=spec.force)
     latents = choose(spec, latents, spec.labels)
-    table = DirectionTables.open(spec.directions) if spec.directions else None
-    ask = ASKS[spec.editor](spec, table, generator)
-    needed_columns(latents.schema, ask.space)
-    if spec.editor == "ials" and spec.as_released:
-        note_psi(latents)
-    truncated = Truncated(*truncation_of(latents, generator)) if ask.space == "z" else Truncated()
-    load, (rows, shards) = _load(spec, ask), latents.size
-    most = ROWS_PER_SHARD if load.threads else CODES_PER_SHARD
+    table = DirectionTables.open(spec.tables_of_directions) if spec.tables_of_directions else None
+    needed = config.needed(spec.attribute, spec.preserve)
+    choice = choose_directions(needed, table, spec.space, config.SPACES, generator, spec.force)
+    config.check(choice.space, generator)
+    requests, directions = _requests(spec, needed, choice)
+    traits = config.traits(requests)
+    search = _search(spec, traits)
+    needed_columns(latents.schema, choice.space)
+    note_psi(latents, traits.psi)
+    truncated = Truncated(*truncation_of(latents, generator)) if choice.space == "z" else Truncated()
+    load, (rows, shards) = _load(spec, traits), latents.size
     runtime, rows_per_shard, workers = resolve(
-        spec, "edit", generator, rows, shards, load, units=rows * _faces(spec), fewest=1, most=most
+        spec,
+        "edit",
+        generator,
+        rows,
+        shards,
+        load,
+        units=rows * len(requests) * (1 + traits.steps),  # where a search decides how many faces, at least these
+        fewest=1,
+        most=ROWS_PER_SHARD if load.threads else CODES_PER_SHARD,
     )
     layout, present = latents.lay_out(rows_per_shard, runtime.batch_size)
-    method = ask.method(runtime, truncated)
-    classifiers = _classifiers(spec)
+    keep_steps, classifiers = spec.keep or traits.keep, _classifiers(spec)
     keep = None if spec.images == "none" else Keep(spec.images, generator.check_size(spec.size), spec.quality)
     stage = EditStage(
         latents=latents,
-        space=ask.space,
-        shape=ask.shape,
-        method=method,
-        kept=kept_steps(spec.keep or ask.keep, method.steps),
+        space=choice.space,
+        shape=shape_of(choice.space, generator),
+        editor=config,
+        requests=requests,
+        directions=directions,
+        search=search,
+        kept=kept_steps(keep_steps, traits.steps),
         generator=Model(generator.name, generator.fingerprint),
         truncated=truncated,
         classifiers=classifiers,
@@ -66,12 +72,11 @@ def plan_edit(spec: EditSpec) -> tuple[Job, int | None]:
         runtime=runtime,
     )
     own = spec_facts(spec, runtime, load, "edit", rows_per_shard=layout.rows_per_shard, scored=canonical(spec.scored))
-    others = IALS_ONLY if spec.editor == "interfacegan" else LINEAR_ONLY
-    for field in ("latents", "labels", "directions", "force", *others):
+    for field in ("latents", "labels", "directions", "force"):
         own.pop(field, None)  # digests say which tables; where they lie decides nothing
     opened = {f"{ref.prefix.rstrip('_') or 'classifiers'}_digest": ref for ref in classifiers}
-    if ask.classifiers is not None:
-        opened["search_digest"] = ask.classifiers
+    if search is not None:
+        opened["search_digest"] = search
     job = Job(
         verb="edit",
         out=spec.out,
@@ -81,11 +86,15 @@ def plan_edit(spec: EditSpec) -> tuple[Job, int | None]:
         spec={
             **own,
             **(keep.facts if keep else NO_PICTURES),
-            **ask.facts,
+            **config.resolved,
             **latents.choice,
-            "keep": spec.keep or ask.keep,
+            "editor": name,
+            "steps": traits.steps,
+            "rows_may_stop": traits.rows_may_stop,
+            "direction_numbers": choice.numbers,
+            "keep": keep_steps,
             "generator": generator.name,
-            "space": ask.space,
+            "space": choice.space,
             "table_psi": truncated.psi,
             "table_cutoff": truncated.cutoff,
         },
@@ -102,24 +111,31 @@ def plan_edit(spec: EditSpec) -> tuple[Job, int | None]:
     return job, workers
 
 
-def kept_steps(keep: str, steps: int) -> tuple[int, ...]:
-    """Which of the steps 0 (the source) to `steps` go into the table."""
-    if keep == "last":
-        return (steps,)
-    every = 1 if keep == "all" else int(keep)
-    return tuple(sorted({*range(0, steps + 1, every), steps}))
+def _requests(
+    spec: EditSpec, needed: Needed, choice: Choice
+) -> tuple[tuple[EditRequest, ...], tuple[tuple[Direction, ...], ...]]:
+    """A request for each attribute, and the directions of each."""
+    config = spec.config
+    if needed.projected:
+        requests = [config.request(one.attribute, one.conditions) for one in choice.directions]
+        return tuple(requests), tuple((one,) for one in choice.directions)
+    preserve = [choice.attribute(name) for name in spec.preserve]
+    requests = [config.request(choice.attribute(name), preserve) for name in spec.attribute]
+    return tuple(requests), (choice.directions,) * len(requests)
 
 
-def _load(spec: EditSpec, ask: Ask) -> Load:
-    if ask.gradients:
+def _search(spec: EditSpec, traits: Traits) -> ClassifierRef | None:
+    """The classifiers that the editor looks with."""
+    if not traits.looks_at:
+        return None
+    attributes = canonical(sorted({known(name)[0] for name in traits.looks_at}))
+    return classifier_ref(spec.classifiers, attributes, gradients=traits.gradients)
+
+
+def _load(spec: EditSpec, traits: Traits) -> Load:
+    if traits.gradients:
         return GRADIENTS
-    return FACES if ask.classifiers or spec.scores != "none" or spec.images != "none" else VECTORS
-
-
-def _faces(spec: EditSpec) -> int:
-    """Codes of each row; where the search for a score decides how many, at least these."""
-    steps = spec.steps if spec.editor == "ials" else len(spec.strengths)
-    return len(spec.attribute) * (1 + steps)
+    return FACES if traits.looks_at or spec.scores != "none" or spec.images != "none" else VECTORS
 
 
 def _classifiers(spec: EditSpec) -> tuple[ClassifierRef, ...]:

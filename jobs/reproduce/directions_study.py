@@ -17,6 +17,7 @@ from pipeline.directions import Direction
 from pipeline.directions.choose import MARGIN, choose
 from pipeline.directions.classes import by_rank
 from pipeline.directions.compare import correlations, cosines
+from pipeline.directions.lookup import by_name
 from pipeline.directions.reliability import Noise, disattenuated
 from pipeline.directions.svm import features, fit_direction
 from pipeline.metrics import intervals
@@ -24,7 +25,7 @@ from pipeline.models import generators
 from pipeline.models.codes import Codes, Space
 from pipeline.report import study
 from pipeline.stages.codes import read_codes
-from pipeline.stages.direction_rows import by_name, read_directions
+from pipeline.stages.direction_rows import read_directions
 from pipeline.tables import Table, store
 
 CURVE_SHARES = (8, 4, 2, 1)

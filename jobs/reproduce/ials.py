@@ -118,8 +118,8 @@ def _step_sizes(plan: Plan) -> dict[str, StepSize]:
     for pair in plan.pairs:
         primal, condition = as_pair(pair)
         url = plan.url(f"trial-{primal}-{condition}")
-        step("edit", "--latents", plan.url(f"trial-without-{primal}"), "--directions", plan.directions,
-             "--attribute", primal, "--on", condition, "--until", "0", "--target", "1", "--bound", f"{BOUND:g}",
+        step("edit", "interfacegan", "--latents", plan.url(f"trial-without-{primal}"), "--directions", plan.directions,
+             "--attribute", primal, "--preserve", condition, "--until", "0", "--target", "1", "--bound", f"{BOUND:g}",
              "--tolerance", f"{TOLERANCE:g}", "--classifiers", spec.judge, "--out", url, *spec.flags,
              change="--trial or --step-size, which needs no trial,")  # fmt: skip
         sizes[pair] = of_trial(url, spec.trial, plan.steps)

@@ -9,9 +9,10 @@ import pandas as pd
 from jobs.dt.spec import LEVEL, Cell
 from jobs.reproduce.dt_runs import DtRun, both
 from jobs.reproduce.ials_plan import CHOICE, Plan
+from pipeline.directions.lookup import by_name
 from pipeline.metrics import Curve, Outcomes, common_range, normalised_auc, paired_differences
 from pipeline.report import study
-from pipeline.stages.direction_rows import by_name, read_directions
+from pipeline.stages.direction_rows import read_directions
 from pipeline.tables import Table
 
 COLUMNS = "the p that each reaches, the p that both do, and the mean of q up to there"

@@ -14,10 +14,11 @@ from jobs.places import absolute
 from jobs.reproduce.cost import on_gpu
 from jobs.reproduce.dt_runs import DtRun
 from jobs.reproduce.step_size import StepSize
+from pipeline.directions.lookup import by_name
 from pipeline.errors import SpecError
 from pipeline.models.classifiers import ATTRIBUTES
 from pipeline.models.randomness import MAX_SEED
-from pipeline.stages.direction_rows import by_name, read_directions
+from pipeline.stages.direction_rows import read_directions
 from pipeline.tables import Table, store
 
 CHOICE: Cell = (0.75, 0.0)

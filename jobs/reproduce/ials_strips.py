@@ -28,7 +28,7 @@ JUDGED = ("judge_primal", "judge_condition")
 KEPT = 2
 """Gradients of an edit that keeps the source's direction."""
 SAME = 1e-3
-"""Scores that differ by no more are of one way: see `stylemill edit --editor ials`."""
+"""Scores that differ by no more are of one way: see `stylemill edit ials`."""
 
 
 @dataclass(frozen=True)
@@ -58,9 +58,9 @@ class Pictures:
         primal, condition = self.run.pair
         asked = self.run.asked
         common = (
-            "edit", "--editor", "ials", "--latents", f"{self.url}/latents",
+            "edit", "ials", "--latents", f"{self.url}/latents",
             "--directions", ",".join(asked.directions),
-            "--attribute", primal, "--on", condition, "--target", asked.target,
+            "--attribute", primal, "--preserve", condition, "--target", asked.target,
             "--step-size", str(asked.step_size), "--steps", str(asked.steps), "--classifiers", asked.classifiers,
             "--judge", asked.judge, "--scores", "judge", "--scored", f"{primal},{condition}", "--images", "webp",
             *editing,

@@ -74,7 +74,7 @@ def main(argv: Sequence[str]) -> int:
     found = Study.read(out, spec.attributes, SPACES)
     step("sample", "--generator", spec.generator, "--rows", str(spec.edited), "--seed", str(spec.seed + 1),
          "--out", others, *local(spec.flags), change="--generator or --edited")  # fmt: skip
-    edits = [_edit(spec, out, space, on, found) for space in SPACES for on in ((), ("--on", spec.condition))]
+    edits = [_edit(spec, out, space, on, found) for space in SPACES for on in ((), ("--preserve", spec.condition))]
     step("measure", "--edits", ",".join(f"{url}/edits" for url in edits), "--families", spec.judge, "--identity",
          "--out", f"{out}/measured", *spec.flags, change="--judge or --flags")  # fmt: skip
     _edit_far(spec, out, found)
@@ -96,7 +96,7 @@ def passes(spec: InterfaceganSpec) -> int:
 def _edit(spec: InterfaceganSpec, out: str, space: str, on: Sequence[str], found: Study) -> str:
     url = f"{out}/edit-{space}{'-on' if on else ''}"
     strengths = ",".join(f"{k * found.unit(space, spec.primal):.4f}" for k in STRENGTHS)
-    step("edit", "--latents", f"{out}/others/latents", "--directions", f"{out}/fit-{space}/directions",
+    step("edit", "interfacegan", "--latents", f"{out}/others/latents", "--directions", f"{out}/fit-{space}/directions",
          "--attribute", spec.primal, *on, f"--strengths={strengths}", "--scores", "both", "--judge", spec.judge,
          "--classifiers", spec.classifiers, "--images", "webp", "--size", str(found.picture_size),
          "--out", url, *spec.flags, change="--primal, --condition, --judge or --flags")  # fmt: skip
@@ -109,7 +109,7 @@ def _edit_far(spec: InterfaceganSpec, out: str, found: Study) -> None:
          *local(spec.flags), change="--generator")  # fmt: skip
     unit = sum(found.unit("w", name) for name in spec.attributes) / len(spec.attributes)
     strengths = ",".join(f"{share * FAR * unit:.4f}" for share in SHARES)
-    step("edit", "--latents", f"{out}/two/latents", "--directions", f"{out}/fit-w/directions",
+    step("edit", "interfacegan", "--latents", f"{out}/two/latents", "--directions", f"{out}/fit-w/directions",
          "--attribute", ",".join(spec.attributes), f"--strengths={strengths}", "--scores", "faces",
          "--classifiers", spec.classifiers, "--images", "webp", "--size", str(found.picture_size),
          "--out", f"{out}/far", *spec.flags, change="--attributes or --flags")  # fmt: skip

@@ -1,23 +1,41 @@
-"""Editors: methods that move latents. Tensors in, tensors out; no table, no job."""
+"""Editors: methods that move latents. Tensors in, tensors out; no table, no job.
 
-from pipeline.editors.editor import Editor, Scores
-from pipeline.editors.ials import IALS
-from pipeline.editors.interfacegan import InterFaceGAN
-from pipeline.editors.request import Requests
-from pipeline.editors.search import Search
+A new editor is a file (or folder) here with a `Config`, and a line in the list.
+"""
+
+import importlib
+
+from pipeline.editors.editor import Editor, EditorConfig, Faces, Needed, Scores, Traits
+from pipeline.editors.request import EditRequest
 from pipeline.editors.trace import DONE, NOT_FINITE, REACHED, Trace
-from pipeline.editors.truncation import Truncation
+from pipeline.errors import SpecError
 
 __all__ = [
     "DONE",
-    "IALS",
+    "EDITORS",
     "NOT_FINITE",
     "REACHED",
+    "EditRequest",
     "Editor",
-    "InterFaceGAN",
-    "Requests",
+    "EditorConfig",
+    "Faces",
+    "Needed",
     "Scores",
-    "Search",
     "Trace",
-    "Truncation",
+    "Traits",
+    "config_of",
 ]
+
+EDITORS = {
+    "interfacegan": "along directions that hold for all faces, as far as asked or until a score is reached",
+    "ials": "by steps along each face's own gradients, mixed with such directions",
+}
+"""What each does, by name; its module is of the same name, with _ for -."""
+
+
+def config_of(name: str) -> type[EditorConfig]:
+    """What an editor can be asked, with which it is opened. Raises SpecError where there is no such editor."""
+    if name not in EDITORS:
+        raise SpecError(f"no editor {name!r}; the editors are {', '.join(EDITORS)}")
+    config: type[EditorConfig] = importlib.import_module(f"pipeline.editors.{name.replace('-', '_')}").Config
+    return config

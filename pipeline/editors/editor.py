@@ -1,29 +1,49 @@
-"""What every editor offers."""
+"""What every editor offers, and what is known of it before it is made."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
+from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
-from pipeline.editors.request import Requests
+from pipeline.editors.request import EditRequest
 from pipeline.editors.trace import Trace
-from pipeline.models.codes import Codes
+from pipeline.models.codes import SPACES, Codes, Space
+from pipeline.models.generators import Generator
+
+if TYPE_CHECKING:
+    from pipeline.directions.direction import Direction
 
 Scores = Callable[[Codes], Mapping[str, Tensor]]
 """Codes of N rows -> score (N,) of each attribute: generator and classifiers. Always called with one batch size."""
 
 
-class Editor(Protocol):
-    """A method that moves latents.
+class Faces(Protocol):
+    """A generator and the classifiers of its faces, as an editor uses them.
 
-    Editors differ in how they are made: from directions (InterFaceGAN), with a generator, classifiers and a number of
-    steps (IALS). They are used alike.
+    at_once: rows whose gradients are best computed together, None for all.
     """
 
-    def edit(self, codes: Codes, requests: Requests) -> Trace:
-        """Move each row as its own request says.
+    @property
+    def generator(self) -> Generator: ...
+
+    @property
+    def at_once(self) -> int | None: ...
+
+    def __call__(self, codes: Codes, attributes: Sequence[str] | None = None) -> Mapping[str, Tensor]:
+        """Scores (N,) by attribute; of some attributes, or all."""
+        ...
+
+
+class Editor(Protocol):
+    """A method that moves latents, ready for work."""
+
+    def edit(self, codes: Codes, requests: Sequence[EditRequest]) -> Trace:
+        """Move each row as its own request says; the source is step 0.
 
         A row's result does not depend on its neighbours. A row that goes non-finite stops alone, with its reason.
 
@@ -31,3 +51,93 @@ class Editor(Protocol):
             SpecError: codes and requests are not of one length, or what is asked for cannot be done by this editor.
         """
         ...
+
+
+@dataclass(frozen=True)
+class Needed:
+    """The directions that an editor needs, by the names in a table of directions.
+
+    names: none where it needs none. projected: whether each is to have `preserve` projected out of it; else they are
+    attribute-level ones, and the editor projects by itself. why: what is said where no table is given.
+    space: the only one that the flags allow, with the flag that says so; none for that of the directions.
+    """
+
+    names: tuple[str, ...] = ()
+    preserve: tuple[str, ...] = ()
+    projected: bool = False
+    why: str = ""
+    space: tuple[Space, str] | None = None
+
+
+@dataclass(frozen=True)
+class Traits:
+    """What jobs, stages and reports ask of an editor, of given requests, instead of its name.
+
+    steps: the most that a request takes after the source. keep: the steps that are kept by default.
+    looks_at: attributes whose scores it looks at, of faces that it makes; none where it makes no face.
+    gradients: whether it follows the gradients of these scores.
+    needs_generator: whether it needs the generator, be it that it makes no face.
+    on_device: whether it computes where the networks run, and not on the CPU.
+    rows_may_stop: whether a row may stop before others do; it then stands still, and its last step counts in each later
+        one.
+    independent_steps: whether a step stands where another one of the same row is not finite.
+    recompute: whether features are computed twice, which takes less memory and more time.
+    psi: truncation of the latents that the method's public code edits, where it is to be as that code.
+    """
+
+    steps: int
+    keep: Literal["all", "last"] = "last"
+    looks_at: tuple[str, ...] = ()
+    gradients: bool = False
+    needs_generator: bool = False
+    on_device: bool = True
+    rows_may_stop: bool = False
+    independent_steps: bool = False
+    recompute: bool = False
+    psi: float | None = None
+
+
+class EditorConfig(BaseModel, ABC):
+    """What one editor can be asked: a field is a flag of `stylemill edit EDITOR`, with its help and its checks.
+
+    The docstring of a subclass is the help of that command. A GROUP is the title of its box of flags there.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    GROUP: ClassVar[str | None] = None
+    SPACES: ClassVar[tuple[Space, ...]] = SPACES
+    TAKES_DIRECTIONS: ClassVar[bool] = True
+    TAKES_ARTIFACT: ClassVar[bool] = False
+
+    @property
+    def resolved(self) -> Mapping[str, Any]:
+        """Fields as they are to be stored, where a flag leaves the choice open or is another form of its value."""
+        return {}
+
+    def needed(self, attributes: Sequence[str], preserve: Sequence[str]) -> Needed:
+        """The directions for edits of these attributes that preserve those."""
+        return Needed()
+
+    def check(self, space: Space, generator: Generator) -> None:
+        """Raise SpecError where the flags do not go with this space of this generator."""
+
+    @abstractmethod
+    def request(self, attribute: str, preserve: Sequence[str] = ()) -> EditRequest:
+        """The request that the flags make for an attribute. Raises SpecError."""
+
+    @abstractmethod
+    def traits(self, requests: Sequence[EditRequest]) -> Traits:
+        """What is known beforehand of the edits of these requests."""
+
+    @abstractmethod
+    def open(self, faces: Faces | None, directions: Sequence[Direction] = (), artifact: str | None = None) -> Editor:
+        """The editor.
+
+        Args:
+            faces: who makes and scores faces; None does where the traits need neither faces nor generator.
+            directions: as `needed` says, all in the space of the codes.
+            artifact: the directory of what was trained for it.
+
+        Raises:
+            SpecError: directions do not go together, or something is missing.
+        """

@@ -1,107 +1,91 @@
-"""What is asked of an editor, row by row.
+"""What is wanted of an editor for one row; one type from the flags to the table of requests and back.
 
-Shapes: N rows, K strengths.
+Shapes: N rows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from pipeline.errors import SpecError
 
 Target = Literal["1", "0", "flip"]
 TARGETS: tuple[Target, ...] = get_args(Target)
-Kind = tuple[str, tuple[str, ...]]
-"""An attribute and its conditions: what decides the direction."""
+SIDES: Mapping[Target, float] = {"1": 1.0, "0": -1.0, "flip": 0.0}
+"""2y - 1; of flip it depends on the row."""
 
 
-@dataclass(frozen=True, eq=False)
-class Requests:
-    """What is wanted for each of N rows. `Requests.same` makes N equal ones.
+@dataclass(frozen=True)
+class EditRequest:
+    """What is to change in a row, how far, and what is to stay.
 
-    attributes: (N) what is to change.
-    conditions: (N) what is to stay, in any order.
-    targets: (N) 1 towards the attribute, 0 away from it, flip to the other side of where the row is.
-    strengths: (N, K) float64, how far; None where the editor finds its own, or counts its steps. They carry their sign.
-    until: (N,) float64, the score to reach, beyond the boundary on the target's side: score >= until for target 1,
-        score <= -until for target 0. None where no score is asked for.
-    lambdas: (N, 2) float64, the share of the attribute-level direction in that of the attribute and in those of its
-        conditions (IALS); None for editors without.
+    attribute: what is to change. preserve: the attributes that are to stay (the paper's conditions), in any order.
+    target: 1 towards the attribute, 0 away from it, flip to the other side of where the row is.
+    strengths: how far, a step for each, with their sign; none where the editor finds its own.
+    until: the score to reach, beyond the boundary on the target's side: score >= until for target 1, score <= -until
+        for target 0. None where no score is asked for.
+    options: further numbers of the editor, by name: lambda1 and lambda2 of IALS.
 
     Raises:
-        SpecError: lengths differ, a number is not finite, a target is unknown, or an attribute is its own condition.
+        SpecError: a number is not finite, the target is unknown, or an attribute is to change and to stay at once.
     """
 
-    attributes: tuple[str, ...]
-    conditions: tuple[tuple[str, ...], ...]
-    targets: tuple[Target, ...]
-    strengths: Tensor | None = None
-    until: Tensor | None = None
-    lambdas: Tensor | None = None
+    attribute: str
+    preserve: tuple[str, ...] = ()
+    target: Target = "1"
+    strengths: tuple[float, ...] = ()
+    until: float | None = None
+    options: Mapping[str, float] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
-        rows = len(self.attributes)
-        shapes = {"strengths": (self.strengths, 2), "until": (self.until, 1), "lambdas": (self.lambdas, 2)}
-        for name, (values, dimensions) in shapes.items():
-            if values is None:
-                continue
-            if values.dim() != dimensions or len(values) != rows:
-                raise SpecError(
-                    f"{name} have the shape {tuple(values.shape)}: give {dimensions} dimensions, {rows} rows"
-                )
-            if not torch.isfinite(values).all():
-                row = int(torch.nonzero(~torch.isfinite(values))[0, 0])
-                raise SpecError(f"{name} of row {row} are not finite: {values[row].tolist()}")
-        if self.lambdas is not None and self.lambdas.shape[1] != 2:
-            raise SpecError(f"there are 2 lambdas to a row, not {self.lambdas.shape[1]}")
-        if not len(self.conditions) == len(self.targets) == rows:
-            found = f"{rows} attributes, {len(self.conditions)} conditions, {len(self.targets)} targets"
-            raise SpecError(f"requests are by row, each of one length: {found}")
-        for attribute, conditions in zip(self.attributes, self.conditions, strict=True):
-            if attribute in conditions:
-                raise SpecError(f"{attribute} is to change and to stay at once: take it out of the conditions")
-        if unknown := [target for target in self.targets if target not in TARGETS]:
-            raise SpecError(f"unknown target {unknown[0]!r}: choose one of {', '.join(TARGETS)}")
+        object.__setattr__(self, "preserve", tuple(self.preserve))
+        object.__setattr__(self, "strengths", tuple(map(float, self.strengths)))
+        options = {name: (number,) for name, number in self.options.items()}
+        until = () if self.until is None else (self.until,)
+        for name, numbers in {"strengths": self.strengths, "until": until, **options}.items():
+            if not all(map(math.isfinite, numbers)):
+                raise SpecError(f"{name} of {self.name} are not all finite: {', '.join(map(str, numbers))}")
+        if self.target not in TARGETS:
+            raise SpecError(f"unknown target {self.target!r}: choose one of {', '.join(TARGETS)}")
+        if self.attribute in self.preserve:
+            raise SpecError(f"{self.attribute} is to change and to stay at once: take it out of what is preserved")
 
-    @classmethod
-    def same(
-        cls,
-        rows: int,
-        attribute: str,
-        strengths: Sequence[float] | None = None,
-        conditions: Sequence[str] = (),
-        target: Target = "1",
-        until: float | None = None,
-        lambdas: tuple[float, float] | None = None,
-    ) -> Requests:
-        """One request for all of N rows."""
+    @property
+    def name(self) -> str:
+        """As that of a direction: `old|eyeglasses,male`."""
+        return f"{self.attribute}|{','.join(self.preserve)}" if self.preserve else self.attribute
 
-        def repeated(values: float | Sequence[float] | None) -> Tensor | None:
-            if values is None:
-                return None
-            one = torch.as_tensor(values, dtype=torch.float64)
-            return one.expand(rows, *one.shape)
+    @property
+    def kind(self) -> tuple[str, tuple[str, ...]]:
+        """What decides a projected direction: the attribute, and what is preserved, sorted."""
+        return self.attribute, tuple(sorted(self.preserve))
 
-        return cls(
-            attributes=(attribute,) * rows,
-            conditions=(tuple(conditions),) * rows,
-            targets=(target,) * rows,
-            strengths=repeated(strengths),
-            until=repeated(until),
-            lambdas=repeated(lambdas),
-        )
+    def strength(self, step: int, side: int) -> float:
+        """Of a step, as it was asked for, of rows that go to this side; or the score until which they go."""
+        if not self.strengths:
+            return side * (self.until or 0.0) + 0.0  # no minus zero
+        asked = self.strengths[min(step, len(self.strengths)) - 1]
+        return side * asked if self.target == "flip" else asked
 
-    def __len__(self) -> int:
-        return len(self.attributes)
+    def sides(self, strength_N: NDArray[np.floating]) -> NDArray[np.int64]:
+        """Of rows that were moved as far as this: 1 up or -1 down, (N,). Of target flip, rows that did not move go up:
+        rows that go up and rows that go down are groups of their own, since together their changes would cancel.
+        """
+        if self.target == "flip":
+            return np.where(strength_N < 0, -1, 1)
+        return np.full(len(strength_N), -1 if self.target == "0" else 1)
 
-    def kinds(self) -> tuple[list[Kind], Tensor]:
-        """The different pairs of attribute and (sorted) conditions, and which of them each row asks for: (N,) int64."""
-        pairs = [(name, tuple(sorted(kept))) for name, kept in zip(self.attributes, self.conditions, strict=True)]
-        kinds = list(dict.fromkeys(pairs))
-        places = {kind: place for place, kind in enumerate(kinds)}
-        return kinds, torch.tensor([places[pair] for pair in pairs], dtype=torch.int64)
+
+def distinct(requests: Sequence[EditRequest]) -> tuple[list[EditRequest], Tensor]:
+    """The different ones, and which of them each row has: (N,) int64."""
+    places: dict[EditRequest, int] = {}
+    which = [places.setdefault(request, len(places)) for request in requests]
+    return list(places), torch.tensor(which, dtype=torch.int64)

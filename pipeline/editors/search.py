@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from pipeline.editors.gradients import score_of
-from pipeline.editors.request import Target
+from pipeline.editors.request import SIDES, EditRequest
 from pipeline.editors.trace import NOT_FINITE, REACHED, not_reached
 from pipeline.errors import SpecError
 
@@ -27,7 +27,8 @@ class Search:
     """Doubling from `first` until the score is reached, then halving the last interval down to `tolerance`.
 
     first, tolerance, bound: strengths; a row goes no further than `bound` to either side.
-    batch_size: B, rows in an evaluation. Row i is always in slot i mod B, whichever rows are beside it.
+    batch_size: B, rows in an evaluation; None for as many as there are rows. Row i is always in slot i mod B, whichever
+        rows are beside it.
 
     The score need not be monotone: what is found is a strength at which it is reached, such that it is not reached
     `tolerance` before.
@@ -39,10 +40,11 @@ class Search:
     bound: float = 10.0
     first: float = 0.5
     tolerance: float = 0.02
-    batch_size: int = 8
+    batch_size: int | None = None
 
     def __post_init__(self) -> None:
-        if not (0 < self.tolerance < math.inf and 0 < self.first <= self.bound < math.inf and self.batch_size >= 1):
+        sized = self.batch_size is None or self.batch_size >= 1
+        if not (0 < self.tolerance < math.inf and 0 < self.first <= self.bound < math.inf and sized):
             raise SpecError(f"a search needs 0 < first <= bound, tolerance > 0 and batches of 1 or more: {self}")
 
 
@@ -61,9 +63,7 @@ class Found:
 
 def reach(
     evaluate: Evaluate,
-    attributes: Sequence[str],
-    until: Sequence[float],
-    targets: Sequence[Target],
+    requests: Sequence[EditRequest],
     usable: Sequence[bool],
     search: Search,
 ) -> Found:
@@ -71,26 +71,26 @@ def reach(
 
     Args:
         evaluate: is called with B rows each time; slots with no row repeat one that is there.
-        attributes: of each row, the one whose score is looked at; others' names for it are known (`aliases`).
-        until, targets: as in `Requests`.
+        requests: of each row, with the score to reach; others' names for an attribute are known (`aliases`).
         usable: which rows are finite to begin with; the others are not evaluated.
 
     Raises:
         SpecError: there is no score of an attribute.
     """
-    rows = [_Row(until[i], targets[i], usable[i], search) for i in range(len(until))]
+    rows = [_Row(request, finite, search) for request, finite in zip(requests, usable, strict=True)]
+    batch_size = search.batch_size or len(rows)
     seen: list[dict[str, float]] = [{} for _ in rows]
     source: list[dict[str, float]] = [{} for _ in rows]
     first = True
     while active := [i for i, row in enumerate(rows) if not row.stop]:
-        for slots, used in in_slots(active, search.batch_size):
+        for slots, used in in_slots(active, batch_size):
             strengths = torch.tensor([rows[i].strength for i in slots], dtype=torch.float64)
             found = evaluate(torch.tensor(slots, dtype=torch.int64), strengths)
             numbers = {name: values.detach().double().tolist() for name, values in found.items()}
             for slot in used:
                 i = slots[slot]
                 scores = {name: values[slot] for name, values in numbers.items()}
-                score = score_of(attributes[i], scores)
+                score = score_of(requests[i].attribute, scores)
                 if first:
                     source[i] = scores
                 if rows[i].saw(score, all(map(math.isfinite, scores.values()))):
@@ -107,9 +107,9 @@ def reach(
 class _Row:
     """The search of one row. `strength` is what to try next, `result` the best that is known."""
 
-    def __init__(self, until: float, target: Target, usable: bool, search: Search) -> None:
-        self._until, self._target, self._search = until, target, search
-        self._side = {"1": 1.0, "0": -1.0, "flip": 0.0}[target]
+    def __init__(self, request: EditRequest, usable: bool, search: Search) -> None:
+        self._until, self._search = request.until or 0.0, search
+        self._side = SIDES[request.target]
         self._low, self._high = 0.0, math.inf
         self._next = 0.0
         self.result = 0.0

@@ -76,7 +76,7 @@ def _strips(directory: str, rows: pd.DataFrame, faces: int | None) -> study.Sect
     ]
     sentences = [
         f"{len(shown)} faces moved along each direction; the source is on the left. Below each picture: how far, in "
-        "standard deviations (sd) of the latents along the direction, and as stylemill edit --strengths takes it."
+        "standard deviations (sd) of the latents along the direction, and as `--strengths` of stylemill edit takes it."
     ]
     if found["index"].nunique() < len(rows):
         sentences.append("Some directions have no pictures: the same command makes them.")

@@ -87,22 +87,6 @@ class DirectionTables:
         return digests[0] if len(digests) == 1 else hashlib.sha256(store.canonical_json(digests)).hexdigest()
 
 
-def by_name(directions: Sequence[Direction]) -> dict[str, Direction]:
-    """The directions by name; those that share one are `old#0`, `old#3`: with their number in the table."""
-    names = [direction.name for direction in directions]
-    return {
-        name if names.count(name) == 1 else f"{name}#{number}": direction
-        for number, (name, direction) in enumerate(zip(names, directions, strict=True))
-    }
-
-
-def pick(directions: Mapping[str, Direction], name: str, where: str) -> Direction:
-    """The direction of that name. Raises SpecError, which says what there is in `where`."""
-    if name not in directions:
-        raise SpecError(f"{where} has no direction {name!r}; it has {', '.join(directions)}")
-    return directions[name]
-
-
 def _direction(row: Mapping[str, Any]) -> Direction:
     def optional(name: str) -> Any:
         return row[name][0] if row[name] else None

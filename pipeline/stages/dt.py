@@ -16,13 +16,12 @@ from torch import Tensor
 import schemas
 from pipeline.directions import Direction
 from pipeline.directions.aliases import plain
-from pipeline.editors import NOT_FINITE, Requests, Trace
+from pipeline.editors import NOT_FINITE, EditRequest, Trace
 from pipeline.editors.gradients import score_of
+from pipeline.editors.ials import Steps
 from pipeline.engine.stage import Batch, Task
 from pipeline.models.codes import Codes, Space
 from pipeline.stages.codes import codes_of, needed_columns
-from pipeline.stages.ials_settings import IalsSettings
-from pipeline.stages.method import Wanted
 from pipeline.stages.microbatch import Columns, Slots, aligned, settle
 from pipeline.stages.models import ClassifierRef, Model, Runtime, open_generator, open_scorer
 from pipeline.stages.source import Latents
@@ -46,14 +45,14 @@ class DtStage:
 
     latents: Latents
     space: Space
-    requests: tuple[Wanted, ...]
+    requests: tuple[EditRequest, ...]
     rows: tuple[tuple[int, ...], ...]
     directions: tuple[Direction, ...]
     generator: Model
     classifiers: ClassifierRef
     judge: ClassifierRef
     runtime: Runtime
-    settings: IalsSettings
+    settings: Steps
     kappas: tuple[float | None, ...] | None = None
     name: str = field(default="dt", init=False)
     version: int = field(default=1, init=False)
@@ -121,43 +120,37 @@ class DtWorker:
         padding = np.nan if slots.any() else 0.0  # NaN: nothing is sought for it; zeros: the networks are put to test
         rows = zip(slots.tolist(), items, strict=True)
         values = torch.stack([self._codes[row] if there else nothing for there, (_, row) in rows])
-        wishes = [stage.requests[request] for request, _ in items]
-        trace = self._edit(Codes(stage.space, values).only(slots, padding), wishes)
+        requests = [stage.requests[request] for request, _ in items]
+        trace = self._edit(Codes(stage.space, values).only(slots, padding), requests)
         return {
             "request": np.array([request for request, _ in items]),
             "row": np.array([row for _, row in items]),
             "stop": np.array(trace.stops, dtype=object),
-            **points(trace, wishes, stage.settings.steps, stage.judge.prefix),
+            **points(trace, requests, stage.settings.steps, stage.judge.prefix),
         }
 
-    def _edit(self, codes: Codes, wishes: Sequence[Wanted]) -> Trace:
+    def _edit(self, codes: Codes, requests: Sequence[EditRequest]) -> Trace:
         """The steps of B items; classifiers of attributes that none of them is about are left out."""
         stage = self.stage
-        about = {plain(name) for wish in wishes for name in (wish.attribute, *wish.conditions)}
+        about = {plain(name) for request in requests for name in (request.attribute, *request.preserve)}
         scores = partial(self.faces, attributes=sorted(about))
         editor = stage.settings.editor(stage.directions, scores, self.faces.at_once, look=True)
-        requests = Requests(
-            attributes=tuple(wish.attribute for wish in wishes),
-            conditions=tuple(wish.conditions for wish in wishes),
-            targets=tuple(wish.target for wish in wishes),
-            lambdas=torch.tensor([wish.lambdas for wish in wishes], dtype=torch.float64),
-        )
         return editor.edit(codes.to(self.device), requests)
 
 
-def points(trace: Trace, wishes: Sequence[Wanted], steps: int, judge: str) -> dict[str, NDArray[np.float32]]:
+def points(trace: Trace, requests: Sequence[EditRequest], steps: int, judge: str) -> dict[str, NDArray[np.float32]]:
     """Strength and scores of each row at the source and after each step, (B, P); `judge`: the prefix of the judge's.
 
     A step that a row did not reach, since its direction vanished, counts as one on which it stands still: its last
     scores are those of every later step. Rows that are to be set aside are NaN.
     """
     if all(stop == NOT_FINITE for stop in trace.stops):  # so that no face was made, and none scored
-        return {name: np.full((len(wishes), steps + 1), np.nan, dtype=np.float32) for name in ("strength", *SCORES)}
+        return {name: np.full((len(requests), steps + 1), np.nan, dtype=np.float32) for name in ("strength", *SCORES)}
     last_B1 = trace.steps.max(dim=1, keepdim=True).values.clamp(min=0)
     place_BP = torch.minimum(torch.arange(steps + 1, device=last_B1.device), last_B1)
     own = {name: score for name, score in trace.scores.items() if not name.startswith(judge)}
     judged = {name.removeprefix(judge): score for name, score in trace.scores.items() if name.startswith(judge)}
-    pair = [[wish.attribute for wish in wishes], [wish.conditions[0] for wish in wishes]]
+    pair = [[request.attribute for request in requests], [request.preserve[0] for request in requests]]
     seen = [[score_of(name, of)[row] for row, name in enumerate(names)] for of in (own, judged) for names in pair]
     columns = dict(zip(SCORES, map(torch.stack, seen), strict=True))
     found = {

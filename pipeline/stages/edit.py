@@ -3,7 +3,8 @@
 Shapes: N rows, B slots of a micro-batch, R requests, K kept steps; `...` stands for the shape of one row of codes.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -11,16 +12,18 @@ import numpy as np
 import pyarrow as pa
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 import schemas
-from pipeline.editors import NOT_FINITE, Trace
+from pipeline.directions import Direction
+from pipeline.directions.aliases import plain
+from pipeline.editors import NOT_FINITE, Editor, EditorConfig, EditRequest, Trace, Traits
 from pipeline.engine.stage import Batch, Rows, Task
 from pipeline.models.codes import Codes, Space
 from pipeline.models.faces import FaceScorer
 from pipeline.models.generators import Generator
 from pipeline.stages.codes import codes_of, needed_columns
 from pipeline.stages.edit_effect import counted, seen_in_columns, seen_on_the_way
-from pipeline.stages.method import Method
 from pipeline.stages.microbatch import Columns, Slots, settle
 from pipeline.stages.models import ClassifierRef, Model, Runtime, Truncated, open_generator, open_scorer
 from pipeline.stages.pictures import EXTENSIONS, Keep
@@ -36,16 +39,20 @@ STEPS_DROPPED = "steps_not_finite"
 
 @dataclass(frozen=True)
 class EditStage:
-    """Edit latents.
+    """Edit latents as each request says.
 
-    shape: of one row of codes in `space`. kept: the steps that go into the table. classifiers: whose scores become
-    columns.
+    shape: of one row of codes in `space`. directions: for each request those that the editor needs, in `space`;
+    requests that share them share an editor. search: the classifiers that the editor looks with; None where it looks at
+    nothing. kept: the steps that go into the table. classifiers: whose scores become columns.
     """
 
     latents: Latents
     space: Space
     shape: tuple[int, ...]
-    method: Method
+    editor: EditorConfig
+    requests: tuple[EditRequest, ...]
+    directions: tuple[tuple[Direction, ...], ...]
+    search: ClassifierRef | None
     kept: tuple[int, ...]
     generator: Model
     truncated: Truncated
@@ -67,6 +74,10 @@ class EditStage:
         return schemas.edits(self.shape, own, judged)
 
     @property
+    def traits(self) -> Traits:
+        return self.editor.traits(self.requests)
+
+    @property
     def looks(self) -> bool:
         """Whether a face is made of every kept step."""
         return bool(self.classifiers) or self.keep is not None
@@ -75,9 +86,9 @@ class EditStage:
     def block(self) -> int:
         """Rows edited together: a micro-batch where networks are at work, else as many whole ones as there is room."""
         batch_size = self.runtime.batch_size
-        if self.looks or self.method.networks:
+        if self.looks or self.search is not None:
             return batch_size
-        row_bytes = 8 * int(np.prod(self.shape)) * (1 + self.method.steps)
+        row_bytes = 8 * int(np.prod(self.shape)) * (1 + self.traits.steps)
         return batch_size * max(1, min(8192, BLOCK_BYTES // row_bytes) // batch_size)
 
     def open(self) -> "EditWorker":
@@ -88,10 +99,11 @@ class EditWorker:
     """The stage with its models open; those that no row needs stay closed."""
 
     def __init__(self, stage: EditStage) -> None:
-        self.stage = stage
+        self.stage, self.traits = stage, stage.traits
+        self.device = torch.device(stage.runtime.device if self.traits.on_device else "cpu")
         self.generator: Generator | None = None
         self.faces: FaceScorer | None = None
-        if stage.looks or stage.method.generates or stage.space != "w":
+        if stage.looks or stage.search is not None or self.traits.needs_generator or stage.space != "w":
             self.generator = open_generator(stage.generator, stage.runtime)
         else:
             torch.set_num_threads(stage.runtime.threads)
@@ -100,8 +112,29 @@ class EditWorker:
                 self.generator, stage.runtime, stage.classifiers,
                 picture_size=stage.keep.size if stage.keep else None, truncated=stage.truncated,
             )  # fmt: skip
-        self.editing = stage.method.open(self.generator, stage.runtime)
-        self._dropped = 0
+        self.searched = self._open_searched()
+        self.editors = self._open_editors()
+        self._dropped, self._search_seconds = 0, 0.0
+
+    def _open_searched(self) -> FaceScorer | None:
+        """Who makes and scores the faces that the editor looks at; without classifiers, it has the generator alone."""
+        stage, traits = self.stage, self.traits
+        if self.generator is None or stage.search is None:
+            return None if self.generator is None else FaceScorer(self.generator, {})
+        return open_scorer(
+            self.generator, stage.runtime, [stage.search],
+            follow=traits.gradients, truncated=stage.truncated, recompute=traits.recompute,
+        )  # fmt: skip
+
+    def _open_editors(self) -> list[Editor]:
+        """One for each request; those of the same directions are one, and look at the attributes of their requests."""
+        stage, opened = self.stage, dict[tuple[Direction, ...], Editor]()
+        for directions in dict.fromkeys(stage.directions):
+            its = [one for one, own in zip(stage.requests, stage.directions, strict=True) if own == directions]
+            about = {plain(name) for name in stage.editor.traits(its).looks_at}
+            faces = None if self.searched is None else SomeScores(self.searched, sorted(about))
+            opened[directions] = stage.editor.open(faces, directions)
+        return [opened[directions] for directions in stage.directions]
 
     def run(self, task: Task) -> Iterator[Batch]:
         """One batch for each block of rows, aligned on the index; a row keeps the slot that its index gives it."""
@@ -116,16 +149,18 @@ class EditWorker:
     def _compute(self, codes: Codes, slots: Slots) -> Columns:
         """Columns (B, R, K, ...). `steps` is NO_STEP where a row ended before; the other columns are 0 there."""
         stage = self.stage
-        rows, requests, kept = len(slots), len(stage.method.wanted), len(stage.kept)
+        rows, requests, kept = len(slots), len(stage.requests), len(stage.kept)
         latent = np.zeros((rows, requests, kept, *stage.shape), dtype=np.float32)
         strength = np.zeros((rows, requests, kept), dtype=np.float32)
         steps = np.full((rows, requests, kept), NO_STEP)
         stops = np.empty((rows, requests), dtype=object)
         slope = np.zeros((rows, requests), dtype=np.int8)
         # nothing is sought for what is not finite; where all is padding, the networks are put to the test
-        some = codes.only(slots, np.nan if stage.method.networks and slots.any() else 0.0)
-        for request in range(requests):
-            trace = self.editing.edit(some, request)
+        some = codes.only(slots, np.nan if stage.search is not None and slots.any() else 0.0)
+        for request, asked in enumerate(stage.requests):
+            begun = time.perf_counter()
+            trace = self.editors[request].edit(some.to(self.device), [asked] * rows)
+            self._search_seconds += time.perf_counter() - begun
             place_NK = kept_places(trace, stage.kept)
             row_N1, there_NK = np.arange(rows)[:, None], place_NK != NO_STEP
             latent[:, request][there_NK] = trace.values.cpu().numpy()[row_N1, place_NK][there_NK]
@@ -135,15 +170,15 @@ class EditWorker:
             lost = (trace.steps < 1).all(dim=1).cpu().numpy() & (np.array(trace.stops) == NOT_FINITE)
             latent[lost, request], strength[lost, request] = np.nan, np.nan  # so they are set aside
             stops[:, request] = trace.stops
-            slope[:, request] = seen_on_the_way(trace, stage.method.wanted[request].attribute)
+            slope[:, request] = seen_on_the_way(trace, asked.attribute)
         columns: dict[str, NDArray] = {"latent": latent, "strength": strength, "steps": steps, "stop": stops}
         if self.faces:
             columns |= self._look(latent, steps, slots)
             for request in np.flatnonzero(~slope.any(axis=0)).tolist():
-                attribute, there_NK = stage.method.wanted[request].attribute, steps[:, request] != NO_STEP
+                attribute, there_NK = stage.requests[request].attribute, steps[:, request] != NO_STEP
                 slope[:, request] = seen_in_columns(columns, attribute, request, there_NK)
         columns["slope"] = slope
-        if stage.method.independent:
+        if self.traits.independent_steps:
             self._dropped += drop_steps(columns, slots)
         return columns
 
@@ -201,8 +236,34 @@ class EditWorker:
         return tables
 
     def _seconds(self) -> dict[str, float]:
-        dropped, self._dropped = {STEPS_DROPPED: float(self._dropped)} if self._dropped else {}, 0
-        return {**(self.faces.take_seconds() if self.faces else {}), **self.editing.take_seconds(), **dropped}
+        """`search_seconds` are all of the editor; what is left of them beside faces and scores went into gradients."""
+        seconds: dict[str, float] = {}
+        for faces in (self.faces, self.searched):
+            seconds |= faces.take_seconds() if faces else {}
+        if self._dropped:
+            seconds[STEPS_DROPPED] = float(self._dropped)
+        seconds["search_seconds"] = self._search_seconds
+        self._dropped, self._search_seconds = 0, 0.0
+        return seconds
+
+
+class SomeScores:
+    """The scores of some attributes, of faces that an editor looks at."""
+
+    def __init__(self, faces: FaceScorer, attributes: Sequence[str]) -> None:
+        self.generator, self.at_once = faces.generator, faces.at_once
+        self._faces, self._attributes = faces, attributes
+
+    def __call__(self, codes: Codes, attributes: Sequence[str] | None = None) -> Mapping[str, Tensor]:
+        return self._faces(codes, self._attributes if attributes is None else attributes)
+
+
+def kept_steps(keep: str, steps: int) -> tuple[int, ...]:
+    """Which of the steps 0 (the source) to `steps` go into the table, by `--keep`."""
+    if keep == "last":
+        return (steps,)
+    every = 1 if keep == "all" else int(keep)
+    return tuple(sorted({*range(0, steps + 1, every), steps}))
 
 
 def drop_steps(columns: dict[str, NDArray], slots: Slots) -> int:

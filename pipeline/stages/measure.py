@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 import schemas
+from pipeline.editors import EditRequest
 from pipeline.engine.stage import Batch, Task
 from pipeline.errors import SpecError
 from pipeline.metrics import EffectBatch, Effects, Identity, IdentityBatch, Numbers, merge_groups
@@ -33,37 +34,6 @@ EFFECTS, IDENTITY = "metrics", "metrics_identity"
 
 
 @dataclass(frozen=True)
-class Wish:
-    """What a request of a table of edits says, as far as the numbers are named by it.
-
-    strengths: of each step, with their sign; none where the editor finds its own. until: the score to reach, on the
-        target's side.
-    target: 1 | 0 | flip. Of flip, rows that go up (side 1) and rows that go down (side -1) are groups of their own,
-        since together their changes would cancel. A row that did not move is among those that go up.
-    """
-
-    attribute: str
-    conditions: tuple[str, ...]
-    strengths: tuple[float, ...] = ()
-    until: float | None = None
-    target: str = "1"
-
-    def strength(self, step: int, side: int) -> float:
-        """Of a step, as it was asked for, of rows that go to this side; or the score until which they go."""
-        if not self.strengths:
-            assert self.until is not None
-            return side * self.until + 0.0  # no minus zero
-        asked = self.strengths[min(step, len(self.strengths)) - 1]
-        return side * asked if self.target == "flip" else asked
-
-    def sides(self, strength_N: NDArray[np.floating]) -> NDArray[np.int64]:
-        """Of rows that were moved as far as this: 1 or -1, (N,)."""
-        if self.target == "flip":
-            return np.where(strength_N < 0, -1, 1)
-        return np.full(len(strength_N), -1 if self.target == "0" else 1)
-
-
-@dataclass(frozen=True)
 class Source:
     """A table of edits, its requests, and what its faces are made with.
 
@@ -76,7 +46,7 @@ class Source:
     table: Table
     parts: int
     space: Space
-    requests: Mapping[int, Wish]
+    requests: Mapping[int, EditRequest]
     generator: Model
     truncated: Truncated
     scored: bool
@@ -263,7 +233,7 @@ def _rows(index: int, source: Source, metric: Effects | Identity, groups: Mappin
     """Rows of a metrics table, a group each."""
     schema = schemas.metrics(metric.numbers)
     keys = list(groups)
-    wishes = [source.requests[request] for request, *_ in keys]
+    requests = [source.requests[request] for request, *_ in keys]
     if not keys:
         return schema.arrow.empty_table()
     return schema.rows(
@@ -275,9 +245,9 @@ def _rows(index: int, source: Source, metric: Effects | Identity, groups: Mappin
             "request": [request for request, *_ in keys],
             "step": [step for _, step, *_ in keys],
             "side": [side for _, _, side, _ in keys],
-            "attribute": [wish.attribute for wish in wishes],
-            "conditions": [list(wish.conditions) for wish in wishes],
-            "strength": [wish.strength(step, side) for wish, (_, step, side, _) in zip(wishes, keys, strict=True)],
+            "attribute": [request.attribute for request in requests],
+            "conditions": [list(request.preserve) for request in requests],
+            "strength": [one.strength(step, side) for one, (_, step, side, _) in zip(requests, keys, strict=True)],
             "measured": [measured for *_, measured in keys],
             **{name: [float(groups[key][name]) for key in keys] for name in metric.numbers},
         }

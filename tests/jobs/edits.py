@@ -6,6 +6,7 @@ import pyarrow as pa
 from jobs.__main__ import main
 from jobs.small import write_small
 from pipeline.directions import Direction, normalised
+from pipeline.editors import EDITORS
 from pipeline.models import generators
 from pipeline.stages.direction_rows import to_rows
 from pipeline.tables import Table
@@ -47,8 +48,11 @@ def written_again(out, rows):
 
 
 def edit(latents, directions, out, *words) -> int:
-    words = [*TINY, *words]
-    return main(["edit", "--latents", str(latents), "--directions", str(directions), "--out", str(out), *words])
+    """`stylemill edit` by the editor that is named among the words, interfacegan by default."""
+    editor = next((word for word in words if word in EDITORS), "interfacegan")
+    flags = [word for word in words if word != editor]
+    where = ["--latents", str(latents), "--directions", str(directions), "--out", str(out)]
+    return main(["edit", editor, *where, *TINY, *flags])
 
 
 def edits(out) -> list[dict]:

@@ -4,10 +4,10 @@ import numpy as np
 
 import schemas
 from jobs.dt.spec import Cell
+from pipeline.editors import EditRequest
+from pipeline.editors.ials import LAMBDAS, Steps
 from pipeline.engine.job import Job
 from pipeline.stages.dt import DtStage
-from pipeline.stages.ials_settings import IalsSettings
-from pipeline.stages.method import Wanted
 from pipeline.stages.models import ClassifierRef, Model, Runtime
 from pipeline.tables import Layout, Table
 from schemas.dt_steps import SCORES
@@ -17,7 +17,13 @@ def job(out, pairs, cells: list[Cell], rows: int, steps: int, per_shard: int = 8
     """The job alone; neither latents nor models. kappa: on unedited faces, by pair or of all; or None."""
     names = sorted({name for pair in pairs for name in pair})
     requests = tuple(
-        Wanted(primal, (condition,), target, cell, tuple(0.1 * n for n in range(1, steps + 1)))
+        EditRequest(
+            primal,
+            (condition,),
+            target,
+            tuple(0.1 * n for n in range(1, steps + 1)),
+            options=dict(zip(LAMBDAS, cell, strict=True)),
+        )
         for primal, condition in pairs
         for cell in cells
     )
@@ -31,7 +37,7 @@ def job(out, pairs, cells: list[Cell], rows: int, steps: int, per_shard: int = 8
         classifiers=ClassifierRef(Model("faces", "b"), tuple(names)),
         judge=ClassifierRef(Model("judge", "c"), tuple(names), "judge_"),
         runtime=Runtime("cpu", 1, "eager", "fp32", 4),
-        settings=IalsSettings(step_size=0.1, steps=steps),
+        settings=Steps(step_size=0.1, steps=steps),
         kappas=(kappa,) * len(pairs) if isinstance(kappa, float) else kappa,
     )
     spec = {

@@ -130,7 +130,16 @@ def test_directions_from_elsewhere_have_strips_and_a_page_too(tmp_path):
     found = planted(tmp_path / "made", ("w", "z", "s"), names=("old",))
     assert show(tmp_path / "made", latents, tmp_path, "--faces", "1", "--deviations=2") == 0
     assert Table.open(f"{tmp_path}/strips").read()["index"].to_pylist() == [0, 0, 1, 1, 2, 2]
-    words = ["--directions", str(tmp_path / "made"), "--primal", "old#0", "--on", "old#0", "--out", f"{tmp_path}/bad"]
+    words = [
+        "--directions",
+        str(tmp_path / "made"),
+        "--primal",
+        "old#0",
+        "--preserve",
+        "old#0",
+        "--out",
+        f"{tmp_path}/bad",
+    ]
     assert main(["directions", "condition", *words]) == 2
     assert len(found) == 3
 

@@ -22,8 +22,9 @@ from jobs.directions.importing import ImportSpec
 from jobs.directions.listing import ListSpec
 from jobs.flags import parse
 from pipeline.directions import Direction, normalised
+from pipeline.directions.lookup import by_name
 from pipeline.models import generators
-from pipeline.stages.direction_rows import by_name, read_directions, to_rows
+from pipeline.stages.direction_rows import read_directions, to_rows
 from pipeline.tables import Table
 
 WIDTH = 512
@@ -89,7 +90,7 @@ def test_directions_come_back_from_a_table_as_they_were(tmp_path):
 
 def test_a_conditioned_direction_is_orthogonal_and_says_so(tmp_path, capsys):
     table = write(tmp_path / "d", some())
-    words = ["--directions", table, "--primal", "old", "--on", "smile,male", "--out", str(tmp_path / "out")]
+    words = ["--directions", table, "--primal", "old", "--preserve", "smile,male", "--out", str(tmp_path / "out")]
     assert main(["directions", "condition", *words]) == 0
     [found] = read(tmp_path / "out")
     smile, old, male = (direction.vector.astype(np.float64) for direction in some())
@@ -110,10 +111,10 @@ def test_what_cannot_be_conditioned_is_one_line(tmp_path, capsys):
     table = write(tmp_path / "directions", twins)
     words = ["condition", "--directions", table, "--out", tmp_path / "out"]
     assert "has no direction 'hat'; it has smile, old, male, young" in one_line(
-        [*words, "--primal", "hat", "--on", "old"], capsys
+        [*words, "--primal", "hat", "--preserve", "old"], capsys
     )
-    assert "young" in one_line([*words, "--primal", "smile", "--on", "old,young"], capsys)
-    into_itself = ["condition", "--directions", table, "--out", tmp_path, "--primal", "old", "--on", "male"]
+    assert "young" in one_line([*words, "--primal", "smile", "--preserve", "old,young"], capsys)
+    into_itself = ["condition", "--directions", table, "--out", tmp_path, "--primal", "old", "--preserve", "male"]
     assert "would be made from" in one_line([*into_itself, "--replace"], capsys)
     assert len(read(tmp_path)) == 4
     assert not (tmp_path / "out").exists()
@@ -311,7 +312,7 @@ def test_conditions_come_back_as_they_went_and_can_be_typed(tmp_path, form, caps
     assert main([*compare, "--attributes", "old|eyes_open,mouth_open,smile"]) == 0
     condition = ["condition", "--directions", table, "--primal", "smile", "--out", tmp_path / "p"]
     capsys.readouterr()
-    assert main(["directions", *map(str, condition), "--on", "old|eyes_open,mouth_open"]) == 0
+    assert main(["directions", *map(str, condition), "--preserve", "old|eyes_open,mouth_open"]) == 0
     assert read(tmp_path / "p")[0].conditions == ("old|eyes_open,mouth_open",)
 
 

@@ -12,7 +12,7 @@ from tiny_jobs import rows, tables
 from jobs.__main__ import main
 from jobs.small import write_small
 from pipeline.directions import normalised
-from pipeline.editors import IALS, Requests
+from pipeline.editors.ials import IALS
 from pipeline.models import classifiers, generators
 from pipeline.models.codes import Codes
 from pipeline.models.faces import FaceScorer
@@ -22,6 +22,7 @@ from pipeline.stages.direction_rows import read_directions, to_rows
 from pipeline.tables import Table
 from schemas import directions as directions_schema
 from schemas.dt_steps import SCORES
+from tests.pipeline.editors.requested import same
 
 ROWS, STEPS, SIZE = 6, 4, 4.0
 CELLS = [(1.0, 1.0), (1.0, 0.0), (0.75, 0.0), (0.0, 0.0)]
@@ -77,7 +78,7 @@ def by_hand(inputs, row, request, space="w", released=False):
 
     levels = [one for one in read_directions(Table.open(inputs[2])) if one.space == space]
     index, codes = read_codes(Table.open(inputs[0]), space, generator)
-    wanted = Requests.same(1, primal, conditions=(condition,), lambdas=CELLS[request % len(CELLS)])
+    wanted = same(1, primal, conditions=(condition,), lambdas=CELLS[request % len(CELLS)])
     editor = IALS(levels, scores, SIZE, STEPS, as_released=released, look=True)
     trace = editor.edit(Codes(space, codes.values[index == row].clone()), wanted)
     return np.stack([trace.scores[name][0] for name in (primal, condition, f"judge_{primal}", f"judge_{condition}")], 1)
@@ -221,10 +222,11 @@ def test_a_direction_that_vanishes_stands_still(inputs, tmp_path):
 def test_a_row_that_is_set_aside_in_a_cell_is_left_out_of_all_cells(whole, inputs, tmp_path, capsys, monkeypatch):
     real, bad = stage.points, {(2, 1), (5, 0)}  # request and place of the row
 
-    def poisoned(trace, wishes, steps, judge):
-        found = real(trace, wishes, steps, judge)
-        for slot, wish in enumerate(wishes):
-            pair, cell = PAIRS.index((wish.attribute, *wish.conditions)), CELLS.index(wish.lambdas)
+    def poisoned(trace, requests, steps, judge):
+        found = real(trace, requests, steps, judge)
+        for slot, request in enumerate(requests):
+            pair = PAIRS.index((request.attribute, *request.preserve))
+            cell = CELLS.index(tuple(request.options.values()))
             if (pair * len(CELLS) + cell, places[slot]) in bad:
                 found["judge_primal"][slot, 2] = np.nan
         return found

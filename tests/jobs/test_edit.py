@@ -82,7 +82,7 @@ def test_edits_are_the_algebra_of_the_paper(space, latents, directions, named, g
 
 
 def test_absolute_edits_lie_at_the_distance_and_conditions_keep_theirs(latents, directions, named, generator, tmp_path):
-    words = ["--attribute", "old", "--on", "eyeglasses,young", "--space", "w", "--keep", "last"]
+    words = ["--attribute", "old", "--preserve", "eyeglasses,young", "--space", "w", "--keep", "last"]
     assert edit(latents, directions, tmp_path, *words, "--absolute", "--strengths", "2,5") == 0
     found, x = arrays(tmp_path), source(latents, "w", generator)
     conditions = [named[name, "w"] for name in ("eyeglasses", "young")]
@@ -213,7 +213,17 @@ def test_a_resume_and_the_same_command_make_the_same_bytes(whole, latents, direc
 
 @pytest.mark.ray
 def test_on_ray_the_bytes_are_the_same(whole, latents, directions, tmp_path, cluster):
-    words = ["edit", "--latents", latents, "--directions", str(directions), "--out", str(tmp_path), *WORDS]
+    words = [
+        "edit",
+        "interfacegan",
+        "--latents",
+        latents,
+        "--directions",
+        str(directions),
+        "--out",
+        str(tmp_path),
+        *WORDS,
+    ]
     words += ["--size", "32", "--classifiers", "tiny", "--judge", "tiny-judge", "--address", "auto", "--workers", "2"]
     words += ["--device", "cpu"]
     assert main([*words, "--batch-size", "4", "--threads", "1", "--backend", "eager"]) == 0
@@ -337,7 +347,7 @@ def test_which_steps_are_kept(keep, steps, latents, directions, tmp_path):
         (["--attribute", "old", "--strengths=1"], "several directions of old: choose old#0 (svm, w), old#3 (svm, z)"),
         (["--attribute", "old#0,old#3", "--strengths=1"], "the directions are in w and z"),
         (["--attribute", "old#3", "--space", "w", "--strengths=1"], "old is in z, and --space w was asked for"),
-        (["--attribute", "old#0", "--on", "old#0", "--strengths=1"], "is to change and to stay at once"),
+        (["--attribute", "old#0", "--preserve", "old#0", "--strengths=1"], "is to change and to stay at once"),
         (["--attribute", "old#0", "--strengths=1,x"], "x: input should be a valid number"),
         (["--attribute", "old#0", "--strengths=1,inf"], "inf: input should be a finite number"),
         (["--attribute", "old#0"], "give --strengths, or --until with --target"),
@@ -399,8 +409,19 @@ def test_memory_does_not_grow_with_rows(directions, tmp_path):
     for rows in (20_000, 200_000):
         out = tmp_path / str(rows)
         big = latents_without_network(out / "latents", rows)
-        words = ["edit", "--latents", str(big), "--directions", str(directions), "--attribute", "old", "--space", "w"]
-        words += ["--strengths=3", "--keep", "last", "--out", str(out / "edits"), *HOW]
+        words = [
+            "edit",
+            "interfacegan",
+            "--latents",
+            str(big),
+            "--directions",
+            str(directions),
+            "--attribute",
+            "old",
+            "--space",
+            "w",
+        ]
+        words += ["--space", "w", "--strengths=3", "--keep", "last", "--out", str(out / "edits"), *HOW]
         program = "import resource, sys; from jobs.__main__ import main; code = main(sys.argv[1:]); "
         program += "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss); sys.exit(code)"
         done = subprocess.run([sys.executable, "-c", program, *words], capture_output=True, text=True, check=True)

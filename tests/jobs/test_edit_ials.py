@@ -1,7 +1,4 @@
-"""`stylemill edit --editor ials` on the tiny networks: what the editor does, in a job's tables."""
-
-import re
-import shlex
+"""`stylemill edit ials` on the tiny networks: what the editor does, in a job's tables."""
 
 import numpy as np
 import pytest
@@ -12,18 +9,20 @@ from tiny_jobs import tables
 import schemas
 from jobs.__main__ import main
 from jobs.dt import DtSpec
-from jobs.edit import EditSpec
+from jobs.edit import SPECS
 from jobs.flags import parse
-from pipeline.editors import IALS, Requests
+from pipeline.editors import EDITORS
+from pipeline.editors.ials import IALS
 from pipeline.models import classifiers, generators
 from pipeline.models.codes import Codes
 from pipeline.models.faces import FaceScorer
 from pipeline.stages.codes import read_codes
 from pipeline.stages.direction_rows import read_directions
 from pipeline.tables import Table
+from tests.pipeline.editors.requested import same
 
 ROWS, STEPS = 10, 5
-ASKED = ["--editor", "ials", "--attribute", "old", "--on", "eyeglasses", "--steps", str(STEPS), "--step-size", "0.5"]
+ASKED = ["ials", "--attribute", "old", "--preserve", "eyeglasses", "--steps", str(STEPS), "--step-size", "0.5"]
 WORDS = [*ASKED, "--space", "w"]
 
 
@@ -62,7 +61,7 @@ def by_hand(latents, directions, generator, space="w", target="1", **about):
 
     codes = read_codes(Table.open(latents), space, generator)[1]
     levels = [one for one in read_directions(Table.open(str(directions))) if one.space == space]
-    request = Requests.same(len(codes), "old", conditions=("eyeglasses",), target=target, lambdas=(0.75, 0.0))
+    request = same(len(codes), "old", conditions=("eyeglasses",), target=target, lambdas=(0.75, 0.0))
     editor = IALS(levels, scores, 0.5, STEPS, at_once=1, **about)
     return editor.edit(Codes(space, codes.values.clone()), request)
 
@@ -99,7 +98,7 @@ def test_what_is_kept_is_what_it_would_have_been(whole, latents, directions, tmp
 
 @pytest.mark.parametrize("keep", ["all", "last", "3"])
 def test_until_ends_rows_at_steps_of_their_own(latents, directions, tmp_path, keep):
-    words = ["--editor", "ials", "--attribute", "old", "--lambda1", "0", "--until", "0.5", "--target", "flip"]
+    words = ["ials", "--attribute", "old", "--lambda1", "0", "--until", "0.5", "--target", "flip"]
     assert (
         edit(
             latents,
@@ -147,7 +146,7 @@ def test_spaces_and_variants(latents, directions, generator, tmp_path, space, mo
             return {name: y_NA[:, place] for place, name in enumerate(family.attributes)}
 
         codes = read_codes(Table.open(latents), "w+", generator)[1]
-        request = Requests.same(ROWS, "old", conditions=("eyeglasses",), lambdas=(0.75, 0.0))
+        request = same(ROWS, "old", conditions=("eyeglasses",), lambdas=(0.75, 0.0))
         editor = IALS(levels, scores, 0.5, STEPS, at_once=1, **about)
         trace = editor.edit(Codes("w+", codes.values.clone()), request)
     else:
@@ -171,9 +170,9 @@ def test_recomputed_features_give_the_same_bits(whole, latents, directions, tmp_
 
 
 def test_without_lambdas_it_needs_no_directions(latents, tmp_path):
-    words = ["--classifiers", "tiny", *HOW, "--editor", "ials", "--attribute", "smile,old", "--on", "male"]
+    words = ["ials", "--classifiers", "tiny", *HOW, "--attribute", "smile,old", "--preserve", "male"]
     lambdas = ["--lambda1", "0", "--lambda2", "0", "--steps", "2"]
-    assert main(["edit", "--latents", latents, "--out", str(tmp_path), *words, *lambdas]) == 0
+    assert main(["edit", *words, "--latents", latents, "--out", str(tmp_path), *lambdas]) == 0
     assert [row["attribute"] for row in Table.open(f"{tmp_path}/requests").read().to_pylist()] == ["smile", "old"]
 
 
@@ -186,8 +185,8 @@ def test_as_released_is_the_public_codes_step(latents, directions, generator, tm
     np.testing.assert_allclose(moved, trace.values.numpy(), atol=1e-4, rtol=0)
     [level] = [d for d in read_directions(Table.open(str(directions))) if (d.attribute, d.space) == ("eyeglasses", "w")]
     np.testing.assert_allclose((moved - moved[:, :1]) @ level.vector, 0, atol=1e-4)
-    bare = ["edit", "--latents", latents, "--out", str(tmp_path / "bare"), "--editor", "ials", "--attribute", "old"]
-    bare += ["--on", "eyeglasses", "--as-released", "--lambda1", "0", "--lambda2", "0"]
+    bare = ["edit", "ials", "--latents", latents, "--out", str(tmp_path / "bare"), "--attribute", "old"]
+    bare += ["--preserve", "eyeglasses", "--as-released", "--lambda1", "0", "--lambda2", "0"]
     assert main(bare) == 2
     assert "--as-released projects out the conditions' directions" in capsys.readouterr().err
 
@@ -234,13 +233,14 @@ def test_networks_that_break_fail_the_shard_and_set_no_row_aside(latents, direct
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--strengths", "1,2"], "--strengths goes with --editor interfacegan"),
-        (["--absolute"], "--absolute goes with --editor interfacegan"),
         (["--space", "z"], "--space z: ials moves codes in w, w+ and s"),
         (["--per-layer"], "--per-layer: these edits are in w"),
         (["--lambda1", "1.5"], "lambda1"),
         (["--classifiers", "tiny-judge"], "--classifiers tiny-judge judges and gives no gradient"),
-        (["--attribute", "old,male", "--on", "gender"], "male is to change and gender is to stay, and these are one"),
+        (
+            ["--attribute", "old,male", "--preserve", "gender"],
+            "male is to change and gender is to stay, and these are one",
+        ),
         (["--attribute", "hat"], "no direction of 'hat'"),
         (["--steps", "0"], "steps"),
     ],
@@ -258,18 +258,49 @@ def test_what_is_named_twice_is_refused(latents, directions, tmp_path, capsys):
     assert "old is named twice" in capsys.readouterr().err
 
 
-def test_the_example_in_the_help_is_one_line_that_parses():
-    [example] = re.findall(r"Example: stylemill edit (.*)", EditSpec.__doc__)
-    assert parse(EditSpec, "edit", shlex.split(example)).strengths == (-3.0, 3.0)
-
-
 @pytest.mark.parametrize("word", ["--recompute", "--checkpoint"])
 def test_recomputation_has_the_name_that_torch_gives_it_too(word):
     tables_of = ["--latents", "a", "--directions", "b", "--out", "c"]
-    assert parse(EditSpec, "edit", [*tables_of, "--editor", "ials", "--attribute", "old", word]).recompute
+    assert parse(SPECS["ials"], "edit ials", [*tables_of, "--attribute", "old", word]).recompute
     assert parse(DtSpec, "dt", [*tables_of, "--labels", "d", word]).recompute
 
 
-def test_flags_of_ials_are_refused_elsewhere(latents, directions, tmp_path, capsys):
-    assert edit(latents, directions, tmp_path, "--attribute", "old", "--strengths", "1", "--steps", "3") == 2
-    assert "--steps goes with --editor ials" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("editor", "words"),
+    [
+        ("interfacegan", ["--strengths", "1", "--steps", "3"]),
+        ("ials", ["--strengths", "1,2"]),
+        ("ials", ["--absolute"]),
+    ],
+)
+def test_flags_of_the_other_editor_are_unknown(editor, words, latents, directions, tmp_path, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        edit(latents, directions, tmp_path, editor, "--attribute", "old", *words)
+    assert "Unrecognized options" in capsys.readouterr().err
+
+
+def test_the_help_of_an_editor_shows_its_flags_alone(capsys):
+    shown = {}
+    for editor in EDITORS:
+        with pytest.raises(SystemExit, match="0"):
+            main(["edit", editor, "--help"])
+        shown[editor] = capsys.readouterr().out
+    for flag, editor in (("--strengths", "interfacegan"), ("--psi-after", "interfacegan"), ("--lambda1", "ials")):
+        assert [name for name, text in shown.items() if flag in text] == [editor]
+    assert all(flag in text for text in shown.values() for flag in ("--preserve", "--directions", "--keep", "--out"))
+
+
+@pytest.mark.parametrize("words", [[], ["--help"]])
+def test_the_editors_are_listed(words, capsys):
+    assert main(["edit", *words]) == (0 if words else 2)
+    said = capsys.readouterr().out
+    assert all(f"  {name}" in said and does in said for name, does in EDITORS.items())
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [(["magic"], "no editor 'magic'; the editors are"), (["--latents", "x"], "the editor comes first")],
+)
+def test_an_editor_that_is_not_there_is_told(words, message, capsys):
+    assert main(["edit", *words]) == 2
+    assert message in capsys.readouterr().err

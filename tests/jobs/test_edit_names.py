@@ -5,7 +5,8 @@ from edits import edit, planted, sample
 
 from jobs.small import write_small
 from pipeline.directions.conditional import project
-from pipeline.stages.direction_rows import by_name, to_rows
+from pipeline.directions.lookup import by_name
+from pipeline.stages.direction_rows import to_rows
 from pipeline.tables import Table
 from schemas import directions as directions_schema
 

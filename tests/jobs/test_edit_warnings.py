@@ -35,8 +35,8 @@ WAYS = {
     "until 0": ["--until", "50", "--target", "0"],
     "strengths": ["--strengths=-3,3", "--scores", "faces"],
     "judge alone": ["--strengths=-3,3", "--scores", "judge", "--judge", "tiny"],
-    "ials": ["--editor", "ials", "--lambda1", "1", "--steps", "3", "--step-size", "1", "--until", "50"],
-    "ials, keep last": ["--editor", "ials", "--lambda1", "0.95", "--steps", "3", "--step-size", "1"],
+    "ials": ["ials", "--lambda1", "1", "--steps", "3", "--step-size", "1", "--until", "50"],
+    "ials, keep last": ["ials", "--lambda1", "0.95", "--steps", "3", "--step-size", "1"],
 }
 
 

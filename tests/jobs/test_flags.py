@@ -10,7 +10,7 @@ import pytest
 from test_readme import ELSEWHERE, SPECS, kind_of
 
 from jobs.dataset import DatasetSpec
-from jobs.edit.spec import EditSpec
+from jobs.edit.spec import SPECS as EDIT_SPECS
 from jobs.flags import parse
 from jobs.label import LabelSpec
 from pipeline.errors import SpecError
@@ -77,8 +77,8 @@ def test_a_worker_has_whole_gpus_or_a_share_of_one(given, gpus):
 @pytest.mark.parametrize("words", [["--strengths", "-3,-1"], ["--strengths=-3,-1"], ["--strengths", "-3,-.1e1"]])
 def test_numbers_that_begin_with_a_minus_are_no_flag(words):
     rest = ["--latents", "l", "--directions", "d", "--attribute", "old", "--out", "x"]
-    assert parse(EditSpec, "edit", [*words, *rest]).strengths == (-3.0, -1.0)
-    assert parse(EditSpec, "edit", [*rest, "--strengths", "-3"]).strengths == (-3.0,)
+    assert parse(EDIT_SPECS["interfacegan"], "edit interfacegan", [*words, *rest]).strengths == (-3.0, -1.0)
+    assert parse(EDIT_SPECS["interfacegan"], "edit interfacegan", [*rest, "--strengths", "-3"]).strengths == (-3.0,)
 
 
 @pytest.mark.parametrize("words", [[], ["--out", "x", "--rws", "3"], ["--out", "x", "--images", "gif"]])

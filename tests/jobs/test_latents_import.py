@@ -103,7 +103,6 @@ def test_own_codes_are_labelled_edited_measured_and_fitted_on_as_sampled_ones_ar
         out = tmp_path / f"of-{name}"
         assert main(["label", "--latents", latents, "--classifiers", "tiny", "--out", str(out), *HOW]) == 0
         ials = [
-            "--editor",
             "ials",
             "--attribute",
             "old",

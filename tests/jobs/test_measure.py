@@ -12,6 +12,8 @@ from edits import HOW, edit, planted, sample, written_again
 from tiny_jobs import tables
 
 from jobs.__main__ import main
+from jobs.measure import rows_may_stop
+from pipeline.editors import EditRequest
 from pipeline.metrics import Effects
 from pipeline.models import classifiers, generators
 from pipeline.models.classifiers import identity
@@ -35,7 +37,17 @@ def inputs(tmp_path_factory):
 def scored(inputs, tmp_path_factory):
     """Edits in w that have the judge's scores."""
     out = tmp_path_factory.mktemp("scored")
-    words = ["--attribute", "old,young", "--on", "eyeglasses", "--space", "w", "--strengths=-4,4", "--scores", "judge"]
+    words = [
+        "--attribute",
+        "old,young",
+        "--preserve",
+        "eyeglasses",
+        "--space",
+        "w",
+        "--strengths=-4,4",
+        "--scores",
+        "judge",
+    ]
     assert edit(*inputs, out, *words) == 0
     return f"{out}/edits"
 
@@ -44,7 +56,10 @@ def scored(inputs, tmp_path_factory):
 def unscored(inputs, tmp_path_factory):
     """The same without scores."""
     out = tmp_path_factory.mktemp("unscored")
-    assert edit(*inputs, out, "--attribute", "old,young", "--on", "eyeglasses", "--space", "w", "--strengths=-4,4") == 0
+    assert (
+        edit(*inputs, out, "--attribute", "old,young", "--preserve", "eyeglasses", "--space", "w", "--strengths=-4,4")
+        == 0
+    )
     return f"{out}/edits"
 
 
@@ -281,13 +296,26 @@ def test_what_cannot_be_is_one_line_and_2(inputs, scored, tmp_path, capsys):
     refused("is not a table", f"{tmp_path}/nothing", code=1)
 
 
+@pytest.mark.parametrize(
+    ("spec", "may"),
+    [
+        ({"rows_may_stop": True, "steps": 3}, True),
+        ({"rows_may_stop": False, "steps": 3}, False),
+        ({"editor": "ials", "steps": 20}, True),  # of a table made before it was stored
+        ({"editor": "interfacegan", "strengths": [1.0]}, False),
+    ],
+)
+def test_whether_rows_may_stop_is_in_the_stored_spec(spec, may):
+    assert rows_may_stop(spec) is may
+
+
 @pytest.mark.parametrize("keep", ["all", "3"])
 def test_rows_that_end_before_others_stand_still(inputs, tmp_path, keep):
     """IALS with --until: each row's steps are as many as it takes; so that no step is of the stubborn faces alone.
 
     All are old to the tiny network, and so they go down.
     """
-    asked = ["--editor", "ials", "--attribute", "old", "--lambda1", "0", "--until", "0.5", "--target", "flip"]
+    asked = ["ials", "--attribute", "old", "--lambda1", "0", "--until", "0.5", "--target", "flip"]
     how = ["--steps", "5", "--step-size", "1", "--keep", keep, "--space", "w", "--scores", "judge"]
     assert edit(*inputs, tmp_path / "edited", *asked, *how) == 0
     assert measure(tmp_path / "out", f"{tmp_path}/edited/edits", words=["--measured", "old,male"]) == 0
@@ -313,7 +341,7 @@ def test_rows_that_flip_are_counted_by_the_way_they_go(kept):
     old = 10.0 * np.arange(4)[:, None] + strength
     keys = {"index": np.repeat(np.arange(4), 3), "request": np.zeros(12, int), "step": np.tile(np.arange(3), 4)}
     table = pa.table({**keys, "strength": strength.ravel(), "judge_old": old.ravel()})
-    wish = stage.Wish("old", (), (1.0, 2.0), target="flip")
+    wish = EditRequest("old", (), "flip", (1.0, 2.0))
     source = stage.Source("edits", None, 1, "w", {0: wish}, None, None, True, kept)
     found = stage._effects(table, ("old",), source)
     assert list(found) == [(0, step, side, "old") for step in (1, 2) for side in (1, -1)]
@@ -345,7 +373,7 @@ def test_rows_that_flip_to_the_boundary_are_not_put_together(inputs, tmp_path, c
 
 
 def test_ials_that_keeps_its_last_step_alone_cannot_be_measured(inputs, tmp_path, capsys):
-    asked = ["--editor", "ials", "--attribute", "old", "--lambda1", "0", "--steps", "1", "--space", "w"]
+    asked = ["ials", "--attribute", "old", "--lambda1", "0", "--steps", "1", "--space", "w"]
     assert edit(*inputs, tmp_path / "edited", *asked) == 0
     assert measure(tmp_path / "out", f"{tmp_path}/edited/edits") == 2
     assert "keeps no step 0, the source to compare with: edit with --keep all" in capsys.readouterr().err

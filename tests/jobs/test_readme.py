@@ -14,6 +14,7 @@ from jobs import models
 from jobs.__main__ import VERBS
 from jobs.flags import Spec, parse
 from jobs.remote import checked
+from pipeline.editors import EDITORS
 
 SPECS = {
     "dataset": "jobs.dataset:DatasetSpec",
@@ -27,7 +28,7 @@ SPECS = {
     "directions list": "jobs.directions.listing:ListSpec",
     "directions import": "jobs.directions.importing:ImportSpec",
     "directions export": "jobs.directions.exporting:ExportSpec",
-    "edit": "jobs.edit.spec:EditSpec",
+    **{f"edit {editor}": f"jobs.edit.spec:{editor}" for editor in EDITORS},
     "measure": "jobs.measure:MeasureSpec",
     "dt": "jobs.dt.spec:DtSpec",
     "reproduce interfacegan": "jobs.reproduce.interfacegan:InterfaceganSpec",
@@ -50,7 +51,8 @@ SENT = [words[words.index("--") + 1 :] for words in COMMANDS if words[0] == "sub
 
 def kind_of(verb: str) -> type[Spec]:
     module, name = {**SPECS, **ELSEWHERE}[verb].split(":")
-    return getattr(importlib.import_module(module), name)
+    found = importlib.import_module(module)
+    return found.SPECS[name] if verb.startswith("edit ") else getattr(found, name)
 
 
 @pytest.mark.parametrize("verb", SPECS)

@@ -32,7 +32,7 @@ def inputs(tmp_path_factory):
 def far(inputs, tmp_path_factory):
     """Two requests, far past the boundary on either side; asked in another order than that of strength."""
     out = tmp_path_factory.mktemp("far")
-    words = ["--attribute", "old,young", "--on", "eyeglasses", "--space", "w", "--strengths=12,-6,6,-12"]
+    words = ["--attribute", "old,young", "--preserve", "eyeglasses", "--space", "w", "--strengths=12,-6,6,-12"]
     assert edit(*inputs, out, *words, "--scores", "both", "--images", "png", "--size", "32") == 0
     assert main(["report", str(out)]) == 0
     return out
@@ -162,7 +162,7 @@ def test_until_a_score_says_how_the_edits_ended(inputs, tmp_path):
 
 @pytest.mark.parametrize("keep", ["all", "last", "3"])
 def test_faces_that_end_at_steps_of_their_own_are_all_told(inputs, tmp_path, keep):
-    asked = ["--editor", "ials", "--attribute", "old", "--lambda1", "0", "--until", "0.5", "--target", "flip"]
+    asked = ["ials", "--attribute", "old", "--lambda1", "0", "--until", "0.5", "--target", "flip"]
     how = ["--steps", "4", "--step-size", "0.8", "--keep", keep, "--space", "w"]
     assert edit(*inputs, tmp_path, *asked, *how) == 0
     ends = Table.open(f"{tmp_path}/edits").read().to_pandas().groupby("index").last()
@@ -176,7 +176,7 @@ def test_faces_that_end_at_steps_of_their_own_are_all_told(inputs, tmp_path, kee
 
 def test_faces_that_flip_are_told_by_the_way_they_go(inputs, tmp_path):
     """All of them go down on the tiny network; so the table is written again with every third one's signs turned."""
-    asked = ["--editor", "ials", "--attribute", "old", "--lambda1", "0", "--target", "flip", "--steps", "2"]
+    asked = ["ials", "--attribute", "old", "--lambda1", "0", "--target", "flip", "--steps", "2"]
     how = ["--keep", "all", "--space", "w", "--scores", "judge", "--images", "png", "--size", "32"]
     assert edit(*inputs, tmp_path, *asked, *how) == 0
     rows = Table.open(f"{tmp_path}/edits").read().to_pandas()
@@ -209,7 +209,7 @@ def test_faces_that_flip_are_told_by_the_way_they_go(inputs, tmp_path):
 
 
 def test_faces_that_flip_are_told_apart_before_the_edits_are_done(inputs, tmp_path):
-    asked = ["--editor", "ials", "--attribute", "old", "--lambda1", "0", "--target", "flip", "--steps", "2"]
+    asked = ["ials", "--attribute", "old", "--lambda1", "0", "--target", "flip", "--steps", "2"]
     assert edit(*inputs, tmp_path, *asked, "--keep", "all", "--space", "w", "--limit", "1") == 0
     assert edit_means.Edits.read(str(tmp_path)).branches == [(0, -1)]
 

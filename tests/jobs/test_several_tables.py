@@ -46,7 +46,7 @@ def test_labels_of_two_tables_are_those_of_one(made, tmp_path):
     "words",
     [
         ["--strengths", "-1,2", "--scores", "faces"],
-        ["--editor", "ials", "--steps", "2", "--target", "flip", "--scores", "both"],
+        ["ials", "--steps", "2", "--target", "flip", "--scores", "both"],
     ],
 )
 def test_edits_of_two_tables_are_those_of_one(words, made, tmp_path):
@@ -142,19 +142,22 @@ def test_a_direction_of_one_table_is_conditioned_on_one_of_another(made, tmp_pat
                           ("age", "male", "one"))  # fmt: skip
     np.testing.assert_array_equal(first["age"]["vector"], one["age"]["vector"])
     both, latents = f"{tmp_path}/age,{tmp_path}/male", f"{made}/a/latents"
-    words = ["--attribute", "age", "--on", "male", "--strengths", "2"]
+    words = ["--attribute", "age", "--preserve", "male", "--strengths", "2"]
     assert edit(latents, both, tmp_path / "edited", *words) == 0
     rows_ = read(tmp_path / "edited", "edits").to_pandas()
     moved = np.stack(rows_[rows_.step == 1].latent) - np.stack(rows_[rows_.step == 0].latent)
     assert abs(moved @ np.array(second["male"]["vector"])).max() < 1e-4
     assert (moved @ np.array(first["age"]["vector"]) > 1).all()
-    ials = ["--editor", "ials", "--attribute", "old", "--on", "male", "--steps", "1", "--lambda2", "1"]
+    ials = ["ials", "--attribute", "old", "--preserve", "male", "--steps", "1", "--lambda2", "1"]
     assert edit(latents, both, tmp_path / "ials", *ials) == 0
     out = ["--out", str(tmp_path / "alone")]
-    assert main(["directions", "condition", "--directions", both, "--primal", "age", "--on", "male", *out]) == 0
+    assert main(["directions", "condition", "--directions", both, "--primal", "age", "--preserve", "male", *out]) == 0
     alone = rows(tmp_path / "alone", "directions")[0]
     np.testing.assert_allclose(moved[0] / 2, np.array(alone["vector"]), atol=1e-5)
-    assert main(["directions", "condition", "--directions", both, "--primal", "age", "--on", "hat", *out[:1], "x"]) == 2
+    assert (
+        main(["directions", "condition", "--directions", both, "--primal", "age", "--preserve", "hat", *out[:1], "x"])
+        == 2
+    )
     assert "age and " in (said := capsys.readouterr().err)
     assert "no direction 'hat'; it has age, old, smile, male" in said
     assert edit(latents, f"{tmp_path}/age,{tmp_path}/age", tmp_path / "twice", *words) == 2

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from jobs.dataset import DatasetSpec
 from jobs.directions.fitting import FitSpec
-from jobs.edit.spec import EditSpec
+from jobs.edit.spec import SPECS
 from jobs.flags import Spec, parse
 from jobs.spec_file import read
 from pipeline.errors import SpecError
@@ -168,9 +168,9 @@ def test_numbers_of_a_list_and_words_that_look_like_numbers(tmp_path):
     rest = ["--latents", "l", "--directions", "d", "--attribute", "old", "--out", "x"]
     for text in ("strengths: -3,1.5", "strengths: [-3, 1.5]", "strengths: [-3.0, 15e-1]"):
         file = written(tmp_path, text)
-        assert parse(EditSpec, "edit", ["--spec", str(file), *rest]).strengths == (-3.0, 1.5)
-    file = written(tmp_path, "editor: ials\ntarget: 0\nkeep: 3\nlambda1: 0")
-    spec = parse(EditSpec, "edit", ["--spec", str(file), *rest])
+        assert parse(SPECS["interfacegan"], "edit interfacegan", ["--spec", str(file), *rest]).strengths == (-3.0, 1.5)
+    file = written(tmp_path, "target: 0\nkeep: 3\nlambda1: 0")
+    spec = parse(SPECS["ials"], "edit ials", ["--spec", str(file), *rest])
     assert (spec.target, spec.keep, spec.lambda1) == ("0", "3", 0.0)
     file = written(tmp_path, "latents: l\nlabels: a,b\nC: 2\nout: x")
     spec = parse(FitSpec, "directions fit", ["--spec", str(file)])

@@ -92,13 +92,14 @@ GOOD = {
     "sample": "--rows 64 --out s3://a/codes",
     "label": "--latents /data/latents --out file:///data/x",
     "directions fit": "--latents s3://a/latents --labels s3://a/labels,/data/labels --out s3://a/fit",
-    "directions condition": "--directions s3://a/directions --primal old --on male --out s3://a/old",
+    "directions condition": "--directions s3://a/directions --primal old --preserve male --out s3://a/old",
     "directions compare": "--directions s3://a/directions --labels s3://a/labels --out s3://a/compared",
     "directions import": "s3://a/age.pt /data/smile.pt --format e4e --out s3://a/e4e",
     "directions export": "--directions s3://a/directions --format interfacegan --out /data/boundaries",
     "directions list": "s3://a/fit --json-lines",
     "directions strips": "--directions s3://a/directions --latents s3://a/latents --out s3://a/fit",
-    "edit": "--latents /l --directions /d --attribute old --strengths -3,-1 --out s3://a/older",
+    "edit interfacegan": "--latents /l --directions /d --attribute old --strengths -3,-1 --out s3://a/older",
+    "edit ials": "--latents /l --directions /d --attribute old --preserve male --out s3://a/older",
     "latents import": "/data/w.npy --generator g --space w --out s3://a/mine",
     "measure": "--edits s3://a/edits,/data/edits --identity --out s3://a/measured",
     "dt": "--latents /l --labels /judged --directions /d --pairs male:smile --lambdas 1:1,0.75:0 --out s3://a/dt",
@@ -113,7 +114,8 @@ GOOD = {
 def test_no_verb_of_the_command_line_is_forgotten():
     subverbs = {f"models {get_args(kind)[1].name}" for kind in get_args(models.Verb)}
     for verb in VERBS.keys() - {"models", "submit", "demo"}:
-        of_its_own = getattr(importlib.import_module(f"jobs.{verb}"), "VERBS", None)
+        module = importlib.import_module(f"jobs.{verb}")
+        of_its_own = getattr(module, "VERBS", None) or getattr(module, "SPECS", None)
         subverbs |= {verb} if of_its_own is None else {f"{verb} {name}" for name in of_its_own}
     assert subverbs == GOOD.keys()
 
@@ -155,7 +157,7 @@ def test_keys_of_a_spec_file_are_written_as_the_flags_are(tmp_path):
     sent = checked(["directions", "import", "--spec", str(file)])
     assert " ".join(sent) == "directions import s3://a/age.pt s3://a/smile.pt --format=e4e --out=s3://a/e4e"
     file.write_text("latents: /l\ndirections: /d\nattribute: old\nstrengths: [-3, -1]\nout: s3://a/older\n")
-    assert "--strengths=-3.0,-1.0" in checked(["edit", "--spec", str(file)])
+    assert "--strengths=-3.0,-1.0" in checked(["edit", "interfacegan", "--spec", str(file)])
 
 
 def test_a_relative_path_of_a_spec_file_is_refused_too(tmp_path):

@@ -64,7 +64,16 @@ def test_why_threads_matter_is_said_where_both_have_some():
 def test_where_no_face_is_made_threads_decide_nothing_and_may_change(tmp_path):
     planted(tmp_path / "directions", ("w",))
     sample = ["sample", "--generator", "stylegan2-tiny", "--rows", "16", "--rows-per-shard", "8"]
-    edit = ["edit", "--directions", f"{tmp_path}/directions", "--attribute", "old", "--strengths=-1,1", "--absolute"]
+    edit = [
+        "edit",
+        "interfacegan",
+        "--directions",
+        f"{tmp_path}/directions",
+        "--attribute",
+        "old",
+        "--strengths=-1,1",
+        "--absolute",
+    ]
     for out, more in (("a", ()), ("b", ("--threads", "2"))):
         for words in (sample, [*edit, "--latents", f"{tmp_path}/{out}/latents"]):
             assert main([*words, *HOW, "--out", f"{tmp_path}/{out}", "--limit", "1"]) == 0

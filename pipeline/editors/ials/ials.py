@@ -16,7 +16,7 @@ from pipeline.editors.editor import Scores
 from pipeline.editors.gradients import Aim, Loss, score_gradients, score_of
 from pipeline.editors.ials.orthogonal import complement, row_norm
 from pipeline.editors.ials.terms import VANISHED, Term
-from pipeline.editors.request import Requests
+from pipeline.editors.request import SIDES, EditRequest
 from pipeline.editors.trace import DONE, REACHED, Trace, not_reached
 from pipeline.editors.trajectory import EditTrajectory
 from pipeline.errors import SpecError
@@ -25,8 +25,8 @@ from pipeline.models.codes import Codes
 if TYPE_CHECKING:
     from pipeline.directions.direction import Direction
 
-RELEASED_LAMBDAS = (0.0, 0.75)
-"""Of the public code. The paper's choice is (0.75, 0)."""
+LAMBDAS = ("lambda1", "lambda2")
+"""Options of a request: the share of the attribute-level direction in that of the attribute, and of each condition."""
 
 
 class IALS:
@@ -97,15 +97,15 @@ class IALS:
                 raise SpecError(f"there are two directions of {direction.attribute}: give one of them")
             self._directions[direction.attribute] = direction
 
-    def edit(self, codes: Codes, requests: Requests) -> Trace:
+    def edit(self, codes: Codes, requests: Sequence[EditRequest]) -> Trace:
         """Move each row as its request says, and keep every step.
 
         Strengths of the trace are n k after n steps, negative where the target is 0. A row stops at its `until`, where
         its direction vanishes, or where it is not finite.
 
         Raises:
-            SpecError: codes and requests differ in length, strengths are given or lambdas are not, a direction that is
-                needed is missing or does not fit, or the codes are in z.
+            SpecError: codes and requests differ in length, a request has strengths other than those of the steps or
+                lacks a lambda, a direction that is needed is missing or does not fit, or the codes are in z.
         """
         self._check(codes, requests)
         trajectory = EditTrajectory(codes)
@@ -127,18 +127,22 @@ class IALS:
             assert by is not None
             if any(trajectory.going):
                 trajectory.move(by)
-        end = DONE if requests.until is None else not_reached(f"{self._steps} steps")
-        trajectory.stop(torch.ones(len(codes), dtype=torch.bool), [end] * len(codes))
+        ends = [DONE if request.until is None else not_reached(f"{self._steps} steps") for request in requests]
+        trajectory.stop(torch.ones(len(codes), dtype=torch.bool), ends)
         return trajectory.trace(sides_N, self._step_size)
 
     # -- one step -----------------------------------------------------------------------------------------------------
 
-    def _see(self, trajectory: EditTrajectory, wanted: Sequence[Sequence[Aim]], requests: Requests) -> Tensor | None:
-        """Look at the rows as far as this step needs it; gradients (N, J, D) where a row is aims anywhere."""
-        looks = self._look or requests.until is not None
-        looked_at = [looks and going for going in trajectory.going]
+    def _see(
+        self, trajectory: EditTrajectory, wanted: Sequence[Sequence[Aim]], requests: Sequence[EditRequest]
+    ) -> Tensor | None:
+        """Look at the rows as far as this step needs it; gradients (N, J, D) where a row has an aim."""
+        looked_at = [
+            going and (self._look or request.until is not None)
+            for going, request in zip(trajectory.going, requests, strict=True)
+        ]
         seen, gradients = score_gradients(self._scores, trajectory.codes, wanted, self._loss, self._at_once, looked_at)
-        trajectory.add_scores(seen, [looked or bool(aims) for looked, aims in zip(looked_at, wanted, strict=True)])
+        trajectory.add_scores(seen, [looked or bool(of_row) for looked, of_row in zip(looked_at, wanted, strict=True)])
         if not any(wanted):
             return None
         return torch.stack([self._fold(found) for found in gradients.unbind(dim=1)], dim=1).double()
@@ -157,52 +161,61 @@ class IALS:
         return torch.where(norm_N1 > VANISHED, left_ND / norm_N1, 0.0)
 
     @staticmethod
-    def _stop_where_reached(trajectory: EditTrajectory, requests: Requests, sides_N: Tensor) -> None:
-        if requests.until is None or not any(trajectory.going):
+    def _stop_where_reached(trajectory: EditTrajectory, requests: Sequence[EditRequest], sides_N: Tensor) -> None:
+        aimed = [row for row, one in enumerate(requests) if one.until is not None and trajectory.going[row]]
+        if not aimed:
             return
-        until_N = requests.until.to(sides_N.device)
-        score_N = torch.stack([score_of(name, trajectory.seen)[row] for row, name in enumerate(requests.attributes)])
-        trajectory.stop(sides_N * score_N >= until_N, [REACHED] * len(requests))
+        seen = {name: score_N.tolist() for name, score_N in trajectory.seen.items()}
+        sides, reached_N = sides_N.tolist(), torch.zeros(len(requests), dtype=torch.bool)
+        for row in aimed:
+            score = score_of(requests[row].attribute, {name: scores[row] for name, scores in seen.items()})
+            reached_N[row] = sides[row] * score >= (requests[row].until or 0.0)
+        trajectory.stop(reached_N, [REACHED] * len(requests))
 
     # -- what does not change from step to step -----------------------------------------------------------------------
 
-    def _check(self, codes: Codes, requests: Requests) -> None:
+    def _check(self, codes: Codes, requests: Sequence[EditRequest]) -> None:
         if len(codes) != len(requests):
             raise SpecError(f"there are {len(codes)} codes and {len(requests)} requests: give one request for each row")
         if not len(requests):
             raise SpecError("there is no row to edit")
-        if requests.strengths is not None:
-            raise SpecError("this editor goes by steps of one size, not by strengths: leave them out")
-        if requests.lambdas is None:
-            raise SpecError("this editor needs lambda1 and lambda2 of each row: give `lambdas`")
-        if not ((requests.lambdas >= 0) & (requests.lambdas <= 1)).all():
-            raise SpecError("lambda1 and lambda2 are shares: give numbers from 0 to 1")
+        for request in dict.fromkeys(requests):
+            own = [(SIDES[request.target] or 1.0) * self._step_size * step for step in range(1, self._steps + 1)]
+            if request.strengths and list(request.strengths) != own:
+                raise SpecError("this editor goes by steps of one size, not by strengths: leave them out")
+            if missing := [name for name in LAMBDAS if name not in request.options]:
+                raise SpecError(f"this editor needs lambda1 and lambda2 of each row: give {missing[0]} in `options`")
+            if unknown := [name for name in request.options if name not in LAMBDAS]:
+                raise SpecError(f"unknown option {unknown[0]!r}: IALS knows {' and '.join(LAMBDAS)}")
+            if not all(0 <= share <= 1 for share in request.options.values()):
+                raise SpecError("lambda1 and lambda2 are shares: give numbers from 0 to 1")
         if codes.space == "z":
             raise SpecError("this editor moves codes in w, w+ and s, these are in z: map them first")
         if self._per_layer and codes.space != "w+":
             raise SpecError(f"directions of each layer are a matter of w+, these codes are in {codes.space}")
 
-    def _sides(self, trajectory: EditTrajectory, requests: Requests) -> Tensor:
+    def _sides(self, trajectory: EditTrajectory, requests: Sequence[EditRequest]) -> Tensor:
         """2y - 1 of each row, (N,) float64; with target flip, the side on which its source is not."""
-        sides_N = torch.tensor([{"1": 1.0, "0": -1.0, "flip": 0.0}[target] for target in requests.targets])
-        sides_N = sides_N.double().to(trajectory.codes.values.device)
+        sides_N = torch.tensor([SIDES[request.target] for request in requests], dtype=torch.float64)
+        sides_N = sides_N.to(trajectory.codes.values.device)
         if not (flipped_N := sides_N == 0).any():
             return sides_N
-        nothing: list[list[Aim]] = [[] for _ in requests.targets]
-        seen, _ = score_gradients(
-            self._scores, trajectory.codes, nothing, at_once=self._at_once, looked_at=flipped_N.tolist()
-        )
+        nothing: list[list[Aim]] = [[] for _ in requests]
+        flipped = flipped_N.tolist()
+        seen, _ = score_gradients(self._scores, trajectory.codes, nothing, at_once=self._at_once, looked_at=flipped)
         for row in torch.nonzero(flipped_N)[:, 0].tolist():
-            sides_N[row] = -1.0 if float(score_of(requests.attributes[row], seen)[row]) > 0 else 1.0
+            sides_N[row] = -1.0 if float(score_of(requests[row].attribute, seen)[row]) > 0 else 1.0
         return sides_N
 
-    def _terms(self, codes: Codes, requests: Requests, sides_N: Tensor) -> list[Term]:
+    def _terms(self, codes: Codes, requests: Sequence[EditRequest], sides_N: Tensor) -> list[Term]:
         """The primal, then each row's first condition, second, ..., in the order of their names."""
-        assert requests.lambdas is not None
-        lambdas_N2 = requests.lambdas.to(codes.values.device, torch.float64)
-        conditions = [sorted(names) for names in requests.conditions]
+        lambdas_N2 = torch.tensor(
+            [[request.options[name] for name in LAMBDAS] for request in requests], dtype=torch.float64
+        ).to(codes.values.device)
+        conditions = [sorted(request.preserve) for request in requests]
         places = range(max(map(len, conditions)))
-        names = [list(requests.attributes), *([row[i] if i < len(row) else "" for row in conditions] for i in places)]
+        primals = [request.attribute for request in requests]
+        names = [primals, *([row[i] if i < len(row) else "" for row in conditions] for i in places)]
         terms: list[Term] = []
         slots = [0] * len(requests)
         for place, of_place in enumerate(names):

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.directions.formats import file_name, read, write
+from pipeline.directions.lookup import by_name
 from pipeline.directions.names import GANS, RELEASED, FileName, check_name, joined, parse_boundary, parse_stem, stem
 from pipeline.errors import SpecError
 from pipeline.models.classifiers import ATTRIBUTES
-from pipeline.stages.direction_rows import by_name
 from tests.pipeline.directions.made import direction
 
 FORTY = """

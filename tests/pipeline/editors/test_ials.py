@@ -4,11 +4,14 @@ import faces64
 import numpy as np
 import pytest
 import torch
+from requested import by_row, same
 
 from pipeline.directions import Direction
 from pipeline.directions.conditional import project
-from pipeline.editors import DONE, IALS, NOT_FINITE, REACHED, InterFaceGAN, Requests
+from pipeline.editors import DONE, NOT_FINITE, REACHED
 from pipeline.editors.gradients import score_gradients
+from pipeline.editors.ials import IALS, LAMBDAS
+from pipeline.editors.interfacegan import InterFaceGAN
 from pipeline.errors import SpecError
 from pipeline.models.codes import Codes
 
@@ -80,7 +83,7 @@ def editor(space, shared=False, **about):
 def test_each_step_is_that_of_the_paper(space, per_layer, lambdas, conditions, target):
     source = faces64.codes(space, 2)
     shared = space == "w+" and not per_layer
-    request = Requests.same(2, "old", conditions=conditions, target=target, lambdas=lambdas)
+    request = same(2, "old", conditions=conditions, target=target, lambdas=lambdas)
     trace = editor(space, shared, per_layer=per_layer).edit(source, request)
     paper = Paper(space, faces64.directions(space, shared), *lambdas, per_layer)
     for row in range(2):
@@ -95,7 +98,7 @@ def test_each_step_is_that_of_the_paper(space, per_layer, lambdas, conditions, t
 @pytest.mark.parametrize("lambdas", [(0.5, 0.25), (0.75, 0.0), (0.0, 0.75)])
 def test_as_released_projects_out_the_attribute_level_condition_too(released, lambdas):
     source = faces64.codes("w", 1)
-    request = Requests.same(1, "old", conditions=("smile", "male"), lambdas=lambdas)
+    request = same(1, "old", conditions=("smile", "male"), lambdas=lambdas)
     trace = editor("w", as_released=released).edit(source, request)
     paper = Paper("w", faces64.directions("w"), *lambdas, released=released)
     wanted = paper.edit(source.values[0].numpy(), "old", ("smile", "male"))
@@ -108,21 +111,21 @@ def test_as_released_projects_out_the_attribute_level_condition_too(released, la
 def test_the_order_of_conditions_changes_no_bit():
     source = faces64.codes("w", 2)
     one, other = (
-        editor("w").edit(source, Requests.same(2, "old", conditions=names, lambdas=(0.5, 0.25)))
+        editor("w").edit(source, same(2, "old", conditions=names, lambdas=(0.5, 0.25)))
         for names in (("smile", "male"), ("male", "smile"))
     )
     assert torch.equal(one.values, other.values)
 
 
 def test_as_released_needs_the_directions_of_conditions_at_lambda_0_too():
-    request = Requests.same(1, "old", conditions=("male",), lambdas=(0.0, 0.0))
+    request = same(1, "old", conditions=("male",), lambdas=(0.0, 0.0))
     with pytest.raises(SpecError, match=r"there are: none\. Fit it, or do without"):
         IALS([], faces64.scores, as_released=True).edit(faces64.codes("w", 1), request)
 
 
 def test_without_increments_the_direction_of_the_source_is_kept():
     source = faces64.codes("w", 2)
-    request = Requests.same(2, "old", conditions=("male",), lambdas=(0.5, 0.0))
+    request = same(2, "old", conditions=("male",), lambdas=(0.5, 0.0))
     trace = editor("w", incremental=False).edit(source, request)
     paper = Paper("w", faces64.directions("w"), 0.5, 0.0)
     for row in range(2):
@@ -136,10 +139,10 @@ def test_with_lambda_1_it_is_interfacegan_and_asks_no_network():
 
     directions = faces64.directions("w")
     source = faces64.codes("w", 3)
-    trace = IALS(directions, nobody, K, N).edit(source, Requests.same(3, "old", conditions=("male",), lambdas=(1, 1)))
+    trace = IALS(directions, nobody, K, N).edit(source, same(3, "old", conditions=("male",), lambdas=(1, 1)))
     named = {d.attribute: d for d in directions}
     linear = InterFaceGAN([project(named["old"], [named["male"]])], source=True)
-    wanted = linear.edit(source, Requests.same(3, "old", [K * n for n in range(1, N + 1)], conditions=("male",)))
+    wanted = linear.edit(source, same(3, "old", [K * n for n in range(1, N + 1)], conditions=("male",)))
     np.testing.assert_allclose(trace.values.numpy(), wanted.values.numpy(), rtol=0, atol=1e-6)
 
 
@@ -165,7 +168,7 @@ def test_gradients_are_the_slopes_that_finite_differences_find(space):
 
 def test_both_losses_give_one_direction():
     source = faces64.codes("w", 3)
-    request = Requests.same(3, "old", conditions=("male",), target="0", lambdas=(0.25, 0.0))
+    request = same(3, "old", conditions=("male",), target="0", lambdas=(0.25, 0.0))
     one, other = (editor("w", loss=loss).edit(source, request) for loss in ("score", "bce"))
     np.testing.assert_allclose(one.values.numpy(), other.values.numpy(), rtol=0, atol=1e-9)
 
@@ -177,7 +180,7 @@ def test_one_forward_a_step_and_as_many_backwards_as_one_row_needs():
         calls.append(torch.is_grad_enabled())
         return faces64.scores(codes)
 
-    requests = Requests(
+    requests = by_row(
         attributes=("old", "male", "smile"),
         conditions=(("male",), ("smile",), ()),
         targets=("1", "0", "1"),
@@ -187,11 +190,10 @@ def test_one_forward_a_step_and_as_many_backwards_as_one_row_needs():
     trace = IALS(faces64.directions("w"), counted, K, N).edit(source, requests)
     assert calls == [True] * N
     for row in range(3):  # each as if it were alone
-        lambdas = tuple(requests.lambdas[row].tolist())
+        asked = requests[row]
+        lambdas = [asked.options[name] for name in LAMBDAS]
         paper = Paper("w", faces64.directions("w"), *lambdas)
-        wanted = paper.edit(
-            source.values[row].numpy(), requests.attributes[row], requests.conditions[row], int(requests.targets[row])
-        )
+        wanted = paper.edit(source.values[row].numpy(), asked.attribute, asked.preserve, int(asked.target))
         np.testing.assert_allclose(trace.values[row].numpy(), wanted, rtol=0, atol=1e-6)
 
 
@@ -203,7 +205,7 @@ def test_rows_may_go_a_few_at_a_time(at_once):
         calls.append((len(codes), torch.is_grad_enabled()))
         return faces64.scores(codes)
 
-    requests = Requests(
+    requests = by_row(
         attributes=("old", "male", "smile"),
         conditions=(("male",), ("smile",), ()),
         targets=("1", "0", "1"),
@@ -228,7 +230,7 @@ def test_rows_that_have_ended_cost_nothing_one_at_a_time():
         return faces64.scores(codes)
 
     before = faces64.scores(source)["old"].detach()
-    request = Requests.same(4, "old", until=float(before.median()) + 0.3, lambdas=(0.0, 0.0))
+    request = same(4, "old", until=float(before.median()) + 0.3, lambdas=(0.0, 0.0))
     trace = IALS([], counted, 0.05, 40, at_once=1).edit(source, request)
     assert trace.stops == (REACHED,) * 4
     assert len(rows) == int(trace.kept.sum())
@@ -242,7 +244,7 @@ def test_flip_goes_to_the_side_on_which_a_row_is_not():
         return {"old": faces64.scores(codes)["old"] - middle}
 
     before = centred(source)["old"].detach()
-    trace = IALS([], centred, K, N).edit(source, Requests.same(6, "old", target="flip", lambdas=(0.0, 0.0)))
+    trace = IALS([], centred, K, N).edit(source, same(6, "old", target="flip", lambdas=(0.0, 0.0)))
     sides = torch.where(before > 0, -1.0, 1.0)
     assert sides.tolist().count(1.0) == 3
     assert torch.equal(torch.sign(trace.strengths[:, -1]), sides.double())
@@ -253,7 +255,7 @@ def test_a_row_ends_where_its_score_is_reached():
     source = faces64.codes("w", 4)
     before = faces64.scores(source)["old"].detach()
     until = float(before.median()) + 0.3
-    request = Requests.same(4, "old", until=until, lambdas=(0.0, 0.0))
+    request = same(4, "old", until=until, lambdas=(0.0, 0.0))
     trace = IALS([], faces64.scores, 0.05, 40).edit(source, request)
     seen = trace.scores["old"]
     for row in range(4):
@@ -263,14 +265,14 @@ def test_a_row_ends_where_its_score_is_reached():
         assert (seen[row, :last] < until).all()
         assert float(faces64.scores(trace.at(last))["old"][row]) == pytest.approx(float(seen[row, last]))
     assert len({int(n) for n in trace.kept.sum(dim=1)}) > 1
-    never = IALS([], faces64.scores, 0.05, 2).edit(source, Requests.same(4, "old", until=1e6, lambdas=(0.0, 0.0)))
+    never = IALS([], faces64.scores, 0.05, 2).edit(source, same(4, "old", until=1e6, lambdas=(0.0, 0.0)))
     assert set(never.stops) == {"not reached within 2 steps"}
 
 
 def test_look_keeps_the_scores_of_every_step():
     source = faces64.codes("w", 2)
     for lambdas in ((1.0, 1.0), (0.5, 0.5)):
-        trace = editor("w", look=True).edit(source, Requests.same(2, "old", conditions=("male",), lambdas=lambdas))
+        trace = editor("w", look=True).edit(source, same(2, "old", conditions=("male",), lambdas=lambdas))
         for step in range(N + 1):
             for name, score in faces64.scores(trace.at(step)).items():
                 np.testing.assert_allclose(trace.scores[name][:, step].numpy(), score.detach().numpy(), atol=1e-9)
@@ -278,7 +280,7 @@ def test_look_keeps_the_scores_of_every_step():
 
 def test_rows_that_are_not_finite_stop_alone_and_change_no_bit_of_the_others():
     source = faces64.codes("w", 3)
-    request = Requests.same(3, "old", conditions=("male",), lambdas=(0.5, 0.0))
+    request = same(3, "old", conditions=("male",), lambdas=(0.5, 0.0))
     whole = editor("w").edit(source, request)
     broken = source.values.clone()
     broken[1, 0] = torch.nan
@@ -292,19 +294,19 @@ def test_a_direction_that_vanishes_stops_its_row_with_the_reason():
     source = faces64.codes("w", 1)
     paper = Paper("w", faces64.directions("w"), 0, 0)
     against = Direction("old", "svm", "w", -paper.instance(source.values[0].numpy(), "old", 1))
-    cancelled = IALS([against], faces64.scores).edit(source, Requests.same(1, "old", lambdas=(0.5, 0.0)))
+    cancelled = IALS([against], faces64.scores).edit(source, same(1, "old", lambdas=(0.5, 0.0)))
     assert "of old cancel" in cancelled.stops[0]
     assert cancelled.steps[0].tolist() == [0]
-    same = Direction("male", "svm", "w", faces64.directions("w")[2].vector)
-    inside = IALS([*faces64.directions("w")[2:], same], faces64.scores).edit(
-        source, Requests.same(1, "old", conditions=("male",), lambdas=(1.0, 1.0))
+    twin = Direction("male", "svm", "w", faces64.directions("w")[2].vector)
+    inside = IALS([*faces64.directions("w")[2:], twin], faces64.scores).edit(
+        source, same(1, "old", conditions=("male",), lambdas=(1.0, 1.0))
     )
     assert inside.stops == ("nothing of old is left beside its conditions",)
 
     def flat(codes):
         return {"old": 0 * codes.values.sum(dim=1)}
 
-    flat_trace = IALS([], flat).edit(source, Requests.same(1, "old", lambdas=(0.0, 0.0)))
+    flat_trace = IALS([], flat).edit(source, same(1, "old", lambdas=(0.0, 0.0)))
     assert flat_trace.stops == ("the score of old has no gradient",)
 
 
@@ -321,21 +323,19 @@ def test_a_direction_that_vanishes_stops_its_row_with_the_reason():
 )
 def test_what_cannot_be_done_is_said(about, asked, message):
     with pytest.raises(SpecError, match=message):
-        IALS(faces64.directions("w"), faces64.scores, **about).edit(
-            faces64.codes("w", 2), Requests.same(2, "old", **asked)
-        )
+        IALS(faces64.directions("w"), faces64.scores, **about).edit(faces64.codes("w", 2), same(2, "old", **asked))
 
 
 def test_a_direction_that_is_missing_is_named():
     source = faces64.codes("w", 1)
     with pytest.raises(SpecError, match="no direction of old, there are: none"):
-        IALS([], faces64.scores).edit(source, Requests.same(1, "old", lambdas=(0.5, 0.0)))
+        IALS([], faces64.scores).edit(source, same(1, "old", lambdas=(0.5, 0.0)))
     with pytest.raises(SpecError, match="no score of hat"):
-        IALS([], faces64.scores).edit(source, Requests.same(1, "hat", lambdas=(0.0, 0.0)))
+        IALS([], faces64.scores).edit(source, same(1, "hat", lambdas=(0.0, 0.0)))
 
 
 def test_others_names_find_their_score_with_its_sign():
     source = faces64.codes("w", 2)
-    young = IALS([], faces64.scores, K, N).edit(source, Requests.same(2, "young", lambdas=(0.0, 0.0)))
-    old = IALS([], faces64.scores, K, N).edit(source, Requests.same(2, "old", target="0", lambdas=(0.0, 0.0)))
+    young = IALS([], faces64.scores, K, N).edit(source, same(2, "young", lambdas=(0.0, 0.0)))
+    old = IALS([], faces64.scores, K, N).edit(source, same(2, "old", target="0", lambdas=(0.0, 0.0)))
     np.testing.assert_allclose(young.values.numpy(), old.values.numpy(), rtol=0, atol=1e-9)

@@ -5,10 +5,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from requested import by_row, same
 from toy_edits import FORMS, L, W, codes, direction
 
 from pipeline.directions.conditional import project
-from pipeline.editors import DONE, NOT_FINITE, InterFaceGAN, Requests, Truncation
+from pipeline.editors import DONE, NOT_FINITE
+from pipeline.editors.interfacegan import InterFaceGAN
+from pipeline.editors.truncation import Truncation
 from pipeline.errors import SpecError
 from pipeline.models.codes import Codes
 
@@ -17,7 +20,7 @@ strengths = st.floats(-20, 20, width=32)
 
 
 def edited(editor, source, strengths, **asked):
-    return editor.edit(source, Requests.same(len(source), "old", strengths, **asked))
+    return editor.edit(source, same(len(source), "old", strengths, **asked))
 
 
 def on_each_row(vector, source):
@@ -122,14 +125,14 @@ def test_a_row_is_bit_by_bit_the_same_beside_any_others(space, shape, mode):
     truncation = Truncation(w_avg, 0.6) if space in ("w", "w+") else None
     editor = InterFaceGAN(directions, mode, truncation=truncation, source=True)
     alpha = torch.linspace(-4, 5, rows * 3, dtype=torch.float64).view(rows, 3)
-    requests = Requests(tuple(asked), ((),) * rows, ("1",) * rows, alpha)
+    requests = by_row(tuple(asked), ((),) * rows, ("1",) * rows, alpha)
     together = editor.edit(x, requests)
     for row in range(rows):
-        alone = editor.edit(x.select(slice(row, row + 1)), Requests.same(1, asked[row], alpha[row].tolist()))
+        alone = editor.edit(x.select(slice(row, row + 1)), same(1, asked[row], alpha[row].tolist()))
         assert torch.equal(alone.values[0], together.values[row])
         assert torch.equal(alone.strengths[0], together.strengths[row])
     order = list(range(rows))[::-1]
-    turned = Requests(tuple(asked[row] for row in order), ((),) * rows, ("1",) * rows, alpha[order])
+    turned = by_row(tuple(asked[row] for row in order), ((),) * rows, ("1",) * rows, alpha[order])
     assert torch.equal(editor.edit(x.select(torch.tensor(order)), turned).values, together.values[order])
 
 
@@ -140,7 +143,7 @@ def test_a_row_that_is_not_finite_stops_alone(mode):
     x.values[1, 3] = float("nan")
     alpha = torch.ones(4, 1, dtype=torch.float64)
     alpha[2] = 1e39  # beyond float32
-    trace = InterFaceGAN([n], mode).edit(x, Requests(("old",) * 4, ((),) * 4, ("1",) * 4, alpha))
+    trace = InterFaceGAN([n], mode).edit(x, by_row(("old",) * 4, ((),) * 4, ("1",) * 4, alpha))
     assert trace.stops == (DONE, NOT_FINITE, NOT_FINITE, DONE)
     assert trace.steps.tolist() == [[1], [-1], [-1], [1]]
     assert trace.kept.flatten().tolist() == [True, False, False, True]
@@ -178,9 +181,9 @@ def test_what_cannot_be_done_is_said():
     one_layer = np.zeros((L, W), np.float32)
     one_layer[0, 0] = 1
     for message, act in [
-        ("one request for each row", lambda: InterFaceGAN([n]).edit(x, Requests.same(3, "old", [1.0]))),
-        ("no row", lambda: InterFaceGAN([n]).edit(x.select(slice(0, 0)), Requests.same(0, "old", [1.0]))),
-        ("no direction of smile, there are: old", lambda: InterFaceGAN([n]).edit(x, Requests.same(2, "smile", [1.0]))),
+        ("one request for each row", lambda: InterFaceGAN([n]).edit(x, same(3, "old", [1.0]))),
+        ("no row", lambda: InterFaceGAN([n]).edit(x.select(slice(0, 0)), same(0, "old", [1.0]))),
+        ("no direction of smile, there are: old", lambda: InterFaceGAN([n]).edit(x, same(2, "smile", [1.0]))),
         (r"no direction of old\|male", lambda: edited(InterFaceGAN([n]), x, [1.0], conditions=["male"])),
         ("give one of the two", lambda: edited(InterFaceGAN([n]), x, None)),
         ("give one of the two", lambda: edited(InterFaceGAN([n]), x, [1.0], until=1.0)),

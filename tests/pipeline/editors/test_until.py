@@ -6,10 +6,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from requested import by_row, same
 from toy_edits import Scorer, W, codes, direction
 
-from pipeline.editors import NOT_FINITE, REACHED, InterFaceGAN, Requests, Search, Truncation
-from pipeline.editors.search import in_slots
+from pipeline.editors import NOT_FINITE, REACHED
+from pipeline.editors.interfacegan import InterFaceGAN
+from pipeline.editors.search import Search, in_slots
+from pipeline.editors.truncation import Truncation
 from pipeline.errors import SpecError
 from pipeline.models.codes import Codes
 
@@ -32,7 +35,7 @@ def score(some, of=OLD):
 @pytest.mark.parametrize("truncation", [None, Truncation(torch.zeros(W), 0.8)])
 def test_the_score_is_reached_and_not_by_more_than_the_tolerance(target, truncation):
     x = codes("w", 11)
-    trace = editor(truncation=truncation, source=True).edit(x, Requests.same(11, "old", target=target, until=1.0))
+    trace = editor(truncation=truncation, source=True).edit(x, same(11, "old", target=target, until=1.0))
     assert trace.stops == (REACHED,) * 11
     source = score(trace.at(0))
     side = {"1": torch.ones(11), "0": -torch.ones(11), "flip": -source.sign()}[target]
@@ -60,7 +63,7 @@ def test_others_names_have_their_sign(target, side):
         return {"old": -scores(some)["old"]}
 
     made = InterFaceGAN([n], scores=falling, search=SEARCH)
-    trace = made.edit(x, Requests.same(5, "young", target=target, until=1.0))
+    trace = made.edit(x, same(5, "young", target=target, until=1.0))
     assert trace.stops == (REACHED,) * 5
     assert (side * trace.scores["old"] >= 1.0).all()
     assert (side * trace.strengths <= 0).all()
@@ -68,7 +71,7 @@ def test_others_names_have_their_sign(target, side):
 
 def test_a_score_that_is_out_of_reach():
     x = codes("w", 3)
-    trace = editor().edit(x, Requests.same(3, "old", until=1.9999999, target="0"))
+    trace = editor().edit(x, same(3, "old", until=1.9999999, target="0"))
     assert trace.stops == ("not reached within 12",) * 3
     assert trace.strengths.tolist() == [[-12.0]] * 3
     assert trace.steps.tolist() == [[1]] * 3
@@ -82,13 +85,13 @@ def test_a_row_is_bit_by_bit_the_same_beside_any_others(rows, seed):
     until = torch.linspace(0.2, 1.8, rows, dtype=torch.float64)
     asked = tuple(names[row % 2] for row in range(rows))
     targets = tuple(("1", "0", "flip")[row % 3] for row in range(rows))
-    together = editor().edit(x, Requests(asked, ((),) * rows, targets, until=until))
+    together = editor().edit(x, by_row(asked, ((),) * rows, targets, until=until))
     row = seed % rows
     others = codes("w", rows, seed + 1).values
     others[row] = x.values[row]
     changed = tuple(asked[row] if i == row else "male" for i in range(rows))
     for values in (others, torch.where(torch.arange(rows)[:, None] == row, x.values, math.nan)):
-        requests = Requests(changed, ((),) * rows, (targets[row],) * rows, until=until)
+        requests = by_row(changed, ((),) * rows, (targets[row],) * rows, until=until)
         again = editor().edit(Codes("w", values), requests)
         assert torch.equal(again.values[row], together.values[row])
         assert torch.equal(again.strengths[row], together.strengths[row])
@@ -102,8 +105,8 @@ def test_rows_that_are_done_are_looked_at_no_more():
     x = codes("w", 4 * BATCH)
     x.values[BATCH:] += 30 * torch.tensor(OLD.vector)  # there already
     few, scorer = Scorer([OLD, MALE], BATCH), Scorer([OLD, MALE], BATCH)
-    editor(few).edit(x.select(slice(0, BATCH)), Requests.same(BATCH, "old", until=1.0))
-    editor(scorer).edit(x, Requests.same(4 * BATCH, "old", until=1.0))
+    editor(few).edit(x.select(slice(0, BATCH)), same(BATCH, "old", until=1.0))
+    editor(scorer).edit(x, same(4 * BATCH, "old", until=1.0))
     assert scorer.calls == few.calls + 3
 
 
@@ -123,7 +126,7 @@ def test_what_is_not_finite_stops_alone():
     x.values[1, 3] = math.inf
     x.values[2, 0] = 60
     until = torch.tensor([0.7, 0.7, 0.7, 1.0], dtype=torch.float64)
-    trace = editor(scores).edit(x, Requests(("old",) * 4, ((),) * 4, ("1",) * 4, until=until))
+    trace = editor(scores).edit(x, by_row(("old",) * 4, ((),) * 4, ("1",) * 4, until=until))
     assert trace.stops == (REACHED, NOT_FINITE, NOT_FINITE, NOT_FINITE)
     assert trace.steps.flatten().tolist() == [1, -1, -1, -1]
 
@@ -143,10 +146,10 @@ def test_every_row_has_its_slot(rows, batch_size):
 def test_what_cannot_be_done_is_said():
     x = codes("w", 2)
     with pytest.raises(SpecError, match="no score of old: there are male"):
-        editor(Scorer([MALE], BATCH)).edit(x, Requests.same(2, "old", until=1.0))
+        editor(Scorer([MALE], BATCH)).edit(x, same(2, "old", until=1.0))
     bearded = InterFaceGAN([direction("w", (W,), "beard")], scores=Scorer([OLD], BATCH), search=SEARCH)
     with pytest.raises(SpecError, match="no score of beard"):
-        bearded.edit(x, Requests.same(2, "beard", until=1.0))
+        bearded.edit(x, same(2, "beard", until=1.0))
     for wrong in ({"bound": 0.1}, {"tolerance": 0}, {"first": -1}, {"batch_size": 0}, {"bound": math.inf}):
         with pytest.raises(SpecError, match="a search needs"):
             Search(**wrong)

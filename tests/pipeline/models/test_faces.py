@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.editors import IALS, Requests
 from pipeline.editors.gradients import score_gradients
+from pipeline.editors.ials import IALS
 from pipeline.errors import SpecError
 from pipeline.models import classifiers, generators
 from pipeline.models.classifiers.attribute import Reading
@@ -17,6 +17,7 @@ from pipeline.models.classifiers.family import Statistics
 from pipeline.models.classifiers.networks import Networks
 from pipeline.models.codes import Codes
 from pipeline.models.faces import FaceScorer
+from tests.pipeline.editors.requested import by_row, same
 
 ATTRIBUTES = ("smile", "male", "old")
 B = 3
@@ -68,8 +69,8 @@ def test_what_is_computed_again_is_not_kept(monkeypatch):
 def test_a_rows_bits_are_its_own_whatever_is_asked_beside_it(recompute):
     faces = opened(recompute=recompute)
     editor = IALS([], faces, step_size=0.3, steps=4)
-    requests = Requests.same(B, "old", conditions=("male",), lambdas=(0.0, 0.0))
-    others = Requests(
+    requests = same(B, "old", conditions=("male",), lambdas=(0.0, 0.0))
+    others = by_row(
         attributes=("old", "smile", "male"),
         conditions=(("male",), (), ("old", "smile")),
         targets=("1", "0", "1"),
@@ -153,7 +154,7 @@ def test_nothing_of_a_step_outlives_it(recompute, monkeypatch):
     gc.collect()
     gc.disable()
     try:
-        trace = editor.edit(codes(), Requests.same(B, "old", conditions=("male", "smile"), lambdas=(0.0, 0.0)))
+        trace = editor.edit(codes(), same(B, "old", conditions=("male", "smile"), lambdas=(0.0, 0.0)))
         alive = [sum(kept() is not None for kept in of) for of in (features, pictures, graphs)]
     finally:
         gc.enable()

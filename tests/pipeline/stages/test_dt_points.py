@@ -5,11 +5,10 @@ import math
 import numpy as np
 import torch
 
-from pipeline.editors import DONE, NOT_FINITE, Trace
+from pipeline.editors import DONE, NOT_FINITE, EditRequest, Trace
 from pipeline.stages.dt import points
-from pipeline.stages.method import Wanted
 
-WISHES = [Wanted("male", ("old",)), Wanted("young", ("male",)), Wanted("male", ("old",))]
+WISHES = [EditRequest("male", ("old",)), EditRequest("young", ("male",)), EditRequest("male", ("old",))]
 NAMES = ("male", "old", "judge_male", "judge_old")
 
 

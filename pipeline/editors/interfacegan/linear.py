@@ -1,6 +1,6 @@
 """InterFaceGAN: latents move along one direction, as far as asked, or until a score is reached (Sec. 2.2).
 
-Shapes: N rows, K strengths, D directions, L layers, W w_dim; `...` stands for the shape of one row of codes.
+Shapes: N rows, K strengths, D distinct requests, L layers, W w_dim; `...` stands for the shape of one row of codes.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from pipeline.editors.editor import Scores
-from pipeline.editors.request import Kind, Requests
+from pipeline.editors.request import EditRequest, distinct
 from pipeline.editors.search import Search, reach
 from pipeline.editors.trace import DONE, NOT_FINITE, Trace
 from pipeline.editors.truncation import Truncation
@@ -63,38 +63,42 @@ class InterFaceGAN:
             raise SpecError(f"unknown mode {mode!r}: choose one of {', '.join(MODES)}")
         self._mode, self._layers, self._truncation = mode, _checked(layers), truncation
         self._scores, self._search, self._source = scores, search or Search(), source
-        self._directions: dict[Kind, Direction] = {}
+        self._directions: dict[tuple[str, tuple[str, ...]], Direction] = {}
         for direction in directions:
             kind = (direction.attribute, tuple(sorted(direction.conditions)))
             if kind in self._directions:
-                raise SpecError(f"there are two directions of {_named(kind)}: give one of them")
+                raise SpecError(f"there are two directions of {direction.name}: give one of them")
             self._directions[kind] = direction
 
-    def edit(self, codes: Codes, requests: Requests) -> Trace:
+    def edit(self, codes: Codes, requests: Sequence[EditRequest]) -> Trace:
         """Move each row as its request says: K steps for K strengths, or one where its score is reached.
 
         Strengths carry their own sign, and so go with target 1 alone; with `until`, the target says which way. In the
         trace, strengths of absolute edits are distances from the boundary, of all others offsets.
 
         Raises:
-            SpecError: codes and requests differ in length, a direction is missing or does not fit the codes, or
-                strengths, until, target, mode and layers do not go together.
+            SpecError: codes and requests differ in length, a direction is missing or does not fit the codes,
+                strengths, until, target, mode and layers do not go together, or rows differ in their number of
+                strengths.
         """
         if len(codes) != len(requests):
             raise SpecError(f"there are {len(codes)} codes and {len(requests)} requests: give one request for each row")
-        if (requests.strengths is None) == (requests.until is None):
+        if any(bool(request.strengths) == (request.until is not None) for request in requests):
             raise SpecError("a linear edit goes by strengths or until a score: give one of the two")
         if not len(requests):
             raise SpecError("there is no row to edit")
-        kinds, which_N = requests.kinds()
+        asked, which_N = distinct(requests)
+        if len({len(request.strengths) for request in asked}) > 1:
+            raise SpecError("rows that are edited together have as many strengths each, or each a score to reach")
         which_N = which_N.to(codes.values.device)
-        directions = [self._direction(kind) for kind in kinds]
+        directions = [self._direction(request) for request in asked]
         moves = torch.stack([self._move(direction, codes) for direction in directions])
-        if requests.strengths is None:
+        if not asked[0].strengths:
             return self._until(codes, requests, moves[which_N])
-        if any(target != "1" for target in requests.targets):
+        if any(request.target != "1" for request in asked):
             raise SpecError("strengths carry their own sign: give negative ones, or a target together with until")
-        strengths_NK = requests.strengths.to(codes.values.device, torch.float64)
+        strengths_DK = torch.tensor([request.strengths for request in asked], dtype=torch.float64)
+        strengths_NK = strengths_DK.to(codes.values.device)[which_N]
         start_N, rate_N = self._start(codes, directions, moves, which_N)
         offsets_NK = (strengths_NK - start_N[:, None]) / rate_N[:, None]
         if self._source:
@@ -102,21 +106,22 @@ class InterFaceGAN:
         values = self._moved(codes.values, moves[which_N], offsets_NK, codes.space)
         return self._trace(codes.space, values, strengths_NK, {}, (DONE,) * len(codes))
 
-    def _until(self, codes: Codes, requests: Requests, move: Tensor) -> Trace:
+    def _until(self, codes: Codes, requests: Sequence[EditRequest], move: Tensor) -> Trace:
         """move: (N, ...)."""
         scores, device = self._scores, codes.values.device
         if self._mode != "relative":
             raise SpecError("until finds its own strength: it goes with relative edits")
-        if scores is None or requests.until is None:
+        if scores is None:
             raise SpecError("until looks at scores: make the editor with `scores`")
 
+        @torch.no_grad()
         def evaluate(rows_B: Tensor, strengths_B: Tensor) -> Mapping[str, Tensor]:
             rows_B, offsets_B1 = rows_B.to(device), strengths_B.to(device)[:, None]
             moved = self._moved(codes.values[rows_B], move[rows_B], offsets_B1, codes.space)
             return scores(Codes(codes.space, moved[:, 0]))
 
         finite = torch.isfinite(codes.values).flatten(1).all(dim=1).tolist()
-        found = reach(evaluate, requests.attributes, requests.until.tolist(), requests.targets, finite, self._search)
+        found = reach(evaluate, requests, finite, self._search)
         strengths_NK = found.strengths.to(device)[:, None]
         seen = {name: values[:, None].to(device) for name, values in found.scores.items()}
         if self._source:
@@ -143,10 +148,11 @@ class InterFaceGAN:
         steps_NK[~finite_NK] = -1
         return Trace(space, values, steps_NK, strengths_NK, scores, tuple(stops))
 
-    def _direction(self, kind: Kind) -> Direction:
+    def _direction(self, request: EditRequest) -> Direction:
+        kind = request.kind
         if kind not in self._directions:
-            known = "; ".join(map(_named, self._directions)) or "none"
-            raise SpecError(f"there is no direction of {_named(kind)}, there are: {known}. Fit or condition it first")
+            known = "; ".join(direction.name for direction in self._directions.values()) or "none"
+            raise SpecError(f"there is no direction of {request.name}, there are: {known}. Fit or condition it first")
         return self._directions[kind]
 
     def _move(self, direction: Direction, codes: Codes) -> Tensor:
@@ -213,8 +219,3 @@ def _checked(layers: Sequence[int] | None) -> tuple[int, ...] | None:
     if not layers or len(set(layers)) < len(layers) or min(layers) < 0:
         raise SpecError(f"layers are {list(layers)}: give one or more rows of w+, counted from 0, each once")
     return tuple(layers)
-
-
-def _named(kind: Kind) -> str:
-    attribute, conditions = kind
-    return f"{attribute}|{','.join(conditions)}" if conditions else attribute

@@ -2,7 +2,7 @@
 
 import pytest
 
-from jobs.spans import spans
+from pipeline.models.layers import spans
 
 
 @pytest.mark.parametrize(("text", "found"), [("0-2,5", (0, 1, 2, 5)), ("7", (7,)), ("3, 1-1", (3, 1))])

@@ -1,0 +1,122 @@
+"""What InterFaceGAN can be asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydantic import Field, FiniteFloat, field_validator, model_validator
+
+from pipeline.editors.editor import EditorConfig, Faces, Needed, Traits
+from pipeline.editors.interfacegan.linear import InterFaceGAN, Mode
+from pipeline.editors.request import EditRequest, Target
+from pipeline.editors.search import Search
+from pipeline.editors.truncation import Truncation
+from pipeline.errors import SpecError
+from pipeline.models.codes import Space
+from pipeline.models.generators import Generator
+from pipeline.models.layers import spans
+
+if TYPE_CHECKING:
+    from pipeline.directions.direction import Direction
+
+FIRST = 0.5
+"""The first strength that is tried for a score."""
+
+
+class Config(EditorConfig):
+    """Move latents along directions; write DIR/edits and DIR/requests, and DIR/edit_images where pictures are asked.
+
+    Example: stylemill edit interfacegan --latents out/faces/latents --directions out/fit/directions --attribute smile --strengths=-3,3 --out out/smiles
+    """  # noqa: E501  one line can be pasted
+
+    GROUP: ClassVar[str | None] = "interfacegan"
+
+    strengths: tuple[FiniteFloat, ...] = Field(
+        (), description="How far, a step for each; negative ones go against the attribute."
+    )
+    until: float | None = Field(None, ge=0, allow_inf_nan=False, description="Go on to this score beyond the boundary.")
+    target: Target | None = Field(
+        None, description="With --until: away from the attribute, to it, or to the other side of where a row is."
+    )
+    bound: float = Field(10.0, gt=0, allow_inf_nan=False, description="With --until: the largest strength tried.")
+    tolerance: float = Field(0.02, gt=0, allow_inf_nan=False, description="With --until: how closely it is found.")
+    absolute: bool = Field(False, description="Strengths are distances from the boundary, not steps from the source.")
+    as_released: bool = Field(
+        False, description="As the public code: absolute without intercept, and in w+ relative to the source."
+    )
+    layers: str | None = Field(None, description="Rows of w+ that move, as in 0-7 or 0,2,4-6. Default: all.")
+    psi_after: float | None = Field(None, allow_inf_nan=False, description="Truncate what comes out; in w and w+.")
+
+    @field_validator("layers")
+    @classmethod
+    def _are_layers(cls, text: str | None) -> str | None:
+        if text is not None:
+            spans(text, "rows of w+")
+        return text
+
+    @model_validator(mode="after")
+    def _strengths_or_until(self) -> Config:
+        if bool(self.strengths) == (self.until is not None):
+            raise ValueError("give --strengths, or --until with --target: one of the two")
+        if self.until is not None and self.target is None:
+            raise ValueError("--until needs --target 1, 0 or flip: on which side of the boundary is the score?")
+        if self.until is None and self.target is not None:
+            raise ValueError("--target goes with --until; --strengths carry their own sign")
+        if self.until is not None and (self.absolute or self.as_released):
+            raise ValueError("--until finds its own strength: leave out --absolute and --as-released")
+        if self.absolute and self.as_released:
+            raise ValueError("--absolute and --as-released exclude each other")
+        if self.until is not None and self.tolerance >= self.bound:
+            raise ValueError("--tolerance is to be below --bound")
+        return self
+
+    @property
+    def mode(self) -> Mode:
+        """What strengths mean."""
+        return "absolute" if self.absolute else "as-released" if self.as_released else "relative"
+
+    @property
+    def rows_of_w_plus(self) -> tuple[int, ...] | None:
+        """That move."""
+        return None if self.layers is None else spans(self.layers, "rows of w+")
+
+    @property
+    def resolved(self) -> Mapping[str, Any]:
+        return {"layers": self.rows_of_w_plus}
+
+    def needed(self, attributes: Sequence[str], preserve: Sequence[str]) -> Needed:
+        why = "interfacegan moves along the directions of a table"
+        space: tuple[Space, str] | None = ("w+", "--layers (rows of w+)") if self.layers else None
+        return Needed(tuple(attributes), tuple(preserve), projected=True, why=why, space=space)
+
+    def check(self, space: Space, generator: Generator) -> None:
+        layers = self.rows_of_w_plus
+        if layers and space != "w+":
+            raise SpecError(f"--layers are rows of w+, these edits are in {space}: leave them out, or pass --space w+")
+        if layers and max(layers) >= generator.num_ws:
+            raise SpecError(f"--layers {self.layers}: {generator.name} has the rows of w+ 0 to {generator.num_ws - 1}")
+        if self.psi_after is not None and space not in ("w", "w+"):
+            raise SpecError(f"--psi-after truncates in w and w+, these edits are in {space}: leave it out")
+
+    def request(self, attribute: str, preserve: Sequence[str] = ()) -> EditRequest:
+        return EditRequest(attribute, tuple(preserve), self.target or "1", self.strengths, self.until)
+
+    def traits(self, requests: Sequence[EditRequest]) -> Traits:
+        return Traits(
+            steps=max(len(request.strengths) or 1 for request in requests),
+            keep="all",
+            looks_at=tuple(request.attribute for request in requests if request.until is not None),
+            needs_generator=self.psi_after is not None,
+            on_device=False,
+            independent_steps=True,
+        )
+
+    def open(self, faces: Faces | None, directions: Sequence[Direction] = (), artifact: object = None) -> InterFaceGAN:
+        truncation = None
+        if self.psi_after is not None:
+            if faces is None:
+                raise SpecError("psi_after truncates towards the generator's mean w: give the generator")
+            truncation = Truncation(faces.generator.w_avg.cpu(), self.psi_after)
+        search = Search(self.bound, min(FIRST, self.bound), self.tolerance)
+        return InterFaceGAN(directions, self.mode, self.rows_of_w_plus, truncation, faces, search, source=True)
