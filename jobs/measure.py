@@ -5,6 +5,7 @@ from typing import Any, cast
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from pydantic import Field, model_validator
 from rich.box import SIMPLE
 from rich.table import Table as Grid
@@ -17,9 +18,9 @@ from jobs.options import DEFAULT_ATTRIBUTES, RunFlags, canonical
 from jobs.places import absolute
 from jobs.resolve import resolve, spec_facts
 from jobs.show import show
-from jobs.small import write_small
 from jobs.weights import used
 from pipeline.editors import EditRequest
+from pipeline.engine.derived import Derived, DerivedFile, DerivedTable
 from pipeline.engine.job import Job
 from pipeline.errors import SpecError
 from pipeline.metrics import Effects, Identity
@@ -62,8 +63,8 @@ def main(argv: Sequence[str]) -> int:
     spec = parse(MeasureSpec, "measure", argv)
     job, workers = plan_measure(spec)
     code = launch(job, workers, spec)
-    if not spec.dry_run:
-        summarise(job)
+    if not spec.dry_run and job.is_sealed("measured"):
+        show_measured(Table.open(store.join(job.out, "measured")))
     return code
 
 
@@ -110,38 +111,54 @@ def plan_measure(spec: MeasureSpec) -> tuple[Job, int | None]:
         versions=versions(),
         command=command(),
         weights=used(*{source.generator.name: None for source in sources}, *judge.weights),
+        derived=_derived(spec, tuple(stage.outputs)),
     )
     return job, workers
 
 
-def summarise(job: Job) -> None:
-    """DIR/measured from the sealed partials, with pandas, and on the screen; where they are not complete, nothing."""
+# -- from partials to numbers -----------------------------------------------------------------------------------------
+
+
+def _derived(spec: MeasureSpec, partials: tuple[str, ...]) -> list[Derived]:
+    """DIR/measured, from the sealed partials, and the same for a spreadsheet."""
+
+    def found() -> pd.DataFrame:
+        return _summed(spec.out, partials, spec.edits)
+
+    return [
+        DerivedTable("measured", schemas.measured(), lambda: _rows(found()), partials),
+        DerivedFile("measured.csv", lambda: _csv(found()), partials),
+    ]
+
+
+def _summed(out: str, partials: tuple[str, ...], edits: Sequence[str]) -> pd.DataFrame:
+    """One row for each metric, table of edits, request, step and side, in this order."""
     metrics: dict[str, Metric] = {EFFECTS: Effects(), IDENTITY: Identity()}
-    frames = []
-    for name in (name for name in (EFFECTS, IDENTITY) if name in job.stage.outputs):
-        table = Table(store.join(job.out, name))
-        manifest = table.manifest()
-        if manifest is None or manifest["fingerprint"] != job.fingerprint:
-            return
-        frames.append(_finished(metrics[name], table.read().to_pandas()))
+    frames = [
+        _finished(metrics[name], Table.open(store.join(out, name)).read().to_pandas())
+        for name in (EFFECTS, IDENTITY)
+        if name in partials
+    ]
     found = pd.concat(frames, ignore_index=True)
-    found["edits"] = pd.Categorical(found["edits"], list(job.spec["edits"]))
+    found["edits"] = pd.Categorical(found["edits"], list(edits))
     order = {"metric": True, "edits": True, "request": True, "step": True, "side": False}
     found = found.sort_values(list(order), ascending=list(order.values()), ignore_index=True)
-    found["edits"] = found["edits"].astype(str)
-    _show(found)
+    return found.assign(edits=found["edits"].astype(str))
+
+
+def _rows(found: pd.DataFrame) -> pa.Table:
+    """Rows of DIR/measured; numbers that there are none of are empty lists."""
     schema = schemas.measured()
     columns: dict[str, Any] = {name: found[name].tolist() for name in schema.arrow.names if name in found}
     for name in NUMBERS:
         values = found[name] if name in found else pd.Series(np.nan, index=found.index)
         columns[name] = [[value] if np.isfinite(value) else [] for value in values]
-    rows = schema.rows({**columns, "index": range(len(found)), "count": found["count"].astype(int).tolist()})
-    facts: Mapping[str, Any] = {"verb": "measure", "spec": {"metrics": job.fingerprint}, "resolved": {}}
-    table = Table(store.join(job.out, "measured"))
-    if (there := table.manifest()) is None or there["facts"] != facts:
-        write_small(table.url, schema, rows, facts)
-        csv = found.assign(conditions=[" ".join(names) for names in found["conditions"]]).to_csv(index=False)
-        store.write_atomic(store.join(job.out, "measured.csv"), csv.encode(errors="backslashreplace"))
+    return schema.rows({**columns, "index": range(len(found)), "count": found["count"].astype(int).tolist()})
+
+
+def _csv(found: pd.DataFrame) -> bytes:
+    text: str = found.assign(conditions=[" ".join(names) for names in found["conditions"]]).to_csv(index=False)
+    return text.encode(errors="backslashreplace")
 
 
 def _finished(metric: Metric, partials: pd.DataFrame) -> pd.DataFrame:
@@ -155,7 +172,11 @@ def _finished(metric: Metric, partials: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*GROUP, "metric", "count", *NUMBERS] if not rows else None)
 
 
-def _show(found: pd.DataFrame) -> None:
+def show_measured(table: Table) -> None:
+    """The numbers on the screen, a grid for each table of edits."""
+    found = table.read().to_pandas()
+    for name in NUMBERS:
+        found[name] = [value[0] if len(value) else np.nan for value in found[name]]
     for edits, rows in found.groupby("edits", sort=False):
         grid = Grid(title=f"What the edits changed: {edits}", title_justify="left", box=SIMPLE, pad_edge=False)
         for name in ("edited", "by", "of", "mean change", "sd", "flip rate", "rows"):
@@ -167,9 +188,9 @@ def _show(found: pd.DataFrame) -> None:
 
 def _cells(rows: pd.DataFrame) -> Iterator[list[str]]:
     for row in rows.to_dict("records"):
-        flips, half = row.get("flip_rate", np.nan), (row["mean_high"] - row["mean_low"]) / 2
+        flips, half = row["flip_rate"], (row["mean_high"] - row["mean_low"]) / 2
         yield [
-            row["attribute"] + (f" | {', '.join(row['conditions'])}" if row["conditions"] else ""),
+            row["attribute"] + (f" | {', '.join(row['conditions'])}" if len(row["conditions"]) else ""),
             f"{row['strength']:+g}" + (", down" if row["side"] < 0 <= row["strength"] else ""),
             row["measured"] or "identity",
             f"{row['mean']:+.3f}" + (f" ± {half:.3f}" if np.isfinite(half) else ""),
@@ -230,8 +251,8 @@ def _check_source_is_kept(name: str, table: Table) -> None:
 
 def _requests(url: str, edits: Table) -> dict[int, EditRequest]:
     """The requests beside a table of edits. Raises SpecError where they are another run's."""
-    table = Table.open(url)
+    table = Table(url)
     manifest = table.require_sealed()
-    if manifest["facts"]["spec"].get("edits") != edits.require_sealed()["fingerprint"]:
+    if manifest["fingerprint"] != edits.require_sealed()["fingerprint"]:
         raise SpecError(f"{url} is not of the edits beside it: run the edit command again, which writes it anew")
     return read_requests(table)

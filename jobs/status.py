@@ -13,6 +13,7 @@ from rich.table import Table as Grid
 from jobs.flags import Spec, parse
 from pipeline.engine.attempt import REJECTS
 from pipeline.engine.books import Books, verbs
+from pipeline.engine.coverage import not_derived
 from pipeline.engine.duration import duration
 from pipeline.engine.lease import holder, why_alive
 from pipeline.errors import StoreError
@@ -60,13 +61,17 @@ def state_of(out: str, verb: str) -> dict[str, Any] | None:
     for outcome in done:
         reasons.update(outcome.rejects)
     suspects = Counter(books.suspects().values())
-    places = [("rejects", verb) if name == REJECTS else (name,) for name in stored["tables"]]
+    derived = stored.get("derived", {})
+    places = [("rejects", verb) if name == REJECTS else (name,) for name in stored["tables"] if name not in derived]
+    lacking = list(not_derived(out, verb))
     sealed = all(Table(store.join(out, *place)).sealed for place in places)
     return {
         "verb": verb,
         "fingerprint": stored["fingerprint"],
-        "complete": len(done) == stored["shards"] and not suspects and sealed,
+        "complete": len(done) == stored["shards"] and not suspects and sealed and not lacking,
         "sealed": sealed,
+        "derived": list(derived),
+        "lacking": lacking,
         "running": {"pid": lease["pid"], "host": lease["host"], "why": alive} if lease and alive else None,
         "shards": stored["shards"],
         "shards_done": len(done),
@@ -106,6 +111,9 @@ def _lines(state: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield f"  {reason}", f"{count:,} rows"
     yield "size", f"{state['bytes'] / 1e6:,.1f} MB"
     yield "sealed", "yes" if state["sealed"] else "no: the same command seals"
+    if state["derived"]:
+        made = "yes" if not state["lacking"] else f"no ({'; '.join(state['lacking'])}): the same command makes it"
+        yield ", ".join(state["derived"]), made
     running = state["running"]
     yield "running", f"process {running['pid']} on {running['host']}, {running['why']}" if running else "nobody"
     if state["attempts"]:

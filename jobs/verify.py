@@ -14,7 +14,7 @@ from pydantic import Field
 from jobs.flags import Spec, parse, say
 from jobs.places import absolute
 from pipeline.engine.books import Books, verbs
-from pipeline.engine.coverage import uncovered
+from pipeline.engine.coverage import not_derived, uncovered
 from pipeline.engine.lease import holder, why_alive
 from pipeline.engine.owner import owner
 from pipeline.engine.plan import DAMAGED
@@ -41,7 +41,7 @@ def main(argv: Sequence[str]) -> int:
     tables = _tables(out)
     if not tables:
         raise StoreError(f"{out} holds no table; check the path")
-    code = max([_verify(url, deep=not spec.fast) for url in tables])
+    code = max([_verify(url, deep=not spec.fast) for url in tables] + [_derived(out, verb) for verb in verbs(out)])
     if code or spec.fast:
         return code
     return max([_agree(out, verb) for verb in verbs(out)], default=0)
@@ -61,6 +61,14 @@ def _verify(url: str, deep: bool) -> int:
         say(f"Fail  {url}: {problem}")
     _put_on_the_books(table, problems)
     return 1
+
+
+def _derived(out: str, verb: str) -> int:
+    """Whether what the job makes of its tables is there and is made of these."""
+    problems = list(not_derived(out, verb))
+    for problem in problems:
+        say(f"Fail  {out}, job {verb}: {problem}: the same command makes it")
+    return int(bool(problems))
 
 
 def _agree(out: str, verb: str) -> int:
@@ -95,8 +103,11 @@ def _against_the_books(table: Table) -> list[Problem]:
 def _put_on_the_books(table: Table, problems: Sequence[Problem]) -> None:
     parts = {problem.part for problem in problems if problem.damaged}
     damaged = {place[0] for part in parts if (place := parse_part_name(part)) is not None}
-    books = _books(table)[0] if damaged else None
+    books, name = _books(table) if damaged else (None, "")
     if books is None:
+        return
+    if name in (books.spec() or {}).get("derived", {}):
+        say(f"      the same {books.verb} command makes {name} of {books.out} again")
         return
     lease = holder(books.lease_url)
     why = why_alive(lease) if lease else None

@@ -29,6 +29,12 @@ class Damaged(StoreError):
     """A file was read, and is not what was written; one that cannot be read from here may be whole."""
 
 
+class NotMade(StylemillError):
+    """An output that is made from a job's tables could not be made; the tables are complete."""
+
+    exit_code = 1
+
+
 class Fenced(StylemillError):
     """A worker found that the job is not its driver's any more, or that it does not see the output at all."""
 

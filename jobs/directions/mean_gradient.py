@@ -1,6 +1,6 @@
 """The job that averages gradients of scores over faces, and the directions that are made of it in the end."""
 
-from typing import Any
+import pyarrow as pa
 
 import schemas
 from jobs.choice import choose
@@ -12,11 +12,10 @@ from jobs.latents import open_with_generator
 from jobs.launch import command, launch, versions
 from jobs.options import DEFAULT_ATTRIBUTES, canonical
 from jobs.resolve import resolve, spec_facts
-from jobs.small import check_free, write_small
 from jobs.weights import used
 from jobs.workers import GRADIENTS
+from pipeline.engine.derived import DerivedTable
 from pipeline.engine.job import Job
-from pipeline.engine.owner import disown, owner
 from pipeline.engine.summary import TASKS_FAILED
 from pipeline.errors import SpecError
 from pipeline.models import generators
@@ -34,18 +33,14 @@ FAMILY = "faces"
 
 
 def run_mean_gradient(spec: FitSpec) -> int:
-    """Run the job, then write DIR/directions from what it summed; the exit code, 1 where an attribute got none.
+    """Run the job; the exit code, 1 where an attribute got no direction.
 
     Raises:
         SpecError and StoreError as `plan_mean_gradient`.
-        OutputDiffers: the directions there are another command's.
     """
     job, workers = plan_mean_gradient(spec)
-    labels = _labels(spec, job)
-    _check_directions(job, spec.replace)
     code = launch(job, workers, spec)
-    ended = 0 if spec.dry_run else _finish(job, spec, labels)
-    return code or ended
+    return code if spec.dry_run or not job.is_sealed("directions") else code or _end(job)
 
 
 def plan_mean_gradient(spec: FitSpec) -> tuple[Job, int | None]:
@@ -94,6 +89,7 @@ def plan_mean_gradient(spec: FitSpec) -> tuple[Job, int | None]:
         versions=versions(),
         command=command(),
         weights=used(generator.name, *classifiers.weights),
+        derived=[_directions(spec, stage)],
     )
     return job, workers
 
@@ -126,69 +122,38 @@ def _shape(spec: FitSpec, generator: Generator) -> tuple[int, ...]:
     return (generator.num_ws, generator.w_dim) if spec.per_layer else (generator.w_dim,)
 
 
-def _labels(spec: FitSpec, job: Job) -> Joined | None:
+def _directions(spec: FitSpec, stage: MeanGradientStage) -> DerivedTable:
+    """DIR/directions, from the sealed gradients. Raises as `_labels`."""
+    labels, digests = _labels(spec, stage), [Table.open(url).digest for url in spec.labels]
+
+    def rows() -> pa.Table:
+        generator = None if spec.space == "w" else generators.load(stage.generator.name, backend="eager")
+        found = directions_of(stage, Table.open(store.join(spec.out, "gradients")), generator, labels)
+        if not found.directions:
+            raise SpecError("; ".join(found.lacking))
+        for sentence in found.lacking:
+            say(f"Note  {sentence}")
+        return to_rows(found.directions)
+
+    return DerivedTable("directions", schemas.directions(), rows, ("gradients",), {"labels_digests": digests})
+
+
+def _labels(spec: FitSpec, stage: MeanGradientStage) -> Joined | None:
     """What accuracies are told from. Raises SpecError where an attribute has none."""
     if not spec.labels:
         return None
-    stage = _stage(job)
     joined = join(stage.latents, [Table.open(url) for url in spec.labels], stage.classifiers.attributes)
     for note in joined.notes:
         say(f"Note  {note}")
     return joined
 
 
-# -- the end ----------------------------------------------------------------------------------------------------------
-
-
-def _finish(job: Job, spec: FitSpec, labels: Joined | None) -> int:
-    """DIR/directions, once the gradients are complete; where it is there already, nothing is made."""
-    stage, table = _stage(job), Table(store.join(job.out, "directions"))
-    gradients = Table(store.join(job.out, "gradients"))
-    manifest = gradients.manifest()
-    there = table.manifest()
-    if manifest is None or manifest["fingerprint"] != job.fingerprint:
-        if there is not None and there["facts"].get("spec", {}).get("gradients") != job.fingerprint:
-            disown(table)  # --replace: they are of what was replaced
-        return 0
-    facts = _facts(job, spec, gradients)
-    if there is None or there["facts"] != facts:
-        generator = None if spec.space == "w" else generators.load(stage.generator.name, backend="eager")
-        found = directions_of(stage, gradients, generator, labels)
-        if not found.directions:
-            raise SpecError("; ".join(found.lacking))
-        write_small(table.url, schemas.directions(), to_rows(found.directions), facts)
-        for sentence in found.lacking:
-            say(f"Note  {sentence}")
-    made = set(table.read(["attribute"])["attribute"].to_pylist())
-    for line in lines(read_fits(table.url)):
+def _end(job: Job) -> int:
+    """Say what was found; 1 where an attribute got no direction."""
+    fits = read_fits(store.join(job.out, "directions"))
+    for line in lines(fits):
         say(line)
-    missing = [name for name in stage.classifiers.attributes if name not in made]
-    if missing:
+    made = {fit.direction.attribute for fit in fits}
+    if missing := [name for name in job.spec["attributes"] if name not in made]:
         say(f"Stop  no direction of {', '.join(missing)}")
     return TASKS_FAILED if missing else 0
-
-
-def _facts(job: Job, spec: FitSpec, gradients: Table) -> dict[str, Any]:
-    """What the directions stand on; the digest of the gradients changes where rejected rows were taken up again."""
-    return {
-        "verb": VERB,
-        "spec": {"gradients": job.fingerprint, "generator": job.spec["generator"]},
-        "resolved": {
-            **job.resolved,
-            "gradients_digest": gradients.digest,
-            "labels_digests": [Table.open(url).digest for url in spec.labels],
-        },
-    }
-
-
-def _check_directions(job: Job, replace: bool) -> None:
-    """Raise OutputDiffers where DIR/directions are another command's, before anything is made."""
-    table = Table(store.join(job.out, "directions"))
-    there = table.manifest()
-    if owner(table) is not None or (there is not None and "gradients" not in there["facts"].get("spec", {})):
-        check_free(table.url, replace)
-
-
-def _stage(job: Job) -> MeanGradientStage:
-    assert isinstance(job.stage, MeanGradientStage)
-    return job.stage

@@ -10,6 +10,7 @@ from pipeline.directions import Direction
 from pipeline.directions.lookup import by_name
 from pipeline.directions.svm import features
 from pipeline.engine.books import Books
+from pipeline.engine.derived import DerivedFile
 from pipeline.engine.job import Job
 from pipeline.report.directions import DOUBTS
 from pipeline.stages.direction_rows import read_directions
@@ -50,20 +51,25 @@ def read_fits(url: str) -> list[Fitted]:
     ]
 
 
+def doubts_file(job: Job, stage: FitStage) -> DerivedFile:
+    """The fits that prove nothing, for the screen and the page."""
+
+    def content() -> bytes:
+        fits = read_fits(store.join(job.out, "directions"))
+        doubts = {fit.name: why for place, fit in enumerate(fits) if (why := _doubt(stage, place, fit))}
+        return store.canonical_json({"fingerprint": job.fingerprint, "doubts": doubts})
+
+    return DerivedFile(DOUBTS, content, tuple(stage.outputs))
+
+
 def report_fits(job: Job) -> Iterator[str]:
-    """Lines for the screen, once the directions of the job are complete; what proves nothing is kept for the page."""
-    url = store.join(job.out, "directions")
-    manifest = Table(url).manifest()
-    if manifest is None or manifest["fingerprint"] != job.fingerprint:
+    """Lines for the screen, once the directions of the job are complete."""
+    if not job.is_sealed("directions"):
         return
-    fits = read_fits(url)
-    yield from lines(fits)
-    if not isinstance(job.stage, FitStage):
+    yield from lines(read_fits(store.join(job.out, "directions")))
+    if not job.derived:
         return
-    doubts = {fit.name: why for place, fit in enumerate(fits) if (why := _doubt(job.stage, place, fit))}
-    kept = {"fingerprint": job.fingerprint, "doubts": doubts}
-    store.write_atomic(store.join(job.out, DOUBTS), store.canonical_json(kept))
-    if doubts:
+    if doubts := (store.read_json(store.join(job.out, DOUBTS)) or {}).get("doubts"):
         said = "; ".join(f"{name} ({why})" for name, why in doubts.items())
         yield f"Warn  hardly to be relied on: {said}. More rows, or other scores, may mend it"
     counters = [outcome.counters for outcome in Books(job.out, job.verb).outcomes().values()]

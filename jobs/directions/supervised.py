@@ -1,6 +1,6 @@
 """The job that fits an SVM for each attribute: what it stands on, the rows it reads, and how they are spread."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from jobs.choice import choose
 from jobs.directions.arrays import read_npy
 from jobs.directions.fitting import VERB, FitSpec
+from jobs.directions.quality import doubts_file
 from jobs.flags import say
 from jobs.labels import open_labels
 from jobs.latents import check_width, open_latents
@@ -94,7 +95,7 @@ def plan_svm(spec: FitSpec) -> tuple[Job, int | None]:
         command=command(),
         weights=used(given.named) if given.named else (),
     )
-    return job, workers
+    return replace(job, derived=[doubts_file(job, stage)]), workers
 
 
 def _yes_or_no(spec: FitSpec, given: _Given) -> dict[str, float]:

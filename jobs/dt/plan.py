@@ -1,9 +1,12 @@
 """What `stylemill dt` will do."""
 
+from dataclasses import replace
+
 from jobs.choice import choose
 from jobs.classifiers import classifier_ref
 from jobs.dt.chosen import choose_rows, kappas, read_labels
 from jobs.dt.spec import Cell, DtSpec, Pair, gradients
+from jobs.dt.summary import derived_of
 from jobs.edit.choose import Choice, choose_directions, known, note_psi
 from jobs.latents import open_with_generator
 from jobs.launch import command, versions
@@ -96,7 +99,7 @@ def plan_dt(spec: DtSpec) -> tuple[Job, int | None]:
         command=command(),
         weights=used(generator.name, *classifiers.weights, *judge.weights),
     )
-    return job, workers
+    return replace(job, derived=derived_of(job, stage)), workers
 
 
 def passes(spec: DtSpec) -> str:

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from jobs import subverbs
 from jobs.edit.effect import warnings_of
 from jobs.edit.plan import plan_edit
-from jobs.edit.requests import write_requests
 from jobs.edit.spec import SPECS, EditSpec
 from jobs.flags import parse, say
 from jobs.launch import launch
@@ -31,7 +30,6 @@ def main(argv: Sequence[str]) -> int:
     job, workers = plan_edit(spec)
     code = launch(job, workers, spec)
     if not spec.dry_run:
-        write_requests(job)
         note_dropped_steps(job)
         for line in warnings_of(job):
             say(line)

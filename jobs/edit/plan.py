@@ -1,5 +1,8 @@
 """What `stylemill edit` will do."""
 
+from functools import partial
+
+import schemas
 from jobs.choice import choose
 from jobs.classifiers import classifier_ref
 from jobs.edit.choose import Choice, choose_directions, known, note_psi, shape_of
@@ -12,12 +15,14 @@ from jobs.weights import used
 from jobs.workers import FACES, GRADIENTS, VECTORS, Load
 from pipeline.directions import Direction
 from pipeline.editors import EditRequest, Needed, Traits
+from pipeline.engine.derived import DerivedTable
 from pipeline.engine.job import Job
 from pipeline.stages.codes import needed_columns, truncation_of
 from pipeline.stages.direction_rows import DirectionTables
 from pipeline.stages.edit import EditStage, kept_steps
 from pipeline.stages.models import ClassifierRef, Model, Truncated
 from pipeline.stages.pictures import NO_PICTURES, Keep
+from pipeline.stages.request_rows import to_rows
 from schemas.edits import JUDGE
 
 
@@ -107,6 +112,7 @@ def plan_edit(spec: EditSpec) -> tuple[Job, int | None]:
         versions=versions(),
         command=command(),
         weights=used(generator.name, *(name for ref in opened.values() for name in ref.weights)),
+        derived=[DerivedTable("requests", schemas.requests(), partial(to_rows, requests))],
     )
     return job, workers
 

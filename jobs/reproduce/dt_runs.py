@@ -3,14 +3,13 @@
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import pandas as pd
 
 from jobs.dt.counts import Seen, Sides, read_seen
 from jobs.dt.plan import passes, plan_dt
 from jobs.dt.spec import Cell, DtSpec, Pair, gradients
-from jobs.dt.summary import PERHAPS
+from jobs.dt.summary import read_frame
 from jobs.flags import parse
 from jobs.reproduce import step
 from pipeline.engine.books import Books
@@ -53,8 +52,7 @@ class DtRun:
     @cached_property
     def areas(self) -> pd.DataFrame:
         """`dt_auc`, NaN where a number is not defined."""
-        found = Table.open(store.join(self.asked.out, "dt_auc")).read().to_pandas()
-        return found.assign(**{name: found[name].map(_one) for name in PERHAPS})
+        return read_frame(store.join(self.asked.out, "dt_auc"))
 
     @property
     def seconds(self) -> float:
@@ -122,7 +120,3 @@ def both(first: tuple[DtRun, Cell], second: tuple[DtRun, Cell]) -> tuple[Outcome
         outcomes = run.judged.outcomes[cell]
         found.append(Outcomes(outcomes.transformed[places], outcomes.kept[places]))
     return found[0], found[1]
-
-
-def _one(values: Any) -> float:
-    return float(values[0]) if len(values) else math.nan

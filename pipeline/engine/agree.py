@@ -50,7 +50,7 @@ def take_stock(job: Job, books: Books, outputs: Outputs, replace: bool) -> Plan:
     stored = books.spec()
     differs = stored is not None and stored["fingerprint"] != job.fingerprint
     if not replace and not differs:
-        check(outputs.all.values(), job.verb, job.fingerprint)
+        check(_owned(job, outputs), job.verb, job.fingerprint)
     if differs or (stored is None and replace):
         return make_plan(job.tasks, outputs, {}, fresh=True)
     outcomes = books.outcomes()
@@ -65,8 +65,8 @@ def settle_in(job: Job, books: Books, outputs: Outputs, replace: bool, plan: Pla
         stored = None
     if stored is None:
         if replace:
-            _clear(job, books, outputs.all)
-        check(outputs.all.values(), job.verb, job.fingerprint)
+            _clear(job, books, [*outputs.all, *job.derived_tables])
+        check(_owned(job, outputs), job.verb, job.fingerprint)
         books.create_spec(job.record())
     elif versions := differences(stored["versions"], job.versions):
         say(f"Note  package versions differ from the first start: {'; '.join(versions)}: bytes may differ")
@@ -97,6 +97,10 @@ def _suspects(books: Books, outputs: Outputs, outcomes: Mapping[int, Outcome]) -
         if content is not None and hashlib.sha256(content).hexdigest() == record.sha256:
             del suspects[shard]
     return suspects
+
+
+def _owned(job: Job, outputs: Outputs) -> list[Table]:
+    return [*outputs.all.values(), *job.derived_tables.values()]
 
 
 def _begun(job: Job, books: Books) -> bool:

@@ -6,6 +6,7 @@ of attempts is flushed with them. A store that refuses a flush loses nothing: th
 shards without a line are recognised by their parts.
 """
 
+import hashlib
 import io
 import json
 import logging
@@ -38,6 +39,7 @@ SPEC: Fields = {
     "planned": int,
     "versions": dict,
 }
+FILE: Fields = {"bytes": int, "sha256": str, "made_of": str}
 SUMMARY: Fields = {"exit_code": int, "seconds": (int, float), "rows_per_second": (int, float), "workers_lost": int}
 """What is read of them, and its types."""
 SAFE = "delete it, which is safe: "
@@ -85,10 +87,12 @@ class Books:
             raise StoreError(f"{url} appeared while this job was starting; run the same command again")
 
     def forget(self) -> None:
-        """Remove spec, outcomes and summary: the job starts afresh (`--replace`). The lease stays."""
+        """Remove spec, outcomes, summary and derived files: the job starts afresh (`--replace`). The lease stays."""
         for url in (self._outcomes_url, self._attempts_url):
             store.delete_many([store.join(url, name) for name in _lines_files(url)])
-        for name in ("summary.json", "suspects.json", "spec.json"):
+        with suppress(StoreError):  # a damaged list goes, and tells of no file
+            store.delete_many([store.join(self.out, name) for name in self.files()])
+        for name in ("summary.json", "suspects.json", "files.json", "spec.json"):
             store.delete(store.join(self.url, name))
 
     # -- outcomes -----------------------------------------------------------------------------------------------------
@@ -177,6 +181,33 @@ class Books:
             store.write_atomic(url, store.canonical_json({str(shard): suspects[shard] for shard in sorted(suspects)}))
         else:
             store.delete(url)
+
+    # -- derived files ------------------------------------------------------------------------------------------------
+
+    def files(self) -> dict[str, dict[str, Any]]:
+        """By name the bytes and sha256 of each derived file, and the fingerprint of what it was made of.
+
+        Raises StoreError where the list is damaged.
+        """
+        url, remedy = store.join(self.url, "files.json"), "delete it, and the same command makes the files again"
+        listed = store.read_object(url, "a list of files", {}, remedy) or {}
+        for record in listed.values():
+            if not isinstance(record, dict) or not all(isinstance(record.get(n), kind) for n, kind in FILE.items()):
+                raise StoreError(f"{url} is not a list of files: damaged; {remedy}")
+        return dict(listed)
+
+    def record_file(self, name: str, content: bytes | None, made_of: str = "") -> None:
+        """Put a derived file on record, which is complete from now on; or off it, where there is no content."""
+        try:
+            listed = self.files()
+        except StoreError:  # damaged: the others are made again
+            listed = {}
+        before = dict(listed)
+        listed.pop(name, None)
+        if content is not None:
+            listed[name] = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest(), "made_of": made_of}
+        if listed != before:
+            store.write_atomic(store.join(self.url, "files.json"), _pretty(listed))
 
     # -- the summary --------------------------------------------------------------------------------------------------
 

@@ -1,9 +1,15 @@
-"""Whether a job's tables belong together: one fingerprint, the same rows, and with the rejects all that was planned."""
+"""Whether a job's outputs belong together.
+
+Its tables have one fingerprint, the same rows, and with the rejects all that was planned; what is derived from them is
+there, and made of these very tables.
+"""
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from pipeline.engine.attempt import REJECTS
 from pipeline.engine.books import Books
+from pipeline.engine.derived import is_whole
 from pipeline.tables import Table, store
 
 
@@ -16,8 +22,9 @@ def uncovered(out: str, verb: str) -> Iterator[str]:
     stored = Books(out, verb).spec()
     if stored is None:
         return
+    derived = stored.get("derived", ())
     places = {name: ("rejects", verb) if name == REJECTS else (name,) for name in stored["tables"]}
-    tables = {name: Table(store.join(out, *place)) for name, place in places.items()}
+    tables = {name: Table(store.join(out, *place)) for name, place in places.items() if name not in derived}
     for name, table in tables.items():
         found = table.require_sealed()["fingerprint"]
         if found != stored["fingerprint"]:
@@ -29,6 +36,33 @@ def uncovered(out: str, verb: str) -> Iterator[str]:
         yield from _apart(shard, index)
     if seen != stored["planned"]:
         yield f"{seen:,} rows are published or rejected, {stored['planned']:,} were planned"
+
+
+def not_derived(out: str, verb: str) -> Iterator[str]:
+    """The derived outputs of job `verb` that are not complete, a sentence each: the same command makes them.
+
+    A table's own parts are not looked at: `Table.verify` does that. Raises StoreError where one cannot be read.
+    """
+    books = Books(out, verb)
+    stored = books.spec() or {}
+    for name, reads in stored.get("derived", {}).items():
+        if name not in stored["tables"]:
+            if name not in books.files():
+                yield f"{name} is not made yet"
+            elif not is_whole(books, name):
+                yield f"{name} is missing, or is not the file that was written"
+            continue
+        manifest = Table(store.join(out, name)).manifest()
+        if manifest is None:
+            yield f"{name} is not made yet"
+        elif manifest["fingerprint"] != stored["fingerprint"]:
+            yield f"{name} was made with the fingerprint {manifest['fingerprint'][:6]}, not by this job"
+        elif other := [one for one in reads if _is_another(Table(store.join(out, one)), one, manifest)]:
+            yield f"{name} was made of other rows than those of {other[0]}"
+
+
+def _is_another(table: Table, name: str, made: Mapping[str, Any]) -> bool:
+    return table.manifest() is not None and table.digest != made["facts"]["resolved"].get(f"{name}_digest")
 
 
 def _apart(shard: int, index: Mapping[str, set[int]]) -> Iterator[str]:

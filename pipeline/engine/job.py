@@ -8,6 +8,7 @@ from typing import Any
 
 import schemas
 from pipeline.engine.attempt import Outputs
+from pipeline.engine.derived import Derived, DerivedTable
 from pipeline.engine.fingerprint import fingerprint
 from pipeline.engine.layout import tasks
 from pipeline.engine.stage import Stage, Task
@@ -23,6 +24,7 @@ class Job:
     where a job makes several tables of them.
     `grows`: whether --range makes further rows of the same data set.
     `present`: rows that each shard really has, where an earlier stage set some aside.
+    `derived`: what the driver makes once the stage's tables are sealed, in this order.
     """
 
     verb: str
@@ -37,6 +39,7 @@ class Job:
     command: str = ""
     present: Sequence[int] | None = None
     grows: bool = False
+    derived: Sequence[Derived] = ()
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -68,6 +71,21 @@ class Job:
         rejects = Table(store.join(self.out, "rejects", self.verb), schemas.rejects(), self.layout)
         return Outputs(self.verb, named, rejects)
 
+    @property
+    def derived_tables(self) -> dict[str, Table]:
+        """Those of the derived outputs that are tables."""
+        return {one.name: one.table(self.out) for one in self.derived if isinstance(one, DerivedTable)}
+
+    def derived_facts(self, one: Derived) -> dict[str, Any]:
+        """What a derived output stands on, as its manifest holds it. Raises StoreError where a table is not sealed."""
+        digests = {f"{name}_digest": Table(store.join(self.out, name)).digest for name in one.reads}
+        return {"verb": self.verb, "spec": dict(self.spec), "resolved": {**self.resolved, **one.facts, **digests}}
+
+    def is_sealed(self, name: str) -> bool:
+        """Whether the table of this name is complete, and this job's."""
+        manifest = Table(store.join(self.out, name)).manifest()
+        return manifest is not None and manifest["fingerprint"] == self.fingerprint
+
     def record(self) -> dict[str, Any]:
         """What `spec.json` holds."""
         return {
@@ -77,7 +95,8 @@ class Job:
             "fingerprint": self.fingerprint,
             "stage": self.stage.name,
             "stage_version": self.stage.version,
-            "tables": list(self.outputs().all),
+            "tables": [*self.outputs().all, *self.derived_tables],
+            "derived": {one.name: list(one.reads) for one in self.derived},
             "shards": len(self.tasks),
             "planned": sum(task.rows for task in self.tasks),
             "spec": dict(self.spec),

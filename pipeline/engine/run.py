@@ -1,14 +1,15 @@
-"""The run of a job, as a story: agree on the spec, plan, work, seal, sum up."""
+"""The run of a job, as a story: agree on the spec, plan, work, seal, derive, sum up."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 from pipeline.engine.agree import check_spec, settle_in, take_stock
 from pipeline.engine.attempt import Outputs
 from pipeline.engine.books import Books
+from pipeline.engine.derive import lacking
 from pipeline.engine.estimate import estimate
 from pipeline.engine.fence import Fence
 from pipeline.engine.job import Job
@@ -18,11 +19,14 @@ from pipeline.engine.plan import Plan, take_up_rejected
 from pipeline.engine.pool import Pool
 from pipeline.engine.progress import Progress
 from pipeline.engine.signals import count_signals, heed_sigterm, signals_as_before
+from pipeline.engine.stage import Task
 from pipeline.engine.summary import Summary, summarise
 from pipeline.engine.work import Work
 from pipeline.errors import Busy, StoreError, StylemillError
 
 Say = Callable[[str], None]
+_End: TypeAlias = tuple[bool, StylemillError | None]
+"""Whether a part of a run was interrupted, and the error that ended it before its time."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,7 @@ def run(job: Job, pool: Pool, options: RunOptions, say: Say) -> Summary | None:
     books = Books(job.out, job.verb)
     check_spec(job, books, options.replace)
     if options.dry_run:
-        _say_plan(job, _plan(job, books, job.outputs(), options), say)
+        _say_plan(job, _plan(job, books, job.outputs(), options), say, foresee=True)
         return None
     with signals_as_before(), closing(pool):
         heed_sigterm()
@@ -81,6 +85,45 @@ def _plan(job: Job, books: Books, outputs: Outputs, options: RunOptions) -> Plan
 def _work(job: Job, work: Work, pool: Pool, options: RunOptions, lease: Lease, say: Say) -> Summary:
     started = time.perf_counter()
     tasks = work.begin(1 if options.estimate else options.limit)
+    interrupted, error = _compute(job, work, pool, tasks, lease, say)
+    if error is None:
+        interrupted, error = _complete(work, interrupted, say)
+    summary = summarise(
+        verb=job.verb,
+        fingerprint=job.fingerprint,
+        table=job.main_table,
+        tasks=job.tasks,
+        work=work.rows,
+        done=work.done,
+        failed=work.failed,
+        ran=work.ran,
+        seconds=time.perf_counter() - started,
+        workers=pool.workers,
+        workers_lost=pool.lost,
+        nodes_lost=pool.lost_nodes,
+        startup_seconds=pool.opened_at - started if pool.opened_at else 0.0,
+        max_rejects=options.max_rejects,
+        interrupted=interrupted,
+        lacking=work.lacking,
+        error=error,
+    )
+    count_signals()
+    if options.estimate:
+        for line in estimate(work.ran[0] if work.ran else None, sum(work.rows.values()), summary, pool.expected):
+            say(line)
+    _say_end(job, summary, work.failed, say)
+    last = _last_summary(work.books)
+    # where nothing ran, the last run stays on record; but parts may be found whose driver died before it recorded them
+    before = (last.get("shards_done"), last.get("lacking", []))
+    if tasks or error or before != (summary.shards_done, list(summary.lacking)):
+        work.books.write_summary({**summary.facts(), "weights": [dict(weight) for weight in job.weights]})
+    if error is not None:
+        raise error
+    return summary
+
+
+def _compute(job: Job, work: Work, pool: Pool, tasks: Sequence[Task], lease: Lease, say: Say) -> _End:
+    """Run the tasks and close the books."""
     interrupted, error = False, None
     try:
         with (
@@ -103,41 +146,22 @@ def _work(job: Job, work: Work, pool: Pool, options: RunOptions, lease: Lease, s
         work.end(say)
         raise
     work.end(say)
+    return interrupted, error
+
+
+def _complete(work: Work, interrupted: bool, say: Say) -> _End:
+    """Where all rows are there: seal the tables, and make what is derived from them."""
     try:
-        if error is None:
-            work.seal()
+        work.seal()
+        if not interrupted:
+            work.derive(say)
+    except (KeyboardInterrupt, SystemExit):
+        return True, None
+    except Busy:
+        raise
     except StylemillError as raised:
-        error = raised
-    summary = summarise(
-        verb=job.verb,
-        fingerprint=job.fingerprint,
-        table=job.main_table,
-        tasks=job.tasks,
-        work=work.rows,
-        done=work.done,
-        failed=work.failed,
-        ran=work.ran,
-        seconds=time.perf_counter() - started,
-        workers=pool.workers,
-        workers_lost=pool.lost,
-        nodes_lost=pool.lost_nodes,
-        startup_seconds=pool.opened_at - started if pool.opened_at else 0.0,
-        max_rejects=options.max_rejects,
-        interrupted=interrupted,
-        error=error,
-    )
-    count_signals()
-    if options.estimate:
-        for line in estimate(work.ran[0] if work.ran else None, sum(work.rows.values()), summary, pool.expected):
-            say(line)
-    _say_end(job, summary, work.failed, say)
-    last = _last_summary(work.books)
-    # where nothing ran, the last run stays on record; but parts may be found whose driver died before it recorded them
-    if tasks or error or last.get("shards_done") != summary.shards_done:
-        work.books.write_summary({**summary.facts(), "weights": [dict(weight) for weight in job.weights]})
-    if error is not None:
-        raise error
-    return summary
+        return interrupted, raised
+    return interrupted, None
 
 
 def _progress(job: Job, work: Work, pool: Pool) -> Progress:
@@ -164,9 +188,12 @@ def _last_summary(books: Books) -> Mapping[str, Any]:
 # -- say --------------------------------------------------------------------------------------------------------------
 
 
-def _say_plan(job: Job, plan: Plan, say: Say) -> None:
+def _say_plan(job: Job, plan: Plan, say: Say, foresee: bool = False) -> None:
+    """`foresee`: name the derived outputs that are to be made even where there are rows to compute before."""
     say(f"Plan  {job.verb} -> {job.out}   fingerprint {job.fingerprint[:6]}")
     say(f"      {plan}")
+    if (foresee or not plan.remaining) and (names := [one.name for one in lacking(job)]):
+        say(f"      still to make: {', '.join(names)}")
 
 
 def _say_end(job: Job, summary: Summary, failed: dict[int, Outcome], say: Say) -> None:
@@ -174,7 +201,7 @@ def _say_end(job: Job, summary: Summary, failed: dict[int, Outcome], say: Say) -
         say(f"Fail  shard {shard} after {outcome.attempts} attempts: {outcome.error}")
     if summary.exit_code == 130:
         say(f"Stop  interrupted: {summary.shards_done:,} shards are safe; the same command continues")
-    elif summary.not_run or summary.failed:
+    elif summary.not_run or summary.failed or summary.lacking:
         say("      the same command runs what is left")
     if summary.rejected and not summary.published:
         say(f"Note  not one row was published, all were rejected; each with its reason: {job.outputs().rejects.url}")

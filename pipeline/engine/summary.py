@@ -19,6 +19,7 @@ class Summary:
     """Rows over the whole job; `seconds`, `rows_per_second` and `counters` over this run alone.
 
     `startup_seconds` of `seconds` went by before a worker had its models open; `rows_per_second` leaves them out.
+    `lacking`: names of the derived outputs that are not made yet.
     """
 
     verb: str
@@ -42,12 +43,13 @@ class Summary:
     counters: Mapping[str, float]
     errors: Mapping[str, str] = field(default_factory=dict)
     stopped_by: str = ""
+    lacking: tuple[str, ...] = ()
 
     def facts(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
 
     def __str__(self) -> str:
-        whole = self.shards_done == self.shards
+        whole = self.shards_done == self.shards and not self.lacking
         reasons = ", ".join(f"{number:,} {reason}" for reason, number in self.rejects_by_reason.items())
         parts = [
             f"{self.shards_done:,}/{self.shards:,} shards",
@@ -57,6 +59,8 @@ class Summary:
             + (f" + {self.not_run:,} not run" if self.not_run else ""),
             duration(self.seconds),
         ]
+        if self.lacking and self.shards_done == self.shards:
+            parts.insert(-1, f"not made: {', '.join(self.lacking)}")
         return ("Done  " if whole else "Stop  ") + " | ".join(parts)
 
 
@@ -77,6 +81,7 @@ def summarise(
     startup_seconds: float,
     max_rejects: int | None,
     interrupted: bool,
+    lacking: Sequence[str] = (),
     error: StylemillError | None = None,
 ) -> Summary:
     """Count a run's outcomes into a summary; `table` is the one whose rows are the job's rows.
@@ -128,4 +133,5 @@ def summarise(
         counters={name: round(value, 3) for name, value in sorted(counters.items())},
         errors={str(shard): str(outcome.error) for shard, outcome in sorted(failed.items())[:20]},
         stopped_by=str(error or ""),
+        lacking=tuple(lacking),
     )

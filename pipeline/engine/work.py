@@ -5,6 +5,7 @@ from copy import copy
 
 from pipeline.engine.attempt import Outputs
 from pipeline.engine.books import Books
+from pipeline.engine.derive import derive, lacking
 from pipeline.engine.job import Job
 from pipeline.engine.journal import ERROR, PUBLISHED, Attempt
 from pipeline.engine.outcome import Outcome
@@ -15,12 +16,16 @@ from pipeline.tables import store
 
 
 class Work:
-    """`done` and `failed` by shard over the whole job, `ran` in this run; `rows`: how many of one to compute now."""
+    """`done` and `failed` by shard over the whole job, `ran` in this run; `rows`: how many of one to compute now.
+
+    `lacking`: names of the derived outputs that are not there, as far as is known: all, until `derive` has made them.
+    """
 
     def __init__(self, job: Job, books: Books, outputs: Outputs, plan: Plan) -> None:
         self.books, self.outputs = books, outputs
         self.done, self.failed, self.ran = dict(plan.done), dict[int, Outcome](), list[Outcome]()
         self.rows: dict[int, int] = {}
+        self.lacking = [one.name for one in job.derived]
         self._job, self._plan = job, plan
         self._doubtful: set[int] = set()
 
@@ -40,6 +45,9 @@ class Work:
             for name, table in self.outputs.all.items():
                 table.unseal()
                 table.sweep(plan.hidden[name])
+            for one in self._job.derived:
+                if one.reads:
+                    one.unseal(self.books)
         return tasks
 
     def journal(self, attempt: Attempt) -> None:
@@ -91,6 +99,15 @@ class Work:
             records = [self.done[task.shard].parts[name] for task in tasks]
             facts = self._job.facts_of(name)
             copy(table).seal(records, facts, self._job.fingerprint, found)  # it goes, and its large manifest with it
+
+    def derive(self, say: Callable[[str], None]) -> None:
+        """Where all is sealed: make the derived outputs that are lacking. Raises as `pipeline.engine.derive.derive`."""
+        if len(self.done) < len(self._job.tasks):
+            return
+        try:
+            derive(self._job, self._hold, say)
+        finally:
+            self.lacking = [one.name for one in lacking(self._job)]
 
     def _check_doubtful(self) -> None:
         """A worker that was given up may have published after the one that took its place: on another processor other

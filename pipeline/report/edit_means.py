@@ -210,6 +210,6 @@ def _wishes(directory: str, edits: Table) -> dict[int, Mapping[str, Any]]:
     """The requests beside the edits; none where they are not written yet, or are another run's."""
     table = Table(store.join(directory, "requests"))
     manifest, theirs = table.manifest(), edits.manifest()
-    if manifest is None or theirs is None or manifest["facts"]["spec"].get("edits") != theirs["fingerprint"]:
+    if manifest is None or theirs is None or manifest["fingerprint"] != theirs["fingerprint"]:
         return {}
     return {row["index"]: row for row in table.read().to_pylist()}

@@ -1,11 +1,16 @@
 """A job of `stylemill dt` whose scores are made up, sealed as if it had run: what is counted of it can be known."""
 
+from dataclasses import replace
+
 import numpy as np
 
 import schemas
 from jobs.dt.spec import Cell
+from jobs.dt.summary import derived_of, summarise
+from jobs.flags import say
 from pipeline.editors import EditRequest
 from pipeline.editors.ials import LAMBDAS, Steps
+from pipeline.engine.derive import derive
 from pipeline.engine.job import Job
 from pipeline.stages.dt import DtStage
 from pipeline.stages.models import ClassifierRef, Model, Runtime
@@ -48,7 +53,14 @@ def job(out, pairs, cells: list[Cell], rows: int, steps: int, per_shard: int = 8
         "steps": steps,
         "step_size": 0.1,
     }
-    return Job("dt", str(out), stage, Layout(stage.items, per_shard), spec, {"latents_digest": "d"})
+    made = Job("dt", str(out), stage, Layout(stage.items, per_shard), spec, {"latents_digest": "d"})
+    return replace(made, derived=derived_of(made, stage))
+
+
+def count(made: Job) -> None:
+    """The tables that are made of DIR/dt_steps, and what is said of them."""
+    derive(made, lambda: None, say)
+    summarise(made)
 
 
 def write_steps(made: Job, scores: np.ndarray, aside=()) -> None:

@@ -216,7 +216,7 @@ def test_directions_of_another_command_are_not_overwritten(faces, tmp_path, caps
     svm += ["--C", "0.01", "--fraction", "0.5", "--attributes", "old", "--out", str(tmp_path)]
     assert main(svm) == 0
     assert fit(faces, tmp_path) == 4
-    assert "is there already" in capsys.readouterr().err
+    assert "was made from another spec" in capsys.readouterr().err
     assert not (tmp_path / "gradients").exists()
     assert fit(faces, tmp_path, "--replace") == 0
     assert {row["method"] for row in directions(tmp_path)} == {"mean-gradient"}

@@ -6,13 +6,12 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 import pytest
-from made_dt import drifting, job, write_steps
+from made_dt import count, drifting, job, write_steps
 from sklearn.metrics import cohen_kappa_score
 
 from jobs.dt.areas import as_released, said_as_released
 from jobs.dt.page import DRAWN
 from jobs.dt.paper_ials import TABLE_1
-from jobs.dt.summary import summarise
 from pipeline.metrics import Outcomes, paired_differences
 from pipeline.tables import Table
 
@@ -33,7 +32,7 @@ def made(tmp_path_factory):
     by_pair[2, :, 1] += 1.2 * np.random.default_rng(1).standard_normal(by_pair.shape[1])  # they half agree on its smile
     scores[2 * 90 + 7, 0, 2] = 0.5  # a row of the last pair starts on the other side, in its first cell alone
     write_steps(made, scores, ASIDE)
-    summarise(made)
+    count(made)
     return out
 
 
@@ -166,7 +165,7 @@ def test_the_partials_are_counts_of_each_part(made):
 
 
 def test_the_screen_says_what_is_best_and_what_is_not_ranked(made, capsys):
-    summarise(job(made, PAIRS, CELLS, ROWS, STEPS, kappa=KAPPA))
+    count(job(made, PAIRS, CELLS, ROWS, STEPS, kappa=KAPPA))
     said = capsys.readouterr()
     found = table(made, "dt_auc")
     judged = found[(found["family"] == "judge")]
@@ -189,7 +188,7 @@ def test_the_page_has_table_1_beside_the_papers(tmp_path):
     cells = sorted(TABLE_1, key=lambda cell: (sum(share < 1 for share in cell), -cell[0], -cell[1]))
     made = job(tmp_path, PAIRS[:1], cells, ROWS, STEPS, per_shard=64)
     write_steps(made, drifting(1, cells, ROWS, STEPS))
-    summarise(made)
+    count(made)
     page = (tmp_path / "report.html").read_text()
     assert "The paper&#39;s Table 1" in page
     assert "0.9025</td>" in page
@@ -213,7 +212,7 @@ def test_families_that_see_one_class_alone_have_no_kappa_and_are_not_ranked(tmp_
     scores = drifting(1, CELLS, ROWS, STEPS)
     scores[..., [1, 3]] = -1.0
     write_steps(made, scores)
-    summarise(made)
+    count(made)
     found = table(tmp_path, "dt_auc")
     assert (
         [len(value) for value in found["kappa"]] == [len(value) for value in found["kappa_edited"]] == [0] * len(found)
@@ -230,7 +229,7 @@ def test_families_that_see_one_class_alone_have_no_kappa_and_are_not_ranked(tmp_
 def test_without_labels_of_the_family_that_edits_no_pair_is_ranked(tmp_path, capsys):
     made = job(tmp_path, PAIRS[:1], CELLS, ROWS, STEPS, kappa=None)
     write_steps(made, drifting(1, CELLS, ROWS, STEPS))
-    summarise(made)
+    count(made)
     assert not table(tmp_path, "dt_auc")["ranked"].any()
     assert "No pair is ranked: that takes a kappa of 0.6 or more on unedited faces (--labels of both" in (
         capsys.readouterr().out
@@ -241,7 +240,7 @@ def test_without_labels_of_the_family_that_edits_no_pair_is_ranked(tmp_path, cap
 def test_where_every_row_is_set_aside_there_is_a_page_without_a_curve(tmp_path, capsys):
     made = job(tmp_path, PAIRS[:1], CELLS[:2], 4, STEPS)
     write_steps(made, drifting(1, CELLS[:2], 4, STEPS), aside=set(range(8)))
-    summarise(made)
+    count(made)
     assert "no row is left that starts in the source class as judge sees it" in capsys.readouterr().err
     assert len(table(tmp_path, "dt_curves")) == len(table(tmp_path, "dt_auc")) == 0
     assert "No row could be measured." in (tmp_path / "report.html").read_text()

@@ -1,0 +1,109 @@
+"""Outputs that the driver makes itself: small tables and files, from the job's sealed tables or from what was asked.
+
+Each is written whole, what tells that it is complete last: a table its manifest, a file its line in the job's books.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import pyarrow as pa
+
+from pipeline.engine.books import Books
+from pipeline.engine.fingerprint import fingerprint
+from pipeline.engine.owner import claim
+from pipeline.errors import StoreError
+from pipeline.tables import Table, store
+from schemas import TableSchema
+
+Facts: TypeAlias = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class DerivedTable:
+    """The table DIR/`name`, of one part.
+
+    rows: makes them. reads: the tables of the job that they are made of. facts: what decides them besides these and the
+        job's spec.
+    """
+
+    name: str
+    schema: TableSchema
+    rows: Callable[[], pa.Table]
+    reads: tuple[str, ...] = ()
+    facts: Facts = field(default_factory=dict)
+
+    def table(self, out: str) -> Table:
+        return Table(store.join(out, self.name))
+
+    def is_made(self, books: Books, job: str, facts: Facts) -> bool:
+        """Whether it is there, whole, and made of these facts by the job of this fingerprint."""
+        table = self.table(books.out)
+        try:
+            manifest = table.manifest()
+            return (
+                manifest is not None
+                and manifest["fingerprint"] == job
+                and store.canonical_json(manifest["facts"]) == store.canonical_json(facts)
+                and all(table.sha256_of(record) == record.sha256 for record in table.records())
+            )
+        except StoreError:  # damaged, or not to be read: it is made again, which tells
+            return False
+
+    def make(self, books: Books, job: str, facts: Facts, hold: Callable[[], None]) -> str:
+        """Make it, in place of what is there; how much it is, in words. `hold` raises where the lease is lost."""
+        rows = self.rows()
+        hold()
+        claim([self.table(books.out)], books.verb, job)
+        self.table(books.out).clear()
+        table = Table.create(
+            self.table(books.out).url, self.schema, rows=max(1, rows.num_rows), rows_per_shard=max(1, rows.num_rows)
+        )
+        record = table.publish(0, rows)
+        hold()
+        table.seal([record], facts, job)
+        return f"{rows.num_rows:,} row{'' if rows.num_rows == 1 else 's'}"
+
+    def unseal(self, books: Books) -> None:
+        """From now on it is not complete: what it was made of changes."""
+        self.table(books.out).unseal()
+
+
+@dataclass(frozen=True)
+class DerivedFile:
+    """The file DIR/`name`. content: makes it; reads, facts: as those of a table."""
+
+    name: str
+    content: Callable[[], bytes]
+    reads: tuple[str, ...] = ()
+    facts: Facts = field(default_factory=dict)
+
+    def is_made(self, books: Books, job: str, facts: Facts) -> bool:
+        """Whether it is there, whole, and made of these facts."""
+        try:
+            record = books.files().get(self.name)
+            return record is not None and record["made_of"] == fingerprint(facts) and is_whole(books, self.name)
+        except StoreError:
+            return False
+
+    def make(self, books: Books, job: str, facts: Facts, hold: Callable[[], None]) -> str:
+        """As that of a table."""
+        content = self.content()
+        hold()
+        store.write_atomic(store.join(books.out, self.name), content)
+        books.record_file(self.name, content, fingerprint(facts))
+        return f"{len(content):,} bytes"
+
+    def unseal(self, books: Books) -> None:
+        """As that of a table."""
+        books.record_file(self.name, None)
+
+
+Derived: TypeAlias = DerivedTable | DerivedFile
+
+
+def is_whole(books: Books, name: str) -> bool:
+    """Whether a file is the one on record. Raises StoreError where it cannot be read."""
+    content, record = store.read_bytes(store.join(books.out, name)), books.files().get(name)
+    return content is not None and record is not None and hashlib.sha256(content).hexdigest() == record["sha256"]
