@@ -24,7 +24,7 @@ LEVEL: Cell = (1.0, 1.0)
 """Attribute-level directions alone: what the other cells are compared with."""
 
 
-class DtSpec(Steps, RowChoice, RunFlags):  # type: ignore[misc]  # each has a GROUP of its own
+class DtSpec(RowChoice, RunFlags, Steps):  # type: ignore[misc]  # each has a GROUP of its own
     """Count DT curves of IALS edits: scores in DIR/dt_steps, then DIR/dt_curves, DIR/dt_auc and DIR/report.html.
 
     Example: stylemill dt --latents out/faces/latents --labels out/faces-judged/labels,out/faces/labels --directions out/fit/directions --pairs male:smile --rows 8 --step-size 0.3 --out out/dt

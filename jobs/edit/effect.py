@@ -15,18 +15,19 @@ def warnings_of(job: Job) -> Iterator[str]:
     outcomes = Books(job.out, job.verb).outcomes().values()
     rows = sum(outcome.parts["edits"].planned_rows for outcome in outcomes if outcome.ok)
     requests = job.stage.requests
-    for asked, effect in zip(requests, effects((outcome.counters for outcome in outcomes), len(requests)), strict=True):
-        if line := _warning(asked, effect, rows):
+    found = effects((outcome.counters for outcome in outcomes), len(requests))
+    for asked, directions, effect in zip(requests, job.stage.directions, found, strict=True):
+        if line := _warning(asked, effect, rows, bool(directions)):
             yield f"Warn  {line}"
 
 
-def _warning(asked: EditRequest, effect: Effect, rows: int) -> str:
+def _warning(asked: EditRequest, effect: Effect, rows: int, directed: bool) -> str:
     if effect.against > effect.seen / 2:
         short = f", and {effect.short:,} of {rows:,} did not reach {asked.until:g}" if effect.short else ""
-        return (
-            f"{asked.name}: in {effect.against:,} of {effect.seen:,} rows the score went against the edit{short}: "
-            f"the direction runs against the classifier of {asked.attribute}; fit it anew, or take its other side"
-        )
+        against = f"runs against the classifier of {asked.attribute}"
+        what = f"the direction {against}; fit it anew, or take its other side" if directed else f"the editor {against}"
+        seen = f"in {effect.against:,} of {effect.seen:,} rows the score went against the edit{short}"
+        return f"{asked.name}: {seen}: {what}"
     if asked.until is not None and effect.short > rows / 2:
         return f"{asked.name}: {effect.short:,} of {rows:,} rows did not reach {asked.until:g} (column stop)"
     return ""

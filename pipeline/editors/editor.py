@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 Scores = Callable[[Codes], Mapping[str, Tensor]]
 """Codes of N rows -> score (N,) of each attribute: generator and classifiers. Always called with one batch size."""
+Artifact = Mapping[str, Tensor]
+"""What was trained for an editor: tensors by name."""
 
 
 class Faces(Protocol):
@@ -107,7 +109,6 @@ class EditorConfig(BaseModel, ABC):
     GROUP: ClassVar[str | None] = None
     SPACES: ClassVar[tuple[Space, ...]] = SPACES
     TAKES_DIRECTIONS: ClassVar[bool] = True
-    TAKES_ARTIFACT: ClassVar[bool] = False
 
     @property
     def resolved(self) -> Mapping[str, Any]:
@@ -130,13 +131,15 @@ class EditorConfig(BaseModel, ABC):
         """What is known beforehand of the edits of these requests."""
 
     @abstractmethod
-    def open(self, faces: Faces | None, directions: Sequence[Direction] = (), artifact: str | None = None) -> Editor:
+    def open(
+        self, faces: Faces | None, directions: Sequence[Direction] = (), artifact: Artifact | None = None
+    ) -> Editor:
         """The editor.
 
         Args:
             faces: who makes and scores faces; None does where the traits need neither faces nor generator.
             directions: as `needed` says, all in the space of the codes.
-            artifact: the directory of what was trained for it.
+            artifact: what was trained for it.
 
         Raises:
             SpecError: directions do not go together, or something is missing.

@@ -17,6 +17,7 @@ import pytest
 from jobs import follow as following
 from jobs import models, verify
 from jobs.__main__ import VERBS, main
+from jobs.edit.spec import SPECS
 from jobs.flags import Spec
 from jobs.follow import OutOfSight, follow
 from jobs.remote import checked
@@ -98,8 +99,12 @@ GOOD = {
     "directions export": "--directions s3://a/directions --format interfacegan --out /data/boundaries",
     "directions list": "s3://a/fit --json-lines",
     "directions strips": "--directions s3://a/directions --latents s3://a/latents --out s3://a/fit",
-    "edit interfacegan": "--latents /l --directions /d --attribute old --strengths -3,-1 --out s3://a/older",
-    "edit ials": "--latents /l --directions /d --attribute old --preserve male --out s3://a/older",
+    **{
+        f"edit {editor}": re.findall(rf"Example: stylemill edit {editor} (.*)", spec.__doc__)[0].replace(
+            "out/", "s3://a/"
+        )
+        for editor, spec in SPECS.items()
+    },
     "latents import": "/data/w.npy --generator g --space w --out s3://a/mine",
     "measure": "--edits s3://a/edits,/data/edits --identity --out s3://a/measured",
     "dt": "--latents /l --labels /judged --directions /d --pairs male:smile --lambdas 1:1,0.75:0 --out s3://a/dt",

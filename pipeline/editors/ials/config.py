@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.directions.aliases import plain
-from pipeline.editors.editor import EditorConfig, Faces, Needed, Scores, Traits
+from pipeline.editors.editor import Artifact, EditorConfig, Faces, Needed, Scores, Traits
 from pipeline.editors.gradients import Loss
 from pipeline.editors.ials.ials import IALS, LAMBDAS
 from pipeline.editors.request import EditRequest, Target
@@ -143,7 +143,7 @@ class Config(Steps, EditorConfig):
             psi=self.psi,
         )
 
-    def open(self, faces: Faces | None, directions: Sequence[Direction] = (), artifact: object = None) -> IALS:
+    def open(self, faces: Faces | None, directions: Sequence[Direction] = (), artifact: Artifact | None = None) -> IALS:
         return self.editor(directions, faces, faces.at_once if faces else None)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field, FiniteFloat, field_validator, model_validator
 
-from pipeline.editors.editor import EditorConfig, Faces, Needed, Traits
+from pipeline.editors.editor import Artifact, EditorConfig, Faces, Needed, Traits
 from pipeline.editors.interfacegan.linear import InterFaceGAN, Mode
 from pipeline.editors.request import EditRequest, Target
 from pipeline.editors.search import Search
@@ -112,7 +112,9 @@ class Config(EditorConfig):
             independent_steps=True,
         )
 
-    def open(self, faces: Faces | None, directions: Sequence[Direction] = (), artifact: object = None) -> InterFaceGAN:
+    def open(
+        self, faces: Faces | None, directions: Sequence[Direction] = (), artifact: Artifact | None = None
+    ) -> InterFaceGAN:
         truncation = None
         if self.psi_after is not None:
             if faces is None:

@@ -1,0 +1,110 @@
+"""An editor that no job has heard of: a module with a Config and a line in the list; edited, measured and shown."""
+
+import hashlib
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import ClassVar
+
+import numpy as np
+import pytest
+import torch
+from edits import HOW, TINY, edits, sample
+from pydantic import Field
+
+import schemas
+from jobs.__main__ import main
+from jobs.edit.spec import SPECS, spec_of
+from pipeline.editors import DONE, EDITORS, EditorConfig, EditRequest, Trace, Traits
+from pipeline.editors.trajectory import EditTrajectory
+from pipeline.tables import Table
+
+ROWS, STEPS = 6, 3
+ROOT = Path(__file__).parents[2]
+
+
+class Config(EditorConfig):
+    """Move each row along a random direction of its own; write DIR/edits and DIR/requests.
+
+    Example: stylemill edit random --latents out/faces/latents --attribute smile --step-size 2 --out out/random
+    """
+
+    GROUP: ClassVar[str | None] = "random"
+    TAKES_DIRECTIONS: ClassVar[bool] = False
+
+    step_size: float = Field(1.0, gt=0, description="Length of a step.")
+
+    def request(self, attribute: str, preserve: Sequence[str] = ()) -> EditRequest:
+        strengths = tuple(self.step_size * step for step in range(1, STEPS + 1))
+        return EditRequest(attribute, tuple(preserve), strengths=strengths, options={"luck": 7.0})
+
+    def traits(self, requests):
+        return Traits(steps=STEPS, keep="all", on_device=False)
+
+    def open(self, faces, directions=(), artifact=None):
+        assert not directions
+        return Random(self.step_size)
+
+
+class Random:
+    def __init__(self, step_size: float) -> None:
+        self.step_size = step_size
+
+    def edit(self, codes, requests) -> Trace:
+        trajectory = EditTrajectory(codes)
+        for _ in range(STEPS):
+            trajectory.move(self.step_size * torch.stack([self.direction(row) for row in codes.values]))
+        trajectory.stop(torch.ones(len(codes), dtype=torch.bool), [DONE] * len(codes))
+        return trajectory.trace(torch.ones(len(codes), dtype=torch.float64), self.step_size)
+
+    @staticmethod
+    def direction(row):
+        seed = int.from_bytes(hashlib.sha256(row.numpy().tobytes()).digest()[:7], "little")
+        noise = torch.randn(row.shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+        return noise / noise.norm()
+
+
+@pytest.fixture
+def random_editor(monkeypatch):
+    module = ModuleType("pipeline.editors.random")
+    module.Config = Config
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    monkeypatch.setitem(EDITORS, "random", "each row along a random direction of its own")
+    monkeypatch.setitem(SPECS, "random", spec_of("random"))
+
+
+@pytest.mark.usefixtures("random_editor")
+def test_it_edits_is_measured_and_shown(tmp_path, capsys):
+    latents = sample(tmp_path / "sampled", ROWS, 4)
+    words = ["--attribute", "smile", "--preserve", "old", "--step-size", "2", "--scores", "both", "--images", "png"]
+    out = ["--latents", latents, "--out", str(tmp_path / "edited"), "--size", "32", *TINY]
+    assert main(["edit", "random", *words, *out]) == 0
+    moved = schemas.to_numpy(Table.open(f"{tmp_path}/edited/edits").read()["latent"]).reshape(ROWS, STEPS + 1, -1)
+    np.testing.assert_allclose(np.linalg.norm(np.diff(moved, axis=1), axis=2), 2.0, rtol=1e-5)
+    assert [row["step"] for row in edits(tmp_path / "edited")] == [0, 1, 2, 3] * ROWS
+    (request,) = Table.open(f"{tmp_path}/edited/requests").read().to_pylist()
+    assert (request["attribute"], request["conditions"], request["lambdas"]) == ("smile", ["old"], [])
+    assert (request["strengths"], request["options"], request["option_values"]) == ([2.0, 4.0, 6.0], ["luck"], [7.0])
+    how = ["--families", "tiny-judge", "--measured", "smile", *HOW]
+    assert main(["measure", "--edits", f"{tmp_path}/edited/edits", *how, "--out", f"{tmp_path}/measured"]) == 0
+    assert Table.open(f"{tmp_path}/measured/measured").read()["strength"].to_pylist() == [2.0, 4.0, 6.0]
+    assert main(["report", f"{tmp_path}/edited"]) == 0
+    assert "random" in (tmp_path / "edited/report.html").read_text()
+    with pytest.raises(SystemExit, match="0"):
+        main(["edit", "random", "--help"])
+    shown = capsys.readouterr().out
+    assert "--step-size" in shown
+    assert "--directions" not in shown
+
+
+def test_who_uses_editors_knows_none_by_its_name():
+    names = "|".join(EDITORS)
+    places = ("pipeline/stages", "pipeline/report", "pipeline/metrics", "jobs/edit", "jobs/dt", "jobs/measure.py")
+    files = [
+        file for place in places for file in ([ROOT / place] if place.endswith("py") else (ROOT / place).glob("*.py"))
+    ]
+    assert len(files) > 30
+    for file in files:
+        assert not re.findall(rf"""["']({names})["']""", file.read_text()), file
