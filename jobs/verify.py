@@ -16,10 +16,11 @@ from jobs.places import absolute
 from pipeline.engine.books import Books, verbs
 from pipeline.engine.coverage import not_derived, uncovered
 from pipeline.engine.lease import holder, why_alive
-from pipeline.engine.owner import owner
+from pipeline.engine.owner import Output, owner
 from pipeline.engine.plan import DAMAGED
 from pipeline.errors import StoreError
-from pipeline.tables import Problem, Table, parse_part_name, store
+from pipeline.tables import Artifact, Problem, Table, parse_part_name, store
+from pipeline.tables.artifact import is_artifact
 from pipeline.tables.manifest import manifest_url
 from pipeline.tables.verify import unreadable
 
@@ -48,19 +49,27 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _verify(url: str, deep: bool) -> int:
-    table = Table(url)
+    table = Artifact(url) if url in _artifacts_of_jobs(_above(url)) or is_artifact(url) else Table(url)
     problems = table.verify(deep)
-    if deep and not table.sealed:
+    if deep and isinstance(table, Table) and not table.sealed:
         problems += _against_the_books(table)
     if not problems:
-        records = table.records()
-        rows, size = sum(record.rows for record in records), sum(record.bytes for record in records)
-        say(f"Good  {url}: {len(records):,} parts, {rows:,} rows, {size / 1e6:,.1f} MB")
+        say(f"Good  {url}: {_size(table)}")
         return 0
     for problem in problems:
         say(f"Fail  {url}: {problem}")
     _put_on_the_books(table, problems)
     return 1
+
+
+def _size(table: Output) -> str:
+    """How much is in it, in words."""
+    if isinstance(table, Artifact):
+        sizes = [record["bytes"] for record in (table.manifest() or {})["files"].values()]
+        return f"an artifact of {len(sizes)} files, {sum(sizes) / 1e6:,.1f} MB"
+    records = table.records()
+    rows, size = sum(record.rows for record in records), sum(record.bytes for record in records)
+    return f"{len(records):,} parts, {rows:,} rows, {size / 1e6:,.1f} MB"
 
 
 def _derived(out: str, verb: str) -> int:
@@ -100,9 +109,11 @@ def _against_the_books(table: Table) -> list[Problem]:
     return problems
 
 
-def _put_on_the_books(table: Table, problems: Sequence[Problem]) -> None:
+def _put_on_the_books(table: Output, problems: Sequence[Problem]) -> None:
     parts = {problem.part for problem in problems if problem.damaged}
     damaged = {place[0] for part in parts if (place := parse_part_name(part)) is not None}
+    if parts and isinstance(table, Artifact):
+        damaged = {0}  # its one task
     books, name = _books(table) if damaged else (None, "")
     if books is None:
         return
@@ -121,7 +132,7 @@ def _put_on_the_books(table: Table, problems: Sequence[Problem]) -> None:
         say(f"      the same {books.verb} command makes {len(damaged)} shards of {books.out} again")
 
 
-def _books(table: Table) -> tuple[Books | None, str]:
+def _books(table: Output) -> tuple[Books | None, str]:
     """The books of the job that owns a table, and its name there."""
     found = owner(table)
     if found is None:
@@ -142,8 +153,15 @@ def _tables(out: str) -> list[str]:
         return [out]
     below = [store.join(out, name) for name in store.list_directories(out) if not name.startswith(".")]
     aside = [store.join(out, "rejects", verb) for verb in verbs(out)]
-    return [url for url in [*below, *aside] if _is_table(url)]
+    artifacts = _artifacts_of_jobs(out)
+    return [*artifacts, *(url for url in [*below, *aside] if url not in artifacts and _is_table(url))]
+
+
+def _artifacts_of_jobs(out: str) -> list[str]:
+    """Those that the jobs of a directory make, also before they are there."""
+    stored = [Books(out, verb).spec() or {} for verb in verbs(out)]
+    return [store.join(out, spec["artifact"]) for spec in stored if spec.get("artifact")]
 
 
 def _is_table(url: str) -> bool:
-    return store.exists(manifest_url(url)) or bool(Table(url).parts())
+    return store.exists(manifest_url(url)) or bool(Table(url).parts()) or is_artifact(url)

@@ -3,6 +3,7 @@
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 
 from pipeline.engine.attempt import REJECTS, Outputs
 from pipeline.engine.outcome import Outcome
@@ -29,7 +30,11 @@ def adopt(tasks: Sequence[Task], outputs: Outputs) -> Iterator[Outcome]:
 
 def _adopted(task: Task, outputs: Outputs) -> Outcome:
     try:
-        parts = {name: table.inspect(task.shard) for name, table in outputs.all.items()}
+        if outputs.artifact is not None:
+            record = replace(outputs.artifact.inspect(), rows=task.rows)
+            return Outcome(task.shard, {outputs.artifact.name: record})
+        tables = {REJECTS: outputs.rejects, **outputs.tables}
+        parts = {name: table.inspect(task.shard) for name, table in tables.items()}
         reasons = outputs.rejects.read(columns=["reason"], shards=[task.shard])["reason"].to_pylist()
     except Damaged as error:
         return Outcome(task.shard, error=str(error))

@@ -10,10 +10,10 @@ from pipeline.engine.books import Books
 from pipeline.engine.fingerprint import differences
 from pipeline.engine.job import Job
 from pipeline.engine.outcome import Outcome
-from pipeline.engine.owner import check, claim, disown
+from pipeline.engine.owner import Output, check, claim, disown, holds_parts
 from pipeline.engine.plan import HALF_TAKEN_UP, Plan, make_plan
 from pipeline.errors import OutputDiffers
-from pipeline.tables import Table, store
+from pipeline.tables import Artifact, Table, store
 
 
 def check_spec(job: Job, books: Books, replace: bool) -> None:
@@ -61,11 +61,11 @@ def settle_in(job: Job, books: Books, outputs: Outputs, replace: bool, plan: Pla
     """Store the spec at the first start, put the job's name on its tables, clear what is in the way; the plan."""
     stored = books.spec()
     if stored is not None and stored["fingerprint"] != job.fingerprint:
-        _clear(job, books, stored["tables"])
+        _clear(job, books, stored["tables"], stored.get("artifact"))
         stored = None
     if stored is None:
         if replace:
-            _clear(job, books, [*outputs.all, *job.derived_tables])
+            _clear(job, books, [*outputs.all, *job.derived_tables], outputs.artifact.name if outputs.artifact else None)
         check(_owned(job, outputs), job.verb, job.fingerprint)
         books.create_spec(job.record())
     elif versions := differences(stored["versions"], job.versions):
@@ -99,17 +99,17 @@ def _suspects(books: Books, outputs: Outputs, outcomes: Mapping[int, Outcome]) -
     return suspects
 
 
-def _owned(job: Job, outputs: Outputs) -> list[Table]:
+def _owned(job: Job, outputs: Outputs) -> list[Output]:
     return [*outputs.all.values(), *job.derived_tables.values()]
 
 
 def _begun(job: Job, books: Books) -> bool:
-    return bool(books.outcomes()) or any(Table(table.url).parts() for table in job.outputs().all.values())
+    return bool(books.outcomes()) or books.has_checkpoints() or any(map(holds_parts, job.outputs().all.values()))
 
 
-def _clear(job: Job, books: Books, names: Iterable[str]) -> None:
-    """Delete the tables of an earlier spec, also those that the new one does not have, and its books."""
+def _clear(job: Job, books: Books, names: Iterable[str], artifact: str | None) -> None:
+    """Delete the outputs of an earlier spec, also those that the new one does not have, and its books."""
     for name in names:
-        where = ("rejects", job.verb) if name == REJECTS else (name,)
-        disown(Table(store.join(job.out, *where)))
+        url = store.join(job.out, *(("rejects", job.verb) if name == REJECTS else (name,)))
+        disown(Artifact(url) if name == artifact else Table(url))
     books.forget()

@@ -14,18 +14,19 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import numpy as np
 import pyarrow as pa
 
 import schemas
+from pipeline.engine.checkpoints import Checkpoints
 from pipeline.engine.fence import Fence
 from pipeline.engine.merge import merged, standing
 from pipeline.engine.outcome import Outcome, merge_counters
-from pipeline.engine.stage import RAISED, Batch, Reject, Task, Worker
+from pipeline.engine.stage import RAISED, Batch, Reject, Task, Trainer, Worker
 from pipeline.errors import Fenced, StoreError, StylemillError
-from pipeline.tables import PartWriter, Table
+from pipeline.tables import Artifact, ArtifactFiles, PartWriter, Table
 
 REJECTS = "rejects"
 BATCHES_AHEAD = 2
@@ -37,25 +38,33 @@ RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
 @dataclass(frozen=True)
 class Outputs:
-    """Where a job's rows go: its tables in publishing order, the table of the rows set aside, and the run's fence."""
+    """Where a job's rows go: its tables in publishing order, the table of the rows set aside, and the run's fence.
+
+    Or, in place of rows, its artifact, and the checkpoints on the way to it.
+    """
 
     verb: str
     tables: Mapping[str, Table]
     rejects: Table
     fence: Fence | None = None
+    artifact: Artifact | None = None
+    checkpoints: Checkpoints | None = None
 
     @property
-    def all(self) -> dict[str, Table]:
-        return {REJECTS: self.rejects, **self.tables}
+    def all(self) -> dict[str, Table | Artifact]:
+        return {self.artifact.name: self.artifact} if self.artifact else {REJECTS: self.rejects, **self.tables}
 
 
-def attempt(worker: Worker, task: Task, outputs: Outputs) -> Attempt:
+def attempt(worker: Worker | Trainer, task: Task, outputs: Outputs) -> Attempt:
     """Run one task to its published parts. Whatever goes wrong comes back as an outcome with an error.
 
     Yields, after each batch, how many of the task's rows are computed and written by now.
     """
     try:
-        return (yield from _run(worker, _with_rejected(task, outputs) if task.again else task, outputs))
+        if outputs.artifact is not None:
+            return (yield from _train(cast(Trainer, worker), task, outputs, outputs.artifact))
+        task = _with_rejected(task, outputs) if task.again else task
+        return (yield from _run(cast(Worker, worker), task, outputs))
     except Exception as error:
         meant_for_user = isinstance(error, StylemillError)
         of_store = isinstance(error, StoreError)
@@ -97,7 +106,8 @@ def _run(worker: Worker, task: Task, outputs: Outputs) -> Attempt:
     started = time.perf_counter()
     counters: dict[str, float] = {}
     rejects: list[Reject] = []
-    writers = {name: table.writer(task.shard, task.shards) for name, table in outputs.all.items()}
+    tables = {REJECTS: outputs.rejects, **outputs.tables}
+    writers = {name: table.writer(task.shard, task.shards) for name, table in tables.items()}
     try:
         with ThreadPoolExecutor(1, thread_name_prefix="writer") as thread:
             sink = _Straight(outputs, writers) if task.only is None else _Among(outputs, writers, task)
@@ -129,9 +139,30 @@ def _run(worker: Worker, task: Task, outputs: Outputs) -> Attempt:
     finally:
         for writer in writers.values():
             writer.discard()
-    counters |= {"write_seconds": sink.seconds, "seconds": time.perf_counter() - started}
-    counters["peak_rss_bytes"] = float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * RSS_UNIT)
+    counters |= {"write_seconds": sink.seconds, "seconds": time.perf_counter() - started, "peak_rss_bytes": _peak()}
     return Outcome(task.shard, parts, reasons, counters)
+
+
+def _train(worker: Trainer, task: Task, outputs: Outputs, artifact: Artifact) -> Attempt:
+    """As `_run`, of a task that makes an artifact: from its last checkpoint to the published files."""
+    started = time.perf_counter()
+    counters: dict[str, float] = {}
+    made: ArtifactFiles | None = None
+    checkpoints = outputs.checkpoints and replace(outputs.checkpoints, fence=outputs.fence)
+    for progress in worker.run(replace(task, checkpoints=checkpoints)):
+        merge_counters(counters, progress.counters)
+        made = progress.made
+        yield progress.steps
+    if made is None:
+        raise RuntimeError("the stage ended without the files of its artifact")
+    record = artifact.publish(made, outputs.fence.check if outputs.fence else lambda: None)
+    counters |= {"seconds": time.perf_counter() - started, "peak_rss_bytes": _peak()}
+    return Outcome(task.shard, {artifact.name: replace(record, rows=task.rows)}, {}, counters)
+
+
+def _peak() -> float:
+    """Most memory of this process so far, in bytes."""
+    return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * RSS_UNIT)
 
 
 class _Straight:

@@ -54,6 +54,7 @@ class Books:
         self.out, self.verb = out, verb
         self.url = store.join(out, ".stylemill", verb)
         self.lease_url = store.join(self.url, "lease.json")
+        self.checkpoints_url = store.join(self.url, "checkpoints")
         self._outcomes_url = store.join(self.url, "outcomes")
         self._attempts_url = store.join(self.url, "attempts")
         self._pending: list[Outcome] = []
@@ -87,11 +88,12 @@ class Books:
             raise StoreError(f"{url} appeared while this job was starting; run the same command again")
 
     def forget(self) -> None:
-        """Remove spec, outcomes, summary and derived files: the job starts afresh (`--replace`). The lease stays."""
+        """Remove all but the lease, and the derived files: the job starts afresh (`--replace`)."""
         for url in (self._outcomes_url, self._attempts_url):
             store.delete_many([store.join(url, name) for name in _lines_files(url)])
         with suppress(StoreError):  # a damaged list goes, and tells of no file
             store.delete_many([store.join(self.out, name) for name in self.files()])
+        store.delete_many([store.join(self.checkpoints_url, name) for name in store.list_names(self.checkpoints_url)])
         for name in ("summary.json", "suspects.json", "files.json", "spec.json"):
             store.delete(store.join(self.url, name))
 
@@ -181,6 +183,10 @@ class Books:
             store.write_atomic(url, store.canonical_json({str(shard): suspects[shard] for shard in sorted(suspects)}))
         else:
             store.delete(url)
+
+    def has_checkpoints(self) -> bool:
+        """Whether a training has kept its state here."""
+        return bool(store.list_names(self.checkpoints_url))
 
     # -- derived files ------------------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from typing import Any
 from pipeline.engine.attempt import REJECTS
 from pipeline.engine.books import Books
 from pipeline.engine.derived import is_whole
-from pipeline.tables import Table, store
+from pipeline.tables import Artifact, Table, store
 
 
 def uncovered(out: str, verb: str) -> Iterator[str]:
@@ -21,6 +21,11 @@ def uncovered(out: str, verb: str) -> Iterator[str]:
     """
     stored = Books(out, verb).spec()
     if stored is None:
+        return
+    if (name := stored.get("artifact")) is not None:
+        found = (Artifact(store.join(out, name)).manifest() or {}).get("fingerprint", "")
+        if found != stored["fingerprint"]:
+            yield f"{name} was sealed with the fingerprint {found[:6]}, the job's is {stored['fingerprint'][:6]}"
         return
     derived = stored.get("derived", ())
     places = {name: ("rejects", verb) if name == REJECTS else (name,) for name in stored["tables"]}

@@ -8,11 +8,14 @@ from typing import Any
 
 import schemas
 from pipeline.engine.attempt import Outputs
+from pipeline.engine.books import Books
+from pipeline.engine.checkpoints import Checkpoints
 from pipeline.engine.derived import Derived, DerivedTable
 from pipeline.engine.fingerprint import fingerprint
 from pipeline.engine.layout import tasks
 from pipeline.engine.stage import Stage, Task
 from pipeline.tables import Layout, Table, store
+from schemas import TableSchema
 
 
 @dataclass(frozen=True)
@@ -65,11 +68,17 @@ class Job:
         return tasks(self.layout, self.present)
 
     def outputs(self) -> Outputs:
-        """The tables as objects; nothing is made on disk until a part is."""
-        schema_of = self.stage.outputs
-        named = {name: Table(store.join(self.out, name), schema_of[name], self.layout) for name in schema_of}
+        """The tables, or the artifact, as objects; nothing is made on disk until a part is."""
+        named, artifact, checkpoints = dict[str, Table](), None, None
+        for name, kind in self.stage.outputs.items():
+            url = store.join(self.out, name)
+            if isinstance(kind, TableSchema):
+                named[name] = Table(url, kind, self.layout)
+            else:
+                artifact = kind(url)
+                checkpoints = Checkpoints(Books(self.out, self.verb).checkpoints_url, self.fingerprint)
         rejects = Table(store.join(self.out, "rejects", self.verb), schemas.rejects(), self.layout)
-        return Outputs(self.verb, named, rejects)
+        return Outputs(self.verb, named, rejects, artifact=artifact, checkpoints=checkpoints)
 
     @property
     def derived_tables(self) -> dict[str, Table]:
@@ -88,6 +97,7 @@ class Job:
 
     def record(self) -> dict[str, Any]:
         """What `spec.json` holds."""
+        outputs = self.outputs()
         return {
             "verb": self.verb,
             "command": self.command,
@@ -95,7 +105,8 @@ class Job:
             "fingerprint": self.fingerprint,
             "stage": self.stage.name,
             "stage_version": self.stage.version,
-            "tables": [*self.outputs().all, *self.derived_tables],
+            "tables": [*outputs.all, *self.derived_tables],
+            "artifact": outputs.artifact and outputs.artifact.name,
             "derived": {one.name: list(one.reads) for one in self.derived},
             "shards": len(self.tasks),
             "planned": sum(task.rows for task in self.tasks),

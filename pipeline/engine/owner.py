@@ -4,12 +4,15 @@ Two verbs may share a directory, never a table. The file is made before the firs
 """
 
 from collections.abc import Iterable
+from typing import TypeAlias
 
 from pipeline.errors import OutputDiffers
-from pipeline.tables import Table, store
+from pipeline.tables import Artifact, Table, store
+
+Output: TypeAlias = Table | Artifact
 
 
-def claim(tables: Iterable[Table], verb: str, fingerprint: str) -> None:
+def claim(tables: Iterable[Output], verb: str, fingerprint: str) -> None:
     """Put the job's name on its tables.
 
     Raises:
@@ -23,11 +26,11 @@ def claim(tables: Iterable[Table], verb: str, fingerprint: str) -> None:
     check(tables, verb, fingerprint)
 
 
-def check(tables: Iterable[Table], verb: str, fingerprint: str) -> None:
+def check(tables: Iterable[Output], verb: str, fingerprint: str) -> None:
     """Raise OutputDiffers where `claim` would; nothing is written."""
     for table in tables:
         found = owner(table)
-        if found is None and Table(table.url).parts():
+        if found is None and holds_parts(table):
             raise OutputDiffers(
                 f"{table.url} holds parts that no '{verb}' job on this directory made; "
                 "choose another --out, or pass --replace to delete them"
@@ -39,17 +42,22 @@ def check(tables: Iterable[Table], verb: str, fingerprint: str) -> None:
             )
 
 
-def owner(table: Table) -> dict[str, str] | None:
+def holds_parts(table: Output) -> bool:
+    """Whether anything is published there. Raises StoreError where parts of several tables are."""
+    return table.has_files() if isinstance(table, Artifact) else bool(Table(table.url).parts())
+
+
+def owner(table: Output) -> dict[str, str] | None:
     """Verb and fingerprint of the job that writes the table, or None. Raises StoreError where the file is damaged."""
     remedy = 'write {"verb": VERB, "fingerprint": F} into it, with F from .stylemill/VERB/spec.json one directory up'
     return store.read_object(_url(table), "the name of a job", {"verb": str, "fingerprint": str}, remedy)
 
 
-def disown(table: Table) -> None:
+def disown(table: Output) -> None:
     """Delete a table's parts, manifest and owner."""
     table.clear()
     store.delete(_url(table))
 
 
-def _url(table: Table) -> str:
+def _url(table: Output) -> str:
     return store.join(table.url, ".stylemill", "owner.json")

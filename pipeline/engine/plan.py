@@ -9,6 +9,7 @@ from pipeline.engine.attempt import Outputs
 from pipeline.engine.outcome import Outcome
 from pipeline.engine.stage import Task
 from pipeline.tables import part_name, store
+from pipeline.tables.artifact import bytes_of
 
 NEVER = "never started"
 FAILED = "failed last time"
@@ -67,6 +68,9 @@ def make_plan(
     found: list[dict[str, int]] = [{} for _ in urls] if fresh else store.list_many(urls)
     listings = dict(zip(outputs.all, found, strict=True))
     hidden = {name: [file for file in listing if file.startswith(".")] for name, listing in listings.items()}
+    if outputs.artifact is not None:  # its files are the one part of the one task
+        size = bytes_of(listings[outputs.artifact.name])
+        listings[outputs.artifact.name] = {} if size is None else {part_name(0, 1): size}
     done, unrecorded, remaining = {}, [], []
     why: Counter[str] = Counter()
     for task in tasks:

@@ -34,7 +34,7 @@ from pipeline.engine.own_code import import_path, own_code
 from pipeline.engine.place import Place, this_place
 from pipeline.engine.pool import AtWork
 from pipeline.engine.room import check_room, room
-from pipeline.engine.stage import Stage, Task, Worker
+from pipeline.engine.stage import Stage, Task, Trainer, Worker
 from pipeline.engine.temp_dir import ray_temp_dir
 from pipeline.errors import SpecError, StylemillError
 
@@ -61,7 +61,7 @@ class _Actor:
 
     def __init__(self, stage: Stage, outputs: Outputs) -> None:
         self._stage, self._outputs = stage, outputs
-        self._worker: Worker | None = None
+        self._worker: Worker | Trainer | None = None
 
     def place(self) -> Place:
         return this_place(ray.get_runtime_context().get_node_id())

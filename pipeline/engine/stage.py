@@ -1,4 +1,4 @@
-"""What the engine asks of work: tasks go in, batches of rows come out."""
+"""What the engine asks of work: tasks go in, batches of rows come out, or at the end the files of an artifact."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -8,6 +8,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from pipeline.engine.checkpoints import Checkpoints
+from pipeline.tables import Artifact, ArtifactFiles
 from schemas import TableSchema
 
 Rows: TypeAlias = pa.Table | Callable[[], pa.Table]
@@ -19,6 +21,7 @@ class Task:
     """One shard: the half-open range [first, stop) of global row numbers, shard number `shard` of `shards`.
 
     `present` is the number of rows in that range where it has gaps (rows that an earlier stage set aside).
+    `checkpoints`: of a task that makes an artifact, where it keeps its state. Its range is that of its steps.
     `again`: the shard is published, and the rows that it set aside are taken up again; a worker looks up which they are
     and names them in `only`. The others stay as they are.
     """
@@ -30,6 +33,7 @@ class Task:
     present: int | None = None
     again: bool = False
     only: tuple[int, ...] | None = None
+    checkpoints: Checkpoints | None = None
 
     @property
     def rows(self) -> int:
@@ -67,16 +71,32 @@ class Batch:
     counters: Mapping[str, float] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Progress:
+    """Of a task that makes an artifact: how many steps it has come to, and at the end the artifact."""
+
+    steps: int
+    made: ArtifactFiles | None = None
+    counters: Mapping[str, float] = field(default_factory=dict)
+
+
 class Worker(Protocol):
     """A stage that has opened its models. It lives as long as its process and runs many tasks."""
 
     def run(self, task: Task) -> Iterator[Batch]: ...
 
 
+class Trainer(Protocol):
+    """The same of a stage that makes an artifact."""
+
+    def run(self, task: Task) -> Iterator[Progress]: ...
+
+
 class Stage(Protocol):
     """A description of work, small enough to send to another process; `open` is where the weight is lifted there.
 
-    `version` is raised by hand when the rows of the stage change. `outputs` names the tables in publishing order.
+    `version` is raised by hand when the rows of the stage change. `outputs` names the tables in publishing order, or
+    the one artifact: `{"artifact": Artifact}`.
     """
 
     @property
@@ -86,6 +106,6 @@ class Stage(Protocol):
     def version(self) -> int: ...
 
     @property
-    def outputs(self) -> Mapping[str, TableSchema]: ...
+    def outputs(self) -> Mapping[str, TableSchema | type[Artifact]]: ...
 
-    def open(self) -> Worker: ...
+    def open(self) -> Worker | Trainer: ...

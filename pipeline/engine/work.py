@@ -99,6 +99,8 @@ class Work:
             records = [self.done[task.shard].parts[name] for task in tasks]
             facts = self._job.facts_of(name)
             copy(table).seal(records, facts, self._job.fingerprint, found)  # it goes, and its large manifest with it
+        if self.outputs.checkpoints is not None:
+            self.outputs.checkpoints.clear()
 
     def derive(self, say: Callable[[str], None]) -> None:
         """Where all is sealed: make the derived outputs that are lacking. Raises as `pipeline.engine.derive.derive`."""

@@ -3,7 +3,7 @@
 Everything may be absent except one of labels and latents. What is missing stays missing: the page says so.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -153,8 +153,20 @@ def _said_by_latents(table: Table) -> dict[str, str]:
 def read_run(url: str, verb: str, notes: list[str]) -> Run:
     """What is recorded of a job that wrote here; what cannot be read goes into `notes`. Raises StoreError."""
     spec, summary = (document(url, f"{BOOKKEEPING}/{verb}/{name}.json", notes) for name in ("spec", "summary"))
+    notes += _not_derived(url, verb, spec)
     rejects = _reasons_in_table(_table(url, f"rejects/{verb}"))
     return Run(verb, spec, summary, _reasons_in_summary(summary) if rejects is None else rejects)
+
+
+def _not_derived(url: str, verb: str, spec: Json) -> Iterator[str]:
+    """What the job has not made of its tables, though these are complete: it was killed in between."""
+    derived, tables = spec.get("derived"), spec.get("tables")
+    if not isinstance(derived, Mapping) or not isinstance(tables, list):
+        return
+    sealed = {name: Table(store.join(url, name)).sealed for name in tables if name != "rejects"}
+    for name in derived if all(sealed[name] for name in sealed if name not in derived) else ():
+        if not (sealed[name] if name in sealed else store.exists(store.join(url, name))):
+            yield f"{name} is not made yet: the same {verb} command makes it"
 
 
 def document(url: str, name: str, notes: list[str]) -> Json:

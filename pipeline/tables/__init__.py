@@ -1,8 +1,19 @@
 """How rows are kept: parts of Parquet in a directory, published whole, sealed by a manifest. Any fsspec URL."""
 
+from pipeline.tables.artifact import Artifact, ArtifactFiles
 from pipeline.tables.parts import Layout, PartRecord, parse_part_name, part_name
 from pipeline.tables.table import Table
 from pipeline.tables.verify import Problem
 from pipeline.tables.writer import PartWriter
 
-__all__ = ["Layout", "PartRecord", "PartWriter", "Problem", "Table", "parse_part_name", "part_name"]
+__all__ = [
+    "Artifact",
+    "ArtifactFiles",
+    "Layout",
+    "PartRecord",
+    "PartWriter",
+    "Problem",
+    "Table",
+    "parse_part_name",
+    "part_name",
+]

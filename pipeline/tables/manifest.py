@@ -46,7 +46,7 @@ def build(
             "rows": sum(record.rows for record in parts),
             "bytes": sum(record.bytes for record in parts),
         },
-        "versions": {"pyarrow": pa.__version__, "stylemill": _own_version()},
+        "versions": {"pyarrow": pa.__version__, "stylemill": own_version()},
         "facts": dict(facts),
     }
 
@@ -92,9 +92,9 @@ def _no_manifest(content: bytes, error: Exception) -> str:
         writer = str(json.loads(content)["versions"]["stylemill"])
     except (KeyError, TypeError, ValueError):
         return f"is damaged (not a manifest: {error!r})"
-    if writer == _own_version():
+    if writer == own_version():
         return f"is damaged ({error!r})"
-    return f"is not read by this stylemill {_own_version()} ({error!r}); {writer} wrote it, and may read it; or else"
+    return f"is not read by this stylemill {own_version()} ({error!r}); {writer} wrote it, and may read it; or else"
 
 
 def records(manifest: Mapping[str, Any]) -> list[PartRecord]:
@@ -106,7 +106,8 @@ def layout(manifest: Mapping[str, Any]) -> Layout | None:
     return None if manifest["layout"] is None else Layout.from_dict(manifest["layout"])
 
 
-def _own_version() -> str:
+def own_version() -> str:
+    """Of stylemill, as installed."""
     try:
         return version("stylemill")
     except PackageNotFoundError:

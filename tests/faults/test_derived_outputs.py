@@ -113,6 +113,8 @@ def test_edits_and_what_is_measured_of_them(tmp_path, capsys):
     assert not state(tmp_path / "edits", capsys)["complete"]
     assert main(measured) == 1
     assert "requests is not complete" in capsys.readouterr().err
+    assert main(["report", str(tmp_path / "edits")]) == 0
+    assert "requests is not made yet: the same edit command makes it" in (tmp_path / "edits/report.html").read_text()
     assert main(edits) == 0
     assert state(tmp_path / "edits", capsys)["complete"]
     assert drive(tmp_path, "before", "measured.csv", *measured).ended() == -9

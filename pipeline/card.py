@@ -1,0 +1,71 @@
+"""The card of an artifact: what it is, what it was made of, how good it is, and whose it is. JSON, nothing else."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from pipeline.errors import ModelFileError
+
+REMEDY = "make it anew, or fetch it again from where it came"
+
+
+class FileRecord(BaseModel):
+    """A file of an artifact."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    bytes: int = Field(ge=0)
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+
+
+class TrainedCodes(BaseModel):
+    """The latents that it was trained on: their space, and their L2 norms (of w+ over all rows of a code)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    space: Literal["z", "w", "w+", "s"]
+    norm_mean: float
+    norm_min: float
+    norm_max: float
+
+
+class Card(BaseModel):
+    """`card.json`. `files` are the other files of the artifact; publishing it fills them in."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    artifact: Literal[1] = 1
+    """Version of this form."""
+    what: str = Field(min_length=1)
+    """The method, as its command is called."""
+    inputs: dict[str, str] = {}
+    """Digest of each table and network that it was made from, by name."""
+    generator: str | None = None
+    generator_fingerprint: str | None = None
+    codes: TrainedCodes | None = None
+    attributes: tuple[str, ...] = ()
+    metrics: dict[str, float] = {}
+    licences: dict[str, str] = {}
+    """Licence of each of the weights that it was trained with, by name."""
+    citation: str = ""
+    command: str = ""
+    files: dict[str, FileRecord] = {}
+
+    def encode(self) -> bytes:
+        """As it is written: equal cards are equal bytes."""
+        return (self.model_dump_json(indent=1) + "\n").encode()
+
+    def with_files(self, files: Mapping[str, FileRecord]) -> "Card":
+        return self.model_copy(update={"files": dict(sorted(files.items()))})
+
+    @classmethod
+    def parse(cls, content: bytes, url: str) -> "Card":
+        """The card in a file's bytes. Raises ModelFileError, naming `url`, where it is none."""
+        try:
+            return cls.model_validate_json(content)
+        except ValidationError as error:
+            first: Mapping[str, Any] = error.errors(include_url=False)[0]
+            where = ".".join(map(str, first["loc"]))
+            why = f"{where}: {first['msg']}" if where else first["msg"]
+            raise ModelFileError(f"{url} is not the card of an artifact ({why}): {REMEDY}") from error

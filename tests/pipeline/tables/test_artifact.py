@@ -1,0 +1,77 @@
+"""An artifact on every kind of store."""
+
+import pytest
+
+from pipeline.card import Card
+from pipeline.errors import Damaged, StoreError
+from pipeline.tables import Artifact, ArtifactFiles, store
+from pipeline.tables.artifact import is_artifact
+
+MADE = ArtifactFiles({"model.safetensors": b"m" * 1000, "curve.json": b"[]"}, Card(what="toy"))
+
+
+def made(place) -> Artifact:
+    artifact = Artifact(f"{place}/artifact")
+    record = artifact.publish(MADE)
+    assert artifact.inspect() == record
+    assert artifact.sha256_of(record) == record.sha256
+    artifact.seal([record], {"verb": "train"}, "f" * 64)
+    return artifact
+
+
+def test_it_comes_back_as_it_was_published(place):
+    artifact = made(place)
+    assert artifact.verify() == artifact.verify(deep=False) == []
+    assert artifact.sealed
+    assert artifact.manifest()["fingerprint"] == "f" * 64
+    assert set(artifact.manifest()["files"]) == {"card.json", "curve.json", "model.safetensors"}
+    assert artifact.read("model.safetensors") == b"m" * 1000
+    assert artifact.card().files["curve.json"].bytes == 2
+    assert is_artifact(artifact.url)
+    artifact.clear()
+    assert not artifact.has_files()
+    assert not is_artifact(artifact.url)
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("model.safetensors", "changed or damaged"),
+        ("card.json", "torn or replaced"),
+        ("new.txt", "not in the manifest"),
+    ],
+)
+def test_what_is_wrong_is_found(place, name, what):
+    artifact = made(place)
+    content = store.read_bytes(f"{artifact.url}/{name}") or b""
+    store.write_atomic(f"{artifact.url}/{name}", b"M" + content[1:] + (b" " if name == "card.json" else b""))
+    [problem] = artifact.verify()
+    assert problem.part == name
+    assert what in str(problem)
+    assert problem.damaged is (name != "new.txt")
+
+
+def test_a_publication_that_stops_half_way_is_none(place):
+    """The card of what lay there before goes first, and the new one comes last."""
+    artifact = made(place)
+    calls = []
+
+    def hold() -> None:
+        calls.append(1)
+        if len(calls) == 3:
+            raise StoreError("the lease is lost")
+
+    with pytest.raises(StoreError, match="the lease is lost"):
+        artifact.publish(MADE, hold)
+    assert not artifact.sealed
+    assert "card.json" not in store.list_names(artifact.url)
+    with pytest.raises(Damaged, match=r"is not an artifact: it has no card.json"):
+        artifact.inspect()
+
+
+def test_only_what_is_on_record_is_sealed(place):
+    artifact = Artifact(f"{place}/artifact")
+    record = artifact.publish(MADE)
+    store.write_atomic(f"{artifact.url}/card.json", Card(what="other").encode())
+    with pytest.raises(StoreError, match="cannot seal"):
+        artifact.seal([record], {}, "f" * 64)
