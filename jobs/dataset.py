@@ -29,6 +29,8 @@ class DatasetSpec(RowFlags):
     Example: stylemill dataset --rows 64 --seed 1 --images jpeg --size 512 --out out/faces
     """
 
+    VERB = "dataset"
+
     generator: str = Field("mobilestylegan-ffhq", description="A generator by name.")
     seed: int = Field(1, ge=0, le=MAX_SEED, description="With a row's number, decides that row and nothing else.")
     psi: float = Field(0.7, allow_inf_nan=False, description=f"Truncation: 1 is none, 0 the mean face; {PSI_HELP}.")
@@ -42,7 +44,7 @@ class DatasetSpec(RowFlags):
 
 def main(argv: Sequence[str]) -> int:
     """Run the verb; returns the exit code."""
-    spec = parse(DatasetSpec, "dataset", argv)
+    spec = parse(DatasetSpec, argv)
     return run_dataset(spec)
 
 

@@ -16,6 +16,8 @@ class DemoSpec(Spec):
     Example: stylemill demo --rows 512 --out out/demo
     """
 
+    VERB = "demo"
+
     rows: int = Field(512, gt=0, description="Faces to make.")
     out: str = Field("out/demo", description="Directory for the tables and the page.")
     workers: int | None = Field(
@@ -25,7 +27,7 @@ class DemoSpec(Spec):
 
 def main(argv: Sequence[str]) -> int:
     """Run the verb; running it again continues where it stopped."""
-    spec = parse(DemoSpec, "demo", argv)
+    spec = parse(DemoSpec, argv)
     if code := models.main(["pull"]):
         return code
     code = run_dataset(DatasetSpec(out=spec.out, rows=spec.rows, workers=spec.workers, images="jpeg", size=512))

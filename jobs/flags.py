@@ -24,7 +24,7 @@ from pipeline.errors import SpecError
 from pipeline.urls import mistake
 
 T = TypeVar("T")
-SpecT = TypeVar("SpecT", bound=BaseModel)
+SpecT = TypeVar("SpecT", bound="Spec")
 
 NARROWEST = 40
 """Columns that a help is laid out for at least; in a few of them tyro never comes to the end of a line."""
@@ -84,10 +84,12 @@ NUMBERS = tyro.constructors.PrimitiveConstructorSpec(
 class Spec(BaseModel):
     """What one run of a verb was asked to do. The docstring of a subclass is its help text.
 
-    The flags that a class with a GROUP declares stand in a box of their own in the help.
+    VERB: what it is a run of, as `directions fit`. GROUP: flags that a class with one declares stand in a box of their
+    own in the help.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+    VERB: ClassVar[str] = ""
     GROUP: ClassVar[str | None] = None
 
     @field_validator("*")
@@ -113,7 +115,7 @@ class Spec(BaseModel):
         return value
 
 
-def parse(kind: type[SpecT], verb: str, argv: Sequence[str]) -> SpecT:
+def parse(kind: type[SpecT], argv: Sequence[str]) -> SpecT:
     """The spec that `argv` asks for: flags over the keys of `--spec FILE` over the defaults.
 
     Raises:
@@ -122,11 +124,47 @@ def parse(kind: type[SpecT], verb: str, argv: Sequence[str]) -> SpecT:
     """
     argv, file = _take_spec_file(_tied(argv))
     given = spec_file.read(Path(file), kind) if file else {}
-    parsed = command_line(_flags(kind, given), f"stylemill {verb}", argv, inspect.cleandoc(kind.__doc__ or ""))
-    try:
+    parsed = command_line(_flags(kind, given), f"stylemill {kind.VERB}", argv, inspect.cleandoc(kind.__doc__ or ""))
+    with one_line():
         return kind.model_validate({name: value for name, value in _values(parsed) if name in kind.model_fields})
+
+
+@contextmanager
+def one_line() -> Iterator[None]:
+    """A spec that is not valid as a SpecError of one line, which names the flags."""
+    try:
+        yield
     except ValidationError as error:
         raise SpecError(_one_line(error)) from error
+
+
+def command_of(spec: Spec) -> list[str]:
+    """The words of the command line that asks for this, without `stylemill`; `parse` makes the same spec of them.
+
+    What is as by default is left out.
+    """
+    return [*spec.VERB.split(), *flags_of(spec)]
+
+
+def flags_of(spec: Spec) -> Iterator[str]:
+    """Its flags, and what has no flag, as words."""
+    for name, info in type(spec).model_fields.items():
+        value = getattr(spec, name)
+        flag = flag_of(name)
+        if value == info.get_default(call_default_factory=True):
+            continue
+        if tyro.conf.Positional in info.metadata:
+            yield from map(str, value if isinstance(value, tuple) else (value,))
+        elif value is True:
+            yield flag
+        elif name == "top":
+            yield from (flag, *value.split(" ", 1))
+        elif isinstance(value, tuple) and tyro.conf.UseAppendAction in info.metadata:
+            yield from (f"{flag}={one}" for one in value)
+        elif isinstance(value, tuple):
+            yield f"{flag}={','.join(map(str, value))}"
+        else:
+            yield f"{flag}={value}"
 
 
 def command_line(kind: Any, prog: str, argv: Sequence[str], description: str | None = None) -> Any:

@@ -26,6 +26,8 @@ class LabelSpec(LabelledChoice, RunFlags):
     Example: stylemill label --latents out/faces/latents --classifiers judge --out out/faces-judged
     """
 
+    VERB = "label"
+
     latents: Names = Field(min_length=1, description=LATENTS)
 
     @field_validator("latents")
@@ -40,7 +42,7 @@ class LabelSpec(LabelledChoice, RunFlags):
 
 def main(argv: Sequence[str]) -> int:
     """Run the verb; returns the exit code."""
-    spec = parse(LabelSpec, "label", argv)
+    spec = parse(LabelSpec, argv)
     return launch(*plan_label(spec), spec)
 
 

@@ -46,6 +46,8 @@ class MeasureSpec(RunFlags):
     Example: stylemill measure --edits out/smiles/edits --identity --out out/smiles-measured
     """
 
+    VERB = "measure"
+
     edits: Names = Field(min_length=1, description="Tables of edits: paths or any fsspec URLs, commas between.")
     families: str = Field("judge", description="The family of classifiers that judges.")
     measured: Names = Field(DEFAULT_ATTRIBUTES, min_length=1, description="Attributes whose scores are compared.")
@@ -60,7 +62,7 @@ class MeasureSpec(RunFlags):
 
 def main(argv: Sequence[str]) -> int:
     """Run the verb; returns the exit code."""
-    spec = parse(MeasureSpec, "measure", argv)
+    spec = parse(MeasureSpec, argv)
     job, workers = plan_measure(spec)
     code = launch(job, workers, spec)
     if not spec.dry_run and job.is_sealed("measured"):

@@ -17,22 +17,13 @@ MOST_WORKERS, MOST_THREADS, MOST_TOGETHER, MOST_SECONDS = 100_000, 1024, 65_536,
 Workers = Annotated[int, Field(gt=0, le=MOST_WORKERS)]
 
 
-class WorkFlags(Spec):
-    """`None` is an open choice: what the stored spec says at a resume, else what is best for this machine."""
+class MachineFlags(Spec):
+    """How networks are run. `None` is an open choice: what the stored spec says at a resume, else what is best for this
+    machine.
+    """
 
     GROUP = "run"
 
-    dry_run: bool = Field(False, description="Print the plan and stop.")
-    estimate: bool = Field(False, description="Run one shard and say what the rest takes: rows/s, hours, memory.")
-    limit: int | None = Field(None, gt=0, description="Run at most this many shards now.")
-    max_rejects: int | None = Field(
-        None,
-        ge=0,
-        description="Exit with 3 when more rows than this are set aside. Default: when all are, so that none is left.",
-    )
-    retry_rejected: bool = Field(False, description="Take the rows up again that were set aside, and only those.")
-    replace: bool = Field(False, description="Delete what an earlier, different run left in the same tables.")
-    rows_per_shard: int | None = Field(None, gt=0, description="Rows of a part; a multiple of the batch size.")
     batch_size: int | None = Field(
         None, gt=0, le=MOST_TOGETHER, description="Rows computed together. Default: the fastest measured."
     )
@@ -48,6 +39,24 @@ class WorkFlags(Spec):
         None, description="Eager, or compiled by Inductor. Default: eager, which needs no compiler and was measured."
     )
     precision: Literal["fp32", "tf32", "bf16"] = Field("fp32", description="Arithmetic of the generator.")
+
+
+class WorkFlags(MachineFlags):
+    """What of a job is to be done now."""
+
+    GROUP = "run"
+
+    dry_run: bool = Field(False, description="Print the plan and stop.")
+    estimate: bool = Field(False, description="Run one shard and say what the rest takes: rows/s, hours, memory.")
+    limit: int | None = Field(None, gt=0, description="Run at most this many shards now.")
+    max_rejects: int | None = Field(
+        None,
+        ge=0,
+        description="Exit with 3 when more rows than this are set aside. Default: when all are, so that none is left.",
+    )
+    retry_rejected: bool = Field(False, description="Take the rows up again that were set aside, and only those.")
+    replace: bool = Field(False, description="Delete what an earlier, different run left in the same tables.")
+    rows_per_shard: int | None = Field(None, gt=0, description="Rows of a part; a multiple of the batch size.")
 
 
 class RayFlags(Spec):
@@ -74,6 +83,25 @@ class RayFlags(Spec):
         "to open.)",
     )
 
+    @field_validator("gpus_per_worker")
+    @classmethod
+    def _whole_or_of_one(cls, gpus: float | None) -> float | None:
+        if gpus is not None and gpus > 1 and gpus != int(gpus):
+            raise ValueError("give a whole number of GPUs, or a fraction of one")
+        return gpus
+
+    @model_validator(mode="after")
+    def _one_worker_here(self) -> "RayFlags":
+        if self.local and self.workers not in (None, 1):
+            raise ValueError("--local is one worker in this process; leave out --local to have --workers")
+        if self.local and self.address:
+            raise ValueError("--local and --address exclude each other")
+        if self.local and self.task_timeout:
+            raise ValueError(
+                "--local has no other process that could stop a shard; leave out --local or --task-timeout"
+            )
+        return self
+
 
 class RunFlags(RayFlags, WorkFlags):
     """What every job has: where its tables go, and how it is run."""
@@ -85,27 +113,12 @@ class RunFlags(RayFlags, WorkFlags):
     def _absolute(cls, url: str) -> str:
         return absolute(url)
 
-    @field_validator("gpus_per_worker")
-    @classmethod
-    def _whole_or_of_one(cls, gpus: float | None) -> float | None:
-        if gpus is not None and gpus > 1 and gpus != int(gpus):
-            raise ValueError("give a whole number of GPUs, or a fraction of one")
-        return gpus
-
     @model_validator(mode="after")
     def _agree(self) -> "RunFlags":
-        if self.local and self.workers not in (None, 1):
-            raise ValueError("--local is one worker in this process; leave out --local to have --workers")
         if not self.local and ends_with_this_process(self.out):
             raise ValueError(
                 f"--out {self.out}: workers do not see the memory of this process, and it is gone when the command "
                 "ends; give a directory or another URL (from within Python: --local, which writes to it)"
-            )
-        if self.local and self.address:
-            raise ValueError("--local and --address exclude each other")
-        if self.local and self.task_timeout:
-            raise ValueError(
-                "--local has no other process that could stop a shard; leave out --local or --task-timeout"
             )
         if self.estimate and (self.limit or self.dry_run):
             raise ValueError("--estimate runs one shard; leave out --limit and --dry-run")

@@ -6,11 +6,10 @@ from pathlib import PurePosixPath
 from types import ModuleType
 from typing import Any, Literal, get_origin
 
-import tyro
 from pydantic import create_model
 
 from jobs import subverbs
-from jobs.flags import Spec, command_line, flag_of, parse
+from jobs.flags import Spec, command_line, flag_of, flags_of, parse
 from jobs.places import FIELDS
 from pipeline.errors import SpecError
 
@@ -41,34 +40,32 @@ def checked(words: Sequence[str]) -> list[str]:
     if verb == "models":
         command_line(module.Verb, "stylemill models", rest)
         return [*words]
-    kind = _spec_of(module, head[1:])
-    said = " ".join(head)
-    parse(kind, said, rest)
+    kind = _spec_of(module, head)
+    parse(kind, rest)
     bare = _without_validators(kind)
-    given = parse(bare, said, rest)
+    given = parse(bare, rest)
     _check(given)
     if not any(word == "--spec" or word.startswith("--spec=") for word in rest):
         return [*words]
-    flags = list(_flags(given))
-    if parse(bare, said, flags) != given:
+    flags = list(flags_of(given))
+    if parse(bare, flags) != given:
         raise SpecError("the values of --spec cannot all be written as flags: leave out --spec and give them as flags")
     return [*head, *flags]
 
 
-def _spec_of(module: ModuleType, chosen: Sequence[str]) -> type[Spec]:
-    """The spec that a verb's module has of its own, or of a file beside it: jobs/dt/spec.py, reproduce/ials_plan.py; or
-    of those in its SPECS the chosen one.
-    """
+def _spec_of(module: ModuleType, head: Sequence[str]) -> type[Spec]:
+    """The spec of a verb, which its module defines or imports, or has in its SPECS by the word behind the verb."""
     if hasattr(module, "SPECS"):
         specs: Mapping[str, type[Spec]] = module.SPECS
-        if not chosen or chosen[0] not in specs:
-            said = f"{chosen[0]!r} is none of" if chosen else "it needs one of"
-            raise SpecError(f"{module.__name__.removeprefix('jobs.')}: {said} {', '.join(specs)}")
-        return specs[chosen[0]]
+        if head[1:] == [] or head[1] not in specs:
+            said = f"{head[1]!r} is none of" if head[1:] else "it needs one of"
+            raise SpecError(f"{head[0]}: {said} {', '.join(specs)}")
+        return specs[head[1]]
+    verb = " ".join(head)
     kinds = [kind for kind in vars(module).values() if isinstance(kind, type) and issubclass(kind, Spec)]
-    own = [kind for kind in kinds if kind.__module__.startswith(module.__name__)]
+    own = [kind for kind in kinds if verb == kind.VERB]
     if not own:
-        raise SpecError(f"{module.__name__.removeprefix('jobs.')} needs a verb of its own; see its --help")
+        raise SpecError(f"{verb} needs a verb of its own; see its --help")
     if len(own) > 1:
         names = ", ".join(kind.__name__ for kind in own)
         raise SpecError(f"{module.__name__} has more than one spec, so that its words cannot be checked: {names}")
@@ -78,7 +75,9 @@ def _spec_of(module: ModuleType, chosen: Sequence[str]) -> type[Spec]:
 def _without_validators(kind: type[Spec]) -> type[Spec]:
     """The same flags, whose values stay as they were given: a path is not taken from this machine's root."""
     fields: dict[str, Any] = {name: (info.annotation, info) for name, info in kind.model_fields.items()}
-    return create_model(kind.__name__, __base__=Spec, **fields)
+    bare = create_model(kind.__name__, __base__=Spec, **fields)
+    bare.VERB = kind.VERB
+    return bare
 
 
 def _check(given: Spec) -> None:
@@ -104,21 +103,3 @@ def _urls(given: Spec) -> Iterator[tuple[str, str]]:
         for url in value if isinstance(value, tuple) else (value,):
             if isinstance(url, str):
                 yield name, url
-
-
-def _flags(given: Spec) -> Iterator[str]:
-    for name, info in type(given).model_fields.items():
-        value = getattr(given, name)
-        flag = flag_of(name)
-        if value == info.get_default(call_default_factory=True):
-            continue
-        if tyro.conf.Positional in info.metadata:
-            yield from map(str, value if isinstance(value, tuple) else (value,))
-        elif value is True:
-            yield flag
-        elif name == "top":
-            yield from (flag, *value.split(" ", 1))
-        elif isinstance(value, tuple):
-            yield f"{flag}={','.join(map(str, value))}"
-        else:
-            yield f"{flag}={value}"

@@ -22,6 +22,8 @@ class ReportSpec(LabelledChoice):
     Example: stylemill report out/faces
     """
 
+    VERB = "report"
+
     out: tyro.conf.Positional[str] = Field(description="The directory with the tables.")
     title: str = Field("", description="Heading of the page.")
     seed: int = Field(0, ge=0, description="Which faces the random sheet shows.")
@@ -32,7 +34,7 @@ class ReportSpec(LabelledChoice):
 
 def main(argv: Sequence[str]) -> int:
     """Write the pages and print where they are."""
-    spec = parse(ReportSpec, "report", argv)
+    spec = parse(ReportSpec, argv)
     tables = [Table(store.join(spec.out, name)) for name in TABLES] if spec.chooses else []
     chosen = next((choose_of(spec, table) for table in tables if table.parts()), None)
     if spec.chooses and chosen is None:

@@ -24,6 +24,8 @@ class SampleSpec(RowFlags):
     Example: stylemill sample --rows 10000 --seed 2 --psi 0.7 --out out/codes
     """
 
+    VERB = "sample"
+
     generator: str = Field("mobilestylegan-ffhq", description="A generator by name.")
     seed: int = Field(1, ge=0, le=MAX_SEED, description="With a row's number, decides that row and nothing else.")
     psi: float = Field(0.7, allow_inf_nan=False, description=f"Truncation: 1 is none, 0 the mean; {PSI_HELP}.")
@@ -32,7 +34,7 @@ class SampleSpec(RowFlags):
 
 def main(argv: Sequence[str]) -> int:
     """Run the verb; returns the exit code."""
-    spec = parse(SampleSpec, "sample", argv)
+    spec = parse(SampleSpec, argv)
     return launch(*plan_sample(spec), spec)
 
 

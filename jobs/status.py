@@ -28,6 +28,8 @@ class StatusSpec(Spec):
     Example: stylemill status out/faces
     """
 
+    VERB = "status"
+
     out: tyro.conf.Positional[str] = Field(description="The directory that the jobs write to.")
     json_lines: bool = Field(False, description="One line of JSON for each job, for a script.")
     check: bool = Field(False, description="Exit with 1 where a job is not complete.")
@@ -35,7 +37,7 @@ class StatusSpec(Spec):
 
 def main(argv: Sequence[str]) -> int:
     """Print one block a job. 0 where that could be told; with --check 1 unless every job is complete."""
-    spec = parse(StatusSpec, "status", argv)
+    spec = parse(StatusSpec, argv)
     found = [state for verb in verbs(spec.out) if (state := state_of(spec.out, verb))]
     if not found:
         raise StoreError(f"{spec.out} holds no job: there is nothing below .stylemill/; check the path")

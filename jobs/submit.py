@@ -35,6 +35,8 @@ class SubmitSpec(Spec):
     Example: stylemill submit --address http://127.0.0.1:8265 -- dataset --rows 64 --device cpu --out /tmp/faces
     """
 
+    VERB = "submit"
+
     address: str | None = Field(
         None, description="The job server, http://HEAD:8265. Default: RAY_API_SERVER_ADDRESS, else RAY_ADDRESS."
     )
@@ -54,7 +56,7 @@ class SubmitSpec(Spec):
 def main(argv: Sequence[str]) -> int:
     """Run the verb; returns the exit code of the verb behind `--`."""
     flags, words = _split(argv)
-    spec = parse(SubmitSpec, "submit", flags)
+    spec = parse(SubmitSpec, flags)
     if spec.follow:
         if words:
             raise SpecError("--follow attaches to a job that was sent; leave out `--` and what is behind it")

@@ -31,13 +31,15 @@ class VerifySpec(Spec):
     Example: stylemill verify out/faces
     """
 
+    VERB = "verify"
+
     out: tyro.conf.Positional[str] = Field(description="A directory of tables, or one table.")
     fast: bool = Field(False, description="Sizes and presence alone; no part is read.")
 
 
 def main(argv: Sequence[str]) -> int:
     """Print one line a table and one a problem. 0 where all is well, else 1."""
-    spec = parse(VerifySpec, "verify", argv)
+    spec = parse(VerifySpec, argv)
     out = absolute(spec.out).rstrip("/")
     tables = _tables(out)
     if not tables:

@@ -35,6 +35,8 @@ class CompareSpec(Spec):
     Example: stylemill directions compare --directions out/fit/directions --labels out/faces/labels --out out/compared
     """
 
+    VERB = "directions compare"
+
     directions: Names = Field(min_length=1, description="A table of directions, or several with commas between.")
     labels: str | None = Field(None, description="A labels table, or a file of your own (.csv, .tsv, .parquet).")
     attributes: Names = Field((), description="Some of the directions and labels, by name. Default: all.")
@@ -54,7 +56,7 @@ class CompareSpec(Spec):
 
 def main(argv: Sequence[str]) -> int:
     """Run the verb; returns the exit code."""
-    spec = parse(CompareSpec, "directions compare", argv)
+    spec = parse(CompareSpec, argv)
     url, picture = (store.join(spec.out, name) for name in ("comparisons", "comparisons.png"))
     check_free(url, spec.replace)
     check_free(picture, spec.replace)

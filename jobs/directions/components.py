@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from jobs.choice import choose
 from jobs.classifiers import classifier_ref
-from jobs.directions.fitting import VERB, FitSpec, layer_numbers
+from jobs.directions.spec import VERB, FitSpec, layer_numbers
 from jobs.latents import open_latents
 from jobs.launch import command, versions
 from jobs.options import DEFAULT_ATTRIBUTES, canonical

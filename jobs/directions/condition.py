@@ -21,6 +21,8 @@ class ConditionSpec(Spec):
     Example: stylemill directions condition --directions out/fit/directions --primal old --preserve male --out out/old
     """
 
+    VERB = "directions condition"
+
     directions: Names = Field(min_length=1, description="A table of directions, or several with commas between.")
     primal: str = Field(description="The direction to change, by name; old#3 is row 3, where two are named old.")
     preserve: Names = Field(min_length=1, description="The directions to take out of it, by name.")
@@ -40,7 +42,7 @@ class ConditionSpec(Spec):
 
 def main(argv: Sequence[str]) -> int:
     """Run the verb; returns the exit code."""
-    spec = parse(ConditionSpec, "directions condition", argv)
+    spec = parse(ConditionSpec, argv)
     url = store.join(spec.out, "directions")
     check_free(url, spec.replace, *spec.directions)
     table, named = open_directions(spec.directions)

@@ -25,6 +25,8 @@ class ExportSpec(Spec):
     Example: stylemill directions export --directions out/fit/directions --format interfacegan --out out/boundaries
     """
 
+    VERB = "directions export"
+
     directions: Names = Field(min_length=1, description="A table of directions, or several with commas between.")
     format: Literal["interfacegan", "e4e"] = Field(description="Whose form the files have.")
     attributes: Names = Field((), description="Some of the directions, by name. Default: all.")
@@ -57,7 +59,7 @@ class ExportSpec(Spec):
 
 def main(argv: Sequence[str]) -> int:
     """Run the verb; returns the exit code."""
-    spec = parse(ExportSpec, "directions export", argv)
+    spec = parse(ExportSpec, argv)
     table, named = open_directions(spec.directions)
     chosen = {name: pick(named, name, table.url) for name in joined(spec.attributes, named) or named}
     files: dict[str, bytes] = {}

@@ -1,203 +1,23 @@
 """`stylemill directions fit`: directions from labelled latents, from gradients, or without either."""
 
 from collections.abc import Sequence
-from typing import Literal
 
-from pydantic import Field, field_validator, model_validator
-
-from jobs.choice import CHOICE, RowChoice
-from jobs.flags import Names, parse, say
+from jobs.directions.components import plan_components
+from jobs.directions.mean_gradient import run_mean_gradient
+from jobs.directions.quality import report_fits
+from jobs.directions.spec import UNSUPERVISED, FitSpec
+from jobs.directions.strips import StripsSpec, plan_strips
+from jobs.directions.supervised import plan_svm
+from jobs.flags import parse, say
 from jobs.launch import launch
-from jobs.options import LATENTS, RunFlags
-from jobs.places import absolute
-from pipeline.directions.choose import MARGIN
+from jobs.options import RunFlags
 from pipeline.engine.job import Job
-from pipeline.models.layers import spans
-from pipeline.models.randomness import MAX_SEED
-from pipeline.stages.own_labels import is_own
 from pipeline.tables import Table, store
-
-VERB = "directions"
-UNSUPERVISED = ("ganspace", "sefa")
-OF_SVM = ("labels", "codes", "scores", "attribute", "C", "fraction", "threshold", "margin", "class_weight", "per_layer")
-NAMING = ("components", "measure_rows", "strength", "layers")
-OF_COMPONENTS = (*NAMING, "classifiers", "batch_size")
-OF_MEAN_GRADIENT = ("opposite", "rows")
-
-
-class FitSpec(RowChoice, RunFlags):
-    """Fit DIR/directions on labelled latents, average gradients of scores (mean-gradient), or find directions without
-    labels and name them by what they move.
-
-    Example: stylemill directions fit --latents out/faces/latents --labels out/faces/labels --out out/fit
-    """
-
-    latents: Names = Field((), description=LATENTS)
-    labels: Names = Field(
-        (),
-        description="Labels tables of these latents, joined on index; or a .csv, .tsv or .parquet file of your own "
-        "with the column index (row number) and one for each attribute: numbers, or yes and no.",
-    )
-    attributes: Names = Field((), description="Columns of the labels. Default: all scores.")
-    codes: str | None = Field(None, description="In place of tables: a .npy of codes (rows, width).")
-    scores: str | None = Field(None, description="A .npy of one score for each row of --codes.")
-    attribute: str | None = Field(None, min_length=1, description="What --scores are scores of.")
-    method: Literal["svm", "mean-gradient", "ganspace", "sefa"] = Field(
-        "svm",
-        description="SVM on labels, mean of the gradients of scores, principal components of w, or eigenvectors of the "
-        "style affines.",
-    )
-    space: Literal["z", "w", "w+", "s"] = Field("w", description="Latent space of the directions.")
-    per_layer: bool = Field(False, description="In w+: a vector for each layer, not one that all share.")
-    fraction: float | None = Field(
-        None,
-        gt=0,
-        le=0.5,
-        description="Share of the rows in each class, highest and lowest scores. Default: chosen, with C, by how well "
-        "two halves of the rows agree.",
-    )
-    C: float | None = Field(None, gt=0, allow_inf_nan=False, description="SVM regularisation C. Default: chosen.")
-    margin: float | None = Field(
-        None,
-        ge=0,
-        lt=1,
-        description=f"Agreement to give up for a larger C, which separates the classes better. Default: {MARGIN}.",
-    )
-    threshold: float | None = Field(
-        None,
-        allow_inf_nan=False,
-        description="Score from which on a row is positive; without --fraction, all rows are used. Default, where "
-        "scores are two values (yes and no): half-way between them.",
-    )
-    class_weight: Literal["balanced"] | None = Field(
-        None,
-        description="balanced: the rarer class weighs as much as the other; with --threshold, and where scores are yes "
-        "or no. Default: each row weighs the same.",
-    )
-    as_released: bool = Field(
-        False, description="As the public code: C 1 on a fraction of 0.02, no intercept; for sefa, rows of norm 1."
-    )
-    seed: int = Field(0, ge=0, le=MAX_SEED, description="Of the split into rows to fit on and rows to validate on.")
-    generator: str | None = Field(None, description="Default: the one that the latents table names.")
-    components: int | None = Field(None, gt=0, description="How many of ganspace or sefa. Default: 10.")
-    layers: str | None = Field(None, description="Style layers of sefa, as in 0-7 or 0,2-4. Default: all.")
-    measure_rows: int | None = Field(None, gt=0, description="Faces moved along each component. Default: 8.")
-    strength: float | None = Field(
-        None, gt=0, allow_inf_nan=False, description="How many standard deviations they are moved. Default: 2."
-    )
-    classifiers: str | None = Field(
-        None, description="Family that scores the moved faces, or whose gradients are averaged. Default: faces."
-    )
-    opposite: bool = Field(
-        False, exclude=True, description="mean-gradient: average over faces without the attribute only (score below 0)."
-    )
-    rows: int | None = Field(
-        None, gt=0, description="mean-gradient: average over so many of the latents, from the first. Default: all."
-    )
-
-    strips: int = Field(
-        0, ge=0, exclude=True, description="Move so many faces along each direction afterwards, for stylemill report."
-    )
-
-    @field_validator("codes", "scores")
-    @classmethod
-    def _absolute_input(cls, url: str | None) -> str | None:
-        return None if url is None else absolute(url)
-
-    @field_validator("latents", "labels")
-    @classmethod
-    def _absolute_tables(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(absolute(url) for url in urls)
-
-    @field_validator("layers")
-    @classmethod
-    def _numbers(cls, text: str | None) -> str | None:
-        if text is not None:
-            layer_numbers(text)
-        return text
-
-    @model_validator(mode="after")
-    def _fits_together(self) -> "FitSpec":
-        if (not self.latents) == (self.codes is None):
-            raise ValueError("give --latents and --labels, or --codes, --scores and --attribute")
-        if self.rows_per_shard is not None:
-            what = "a part of the latents" if self.method == "mean-gradient" else "one direction"
-            raise ValueError(f"a shard is {what}: leave out --rows-per-shard")
-        if self.strips and not self.latents:
-            raise ValueError("--strips are pictures of faces of a latents table: give --latents, not --codes")
-        if self.method == "mean-gradient":
-            self._fits_mean_gradient()
-            return self
-        self._refuse(OF_MEAN_GRADIENT, f"--method {self.method} takes no")
-        if self.method in UNSUPERVISED:
-            self._fits_components()
-        else:
-            self._fits_svm()
-        return self
-
-    def _fits_mean_gradient(self) -> None:
-        if self.as_released:
-            raise ValueError("--as-released: the public code's is --opposite, of latents sampled with --psi 0.5")
-        not_its = [name for name in OF_SVM if name not in ("labels", "per_layer")]
-        self._refuse((*not_its, *NAMING), "--method mean-gradient takes no")
-        if own := [url for url in self.labels if is_own(url)]:
-            raise ValueError(f"--method mean-gradient takes labels of classifiers, a table, not {own[0]}")
-        if self.space == "z":
-            raise ValueError("--method mean-gradient finds directions of w, w+ and s: no gradient is taken in z")
-        self._check_layers()
-
-    def _fits_components(self) -> None:
-        self._refuse(OF_SVM, f"--method {self.method} takes no")
-        if not self.latents or self.space != "w":
-            raise ValueError(f"--method {self.method} finds directions of w: give --latents, and no other --space")
-        if self.method != "sefa":
-            self._refuse(("layers", "as_released"), "--method ganspace takes no")
-
-    def _fits_svm(self) -> None:
-        self._refuse(OF_COMPONENTS, "--method svm takes no")
-        if self.device == "cuda" or self.gpus_per_worker:
-            raise ValueError("an SVM is fitted on the CPU: leave out --device cuda and --gpus-per-worker")
-        if self.as_released:
-            self._refuse(
-                ("C", "fraction", "threshold", "margin", "class_weight", "per_layer"),
-                "--as-released decides it: leave out",
-            )
-        if self.margin is not None and self.C is not None:
-            raise ValueError("--margin is for choosing C: leave out one of the two")
-        if self.class_weight and self.fraction is not None:
-            raise ValueError("--class-weight goes with no --fraction, by which both classes have as many rows")
-        self._check_layers()
-        if self.codes is not None:
-            self._refuse(("labels", "attributes", *CHOICE), "--codes go with --scores and --attribute, not with")
-            if self.scores is None or self.attribute is None:
-                raise ValueError("--codes need --scores and --attribute")
-            return
-        self._refuse(
-            ("scores", "attribute"),
-            "--latents go with --labels (tables, or a .csv of index and a column for each attribute) and --attributes, "
-            "not with",
-        )
-        if not self.labels:
-            raise ValueError("--latents need --labels: a table, or a .csv of index and a column for each attribute")
-
-    def _check_layers(self) -> None:
-        if self.per_layer and self.space != "w+":
-            raise ValueError(f"--per-layer goes with --space w+, not with {self.space}")
-
-    def _refuse(self, names: Sequence[str], why: str) -> None:
-        given = [name for name in names if getattr(self, name) not in (None, (), "", False)]
-        if given:
-            raise ValueError(f"{why} --{given[0].replace('_', '-')}")
-
-
-def layer_numbers(text: str) -> tuple[int, ...]:
-    """`0-2,5` is (0, 1, 2, 5). Raises ValueError."""
-    return spans(text, "style layers")
 
 
 def main(argv: Sequence[str]) -> int:
     """Run the verb; returns the exit code."""
-    spec = parse(FitSpec, f"{VERB} fit", argv)
+    spec = parse(FitSpec, argv)
     code = _run(spec)
     made = Table(store.join(spec.out, "directions")).manifest() is not None
     return code if code or not spec.strips or spec.dry_run or not made else _strips(spec)
@@ -205,14 +25,10 @@ def main(argv: Sequence[str]) -> int:
 
 def _run(spec: FitSpec) -> int:
     if spec.method == "mean-gradient":
-        from jobs.directions.mean_gradient import run_mean_gradient
-
         return run_mean_gradient(spec)
     job, workers = plan_fit(spec)
     code = launch(job, workers, spec)
     if not spec.dry_run:
-        from jobs.directions.quality import report_fits
-
         for line in report_fits(job):
             say(line)
     return code
@@ -220,8 +36,6 @@ def _run(spec: FitSpec) -> int:
 
 def _strips(spec: FitSpec) -> int:
     """DIR/strips of the directions that were just made: a job of its own."""
-    from jobs.directions.strips import StripsSpec, plan_strips
-
     how = {name: getattr(spec, name) for name in RunFlags.model_fields}
     directions = store.join(spec.out, "directions")
     asked = StripsSpec(**how, directions=directions, latents=spec.latents, faces=spec.strips, generator=spec.generator)
@@ -236,9 +50,5 @@ def plan_fit(spec: FitSpec) -> tuple[Job, int | None]:
         StoreError: a table is not there, or not complete.
     """
     if spec.method in UNSUPERVISED:
-        from jobs.directions.components import plan_components
-
         return plan_components(spec)
-    from jobs.directions.supervised import plan_svm
-
     return plan_svm(spec)

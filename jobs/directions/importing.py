@@ -31,6 +31,8 @@ class ImportSpec(Spec):
     Example: stylemill directions import --format e4e age.pt smile.pt --generator mobilestylegan-ffhq --out out/e4e
     """
 
+    VERB = "directions import"
+
     files: tyro.conf.Positional[tuple[str, ...]] = Field(min_length=1, description="Files: paths or fsspec URLs.")
     format: Literal["interfacegan", "anycost", "e4e", "higan"] = Field(description="Whose files they are.")
     generator: str | None = Field(None, description="The generator whose latent space they are directions of.")
@@ -52,7 +54,7 @@ class ImportSpec(Spec):
 
 def main(argv: Sequence[str]) -> int:
     """Run the verb; returns the exit code."""
-    spec = parse(ImportSpec, "directions import", argv)
+    spec = parse(ImportSpec, argv)
     url = store.join(spec.out, "directions")
     check_free(url, spec.replace)
     generator = generators.load(spec.generator, backend="eager") if spec.generator else None

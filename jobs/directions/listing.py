@@ -25,6 +25,8 @@ class ListSpec(Spec):
     Example: stylemill directions list out/fit
     """
 
+    VERB = "directions list"
+
     directory: tyro.conf.Positional[str] = Field(
         description="The directory of a job, or a table of directions: a path or any fsspec URL."
     )
@@ -38,7 +40,7 @@ class ListSpec(Spec):
 
 def main(argv: Sequence[str]) -> int:
     """Run the verb; returns the exit code."""
-    spec = parse(ListSpec, "directions list", argv)
+    spec = parse(ListSpec, argv)
     inside = store.join(spec.directory, "directions")
     url = inside if Table(inside).manifest() is not None else spec.directory
     table = Table.open(url)

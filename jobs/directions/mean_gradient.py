@@ -5,8 +5,8 @@ import pyarrow as pa
 import schemas
 from jobs.choice import choose
 from jobs.classifiers import classifier_ref
-from jobs.directions.fitting import VERB, FitSpec
 from jobs.directions.quality import lines, read_fits
+from jobs.directions.spec import VERB, FitSpec
 from jobs.flags import say
 from jobs.latents import open_with_generator
 from jobs.launch import command, launch, versions

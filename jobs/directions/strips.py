@@ -46,6 +46,8 @@ class StripsSpec(RunFlags):
     Example: stylemill directions strips --directions out/fit/directions --latents out/faces/latents --out out/fit
     """
 
+    VERB = "directions strips"
+
     directions: str = Field(description="A table of directions: a path or any fsspec URL.")
     latents: Names = Field(min_length=1, description=f"{LATENTS} The first rows are moved.")
     faces: int = Field(FACES, gt=0, description="How many of its rows.")
@@ -78,7 +80,7 @@ class StripsSpec(RunFlags):
 
 def main(argv: Sequence[str]) -> int:
     """Run the verb; returns the exit code."""
-    spec = parse(StripsSpec, "directions strips", argv)
+    spec = parse(StripsSpec, argv)
     return launch(*plan_strips(spec), spec)
 
 

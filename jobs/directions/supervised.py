@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from jobs.choice import choose
 from jobs.directions.arrays import read_npy
-from jobs.directions.fitting import VERB, FitSpec
 from jobs.directions.quality import doubts_file
+from jobs.directions.spec import VERB, FitSpec
 from jobs.flags import say
 from jobs.labels import open_labels
 from jobs.latents import check_width, open_latents

@@ -13,7 +13,7 @@ __all__ = ["DtSpec", "main", "plan_dt"]
 
 def main(argv: Sequence[str]) -> int:
     """Run the verb; returns the exit code."""
-    spec = parse(DtSpec, "dt", argv)
+    spec = parse(DtSpec, argv)
     job, workers = plan_dt(spec)
     say(f"Grid  {passes(spec)}")
     code = launch(job, workers, spec)

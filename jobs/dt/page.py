@@ -1,17 +1,16 @@
 """The page of DT curves: Table 1 beside the paper's, and each pair's curves and areas."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pandas as pd
 
-from jobs.dt.areas import AGREED, best, means, said_as_released
-from jobs.dt.counts import Seen
 from jobs.dt.paper_ials import KEEPS_WELL, TABLE_1
-from jobs.dt.spec import LEVEL, Cell
+from jobs.dt.spec import AGREED, LEVEL, Cell, Pair
+from jobs.dt.tables import Pairs, best, means, said_as_released
 from pipeline.engine.job import Job
-from pipeline.metrics import Curve
+from pipeline.metrics import Curve, PairOutcomes
 from pipeline.metrics.bootstrap import BETTER, NOT_DECIDED, WORSE
 from pipeline.report import study
 from pipeline.stages.dt import DtStage
@@ -37,13 +36,17 @@ AREAS = (
 )
 
 
-def write_page(job: Job, seen: Sequence[Seen], points: pd.DataFrame, found: pd.DataFrame) -> str:
+def write_page(job: Job, pairs: Pairs, points: pd.DataFrame, found: pd.DataFrame) -> str:
     """DIR/report.html; returns where it is. Raises StoreError."""
     assert isinstance(job.stage, DtStage)
     judge, known = job.stage.judge.family.name, job.stage.kappas is not None
     sections = [
         *overview(judge, found),
-        *(of_pair(job.stage, one, points, found, known) for one in seen if one.sides[judge].rows.any()),
+        *(
+            of_pair(job.stage, pair, seen, points, found, known)
+            for pair, seen in pairs.items()
+            if seen.families[judge].rows.any()
+        ),
         study.Section("Faces", [PICTURES]),
     ]
     facts = {
@@ -109,19 +112,24 @@ def _verdicts(judged: pd.DataFrame) -> Iterator[str]:
 
 
 def of_pair(
-    stage: DtStage, seen: Seen, points: pd.DataFrame, found: pd.DataFrame, kappa_known: bool = True
+    stage: DtStage,
+    pair: Pair,
+    seen: PairOutcomes[Cell],
+    points: pd.DataFrame,
+    found: pd.DataFrame,
+    kappa_known: bool = True,
 ) -> study.Section:
     """One pair's curves (Fig. 3) and areas; of rows of `dt_curves` and of `dt_auc`."""
     judge, own = stage.judge.family.name, stage.classifiers.family.name
-    primal, condition = seen.pair
+    primal, condition = pair
     mine = found[(found["primal"] == primal) & (found["condition"] == condition)]
     lines = points[(points["primal"] == primal) & (points["condition"] == condition) & (points["family"] == judge)]
-    winner = best(mine, judge).get(seen.pair)
+    winner = best(mine, judge).get(pair)
     return study.Section(
         f"{primal}, leaving {condition} alone",
         [
-            _said(stage, seen, mine[mine["family"] == judge].to_dict("records")[0], kappa_known),
-            *([said_as_released(points, seen.pair, own)] if stage.settings.as_released else []),
+            _said(stage, pair, seen, mine[mine["family"] == judge].to_dict("records")[0], kappa_known),
+            *([said_as_released(points, pair, own)] if stage.settings.as_released else []),
         ],
         [
             study.Curves(f"The share whose {condition} stayed (q), over the share whose {primal} changed, by {judge}",
@@ -132,16 +140,17 @@ def of_pair(
     )  # fmt: skip
 
 
-def _said(stage: DtStage, seen: Seen, row: Mapping[Any, Any], kappa_known: bool) -> str:
+def _said(stage: DtStage, pair: Pair, seen: PairOutcomes[Cell], row: Mapping[Any, Any], kappa_known: bool) -> str:
     judge, own = stage.judge.family.name, stage.classifiers.family.name
     side = "without" if stage.requests[0].target == "1" else "with"
     unknown = "not defined" if kappa_known else f"not known (--labels has none by {own})"
     agreed = unknown if math.isnan(row["kappa"]) else f"{row['kappa']:.2f}"
     edited = "not defined" if math.isnan(row["kappa_edited"]) else f"{row['kappa_edited']:.2f}"
-    away = f", of which {seen.sides[own].away:,} start with another class by {own}" if seen.sides[own].away else ""
-    aside = f", {seen.aside:,} were set aside" if seen.aside else ""
+    other = seen.families[own].started_there
+    away = f", of which {other:,} start with another class by {own}" if other else ""
+    aside = f", {seen.rejected:,} were set aside" if seen.rejected else ""
     return (
-        f"{row['rows']:,} rows that start {side} {seen.pair[0]} as {judge} sees them{away}{aside}. Kappa of {judge} "
+        f"{row['rows']:,} rows that start {side} {pair[0]} as {judge} sees them{away}{aside}. Kappa of {judge} "
         f"and {own} is {agreed} on unedited faces: the pair is {'ranked' if row['ranked'] else 'shown, and not ranked'}"
         f". On the faces of these edits, with their sources, it is {edited}. All cells reach p = {row['common']:.2f}."
     )

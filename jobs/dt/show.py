@@ -9,8 +9,8 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table as Grid
 
-from jobs.dt.areas import AGREED, best, means, said_as_released
-from jobs.dt.spec import LEVEL
+from jobs.dt.spec import AGREED, LEVEL
+from jobs.dt.tables import best, means, said_as_released
 from pipeline.stages.dt import DtStage
 
 ALL_SHOWN = 6

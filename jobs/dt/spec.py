@@ -22,6 +22,8 @@ PAIRS = tuple(f"{primal}:{condition}" for primal, condition in permutations(STUD
 FEW = ("1:1", "0.75:0", "1:0", "0:0")
 LEVEL: Cell = (1.0, 1.0)
 """Attribute-level directions alone: what the other cells are compared with."""
+AGREED = 0.6
+"""Kappa, on unedited faces, below which a pair is shown and not ranked: the judge measures something else then."""
 
 
 class DtSpec(RowChoice, RunFlags, Steps):  # type: ignore[misc]  # each has a GROUP of its own
@@ -29,6 +31,8 @@ class DtSpec(RowChoice, RunFlags, Steps):  # type: ignore[misc]  # each has a GR
 
     Example: stylemill dt --latents out/faces/latents --labels out/faces-judged/labels,out/faces/labels --directions out/fit/directions --pairs male:smile --rows 8 --step-size 0.3 --out out/dt
     """  # noqa: E501  one line can be pasted
+
+    VERB = "dt"
 
     latents: Names = Field(min_length=1, description=LATENTS)
     labels: Names = Field(

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from functools import cached_property, partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -10,11 +10,9 @@ import pandas as pd
 import pyarrow as pa
 
 import schemas
-from jobs.dt.areas import areas, curves
-from jobs.dt.counts import NUMBERS, Seen, partials, read_seen
 from jobs.dt.page import write_page
 from jobs.dt.show import show
-from jobs.dt.spec import Pair
+from jobs.dt.tables import NUMBERS, Pairs, areas, curves, partials, read_pairs
 from jobs.flags import say
 from pipeline.engine.derived import Derived, DerivedTable
 from pipeline.engine.job import Job
@@ -25,57 +23,27 @@ from schemas import TableSchema
 
 COUNTING = 2
 """Version of how curves and areas are counted: tables of another are made anew."""
-PERHAPS = (
-    "auc_normalised",
-    "auc_common",
-    "difference",
-    "difference_low",
-    "difference_high",
-    "kappa",
-    "kappa_edited",
-)
+PERHAPS = ("auc_normalised", "auc_common", "difference", "difference_low", "difference_high", "kappa", "kappa_edited")
+"""Numbers that are not always defined."""
 
 
-class Counted:
-    """What a job's sealed scores come to, each computed once.
+def derived_of(job: Job, stage: DtStage) -> list[Derived]:
+    """DIR/metrics, DIR/requests, DIR/dt_curves and DIR/dt_auc, from the sealed scores of all steps.
 
     Partial counts are a group for each part, request, family and step. A row that is set aside in one cell is left out
     of all cells of its pair, since cells are compared in pairs.
     """
-
-    def __init__(self, job: Job, stage: DtStage) -> None:
-        self._job, self._stage = job, stage
-
-    @cached_property
-    def seen(self) -> list[Seen]:
-        return _seen(self._job, self._stage)
-
-    @cached_property
-    def counts(self) -> pd.DataFrame:
-        return partials(self.seen, self._stage, self._job.layout)
-
-    @cached_property
-    def curves(self) -> pd.DataFrame:
-        return curves(self.counts, self._stage)
-
-    @cached_property
-    def areas(self) -> pd.DataFrame:
-        return areas(self.curves, self.seen, agreed(self.seen, self._stage))
-
-
-def derived_of(job: Job, stage: DtStage) -> list[Derived]:
-    """DIR/metrics, DIR/requests, DIR/dt_curves and DIR/dt_auc."""
-    counted = Counted(job, stage)
+    pairs = cache(partial(_pairs, job, stage))
     facts = {"counting": COUNTING, "kappa": list(stage.kappas or ())}
 
     def table(schema: TableSchema, found: Callable[[], pd.DataFrame]) -> DerivedTable:
         return DerivedTable(schema.name, schema, lambda: _rows(schema, found()), ("dt_steps",), facts)
 
     return [
-        table(schemas.metrics(NUMBERS), lambda: counted.counts),
+        table(schemas.metrics(NUMBERS), lambda: partials(pairs(), stage, job.layout)),
         DerivedTable("requests", schemas.requests(), partial(to_rows, stage.requests)),
-        table(schemas.dt_curves(), lambda: counted.curves),
-        table(schemas.dt_auc(), lambda: counted.areas),
+        table(schemas.dt_curves(), lambda: curves(pairs(), stage)),
+        table(schemas.dt_auc(), lambda: areas(pairs(), stage)),
     ]
 
 
@@ -84,19 +52,20 @@ def summarise(job: Job) -> None:
     assert isinstance(job.stage, DtStage)
     if not all(map(job.is_sealed, ("dt_steps", "dt_curves", "dt_auc"))):
         return
-    seen = _seen(job, job.stage)
-    for one in seen:
-        name = " | ".join(one.pair)
-        if one.aside:
-            say(f"Note  {name}: {one.aside:,} rows were set aside in a cell, and are left out of all cells")
-        for family, sides in one.sides.items():
-            if not sides.rows.any():
+    pairs, judge = _pairs(job, job.stage), job.stage.judge.family.name
+    for pair, seen in pairs.items():
+        name = " | ".join(pair)
+        if seen.rejected:
+            say(f"Note  {name}: {seen.rejected:,} rows were set aside in a cell, and are left out of all cells")
+        for family, its in seen.families.items():
+            away = its.started_there
+            if not its.rows.any():
                 say(f"Note  {name}: no row is left that starts in the source class as {family} sees it")
-            elif sides.away and family == job.stage.judge.family.name:
-                say(f"Note  {name}: {sides.away:,} rows start on the target's side when seen anew, and are left out")
+            elif away and family == judge:
+                say(f"Note  {name}: {away:,} rows start on the target's side when seen anew, and are left out")
     points, found = (read_frame(store.join(job.out, name)) for name in ("dt_curves", "dt_auc"))
     show(points, found, job.stage)
-    say(f"Page  {write_page(job, seen, points, found)}")
+    say(f"Page  {write_page(job, pairs, points, found)}")
 
 
 def read_frame(url: str) -> pd.DataFrame:
@@ -105,15 +74,9 @@ def read_frame(url: str) -> pd.DataFrame:
     return found.assign(**{name: found[name].map(_one) for name in PERHAPS if name in found})
 
 
-def agreed(seen: Sequence[Seen], stage: DtStage) -> dict[Pair, float]:
-    """Kappa of the two families on unedited faces, by pair; NaN where it is not defined, or not known."""
-    found = stage.kappas or (None,) * len(seen)
-    return {one.pair: math.nan if kappa is None else kappa for one, kappa in zip(seen, found, strict=True)}
-
-
-def _seen(job: Job, stage: DtStage) -> list[Seen]:
+def _pairs(job: Job, stage: DtStage) -> Pairs:
     cells = tuple((first, second) for first, second in job.spec["lambdas"])
-    return read_seen(Table(store.join(job.out, "dt_steps")), stage, cells)
+    return read_pairs(Table(store.join(job.out, "dt_steps")), stage, cells)
 
 
 def _one(value: Sequence[float]) -> float:

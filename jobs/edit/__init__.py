@@ -26,7 +26,7 @@ def main(argv: Sequence[str]) -> int:
     if editor not in EDITORS:
         hint = f" (the editor comes first: stylemill edit {next(iter(EDITORS))} ...)" if editor.startswith("-") else ""
         raise SpecError(f"no editor {editor!r}; the editors are {', '.join(EDITORS)}{hint}")
-    spec = parse(SPECS[editor], f"edit {editor}", flags)
+    spec = parse(SPECS[editor], flags)
     job, workers = plan_edit(spec)
     code = launch(job, workers, spec)
     if not spec.dry_run:

@@ -84,7 +84,7 @@ def spec_of(editor: str) -> type[EditSpec]:
         f"{editor.title()}Spec", __base__=(EditSpec, config), __doc__=config.__doc__, __module__=__name__, **fields
     )
     spec = cast(type[EditSpec], made)
-    spec.EDITOR = (editor, config)
+    spec.EDITOR, spec.VERB = (editor, config), f"edit {editor}"
     return spec
 
 

@@ -38,6 +38,8 @@ class ImportSpec(RunFlags):
     Example: stylemill latents import w.npy --generator mobilestylegan-ffhq --space w --out out/mine
     """
 
+    VERB = "latents import"
+
     file: tyro.conf.Positional[str] = Field(description="The file: a path or an fsspec URL.")
     generator: str = Field(description="The generator whose codes they are.")
     space: Literal["z", "w", "w+"] = Field(
@@ -69,7 +71,7 @@ class ImportSpec(RunFlags):
 
 def main(argv: Sequence[str]) -> int:
     """Run the verb; returns the exit code."""
-    spec = parse(ImportSpec, "latents import", argv)
+    spec = parse(ImportSpec, argv)
     return launch(*plan_import(spec), spec)
 
 

@@ -6,14 +6,14 @@ from functools import cached_property
 
 import pandas as pd
 
-from jobs.dt.counts import Seen, Sides, read_seen
 from jobs.dt.plan import passes, plan_dt
 from jobs.dt.spec import Cell, DtSpec, Pair, gradients
 from jobs.dt.summary import read_frame
+from jobs.dt.tables import read_pairs
 from jobs.flags import parse
 from jobs.reproduce import step
 from pipeline.engine.books import Books
-from pipeline.metrics import Outcomes
+from pipeline.metrics import FamilyOutcomes, Outcomes, PairOutcomes
 from pipeline.stages.dt import DtStage
 from pipeline.tables import Table, store
 
@@ -27,7 +27,7 @@ class DtRun:
     @cached_property
     def asked(self) -> DtSpec:
         """Raises SpecError where the words do not go together."""
-        return parse(DtSpec, "dt", self.words)
+        return parse(DtSpec, self.words)
 
     def run(self) -> "DtRun":
         """Run it, or go on with it. Raises SpecError where it does not end well."""
@@ -77,16 +77,15 @@ class DtRun:
         return self.asked.rows * searched * sum(map(gradients, self.asked.cells))
 
     @cached_property
-    def seen(self) -> Seen:
+    def seen(self) -> PairOutcomes[Cell]:
         """What both families saw."""
         steps = Table.open(store.join(self.asked.out, "dt_steps"))
-        (seen,) = read_seen(steps, self.stage, self.asked.cells)
-        return seen
+        return read_pairs(steps, self.stage, self.asked.cells)[self.pair]
 
     @property
-    def judged(self) -> Sides:
+    def judged(self) -> FamilyOutcomes[Cell]:
         """What the judge saw."""
-        return self.seen.sides[self.asked.judge]
+        return self.seen.families[self.asked.judge]
 
     @property
     def measured(self) -> list[int]:
@@ -117,6 +116,6 @@ def both(first: tuple[DtRun, Cell], second: tuple[DtRun, Cell]) -> tuple[Outcome
     found = []
     for run, cell in (first, second):
         places = [place for place, row in enumerate(run.measured) if row in shared]
-        outcomes = run.judged.outcomes[cell]
+        outcomes = run.judged.by_cell[cell]
         found.append(Outcomes(outcomes.transformed[places], outcomes.kept[places]))
     return found[0], found[1]

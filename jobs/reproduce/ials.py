@@ -26,7 +26,7 @@ LABELLED_TOGETHER = 16
 
 def main(argv: Sequence[str]) -> int:
     """Run the verb; returns the exit code."""
-    plan = Plan(parse(IalsSpec, "reproduce ials", argv))
+    plan = Plan(parse(IalsSpec, argv))
     plan.check()
     if plan.spec.dry_run:
         say_all(plan)

@@ -33,6 +33,8 @@ class IalsSpec(Spec):
     Example: stylemill reproduce ials --from out/interfacegan --rows 60 --out out/ials
     """
 
+    VERB = "reproduce ials"
+
     out: str = Field(description="Directory: tables, one folder a step, and report.html.")
     from_: Annotated[str | None, tyro.conf.arg(name="from")] = Field(
         None, description="A folder of `reproduce interfacegan`: its faces and directions are taken, not made anew."

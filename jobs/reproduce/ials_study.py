@@ -7,10 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from jobs.dt.areas import AGREED
 from jobs.dt.page import of_pair, overview
 from jobs.dt.paper_ials import KEEPS_WELL
-from jobs.dt.spec import LEVEL, Cell
+from jobs.dt.spec import AGREED, LEVEL, Cell
 from jobs.reproduce.dt_runs import DtRun
 from jobs.reproduce.ials_ablations import incremental, levels
 from jobs.reproduce.ials_plan import CHOICE, PAPER, Plan
@@ -206,7 +205,7 @@ def _measured(run: DtRun) -> bool:
 def _pairs(runs: Sequence[DtRun]) -> list[study.Section]:
     """Curves (Fig. 3) and areas of each pair."""
     return [
-        of_pair(run.stage, run.seen, run.curves, run.areas)
+        of_pair(run.stage, run.pair, run.seen, run.curves, run.areas)
         if _measured(run)
         else study.Section(f"{run.pair[0]}, leaving {run.pair[1]} alone", [f"{run.name}: {NONE}."])
         for run in runs

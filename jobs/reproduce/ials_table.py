@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from jobs.dt.areas import means
 from jobs.dt.paper_ials import TABLE_1
 from jobs.dt.spec import LEVEL
+from jobs.dt.tables import means
 from jobs.reproduce.dt_runs import DtRun
 from pipeline.report import study
 

@@ -30,6 +30,8 @@ class InterfaceganSpec(Spec):
     Example: stylemill reproduce interfacegan --rows 4000 --out out/interfacegan
     """
 
+    VERB = "reproduce interfacegan"
+
     out: str = Field(description="Directory: tables, one folder a step, and report.html.")
     rows: int = Field(4000, ge=400, description="Labelled faces to fit on.")
     edited: int = Field(48, ge=4, description="Other faces, to be edited and measured.")
@@ -57,7 +59,7 @@ class InterfaceganSpec(Spec):
 
 def main(argv: Sequence[str]) -> int:
     """Run the verb; returns the exit code."""
-    spec = parse(InterfaceganSpec, "reproduce interfacegan", argv)
+    spec = parse(InterfaceganSpec, argv)
     if spec.dry_run:
         families = (spec.classifiers, spec.judge)
         say_cost(passes(spec), 0, spec.generator, families, spec.attributes, spec.flags)

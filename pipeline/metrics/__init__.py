@@ -3,6 +3,7 @@
 from pipeline.metrics.agreement import kappa
 from pipeline.metrics.bootstrap import Difference, paired_differences
 from pipeline.metrics.dt import DT, Curve, Outcomes, auc, common_range, in_source_class, normalised_auc
+from pipeline.metrics.dt_cells import CellArea, FamilyOutcomes, PairOutcomes, auc_as_released, cell_areas, pair_outcomes
 from pipeline.metrics.effects import EffectBatch, Effects
 from pipeline.metrics.groups import measure_groups, merge_groups
 from pipeline.metrics.identity import Identity, IdentityBatch, similarity
@@ -10,22 +11,28 @@ from pipeline.metrics.metric import Metric, Numbers
 
 __all__ = [
     "DT",
+    "CellArea",
     "Curve",
     "Difference",
     "EffectBatch",
     "Effects",
+    "FamilyOutcomes",
     "Identity",
     "IdentityBatch",
     "Metric",
     "Numbers",
     "Outcomes",
+    "PairOutcomes",
     "auc",
+    "auc_as_released",
+    "cell_areas",
     "common_range",
     "in_source_class",
     "kappa",
     "measure_groups",
     "merge_groups",
     "normalised_auc",
+    "pair_outcomes",
     "paired_differences",
     "similarity",
 ]

@@ -9,9 +9,9 @@ import pytest
 from made_dt import count, drifting, job, write_steps
 from sklearn.metrics import cohen_kappa_score
 
-from jobs.dt.areas import as_released, said_as_released
 from jobs.dt.page import DRAWN
 from jobs.dt.paper_ials import TABLE_1
+from jobs.dt.tables import as_released, said_as_released
 from pipeline.metrics import Outcomes, paired_differences
 from pipeline.tables import Table
 

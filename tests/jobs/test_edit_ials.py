@@ -261,8 +261,8 @@ def test_what_is_named_twice_is_refused(latents, directions, tmp_path, capsys):
 @pytest.mark.parametrize("word", ["--recompute", "--checkpoint"])
 def test_recomputation_has_the_name_that_torch_gives_it_too(word):
     tables_of = ["--latents", "a", "--directions", "b", "--out", "c"]
-    assert parse(SPECS["ials"], "edit ials", [*tables_of, "--attribute", "old", word]).recompute
-    assert parse(DtSpec, "dt", [*tables_of, "--labels", "d", word]).recompute
+    assert parse(SPECS["ials"], [*tables_of, "--attribute", "old", word]).recompute
+    assert parse(DtSpec, [*tables_of, "--labels", "d", word]).recompute
 
 
 @pytest.mark.parametrize(

@@ -11,15 +11,17 @@ from test_readme import ELSEWHERE, SPECS, kind_of
 
 from jobs.dataset import DatasetSpec
 from jobs.edit.spec import SPECS as EDIT_SPECS
-from jobs.flags import parse
+from jobs.flags import command_of, parse
 from jobs.label import LabelSpec
+from jobs.submit import SubmitSpec
+from jobs.verify import VerifySpec
 from pipeline.errors import SpecError
 
 ROOT = Path(__file__).parents[2]
 
 
 def dataset(*words: str) -> DatasetSpec:
-    return parse(DatasetSpec, "dataset", words)
+    return parse(DatasetSpec, words)
 
 
 def test_flags_and_defaults():
@@ -77,8 +79,27 @@ def test_a_worker_has_whole_gpus_or_a_share_of_one(given, gpus):
 @pytest.mark.parametrize("words", [["--strengths", "-3,-1"], ["--strengths=-3,-1"], ["--strengths", "-3,-.1e1"]])
 def test_numbers_that_begin_with_a_minus_are_no_flag(words):
     rest = ["--latents", "l", "--directions", "d", "--attribute", "old", "--out", "x"]
-    assert parse(EDIT_SPECS["interfacegan"], "edit interfacegan", [*words, *rest]).strengths == (-3.0, -1.0)
-    assert parse(EDIT_SPECS["interfacegan"], "edit interfacegan", [*rest, "--strengths", "-3"]).strengths == (-3.0,)
+    assert parse(EDIT_SPECS["interfacegan"], [*words, *rest]).strengths == (-3.0, -1.0)
+    assert parse(EDIT_SPECS["interfacegan"], [*rest, "--strengths", "-3"]).strengths == (-3.0,)
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        (DatasetSpec, ["--out", "a b", "--psi", "-0.5", "--attributes", "old,smile", "--local", "--range", "3:1000"]),
+        (LabelSpec, ["--latents", "l,m", "--out", "x", "--top", "10", "0-age_years", "--where", "a = 'b c'"]),
+        (SubmitSpec, ["--env", "A=1,2", "--env", "B", "--no-wait"]),
+        (VerifySpec, ["a b", "--fast"]),
+        (
+            EDIT_SPECS["interfacegan"],
+            ["--latents", "l", "--directions", "d", "--attribute", "old", "--strengths", "-3,1e-7", "--out", "x"],
+        ),
+    ],
+)
+def test_odd_values_come_back_from_the_command_line_that_is_written(kind, words):
+    spec = parse(kind, words)
+    size = len(kind.VERB.split())
+    assert parse(kind, command_of(spec)[size:]) == spec
 
 
 @pytest.mark.parametrize("words", [[], ["--out", "x", "--rws", "3"], ["--out", "x", "--images", "gif"]])
@@ -91,7 +112,7 @@ def test_wrong_flags_end_with_code_2(words, capsys):
 @pytest.mark.parametrize(("kind", "verb"), [(DatasetSpec, "dataset"), (LabelSpec, "label")])
 def test_help_shows_an_example(kind, verb, capsys):
     with pytest.raises(SystemExit) as raised:
-        parse(kind, verb, ["--help"])
+        parse(kind, ["--help"])
     assert raised.value.code == 0
     shown = capsys.readouterr().out
     assert f"stylemill {verb} --" in shown
@@ -101,7 +122,7 @@ def test_help_shows_an_example(kind, verb, capsys):
 @pytest.mark.parametrize("verb", [*SPECS, *ELSEWHERE])
 def test_a_help_names_its_values_and_says_no_default_that_is_none(verb, capsys):
     with pytest.raises(SystemExit):
-        parse(kind_of(verb), verb, ["--help"])
+        parse(kind_of(verb), ["--help"])
     shown = capsys.readouterr().out
     assert not re.search(r"default: (None|False|''|\))|\bSTR\b|\(\)", shown), shown
     assert "--spec FILE" in shown
@@ -123,7 +144,7 @@ def test_a_positional_is_named_and_bounds_are_said(capsys):
         ("reproduce interfacegan", "at least 400"),
     ):
         with pytest.raises(SystemExit):
-            parse(kind_of(verb), verb, ["--help"])
+            parse(kind_of(verb), ["--help"])
         assert words in capsys.readouterr().out
 
 

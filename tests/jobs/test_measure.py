@@ -274,7 +274,7 @@ def test_the_example_is_a_command():
     from jobs.measure import MeasureSpec
 
     [example] = re.findall(r"Example: stylemill measure (.*)", MeasureSpec.__doc__)
-    assert parse(MeasureSpec, "measure", shlex.split(example)).identity
+    assert parse(MeasureSpec, shlex.split(example)).identity
 
 
 def test_what_cannot_be_is_one_line_and_2(inputs, scored, tmp_path, capsys):

@@ -12,7 +12,7 @@ import tyro
 
 from jobs import models
 from jobs.__main__ import VERBS
-from jobs.flags import Spec, parse
+from jobs.flags import Spec, command_of, parse
 from jobs.remote import checked
 from pipeline.editors import EDITORS
 
@@ -21,7 +21,7 @@ SPECS = {
     "sample": "jobs.sample:SampleSpec",
     "latents import": "jobs.latents.importing:ImportSpec",
     "label": "jobs.label:LabelSpec",
-    "directions fit": "jobs.directions.fitting:FitSpec",
+    "directions fit": "jobs.directions.spec:FitSpec",
     "directions compare": "jobs.directions.compare:CompareSpec",
     "directions strips": "jobs.directions.strips:StripsSpec",
     "directions condition": "jobs.directions.condition:ConditionSpec",
@@ -63,7 +63,7 @@ def test_every_verb_is_shown_and_can_be_pasted(verb):
     kind = kind_of(verb)
     for words in shown:
         if "--spec" not in words:  # a file that the block writes before
-            assert isinstance(parse(kind, verb, words), kind)
+            assert isinstance(parse(kind, words), kind)
 
 
 def test_what_the_readme_sends_to_a_cluster_can_be_sent_and_says_on_which_device():
@@ -86,7 +86,20 @@ def test_the_example_of_each_help_can_be_pasted(verb):
     kind = kind_of(verb)
     [example] = re.findall(rf"Example: stylemill {verb} (.*)", kind.__doc__)
     words = shlex.split(example)
-    assert isinstance(parse(kind, verb, words[: words.index("--")] if verb == "submit" else words), kind)
+    assert isinstance(parse(kind, words[: words.index("--")] if verb == "submit" else words), kind)
+
+
+@pytest.mark.parametrize("verb", [*SPECS, *ELSEWHERE])
+def test_a_spec_is_written_as_the_command_that_asks_for_it(verb):
+    kind, size = kind_of(verb), len(verb.split())
+    [example] = re.findall(rf"Example: stylemill {verb} (.*)", kind.__doc__)
+    shown = [shlex.split(example), *(words[size:] for words in COMMANDS if " ".join(words[:size]) == verb)]
+    for words in shown:
+        if "--spec" not in words and "--" not in words:
+            spec = parse(kind, words)
+            said = command_of(spec)
+            assert said[:size] == verb.split()
+            assert parse(kind, said[size:]) == spec
 
 
 @pytest.mark.parametrize("kind", [typing.get_args(kind)[0] for kind in typing.get_args(models.Verb)])

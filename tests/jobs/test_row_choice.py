@@ -194,5 +194,5 @@ def test_pages_take_labels_of_their_own_faces_alone(made, tmp_path, capsys):
 
 @pytest.mark.parametrize("by", ["age_years", "0 - age_years", "(-smile)", "smile + old", '"tiny-judge_smile"'])
 def test_the_words_of_top_come_back(by):
-    spec = parse(RowChoice, "x", ["--top", "12", by])
+    spec = parse(RowChoice, ["--top", "12", by])
     assert (spec.top, spec.chooses) == (f"12 {by}", True)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.dataset import DatasetSpec
-from jobs.directions.fitting import FitSpec
+from jobs.directions.spec import FitSpec
 from jobs.edit.spec import SPECS
 from jobs.flags import Spec, parse
 from jobs.spec_file import read
@@ -23,7 +23,7 @@ def written(folder: Path, text: str | bytes) -> Path:
 
 
 def dataset(file: Path, *words: str) -> DatasetSpec:
-    return parse(DatasetSpec, "dataset", ["--spec", str(file), *words])
+    return parse(DatasetSpec, ["--spec", str(file), *words])
 
 
 def test_a_file_gives_defaults_and_flags_win(tmp_path):
@@ -35,7 +35,7 @@ def test_a_file_gives_defaults_and_flags_win(tmp_path):
         ("male", "yaw"),
         4,
     )
-    assert parse(DatasetSpec, "dataset", [f"--spec={file}"]).images == "jpeg"
+    assert parse(DatasetSpec, [f"--spec={file}"]).images == "jpeg"
 
 
 @pytest.mark.parametrize(
@@ -168,12 +168,12 @@ def test_numbers_of_a_list_and_words_that_look_like_numbers(tmp_path):
     rest = ["--latents", "l", "--directions", "d", "--attribute", "old", "--out", "x"]
     for text in ("strengths: -3,1.5", "strengths: [-3, 1.5]", "strengths: [-3.0, 15e-1]"):
         file = written(tmp_path, text)
-        assert parse(SPECS["interfacegan"], "edit interfacegan", ["--spec", str(file), *rest]).strengths == (-3.0, 1.5)
+        assert parse(SPECS["interfacegan"], ["--spec", str(file), *rest]).strengths == (-3.0, 1.5)
     file = written(tmp_path, "target: 0\nkeep: 3\nlambda1: 0")
-    spec = parse(SPECS["ials"], "edit ials", ["--spec", str(file), *rest])
+    spec = parse(SPECS["ials"], ["--spec", str(file), *rest])
     assert (spec.target, spec.keep, spec.lambda1) == ("0", "3", 0.0)
     file = written(tmp_path, "latents: l\nlabels: a,b\nC: 2\nout: x")
-    spec = parse(FitSpec, "directions fit", ["--spec", str(file)])
+    spec = parse(FitSpec, ["--spec", str(file)])
     assert (spec.labels, spec.C) == ((str(Path("a").absolute()), str(Path("b").absolute())), 2.0)
 
 

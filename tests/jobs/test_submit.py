@@ -133,7 +133,7 @@ def test_good_words_travel_as_they_are(verb):
 
 def test_a_verb_of_two_specs_is_refused(monkeypatch):
     class Second(Spec):
-        __module__ = "jobs.verify"
+        VERB = "verify"
 
     monkeypatch.setattr(verify, "Second", Second, raising=False)
     with pytest.raises(SpecError, match=r"jobs\.verify has more than one spec.*: VerifySpec, Second"):

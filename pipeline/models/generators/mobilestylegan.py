@@ -153,7 +153,7 @@ class MobileStyleGAN(Generator):
 
     Args:
         name: as in the registry.
-        tensors: `mapping.*` and `synthesis.*`, as `pipeline.models.zoo.convert.mobilestylegan` names them.
+        tensors: `mapping.*` and `synthesis.*`, as `pipeline.models.zoo.formats.mobilestylegan` names them.
         w_avg: (512,) mean of w.
         backend: how the layers are run.
 

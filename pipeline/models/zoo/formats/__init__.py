@@ -62,7 +62,7 @@ def _safetensors(members: Mapping[str, bytes], options: Mapping[str, Any], name:
 
 
 def _mobilestylegan(members: Mapping[str, bytes], options: Mapping[str, Any], name: str) -> Parts:
-    from pipeline.models.zoo.convert import mobilestylegan
+    from pipeline.models.zoo.formats import mobilestylegan
 
     return Parts(mobilestylegan.convert(members))
 

@@ -11,7 +11,7 @@ from pipeline.models import generators, zoo
 from pipeline.models.codes import Codes
 from pipeline.models.generators import w_avg
 from pipeline.models.generators.generator import Generator
-from pipeline.models.zoo.convert.mobilestylegan import convert
+from pipeline.models.zoo.formats.mobilestylegan import convert
 
 pytestmark = pytest.mark.weights
 ROWS = 16
