@@ -118,15 +118,16 @@ def of_pair(
     points: pd.DataFrame,
     found: pd.DataFrame,
     kappa_known: bool = True,
+    more: str = "",
 ) -> study.Section:
-    """One pair's curves (Fig. 3) and areas; of rows of `dt_curves` and of `dt_auc`."""
+    """One pair's curves (Fig. 3) and areas; of rows of `dt_curves` and of `dt_auc`. more: behind the heading."""
     judge, own = stage.judge.family.name, stage.classifiers.family.name
     primal, condition = pair
     mine = found[(found["primal"] == primal) & (found["condition"] == condition)]
     lines = points[(points["primal"] == primal) & (points["condition"] == condition) & (points["family"] == judge)]
     winner = best(mine, judge).get(pair)
     return study.Section(
-        f"{primal}, leaving {condition} alone",
+        f"{primal}, leaving {condition} alone{more}",
         [
             _said(stage, pair, seen, mine[mine["family"] == judge].to_dict("records")[0], kappa_known),
             *([said_as_released(points, pair, own)] if stage.settings.as_released else []),

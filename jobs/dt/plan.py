@@ -104,15 +104,19 @@ def plan_dt(spec: DtSpec) -> tuple[Job, int | None]:
 
 def passes(spec: DtSpec) -> str:
     """How much there is to do, in passes through the generator and in scores."""
-    pairs, cells = len(spec.ordered), len(spec.cells)
-    faces = pairs * cells * spec.rows * (spec.steps + 1)
-    searched = 1 if spec.no_incremental else spec.steps
-    backward = pairs * spec.rows * searched * sum(map(gradients, spec.cells))
-    scored = faces * 2 * 2  # two attributes, by two families
+    forward, backward = faces(spec)
+    scored = forward * 2 * 2  # two attributes, by two families
     return (
-        f"{_count(pairs, 'pair')} x {_count(cells, 'cell')} x {_count(spec.rows, 'row')}: "
-        f"{faces:,} faces forward, {backward:,} backward, {scored:,} scored"
+        f"{_count(len(spec.ordered), 'pair')} x {_count(len(spec.cells), 'cell')} x {_count(spec.rows, 'row')}: "
+        f"{forward:,} faces forward, {backward:,} backward, {scored:,} scored"
     )
+
+
+def faces(spec: DtSpec) -> tuple[int, int]:
+    """Passes through the generator of one face each, forward and backward."""
+    searched = 1 if spec.no_incremental else spec.steps
+    backward = len(spec.ordered) * spec.rows * searched * sum(map(gradients, spec.cells))
+    return len(spec.ordered) * len(spec.cells) * spec.rows * (spec.steps + 1), backward
 
 
 def needs_gradients(spec: DtSpec) -> bool:

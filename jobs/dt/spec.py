@@ -68,7 +68,7 @@ class DtSpec(RowChoice, RunFlags, Steps):  # type: ignore[misc]  # each has a GR
     @field_validator("pairs")
     @classmethod
     def _are_pairs(cls, words: tuple[str, ...]) -> tuple[str, ...]:
-        pairs = [_pair(word) for word in words]
+        pairs = [as_pair(word) for word in words]
         if twice := [word for word, pair in zip(words, pairs, strict=True) if pairs.count(pair) > 1]:
             raise ValueError(f"{twice[0]} is named twice")
         return words
@@ -103,7 +103,7 @@ class DtSpec(RowChoice, RunFlags, Steps):  # type: ignore[misc]  # each has a GR
     @property
     def ordered(self) -> tuple[Pair, ...]:
         """The pairs, in the order asked."""
-        return tuple(_pair(word) for word in self.pairs)
+        return tuple(as_pair(word) for word in self.pairs)
 
     @property
     def cells(self) -> tuple[Cell, ...]:
@@ -123,7 +123,8 @@ def gradients(cell: Cell) -> int:
     return sum(share < 1 for share in cell)
 
 
-def _pair(word: str) -> Pair:
+def as_pair(word: str) -> Pair:
+    """`male:smile` is male, leaving smile alone. Raises ValueError."""
     primal, _, condition = word.partition(":")
     if not primal or not condition or ":" in condition:
         raise ValueError(f"{word} is not a pair: give PRIMAL:CONDITION, as male:smile")

@@ -3,35 +3,33 @@
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import pandas as pd
 
-from jobs.dt.plan import passes, plan_dt
-from jobs.dt.spec import Cell, DtSpec, Pair, gradients
+from jobs.dt.plan import faces, passes, plan_dt
+from jobs.dt.spec import Cell, DtSpec, Pair
 from jobs.dt.summary import read_frame
 from jobs.dt.tables import read_pairs
-from jobs.flags import parse
-from jobs.reproduce import step
+from jobs.reproduce.cost import Passes
+from jobs.reproduce.study import step
 from pipeline.engine.books import Books
-from pipeline.metrics import FamilyOutcomes, Outcomes, PairOutcomes
+from pipeline.metrics import FamilyOutcomes, PairOutcomes
 from pipeline.stages.dt import DtStage
 from pipeline.tables import Table, store
+
+JUDGED = ("judge_primal", "judge_condition")
 
 
 @dataclass(frozen=True)
 class DtRun:
-    """The words of a `stylemill dt` of one pair, with its --out."""
+    """A `stylemill dt` of one pair."""
 
-    words: tuple[str, ...]
-
-    @cached_property
-    def asked(self) -> DtSpec:
-        """Raises SpecError where the words do not go together."""
-        return parse(DtSpec, self.words)
+    asked: DtSpec
 
     def run(self) -> "DtRun":
         """Run it, or go on with it. Raises SpecError where it does not end well."""
-        step("dt", *self.words, change="--rows, --others, --lambdas, --steps or --flags")
+        step(self.asked, "--rows, --others, --lambdas, --steps or the flags of the run")
         return self
 
     @property
@@ -55,26 +53,24 @@ class DtRun:
         return read_frame(store.join(self.asked.out, "dt_auc"))
 
     @property
+    def is_measured(self) -> bool:
+        """Whether the judge's curves are of any face."""
+        return self.asked.judge in set(self.areas["family"])
+
+    @property
+    def work(self) -> str:
+        """Passes through the generator, in words."""
+        return passes(self.asked)
+
+    @property
     def seconds(self) -> float:
         """Of computing, over all of its shards."""
         done = Books(self.asked.out, "dt").outcomes().values()
         return math.fsum(outcome.counters.get("seconds", 0.0) for outcome in done)
 
     @property
-    def passes(self) -> str:
-        """Of the generator."""
-        return passes(self.asked)
-
-    @property
-    def forward(self) -> int:
-        """Passes through the generator, of one face each."""
-        return len(self.asked.cells) * self.asked.rows * (self.asked.steps + 1)
-
-    @property
-    def backward(self) -> int:
-        """The same of gradients."""
-        searched = 1 if self.asked.no_incremental else self.asked.steps
-        return self.asked.rows * searched * sum(map(gradients, self.asked.cells))
+    def cost(self) -> Passes:
+        return Passes(*faces(self.asked))
 
     @cached_property
     def seen(self) -> PairOutcomes[Cell]:
@@ -94,8 +90,8 @@ class DtRun:
 
     @cached_property
     def scores(self) -> pd.DataFrame:
-        """What the judge saw of every step, judge_primal and judge_condition, by lambda1, lambda2, row and step."""
-        names = ["request", "row", "step", "judge_primal", "judge_condition"]
+        """What the judge saw of every step, by lambda1, lambda2, row and step."""
+        names = ["request", "row", "step", *JUDGED]
         steps = Table.open(store.join(self.asked.out, "dt_steps")).read(columns=names).to_pandas()
         for place, name in enumerate(("lambda1", "lambda2")):
             steps[name] = [self.asked.cells[request][place] for request in steps["request"]]
@@ -108,14 +104,12 @@ class DtRun:
         assert isinstance(stage, DtStage)
         return stage
 
+    def of(self, frame: pd.DataFrame, family: str, cell: Cell) -> "pd.Series[Any]":
+        """The row of `areas`, or the last step of `curves`, of a family and a cell."""
+        own = frame[(frame["family"] == family) & (frame["lambda1"] == cell[0]) & (frame["lambda2"] == cell[1])]
+        return own.sort_values("step").iloc[-1] if "step" in own else own.iloc[0]
 
-def both(first: tuple[DtRun, Cell], second: tuple[DtRun, Cell]) -> tuple[Outcomes, Outcomes]:
-    """What became of the rows that both of two runs have, in a cell of each, by the judge; there may be none."""
-    rows = {run: set(run.measured) for run, _ in (first, second)}
-    shared = set.intersection(*rows.values())
-    found = []
-    for run, cell in (first, second):
-        places = [place for place, row in enumerate(run.measured) if row in shared]
-        outcomes = run.judged.by_cell[cell]
-        found.append(Outcomes(outcomes.transformed[places], outcomes.kept[places]))
-    return found[0], found[1]
+    def steps_of(self, cell: Cell) -> pd.DataFrame:
+        """The curve of a cell by the judge, in order."""
+        own = self.curves[(self.curves["lambda1"] == cell[0]) & (self.curves["lambda2"] == cell[1])]
+        return own[own["family"] == self.asked.judge].sort_values("step")

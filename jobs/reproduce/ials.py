@@ -1,161 +1,232 @@
 """`stylemill reproduce ials`: is it worth asking the face itself which way its attribute lies?"""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import chain
 
-from jobs.dt.spec import STUDIED
-from jobs.flags import parse, say
-from jobs.launch import command
-from jobs.reproduce import local, step
+from pydantic import Field, model_validator
+
+from jobs.directions.spec import FitSpec
+from jobs.dt.spec import FEW, LEVEL, PAIRS, STUDIED, Cell, DtSpec, Pair, as_pair, gradients
+from jobs.flags import Names
+from jobs.reproduce import paper_ials as said
+from jobs.reproduce.cost import Passes, say_ahead, say_time_left
+from jobs.reproduce.directions import cosine_grid
 from jobs.reproduce.dt_runs import DtRun
-from jobs.reproduce.ials_cost import say_all, told, told_time
-from jobs.reproduce.ials_plan import IalsSpec, Plan, as_pair
-from jobs.reproduce.ials_rows import copy_rows
-from jobs.reproduce.ials_strips import Pictures
-from jobs.reproduce.ials_study import LEAD, Found, facts, sections
-from jobs.reproduce.step_size import BOUND, TOLERANCE, StepSize, keep, of_trial
+from jobs.reproduce.dt_sections import ablation, areas_section, beside_paper, families, pair_sections, plateau_claims
+from jobs.reproduce.dt_strips import CELLS, CHOICE, KEPT, Pictures
+from jobs.reproduce.faces import FacesFlags, label_faces, other_faces
+from jobs.reproduce.step_size import StepSize, TrialFlags, step_sizes
+from jobs.reproduce.study import Page, run_study, step
 from pipeline.errors import SpecError
-from pipeline.metrics import in_source_class
-from pipeline.models import generators
-from pipeline.report import study
-from pipeline.tables import Table
+from pipeline.models.classifiers import ATTRIBUTES
+from pipeline.report import wording
+from pipeline.tables import Table, store
 
-PICTURE = 256
-LABELLED_TOGETHER = 16
-"""Rows of a shard of the other faces: few, so that all workers take part in labelling some hundred."""
+ON_CPU = ("male:smile", "old:eyeglasses")
+PAPER = StepSize(0.1, 20)
+
+
+class IalsSpec(FacesFlags, TrialFlags):
+    """Choose step sizes, count DT curves, leave parts of the method out, make strips, and put the paper beside it.
+
+    Example: stylemill reproduce ials --from out/interfacegan --rows 60 --out out/ials
+    """
+
+    VERB = "reproduce ials"
+
+    pairs: Names = Field(
+        (), description=f"PRIMAL:CONDITION,... Default: {','.join(ON_CPU)}; on a GPU all 12 of four attributes."
+    )
+    lambdas: Names = Field((), description=f"LAMBDA1:LAMBDA2,... Default: {','.join(FEW)}; on a GPU --grid 0.25.")
+    grid: float | None = Field(
+        None, gt=0, le=1, description="In place of --lambdas: all cells of lambdas 0, GRID, ... 1."
+    )
+    steps: int | None = Field(None, ge=2, description=f"Of each edit. Default: 10; on a GPU {PAPER.steps}.")
+    paper_steps: bool = Field(
+        False,
+        description=f"Curves of the paper's {PAPER.steps} steps of {PAPER.length:g} of all cells and --rows, as always "
+        "on a GPU; else they are of 1:1 and 0.75:0, and of --ablated faces.",
+    )
+    ablated: int = Field(32, ge=4, description="How many of a pair's faces, at most, to edit with parts left out.")
+    gradient_faces: int = Field(64, gt=0, description="Labelled faces whose gradients are averaged to directions.")
+    pictured: Names = Field((), description="Pairs to make strips of. Default: those of a CPU, or else the first two.")
+
+    @model_validator(mode="after")
+    def _agrees(self) -> "IalsSpec":
+        if self.lambdas and self.grid is not None:
+            raise ValueError("give --lambdas or --grid, one of the two")
+        if unknown := [name for word in self.pairs for name in word.split(":") if name not in ATTRIBUTES]:
+            raise ValueError(f"--pairs: unknown attribute {unknown[0]!r}: the classifiers know {', '.join(ATTRIBUTES)}")
+        if len(set(self.edited)) < len(self.pairs):
+            raise ValueError("--pairs names one twice")
+        if odd := [word for word in self.pictured if as_pair(word) not in self.edited]:
+            raise ValueError(f"--pictured {odd[0]}: it is not one of the pairs")
+        return self
+
+    @property
+    def edited(self) -> tuple[Pair, ...]:
+        """The pairs."""
+        return tuple(map(as_pair, self.pairs or (PAIRS if self.on_gpu else ON_CPU)))
+
+    @property
+    def shown(self) -> tuple[Pair, ...]:
+        """Those of them of which strips are made."""
+        usual = tuple(pair for pair in map(as_pair, ON_CPU) if pair in self.edited)
+        return tuple(map(as_pair, self.pictured)) or usual or self.edited[:2]
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        """Of all pairs."""
+        return tuple(dict.fromkeys(chain(*self.edited)))
+
+    @property
+    def primals(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(primal for primal, _ in self.edited))
+
+    @property
+    def taken(self) -> int:
+        """Steps of each edit."""
+        return self.steps or (PAPER.steps if self.on_gpu else 10)
+
+    def dt(
+        self, pair: Pair, size: StepSize, name: str, cells: Sequence[Cell] = (), rows: int = 0, directions: str = "",
+        no_incremental: bool = False,
+    ) -> DtRun:  # fmt: skip
+        """Curves of a pair in the folder NAME-PRIMAL-CONDITION: of all cells and rows and along the SVMs' directions,
+        where no others are given.
+        """
+        grid = None if cells else self.grid or (0.25 if self.on_gpu and not self.lambdas else None)
+        lambdas = tuple(f"{first:g}:{second:g}" for first, second in cells) or self.lambdas or FEW
+        asked = DtSpec(
+            latents=(self.url("others", "latents"),),
+            labels=(self.url("others-judged", "labels"), self.url("others-labelled", "labels")),
+            directions=(directions or self.labelled_faces.fitted("w"),), pairs=(":".join(pair),),
+            lambdas=FEW if grid else lambdas, grid=grid, rows=rows or self.each, no_incremental=no_incremental,
+            step_size=float(f"{size.length:.6g}"), steps=size.steps, classifiers=self.classifiers, judge=self.judge,
+            out=self.url(f"{name}-{'-'.join(pair)}"), **self.machine,
+        )  # fmt: skip
+        return DtRun(asked)
+
+    def runs(self, pair: Pair, size: StepSize) -> dict[str, DtRun]:
+        """Of one pair with its own step size, with the paper's, without incremental updating, and along directions that
+        are means of gradients.
+        """
+        few, cells = min(self.ablated, self.each), (LEVEL, CHOICE)
+        whole = self.paper_steps or self.on_gpu
+        return {
+            "own": self.dt(pair, size, "dt"),
+            "paper": self.dt(pair, PAPER, "dt-paper") if whole else self.dt(pair, PAPER, "dt-paper-few", cells, few),
+            "kept": self.dt(pair, size, "dt-kept", (CHOICE,), few, no_incremental=True),
+            "gradient": self.dt(pair, size, "dt-gradient", cells, few, self.url("fit-gradient", "directions")),
+        }
+
+    def check(self) -> None:
+        """Look before hours of computing. Raises SpecError and StoreError."""
+        for pair in self.edited:
+            if not {LEVEL, CHOICE} <= set(self.dt(pair, PAPER, "dt").asked.cells):
+                raise SpecError("--lambdas: the study compares 0.75:0 with 1:1, have both among them")
+        if self.from_ is None and (more := set(self.attributes) - set(STUDIED)):
+            raise SpecError(f"--pairs: without --from directions are fitted of {', '.join(STUDIED)}, not {more}")
+        self.check_from(self.attributes)
 
 
 def main(argv: Sequence[str]) -> int:
     """Run the verb; returns the exit code."""
-    plan = Plan(parse(IalsSpec, argv))
-    plan.check()
-    if plan.spec.dry_run:
-        say_all(plan)
-        return 0
-    found = run(plan)
-    about = {"Command": command(), **facts(found)}
-    say(f"Page  {study.write(plan.url('report.html'), 'IALS', LEAD, sections(found), about)}")
-    return 0
+    return run_study(IalsSpec, argv, make, cost)
 
 
-def run(plan: Plan) -> Found:
-    """All steps, each of which goes on where it stopped. Raises SpecError where one does not end well."""
-    say(f"Study {told(plan)}")
-    _label_faces(plan)
-    _judge_others(plan)
-    if time := told_time(plan, plan.url("others-judged")):
-        say(f"Study {time}")
-    sizes = _step_sizes(plan)
-    own = {pair: plan.own(pair, sizes[pair]).run() for pair in plan.pairs}
-    paper = {pair: plan.paper(pair).run() for pair in plan.pairs}
-    kept, gradient = _ablations(plan, sizes)
-    pictures = [
-        Pictures(plan.url(f"pictures-{'-'.join(as_pair(pair))}"), own[pair], kept[pair]) for pair in plan.pictured
-    ]
-    for one in pictures:
-        _make_pictures(plan, one)
-    return Found(plan, sizes, own, paper, kept, gradient, pictures)
+def cost(spec: IalsSpec) -> Passes:
+    """All of it."""
+    spec.check()
+    return ahead(spec) + Passes((spec.labelled if spec.from_ is None else 0) + 2 * spec.looked_at(spec.primals))
 
 
-def _label_faces(plan: Plan) -> None:
-    """Labelled faces, and a direction of each attribute, where they are not taken from another folder.
+def ahead(spec: IalsSpec) -> Passes:
+    """Once faces are labelled: step sizes, directions, curves and strips."""
+    runs = [run.cost for pair in spec.edited for run in spec.runs(pair, StepSize(1.0, spec.taken)).values()]
+    strips, steps = 2 * len(spec.shown), spec.taken
+    pictures = Passes((len(CELLS) + 1) * (steps + 1), steps * sum(map(gradients, CELLS)) + KEPT)
+    averaged = Passes(spec.gradient_faces, spec.gradient_faces * len(spec.attributes))
+    return sum([spec.trial_cost(spec.edited), averaged, *runs, *strips * [pictures]], Passes())
 
-    Raises:
-        SpecError: none of the faces whose gradients will be averaged lacks an attribute.
-    """
-    if plan.spec.from_ is None:
-        _make_faces(plan)
-    labels = Table.open(f"{plan.faces}/labels").read(columns=list(plan.attributes))[: plan.spec.gradient_faces]
-    for name in plan.attributes:
+
+def make(spec: IalsSpec) -> Page:
+    """All steps, each of which goes on where it stopped; then the page."""
+    spec.check()
+    say_ahead(cost(spec))
+    faces = spec.labelled_faces
+    if spec.from_ is None:
+        label_faces(spec, spec.labelled, ("w",), STUDIED)
+    labels = Table.open(faces.labels).read(columns=list(spec.attributes))[: spec.gradient_faces]
+    for name in spec.attributes:
         if not (labels[name].to_numpy() < 0).any():
             raise SpecError(
                 f"none of the first {len(labels):,} labelled faces lacks {name}, so that there is no gradient towards "
                 "it to average: pass more --gradient-faces"
             )
+    other_faces(spec, spec.primals)
+    say_time_left(ahead(spec), spec.url("others-judged"))
+    sizes = step_sizes(spec, faces.fitted("w"), spec.edited, spec.taken)
+    averaged = FitSpec(
+        method="mean-gradient", latents=(faces.latents,), rows=spec.gradient_faces, opposite=True,
+        attributes=spec.attributes, space="w", classifiers=spec.classifiers, out=spec.url("fit-gradient"),
+        **spec.machine,
+    )  # fmt: skip
+    step(averaged, "--gradient-faces or the flags of the run")
+    runs = {pair: {name: run.run() for name, run in spec.runs(pair, sizes[pair]).items()} for pair in spec.edited}
+    pictures = [Pictures(spec.url(f"pictures-{'-'.join(pair)}"), runs[pair]["own"], runs[pair]["kept"])
+                for pair in spec.shown]  # fmt: skip
+    for one in pictures:
+        one.make(Table.open(spec.url("others", "latents")), min(256, faces.generator.resolution), spec.machine)
+    return page(spec, sizes, runs, pictures)
 
 
-def _make_faces(plan: Plan) -> None:
-    spec = plan.spec
-    step("dataset", "--generator", spec.generator, "--classifiers", spec.classifiers, "--rows", str(spec.labelled),
-         "--seed", str(spec.seed), "--out", plan.faces, *spec.flags,
-         change="--generator, --classifiers or --flags")  # fmt: skip
-    step("directions", "fit", "--latents", f"{plan.faces}/latents", "--labels", f"{plan.faces}/labels", "--space", "w",
-         "--attributes", ",".join(STUDIED), "--out", plan.url("fit-w"), *local(spec.flags),
-         change="--labelled (more faces, and another --out)")  # fmt: skip
+# -- the page ---------------------------------------------------------------------------------------------------------
 
 
-def _judge_others(plan: Plan) -> None:
-    """Sample other faces, see by the judge which start in the source class, and label them with the family that edits,
-    for kappa.
-
-    Raises:
-        SpecError: too few start there.
-    """
-    lacking = _sample_judged(plan, plan.spec.seed + 1, plan.others, "others")
-    for primal, rows in lacking.items():
-        if len(rows) < plan.rows:
-            raise SpecError(
-                f"{len(rows):,} of {plan.others:,} other faces start without {primal}, and --rows {plan.rows} are "
-                f"asked: pass --rows {len(rows)} --others {plan.others}, or more --others and another --out"
-            )
-    _label(plan, "others", plan.spec.classifiers, "others-labelled")
-
-
-def _step_sizes(plan: Plan) -> dict[str, StepSize]:
-    """Of each pair, as given or chosen on faces that are not used again."""
-    spec = plan.spec
-    if spec.step_size is not None:
-        return {pair: StepSize(spec.step_size, plan.steps) for pair in plan.pairs}
-    lacking = _sample_judged(plan, spec.seed + 2, plan.trial_faces, "trial")
-    for primal, rows in lacking.items():
-        if len(rows) < spec.trial:
-            raise SpecError(
-                f"{len(rows):,} of {plan.trial_faces:,} faces to choose step sizes on start without {primal}, and "
-                f"--trial {spec.trial} are asked: pass --trial {len(rows)} --trial-faces {plan.trial_faces}, or more "
-                "--trial-faces and another --out"
-            )
-        copy_rows(Table.open(plan.url("trial", "latents")), rows[: spec.trial], plan.url(f"trial-without-{primal}"))
-    sizes = {}
-    for pair in plan.pairs:
-        primal, condition = as_pair(pair)
-        url = plan.url(f"trial-{primal}-{condition}")
-        step("edit", "interfacegan", "--latents", plan.url(f"trial-without-{primal}"), "--directions", plan.directions,
-             "--attribute", primal, "--preserve", condition, "--until", "0", "--target", "1", "--bound", f"{BOUND:g}",
-             "--tolerance", f"{TOLERANCE:g}", "--classifiers", spec.judge, "--out", url, *spec.flags,
-             change="--trial or --step-size, which needs no trial,")  # fmt: skip
-        sizes[pair] = of_trial(url, spec.trial, plan.steps)
-        say(f"      {primal}|{condition}: {sizes[pair]}")
-    keep(plan.url("step-sizes.json"), sizes)
-    return sizes
-
-
-def _sample_judged(plan: Plan, seed: int, rows: int, name: str) -> dict[str, list[int]]:
-    """Faces in the folder NAME, as the judge sees them: of each attribute that is edited, the rows that lack it."""
-    step("sample", "--generator", plan.spec.generator, "--seed", str(seed), "--rows", str(rows),
-         "--rows-per-shard", str(LABELLED_TOGETHER), "--batch-size", str(LABELLED_TOGETHER),
-         "--out", plan.url(name), *local(plan.spec.flags))  # fmt: skip
-    _label(plan, name, plan.spec.judge, f"{name}-judged")
-    primals = list(dict.fromkeys(as_pair(pair)[0] for pair in plan.pairs))
-    labels = Table.open(plan.url(f"{name}-judged", "labels")).read(columns=["index", *primals])
-    index = labels["index"].to_numpy()
-    return {primal: index[in_source_class(labels[primal].to_numpy(), 1)].tolist() for primal in primals}
-
-
-def _label(plan: Plan, name: str, family: str, out: str) -> None:
-    step("label", "--latents", plan.url(name, "latents"), "--classifiers", family, "--out", plan.url(out),
-         *plan.spec.flags, change="--classifiers, --judge or --flags")  # fmt: skip
-
-
-def _ablations(plan: Plan, sizes: Mapping[str, StepSize]) -> tuple[dict[str, DtRun], dict[str, DtRun]]:
-    """Curves of fewer faces: with the source's direction kept, and with directions that are means of gradients."""
-    spec = plan.spec
-    step("directions", "fit", "--method", "mean-gradient", "--latents", f"{plan.faces}/latents",
-         "--rows", str(spec.gradient_faces), "--opposite", "--attributes", ",".join(plan.attributes), "--space", "w",
-         "--classifiers", spec.classifiers, "--out", plan.url("fit-gradient"), *spec.flags,
-         change="--gradient-faces or --flags")  # fmt: skip
-    kept = {pair: plan.kept(pair, sizes[pair]).run() for pair in plan.pairs}
-    return kept, {pair: plan.gradient(pair, sizes[pair]).run() for pair in plan.pairs}
-
-
-def _make_pictures(plan: Plan, pictures: Pictures) -> None:
-    size = min(PICTURE, generators.load(plan.spec.generator, backend="eager").resolution)
-    pictures.make(Table.open(plan.url("others", "latents")), ("--size", str(size), *plan.spec.flags))
+def page(
+    spec: IalsSpec,
+    sizes: Mapping[Pair, StepSize],
+    runs: Mapping[Pair, Mapping[str, DtRun]],
+    pictures: Sequence[Pictures],
+) -> Page:
+    """Strips, claims, curves with the own steps and the paper's, both families, what was left out."""
+    own, paper = ([found[name] for found in runs.values()] for name in ("own", "paper"))
+    beside = {name: [(found["own"], found[name]) for found in runs.values()] for name in ("kept", "gradient")}
+    kept, kept_claims = ablation(beside["kept"], (CHOICE,), ("anew", "kept"), False, *said.KEPT)
+    mean, mean_claims = ablation(beside["gradient"], (LEVEL, CHOICE), ("SVM", "gradients"), True, *said.MEANS)
+    better = "(1, 1), which is InterFaceGAN, is worse than the cells around the paper's choice"
+    steps, short = f"{PAPER.steps} steps of {PAPER.length:g}", f", steps of {PAPER.length:g}"
+    named = [(what, run) for found in runs.values() for what, run in found.items()]
+    labelled = spec.labelled_faces.asked("rows")
+    folders = (store.join(spec.labelled_faces.folder, "fit-w"), spec.url("fit-gradient"))
+    return Page(
+        title="IALS",
+        lead=said.LEAD,
+        strips=[one.section() for one in pictures],
+        claims=[
+            *(one for run in own for one in plateau_claims(better, run)),
+            *(one for run in paper for one in plateau_claims(f"The same with the paper's {steps}", run, short)),
+            *kept_claims,
+            *mean_claims,
+        ],
+        sections=[
+            areas_section("Is (1, 1) worse? (Table 1, Eq. 7)", own, said.STEPS),
+            beside_paper(own),
+            *pair_sections(own),
+            areas_section(f"The same with the paper's {steps}", paper, f"They go {PAPER.length * PAPER.steps:g} far."),
+            *pair_sections(paper, short),
+            families(own),
+            kept,
+            replace(mean, parts=[cosine_grid(folders, spec.attributes), *mean.parts]),
+        ],
+        facts={
+            "Faces": f"{labelled:,} labelled, {spec.looked_at(spec.primals):,} others of which those are edited that "
+            f"start in the source class, {spec.each:,} of each pair",
+            "Directions": Table.open(spec.labelled_faces.fitted("w")).digest,
+            f"Means of {spec.gradient_faces:,} gradients": Table.open(spec.url("fit-gradient", "directions")).digest,
+            **{f"Steps of {'|'.join(pair)}": str(size) for pair, size in sizes.items()},
+            **{f"Work, {run.name}, {what}": f"{run.work}; {wording.duration(run.seconds)}" for what, run in named},
+        },
+    )

@@ -2,9 +2,17 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
+from pydantic import Field
+
+from jobs.dt.spec import Pair
+from jobs.flags import say
+from jobs.reproduce.cost import Passes
+from jobs.reproduce.edits import edit_spec
+from jobs.reproduce.faces import copy_rows, enough, judge_others
+from jobs.reproduce.study import StudySpec, step
 from pipeline.editors.trace import not_reached
 from pipeline.errors import SpecError
 from pipeline.tables import Table, store
@@ -42,6 +50,60 @@ class StepSize:
         return f"{self.steps} steps of {self.length:.4g}, chosen on {self.rows} other faces{never}{short}"
 
 
+class TrialFlags(StudySpec):
+    """Of studies whose steps are to be as long as it takes."""
+
+    trial: int = Field(64, ge=4, description="Still other faces of each pair, to choose its step size on.")
+    trial_faces: int | None = Field(
+        None, gt=0, description="Faces from which those are taken. Default: 3 x --trial, and 4 x where smile is edited."
+    )
+    step_size: float | None = Field(
+        None, gt=0, allow_inf_nan=False, description="Of all pairs. Default: each has its own, chosen on --trial faces."
+    )
+
+    def tried_of(self, pairs: Sequence[Pair]) -> int:
+        """Faces from which those are taken that step sizes are chosen on."""
+        return self.trial_faces or enough(self.trial, [primal for primal, _ in pairs], 3, 4)
+
+    def trial_cost(self, pairs: Sequence[Pair]) -> Passes:
+        """At most."""
+        return Passes(0 if self.step_size is not None else self.tried_of(pairs) + len(pairs) * self.trial * LOOKS)
+
+
+def step_sizes(spec: TrialFlags, directions: str, pairs: Sequence[Pair], steps: int) -> dict[Pair, StepSize]:
+    """Of each pair, as given or chosen on faces that are not used again; DIR/step-sizes.json has them for a person.
+
+    Raises:
+        SpecError: too few faces start in the source class, or as `of_trial`.
+    """
+    if spec.step_size is not None:
+        return dict.fromkeys(pairs, StepSize(spec.step_size, steps))
+    tried = spec.tried_of(pairs)
+    lacking = judge_others(spec, "trial", tried, spec.seed + 2, [primal for primal, _ in pairs])
+    for primal, rows in lacking.items():
+        if len(rows) < spec.trial:
+            raise SpecError(
+                f"{len(rows):,} of {tried:,} faces to choose step sizes on start without {primal}, and --trial "
+                f"{spec.trial} are asked: pass --trial {len(rows)} --trial-faces {tried}, or more --trial-faces and "
+                "another --out"
+            )
+        copy_rows(Table.open(spec.url("trial", "latents")), rows[: spec.trial], spec.url(f"trial-without-{primal}"))
+    sizes = {}
+    for primal, condition in pairs:
+        url = spec.url(f"trial-{primal}-{condition}")
+        search = edit_spec(
+            "interfacegan", latents=(spec.url(f"trial-without-{primal}"),), directions=(directions,),
+            attribute=(primal,), preserve=(condition,), until=0.0, target="1", bound=BOUND, tolerance=TOLERANCE,
+            classifiers=spec.judge, out=url, **spec.machine,
+        )  # fmt: skip
+        step(search, "--trial or --step-size, which needs no trial,")
+        sizes[primal, condition] = of_trial(url, spec.trial, steps)
+        say(f"      {primal}|{condition}: {sizes[primal, condition]}")
+    facts = {":".join(pair): asdict(size) for pair, size in sizes.items()}
+    store.write_atomic(spec.url("step-sizes.json"), (json.dumps(facts, indent=1) + "\n").encode())
+    return sizes
+
+
 def of_trial(url: str, rows: int, steps: int) -> StepSize:
     """From edits with --until 0 of `rows` faces that start in the source class: `SHARE` of them in so many steps.
 
@@ -63,12 +125,6 @@ def of_trial(url: str, rows: int, steps: int) -> StepSize:
     if reach <= 0:
         raise SpecError(f"{url}: {SHARE:.0%} of the faces are transformed to begin with: pass --step-size")
     return StepSize(_enough(reach, steps), steps, reach, rows, int(last["beyond"].sum()))
-
-
-def keep(url: str, found: Mapping[str, StepSize]) -> None:
-    """Write them, by pair, where a person can read them. Raises StoreError."""
-    facts = {pair: asdict(size) for pair, size in found.items()}
-    store.write_atomic(url, (json.dumps(facts, indent=1) + "\n").encode())
 
 
 def _needed(rows: int) -> int:

@@ -8,13 +8,18 @@ of b with b, across the halves, fall short of 1: dividing by it takes the noise 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
+from pipeline.directions.classes import by_rank
 from pipeline.directions.compare import Correlations
 from pipeline.directions.direction import Direction
+from pipeline.directions.svm import fit_direction
 from pipeline.errors import SpecError
+from pipeline.models.codes import Codes
 
 
 class Noise(SpecError):
@@ -44,3 +49,47 @@ def disattenuated(first: Sequence[Direction], second: Sequence[Direction]) -> Co
         raise Noise(f"two halves of the rows do not agree on {', '.join(noise)} at all: fit on more rows")
     values = (across_KK + across_KK.T) / 2 / np.sqrt(np.outer(agreement_K, agreement_K))
     return Correlations(tuple(names), values)
+
+
+def entanglement(values_KK: NDArray[np.float64]) -> float:
+    """Mean of |cosine| over the pairs of K directions."""
+    return float(np.abs(values_KK[np.triu_indices(len(values_KK), 1)]).mean())
+
+
+def jackknifed_entanglement(
+    codes: Codes, scores: Mapping[str, NDArray[np.float64]], directions: Mapping[str, Direction], groups: int
+) -> list[float]:
+    """Entanglement behind the noise of the fits: of all rows, then without each of the groups in turn.
+
+    Each direction is fitted anew on two halves of the rows, with the C and the fraction that it was fitted with.
+
+    codes, scores: of the same N rows; scores (N,) by attribute, directions by attribute too.
+
+    Raises:
+        Noise: the halves do not agree on some direction at all.
+    """
+    number = np.arange(len(codes))
+    group, half = number % groups, number // groups % 2
+    found = []
+    for left_out in (None, *range(groups)):
+        halves = [
+            _refitted(codes, scores, directions, np.flatnonzero((half == side) & (group != left_out)))
+            for side in (0, 1)
+        ]
+        found.append(entanglement(disattenuated(*halves).values))
+    return found
+
+
+def _refitted(
+    codes: Codes,
+    scores: Mapping[str, NDArray[np.float64]],
+    directions: Mapping[str, Direction],
+    rows: NDArray[np.int64],
+) -> list[Direction]:
+    some, fitted = Codes(codes.space, codes.values[rows]), []
+    for name, direction in directions.items():
+        its = scores[name][rows]
+        classes = by_rank(its, direction.fraction or 0.5)
+        with threadpool_limits(1):  # BLAS threads wait for each other longer than they work
+            fitted.append(fit_direction(some, its, name, classes, direction.C or 1.0))
+    return fitted

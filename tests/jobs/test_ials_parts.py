@@ -10,65 +10,71 @@ import pytest
 
 import schemas
 from jobs.__main__ import main
-from jobs.reproduce import ials_ablations
-from jobs.reproduce.ials_ablations import incremental
-from jobs.reproduce.ials_cost import told, told_time
-from jobs.reproduce.ials_plan import IalsSpec, Plan
-from jobs.reproduce.ials_rows import copy_rows
-from jobs.reproduce.ials_strips import CELLS, Pictures
-from jobs.reproduce.ials_study import _claim, _pairs, compared, families, reached, short, verdict
-from jobs.reproduce.ials_table import beside_paper
+from jobs.reproduce.claims import FAILS, HOLDS, NOT_DECIDED, Claim, claims_section, decided, of_difference
+from jobs.reproduce.cost import say_ahead, say_time_left
+from jobs.reproduce.dt_runs import DtRun
+from jobs.reproduce.dt_sections import ablation, areas_section, beside_paper, families, pair_sections, plateau_claims
+from jobs.reproduce.dt_strips import CELLS, Pictures
+from jobs.reproduce.faces import copy_rows
+from jobs.reproduce.ials import IalsSpec, ahead, cost
 from jobs.reproduce.step_size import StepSize, _enough, of_trial
 from jobs.small import write_small
 from pipeline.engine.books import Books
 from pipeline.engine.outcome import Outcome
 from pipeline.errors import SpecError
-from pipeline.metrics import Outcomes
+from pipeline.metrics import Difference
 from pipeline.report import wording
 from pipeline.tables import Table
 
 
 def test_a_dry_run_says_passes_and_hours_and_makes_nothing(tmp_path, capsys):
     out = tmp_path / "none"
-    words = ["--generator", "stylegan2-tiny", "--classifiers", "tiny", "--judge", "tiny-judge", "--flags=--device,cpu"]
+    words = ["--generator", "stylegan2-tiny", "--classifiers", "tiny", "--judge", "tiny-judge", "--device", "cpu"]
     assert main(["reproduce", "ials", *words, "--rows", "8", "--labelled", "400", "--out", str(out), "--dry-run"]) == 0
     said = capsys.readouterr().err
     numbers = re.search(r"Study ([\d,]+) passes through the generator: ([\d,]+) forward, ([\d,]+) backward", said)
     whole, forward, backward = (int(number.replace(",", "")) for number in numbers.groups())
-    plan = Plan(IalsSpec(out=str(out), rows=8, labelled=400, flags=("--device", "cpu")))
-    assert f"{forward + backward:,}" == f"{whole:,}"
-    of_each = re.match(r"([\d,]+) faces forward, ([\d,]+) backward", told(plan))
-    assert of_each.groups() == (f"{forward:,}", f"{backward:,}")
+    assert forward + backward == whole
+    passes = cost(IalsSpec(out=str(out), rows=8, labelled=400, device="cpu"))
+    assert (passes.forward, passes.backward) == (forward, backward)
+    say_ahead(passes)
+    assert (
+        f"Study {forward:,} faces forward, {backward:,} backward, most of which are judged" in capsys.readouterr().err
+    )
     assert " on this machine in one process, at " in said
     assert not out.exists()
 
 
 def test_hours_of_a_gpu_that_is_not_here_are_not_guessed(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    assert main(["reproduce", "ials", "--flags=--device,cuda", "--out", str(tmp_path / "none"), "--dry-run"]) == 0
+    assert main(["reproduce", "ials", "--device", "cuda", "--out", str(tmp_path / "none"), "--dry-run"]) == 0
     assert "hours unknown: this machine has no such GPU" in capsys.readouterr().err
 
 
 def test_a_gpu_is_asked_for_all_of_table_1():
-    plan = Plan(IalsSpec(out="out", flags=("--device", "cuda")))
-    assert (len(plan.pairs), plan.rows, plan.others, plan.steps, plan.paper_steps) == (12, 100, 500, 20, True)
-    assert (plan.trial_faces, plan.ablated) == (256, 32)
-    asked = plan.dt("smile:old", StepSize(0.2, 20), "dt").asked
-    assert len(asked.cells) == 25
-    assert (asked.rows, asked.step_size, asked.steps) == (100, 0.2, 20)
-    assert plan.pictured == ("male:smile", "old:eyeglasses")
-    plan = Plan(IalsSpec(out="out", flags=("--device=cpu",)))
-    assert (plan.pairs, plan.rows, plan.steps, plan.paper_steps) == (plan.pictured, 60, 10, False)
-    assert (plan.others, plan.trial_faces) == (180, 192)
-    assert len(plan.own("smile:old", StepSize(0.2, 10)).asked.cells) == 4
-    few = plan.paper("male:smile").asked
+    spec = IalsSpec(out="out", device="cuda")
+    assert (len(spec.edited), spec.each, spec.looked_at(spec.primals), spec.taken) == (12, 100, 500, 20)
+    assert spec.tried_of(spec.edited) == 256
+    runs = spec.runs(("smile", "old"), StepSize(0.2, 20))
+    assert [run.asked.rows for run in runs.values()] == [100, 100, 32, 32]
+    asked = runs["own"].asked
+    assert (len(asked.cells), asked.step_size, asked.steps) == (25, 0.2, 20)
+    assert (len(runs["paper"].asked.cells), runs["paper"].asked.step_size) == (25, 0.1)
+    assert spec.shown == (("male", "smile"), ("old", "eyeglasses"))
+    spec = IalsSpec(out="out", device="cpu")
+    assert (spec.edited, spec.each, spec.taken) == (spec.shown, 60, 10)
+    assert (spec.looked_at(spec.primals), spec.tried_of(spec.edited)) == (180, 192)
+    assert len(spec.runs(("smile", "old"), StepSize(0.2, 10))["own"].asked.cells) == 4
+    few = spec.runs(("male", "smile"), StepSize(0.2, 10))["paper"].asked
     assert (few.cells, few.rows, few.step_size, few.steps) == (((1.0, 1.0), (0.75, 0.0)), 32, 0.1, 20)
-    whole = Plan(IalsSpec(out="out", flags=("--device=cpu",), paper_steps=True)).paper("male:smile").asked
+    whole = (
+        IalsSpec(out="out", device="cpu", paper_steps=True).runs(("male", "smile"), StepSize(0.2, 10))["paper"].asked
+    )
     assert (len(whole.cells), whole.rows) == (4, 60)
     assert whole.out != few.out
-    assert Plan(IalsSpec(out="out", pairs=("smile:old", "old:smile", "male:old"))).pictured == (
-        "smile:old",
-        "old:smile",
+    assert IalsSpec(out="out", pairs=("smile:old", "old:smile", "male:old")).shown == (
+        ("smile", "old"),
+        ("old", "smile"),
     )
 
 
@@ -149,52 +155,43 @@ def area(cell, verdict="not decided", **more):
 def run_of(areas, name="male|smile", cells=((1.0, 1.0), (0.75, 0.0))):
     """A run of which there is no more than its areas."""
     frame = pd.DataFrame(areas, columns=list(area((1.0, 1.0))))
-    asked = SimpleNamespace(judge="tiny-judge", classifiers="tiny", cells=cells, rows=8)
+    asked = SimpleNamespace(judge="tiny-judge", classifiers="tiny", cells=cells, rows=8, steps=20, step_size=0.1)
     curves = frame.assign(step=1)
-    return SimpleNamespace(name=name, pair=tuple(name.split("|")), asked=asked, areas=frame, curves=curves, measured=[])
+    return SimpleNamespace(
+        name=name, pair=tuple(name.split("|")), asked=asked, areas=frame, curves=curves, measured=[],
+        is_measured=bool(len(frame)), of=lambda *what: DtRun.of(None, *what),
+    )  # fmt: skip
 
 
-def test_a_pair_of_which_no_face_is_left_is_said_and_passed_over(monkeypatch):
+def test_a_pair_of_which_no_face_is_left_is_said_and_passed_over():
     lost = run_of([])
-    assert compared(lost) == "male|smile: no face is left that could be measured."
-    assert reached(lost) == "No face is left that could be measured."
-    (section,) = _pairs([lost])
+    assert plateau_claims("worse", lost) == []
+    (section,) = pair_sections([lost])
     assert section.heading == "male, leaving smile alone"
     assert section.sentences == ["male|smile: no face is left that could be measured."]
-    assert "no face is left" in short([lost])
-    assert _claim("Claim", [lost], []).sentences[0].endswith("refuted here: no comparison could be made.")
-    mixed = verdict(pd.DataFrame([area((1.0, 0.0), "worse", kappa=0.5)]), "tiny-judge")
-    assert mixed.endswith("refuted here: the families agree on no pair that was compared.")
+    section = areas_section("Claim", [lost], "So.")
+    assert (section.heading, section.sentences) == ("Claim", ["No row could be measured.", "So."])
+    assert section.parts[-1].frame.loc["male|smile", "p of (1, 1)"] is None
     assert families([lost]).parts == []
     assert beside_paper([lost]).sentences == ["No cell of that table could be measured."]
-    (strips,) = Pictures("nowhere", lost, lost).sections()
+    strips = Pictures("nowhere", lost, lost).section()
     assert strips.sentences == ["No face could be measured, and so none is shown."]
-    nothing = Outcomes(np.zeros((0, 3), dtype=bool), np.zeros((0, 3), dtype=bool))
-    monkeypatch.setattr(ials_ablations, "both", lambda *runs: (nothing, nothing))
-    section = incremental({"male:smile": lost}, {"male:smile": lost})
-    assert section.sentences[1:] == ["male|smile: no face was measured both ways."]
-    assert section.parts == []
+    section, claims = ablation(
+        [(lost, lost)], [(0.75, 0.0)], ("anew", "kept"), False, "Heading", "claim", "worse", "So."
+    )
+    assert (section.sentences, section.parts, claims) == (["So."], [], [])
+    assert claims_section([]).parts == []
 
 
-def test_how_far_steps_got_is_said():
-    cells = ((1.0, 1.0), (0.75, 0.0))
-    run = run_of([area(cells[0], p_max=0.96875, rows=32), area(cells[1], p_max=0.5)])
-    assert reached(run) == "(1, 1) then changes 97% of the 32 faces measured."
-    small = run_of([area(cells[0], p_max=0.25), area(cells[1], p_max=0.125)], "old|smile")
-    said = short([small])
-    assert "go 2 far, whatever the pair, which nowhere changes 90% of the faces" in said
-    assert "old|smile: (1, 1) reaches p = 0.25 and (0.75, 0) reaches p = 0.12." in said
-    assert "which does not change 90% of the faces in every cell of every pair" in short([run, small])
-
-
-def test_every_cell_says_whether_steps_suffice():
+def test_how_far_steps_got_is_said_of_every_cell():
     cells = ((1.0, 1.0), (0.75, 0.0), (1.0, 0.0))
-    far = run_of([area(cell, p_max=p) for cell, p in zip(cells, (0.5, 0.6, 1.0), strict=True)], cells=cells)
-    assert "which does not change 90% of the faces in every cell of every pair." in short([far])
-    near = run_of([area(cell, p_max=p) for cell, p in zip(cells, (1.0, 0.9, 0.5), strict=True)], cells=cells)
-    assert "which suffices" not in short([near])
-    all_ = run_of([area(cell, p_max=p) for cell, p in zip(cells, (1.0, 0.9, 0.95), strict=True)], cells=cells)
-    assert "which suffices." in short([all_])
+    run = run_of([area(cell, p_max=p) for cell, p in zip(cells, (0.96875, 0.5, 1.0), strict=True)], cells=cells)
+    run.measured = list(range(32))
+    small = run_of([area(cells[0], p_max=0.25), area(cells[1], p_max=0.125)], "old|smile")
+    frame = areas_section("Claim", [run, small], "So.").parts[-1].frame
+    assert frame.loc["male|smile"].tolist() == [20, 0.1, 32, 0.96875, 0.5, 1.0]
+    assert frame.loc["old|smile"].tolist()[:5] == [20, 0.1, 0, 0.25, 0.125]
+    assert np.isnan(frame.loc["old|smile", "p of (1, 0)"])  # a cell that was not asked of it
 
 
 def test_our_areas_stand_beside_those_of_the_same_cells():
@@ -220,27 +217,28 @@ def test_our_areas_stand_beside_those_of_the_same_cells():
     assert beside_paper([run_of(none, "smile|old")]).sentences == ["No cell of that table could be measured."]
 
 
-def test_what_a_study_takes_is_told_before():
-    spec = {"out": "out", "flags": ("--device=cpu",), "from_": "faces", "gradient_faces": 64}
+def test_what_a_study_takes_is_told_before(monkeypatch):
+    monkeypatch.setattr(IalsSpec, "check", lambda spec: None)  # there is no such folder
+    spec = IalsSpec(out="out", device="cpu", from_="faces", gradient_faces=64)
     own = 2 * 4 * 60 * 11
     paper, kept, gradient = 2 * 2 * 32 * 21, 2 * 32 * 11, 2 * 2 * 32 * 11
     strips = 2 * 2 * (len(CELLS) + 1) * 11
-    curves = own + paper + kept + gradient + strips
     others = 2 * 180 + 192 + 2 * 64 * 11 + 64
-    said = told(Plan(IalsSpec(**spec)))
-    assert said.startswith(f"{curves + others:,} faces forward, ")
+    assert cost(spec).forward == own + paper + kept + gradient + strips + others
     back = 2 * 60 * 10 * (0 + 1 + 2 + 2) + 2 * 32 * 20 * 2 + 2 * 32 * 2 + 2 * 32 * 10 * 2
     back += 2 * 2 * (10 * sum((first < 1) + (second < 1) for first, second in CELLS) + 2)
-    assert f"{back + 64 * 4:,} backward" in said
+    assert cost(spec).backward == back + 64 * 4
 
 
-def test_the_time_to_come_is_that_of_all_faces_that_do(tmp_path):
+def test_the_time_to_come_is_that_of_all_faces_that_do(tmp_path, capsys):
     labelled = tmp_path / "others-judged"
     schema = schemas.labels(["smile"])
     rows = schema.rows({"index": np.arange(20), "smile": 0.5, "age_years": 30.0, "yaw_degrees": 0.0})
     write_small(str(labelled / "labels"), schema, rows, {})
-    plan = Plan(IalsSpec(out="out", flags=("--device=cpu",), pairs=("male:smile",), steps=2, rows=4, gradient_faces=64))
-    assert told_time(plan, str(labelled)) == ""
+    spec = IalsSpec(out="out", device="cpu", pairs=("male:smile",), steps=2, rows=4, gradient_faces=64)
+    capsys.readouterr()
+    say_time_left(ahead(spec), str(labelled))
+    assert capsys.readouterr().err == ""
     books = Books(str(labelled), "label")
     books.create_spec({})
     for shard, seconds in enumerate((1.0, 3.0)):
@@ -250,7 +248,8 @@ def test_the_time_to_come_is_that_of_all_faces_that_do(tmp_path):
     faces += 4 * 4 * 3 + 2 * 4 * 21 + 4 * 3 + 2 * 4 * 3 + 2 * (len(CELLS) + 1) * 3
     back = 64 * 2 + 4 * 2 * (0 + 1 + 2 + 2) + 4 * 20 * 2 + 4 * 2 + 4 * 2 * 2
     back += 2 * (2 * sum((first < 1) + (second < 1) for first, second in CELLS) + 2)
-    said = told_time(plan, str(labelled))
+    say_time_left(ahead(spec), str(labelled))
+    said = capsys.readouterr().err
     assert f"about {wording.duration((faces + 1.4 * back) * 0.2)} of computing or less, from the 0.2 s that" in said
     assert "each of 20 faces took" in said
 
@@ -273,27 +272,54 @@ def test_pictures_are_compared_with_what_was_counted():
 
 
 @pytest.mark.parametrize(
+    ("low", "high", "positive", "verdict"),
+    [
+        (0.1, 0.2, True, HOLDS), (0.1, 0.2, False, FAILS), (-0.2, -0.1, False, HOLDS), (-0.2, -0.1, True, FAILS),
+        (-0.1, 0.1, True, NOT_DECIDED), (0.0, 0.1, True, NOT_DECIDED), (np.nan, np.nan, True, NOT_DECIDED),
+    ],
+)  # fmt: skip
+def test_a_claim_is_decided_by_its_interval(low, high, positive, verdict):
+    assert decided(low, high, positive) == verdict
+
+
+def test_a_claim_of_a_difference_has_the_verdict_of_the_bootstrap():
+    def told(low, high, better, left_out=0):
+        return of_difference("a", "b", "c", Difference(0.1, 0.1, low, high, 100, left_out), better).verdict
+
+    assert (told(0.1, 0.2, True), told(0.1, 0.2, False)) == (HOLDS, FAILS)
+    assert (told(-0.2, -0.1, True), told(-0.2, -0.1, False)) == (FAILS, HOLDS)
+    assert told(-0.1, 0.2, True) == told(0.1, 0.2, True, left_out=3) == NOT_DECIDED
+
+
+@pytest.mark.parametrize(
     ("verdicts", "words"),
     [
-        ([], "neither confirmed nor refuted here: the families agree on no pair"),
-        (["better", "better"], "is so here, in all 2 comparisons"),
-        (["better", "not decided"], "is so here in 1 of 2 comparisons; the others are not decided"),
-        (["not decided", "not decided"], "is not decided here: each of 2"),
-        (["worse", "not decided"], "is not so here: in 1 of 2"),
-        (["worse", "better"], "depends here on cell and pair: so in 1, not so in 1, not decided in 0"),
+        (["better", "better"], "is worse: so here in 2 of 2."),
+        (["better", "not decided"], "is worse: so here in 1 of 2 (1 not decided)."),
+        (["not decided", "not decided"], "is worse: so here in 0 of 2 (2 not decided)."),
+        (["worse", "not decided"], "is worse: so here in 0 of 2 (1 not so here, 1 not decided)."),
+        (["worse", "better"], "is worse: so here in 1 of 2 (1 not so here)."),
     ],
 )
 def test_the_sentence_says_what_came_out(verdicts, words):
-    rows = [
-        {"lambda1": 1.0, "lambda2": 0.0, "family": "judge", "kappa": 0.6, "verdict": verdict} for verdict in verdicts
-    ]
-    away = [
-        {"lambda1": 0.5, "lambda2": 0.0, "family": "judge", "kappa": 0.9, "verdict": "worse"},
-        {"lambda1": 1.0, "lambda2": 1.0, "family": "judge", "kappa": 0.9, "verdict": ""},
-        {"lambda1": 1.0, "lambda2": 0.0, "family": "faces", "kappa": 0.9, "verdict": "worse"},
-        {"lambda1": 1.0, "lambda2": 0.0, "family": "judge", "kappa": 0.59, "verdict": "worse"},
-    ]
-    assert words in verdict(pd.DataFrame(rows + away), "judge")
+    rows = [area((1.0, 0.0), verdict, kappa=0.6) for verdict in verdicts]
+    away = [area((0.5, 0.0), "worse"), area((1.0, 1.0), ""), area((1.0, 0.0), "worse", family="tiny")]
+    claims = plateau_claims("is worse", run_of(rows + away))
+    section = claims_section(claims)
+    assert section.sentences == [words]
+    frame = section.parts[0].frame
+    assert frame["verdict"].tolist() == [{"better": HOLDS, "worse": FAILS}.get(one, one) for one in verdicts]
+    assert set(frame["paper"]) == {"+0.034"}
+    assert set(frame["95 %"]) == {"\N{MINUS SIGN}0.100 to +0.100"}
+
+
+def test_a_pair_on_which_the_families_do_not_agree_does_not_count():
+    for kappa in (0.59, np.nan):
+        (claim,) = plateau_claims("is worse", run_of([area((1.0, 0.0), "better", kappa=kappa)]))
+        assert claim.verdict == "not counted: kappa below 0.6"
+    section = claims_section([claim, Claim("of another", "what", "more", np.nan, np.nan, np.nan, NOT_DECIDED)])
+    assert section.sentences[0] == f"is worse: so here in 0 of 1 (1 {claim.verdict})."
+    assert section.parts[0].frame.loc["what"].tolist() == ["more", "–", "", NOT_DECIDED]
 
 
 def test_where_gradients_mislead_is_said():
@@ -306,7 +332,9 @@ def test_where_gradients_mislead_is_said():
             for cell, p in zip(((1.0, 1.0), (0.0, 0.0)), ps, strict=True) for step in (1, 2)
         ]  # fmt: skip
         asked = SimpleNamespace(judge="tiny-judge", classifiers="tiny", cells=((1.0, 1.0), (0.0, 0.0)))
-        return SimpleNamespace(name=name, asked=asked, curves=pd.DataFrame(rows))
+        return SimpleNamespace(
+            name=name, asked=asked, curves=pd.DataFrame(rows), of=lambda *what: DtRun.of(None, *what)
+        )
 
     section = families([seen("misled", (0.9, 1.0), (0.85, 0.6)), seen("true", (0.9, 0.7), (0.85, 0.7))])
     _, misled, true = section.sentences

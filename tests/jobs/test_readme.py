@@ -32,7 +32,7 @@ SPECS = {
     "measure": "jobs.measure:MeasureSpec",
     "dt": "jobs.dt.spec:DtSpec",
     "reproduce interfacegan": "jobs.reproduce.interfacegan:InterfaceganSpec",
-    "reproduce ials": "jobs.reproduce.ials_plan:IalsSpec",
+    "reproduce ials": "jobs.reproduce.ials:IalsSpec",
     "status": "jobs.status:StatusSpec",
     "verify": "jobs.verify:VerifySpec",
     "report": "jobs.report:ReportSpec",

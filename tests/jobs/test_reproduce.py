@@ -1,6 +1,7 @@
 """`stylemill reproduce interfacegan` on the tiny networks: every step, the page, and its numbers made once more."""
 
 import json
+import math
 import sys
 from pathlib import Path
 
@@ -8,16 +9,21 @@ import numpy as np
 import pytest
 import torch
 
+from jobs import reproduce
 from jobs.__main__ import main
-from jobs.reproduce import directions_study
+from jobs.dataset import DatasetSpec
+from jobs.reproduce import interfacegan
+from jobs.reproduce.directions import said_jackknifed
 from jobs.reproduce.paper_interfacegan import TABLE_1, TABLE_2, TABLE_3
+from jobs.reproduce.study import cached, step
+from pipeline.errors import SpecError
 from pipeline.models.classifiers import identity
 from pipeline.report import study, wording
 from pipeline.tables import Table
 
-FLAGS = "--flags=--local,--backend,eager,--threads,1,--batch-size,4"
+RUN = ["--local", "--backend", "eager", "--threads", "1", "--batch-size", "4"]
 WORDS = ["--generator", "stylegan2-tiny", "--classifiers", "tiny", "--judge", "tiny-judge", "--rows", "400"]
-WORDS += ["--edited", "4", "--attributes", "smile,old,eyeglasses", FLAGS]
+WORDS += ["--edited", "4", "--attributes", "smile,old,eyeglasses", *RUN]
 
 
 class PixelsAreTheFace(torch.nn.Module):
@@ -34,8 +40,8 @@ def quick():
     """Without the network of identity, and with fewer refits."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(identity, "load", lambda device="cpu": PixelsAreTheFace())
-        patch.setattr(directions_study, "GROUPS", 4)
-        patch.setattr(directions_study, "CURVE_SHARES", (2, 1))
+        patch.setattr(interfacegan, "GROUPS", 4)
+        patch.setattr(interfacegan, "CURVE_SHARES", (2,))
         yield patch
 
 
@@ -91,14 +97,60 @@ def test_its_numbers_are_those_of_the_tables(out, page):
     assert wording.count(400) in page
 
 
+def test_the_learning_curve_is_that_of_the_grids(out, page):
+    grids, fitted = (Table.open(f"{out}/fit-w-200/{name}").read().to_pandas() for name in ("grids", "directions"))
+    assert set(fitted["attribute"]) == {"smile", "old", "eyeglasses"}
+    own = grids[grids["attribute"] == "old"]
+    C = fitted.set_index("attribute")["C"]["old"][0]
+    best = own.loc[own["agreement"].idxmax()]
+    taken = own[np.isclose(own["C"], C) & (own["fraction"] == best["fraction"])].iloc[0]
+    assert "| 200 | " in Path(out, "report.md").read_text()
+    assert study.cell(float(taken["agreement"])) in next(
+        line for line in Path(out, "report.md").read_text().splitlines() if line.startswith("| 200 |")
+    )
+
+
+def test_claims_are_told_with_intervals(out, page):
+    edits = {name: Table.open(f"{out}/{name}/edits").read().to_pandas() for name in ("edit-z", "edit-z-on")}
+    change = {
+        name: (
+            rows[rows["step"] == 2].set_index("index")["judge_eyeglasses"]
+            - rows[rows["step"] == 0].set_index("index")["judge_eyeglasses"]
+        ).abs()
+        for name, rows in edits.items()
+    }
+    less = (change["edit-z"] - change["edit-z-on"]).mean()
+    line = next(line for line in Path(out, "report.md").read_text().splitlines() if "changes less, in z" in line)
+    assert f"| yes | {wording.score(less, 3)} |" in line
+    assert "<h2>The paper&#39;s claims</h2>" in page
+
+
+def test_numbers_that_were_damaged_are_made_anew(tmp_path, capsys):
+    url = str(tmp_path / "kept.json")
+    made = []
+
+    def make():
+        made.append(1)
+        return {"means": [0.25, 0.5]}
+
+    assert cached(url, {"rows": 4}, make) == cached(url, {"rows": 4}, make) == {"means": [0.25, 0.5]}
+    assert len(made) == 1
+    cached(url, {"rows": 5}, make)
+    assert len(made) == 2
+    for damaged in ('{"of": {"rows": 5}, "numbers": {"means": [0.25]}, "digest": "0"}', '{"of": {"rows": 5}}', "[]"):
+        Path(url).write_text(damaged)
+        assert cached(url, {"rows": 5}, make) == {"means": [0.25, 0.5]}
+    assert len(made) == 5
+    assert "is not what was written there: its numbers are made anew" in capsys.readouterr().err
+
+
 def test_the_same_command_makes_nothing_anew(quick, out, page, capsys):
-    kept = {name: Path(out, name).read_bytes() for name in ("curve.json", "entanglement.json")}
-    assert [point["x"] for point in json.loads(kept["curve.json"])["points"]][:2] == [200, 400]
+    kept = {name: Path(out, name).read_bytes() for name in ("entanglement-w.json", "entanglement-z.json")}
+    assert [len(json.loads(one)["numbers"]["means"]) for one in kept.values()][:1] == [5]  # all faces, and four groups
     capsys.readouterr()
     assert main(["reproduce", "interfacegan", *WORDS, "--out", str(out)]) == 0
     said = capsys.readouterr().err
     assert said.count("all done") == said.count("Plan  ")
-    assert "learning curve" not in said
     assert Path(out, "report.html").read_text() == page
     assert {name: Path(out, name).read_bytes() for name in kept} == kept
 
@@ -122,17 +174,19 @@ def test_what_cannot_be_is_said_before_anything_is_made(words, message, tmp_path
 
 
 def test_halves_that_do_not_agree_leave_the_rest_of_the_page():
-    assert "do not decide it" in directions_study._verdict([], [0.1])
-    assert "not to be said" in directions_study._corrected([])
-    assert directions_study._corrected([0.2, 0.2, 0.2]) == "0.200 (0.200 to 0.200)"
+    claim = interfacegan.less_entangled({"w": [], "z": [0.1]})
+    assert (math.isnan(claim.ours), claim.interval, claim.verdict) == (True, "", "not decided")
+    assert "not to be said" in said_jackknifed([])
+    assert said_jackknifed([0.2, 0.2, 0.2]) == "0.200 (0.200 to 0.200)"
+    less = interfacegan.less_entangled({"w": [0.1, 0.1, 0.1], "z": [0.3, 0.3, 0.31]})
+    assert less.verdict == "so here"
+    assert less.ours == pytest.approx(-0.2)
 
 
 def test_a_step_that_fails_ends_the_study(quick, tmp_path, capsys, monkeypatch):
-    from jobs import reproduce
-
     monkeypatch.setattr("jobs.__main__.main", lambda words: 3)
-    with pytest.raises(reproduce.SpecError, match="ended with exit code 3"):
-        reproduce.step("dataset")
+    with pytest.raises(SpecError, match="the step `stylemill dataset` ended with exit code 3"):
+        step(DatasetSpec(out="x"))
 
 
 def test_a_dry_run_says_how_many_faces_will_be_made_and_makes_none(out, tmp_path, capsys):
@@ -149,10 +203,16 @@ def test_a_dry_run_says_how_many_faces_will_be_made_and_makes_none(out, tmp_path
 
 
 def test_a_step_that_fails_names_the_flags_of_the_study(tmp_path, capsys):
-    words = ["reproduce", "interfacegan", *WORDS, "--flags=--local,--precision,tf32", "--out", str(tmp_path)]
+    words = ["reproduce", "interfacegan", *WORDS, "--precision", "tf32", "--out", str(tmp_path)]
     assert main(words) == 2
     said = capsys.readouterr().err
     assert (
-        "`stylemill dataset` ended with exit code 2, for the reason above: change --generator, --classifiers or --flags"
-        in said
+        "`stylemill dataset` ended with exit code 2, for the reason above: change --generator, --classifiers or the "
+        "flags of the run" in said
     )
+
+
+@pytest.mark.parametrize("paper", reproduce.VERBS)
+def test_a_paper_is_one_file_that_can_be_read(paper):
+    lines = Path(reproduce.__file__).with_name(f"{reproduce.VERBS[paper][0]}.py").read_text().splitlines()
+    assert len(lines) <= 250

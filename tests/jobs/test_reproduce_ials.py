@@ -10,18 +10,18 @@ import pandas as pd
 import pytest
 
 from jobs.__main__ import main
-from jobs.reproduce.ials_study import verdict
 from pipeline.metrics import Outcomes, paired_differences
 from pipeline.models import classifiers
 from pipeline.models.classifiers import tiny
 from pipeline.models.classifiers.calibration import Scale
 from pipeline.report import study
+from pipeline.report.wording import score
 from pipeline.tables import Table
 
-FLAGS = "--flags=--local,--backend,eager,--threads,1,--batch-size,4"
+RUN = ["--local", "--backend", "eager", "--threads", "1", "--batch-size", "4"]
 MODELS = ["--generator", "stylegan2-tiny", "--classifiers", "tiny", "--judge", "tiny-judge"]
 WORDS = [*MODELS, "--labelled", "400", "--rows", "8", "--others", "48", "--trial", "8", "--ablated", "4"]
-WORDS += ["--gradient-faces", "16", "--steps", "4", "--trial-faces", "40", FLAGS]
+WORDS += ["--gradient-faces", "16", "--steps", "4", "--trial-faces", "40", *RUN]
 MIDDLES = {"smile": (0.72, 0.25), "male": (-1.05, 0.32), "old": (0.85, 0.2), "eyeglasses": (0.94, 0.32)}
 """Mean and standard deviation of the tiny reader's statistics, so that half of the faces have an attribute."""
 
@@ -54,6 +54,11 @@ def page(out):
     return html.unescape(Path(out, "report.html").read_text())
 
 
+@pytest.fixture(scope="module")
+def text(out):
+    return Path(out, "report.md").read_text()
+
+
 def frame(out, *names) -> pd.DataFrame:
     return Table.open(str(Path(out, *names))).read().to_pandas()
 
@@ -77,6 +82,7 @@ def request_of(out, run, *lambdas) -> int:
 
 def test_it_has_every_part(page):
     for heading in (
+        "The paper's claims",
         "Is (1, 1) worse? (Table 1, Eq. 7)",
         "male, leaving smile alone",
         "old, leaving eyeglasses alone",
@@ -101,7 +107,7 @@ def test_all_workers_can_take_part_in_labelling(out):
         assert [part.rows for part in Table.open(str(out / name / "labels")).records()] == [16, 16, last]
 
 
-def test_a_step_is_as_long_as_nine_faces_of_ten_need(out, page):
+def test_a_step_is_as_long_as_nine_faces_of_ten_need(out, text):
     sizes = json.loads(Path(out, "step-sizes.json").read_text())
     assert list(sizes) == ["male:smile", "old:eyeglasses"]
     judged = frame(out, "trial-judged", "labels")
@@ -121,10 +127,9 @@ def test_a_step_is_as_long_as_nine_faces_of_ten_need(out, page):
         assert size["length"] * 4 >= size["reach"]
         own, paper = (frame(out, f"{run}-{pair.replace(':', '-')}", "dt_auc") for run in ("dt", "dt-paper-few"))
         level = own[(own["lambda1"] == 1) & (own["lambda2"] == 1) & (own["family"] == "tiny-judge")].iloc[0]
-        assert (
-            f"{pair.replace(':', '|')}: 4 steps of {size['length']:.4g}, chosen on 8 other faces. (1, 1) then "
-            f"changes {level['p_max']:.0%} of the {level['rows']} faces measured."
-        ) in page
+        name = pair.replace(":", "\\|")
+        assert f"- Steps of {pair.replace(':', '|')}: 4 steps of {size['length']:.4g}, chosen on 8 other faces" in text
+        assert f"| {name} | 4 | {size['length']:.3f} | {level['rows']} | {level['p_max']:.3f} |" in text
         assert set(own["step_size"]) == {size["length"]}
         assert set(paper["step_size"]) == {0.1}
         assert set(paper["steps"]) == {20}
@@ -133,20 +138,26 @@ def test_a_step_is_as_long_as_nine_faces_of_ten_need(out, page):
         assert own[(own["lambda1"] == 1) & (own["lambda2"] == 1)]["p_max"].min() >= 0.75
 
 
-def test_the_claim_is_told_from_the_areas(out, page):
-    areas = frame(out, "dt-male-smile", "dt_auc")
-    judged = areas[areas["family"] == "tiny-judge"].set_index(["lambda1", "lambda2"])
-    for cell in ((1.0, 0.0), (0.75, 0.0)):
-        row = judged.loc[cell]
-        assert f"({cell[0]:g}, {cell[1]:g}) is {row['verdict']}, {row['difference'][0]:+.3f}".replace(
-            "-", "\N{MINUS SIGN}"
-        ) in page.replace("-", "\N{MINUS SIGN}")
-    whole = pd.concat([areas, frame(out, "dt-old-eyeglasses", "dt_auc")])
-    assert whole["ranked"].all()
-    assert verdict(whole, "tiny-judge") in page
+def test_the_claims_are_told_from_the_areas(out, text):
+    verdicts = []
+    for pair in ("male-smile", "old-eyeglasses"):
+        areas = frame(out, f"dt-{pair}", "dt_auc")
+        assert areas["ranked"].all()
+        judged = areas[areas["family"] == "tiny-judge"].set_index(["lambda1", "lambda2"])
+        for cell, theirs in (((1.0, 0.0), "+0.034"), ((0.75, 0.0), "+0.036")):
+            row = judged.loc[cell]
+            verdicts.append({"better": "so here", "worse": "not so here"}.get(row["verdict"], row["verdict"]))
+            numbers = [score(row[name][0], 3) for name in ("difference", "difference_low", "difference_high")]
+            name = pair.replace("-", "\\|")
+            assert (
+                f"| {name}: mean of q of ({cell[0]:g}, {cell[1]:g}), more than of (1, 1) | {theirs} | {numbers[0]} | "
+                f"{numbers[1]} to {numbers[2]} | {verdicts[-1]} |"
+            ) in text
+    so = verdicts.count("so here")
+    assert f"is worse than the cells around the paper's choice: so here in {so} of 4" in text
 
 
-def test_parts_left_out_are_compared_on_the_same_faces(out, page):
+def test_parts_left_out_are_compared_on_the_same_faces(out, page, text):
     choice = request_of(out, "dt-male-smile", 0.75, 0.0)
     anew = outcomes(out, "dt-male-smile", choice, 4)
     kept = outcomes(out, "dt-kept-male-smile", 0, 4)
@@ -155,14 +166,17 @@ def test_parts_left_out_are_compared_on_the_same_faces(out, page):
         == sorted(frame(out, "dt-male-smile", "dt_steps")["row"].unique())[:4]
     )
     found = paired_differences({"anew": anew, "kept": kept}, "anew")["kept"]
-    said = f"male|smile, 4 faces: keeping the source's direction: {found.verdict} ({found.observed:+.3f})."
-    assert said.replace("-", "\N{MINUS SIGN}") in page.replace("-", "\N{MINUS SIGN}")
+    assert (
+        f"| male\\|smile at (0.75, 0): mean of q, kept less anew | worse | {score(found.observed, 3)} | "
+        f"{score(found.low, 3)} to {score(found.high, 3)} | {found.verdict} |"
+    ) in text
+    assert found.verdict == "not decided"
     for cell in ((1.0, 1.0), (0.75, 0.0)):
         svm = outcomes(out, "dt-male-smile", request_of(out, "dt-male-smile", *cell), 4)
         mean = outcomes(out, "dt-gradient-male-smile", request_of(out, "dt-gradient-male-smile", *cell), 4)
         found = paired_differences({"svm": svm, "mean": mean}, "svm")["mean"]
-        said = f"male|smile at ({cell[0]:g}, {cell[1]:g}), 4 faces: with means of gradients: {found.verdict}"
-        assert f"{said} ({found.observed:+.3f})".replace("-", "\N{MINUS SIGN}") in page
+        said = f"| male\\|smile at ({cell[0]:g}, {cell[1]:g}): mean of q, gradients less SVM | as well |"
+        assert f"{said} {score(found.observed, 3)} | {score(found.low, 3)} to {score(found.high, 3)} |" in text
     svm, mean = (frame(out, run, "directions").set_index("attribute") for run in ("fit-w", "fit-gradient"))
     assert set(mean["method"]) == {"mean-gradient"}
     for name in MIDDLES:
@@ -210,13 +224,13 @@ def test_the_same_command_makes_nothing_anew(out, capsys):
 
 def test_faces_and_directions_of_another_folder_are_taken(small, out, tmp_path, capsys):
     words = [*MODELS, "--from", str(out), "--rows", "4", "--others", "24", "--ablated", "4", "--step-size", "1.5"]
-    words += ["--pairs", "smile:old", "--steps", "2", "--gradient-faces", "16", FLAGS, "--out", str(tmp_path / "out")]
+    words += ["--pairs", "smile:old", "--steps", "2", "--gradient-faces", "16", *RUN, "--out", str(tmp_path / "out")]
     assert main(["reproduce", "ials", *words]) == 0
     said = capsys.readouterr().err
     assert "Step  stylemill dataset" not in said
     assert "--method svm" not in said
     page = Path(tmp_path, "out", "report.html").read_text()
-    assert "smile|old: 2 steps of 1.5, as asked" in page
+    assert "<dt>Steps of smile|old</dt><dd>2 steps of 1.5, as asked</dd>" in page
     assert "400 labelled" in page
     assert "Strips: smile, leaving old alone" in page
     assert {path.name for path in (tmp_path / "out").iterdir() if path.is_dir()} == {

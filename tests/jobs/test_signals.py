@@ -10,7 +10,7 @@ import pytest
 from tiny_jobs import TINY
 
 from jobs import sample
-from jobs.reproduce import step
+from jobs.reproduce.study import step
 from pipeline.errors import SpecError
 
 HERE = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
@@ -30,10 +30,13 @@ launch._pool = lambda *_: Late()
 VERB = f"{LATE}end(main(sys.argv[2:]))"
 STUDY = f"""{LATE}
 from jobs import reproduce
+from jobs.flags import parse
+from jobs.reproduce.study import step
+from jobs.sample import SampleSpec
 
 def study(argv):
     for name in ("first", "second"):
-        reproduce.step("sample", *argv, "--out", os.path.join(os.getcwd(), name))
+        step(parse(SampleSpec, [*argv, "--out", os.path.join(os.getcwd(), name)]))
     return 0
 
 reproduce.main = study
@@ -86,10 +89,10 @@ def test_a_signal_while_the_pool_closes_ends_the_study(tmp_path, number):
 def test_a_step_that_was_interrupted_interrupts_the_study(monkeypatch):
     monkeypatch.setattr(sample, "main", lambda words: 130)
     with pytest.raises(KeyboardInterrupt):
-        step("sample")
+        step(sample.SampleSpec(out="x"))
     monkeypatch.setattr(sample, "main", lambda words: 3)
     with pytest.raises(SpecError, match="ended with exit code 3"):
-        step("sample")
+        step(sample.SampleSpec(out="x"))
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

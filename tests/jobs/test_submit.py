@@ -108,7 +108,7 @@ GOOD = {
     "latents import": "/data/w.npy --generator g --space w --out s3://a/mine",
     "measure": "--edits s3://a/edits,/data/edits --identity --out s3://a/measured",
     "dt": "--latents /l --labels /judged --directions /d --pairs male:smile --lambdas 1:1,0.75:0 --out s3://a/dt",
-    "reproduce interfacegan": "--out s3://a/interfacegan --flags=--device,cuda",
+    "reproduce interfacegan": "--out s3://a/interfacegan --device cuda",
     "reproduce ials": "--from s3://a/interfacegan --rows 60 --out s3://a/ials",
     "status": "/data/faces --json-lines",
     "verify": "/data/faces --fast",
@@ -154,9 +154,9 @@ def test_a_spec_file_travels_as_flags(tmp_path):
 
 def test_keys_of_a_spec_file_are_written_as_the_flags_are(tmp_path):
     file = tmp_path / "job.yaml"
-    file.write_text("out: s3://a/ials\nfrom: s3://a/interfacegan\nflags: [--device, cuda]\nstep-size: 0.3\n")
+    file.write_text("out: s3://a/ials\nfrom: s3://a/interfacegan\ndevice: cuda\nstep-size: 0.3\n")
     sent = checked(["reproduce", "ials", "--spec", str(file)])
-    flags = {"--out=s3://a/ials", "--from=s3://a/interfacegan", "--flags=--device,cuda", "--step-size=0.3"}
+    flags = {"--out=s3://a/ials", "--from=s3://a/interfacegan", "--device=cuda", "--step-size=0.3"}
     assert set(sent[2:]) == flags
     file.write_text("files: [s3://a/age.pt, s3://a/smile.pt]\nformat: e4e\nout: s3://a/e4e\n")
     sent = checked(["directions", "import", "--spec", str(file)])

@@ -1,0 +1,74 @@
+"""What a paper claims, beside what was found: data, a verdict each, and one table of them."""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from pipeline.metrics import Difference
+from pipeline.metrics.bootstrap import BETTER, WORSE
+from pipeline.report import study, wording
+
+HOLDS, FAILS, NOT_DECIDED = "so here", "not so here", "not decided"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A number of the paper's (or what it says of it) beside ours with its interval of 95 %, NaN where there is none.
+
+    about: which claim of the paper this is a case of. verdict: so here | not so here | not decided, and why it does not
+    count, where it does not.
+    """
+
+    about: str
+    what: str
+    paper: str
+    ours: float
+    low: float
+    high: float
+    verdict: str
+    digits: int = 3
+
+    @property
+    def interval(self) -> str:
+        """In words."""
+        if math.isnan(self.low):
+            return ""
+        return f"{wording.score(self.low, self.digits)} to {wording.score(self.high, self.digits)}"
+
+
+def decided(low: float, high: float, positive: bool) -> str:
+    """Whether a number that the paper has above 0 (`positive`), or below, is so, by its interval."""
+    if math.isnan(low) or low <= 0 <= high:
+        return NOT_DECIDED
+    return HOLDS if (low > 0) == positive else FAILS
+
+
+def of_difference(about: str, what: str, paper: str, more: Difference, better: bool) -> Claim:
+    """A claim that one way of editing is better than another, or worse, by a paired bootstrap."""
+    verdict = {BETTER: HOLDS if better else FAILS, WORSE: FAILS if better else HOLDS}.get(more.verdict, NOT_DECIDED)
+    return Claim(about, what, paper, more.observed, more.low, more.high, verdict)
+
+
+def summary(claims: Sequence[Claim]) -> str:
+    """A sentence of the cases of one claim."""
+    counts = Counter(claim.verdict for claim in claims)
+    others = ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if verdict != HOLDS)
+    return f"{claims[0].about}: so here in {counts[HOLDS]} of {len(claims)}{f' ({others})' if others else ''}."
+
+
+def claims_section(claims: Sequence[Claim]) -> study.Section:
+    """All of them: a sentence for each claim, and a table of the cases."""
+    by_claim: dict[str, list[Claim]] = {}
+    for claim in claims:
+        by_claim.setdefault(claim.about, []).append(claim)
+    rows = [
+        [claim.paper, wording.score(claim.ours, claim.digits) if math.isfinite(claim.ours) else study.cell(None),
+         claim.interval, claim.verdict]
+        for claim in claims
+    ]  # fmt: skip
+    frame = pd.DataFrame(rows, [claim.what for claim in claims], ["paper", "here", "95 %", "verdict"])
+    grids = [study.Grid("What the paper says, and what was found here", frame)] if rows else []
+    return study.Section("The paper's claims", [summary(cases) for cases in by_claim.values()], grids)

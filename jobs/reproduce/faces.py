@@ -1,0 +1,248 @@
+"""The faces of a study: labelled ones with directions fitted on them, and others, as the judge sees them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Annotated, Any
+
+import numpy as np
+import pyarrow as pa
+import tyro
+from numpy.typing import NDArray
+from pydantic import Field
+
+import schemas
+from jobs.dataset import DatasetSpec
+from jobs.directions.spec import FitSpec
+from jobs.label import LabelSpec
+from jobs.places import absolute
+from jobs.reproduce.study import StudySpec, step
+from jobs.sample import SampleSpec
+from pipeline.directions import Direction
+from pipeline.directions.lookup import by_name
+from pipeline.engine.fingerprint import fingerprint
+from pipeline.engine.owner import disown
+from pipeline.errors import SpecError
+from pipeline.metrics import in_source_class
+from pipeline.models import generators
+from pipeline.models.codes import Codes, Space
+from pipeline.models.generators import Generator
+from pipeline.stages.codes import read_codes
+from pipeline.stages.direction_rows import read_directions
+from pipeline.tables import Table, store
+
+ROWS_PER_SHARD = 16
+"""Of faces that are to be judged, and of those that are copied: few, so that all workers take part."""
+
+
+class FacesFlags(StudySpec):
+    """Of studies that edit faces which start in the source class: where these come from, and how many."""
+
+    from_: Annotated[str | None, tyro.conf.arg(name="from")] = Field(
+        None, description="A folder of `reproduce interfacegan`: its faces and directions are taken, not made anew."
+    )
+    labelled: int = Field(2000, ge=400, description="Without --from: faces to fit directions on.")
+    rows: int | None = Field(None, ge=4, description="Faces edited, of each pair. Default: 60; on a GPU 100.")
+    others: int | None = Field(
+        None,
+        gt=0,
+        description="Faces from which those are taken that start in the source class. Default: 3 x --rows, and 5 x "
+        "where smile is edited, which most faces have.",
+    )
+
+    @property
+    def each(self) -> int:
+        """Faces edited, of each pair."""
+        return self.rows or (100 if self.on_gpu else 60)
+
+    def looked_at(self, primals: Sequence[str]) -> int:
+        """Faces from which those are taken that start in the source class of each of these."""
+        return self.others or enough(self.each, primals, 3, 5)
+
+    @property
+    def labelled_faces(self) -> "LabelledFaces":
+        """Those of --from, or its own."""
+        return LabelledFaces(self.out if self.from_ is None else absolute(self.from_))
+
+    def check_from(self, attributes: Sequence[str]) -> None:
+        """Look at --from before hours of computing.
+
+        Raises:
+            SpecError: it is of another generator, or lacks a direction.
+            StoreError: it has no faces and directions, or they are not complete.
+        """
+        if self.from_ is None:
+            return
+        table = Table.open(self.labelled_faces.fitted("w"))
+        table.require_sealed()
+        if lacking := set(attributes) - set(by_name(read_directions(table))):
+            raise SpecError(f"--from: {table.url} has no direction of {', '.join(sorted(lacking))}")
+        if (named := self.labelled_faces.asked("generator")) != self.generator:
+            raise SpecError(f"--from: its faces are of {named}; pass --generator {named}")
+
+
+def enough(rows: int, primals: Sequence[str], usual: int, smiling: int) -> int:
+    """Faces among which so many start in the source class; smile is seen in two faces of three."""
+    return (smiling if "smile" in primals else usual) * rows
+
+
+@dataclass(frozen=True)
+class LabelledFaces:
+    """A folder with `faces` (latents, labels) and `fit-SPACE` (directions, grids), as `label_faces` makes it."""
+
+    folder: str
+
+    @property
+    def latents(self) -> str:
+        return store.join(self.folder, "faces", "latents")
+
+    @property
+    def labels(self) -> str:
+        return store.join(self.folder, "faces", "labels")
+
+    def fitted(self, space: str, table: str = "directions") -> str:
+        """A table of what was fitted in a space."""
+        return store.join(self.folder, f"fit-{space}", table)
+
+    @cached_property
+    def generator(self) -> Generator:
+        return generators.load(self.asked("generator"), backend="eager")
+
+    def asked(self, name: str) -> Any:
+        """What the faces were asked to be. Raises StoreError where they are not complete."""
+        return Table.open(self.latents).require_sealed()["facts"]["spec"][name]
+
+    @cached_property
+    def _codes(self) -> dict[Space, Codes]:
+        return {}
+
+    def codes(self, space: Space) -> Codes:
+        """All of them."""
+        if space not in self._codes:
+            self._codes[space] = read_codes(Table.open(self.latents), space, self.generator)[1]
+        return self._codes[space]
+
+    def scores(self, attributes: Sequence[str]) -> dict[str, NDArray[np.float64]]:
+        """Labels of all of them, by attribute."""
+        labels = Table.open(self.labels).read(columns=list(attributes))
+        return {name: labels[name].to_numpy().astype(np.float64) for name in attributes}
+
+    def directions(self, space: str, attributes: Sequence[str]) -> dict[str, Direction]:
+        """By name."""
+        return fitted_in(store.join(self.folder, f"fit-{space}"), attributes)
+
+    def unit(self, space: Space, attribute: str) -> float:
+        """Standard deviation over the faces of the distance to an attribute's boundary."""
+        return float(self.directions(space, [attribute])[attribute].distance(self.codes(space)).std())
+
+
+def fitted_in(folder: str, attributes: Sequence[str]) -> dict[str, Direction]:
+    """The directions of a folder, by name. Raises StoreError."""
+    named = by_name(read_directions(Table.open(store.join(folder, "directions"))))
+    return {name: named[name] for name in attributes}
+
+
+def label_faces(spec: StudySpec, rows: int, spaces: Sequence[Space], attributes: Sequence[str] = ()) -> LabelledFaces:
+    """Make them, and fit a direction of each attribute (of all, where none is named) in each space."""
+    found = LabelledFaces(spec.out)
+    make = DatasetSpec(
+        generator=spec.generator, classifiers=(spec.classifiers,), rows=rows, seed=spec.seed, out=spec.url("faces"),
+        **spec.machine,
+    )  # fmt: skip
+    step(make, "--generator, --classifiers or the flags of the run")
+    for space in spaces:
+        fit(spec, found, space, tuple(attributes), spec.url(f"fit-{space}"))
+    return found
+
+
+def fit(
+    spec: StudySpec, faces: LabelledFaces, space: Space, attributes: tuple[str, ...], out: str, first: int | None = None
+) -> None:
+    """Fit directions on labelled faces, or on the `first` of them."""
+    index = () if first is None else (f"0:{first}",)
+    fitted = FitSpec(
+        latents=(faces.latents,), labels=(faces.labels,), attributes=attributes, space=space, index=index, out=out,
+        local=spec.local,
+    )  # fmt: skip
+    step(fitted, "how many faces are labelled (more, and another --out)")
+
+
+def sample(spec: StudySpec, name: str, rows: int, seed: int, rows_per_shard: int | None = None) -> str:
+    """Latents in the folder `name`; their url."""
+    made = SampleSpec(
+        generator=spec.generator, rows=rows, seed=seed, rows_per_shard=rows_per_shard, batch_size=rows_per_shard,
+        out=spec.url(name), local=spec.local,
+    )  # fmt: skip
+    step(made, "--generator, or how many faces are made")
+    return spec.url(name, "latents")
+
+
+def label(spec: StudySpec, name: str, family: str, out: str) -> None:
+    """Label the faces of the folder `name` in another."""
+    asked = LabelSpec(latents=(spec.url(name, "latents"),), classifiers=(family,), out=spec.url(out), **spec.machine)
+    step(asked, "--classifiers, --judge or the flags of the run")
+
+
+def judge_others(spec: StudySpec, name: str, rows: int, seed: int, primals: Sequence[str]) -> dict[str, list[int]]:
+    """Sample other faces in the folder `name` and label them by the judge in `name`-judged: of each attribute that is
+    to be edited, the rows that lack it, and so start in the source class.
+    """
+    sample(spec, name, rows, seed, ROWS_PER_SHARD)
+    label(spec, name, spec.judge, f"{name}-judged")
+    labels = Table.open(spec.url(f"{name}-judged", "labels")).read(columns=["index", *primals])
+    index = labels["index"].to_numpy()
+    return {primal: index[in_source_class(labels[primal].to_numpy(), 1)].tolist() for primal in primals}
+
+
+def other_faces(spec: FacesFlags, primals: Sequence[str]) -> None:
+    """Faces in `others`, as the judge sees them in `others-judged`, and as the family that edits in `others-labelled`.
+
+    Raises:
+        SpecError: fewer than are to be edited start without one of these attributes.
+    """
+    there = spec.looked_at(primals)
+    for primal, rows in judge_others(spec, "others", there, spec.seed + 1, primals).items():
+        if len(rows) < spec.each:
+            raise SpecError(
+                f"{len(rows):,} of {there:,} other faces start without {primal}, and --rows {spec.each} are asked: "
+                f"pass --rows {len(rows)} --others {there}, or more --others and another --out"
+            )
+    label(spec, "others", spec.classifiers, "others-labelled")
+
+
+def copy_rows(latents: Table, rows: Sequence[int], url: str) -> None:
+    """Write and seal them at `url`, counted from 0, each with its index there as its `key`; codes are the same bits.
+
+    Counted from 0 they fill their micro-batches. A table of these very rows that is there already stays.
+
+    Raises:
+        StoreError: storage fails.
+    """
+    theirs = latents.require_sealed()["facts"]
+    facts = {
+        **theirs,
+        "verb": "reproduce",
+        "spec": {**theirs.get("spec", {}), "rows": list(rows)},
+        "resolved": {**theirs.get("resolved", {}), "latents_digest": latents.digest},
+    }
+    there = Table(url).manifest()
+    if there is not None and there["facts"] == facts:
+        return
+    found = latents.read()
+    places = np.searchsorted(found["index"].to_numpy(), np.asarray(rows))
+    chosen = found.take(pa.array(places))
+    assert chosen["index"].to_pylist() == list(rows)
+    schema = schemas.latents(w_dim=chosen.schema.field("w").type.list_size, with_key=True)
+    columns = {name: chosen[name] for name in schema.arrow.names if name not in ("index", "key")}
+    count = pa.array(range(len(rows)), pa.int64())
+    keyed = pa.table({"index": count, "key": pa.array(map(str, rows), pa.string()), **columns}, schema=schema.arrow)
+    disown(Table(url))
+    table = Table.create(url, schema, rows=len(rows), rows_per_shard=ROWS_PER_SHARD)
+    starts = range(0, len(rows), ROWS_PER_SHARD)
+    parts = [table.publish(shard, keyed.slice(start, ROWS_PER_SHARD)) for shard, start in enumerate(starts)]
+    table.seal(parts, facts, fingerprint(facts))
+
+
+def rows_of(latents: Table) -> list[int]:
+    """Those that `copy_rows` has taken, in order."""
+    return [int(key) for key in latents.read(columns=["key"])["key"].to_pylist()]

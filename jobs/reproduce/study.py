@@ -1,0 +1,129 @@
+"""What every study is made of: its flags, its steps as specs of other verbs, its claims, its page."""
+
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import torch
+from pydantic import Field, field_validator
+
+from jobs.flags import Spec, command_of, one_line, parse, say
+from jobs.launch import command
+from jobs.options import MachineFlags, RayFlags
+from jobs.places import absolute
+from jobs.reproduce.claims import Claim, claims_section
+from jobs.reproduce.cost import Passes, say_cost
+from pipeline.engine.fingerprint import fingerprint
+from pipeline.engine.signals import late_signals
+from pipeline.errors import SpecError
+from pipeline.models.randomness import MAX_SEED
+from pipeline.report import study
+from pipeline.tables import store
+
+INTERRUPTED = 130
+ADVICE = {4: "choose another --out", 5: "run the same study again when the other driver has ended"}
+"""By exit code, where no flag of the study helps."""
+
+
+class StudySpec(RayFlags, MachineFlags):
+    """The flags that every study has."""
+
+    out: str = Field(description="Directory: tables, one folder a step, and report.html.")
+    seed: int = Field(1, ge=0, le=MAX_SEED - 2, description="Of the labelled faces; other faces have the next two.")
+    generator: str = Field("mobilestylegan-ffhq", description="A generator by name.")
+    classifiers: str = Field("faces", description="The family that labels, and whose gradients are followed.")
+    judge: str = Field("judge", description="The family that measures edits.")
+    dry_run: bool = Field(False, description="Say how many passes through the generator and hours it is, and stop.")
+
+    @field_validator("out")
+    @classmethod
+    def _absolute(cls, url: str) -> str:
+        return absolute(url)
+
+    def url(self, *names: str) -> str:
+        """Of a folder or a file of the study."""
+        return store.join(self.out, *names)
+
+    @property
+    def machine(self) -> dict[str, Any]:
+        """What the steps that make faces are told of how they are run."""
+        return self.model_dump(include={*MachineFlags.model_fields, *RayFlags.model_fields})
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether those steps run on one."""
+        return self.device == "cuda" or (self.device == "auto" and torch.cuda.is_available())
+
+
+SpecT = TypeVar("SpecT", bound=StudySpec)
+
+
+@dataclass(frozen=True)
+class Page:
+    """What a study found. strips: sections of pictures, which come first. facts: where the numbers come from."""
+
+    title: str
+    lead: str
+    strips: Sequence[study.Section]
+    claims: Sequence[Claim]
+    sections: Sequence[study.Section]
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+
+def run_study(
+    kind: type[SpecT], argv: Sequence[str], make: Callable[[SpecT], Page], cost: Callable[[SpecT], Passes]
+) -> int:
+    """Run a study and write its page; the exit code.
+
+    make: runs all steps, each of which goes on where it stopped. cost: what it takes, told by --dry-run.
+    """
+    spec = parse(kind, argv)
+    with one_line():
+        if spec.dry_run:
+            say_cost(cost(spec), spec.generator, (spec.classifiers, spec.judge), "cuda" if spec.on_gpu else "cpu")
+            return 0
+        page = make(spec)
+    sections = [*page.strips, claims_section(page.claims), *page.sections]
+    facts = {"Command": command(), **page.facts}
+    say(f"Page  {study.write(spec.url('report.html'), page.title, page.lead, sections, facts)}")
+    return 0
+
+
+def step(spec: Spec, change: str = "a flag") -> None:
+    """Run a verb as from the command line, which is printed: each step of a study can be pasted and is resumed by
+    itself.
+
+    change: flags of the study that decide this step, to be named where it fails.
+
+    Raises:
+        KeyboardInterrupt: it was interrupted, or a signal came too late for that.
+        SpecError: it did not end well.
+    """
+    from jobs.__main__ import main as stylemill
+
+    words = command_of(spec)
+    say(f"Step  {shlex.join(['stylemill', *words])}")
+    before = late_signals()
+    code = stylemill(words)
+    if code == INTERRUPTED or late_signals() > before:
+        raise KeyboardInterrupt
+    if code:
+        advice = ADVICE.get(code, f"change {change}, or run the same study again, which goes on from there")
+        raise SpecError(f"the step `stylemill {spec.VERB}` ended with exit code {code}, for the reason above: {advice}")
+
+
+def cached(url: str, of: Mapping[str, Any], make: Callable[[], dict[str, list[float]]]) -> dict[str, list[float]]:
+    """Numbers that take minutes to make, kept in a JSON file with what they are of and their digest.
+
+    They are made anew where the file is of something else, or not what was written. Raises StoreError.
+    """
+    kept = store.read_json(url, "delete it: it is made anew")
+    if isinstance(kept, dict) and kept.get("of") == of:
+        numbers = kept.get("numbers")
+        if isinstance(numbers, dict) and kept.get("digest") == fingerprint(numbers):
+            return numbers
+        say(f"Note  {url} is not what was written there: its numbers are made anew")
+    numbers = make()
+    store.write_atomic(url, store.canonical_json({"of": of, "numbers": numbers, "digest": fingerprint(numbers)}))
+    return numbers
