@@ -114,8 +114,9 @@ def _lines(state: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "size", f"{state['bytes'] / 1e6:,.1f} MB"
     yield "sealed", "yes" if state["sealed"] else "no: the same command seals"
     if state["derived"]:
-        made = "yes" if not state["lacking"] else f"no ({'; '.join(state['lacking'])}): the same command makes it"
-        yield ", ".join(state["derived"]), made
+        yield "made of these", ", ".join(state["derived"])
+    for sentence in state["lacking"]:
+        yield "", f"{sentence}: the same command makes it"
     running = state["running"]
     yield "running", f"process {running['pid']} on {running['host']}, {running['why']}" if running else "nobody"
     if state["attempts"]:

@@ -20,10 +20,7 @@ incomplete multipart uploads. The claim of the others is as good as their clocks
 half a second apart between looking and writing could both win.
 """
 
-import errno
 import json
-import os
-import secrets
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -38,7 +35,7 @@ from fsspec.implementations.local import LocalFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
 
 from pipeline.errors import SpecError, StoreError
-from pipeline.tables import exclusive, staging
+from pipeline.tables import exclusive, local_files, staging
 from pipeline.tables.patience import passes_by_itself, patiently
 from pipeline.tables.s3_listing import list_s3
 from pipeline.tables.store_errors import store_errors
@@ -156,7 +153,7 @@ def write_atomic(url: str, content: bytes) -> None:
     fs, path = resolve(url)
     with store_errors("write", url):
         if isinstance(fs, LocalFileSystem):
-            patiently(_write_local, Path(path), content)
+            patiently(local_files.write, Path(path), content)
         else:
             _put(fs, path, lambda place: fs.pipe_file(place, content))
 
@@ -177,7 +174,7 @@ def move_local(staged: Path, url: str) -> None:
     with store_errors("publish", url):
         path = resolve(url)[1]
         patiently(staged.replace, path)
-        patiently(sync_directory, staged.parent)
+        patiently(local_files.sync_directory, staged.parent)
 
 
 def create_exclusive(url: str, content: bytes) -> bool:
@@ -186,7 +183,7 @@ def create_exclusive(url: str, content: bytes) -> bool:
     with store_errors("create", url):
         if not isinstance(fs, LocalFileSystem):
             return exclusive.create(fs, path, content)
-        return patiently(_create_local, Path(path), content)
+        return patiently(local_files.create, Path(path), content)
 
 
 def list_names(url: str) -> dict[str, int]:
@@ -195,7 +192,7 @@ def list_names(url: str) -> dict[str, int]:
     with store_errors("list", url):
         try:
             if isinstance(fs, LocalFileSystem):
-                return patiently(_list_local, path)
+                return patiently(local_files.names, path)
             if _is_s3(fs):
                 return list_s3(fs, path)
             entries = patiently(fs.ls, path, detail=True)
@@ -277,27 +274,13 @@ def local_copy(url: str) -> Iterator[Path]:
         yield path
         return
     fs, remote = resolve(url)
-    copy = staging.directory() / staged_name(url.rsplit("/", 1)[-1])
+    copy = staging.directory() / local_files.staged_name(url.rsplit("/", 1)[-1])
     try:
         with store_errors("read", url), staging.disk_errors(str(copy)):
             patiently(fs.get_file, remote, str(copy))
         yield copy
     finally:
         copy.unlink(missing_ok=True)
-
-
-def staged_name(name: str) -> str:
-    """A fresh name for a file on its way to be `name`: hidden, and of no kind that a reader opens."""
-    return f".{name}.{os.getpid()}-{secrets.token_hex(4)}.staged"
-
-
-def sync_directory(directory: Path) -> None:
-    """Make a rename in this directory survive a power cut."""
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _shown(url: str) -> str:
@@ -312,67 +295,6 @@ def _parsed(content: bytes, url: str, remedy: str) -> Any:
         raise StoreError(f"{url} {why}{remedy}") from error
 
 
-def _list_local(path: str) -> dict[str, int]:
-    names = {}
-    with os.scandir(path) as entries:
-        for entry in entries:
-            try:
-                if entry.is_file():
-                    names[entry.name] = entry.stat().st_size
-            except FileNotFoundError:  # deleted since, as hidden files on their way are
-                continue
-    return names
-
-
-def _write_local(path: Path, content: bytes) -> None:
-    staged = _stage(path, content)
-    try:
-        staged.replace(path)
-    except OSError:
-        staged.unlink(missing_ok=True)
-        raise
-    sync_directory(path.parent)
-
-
-def _create_local(path: Path, content: bytes) -> bool:
-    staged = _stage(path, content)
-    try:
-        _link(staged, path)
-    except FileExistsError:
-        return False
-    finally:
-        staged.unlink(missing_ok=True)
-    sync_directory(path.parent)
-    return True
-
-
-def _link(staged: Path, path: Path) -> None:
-    """Give a whole file its name unless the name is taken; where there are no hard links, write it under the name."""
-    try:
-        os.link(staged, path)
-    except OSError as error:
-        if error.errno not in (errno.ENOTSUP, errno.EPERM, errno.ENOSYS, errno.EMLINK):
-            raise
-        with path.open("xb") as file:
-            file.write(staged.read_bytes())
-            file.flush()
-            os.fsync(file.fileno())
-
-
-def _stage(path: Path, content: bytes) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    staged = path.parent / staged_name(path.name)
-    try:
-        with staged.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError:
-        staged.unlink(missing_ok=True)
-        raise
-    return staged
-
-
 def _put(fs: AbstractFileSystem, path: str, write: Callable[[str], Any]) -> None:
     """Have `write` make the file; beside its place, and moved there, where files show before they are whole."""
     if isinstance(fs, MemoryFileSystem) or exclusive.protocols(fs) & exclusive.CONDITIONAL:
@@ -380,7 +302,7 @@ def _put(fs: AbstractFileSystem, path: str, write: Callable[[str], Any]) -> None
         return
     folder, _, name = path.rpartition("/")
     patiently(fs.makedirs, folder, exist_ok=True)
-    staged = f"{folder}/{staged_name(name)}"
+    staged = f"{folder}/{local_files.staged_name(name)}"
     patiently(write, staged)
     if type(fs).mv in (AbstractFileSystem.mv, AsyncFileSystem.mv):  # these look for patterns and directories first
         patiently(fs.cp_file, staged, path)

@@ -13,7 +13,7 @@ from typing import BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.tables import staging, store
+from pipeline.tables import local_files, staging, store
 from pipeline.tables.parts import PartRecord, part_name
 from pipeline.tables.row_groups import RowGroups
 from pipeline.tables.store_errors import store_errors
@@ -38,7 +38,7 @@ class PartWriter:
         store.make_directory(table_url)
         directory = store.local_path(table_url)
         self._local = directory is not None
-        self._staged = (directory or staging.directory()) / store.staged_name(self._name)
+        self._staged = (directory or staging.directory()) / local_files.staged_name(self._name)
         with self._errors():
             self._file = _Digesting(self._staged.open("xb"))
             try:

@@ -144,7 +144,7 @@ def test_tries_are_few_and_short(tmp_path, monkeypatch, number, tries, message):
         calls.append(1)
         raise OSError(number, "no")
 
-    monkeypatch.setattr("pipeline.tables.store.os.fsync", fail)
+    monkeypatch.setattr("pipeline.tables.local_files.os.fsync", fail)
     begun = time.monotonic()
     with pytest.raises(StoreError, match=message):
         store.write_atomic(str(tmp_path / "x"), b"1")
