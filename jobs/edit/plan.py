@@ -6,7 +6,7 @@ import schemas
 from jobs.choice import choose
 from jobs.classifiers import classifier_ref
 from jobs.edit.choose import Choice, choose_directions, known, note_psi, shape_of
-from jobs.edit.spec import EditSpec
+from jobs.edit.spec import EditSpec, artifact_of
 from jobs.latents import open_with_generator
 from jobs.launch import command, versions
 from jobs.options import canonical
@@ -17,6 +17,9 @@ from pipeline.directions import Direction
 from pipeline.editors import EditRequest, Needed, Traits
 from pipeline.engine.derived import DerivedTable
 from pipeline.engine.job import Job
+from pipeline.errors import SpecError
+from pipeline.models.generators import Generator
+from pipeline.stages.artifacts import ArtifactRef, read_artifact
 from pipeline.stages.codes import needed_columns, truncation_of
 from pipeline.stages.direction_rows import DirectionTables
 from pipeline.stages.edit import EditStage, kept_steps
@@ -42,7 +45,7 @@ def plan_edit(spec: EditSpec) -> tuple[Job, int | None]:
     config.check(choice.space, generator)
     requests, directions = _requests(spec, needed, choice)
     traits = config.traits(requests)
-    search = _search(spec, traits)
+    search, artifact = _search(spec, traits), _artifact(spec, generator)
     needed_columns(latents.schema, choice.space)
     note_psi(latents, traits.psi)
     truncated = Truncated(*truncation_of(latents, generator)) if choice.space == "z" else Truncated()
@@ -69,6 +72,7 @@ def plan_edit(spec: EditSpec) -> tuple[Job, int | None]:
         requests=requests,
         directions=directions,
         search=search,
+        artifact=artifact,
         kept=kept_steps(keep_steps, traits.steps),
         generator=Model(generator.name, generator.fingerprint),
         truncated=truncated,
@@ -77,7 +81,7 @@ def plan_edit(spec: EditSpec) -> tuple[Job, int | None]:
         runtime=runtime,
     )
     own = spec_facts(spec, runtime, load, "edit", rows_per_shard=layout.rows_per_shard, scored=canonical(spec.scored))
-    for field in ("latents", "labels", "directions", "force"):
+    for field in ("latents", "labels", "directions", "artifact", "force"):
         own.pop(field, None)  # digests say which tables; where they lie decides nothing
     opened = {f"{ref.prefix.rstrip('_') or 'classifiers'}_digest": ref for ref in classifiers}
     if search is not None:
@@ -106,6 +110,7 @@ def plan_edit(spec: EditSpec) -> tuple[Job, int | None]:
         resolved={
             "latents_digest": latents.digest,
             **({} if table is None else {"directions_digest": table.digest}),
+            **({} if artifact is None else {"artifact_digest": artifact.digest}),
             "generator_digest": generator.fingerprint,
             **{digest: ref.family.fingerprint for digest, ref in opened.items()},
         },
@@ -128,6 +133,21 @@ def _requests(
     preserve = [choice.attribute(name) for name in spec.preserve]
     requests = [config.request(choice.attribute(name), preserve) for name in spec.attribute]
     return tuple(requests), (choice.directions,) * len(requests)
+
+
+def _artifact(spec: EditSpec, generator: Generator) -> ArtifactRef | None:
+    """What was trained for the editor. Raises ModelFileError, and SpecError where it is of another generator."""
+    url, what = artifact_of(spec), spec.EDITOR[1].ARTIFACT
+    if url is None or what is None:
+        return None
+    trained = read_artifact(url, what)
+    whose = trained.card.generator_fingerprint
+    if whose not in (None, generator.fingerprint) and not spec.force:
+        raise SpecError(
+            f"{url} was trained for {trained.card.generator or 'a generator'} ({str(whose)[:12]}), and not for this "
+            f"{generator.name} ({generator.fingerprint[:12]}): pass --force to use it all the same"
+        )
+    return ArtifactRef(url, what, trained.digest)
 
 
 def _search(spec: EditSpec, traits: Traits) -> ClassifierRef | None:

@@ -38,6 +38,11 @@ class EditSpec(LabelledChoice, RunFlags):
     def _absolute_tables(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(map(absolute, urls))
 
+    @field_validator("artifact", check_fields=False)
+    @classmethod
+    def _absolute_artifact(cls, url: str) -> str:
+        return absolute(url)
+
     @field_validator("keep")
     @classmethod
     def _steps(cls, text: str | None) -> str | None:
@@ -74,12 +79,19 @@ class EditSpec(LabelledChoice, RunFlags):
         return cast(tuple[str, ...], getattr(self, "directions", ()))
 
 
+def artifact_of(spec: EditSpec) -> str | None:
+    """Where the artifact of its editor is; None where it needs none."""
+    return cast(str | None, getattr(spec, "artifact", None))
+
+
 def spec_of(editor: str) -> type[EditSpec]:
     """The flags of `stylemill edit EDITOR`. Raises SpecError where there is no such editor."""
     config = config_of(editor)
     fields: dict[str, Any] = {}
     if config.TAKES_DIRECTIONS:
         fields["directions"] = (Names, Field((), description="A table of directions, or several with commas between."))
+    if config.ARTIFACT:
+        fields["artifact"] = (str, Field(description=f"What was trained for it: the artifact of {config.ARTIFACT}."))
     made = create_model(
         f"{editor.title()}Spec", __base__=(EditSpec, config), __doc__=config.__doc__, __module__=__name__, **fields
     )

@@ -109,6 +109,8 @@ class EditorConfig(BaseModel, ABC):
     GROUP: ClassVar[str | None] = None
     SPACES: ClassVar[tuple[Space, ...]] = SPACES
     TAKES_DIRECTIONS: ClassVar[bool] = True
+    ARTIFACT: ClassVar[str | None] = None
+    """The method whose artifact it needs, as its card names it."""
 
     @property
     def resolved(self) -> Mapping[str, Any]:

@@ -21,6 +21,22 @@ class Trained:
     digest: str
 
 
+@dataclass(frozen=True)
+class ArtifactRef:
+    """An artifact of the method `what`, and the digest that it had when the job was first started."""
+
+    url: str
+    what: str
+    digest: str
+
+    def open(self) -> dict[str, Tensor]:
+        """Its tensors. Raises as `read_artifact`, and ModelFileError where it is another one now."""
+        trained = read_artifact(self.url, self.what)
+        if trained.digest != self.digest:
+            raise ModelFileError(f"{self.url} is another artifact than the job was started with: put the old one back")
+        return trained.tensors
+
+
 def read_artifact(url: str, what: str) -> Trained:
     """The artifact at `url`, made by the method `what`; nothing in it is executed.
 

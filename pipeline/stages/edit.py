@@ -22,6 +22,7 @@ from pipeline.engine.stage import Batch, Rows, Task
 from pipeline.models.codes import Codes, Space
 from pipeline.models.faces import FaceScorer
 from pipeline.models.generators import Generator
+from pipeline.stages.artifacts import ArtifactRef
 from pipeline.stages.codes import codes_of, needed_columns
 from pipeline.stages.edit_effect import counted, seen_in_columns, seen_on_the_way
 from pipeline.stages.microbatch import Columns, Slots, settle
@@ -43,7 +44,8 @@ class EditStage:
 
     shape: of one row of codes in `space`. directions: for each request those that the editor needs, in `space`;
     requests that share them share an editor. search: the classifiers that the editor looks with; None where it looks at
-    nothing. kept: the steps that go into the table. classifiers: whose scores become columns.
+    nothing. artifact: what was trained for the editor. kept: the steps that go into the table. classifiers: whose
+    scores become columns.
     """
 
     latents: Latents
@@ -53,6 +55,7 @@ class EditStage:
     requests: tuple[EditRequest, ...]
     directions: tuple[tuple[Direction, ...], ...]
     search: ClassifierRef | None
+    artifact: ArtifactRef | None
     kept: tuple[int, ...]
     generator: Model
     truncated: Truncated
@@ -129,11 +132,12 @@ class EditWorker:
     def _open_editors(self) -> list[Editor]:
         """One for each request; those of the same directions are one, and look at the attributes of their requests."""
         stage, opened = self.stage, dict[tuple[Direction, ...], Editor]()
+        trained = stage.artifact.open() if stage.artifact else None
         for directions in dict.fromkeys(stage.directions):
             its = [one for one, own in zip(stage.requests, stage.directions, strict=True) if own == directions]
             about = {plain(name) for name in stage.editor.traits(its).looks_at}
             faces = None if self.searched is None else SomeScores(self.searched, sorted(about))
-            opened[directions] = stage.editor.open(faces, directions)
+            opened[directions] = stage.editor.open(faces, directions, trained)
         return [opened[directions] for directions in stage.directions]
 
     def run(self, task: Task) -> Iterator[Batch]:

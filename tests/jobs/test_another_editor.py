@@ -10,6 +10,7 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 from edits import HOW, TINY, edits, sample
 from pydantic import Field
@@ -17,9 +18,10 @@ from pydantic import Field
 import schemas
 from jobs.__main__ import main
 from jobs.edit.spec import SPECS, spec_of
+from pipeline.card import Card
 from pipeline.editors import DONE, EDITORS, EditorConfig, EditRequest, Trace, Traits
 from pipeline.editors.trajectory import EditTrajectory
-from pipeline.tables import Table
+from pipeline.tables import Artifact, ArtifactFiles, Table
 
 ROWS, STEPS = 6, 3
 ROOT = Path(__file__).parents[2]
@@ -64,6 +66,66 @@ class Random:
         seed = int.from_bytes(hashlib.sha256(row.numpy().tobytes()).digest()[:7], "little")
         noise = torch.randn(row.shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
         return noise / noise.norm()
+
+
+class TrainedConfig(Config):
+    """Move each row along a direction that was trained; write DIR/edits and DIR/requests.
+
+    Example: stylemill edit trained --latents out/faces/latents --artifact out/t/artifact --attribute smile --out out/t
+    """
+
+    ARTIFACT: ClassVar[str | None] = "toy"
+
+    def open(self, faces, directions=(), artifact=None):
+        return Trained(self.step_size, artifact["direction"])
+
+
+class Trained(Random):
+    def __init__(self, step_size, vector) -> None:
+        super().__init__(step_size)
+        self.vector = vector
+
+    def direction(self, row):
+        return self.vector.double()
+
+
+@pytest.fixture
+def trained_editor(monkeypatch):
+    module = ModuleType("pipeline.editors.trained")
+    module.Config = TrainedConfig
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    monkeypatch.setitem(EDITORS, "trained", "each row along a direction that was trained")
+    monkeypatch.setitem(SPECS, "trained", spec_of("trained"))
+
+
+def train(place, what="toy", **about) -> str:
+    artifact = Artifact(f"{place}/artifact")
+    model = safetensors.torch.save({"direction": torch.eye(512)[0]})
+    record = artifact.publish(ArtifactFiles({"model.safetensors": model}, Card(what=what, **about)))
+    artifact.seal([record], {"verb": "train"}, "f" * 64)
+    return artifact.url
+
+
+@pytest.mark.usefixtures("trained_editor")
+def test_what_was_trained_for_it_is_opened_and_is_part_of_what_decides_the_rows(tmp_path, capsys):
+    latents = sample(tmp_path / "sampled", ROWS, 4)
+    words = ["edit", "trained", "--latents", latents, "--attribute", "smile", *HOW, "--out", str(tmp_path / "edited")]
+    assert main([*words, "--artifact", train(tmp_path / "toy")]) == 0
+    moved = schemas.to_numpy(Table.open(f"{tmp_path}/edited/edits").read()["latent"]).reshape(ROWS, STEPS + 1, -1)
+    np.testing.assert_allclose((moved[:, -1] - moved[:, 0])[:, 0], 3.0, rtol=1e-5)
+    capsys.readouterr()
+    assert main([*words, "--artifact", train(tmp_path / "again", citation="another card")]) == 4
+    assert "artifact_digest" in capsys.readouterr().err
+    for place, about, message in (
+        ("other", {"what": "other"}, "is an artifact of other, not of toy"),
+        (
+            "elsewhere",
+            {"generator": "theirs", "generator_fingerprint": "e" * 64},
+            "was trained for theirs (eeee",
+        ),
+    ):
+        assert main([*words, "--artifact", train(tmp_path / place, **about)]) == 2
+        assert message in capsys.readouterr().err
 
 
 @pytest.fixture

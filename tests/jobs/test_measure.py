@@ -2,6 +2,8 @@
 
 import re
 import shlex
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,8 +13,10 @@ import torch
 from edits import HOW, edit, planted, sample, written_again
 from tiny_jobs import tables
 
+import schemas
 from jobs.__main__ import main
 from jobs.measure import rows_may_stop
+from jobs.small import write_small
 from pipeline.editors import EditRequest
 from pipeline.metrics import Effects
 from pipeline.models import classifiers, generators
@@ -307,6 +311,21 @@ def test_what_cannot_be_is_one_line_and_2(inputs, scored, tmp_path, capsys):
 )
 def test_whether_rows_may_stop_is_in_the_stored_spec(spec, may):
     assert rows_may_stop(spec) is may
+
+
+def test_edits_with_requests_of_version_1_are_measured_as_before(scored, tmp_path):
+    directory = tmp_path / "edited"
+    shutil.copytree(Path(scored).parent, directory)
+    old = schemas.requests(with_options=False)
+    rows = (
+        Table.open(f"{directory}/requests").read().select(old.arrow.names).replace_schema_metadata(old.arrow.metadata)
+    )
+    facts = {"verb": "edit", "spec": {"edits": Table.open(scored).require_sealed()["fingerprint"]}, "resolved": {}}
+    write_small(f"{directory}/requests", old, rows, facts)
+    for name, edits in (("new", scored), ("old", f"{directory}/edits")):
+        assert measure(tmp_path / name, edits) == 0
+    new, found = (measured(tmp_path / name).drop(columns="edits") for name in ("new", "old"))
+    assert found.astype(str).equals(new.astype(str))
 
 
 @pytest.mark.parametrize("keep", ["all", "3"])
