@@ -9,7 +9,6 @@ from pipeline.engine.attempt import Outputs
 from pipeline.engine.outcome import Outcome
 from pipeline.engine.stage import Task
 from pipeline.tables import part_name, store
-from pipeline.tables.artifact import bytes_of
 
 NEVER = "never started"
 FAILED = "failed last time"
@@ -69,7 +68,7 @@ def make_plan(
     listings = dict(zip(outputs.all, found, strict=True))
     hidden = {name: [file for file in listing if file.startswith(".")] for name, listing in listings.items()}
     if outputs.artifact is not None:  # its files are the one part of the one task
-        size = bytes_of(listings[outputs.artifact.name])
+        size = outputs.artifact.bytes_in(listings[outputs.artifact.name])
         listings[outputs.artifact.name] = {} if size is None else {part_name(0, 1): size}
     done, unrecorded, remaining = {}, [], []
     why: Counter[str] = Counter()

@@ -64,7 +64,7 @@ class Artifact:
             raise StoreError(f"cannot seal {self.url}: it is not the one on record; run the same command again")
         cards = _record(self._card_bytes())
         content = {
-            "kind": "artifact",
+            "kind": manifests.ARTIFACT,
             "fingerprint": fingerprint,
             "files": {name: each.model_dump() for name, each in {**self.card().files, CARD: cards}.items()},
             "versions": {"stylemill": manifests.own_version()},
@@ -109,6 +109,14 @@ class Artifact:
     def digest(self) -> str:
         """sha256 of the card, and so of every file's digest: what later jobs take into their fingerprints."""
         return hashlib.sha256(self._card_bytes()).hexdigest()
+
+    def bytes_in(self, listing: Mapping[str, int]) -> int | None:
+        """Bytes of its files in a listing of its folder; None where one of them is not there."""
+        try:
+            sizes = [listing.get(name) for name in (CARD, *self.card().files)] if CARD in listing else [None]
+        except ModelFileError:
+            return None
+        return sum(size or 0 for size in sizes) if None not in sizes else None
 
     def card(self) -> Card:
         """Raises ModelFileError where it is damaged, or none."""
@@ -185,12 +193,7 @@ def is_artifact(url: str) -> bool:
     if CARD in names or any(map(parse_part_name, names)):
         return CARD in names
     manifest = store.read_json(manifests.manifest_url(url))
-    return isinstance(manifest, dict) and manifest.get("kind") == "artifact"
-
-
-def bytes_of(listing: Mapping[str, int]) -> int | None:
-    """Bytes of all files of an artifact in a listing, None before the last of them is there."""
-    return sum(size for name, size in listing.items() if not name.startswith(".")) if CARD in listing else None
+    return isinstance(manifest, dict) and manifest.get("kind") == manifests.ARTIFACT
 
 
 def _record(content: bytes) -> FileRecord:

@@ -20,6 +20,8 @@ from pipeline.tables.parts import Layout, PartRecord
 from schemas import TableSchema
 
 FOLDER, FILE = ".stylemill", "manifest.json"
+ARTIFACT = "artifact"
+"""The `kind` of a manifest that is of an artifact (`artifact.py`); a table's has none."""
 REMEDY = "delete it, the parts stay, and run the command that makes the table again, which writes it anew"
 
 
@@ -77,6 +79,8 @@ def parse(content: bytes, url: str) -> dict[str, Any]:
     """The manifest in a file's bytes. Raises StoreError, naming `url`, where it is none."""
     try:
         manifest = json.loads(content)
+        if isinstance(manifest, dict) and manifest.get("kind") == ARTIFACT:
+            raise StoreError(f"{url} is the manifest of an artifact, not of a table: check the path")
         records(manifest), layout(manifest)
         dict(manifest["schema"]), dict(manifest["facts"])
     except (AttributeError, KeyError, TypeError, ValueError, SpecError) as error:

@@ -142,6 +142,16 @@ def test_a_folder_of_other_files_is_refused(bench):
     assert list(bench.files()) == ["notes.txt"]
 
 
+def test_a_note_of_ones_own_beside_its_files_costs_no_training(bench, capsys):
+    bench.run()
+    Path(bench.url, "notes.txt").write_text("mine")
+    assert bench.run().exit_code == 0
+    assert steps_of(bench.marks) == list(range(STEPS))
+    assert main(["verify", bench.out]) == 1
+    assert "notes.txt: is not in the manifest: move it elsewhere" in capsys.readouterr().err
+    assert Path(bench.url, "notes.txt").read_text() == "mine"
+
+
 def cut_off(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-1])
 

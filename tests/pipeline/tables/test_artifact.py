@@ -3,8 +3,8 @@
 import pytest
 
 from pipeline.card import Card
-from pipeline.errors import Damaged, StoreError
-from pipeline.tables import Artifact, ArtifactFiles, store
+from pipeline.errors import Damaged, ModelFileError, StoreError
+from pipeline.tables import Artifact, ArtifactFiles, Table, store
 from pipeline.tables.artifact import is_artifact
 
 MADE = ArtifactFiles({"model.safetensors": b"m" * 1000, "curve.json": b"[]"}, Card(what="toy"))
@@ -67,6 +67,13 @@ def test_a_publication_that_stops_half_way_is_none(place):
     assert "card.json" not in store.list_names(artifact.url)
     with pytest.raises(Damaged, match=r"is not an artifact: it has no card.json"):
         artifact.inspect()
+
+
+def test_it_is_no_table_and_a_table_is_no_artifact(place):
+    with pytest.raises(StoreError, match="is the manifest of an artifact, not of a table: check the path"):
+        Table.open(made(place).url)
+    with pytest.raises(ModelFileError, match=r"is not an artifact: it has no card.json; check the path"):
+        Artifact(place).card()
 
 
 def test_only_what_is_on_record_is_sealed(place):
