@@ -27,7 +27,7 @@ ON_CPU = ("male:smile", "old:eyeglasses")
 PAPER = StepSize(0.1, 20)
 
 
-class IalsSpec(FacesFlags, TrialFlags):
+class IalsSpec(TrialFlags, FacesFlags):
     """Choose step sizes, count DT curves, leave parts of the method out, make strips, and put the paper beside it.
 
     Example: stylemill reproduce ials --from out/interfacegan --rows 60 --out out/ials
