@@ -11,10 +11,12 @@ import numpy as np
 import pyarrow as pa
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 import schemas
 from pipeline.engine.stage import Batch, Rows, Task
 from pipeline.models.codes import Codes
+from pipeline.models.generators import Generator
 from pipeline.models.randomness import standard_normal
 from pipeline.stages.microbatch import Columns, Slots, aligned, settle
 from pipeline.stages.models import ClassifierRef, Model, Runtime, open_generator, open_scorer
@@ -72,12 +74,9 @@ class DatasetWorker:
             kept, columns, rejects = settle(index, wanted, partial(self._compute, index))
             yield Batch(self._tables(kept, columns), tuple(rejects), self.faces.take_seconds())
 
-    @torch.no_grad()
     def _compute(self, index: NDArray[np.int64], slots: Slots) -> Columns:
         stage = self.stage
-        z_NZ = torch.from_numpy(standard_normal(stage.seed, index[slots], self.generator.z_dim))
-        z = Codes("z", z_NZ).in_slots(slots, len(slots)).to(self.faces.device)
-        ws_NLW = self.generator.map(z.values, stage.psi, stage.cutoff)
+        ws_NLW = sampled(self.generator, stage.seed, index, slots, stage.psi, stage.cutoff)
         return {**latents_column(ws_NLW.cpu().numpy(), stage.cutoff), **self.faces.look(Codes("w+", ws_NLW))}
 
     def _tables(self, index: NDArray[np.int64], columns: Columns) -> dict[str, Rows]:
@@ -92,6 +91,15 @@ class DatasetWorker:
         if stage.keep:
             tables["images"] = stage.keep.rows(index, columns["pixels"])
         return tables
+
+
+@torch.no_grad()
+def sampled(
+    generator: Generator, seed: int, index: NDArray[np.int64], slots: Slots, psi: float, cutoff: int | None
+) -> Tensor:
+    """ws (B, L, W) of the rows in `slots`, truncated; those of z = 0 in the others."""
+    z = Codes("z", torch.from_numpy(standard_normal(seed, index[slots], generator.z_dim)))
+    return generator.map(z.in_slots(slots, len(slots)).to(generator.backend.device).values, psi, cutoff)
 
 
 def rows_of(schema: TableSchema, columns: Columns | Mapping[str, object]) -> pa.Table:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 import schemas
 from pipeline.engine.stage import Batch, Task
-from pipeline.models.codes import Space
+from pipeline.models.codes import Codes, Space
 from pipeline.stages.microbatch import Columns, Slots, aligned, settle
 from pipeline.stages.models import Model, Runtime, open_generator
 from schemas import TableSchema
@@ -75,14 +75,15 @@ class ImportWorker:
     def _compute(self, index: NDArray[np.int64], slots: Slots) -> Columns:
         """`w` (B, W), with `z` (B, Z) where it is mapped, or `ws` (B, L, W)."""
         stage = self.stage
-        values = np.zeros((len(index), *stage.values.shape[1:]), dtype=np.float32)
-        values[slots] = stage.values[np.searchsorted(stage.index, index[slots])]
+        places = np.searchsorted(stage.index, index[slots])
+        codes = Codes(stage.space, torch.from_numpy(stage.values[places])).in_slots(slots, len(slots))
+        values = codes.values.numpy()
         if self.generator is None:
             return {"ws" if stage.space == "w+" else "w": values}
-        z_BZ = torch.from_numpy(values).to(stage.runtime.device)
+        z_BZ = codes.to(stage.runtime.device).values
         w_BW = np.zeros((len(index), stage.w_dim), dtype=np.float32)
         psis = np.ones(len(index))
-        psis[slots] = [stage.psi[place] for place in np.searchsorted(stage.index, index[slots])]
+        psis[slots] = [stage.psi[place] for place in places]
         for psi in np.unique(psis):
             its = psis == psi
             w_BW[its] = self.generator.map(z_BZ, float(psi))[:, 0].cpu().numpy()[its]

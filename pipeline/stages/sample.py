@@ -9,12 +9,10 @@ from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from pipeline.engine.stage import Batch, Task
-from pipeline.models.randomness import standard_normal
-from pipeline.stages.dataset import latents_column, latents_schema
+from pipeline.stages.dataset import latents_column, latents_schema, sampled
 from pipeline.stages.microbatch import Columns, Slots, aligned, settle
 from pipeline.stages.models import Model, Runtime, open_generator
 from schemas import TableSchema
@@ -47,7 +45,6 @@ class SampleWorker:
     def __init__(self, stage: SampleStage) -> None:
         self.stage = stage
         self.generator = open_generator(stage.generator, stage.runtime)
-        self.device = torch.device(stage.runtime.device)
 
     def run(self, task: Task) -> Iterator[Batch]:
         """One batch for each micro-batch of the shard."""
@@ -62,9 +59,7 @@ class SampleWorker:
             rows = schema.rows({**columns, **facts}) if len(kept) else schema.arrow.empty_table()
             yield Batch({"latents": rows}, tuple(rejects), {"map_seconds": time.perf_counter() - begun})
 
-    @torch.no_grad()
     def _compute(self, index: NDArray[np.int64], slots: Slots) -> Columns:
-        z_NZ = np.zeros((len(index), self.generator.z_dim), dtype=np.float32)
-        z_NZ[slots] = standard_normal(self.stage.seed, index[slots], z_NZ.shape[1])
-        ws_NLW = self.generator.map(torch.from_numpy(z_NZ).to(self.device), self.stage.psi, self.stage.cutoff)
-        return latents_column(ws_NLW.cpu().numpy(), self.stage.cutoff)
+        stage = self.stage
+        ws_NLW = sampled(self.generator, stage.seed, index, slots, stage.psi, stage.cutoff)
+        return latents_column(ws_NLW.cpu().numpy(), stage.cutoff)
