@@ -1,6 +1,6 @@
 """How far until a score is reached: bracketing and bisection, each row for itself, evaluated in batches.
 
-Shapes: N rows, B slots of a batch.
+Shapes: N rows, B slots of a batch, R rows in one.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pipeline.editors.trace import NOT_FINITE, REACHED, not_reached
 from pipeline.errors import SpecError
 
 Evaluate = Callable[[Tensor, Tensor], Mapping[str, Tensor]]
-"""rows (B,) int64, strengths (B,) float64 -> scores by attribute, (B,) each."""
+"""rows (R,) int64, strengths (R,) float64 -> scores by attribute, (R,) each."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def reach(
     """The strength of each row at which its score is reached.
 
     Args:
-        evaluate: is called with B rows each time; slots with no row repeat one that is there.
+        evaluate: is called with up to B rows, no two of which have the same slot.
         requests: of each row, with the score to reach; others' names for an attribute are known (`aliases`).
         usable: which rows are finite to begin with; the others are not evaluated.
 
@@ -83,13 +83,12 @@ def reach(
     source: list[dict[str, float]] = [{} for _ in rows]
     first = True
     while active := [i for i, row in enumerate(rows) if not row.stop]:
-        for slots, used in in_slots(active, batch_size):
-            strengths = torch.tensor([rows[i].strength for i in slots], dtype=torch.float64)
-            found = evaluate(torch.tensor(slots, dtype=torch.int64), strengths)
+        for turn in turns(active, batch_size):
+            strengths = torch.tensor([rows[i].strength for i in turn], dtype=torch.float64)
+            found = evaluate(torch.tensor(turn, dtype=torch.int64), strengths)
             numbers = {name: values.detach().double().tolist() for name, values in found.items()}
-            for slot in used:
-                i = slots[slot]
-                scores = {name: values[slot] for name, values in numbers.items()}
+            for place, i in enumerate(turn):
+                scores = {name: values[place] for name, values in numbers.items()}
                 score = score_of(requests[i].attribute, scores)
                 if first:
                     source[i] = scores
@@ -149,15 +148,13 @@ class _Row:
             self._next = (self._low + self._high) / 2
 
 
-def in_slots(rows: Sequence[int], batch_size: int) -> Iterator[tuple[list[int], list[int]]]:
-    """Batches of rows, each row in slot `row mod batch_size`: (row of each slot, the slots that are not padding)."""
+def turns(rows: Sequence[int], batch_size: int) -> Iterator[list[int]]:
+    """The rows in batches, of which no two have one slot: row i has the slot i mod batch_size."""
     waiting: dict[int, list[int]] = defaultdict(list)
     for row in rows:
         waiting[row % batch_size].append(row)
     for turn in range(max(map(len, waiting.values()), default=0)):
-        placed = {slot: queue[turn] for slot, queue in waiting.items() if turn < len(queue)}
-        padding = min(placed.values())
-        yield [placed.get(slot, padding) for slot in range(batch_size)], sorted(placed)
+        yield sorted(queue[turn] for queue in waiting.values() if turn < len(queue))
 
 
 def _columns(scores: Sequence[Mapping[str, float]]) -> dict[str, Tensor]:

@@ -118,8 +118,7 @@ class DtWorker:
         items = [stage.item(one) for one in index.tolist()]
         nothing = torch.zeros_like(next(iter(self._codes.values())))
         padding = np.nan if slots.any() else 0.0  # NaN: nothing is sought for it; zeros: the networks are put to test
-        rows = zip(slots.tolist(), items, strict=True)
-        values = torch.stack([self._codes[row] if there else nothing for there, (_, row) in rows])
+        values = torch.stack([self._codes.get(row, nothing) for _, row in items])
         requests = [stage.requests[request] for request, _ in items]
         trace = self._edit(Codes(stage.space, values).only(slots, padding), requests)
         return {

@@ -108,17 +108,19 @@ class InterFaceGAN:
 
     def _until(self, codes: Codes, requests: Sequence[EditRequest], move: Tensor) -> Trace:
         """move: (N, ...)."""
-        scores, device = self._scores, codes.values.device
+        scores, device, batch_size = self._scores, codes.values.device, self._search.batch_size or len(codes)
         if self._mode != "relative":
             raise SpecError("until finds its own strength: it goes with relative edits")
         if scores is None:
             raise SpecError("until looks at scores: make the editor with `scores`")
 
         @torch.no_grad()
-        def evaluate(rows_B: Tensor, strengths_B: Tensor) -> Mapping[str, Tensor]:
-            rows_B, offsets_B1 = rows_B.to(device), strengths_B.to(device)[:, None]
-            moved = self._moved(codes.values[rows_B], move[rows_B], offsets_B1, codes.space)
-            return scores(Codes(codes.space, moved[:, 0]))
+        def evaluate(rows_R: Tensor, strengths_R: Tensor) -> Mapping[str, Tensor]:
+            rows_R, offsets_R1 = rows_R.to(device), strengths_R.to(device)[:, None]
+            moved = self._moved(codes.values[rows_R], move[rows_R], offsets_R1, codes.space)
+            slots_R = rows_R % batch_size
+            found = scores(Codes(codes.space, moved[:, 0]).in_slots(slots_R, batch_size))
+            return {name: score_B[slots_R.to(score_B.device)] for name, score_B in found.items()}
 
         finite = torch.isfinite(codes.values).flatten(1).all(dim=1).tolist()
         found = reach(evaluate, requests, finite, self._search)

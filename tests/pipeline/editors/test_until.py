@@ -11,7 +11,7 @@ from toy_edits import Scorer, W, codes, direction
 
 from pipeline.editors import NOT_FINITE, REACHED
 from pipeline.editors.interfacegan import InterFaceGAN
-from pipeline.editors.search import Search, in_slots
+from pipeline.editors.search import Search, turns
 from pipeline.editors.truncation import Truncation
 from pipeline.errors import SpecError
 from pipeline.models.codes import Codes
@@ -134,12 +134,10 @@ def test_what_is_not_finite_stops_alone():
 @given(st.lists(st.integers(0, 60), unique=True).map(sorted), st.integers(1, 9))
 def test_every_row_has_its_slot(rows, batch_size):
     seen = []
-    for slots, used in in_slots(rows, batch_size):
-        assert len(slots) == batch_size
-        assert set(slots) <= set(rows)
-        assert used
-        assert all(slots[slot] % batch_size == slot for slot in used)
-        seen += [slots[slot] for slot in used]
+    for turn in turns(rows, batch_size):
+        assert turn
+        assert len({row % batch_size for row in turn}) == len(turn)
+        seen += turn
     assert sorted(seen) == rows
 
 
