@@ -1,5 +1,6 @@
 """What `stylemill edit` will do."""
 
+from collections.abc import Sequence
 from functools import partial
 
 import schemas
@@ -45,7 +46,8 @@ def plan_edit(spec: EditSpec) -> tuple[Job, int | None]:
     config.check(choice.space, generator)
     requests, directions = _requests(spec, needed, choice)
     traits = config.traits(requests)
-    search, artifact = _search(spec, traits), _artifact(spec, generator)
+    classifiers = _classifiers(spec)
+    search, artifact = _search(spec, traits, classifiers), _artifact(spec, generator)
     needed_columns(latents.schema, choice.space)
     note_psi(latents, traits.psi)
     truncated = Truncated(*truncation_of(latents, generator)) if choice.space == "z" else Truncated()
@@ -62,7 +64,7 @@ def plan_edit(spec: EditSpec) -> tuple[Job, int | None]:
         most=ROWS_PER_SHARD if load.threads else CODES_PER_SHARD,
     )
     layout, present = latents.lay_out(rows_per_shard, runtime.batch_size)
-    keep_steps, classifiers = spec.keep or traits.keep, _classifiers(spec)
+    keep_steps = spec.keep or traits.keep
     keep = None if spec.images == "none" else Keep(spec.images, generator.check_size(spec.size), spec.quality)
     stage = EditStage(
         latents=latents,
@@ -150,11 +152,12 @@ def _artifact(spec: EditSpec, generator: Generator) -> ArtifactRef | None:
     return ArtifactRef(url, what, trained.digest)
 
 
-def _search(spec: EditSpec, traits: Traits) -> ClassifierRef | None:
-    """The classifiers that the editor looks with."""
+def _search(spec: EditSpec, traits: Traits, classifiers: Sequence[ClassifierRef]) -> ClassifierRef | None:
+    """The classifiers that the editor looks with: those, too, whose scores become columns beside."""
     if not traits.looks_at:
         return None
-    attributes = canonical(sorted({known(name)[0] for name in traits.looks_at}))
+    scored = {name for ref in classifiers if not ref.prefix for name in ref.attributes}
+    attributes = canonical(sorted(scored | {known(name)[0] for name in traits.looks_at}))
     return classifier_ref(spec.classifiers, attributes, gradients=traits.gradients)
 
 

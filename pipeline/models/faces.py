@@ -94,41 +94,73 @@ class FaceScorer:
         Raises:
             SpecError: the codes do not fit the generator.
         """
-        with self._counted("search_synth_seconds"):
-            _, x_N3HW = self._faces(codes)
-        scores: dict[str, Tensor] = {}
-        with self._counted("search_score_seconds"):
-            for prefix, family in self.families.items():
-                names = [name for name in family.attributes if attributes is None or name in attributes]
-                followed = prefix in self._follow
-                with torch.set_grad_enabled(torch.is_grad_enabled() and followed):
-                    raw = family.raw(x_N3HW if followed else x_N3HW.detach(), names)
-                    # never in one tensor: the gradient of one column would run back through every column's network
-                    scores.update({prefix + name: family.scales[name].score(raw[name]) for name in names})
-        return scores
+        return self.search(codes, self.families, attributes)[0]
 
     @torch.no_grad()
-    def look(self, codes: Codes) -> dict[str, NDArray]:
-        """All that is seen of N faces, by column: scores and the families' measures (N,) float32; `embedding` (N, E)
-        with `identity`; with `picture_size` `pixels` uint8 (N, size, size, 3), and `picture` (N,), which is finite
-        where they are. Errors as in a call.
+    def look(self, codes: Codes, columns: Collection[str] | None = None) -> dict[str, NDArray]:
+        """What is seen of N faces, by column: scores and the families' measures (N,) float32; `embedding` (N, E) with
+        `identity`; with `picture_size` `pixels` uint8 (N, size, size, 3), and `picture` (N,), which is finite where
+        they are. Errors as in a call.
+
+        columns: only these; networks that only the others need are not run.
         """
-        columns: dict[str, NDArray] = {}
-        pictures: dict[str, NDArray] = {}
-        with self._counted("synth_seconds"):
+        return self._see(codes, (), None, self.columns if columns is None else columns, "")[1]
+
+    def search(
+        self,
+        codes: Codes,
+        prefixes: Collection[str] = ("",),
+        attributes: Collection[str] | None = None,
+        columns: Collection[str] = (),
+    ) -> tuple[dict[str, Tensor], dict[str, NDArray]]:
+        """Scores of the families of these prefixes, as in a call, and these columns, as in `look`, from one pass."""
+        return self._see(codes, prefixes, attributes, columns, "search_")
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """All that `look` gives."""
+        labels = [prefix + name for prefix, family in self.families.items() for name in _labels(family)]
+        embedding = () if self._identity is None else (EMBEDDING,)
+        return (*labels, *embedding, *(() if self._picture_size is None else (PIXELS, PICTURE)))
+
+    def _see(
+        self,
+        codes: Codes,
+        prefixes: Collection[str],
+        attributes: Collection[str] | None,
+        columns: Collection[str],
+        counted: str,
+    ) -> tuple[dict[str, Tensor], dict[str, NDArray]]:
+        with self._counted(f"{counted}synth_seconds"):
             state, x_N3HW = self._faces(codes)
-            if self._picture_size is not None:
-                same = self._picture_size == self._scored_size
-                kept = x_N3HW if same else self.generator.image(state, self._picture_size)
-                pixels = (kept.permute(0, 2, 3, 1) * 127.5 + 128).clamp(0, 255).to(torch.uint8)
-                # uint8 hides what is not finite: the picture's mean stands for it
-                pictures = {PIXELS: pixels.cpu().numpy(), PICTURE: _numpy(x_N3HW.mean(dim=(1, 2, 3)))}
-        with self._counted("score_seconds"):
+            pictures = self._pictures(state, x_N3HW) if PIXELS in columns else {}
+        scores: dict[str, Tensor] = {}
+        seen: dict[str, NDArray] = {}
+        with self._counted(f"{counted}score_seconds"):
             for prefix, family in self.families.items():
-                columns.update({prefix + name: _numpy(column) for name, column in family.labels(x_N3HW).items()})
-            if self._identity is not None:
-                columns[EMBEDDING] = _numpy(self._identity(x_N3HW))
-        return columns | pictures
+                names = [name for name in family.attributes if attributes is None or name in attributes]
+                names = names if prefix in prefixes else []
+                kept = [name for name in _labels(family) if prefix + name in columns]
+                if not names and not kept:
+                    continue
+                followed = prefix in self._follow
+                with torch.set_grad_enabled(torch.is_grad_enabled() and followed):
+                    # never in one tensor: the gradient of one column would run back through every column's network
+                    x_N3HW_here = x_N3HW if followed else x_N3HW.detach()
+                    found = family.columns(x_N3HW_here, names, [name for name in kept if name not in names])
+                scores.update({prefix + name: found[name] for name in names})
+                seen.update({prefix + name: _numpy(found[name]) for name in kept})
+            if self._identity is not None and EMBEDDING in columns:
+                with torch.no_grad():
+                    seen[EMBEDDING] = _numpy(self._identity(x_N3HW))
+        return scores, seen | pictures
+
+    @torch.no_grad()
+    def _pictures(self, state: tuple[Tensor, ...], x_N3HW: Tensor) -> dict[str, NDArray]:
+        kept = x_N3HW if self._picture_size == self._scored_size else self.generator.image(state, self._picture_size)
+        pixels = (kept.permute(0, 2, 3, 1) * 127.5 + 128).clamp(0, 255).to(torch.uint8)
+        # uint8 hides what is not finite: the picture's mean stands for it
+        return {PIXELS: pixels.cpu().numpy(), PICTURE: _numpy(x_N3HW.mean(dim=(1, 2, 3)))}
 
     def look_at_all(self, codes: Codes, batch_size: int) -> dict[str, NDArray]:
         """`look` for any number of rows, one or more, in batches of one size."""
@@ -197,8 +229,12 @@ class FaceScorer:
         self._seconds[what] += time.perf_counter() - begun
 
 
+def _labels(family: Family) -> tuple[str, ...]:
+    return (*family.attributes, *family.measures)
+
+
 def _numpy(column: Tensor) -> NDArray:
-    return column.float().cpu().numpy()
+    return column.detach().float().cpu().numpy()
 
 
 def _segment(generator: Generator, state: type[tuple[Tensor, ...]], first: int, last: int) -> Any:

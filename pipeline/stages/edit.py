@@ -20,8 +20,9 @@ from pipeline.directions.aliases import plain
 from pipeline.editors import NOT_FINITE, Editor, EditorConfig, EditRequest, Trace, Traits
 from pipeline.engine.stage import Batch, Rows, Task
 from pipeline.models.codes import Codes, Space
-from pipeline.models.faces import FaceScorer
+from pipeline.models.faces import PICTURE, PIXELS, FaceScorer
 from pipeline.models.generators import Generator
+from pipeline.models.seen_faces import SeenFaces
 from pipeline.stages.artifacts import ArtifactRef
 from pipeline.stages.codes import codes_of, needed_columns
 from pipeline.stages.edit_effect import counted, seen_in_columns, seen_on_the_way
@@ -44,8 +45,8 @@ class EditStage:
 
     shape: of one row of codes in `space`. directions: for each request those that the editor needs, in `space`;
     requests that share them share an editor. search: the classifiers that the editor looks with; None where it looks at
-    nothing. artifact: what was trained for the editor. kept: the steps that go into the table. classifiers: whose
-    scores become columns.
+    nothing, all that is scored besides included where this is by the same family. artifact: what was trained for the
+    editor. kept: the steps that go into the table. classifiers: whose scores become columns.
     """
 
     latents: Latents
@@ -63,7 +64,7 @@ class EditStage:
     keep: Keep | None
     runtime: Runtime
     name: str = field(default="edit", init=False)
-    version: int = field(default=2, init=False)
+    version: int = field(default=3, init=False)
 
     @property
     def outputs(self) -> Mapping[str, TableSchema]:
@@ -77,13 +78,19 @@ class EditStage:
         return schemas.edits(self.shape, own, judged)
 
     @property
+    def columns(self) -> tuple[str, ...]:
+        """What is to be seen of the face of every kept step."""
+        scores = tuple(column for ref in self.classifiers for column in ref.columns)
+        return (*scores, PIXELS, PICTURE) if self.keep else scores
+
+    @property
     def traits(self) -> Traits:
         return self.editor.traits(self.requests)
 
     @property
     def looks(self) -> bool:
         """Whether a face is made of every kept step."""
-        return bool(self.classifiers) or self.keep is not None
+        return bool(self.columns)
 
     @property
     def block(self) -> int:
@@ -106,28 +113,32 @@ class EditWorker:
         self.device = torch.device(stage.runtime.device if self.traits.on_device else "cpu")
         self.generator: Generator | None = None
         self.faces: FaceScorer | None = None
+        self.seen: SeenFaces | None = None
         if stage.looks or stage.search is not None or self.traits.needs_generator or stage.space != "w":
             self.generator = open_generator(stage.generator, stage.runtime)
         else:
             torch.set_num_threads(stage.runtime.threads)
-        if stage.looks and self.generator is not None:
-            self.faces = open_scorer(
-                self.generator, stage.runtime, stage.classifiers,
-                picture_size=stage.keep.size if stage.keep else None, truncated=stage.truncated,
-            )  # fmt: skip
-        self.searched = self._open_searched()
+        if self.generator is not None:
+            self.faces = self._open_faces(self.generator)
+            most = 2 * len(stage.kept) > self.traits.steps
+            self.seen = SeenFaces(self.faces, stage.columns, all_steps=self.traits.gradients and most)
         self.editors = self._open_editors()
         self._dropped, self._search_seconds = 0, 0.0
 
-    def _open_searched(self) -> FaceScorer | None:
-        """Who makes and scores the faces that the editor looks at; without classifiers, it has the generator alone."""
-        stage, traits = self.stage, self.traits
-        if self.generator is None or stage.search is None:
-            return None if self.generator is None else FaceScorer(self.generator, {})
-        return open_scorer(
-            self.generator, stage.runtime, [stage.search],
-            follow=traits.gradients, truncated=stage.truncated, recompute=traits.recompute,
+    def _open_faces(self, generator: Generator) -> FaceScorer:
+        """The generator with those who look at its faces, for the editor and for the table."""
+        stage, gradients = self.stage, self.traits.gradients
+        if not stage.looks and stage.search is None:
+            return FaceScorer(generator, {})
+        search = [] if stage.search is None else [stage.search]
+        others = [ref for ref in stage.classifiers if ref.prefix or not search]
+        faces = open_scorer(
+            generator, stage.runtime, [*search, *others], follow=gradients, recompute=self.traits.recompute,
+            picture_size=stage.keep.size if stage.keep else None, truncated=stage.truncated,
         )  # fmt: skip
+        if gradients and stage.looks:
+            faces.warm_up(stage.runtime.batch_size)
+        return faces
 
     def _open_editors(self) -> list[Editor]:
         """One for each request; those of the same directions are one, and look at the attributes of their requests."""
@@ -136,7 +147,7 @@ class EditWorker:
         for directions in dict.fromkeys(stage.directions):
             its = [one for one, own in zip(stage.requests, stage.directions, strict=True) if own == directions]
             about = {plain(name) for name in stage.editor.traits(its).looks_at}
-            faces = None if self.searched is None else SomeScores(self.searched, sorted(about))
+            faces = None if self.seen is None else SomeScores(self.seen, sorted(about))
             opened[directions] = stage.editor.open(faces, directions, trained)
         return [opened[directions] for directions in stage.directions]
 
@@ -159,6 +170,8 @@ class EditWorker:
         steps = np.full((rows, requests, kept), NO_STEP)
         stops = np.empty((rows, requests), dtype=object)
         slope = np.zeros((rows, requests), dtype=np.int8)
+        if self.seen:
+            self.seen.forget()
         # nothing is sought for what is not finite; where all is padding, the networks are put to the test
         some = codes.only(slots, np.nan if stage.search is not None and slots.any() else 0.0)
         for request, asked in enumerate(stage.requests):
@@ -176,8 +189,8 @@ class EditWorker:
             stops[:, request] = trace.stops
             slope[:, request] = seen_on_the_way(trace, asked.attribute)
         columns: dict[str, NDArray] = {"latent": latent, "strength": strength, "steps": steps, "stop": stops}
-        if self.faces:
-            columns |= self._look(latent, steps, slots)
+        if self.seen and stage.looks:
+            columns |= self._look(self.seen, latent, steps, slots)
             for request in np.flatnonzero(~slope.any(axis=0)).tolist():
                 attribute, there_NK = stage.requests[request].attribute, steps[:, request] != NO_STEP
                 slope[:, request] = seen_in_columns(columns, attribute, request, there_NK)
@@ -186,31 +199,23 @@ class EditWorker:
             self._dropped += drop_steps(columns, slots)
         return columns
 
-    def _look(self, latent: NDArray[np.float32], steps: NDArray[np.int64], slots: Slots) -> dict[str, NDArray]:
-        """Columns (B, R, K) of every kept step; the source, which all requests share, is made once."""
-        assert self.faces is not None
-        stage = self.stage
+    def _look(
+        self, seen: SeenFaces, latent: NDArray[np.float32], steps: NDArray[np.int64], slots: Slots
+    ) -> dict[str, NDArray]:
+        """Columns (B, R, K) of every kept step, as the editor saw its face, or made now where it did not."""
         requests, kept = steps.shape[1:]
-        seen: dict[tuple[int, int], dict[str, NDArray]] = {}
-        for request in range(requests):
-            for place in range(kept):
-                there = slots & (steps[:, request, place] != NO_STEP)
-                if stage.kept[place] == 0 and request:
-                    seen[request, place] = seen[0, place]
-                elif there.any() or not (request or place):
-                    codes = Codes(stage.space, torch.from_numpy(np.ascontiguousarray(latent[:, request, place])))
-                    found = self.faces.look(codes.only(there))
-                    for column in found.values():
-                        column[slots & ~there] = 0
-                    seen[request, place] = found
-                else:
-                    seen[request, place] = {name: np.zeros_like(column) for name, column in seen[0, 0].items()}
+        if self.faces and not slots.any():
+            self.faces.look(Codes(self.stage.space, torch.from_numpy(latent[:, 0, 0])), self.stage.columns)
 
-        def together(name: str) -> NDArray:
-            by_request = [[seen[request, place][name] for place in range(kept)] for request in range(requests)]
-            return np.stack([np.stack(columns, axis=1) for columns in by_request], axis=1)
+        def look(request: int, place: int) -> dict[str, NDArray]:
+            codes = Codes(self.stage.space, torch.from_numpy(np.ascontiguousarray(latent[:, request, place])))
+            return seen.look(codes, slots & (steps[:, request, place] != NO_STEP))
 
-        return {name: together(name) for name in seen[0, 0]}
+        found = [[look(request, place) for place in range(kept)] for request in range(requests)]
+        return {
+            name: np.stack([np.stack([one[name] for one in row], axis=1) for row in found], axis=1)
+            for name in self.stage.columns
+        }
 
     def _tables(self, index: NDArray[np.int64], made: Columns) -> dict[str, Rows]:
         stage = self.stage
@@ -241,9 +246,7 @@ class EditWorker:
 
     def _seconds(self) -> dict[str, float]:
         """`search_seconds` are all of the editor; what is left of them beside faces and scores went into gradients."""
-        seconds: dict[str, float] = {}
-        for faces in (self.faces, self.searched):
-            seconds |= faces.take_seconds() if faces else {}
+        seconds = self.faces.take_seconds() if self.faces else {}
         if self._dropped:
             seconds[STEPS_DROPPED] = float(self._dropped)
         seconds["search_seconds"] = self._search_seconds
@@ -254,7 +257,7 @@ class EditWorker:
 class SomeScores:
     """The scores of some attributes, of faces that an editor looks at."""
 
-    def __init__(self, faces: FaceScorer, attributes: Sequence[str]) -> None:
+    def __init__(self, faces: SeenFaces, attributes: Sequence[str]) -> None:
         self.generator, self.at_once = faces.generator, faces.at_once
         self._faces, self._attributes = faces, attributes
 

@@ -219,11 +219,11 @@ def test_a_poisoned_row_is_set_aside_and_its_neighbours_stay(whole, latents, dir
 
 
 def test_networks_that_break_fail_the_shard_and_set_no_row_aside(latents, directions, tmp_path, capsys, monkeypatch):
-    def broken(self, codes, attributes=None):
+    def broken(self, codes, **about):
         raise ValueError("a broken network")
 
     monkeypatch.setattr(FaceScorer, "warm_up", lambda self, batch_size, gradients=False: None)
-    monkeypatch.setattr(FaceScorer, "__call__", broken)
+    monkeypatch.setattr(FaceScorer, "search", broken)
     assert edit(latents, directions, tmp_path, *WORDS) == 1
     said = capsys.readouterr().err
     assert "a broken network" in said

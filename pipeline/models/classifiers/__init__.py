@@ -99,7 +99,7 @@ def load(
         raise SpecError(f"unknown backend {backend!r}: choose one of eager, compiled")
     chosen = _checked(seen if attributes is None else attributes, ATTRIBUTES, "attribute")
     extra = _checked(measures, MEASURES, "measure")
-    names = needed(chosen, extra)
+    names = needed((*chosen, *extra))
     if unseen := [name for name in names if name not in READINGS[family]]:
         raise SpecError(f"{family} does not see {unseen[0]}: it sees {', '.join(seen)}")
     statistics = statistics_of(family, names, device)

@@ -5,7 +5,7 @@ Shapes: N rows, A attributes, 3HW pixels.
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -23,9 +23,9 @@ VERSION = 1
 _MEASURES: Mapping[str, Measure] = {one.name: one for one in MEASURES_LIST}
 
 
-def needed(attributes: Sequence[str], measures: Sequence[str]) -> list[str]:
-    """The raw statistics that these columns stand on, each once."""
-    return list(dict.fromkeys([*attributes, *(_MEASURES[name].statistic for name in measures)]))
+def needed(columns: Iterable[str]) -> list[str]:
+    """The raw statistics that these attributes and measures stand on, each once."""
+    return list(dict.fromkeys(_MEASURES[name].statistic if name in _MEASURES else name for name in columns))
 
 
 class Statistics(nn.Module):
@@ -45,11 +45,18 @@ class Statistics(nn.Module):
         """Hex digest of the networks' weights and the version of this code."""
         return _digest({"version": VERSION, "networks": self.digests})
 
-    def forward(self, x_N3HW: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
-        """(N, 3, H, W) in [-1, 1] -> statistics by name, (N,) each; only the networks that these need are run."""
-        readers = dict.fromkeys(self._statistics[name][0] for name in names)
-        seen = {reader: self._readers[reader](x_N3HW) for reader in readers}
-        return {name: statistic(seen[reader]) for name in names for reader, statistic in [self._statistics[name]]}
+    def forward(self, x_N3HW: Tensor, names: Sequence[str], constant: Sequence[str] = ()) -> dict[str, Tensor]:
+        """(N, 3, H, W) in [-1, 1] -> statistics by name, (N,) each, by the networks that these need, each run once.
+
+        constant: further ones, without gradients.
+        """
+        followed = {self._statistics[name][0] for name in names}
+        seen = {}
+        for reader in dict.fromkeys(self._statistics[name][0] for name in (*names, *constant)):
+            with torch.set_grad_enabled(torch.is_grad_enabled() and reader in followed):
+                seen[reader] = self._readers[reader](x_N3HW)
+        found = {name: self._statistics[name][1](seen[self._statistics[name][0]]) for name in (*names, *constant)}
+        return {name: value if name in names else value.detach() for name, value in found.items()}
 
 
 class Family(nn.Module):
@@ -79,7 +86,7 @@ class Family(nn.Module):
         self.differentiable = differentiable
         self.statistics = statistics
         self.weights = tuple(statistics.digests)
-        self.scales = {s: scales[s] for s in needed(attributes, measures) if s in scales}
+        self.scales = {s: scales[s] for s in needed((*attributes, *measures)) if s in scales}
         self.fingerprint = _fingerprint(name, statistics.digests, self.scales)
 
     def scores(self, x_N3HW: Tensor, attributes: Sequence[str] | None = None) -> Tensor:
@@ -94,17 +101,27 @@ class Family(nn.Module):
     @torch.no_grad()
     def labels(self, x_N3HW: Tensor) -> dict[str, Tensor]:
         """What a row of the labels table says, (N,) each: the scores by attribute, then the measures."""
-        raw = self.raw(x_N3HW, needed(self.attributes, self.measures))
-        labels = {a: self.scales[a].score(raw[a]) for a in self.attributes}
-        for measure in (_MEASURES[name] for name in self.measures):
-            zero = self.scales[measure.of].boundary if measure.of else 0.0
-            labels[measure.name] = raw[measure.statistic] - zero
-        return labels
+        return self.columns(x_N3HW, (*self.attributes, *self.measures))
 
-    def raw(self, x_N3HW: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
-        """Raw statistics by name, (N,) each; only the networks that these need are run, each once."""
+    def columns(self, x_N3HW: Tensor, names: Sequence[str], constant: Sequence[str] = ()) -> dict[str, Tensor]:
+        """Scores and measures by name, (N,) each; only the networks that these need are run, each once.
+
+        names: differentiable where the family is. constant: further ones, without gradients.
+        """
+        followed = needed(names)
+        raw = self.raw(x_N3HW, followed, [name for name in needed(constant) if name not in followed])
+        return {name: self._column(name, raw) for name in (*names, *constant)}
+
+    def raw(self, x_N3HW: Tensor, names: Sequence[str], constant: Sequence[str] = ()) -> dict[str, Tensor]:
+        """Raw statistics by name, (N,) each, those of `constant` without gradients."""
         with torch.set_grad_enabled(self.differentiable and torch.is_grad_enabled()):
-            return {name: value.float() for name, value in self.statistics(x_N3HW, names).items()}
+            return {name: value.float() for name, value in self.statistics(x_N3HW, names, constant).items()}
+
+    def _column(self, name: str, raw: Mapping[str, Tensor]) -> Tensor:
+        if name not in _MEASURES:
+            return self.scales[name].score(raw[name])
+        measure = _MEASURES[name]
+        return raw[measure.statistic] - (self.scales[measure.of].boundary if measure.of else 0.0)
 
 
 def _fingerprint(name: str, digests: Mapping[str, str], scales: Mapping[str, Scale]) -> str:

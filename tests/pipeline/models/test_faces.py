@@ -178,9 +178,9 @@ def test_where_some_attributes_are_asked_for_only_their_networks_run(monkeypatch
     faces, asked, raw = opened({"": load(), "judge_": load("tiny-judge")}), [], classifiers.Family.raw
     whole = faces(codes())
 
-    def noted(self, x_N3HW, statistics):
-        asked.append(tuple(statistics))
-        return raw(self, x_N3HW, statistics)
+    def noted(self, x_N3HW, statistics, constant):
+        asked.append((*statistics, *constant))
+        return raw(self, x_N3HW, statistics, constant)
 
     monkeypatch.setattr(classifiers.Family, "raw", noted)
     some = faces(codes(), ["old", "smile"])

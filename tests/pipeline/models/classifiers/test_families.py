@@ -113,4 +113,4 @@ def test_what_is_unknown_is_named(family: str, attributes: tuple[str, ...] | Non
 
 
 def test_needed_names_each_statistic_once() -> None:
-    assert needed(("yaw", "smile"), ("age_years", "yaw_degrees")) == ["yaw", "smile", "age_years"]
+    assert needed(("yaw", "smile", "age_years", "yaw_degrees")) == ["yaw", "smile", "age_years"]
