@@ -89,7 +89,7 @@ class DatasetWorker:
             **labels_rows(stage.classifiers, index, columns),
         }
         if stage.keep:
-            tables["images"] = stage.keep.rows(index, columns["pixels"])
+            tables["images"] = stage.keep.rows(schemas.images(), "{index:09d}", {"index": index}, columns["pixels"])
         return tables
 
 

@@ -4,12 +4,11 @@ Shapes: N rows, B slots of a micro-batch, R requests, K kept steps; `...` stands
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
-import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -28,7 +27,7 @@ from pipeline.stages.codes import codes_of, needed_columns
 from pipeline.stages.edit_effect import counted, seen_in_columns, seen_on_the_way
 from pipeline.stages.microbatch import Columns, Slots, settle
 from pipeline.stages.models import ClassifierRef, Model, Runtime, Truncated, open_generator, open_scorer
-from pipeline.stages.pictures import EXTENSIONS, Keep
+from pipeline.stages.pictures import Keep
 from pipeline.stages.source import Latents, microbatches
 from schemas import TableSchema
 
@@ -241,7 +240,8 @@ class EditWorker:
         schema, columns = stage.edits, {**keys, **measured, **facts}
         tables: dict[str, Rows] = {"edits": schema.rows({name: columns[name] for name in schema.arrow.names})}
         if stage.keep:
-            tables["edit_images"] = _pictures(stage.keep, keys, flat(made["pixels"]))
+            path = "{index:09d}-{request}-{step:02d}"
+            tables["edit_images"] = stage.keep.rows(schemas.edit_images(), path, keys, flat(made[PIXELS]))
         return tables
 
     def _seconds(self) -> dict[str, float]:
@@ -307,19 +307,3 @@ def kept_places(trace: Trace, kept: tuple[int, ...]) -> NDArray[np.int64]:
     place_NK = np.where(before_K < last_N1, np.minimum(kept_K, last_N1), NO_STEP)
     there_NK = np.take_along_axis(steps_NK, np.maximum(place_NK, 0), axis=1) >= 0
     return np.where(there_NK, place_NK, NO_STEP)
-
-
-def _pictures(
-    keep: Keep, keys: Mapping[str, NDArray[np.int64]], pixels_NHW3: NDArray[np.uint8]
-) -> Callable[[], pa.Table]:
-    """Rows of an edit_images table, encoded when they are asked for: on the writing thread."""
-
-    def table() -> pa.Table:
-        numbers = zip(*(keys[name].tolist() for name in ("index", "request", "step")), strict=True)
-        pictures = [
-            {"bytes": keep.encode(pixels), "path": f"{index:09d}-{request}-{step:02d}.{EXTENSIONS[keep.format]}"}
-            for (index, request, step), pixels in zip(numbers, pixels_NHW3, strict=True)
-        ]
-        return schemas.edit_images().rows({**keys, "image": pictures})
-
-    return table

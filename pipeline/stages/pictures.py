@@ -1,7 +1,7 @@
 """Pictures as files: PNG (exact), JPEG and WebP (smaller)."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from PIL import Image
 
-import schemas
+from schemas import TableSchema
 
 Format = Literal["png", "jpeg", "webp"]
 NO_PICTURES = {"images": "none", "size": None, "quality": None}
@@ -37,14 +37,21 @@ class Keep:
         Image.fromarray(pixels_HW3).save(file, self.format.upper(), **options)
         return file.getvalue()
 
-    def rows(self, index: NDArray[np.int64], pixels_NHW3: NDArray[np.uint8]) -> Callable[[], pa.Table]:
-        """Rows of an images table, encoded when they are asked for: on the writing thread."""
+    def rows(
+        self, schema: TableSchema, path: str, columns: Mapping[str, NDArray], pixels_NHW3: NDArray[np.uint8]
+    ) -> Callable[[], pa.Table]:
+        """Rows of a table with an `image`, encoded when they are asked for: on the writing thread.
+
+        path: of a picture, without its extension, by the columns: "{index:09d}-{step:02d}".
+        """
 
         def table() -> pa.Table:
+            values = zip(*(column.tolist() for column in columns.values()), strict=True)
+            paths = [path.format(**dict(zip(columns, row, strict=True))) for row in values]
             pictures = [
-                {"bytes": self.encode(pixels), "path": f"{number:09d}.{EXTENSIONS[self.format]}"}
-                for number, pixels in zip(index.tolist(), pixels_NHW3, strict=True)
+                {"bytes": self.encode(pixels), "path": f"{name}.{EXTENSIONS[self.format]}"}
+                for name, pixels in zip(paths, pixels_NHW3, strict=True)
             ]
-            return pa.table({"index": index, "image": pictures}, schema=schemas.images().arrow)
+            return schema.rows({**columns, "image": pictures})
 
         return table

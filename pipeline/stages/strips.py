@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
-import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 
@@ -17,7 +16,7 @@ from pipeline.engine.stage import NOT_FINITE, Batch, Reject, Task
 from pipeline.models.codes import Codes, Space
 from pipeline.models.faces import PICTURE, PIXELS
 from pipeline.stages.models import Model, Runtime, Truncated, open_generator, open_scorer
-from pipeline.stages.pictures import EXTENSIONS, Keep
+from pipeline.stages.pictures import Keep
 from schemas import TableSchema
 
 
@@ -85,13 +84,5 @@ class StripsWorker:
             "deviations": np.tile(deviations_K, faces).astype(np.float32),
             "strength": np.tile(strengths_K, faces).astype(np.float32),
         }
-        return Batch({"strips": lambda: _rows(stage.keep, columns, seen[PIXELS])}, (), seconds)
-
-
-def _rows(keep: Keep, columns: Mapping[str, NDArray], pixels: NDArray[np.uint8]) -> pa.Table:
-    keys = zip(*(columns[name].tolist() for name in ("index", "face", "step")), strict=True)
-    pictures = [
-        {"bytes": keep.encode(one), "path": f"{index}-{face:09d}-{step:02d}.{EXTENSIONS[keep.format]}"}
-        for (index, face, step), one in zip(keys, pixels, strict=True)
-    ]
-    return schemas.strips().rows({**columns, "image": pictures})
+        rows = stage.keep.rows(schemas.strips(), "{index}-{face:09d}-{step:02d}", columns, seen[PIXELS])
+        return Batch({"strips": rows}, (), seconds)
