@@ -177,37 +177,34 @@ def sample(spec: StudySpec, name: str, rows: int, seed: int, rows_per_shard: int
     return spec.url(name, "latents")
 
 
-def label(spec: StudySpec, name: str, family: str, out: str) -> None:
-    """Label the faces of the folder `name` in another."""
-    asked = LabelSpec(latents=(spec.url(name, "latents"),), classifiers=(family,), out=spec.url(out), **spec.machine)
-    step(asked, "--classifiers, --judge or the flags of the run")
-
-
-def judge_others(spec: StudySpec, name: str, rows: int, seed: int, primals: Sequence[str]) -> dict[str, list[int]]:
-    """Sample other faces in the folder `name` and label them by the judge in `name`-judged: of each attribute that is
-    to be edited, the rows that lack it, and so start in the source class.
+def judge_others(
+    spec: StudySpec, name: str, rows: int, seed: int, primals: Sequence[str], more: Sequence[str] = ()
+) -> dict[str, list[int]]:
+    """Sample other faces in the folder `name`, and label them by the judge in `name`-judged, and by `more` families in
+    the same pass: of each attribute that is to be edited, the rows that lack it, and so start in the source class.
     """
-    sample(spec, name, rows, seed, ROWS_PER_SHARD)
-    label(spec, name, spec.judge, f"{name}-judged")
-    labels = Table.open(spec.url(f"{name}-judged", "labels")).read(columns=["index", *primals])
+    latents, out = sample(spec, name, rows, seed, ROWS_PER_SHARD), spec.url(f"{name}-judged")
+    step(LabelSpec(latents=(latents,), classifiers=(spec.judge, *more), out=out, **spec.machine),
+         "--classifiers, --judge or the flags of the run")  # fmt: skip
+    labels = Table.open(store.join(out, "labels")).read(columns=["index", *primals])
     index = labels["index"].to_numpy()
     return {primal: index[in_source_class(labels[primal].to_numpy(), 1)].tolist() for primal in primals}
 
 
 def other_faces(spec: FacesFlags, primals: Sequence[str]) -> None:
-    """Faces in `others`, as the judge sees them in `others-judged`, and as the family that edits in `others-labelled`.
+    """Faces in `others`, as the judge and the family that edits see them in `others-judged`.
 
     Raises:
         SpecError: fewer than are to be edited start without one of these attributes.
     """
     there = spec.looked_at(primals)
-    for primal, rows in judge_others(spec, "others", there, spec.seed + 1, primals).items():
+    lacking = judge_others(spec, "others", there, spec.seed + 1, primals, [spec.classifiers])
+    for primal, rows in lacking.items():
         if len(rows) < spec.each:
             raise SpecError(
                 f"{len(rows):,} of {there:,} other faces start without {primal}, and --rows {spec.each} are asked: "
                 f"pass --rows {len(rows)} --others {there}, or more --others and another --out"
             )
-    label(spec, "others", spec.classifiers, "others-labelled")
 
 
 def copy_rows(latents: Table, rows: Sequence[int], url: str) -> None:

@@ -100,7 +100,7 @@ class IalsSpec(TrialFlags, FacesFlags):
         lambdas = tuple(f"{first:g}:{second:g}" for first, second in cells) or self.lambdas or FEW
         asked = DtSpec(
             latents=(self.url("others", "latents"),),
-            labels=(self.url("others-judged", "labels"), self.url("others-labelled", "labels")),
+            labels=(self.url("others-judged", "labels"), self.url("others-judged", f"labels_{self.classifiers}")),
             directions=(directions or self.labelled_faces.fitted("w"),), pairs=(":".join(pair),),
             lambdas=FEW if grid else lambdas, grid=grid, rows=rows or self.each, no_incremental=no_incremental,
             step_size=float(f"{size.length:.6g}"), steps=size.steps, classifiers=self.classifiers, judge=self.judge,
@@ -139,7 +139,7 @@ def main(argv: Sequence[str]) -> int:
 def cost(spec: IalsSpec) -> Passes:
     """All of it."""
     spec.check()
-    return ahead(spec) + Passes((spec.labelled if spec.from_ is None else 0) + 2 * spec.looked_at(spec.primals))
+    return ahead(spec) + Passes((spec.labelled if spec.from_ is None else 0) + spec.looked_at(spec.primals))
 
 
 def ahead(spec: IalsSpec) -> Passes:

@@ -223,7 +223,7 @@ def test_what_a_study_takes_is_told_before(monkeypatch):
     own = 2 * 4 * 60 * 11
     paper, kept, gradient = 2 * 2 * 32 * 21, 2 * 32 * 11, 2 * 2 * 32 * 11
     strips = 2 * 2 * (len(CELLS) + 1) * 11
-    others = 2 * 180 + 192 + 2 * 64 * 11 + 64
+    others = 180 + 192 + 2 * 64 * 11 + 64
     assert cost(spec).forward == own + paper + kept + gradient + strips + others
     back = 2 * 60 * 10 * (0 + 1 + 2 + 2) + 2 * 32 * 20 * 2 + 2 * 32 * 2 + 2 * 32 * 10 * 2
     back += 2 * 2 * (10 * sum((first < 1) + (second < 1) for first, second in CELLS) + 2)
