@@ -1,9 +1,9 @@
-"""Where the classifiers' scores are 0, what their unit is, and how far the two families agree.
+"""The constants of the built-in generator, by `stylemill calibrate`, and how far the two families agree.
 
     python -m benchmarks.calibrate            # both families on 1,000 faces: constants, report, contact sheets
     python -m benchmarks.calibrate probe      # fit the judge's eyeglasses probe, on other faces
 
-Faces and raw statistics are kept in the cache, chunk by chunk: a stopped run continues, a second one takes seconds. Run
+Tables, faces and statistics are kept in the cache: a stopped run continues, a second one takes seconds. Run
 both after a change of a crop, a network or a statistic, look at the contact sheets, and commit what they wrote.
 
 Shapes: N faces.
@@ -18,17 +18,19 @@ import numpy as np
 import torch
 import tyro
 from numpy.typing import NDArray
-from torch import Tensor
 
+import schemas
 from benchmarks import calibration_report, eyewear_probe
 from benchmarks.calibration_faces import BATCH, GENERATOR, PSI, Faces
-from pipeline.models import classifiers, generators
-from pipeline.models.classifiers import READINGS, VERSION, Calibration, calibration
+from jobs.__main__ import main
+from pipeline.models import classifiers
+from pipeline.models.classifiers import READINGS, calibration
 from pipeline.models.classifiers.attributes import EYEGLASSES
-from pipeline.models.classifiers.boundary import MIRRORED, Measured
-from pipeline.models.classifiers.calibration import Scale
+from pipeline.models.classifiers.boundary import MIRRORED
 from pipeline.models.classifiers.crops import Pixels
 from pipeline.models.classifiers.networks import Networks
+from pipeline.models.zoo import cache
+from pipeline.tables import Table
 
 FAMILIES = ("faces", "judge")
 FILE = Path(calibration.__file__).with_name(f"{GENERATOR}.calibration.json")
@@ -43,17 +45,24 @@ SEEN = Path(__file__).with_name("eyeglasses_by_eye.json")
 Raw = dict[str, NDArray[np.float32]]
 
 
-def raw_statistics(family: str) -> Raw:
+def calibrate() -> Path:
+    """The verb on the built-in generator; where its tables are."""
+    out = cache.home() / "calibration" / "built-in"
+    words = ["--generator", GENERATOR, "--rows", str(ROWS), "--seed", str(SEED), "--psi", str(PSI), "--out", str(out)]
+    if main(["calibrate", *words, "--local", "--backend", "eager", "--threads", "2", "--batch-size", str(BATCH)]):
+        raise SystemExit("the constants were not measured: the same command goes on")
+    return out
+
+
+def raw_statistics(family: str, out: Path) -> Raw:
     """Raw statistics of one family, (N,) by name; of the first faces' mirror images `mirror_NAME`, (MIRRORED,)."""
+    rows = Table.open(str(out / "statistics")).read()
     names = tuple(READINGS[family])
     statistics = classifiers.statistics_of(family, names)
-    version = f"{VERSION} {sorted(statistics.digests.items())}"
-
-    def measure(x_N3HW: Tensor) -> dict[str, Tensor]:
-        return statistics(x_N3HW, names)
-
-    raw = Faces(SEED, ROWS).measured(family, version, measure)
-    mirrored = Faces(SEED, MIRRORED).measured(f"{family}-mirror", version, lambda x_N3HW: measure(x_N3HW.flip(3)))
+    mirrored = Faces(SEED, MIRRORED).measured(
+        f"{family}-mirror", statistics.fingerprint, lambda x_N3HW: statistics(x_N3HW.flip(3), names)
+    )
+    raw = {name: schemas.to_numpy(rows[f"{family}_{name}"]) for name in names}
     return {**raw, **{f"mirror_{name}": values for name, values in mirrored.items()}}
 
 
@@ -63,8 +72,7 @@ def as_rgb() -> Raw:
     for module in statistics.modules():
         if isinstance(module, Pixels) and module.order == "bgr":
             module.order = "rgb"
-    version = f"{VERSION} {sorted(statistics.digests.items())}"
-    return Faces(SEED, MIRRORED).measured("judge-rgb", version, lambda x_N3HW: statistics(x_N3HW, BGR))
+    return Faces(SEED, MIRRORED).measured("judge-rgb", statistics.fingerprint, lambda x_N3HW: statistics(x_N3HW, BGR))
 
 
 def speed(family: str, repeats: int = 8) -> dict[str, float]:
@@ -83,31 +91,20 @@ def speed(family: str, repeats: int = 8) -> dict[str, float]:
     return found
 
 
-def scales(raw: dict[str, Raw]) -> dict[str, dict[str, Scale]]:
-    """Boundary and unit of every attribute of both families."""
-    measured = {
-        family: {a: Measured(raw[family][a], raw[family][f"mirror_{a}"]) for a in classifiers.attributes_of(family)}
-        for family in raw
-    }
-    return calibration.scales_of(READINGS, measured)
-
-
 def measure() -> None:
     """Constants, report and contact sheets."""
-    raw = {family: raw_statistics(family) for family in FAMILIES}
-    found = scales(raw)
-    generator = generators.load(GENERATOR, backend="eager")
-    networks = {family: classifiers.load(family).statistics.digests for family in FAMILIES}
-    written = Calibration(GENERATOR, generator.fingerprint, PSI, SEED, ROWS, VERSION, networks, found)
-    FILE.write_bytes(written.to_json())
+    out = calibrate()
+    FILE.write_bytes((out / "calibration.json").read_bytes())
     calibration.committed.cache_clear()
+    raw = {family: raw_statistics(family, out) for family in FAMILIES}
     seen = json.loads(SEEN.read_text())
     milliseconds = {family: speed(family) for family in FAMILIES}
     fingerprints = {family: classifiers.load(family).fingerprint for family in FAMILIES}
-    calibration_report.write(Faces(SEED, ROWS), raw, as_rgb(), found, seen, milliseconds, fingerprints)
+    scales = calibration.default().families
+    calibration_report.write(Faces(SEED, ROWS), raw, as_rgb(), scales, seen, milliseconds, fingerprints)
 
 
-def main(what: Literal["measure", "probe"] = "measure", /) -> None:
+def run(what: Literal["measure", "probe"] = "measure", /) -> None:
     torch.set_num_threads(2)
     if what == "probe":
         eyewear_probe.fit(Faces(PROBE_SEED, PROBE_ROWS), EYEGLASSES_BY_EYE)
@@ -116,4 +113,4 @@ def main(what: Literal["measure", "probe"] = "measure", /) -> None:
 
 
 if __name__ == "__main__":
-    tyro.cli(main)
+    tyro.cli(run)

@@ -35,8 +35,8 @@ def write(
 ) -> None:
     """`calibration.md`, and a sheet of the faces around each boundary for each attribute."""
     scores = {
-        family: {a: (raw[family][a] - scales[family][a].boundary) / scales[family][a].unit for a in ATTRIBUTES}
-        for family in scales
+        family: {a: (raw[family][a] - scale.boundary) / scale.unit for a, scale in its.items()}
+        for family, its in scales.items()
     }
     text = (
         "# Calibration of the classifiers\n\n"
@@ -64,8 +64,8 @@ def write(
     (RESULTS / "calibration").mkdir(parents=True, exist_ok=True)
     (RESULTS / "calibration.md").write_text(text.rstrip() + "\n")
     for attribute in ATTRIBUTES:
-        rows = [around(scores[family][attribute]) for family in scores]
-        sheet(faces, rows, [scores[f][attribute] for f in scores], RESULTS / "calibration" / f"{attribute}.jpg")
+        seen_by = [its[attribute] for its in scores.values() if attribute in its]
+        sheet(faces, [around(scores_N) for scores_N in seen_by], seen_by, RESULTS / "calibration" / f"{attribute}.jpg")
 
 
 def agreement(scores: Mapping[str, Mapping[str, NDArray]]) -> str:
@@ -73,6 +73,9 @@ def agreement(scores: Mapping[str, Mapping[str, NDArray]]) -> str:
     lines = ["| attribute | faces | judge | agree | Cohen's kappa | correlation |", "|---|---:|---:|---:|---:|---:|"]
     low = []
     for a in ATTRIBUTES:
+        if a not in scores["judge"]:
+            lines.append(f"| {a} | {(scores['faces'][a] > 0).mean():.1%} | unjudged | | | |")
+            continue
         ours_N, theirs_N = scores["faces"][a], scores["judge"][a]
         kappa = cohen_kappa_score(ours_N > 0, theirs_N > 0)
         if kappa < KAPPA_WANTED:
@@ -91,10 +94,9 @@ def constants(raw: Mapping[str, Raw], scales: Mapping[str, Mapping[str, Scale]])
     """Boundary and unit, and how well a face and its mirror image agree."""
     lines = ["| family | attribute | boundary | unit | face and mirror image |", "|---|---|---:|---:|---:|"]
     for family, by_attribute in scales.items():
-        for a in ATTRIBUTES:
+        for a, scale in by_attribute.items():
             mirrored_N = raw[family][f"mirror_{a}"]
             same = np.corrcoef(raw[family][a][: len(mirrored_N)], mirrored_N)[0, 1]
-            scale = by_attribute[a]
             lines.append(f"| {family} | {a} | {scale.boundary:.3g} | {scale.unit:.3g} | {same:.2f} |")
     return (
         "\n".join(lines) + "\n\nscore = (raw - boundary) / unit. The last column is the correlation over "
@@ -158,11 +160,9 @@ def times(milliseconds: Mapping[str, Mapping[str, float]]) -> str:
 
 def correlations(family: str, scores: Mapping[str, NDArray]) -> str:
     """Pearson's correlation of every pair of scores."""
-    matrix = np.corrcoef([scores[a] for a in ATTRIBUTES])
-    lines = [f"| {family} | " + " | ".join(ATTRIBUTES) + " |", "|---|" + "---:|" * len(ATTRIBUTES)]
-    lines += [
-        f"| {a} | " + " | ".join(f"{v:.2f}" for v in row) + " |" for a, row in zip(ATTRIBUTES, matrix, strict=True)
-    ]
+    matrix = np.corrcoef(list(scores.values()))
+    lines = [f"| {family} | " + " | ".join(scores) + " |", "|---|" + "---:|" * len(scores)]
+    lines += [f"| {a} | " + " | ".join(f"{v:.2f}" for v in row) + " |" for a, row in zip(scores, matrix, strict=True)]
     return "\n".join(lines) + "\n\n"
 
 

@@ -26,6 +26,7 @@ VERBS = {
     "label": "scores of the faces of a latents table",
     "directions": "fit directions on labels, or find, project, compare, import and export them",
     "edit": "move latents by one of the editors",
+    "calibrate": "where the classifiers' scores are 0 on a generator's faces, and their unit",
     "measure": "what edits changed, by the judge",
     "dt": "how well an attribute changes alone: Disentanglement-Transformation curves",
     "reproduce": "a paper's tables on the generator at hand",

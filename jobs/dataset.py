@@ -6,9 +6,10 @@ from typing import Literal
 from pydantic import Field
 
 from jobs.classifiers import LABELLING, families_said, family_digests, labelling_refs, labels_facts
+from jobs.constants import CalibrationFlag, Constants, about
 from jobs.flags import Names, parse
 from jobs.launch import command, launch, versions
-from jobs.options import DEFAULT_ATTRIBUTES, PSI_HELP, RowFlags, canonical, note_psi
+from jobs.options import ATTRIBUTES_HELP, DEFAULT_ATTRIBUTES, PSI_HELP, RowFlags, canonical, note_psi
 from jobs.resolve import resolve, spec_facts
 from jobs.weights import used
 from jobs.workers import FACES
@@ -21,7 +22,7 @@ from pipeline.stages.models import Model
 from pipeline.stages.pictures import NO_PICTURES, Keep
 
 
-class DatasetSpec(RowFlags):
+class DatasetSpec(CalibrationFlag, RowFlags):
     """Sample faces, label them, and write DIR/latents, DIR/labels and DIR/images.
 
     With several --classifiers, DIR/labels is of the first family and DIR/labels_FAMILY of each further one.
@@ -35,7 +36,7 @@ class DatasetSpec(RowFlags):
     seed: int = Field(1, ge=0, le=MAX_SEED, description="With a row's number, decides that row and nothing else.")
     psi: float = Field(0.7, allow_inf_nan=False, description=f"Truncation: 1 is none, 0 the mean face; {PSI_HELP}.")
     cutoff: int | None = Field(None, ge=0, description="Truncate only this many first layers (w+ is kept then).")
-    attributes: Names = Field(DEFAULT_ATTRIBUTES, min_length=1, description="Attributes to score.")
+    attributes: Names = Field(DEFAULT_ATTRIBUTES, min_length=1, description=ATTRIBUTES_HELP)
     classifiers: Names = LABELLING
     images: Literal["none", "png", "jpeg", "webp"] = Field("none", description="Pictures to keep.")
     size: int = Field(512, gt=0, description="Pixels of a side of the kept pictures.")
@@ -57,7 +58,7 @@ def plan_dataset(spec: DatasetSpec) -> tuple[Job, int | None]:
     """The job, and how many workers; the models that it was planned with are let go."""
     note_psi("--psi", spec.psi)
     generator = generators.load(spec.generator, backend="eager")
-    classifiers = labelling_refs(spec.classifiers, canonical(spec.attributes))
+    classifiers = labelling_refs(spec.classifiers, spec.attributes, Constants(generator, spec.calibration))
     keep = None if spec.images == "none" else Keep(spec.images, generator.check_size(spec.size), spec.quality)
     runtime, rows_per_shard, workers = resolve(spec, "dataset", generator, len(spec.indices))
     stage = DatasetStage(
@@ -71,7 +72,8 @@ def plan_dataset(spec: DatasetSpec) -> tuple[Job, int | None]:
         runtime=runtime,
     )
     layout = cut(len(spec.indices), rows_per_shard, runtime.batch_size, spec.indices.start)
-    asked = {"attributes": list(classifiers[0].attributes), "classifiers": families_said(classifiers)}
+    attributes = canonical({name for ref in classifiers for name in ref.attributes})
+    asked = {"attributes": attributes, "classifiers": families_said(classifiers)}
     own = spec_facts(spec, runtime, FACES, **layout.facts, **asked)
     job = Job(
         verb="dataset",
@@ -85,5 +87,6 @@ def plan_dataset(spec: DatasetSpec) -> tuple[Job, int | None]:
         versions=versions(),
         command=command(),
         weights=used(generator.name, *(name for ref in classifiers for name in ref.weights)),
+        about=about(generator, *classifiers),
     )
     return job, workers

@@ -38,6 +38,7 @@ METAVARS = {
     "directions": "TABLE,...",
     "edits": "TABLE,...",
     "artifact": "DIR",
+    "calibration": "FILE",
     "codes": "FILE",
     "scores": "FILE",
     "files": "FILE...",

@@ -6,10 +6,11 @@ from pydantic import Field, field_validator
 
 from jobs.choice import LabelledChoice, choose
 from jobs.classifiers import LABELLING, families_said, family_digests, labelling_refs, labels_facts
+from jobs.constants import CalibrationFlag, Constants, about
 from jobs.flags import Names, parse
 from jobs.latents import open_with_generator
 from jobs.launch import command, launch, versions
-from jobs.options import DEFAULT_ATTRIBUTES, LATENTS, RunFlags, canonical
+from jobs.options import ATTRIBUTES_HELP, DEFAULT_ATTRIBUTES, LATENTS, RunFlags, canonical
 from jobs.places import absolute
 from jobs.resolve import resolve, spec_facts
 from jobs.weights import used
@@ -18,7 +19,7 @@ from pipeline.stages.label import LabelStage
 from pipeline.stages.models import Model
 
 
-class LabelSpec(LabelledChoice, RunFlags):
+class LabelSpec(LabelledChoice, CalibrationFlag, RunFlags):
     """Make the faces of a sealed latents table once more, score them, and write DIR/labels.
 
     With several --classifiers, DIR/labels is of the first family and DIR/labels_FAMILY of each further one.
@@ -35,7 +36,7 @@ class LabelSpec(LabelledChoice, RunFlags):
     def _absolute_latents(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(map(absolute, urls))
 
-    attributes: Names = Field(DEFAULT_ATTRIBUTES, min_length=1, description="Attributes to score.")
+    attributes: Names = Field(DEFAULT_ATTRIBUTES, min_length=1, description=ATTRIBUTES_HELP)
     classifiers: Names = LABELLING
     generator: str | None = Field(None, description="Default: the one that the latents table names.")
 
@@ -55,7 +56,7 @@ def plan_label(spec: LabelSpec) -> tuple[Job, int | None]:
     """
     latents, generator = open_with_generator(spec.latents, spec.generator)
     latents = choose(spec, latents, spec.labels)
-    classifiers = labelling_refs(spec.classifiers, canonical(spec.attributes))
+    classifiers = labelling_refs(spec.classifiers, spec.attributes, Constants(generator, spec.calibration))
     runtime, rows_per_shard, workers = resolve(spec, "label", generator, *latents.size)
     layout, present = latents.lay_out(rows_per_shard, runtime.batch_size)
     stage = LabelStage(
@@ -64,7 +65,8 @@ def plan_label(spec: LabelSpec) -> tuple[Job, int | None]:
         classifiers=classifiers,
         runtime=runtime,
     )
-    asked = {"attributes": list(classifiers[0].attributes), "classifiers": families_said(classifiers)}
+    attributes = canonical({name for ref in classifiers for name in ref.attributes})
+    asked = {"attributes": attributes, "classifiers": families_said(classifiers)}
     own = spec_facts(spec, runtime, rows_per_shard=layout.rows_per_shard, **asked)
     del own["latents"], own["labels"]  # digests say which table and rows; where they lie decides nothing
     job = Job(
@@ -83,5 +85,6 @@ def plan_label(spec: LabelSpec) -> tuple[Job, int | None]:
         versions=versions(),
         command=command(),
         weights=used(generator.name, *(name for ref in classifiers for name in ref.weights)),
+        about=about(generator, *classifiers),
     )
     return job, workers

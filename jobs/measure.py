@@ -12,9 +12,10 @@ from rich.table import Table as Grid
 
 import schemas
 from jobs.classifiers import classifier_ref
+from jobs.constants import CalibrationFlag, Constants, about
 from jobs.flags import Names, parse
 from jobs.launch import command, launch, versions
-from jobs.options import DEFAULT_ATTRIBUTES, RunFlags, canonical
+from jobs.options import DEFAULT_ATTRIBUTES, RunFlags
 from jobs.places import absolute
 from jobs.resolve import resolve, spec_facts
 from jobs.show import show
@@ -40,7 +41,7 @@ GROUP = ["edits", "request", "step", "side", "attribute", "conditions", "strengt
 Metric = Effects | Identity
 
 
-class MeasureSpec(RunFlags):
+class MeasureSpec(CalibrationFlag, RunFlags):
     """Measure sealed tables of edits: partial numbers in DIR/metrics, and what they say in DIR/measured.
 
     Example: stylemill measure --edits out/smiles/edits --identity --out out/smiles-measured
@@ -77,10 +78,10 @@ def plan_measure(spec: MeasureSpec) -> tuple[Job, int | None]:
         SpecError: a table does not hold edits, or keeps no step to compare with.
         StoreError: one is not there, or not complete.
     """
-    judge = classifier_ref(spec.families, canonical(spec.measured), JUDGE)
     tables = [_open(name) for name in spec.edits]
     largest: Generator | None = None
-    sources = []
+    judge: ClassifierRef | None = None
+    sources: list[Source] = []
     for name, table in zip(spec.edits, tables, strict=True):
         facts = table.require_sealed()["facts"]
         generator = generators.load(facts["spec"]["generator"], backend="eager")
@@ -90,8 +91,17 @@ def plan_measure(spec: MeasureSpec) -> tuple[Job, int | None]:
                 f"({facts['resolved']['generator_digest'][:12]}, not {generator.fingerprint[:12]})"
             )
         largest = generator if largest is None or generator.resolution > largest.resolution else largest
+        if judge is None or generator.fingerprint != sources[-1].generator.fingerprint:
+            before, constants = judge, Constants(generator, spec.calibration)
+            judge = classifier_ref(spec.families, spec.measured, JUDGE, constants=constants)
+            if before is not None and before.family.fingerprint != judge.family.fingerprint:
+                raise SpecError(
+                    f"{name} is of {generator.name}, on whose faces the judge has constants of its own: measure the "
+                    "edits of one generator at a time"
+                )
         sources.append(_source(name, table, judge, facts, generator))
     assert largest is not None
+    assert judge is not None
     whose = identity.load().fingerprint if spec.identity else None
     parts = sum(source.parts for source in sources)
     faces = sum(record.rows for table in tables for record in table.records())
@@ -114,6 +124,7 @@ def plan_measure(spec: MeasureSpec) -> tuple[Job, int | None]:
         command=command(),
         weights=used(*{source.generator.name: None for source in sources}, *judge.weights),
         derived=_derived(spec, tuple(stage.outputs)),
+        about=about(largest, judge),
     )
     return job, workers
 
@@ -221,7 +232,9 @@ def _source(name: str, table: Table, judge: ClassifierRef, facts: Mapping[str, A
     _check_source_is_kept(name, table)
     parent = table.url.rsplit("/", 1)[0]
     judged = {JUDGE + attribute for attribute in judge.attributes} <= set(table.schema.arrow.names)
-    found = classifiers.load(judge.family.name, spec["scored"], measures=()).fingerprint if judged else None
+    scored = [attribute for attribute in spec["scored"] if JUDGE + attribute in table.schema.arrow.names]
+    kept = judge.family.name, scored
+    found = classifiers.load(*kept, measures=(), calibration=judge.calibration).fingerprint if judged else None
     return Source(
         name=name,
         table=table,

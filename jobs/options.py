@@ -2,16 +2,17 @@
 
 import builtins
 import re
-from collections.abc import Sequence
+from collections.abc import Collection
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from jobs.flags import Spec, say
 from jobs.places import absolute, ends_with_this_process
-from pipeline.models.classifiers import ATTRIBUTES
+from pipeline.models.classifiers.attributes import ATTRIBUTES, LIST
 
 DEFAULT_ATTRIBUTES = ATTRIBUTES
+ATTRIBUTES_HELP = " ".join(["Attributes to score.", *(f"{one.name}: {one.meaning}" for one in LIST)])
 MOST_WORKERS, MOST_THREADS, MOST_TOGETHER, MOST_SECONDS = 100_000, 1024, 65_536, 1e7
 """What no machine or cluster has: beyond it a value is taken for a slip of the hand, before anything is planned."""
 Workers = Annotated[int, Field(gt=0, le=MOST_WORKERS)]
@@ -176,11 +177,11 @@ class RowFlags(RunFlags):
         return builtins.range(int(first), int(stop))
 
 
-def canonical(attributes: Sequence[str]) -> list[str]:
+def canonical(attributes: Collection[str]) -> list[str]:
     """Known attributes in the order that they have everywhere, in whatever order they were asked; then the others."""
     return sorted(attributes, key=lambda name: ATTRIBUTES.index(name) if name in ATTRIBUTES else len(ATTRIBUTES))
 
 
-RUN_FIELDS = frozenset(RunFlags.model_fields) | {"rows", "range", "recompute", "index", "where", "top"}
+RUN_FIELDS = frozenset(RunFlags.model_fields) | {"rows", "range", "recompute", "index", "where", "top", "calibration"}
 """Fields that decide how a job runs, not what its rows are; batch size, threads, ... are resolved and added again, and
 so are the rows, as their number and the first of them, or as the digest of those that were chosen."""

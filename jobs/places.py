@@ -11,6 +11,7 @@ FIELDS = (
     "directions",
     "edits",
     "artifact",
+    "calibration",
     "codes",
     "scores",
     "file",

@@ -19,6 +19,7 @@ from schemas.measured import measured
 from schemas.metrics import metrics
 from schemas.rejects import rejects
 from schemas.requests import requests
+from schemas.statistics import statistics
 from schemas.strips import strips
 from schemas.table_schema import SchemaError, TableSchema
 
@@ -43,6 +44,7 @@ __all__ = [
     "metrics",
     "rejects",
     "requests",
+    "statistics",
     "strips",
     "to_numpy",
 ]

@@ -21,6 +21,7 @@ from schemas.measured import measured
 from schemas.metrics import GROUP, metrics
 from schemas.rejects import rejects
 from schemas.requests import requests
+from schemas.statistics import statistics
 from schemas.strips import strips
 from schemas.table_schema import METADATA_KEY, SchemaError, TableSchema
 
@@ -51,6 +52,7 @@ def from_arrow(found: pa.Schema) -> TableSchema:
         "dt_steps": _dt_steps,
         "dt_curves": _dt_curves,
         "dt_auc": _dt_auc,
+        "statistics": _statistics,
     }
     if name not in builders:
         raise SchemaError(f"schema {name!r} is not known here; known are {', '.join(builders)}")
@@ -155,3 +157,7 @@ def _dt_curves(_: pa.Schema) -> TableSchema:
 
 def _dt_auc(_: pa.Schema) -> TableSchema:
     return dt_auc()
+
+
+def _statistics(found: pa.Schema) -> TableSchema:
+    return statistics([name for name in found.names if name != "index"])

@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from jobs.choice import choose
 from jobs.classifiers import classifier_ref
+from jobs.constants import Constants, about
 from jobs.directions.spec import VERB, FitSpec, layer_numbers
 from jobs.latents import open_latents
 from jobs.launch import command, versions
@@ -35,7 +36,8 @@ def plan_components(spec: FitSpec) -> tuple[Job, int | None]:
     assert sampled.name is not None
     generator, strength = sampled.generator, spec.strength or STRENGTH
     attributes = canonical(spec.attributes or DEFAULT_ATTRIBUTES)
-    classifiers = classifier_ref(spec.classifiers or FAMILY, attributes, measures=MEASURES)
+    constants = Constants(generator, spec.calibration)
+    classifiers = classifier_ref(spec.classifiers or FAMILY, attributes, measures=MEASURES, constants=constants)
     moments = moments_of(latents)
     found = _found(spec, moments, generator)
     faces = _first_rows(latents, spec.measure_rows or MEASURE_ROWS)
@@ -68,6 +70,7 @@ def plan_components(spec: FitSpec) -> tuple[Job, int | None]:
         versions=versions(),
         command=command(),
         weights=used(generator.name, *classifiers.weights),
+        about=about(generator, classifiers),
     )
     return job, workers
 

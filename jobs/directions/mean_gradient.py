@@ -5,12 +5,13 @@ import pyarrow as pa
 import schemas
 from jobs.choice import choose
 from jobs.classifiers import classifier_ref
+from jobs.constants import Constants, about
 from jobs.directions.quality import lines, read_fits
 from jobs.directions.spec import VERB, FitSpec
 from jobs.flags import say
 from jobs.latents import open_with_generator
 from jobs.launch import command, launch, versions
-from jobs.options import DEFAULT_ATTRIBUTES, canonical
+from jobs.options import DEFAULT_ATTRIBUTES
 from jobs.resolve import resolve, spec_facts
 from jobs.weights import used
 from jobs.workers import GRADIENTS
@@ -55,7 +56,8 @@ def plan_mean_gradient(spec: FitSpec) -> tuple[Job, int | None]:
     latents = choose(spec, latents, spec.labels)
     needed_columns(latents.schema, spec.space)
     name = spec.classifiers or FAMILY
-    classifiers = classifier_ref(name, canonical(spec.attributes or DEFAULT_ATTRIBUTES), gradients=True)
+    constants = Constants(generator, spec.calibration)
+    classifiers = classifier_ref(name, spec.attributes or DEFAULT_ATTRIBUTES, gradients=True, constants=constants)
     rows, shards = latents.size
     rows = min(spec.rows or rows, rows)
     runtime, rows_per_shard, workers = resolve(spec, VERB, generator, rows, shards, GRADIENTS)
@@ -91,6 +93,7 @@ def plan_mean_gradient(spec: FitSpec) -> tuple[Job, int | None]:
         command=command(),
         weights=used(generator.name, *classifiers.weights),
         derived=[_directions(spec, stage)],
+        about=about(generator, classifiers),
     )
     return job, workers
 

@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import Field, field_validator, model_validator
 
 from jobs.choice import CHOICE, RowChoice
+from jobs.constants import CalibrationFlag
 from jobs.flags import Names
 from jobs.options import LATENTS, RunFlags
 from jobs.places import absolute
@@ -19,11 +20,11 @@ VERB = "directions"
 UNSUPERVISED = ("ganspace", "sefa")
 OF_SVM = ("labels", "codes", "scores", "attribute", "C", "fraction", "threshold", "margin", "class_weight", "per_layer")
 NAMING = ("components", "measure_rows", "strength", "layers")
-OF_COMPONENTS = (*NAMING, "classifiers", "batch_size")
+OF_COMPONENTS = (*NAMING, "classifiers", "calibration", "batch_size")
 OF_MEAN_GRADIENT = ("opposite", "rows")
 
 
-class FitSpec(RowChoice, RunFlags):
+class FitSpec(RowChoice, CalibrationFlag, RunFlags):
     """Fit DIR/directions on labelled latents, average gradients of scores (mean-gradient), or find directions without
     labels and name them by what they move.
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from jobs.constants import Constants
 from jobs.dt.spec import DtSpec, Pair
 from jobs.edit.choose import known
 from jobs.flags import say
@@ -14,7 +15,6 @@ from jobs.options import canonical
 from pipeline.errors import SpecError
 from pipeline.metrics import in_source_class, kappa
 from pipeline.models import classifiers
-from pipeline.models.generators import Generator
 from pipeline.stages.joined import join, scores_of
 from pipeline.stages.source import Latents
 from pipeline.tables import Table
@@ -28,7 +28,7 @@ class Labels:
     own: tuple[Table, ...]
 
 
-def read_labels(spec: DtSpec, generator: Generator) -> Labels:
+def read_labels(spec: DtSpec, constants: Constants) -> Labels:
     """Tell the tables of --labels apart by who made them.
 
     Raises:
@@ -39,7 +39,7 @@ def read_labels(spec: DtSpec, generator: Generator) -> Labels:
     found: dict[str, list[Table]] = {}
     for url in spec.labels:
         table = Table.open(url)
-        family = _family(spec, table, generator)
+        family = _family(spec, table, constants)
         if family in found and len(spec.latents) == 1:
             raise SpecError(f"--labels: {found[family][0].url} and {url} are both by {family}: give one of them")
         found.setdefault(family, []).append(table)
@@ -100,9 +100,9 @@ def _classes(scores_N: NDArray[np.float32]) -> NDArray[np.bool_]:
     return scores_N > 0
 
 
-def _family(spec: DtSpec, labels: Table, generator: Generator) -> str:
+def _family(spec: DtSpec, labels: Table, constants: Constants) -> str:
     """Of the judge and the family that edits, the one whose labels these are. Raises SpecError and StoreError."""
-    facts = labels.require_sealed()["facts"]
+    generator, facts = constants.generator, labels.require_sealed()["facts"]
     asked, resolved = facts.get("spec", {}), facts.get("resolved", {})
     if labels.schema.name != "labels":
         raise SpecError(f"{labels.url} is a table of {labels.schema.name}, not of labels")
@@ -113,7 +113,9 @@ def _family(spec: DtSpec, labels: Table, generator: Generator) -> str:
         )
     names = scores_of(labels)
     for family in (spec.judge, spec.classifiers):
-        if resolved.get("classifiers_digest") == classifiers.load(family, names).fingerprint:
+        if not set(names) <= set(classifiers.attributes_of(family)):
+            continue
+        if resolved.get("classifiers_digest") == constants.load(family, names).fingerprint:
             return family
     whose = asked.get("classifiers", "classifiers that it does not name")
     whose = f"another {whose} than the one installed here" if whose in (spec.judge, spec.classifiers) else whose

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from jobs.choice import choose
 from jobs.classifiers import classifier_ref
+from jobs.constants import Constants, about
 from jobs.dt.chosen import choose_rows, kappas, read_labels
 from jobs.dt.spec import Cell, DtSpec, Pair, gradients
 from jobs.dt.summary import derived_of
@@ -46,11 +47,12 @@ def plan_dt(spec: DtSpec) -> tuple[Job, int | None]:
     pairs = _by_attribute(spec, choice)
     needed_columns(latents.schema, choice.space)
     note_psi(latents, spec.psi)
-    labels = read_labels(spec, generator)
+    constants = Constants(generator, spec.calibration)
+    labels = read_labels(spec, constants)
     rows = choose_rows(spec, latents, labels, pairs)
     attributes = canonical(sorted({known(name)[0] for pair in pairs for name in pair}))
-    classifiers = classifier_ref(spec.classifiers, attributes, gradients=True)
-    judge = classifier_ref(spec.judge, attributes, JUDGE)
+    classifiers = classifier_ref(spec.classifiers, attributes, gradients=True, constants=constants)
+    judge = classifier_ref(spec.judge, attributes, JUDGE, constants=constants)
     load, items = GRADIENTS if needs_gradients(spec) else FACES, len(spec.cells) * sum(map(len, rows))
     runtime, rows_per_shard, workers = resolve(
         spec, "dt", generator, items, load=load, units=items * spec.steps, fewest=1, most=ROWS_PER_SHARD
@@ -98,6 +100,7 @@ def plan_dt(spec: DtSpec) -> tuple[Job, int | None]:
         versions=versions(),
         command=command(),
         weights=used(generator.name, *classifiers.weights, *judge.weights),
+        about=about(generator, classifiers, judge),
     )
     return replace(job, derived=derived_of(job, stage)), workers
 

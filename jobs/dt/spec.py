@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field, field_validator, model_validator
 
 from jobs.choice import RowChoice
+from jobs.constants import CalibrationFlag
 from jobs.flags import Names
 from jobs.options import LATENTS, RunFlags
 from jobs.places import absolute
@@ -26,7 +27,7 @@ AGREED = 0.6
 """Kappa, on unedited faces, below which a pair is shown and not ranked: the judge measures something else then."""
 
 
-class DtSpec(RowChoice, RunFlags, Steps):  # type: ignore[misc]  # each has a GROUP of its own
+class DtSpec(RowChoice, CalibrationFlag, RunFlags, Steps):  # type: ignore[misc]  # each has a GROUP of its own
     """Count DT curves of IALS edits: scores in DIR/dt_steps, then DIR/dt_curves, DIR/dt_auc and DIR/report.html.
 
     Example: stylemill dt --latents out/faces/latents --labels out/faces-judged/labels,out/faces/labels --directions out/fit/directions --pairs male:smile --rows 8 --step-size 0.3 --out out/dt

@@ -6,6 +6,7 @@ from functools import partial
 import schemas
 from jobs.choice import choose
 from jobs.classifiers import classifier_ref
+from jobs.constants import Constants, about
 from jobs.edit.choose import Choice, choose_directions, known, note_psi, shape_of
 from jobs.edit.spec import EditSpec, artifact_of
 from jobs.latents import open_with_generator
@@ -46,8 +47,9 @@ def plan_edit(spec: EditSpec) -> tuple[Job, int | None]:
     config.check(choice.space, generator)
     requests, directions = _requests(spec, needed, choice)
     traits = config.traits(requests)
-    classifiers = _classifiers(spec)
-    search, artifact = _search(spec, traits, classifiers), _artifact(spec, generator)
+    constants = Constants(generator, spec.calibration)
+    classifiers = _classifiers(spec, constants)
+    search, artifact = _search(spec, traits, classifiers, constants), _artifact(spec, generator)
     needed_columns(latents.schema, choice.space)
     note_psi(latents, traits.psi)
     truncated = Truncated(*truncation_of(latents, generator)) if choice.space == "z" else Truncated()
@@ -120,6 +122,7 @@ def plan_edit(spec: EditSpec) -> tuple[Job, int | None]:
         command=command(),
         weights=used(generator.name, *(name for ref in opened.values() for name in ref.weights)),
         derived=[DerivedTable("requests", schemas.requests(), partial(to_rows, requests))],
+        about=about(generator, *opened.values()),
     )
     return job, workers
 
@@ -152,13 +155,15 @@ def _artifact(spec: EditSpec, generator: Generator) -> ArtifactRef | None:
     return ArtifactRef(url, what, trained.digest)
 
 
-def _search(spec: EditSpec, traits: Traits, classifiers: Sequence[ClassifierRef]) -> ClassifierRef | None:
+def _search(
+    spec: EditSpec, traits: Traits, classifiers: Sequence[ClassifierRef], constants: Constants
+) -> ClassifierRef | None:
     """The classifiers that the editor looks with: those, too, whose scores become columns beside."""
     if not traits.looks_at:
         return None
     scored = {name for ref in classifiers if not ref.prefix for name in ref.attributes}
     attributes = canonical(sorted(scored | {known(name)[0] for name in traits.looks_at}))
-    return classifier_ref(spec.classifiers, attributes, gradients=traits.gradients)
+    return classifier_ref(spec.classifiers, attributes, gradients=traits.gradients, constants=constants)
 
 
 def _load(spec: EditSpec, traits: Traits) -> Load:
@@ -167,8 +172,12 @@ def _load(spec: EditSpec, traits: Traits) -> Load:
     return FACES if traits.looks_at or spec.scores != "none" or spec.images != "none" else VECTORS
 
 
-def _classifiers(spec: EditSpec) -> tuple[ClassifierRef, ...]:
+def _classifiers(spec: EditSpec, constants: Constants) -> tuple[ClassifierRef, ...]:
     """Whose scores become columns."""
-    own = [classifier_ref(spec.classifiers, canonical(spec.scored))] if spec.scores in ("faces", "both") else []
-    judged = [classifier_ref(spec.judge, canonical(spec.scored), JUDGE)] if spec.scores in ("judge", "both") else []
-    return (*own, *judged)
+    both = spec.scores == "both"  # then a family scores what it sees
+    families = {"": spec.classifiers} if spec.scores in ("faces", "both") else {}
+    families |= {JUDGE: spec.judge} if spec.scores in ("judge", "both") else {}
+    return tuple(
+        classifier_ref(family, spec.scored, prefix, constants=constants, may_lack=both)
+        for prefix, family in families.items()
+    )

@@ -5,13 +5,14 @@ from typing import Any, ClassVar, Literal, cast
 from pydantic import Field, create_model, field_validator, model_validator
 
 from jobs.choice import LabelledChoice
+from jobs.constants import CalibrationFlag
 from jobs.flags import Names
 from jobs.options import DEFAULT_ATTRIBUTES, LATENTS, RunFlags
 from jobs.places import absolute
 from pipeline.editors import EDITORS, EditorConfig, config_of
 
 
-class EditSpec(LabelledChoice, RunFlags):
+class EditSpec(LabelledChoice, CalibrationFlag, RunFlags):
     """Flags of every editor; the spec of one has its own besides, and --directions where it takes directions."""
 
     EDITOR: ClassVar[tuple[str, type[EditorConfig]]]

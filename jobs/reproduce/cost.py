@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from jobs.classifiers import classifier_ref
+from jobs.constants import Constants
 from jobs.flags import say
 from pipeline.engine.books import Books
 from pipeline.models import backend, generators
@@ -86,7 +87,10 @@ def seconds_a_face(generator: str, families: Sequence[str], device: str) -> tupl
     size = backend.default_batch_size(loaded.resolution, device, "eager", False)
     runtime = Runtime(device, torch.get_num_threads(), "eager", "fp32", size)
     opened = open_generator(Model(generator, loaded.fingerprint), runtime)
-    scored_by = [classifier_ref(family, ATTRIBUTES, f"{family}_") for family in dict.fromkeys(families)]
+    constants = Constants(loaded)
+    scored_by = [
+        classifier_ref(family, ATTRIBUTES, f"{family}_", constants=constants) for family in dict.fromkeys(families)
+    ]
     faces = open_scorer(opened, runtime, scored_by)
     codes = Codes("w", torch.zeros(size, loaded.w_dim))
     begun = time.perf_counter()

@@ -28,6 +28,7 @@ class Job:
     `grows`: whether --range makes further rows of the same data set.
     `present`: rows that each shard really has, where an earlier stage set some aside.
     `derived`: what the driver makes once the stage's tables are sealed, in this order.
+    `about`: further facts on record, here and in the manifests, that decide nothing.
     """
 
     verb: str
@@ -43,6 +44,7 @@ class Job:
     present: Sequence[int] | None = None
     grows: bool = False
     derived: Sequence[Derived] = ()
+    about: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -52,7 +54,7 @@ class Job:
         """What the manifest of a table says of how it was made."""
         own = self.table_facts.get(table, {})
         spec, resolved = {**self.spec, **own.get("spec", {})}, {**self.resolved, **own.get("resolved", {})}
-        return {"verb": self.verb, "spec": spec, "resolved": resolved}
+        return {"verb": self.verb, "spec": spec, "resolved": resolved, **self.about}
 
     @property
     def fingerprint(self) -> str:
@@ -114,4 +116,5 @@ class Job:
             "resolved": dict(self.resolved),
             "versions": dict(self.versions),
             "weights": [dict(weight) for weight in self.weights],
+            **self.about,
         }

@@ -61,6 +61,7 @@ def _section(found: Edits, branch: Branch) -> study.Section:
     numbers = {"strength": along["strength"].round(4).to_numpy(), "faces": rows[along.index].astype(int).to_numpy()}
     bold = [name.removeprefix(JUDGE) for name in found.bold(branch[0])]
     parts: list[study.Curves | study.Grid] = []
+    sentences = [f"How the edits ended: {stops}."]
     for judged, whose in FAMILIES:
         scores = {name.removeprefix(JUDGE): name for name in found.scores if name.startswith(JUDGE) == judged}
         if scores:
@@ -72,10 +73,14 @@ def _section(found: Edits, branch: Branch) -> study.Section:
             }
             frame = pd.DataFrame({**numbers, **cells}, index=places)
             parts.append(study.Grid(f"The same in numbers, by {whose}", frame, bold=bold))
+    unjudged = sorted(
+        {name for name in found.scores if not name.startswith(JUDGE) and JUDGE + name not in found.scores}
+    )
+    if unjudged and any(name.startswith(JUDGE) for name in found.scores):
+        sentences.append(f"Unjudged: {', '.join(unjudged)}, which the judge does not see.")
     if not parts:
         frame = pd.DataFrame(numbers, index=places)
         parts.append(study.Grid("Mean strength; no scores were kept (--scores)", frame))
-    sentences = [f"How the edits ended: {stops}."]
     if rows.nunique() > 1:
         sentences.append("Faces end at steps of their own: the numbers of a step are of the faces that have it.")
     return study.Section(found.heading(branch), sentences, parts)
@@ -110,6 +115,7 @@ def _states(found: Edits, run: gather.Run) -> Iterator[tuple[str, str]]:
     else:
         yield "good", "Complete"
     yield from provenance.ended_badly([run])
+    yield from provenance.borrowed([run])
 
 
 def _set_aside(run: gather.Run) -> study.Section:
@@ -128,6 +134,7 @@ def _facts(found: Edits, run: gather.Run) -> dict[str, str]:
         "Fingerprint": wording.anything(run.asked("fingerprint")),
         "Latents": wording.anything(run.asked("latents_digest")),
         "Directions": wording.anything(run.asked("directions_digest")),
+        **({"Calibration": provenance.calibration(run)} if run.asked("calibration") is not None else {}),
         "Set aside": wording.count(int(run.rejects["rows"].sum())),
         **({"Errors": wording.anything(errors)} if (errors := run.ended("errors")) else {}),
     }

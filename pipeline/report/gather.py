@@ -76,6 +76,12 @@ class Gathered:
         return len(self.labels)
 
     @property
+    def meanings(self) -> dict[str, str]:
+        """What columns of labels mean, as the jobs that made them recorded it."""
+        recorded = [run.spec.get("meanings") for run in self.runs]
+        return {name: str(meaning) for one in recorded if isinstance(one, Mapping) for name, meaning in one.items()}
+
+    @property
     def unsealed(self) -> list[str]:
         """Names of the tables that have no manifest: their job goes on, or has not finished."""
         return [name for name, table in self.tables.items() if table.manifest() is None]

@@ -28,6 +28,8 @@ class Attribute:
     """One attribute's section: its figure, its numbers, and the faces along its scale."""
 
     name: str
+    meaning: str
+    """A sentence; empty where none was recorded."""
     histogram: Markup
     finite: int
     above: int
@@ -88,7 +90,11 @@ def render(gathered: Gathered, choice: Choice, thumbnails: Mapping[int, str], ti
         faces=_Faces(gathered, thumbnails),
         attributes=[_attribute(gathered, name, choice.strips[name]) for name in gathered.attributes],
         measures=[
-            (name, figures.histogram(gathered.labels[name].to_numpy(), wording.plain(name), boundary=False))
+            (
+                name,
+                gathered.meanings.get(name, ""),
+                figures.histogram(gathered.labels[name].to_numpy(), wording.plain(name), boundary=False),
+            )
             for name in gathered.measures
         ],
         correlations=figures.correlations(gathered.labels[[*gathered.attributes, *gathered.measures]]),
@@ -106,6 +112,7 @@ def _attribute(gathered: Gathered, name: str, strips: sheets.Strips) -> Attribut
     finite_N = score_N[score_N.abs() < float("inf")]
     return Attribute(
         name=name,
+        meaning=gathered.meanings.get(name, ""),
         histogram=figures.histogram(score_N.to_numpy(), name, boundary=True),
         finite=len(finite_N),
         above=int((finite_N > 0).sum()),

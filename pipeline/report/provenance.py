@@ -109,7 +109,32 @@ def states(gathered: Gathered) -> list[tuple[str, str]]:
         found = [("good", "Sealed: " + ", ".join(gathered.tables))]
     else:
         found = [("warning", "Nothing has been published here")]
-    return [*found, *ended_badly(gathered.runs), *(("warning", note) for note in gathered.notes)]
+    warnings = [*borrowed(gathered.runs), *(("warning", note) for note in gathered.notes)]
+    return [*found, *ended_badly(gathered.runs), *warnings]
+
+
+def calibration(run: Run) -> str:
+    """Whose constants the scores of a job go by."""
+    found = run.asked("calibration")
+    if not isinstance(found, Mapping):
+        return wording.NOT_RECORDED
+    words = f"measured on {wording.anything(found.get('generator'))} ({wording.anything(found.get('digest'))[:12]})"
+    return f"borrowed: {words}" if found.get("borrowed") else words
+
+
+def borrowed(runs: Iterable[Run]) -> Iterator[tuple[str, str]]:
+    """(`warning`, a sentence) for each job whose scores go by another generator's constants."""
+    for run in runs:
+        found = run.asked("calibration")
+        if isinstance(found, Mapping) and found.get("borrowed"):
+            yield (
+                "warning",
+                (
+                    f"Scores of {run.verb} go by constants that are borrowed: they were measured on "
+                    f"{wording.anything(found.get('generator'))}, so boundaries and units may be off "
+                    "(stylemill calibrate measures this generator's own)"
+                ),
+            )
 
 
 def ended_badly(runs: Iterable[Run]) -> Iterator[tuple[str, str]]:
@@ -174,6 +199,8 @@ def _asked(run: Run) -> Iterator[Fact]:
         yield Fact("Command", " ".join(map(str, command)) if isinstance(command, list) else wording.anything(command))
     for key, name in EXPECTED.items():
         yield Fact(name, wording.anything(run.asked(key)))
+    if run.asked("calibration") is not None:
+        yield Fact("Calibration", calibration(run))
     held = dict.fromkeys([*NAMED, *_keys(run.spec.get("spec")), *_keys(run.spec.get("resolved"))])
     for key in held:
         if key not in EXPECTED and key not in MACHINE and run.asked(key) is not None:

@@ -39,7 +39,8 @@ class Model:
 @dataclass(frozen=True)
 class ClassifierRef:
     """A family of classifiers, the attributes that it scores and the measures that it takes besides; its columns are
-    named `prefix` + attribute. weights: names of its networks.
+    named `prefix` + attribute. weights: names of its networks. calibration: the constants that it scores by, sent along
+    so that every worker has the driver's; None where it needs none.
     """
 
     family: Model
@@ -47,6 +48,7 @@ class ClassifierRef:
     prefix: str = ""
     measures: tuple[str, ...] = ()
     weights: tuple[str, ...] = field(default=(), compare=False)
+    calibration: classifiers.Calibration | None = field(default=None, compare=False)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -60,7 +62,9 @@ class ClassifierRef:
     def open(self, runtime: Runtime) -> classifiers.Family:
         """The classifiers. Raises ModelFileError where they are others than the job was started with."""
         name, device = self.family.name, runtime.device
-        family = classifiers.load(name, self.attributes, device, runtime.backend, self.measures)
+        family = classifiers.load(
+            name, self.attributes, device, runtime.backend, self.measures, calibration=self.calibration
+        )
         self.family.check(family.fingerprint)
         return family
 

@@ -27,7 +27,7 @@ from pipeline.stages import measure as stage
 from pipeline.tables import Table
 
 ROWS = 22
-JUDGED = ["smile", "male", "old", "eyeglasses", "yaw"]
+JUDGED = list(classifiers.attributes_of("tiny-judge"))
 
 
 @pytest.fixture(scope="module")

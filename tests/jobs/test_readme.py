@@ -21,6 +21,7 @@ SPECS = {
     "sample": "jobs.sample:SampleSpec",
     "latents import": "jobs.latents.importing:ImportSpec",
     "label": "jobs.label:LabelSpec",
+    "calibrate": "jobs.calibrate:CalibrateSpec",
     "directions fit": "jobs.directions.spec:FitSpec",
     "directions compare": "jobs.directions.compare:CompareSpec",
     "directions strips": "jobs.directions.strips:StripsSpec",

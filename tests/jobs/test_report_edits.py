@@ -13,6 +13,7 @@ from PIL import Image
 from tiny_jobs import dataset
 
 from jobs.__main__ import main
+from pipeline.models.classifiers import ATTRIBUTES
 from pipeline.report import edit_means, edits
 from pipeline.report.edit_strips import FACES, STEPS
 from pipeline.tables import Table
@@ -111,7 +112,7 @@ def test_generator_editor_and_faces_stand_at_the_top(far):
 
 def test_an_attribute_that_is_no_score_shows_the_one_that_moves_most(far):
     means = edit_means.Edits.read(str(far))
-    own = ["smile", "male", "old", "eyeglasses", "yaw"]
+    own = list(ATTRIBUTES)
     along = means.along((1, 1))[own]
     most = (along.iloc[-1] - along.iloc[0]).abs().idxmax()
     assert means.shown(1) == list(dict.fromkeys([most, "eyeglasses"]))

@@ -39,6 +39,7 @@ SCHEMAS = {
     "dt_steps": schemas.dt_steps(),
     "dt_curves": schemas.dt_curves(),
     "dt_auc": schemas.dt_auc(),
+    "statistics": schemas.statistics(["faces_yaw", "faces_yaw_mirrored", "judge_smile"]),
 }
 
 

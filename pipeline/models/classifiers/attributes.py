@@ -26,8 +26,11 @@ SMILE = Attribute(
 
 MALE = Attribute(
     name="male",
-    meaning="The face looks male to the networks; it is nobody's gender.",
-    readings={"faces": Reading(FaceRes, faceres.male), "judge": Reading(SsrGender, boundary=Fixed(0.5, "the middle"))},
+    meaning="The face looks male to the networks, which is nobody's gender.",
+    readings={
+        "faces": Reading(FaceRes, faceres.male),
+        "judge": Reading(SsrGender, boundary=Fixed(0.5, "gender = 0.5")),
+    },
     region=PERSON,
     # Gender: in Tables 2 and 3 of InterFaceGAN it goes with age and with eyeglasses, where "male old people are more
     # likely to wear eyeglasses" (Sec. 3.3).

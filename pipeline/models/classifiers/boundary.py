@@ -14,10 +14,10 @@ MIRRORED = 200
 
 
 class Measured(NamedTuple):
-    """A raw statistic of the calibration faces, (N,), and of their mirror images, (N,)."""
+    """A raw statistic of the calibration faces, (N,), and of their mirror images, (N,), where that was asked for."""
 
     raw: NDArray[np.float32]
-    mirrored: NDArray[np.float32]
+    mirrored: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class SameShare:
 
     @property
     def how(self) -> str:
-        return f"as many faces as by {self.beside}"
+        return f"as many as by {self.beside}"
 
     def find(self, own: Measured, other: tuple[Measured, float] | None) -> float:
         """other: what the family `beside` measured, and its boundary."""
@@ -58,6 +58,7 @@ class Mirror:
     beside: ClassVar[str | None] = None
 
     def find(self, own: Measured, other: tuple[Measured, float] | None) -> float:
+        assert own.mirrored is not None
         return float((own.raw[:MIRRORED] + own.mirrored[:MIRRORED]).mean() / 2)
 
 

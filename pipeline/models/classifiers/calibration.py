@@ -11,7 +11,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import torch
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from pipeline.errors import ModelFileError, SpecError
@@ -37,10 +38,9 @@ class Scale:
         return (raw_N - self.boundary) / self.unit
 
     @classmethod
-    def measured(cls, raw_N: Tensor, boundary: float) -> "Scale":
+    def measured(cls, raw_N: NDArray[np.float32], boundary: float) -> "Scale":
         """With the deviation of these faces, to six digits."""
-        unit = float(torch.as_tensor(raw_N, dtype=torch.float64).std())
-        return cls(_rounded(boundary), _rounded(unit))
+        return cls(_rounded(boundary), _rounded(float(raw_N.astype(np.float64).std(ddof=1))))
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ def scales_of(
         return rule.find(measured[family][name], other or None)
 
     return {
-        family: {name: Scale.measured(torch.from_numpy(one.raw), boundary(family, name)) for name, one in its.items()}
+        family: {name: Scale.measured(one.raw, boundary(family, name)) for name, one in its.items()}
         for family, its in measured.items()
     }
 

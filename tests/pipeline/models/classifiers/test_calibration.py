@@ -21,7 +21,7 @@ MADE = Calibration(
     rows=3,
     version=VERSION,
     networks={"tiny": {"tiny": "b" * 64}},
-    families={"tiny": {"smile": Scale.measured(torch.tensor([1.0, 2.0, 4.0]), 0.123456789)}},
+    families={"tiny": {"smile": Scale.measured(np.array([1.0, 2.0, 4.0], dtype=np.float32), 0.123456789)}},
 )
 
 

@@ -1,0 +1,152 @@
+"""`stylemill calibrate`: where the classifiers' scores are 0 on faces of a generator, and what one unit of them is."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from pydantic import Field
+from rich.box import SIMPLE
+from rich.table import Table as Grid
+
+import schemas
+from jobs.flags import Names, parse, say
+from jobs.launch import command, launch, versions
+from jobs.options import PSI_HELP, RunFlags, note_psi
+from jobs.resolve import resolve, spec_facts
+from jobs.show import show
+from jobs.weights import used
+from pipeline.engine.derived import DerivedFile
+from pipeline.engine.job import Job
+from pipeline.engine.layout import cut
+from pipeline.errors import SpecError
+from pipeline.models import classifiers, generators
+from pipeline.models.classifiers import READINGS, VERSION, Calibration, calibration
+from pipeline.models.classifiers.boundary import Measured
+from pipeline.models.classifiers.calibration import Scale
+from pipeline.models.randomness import MAX_SEED
+from pipeline.stages.calibrate import CalibrateStage
+from pipeline.stages.models import Model
+from pipeline.tables import Table, store
+from schemas.statistics import MIRRORED
+
+FILE, STATISTICS = "calibration.json", "statistics"
+
+
+class CalibrateSpec(RunFlags):
+    """Measure boundaries and units of the classifiers' scores on faces of a generator, and write DIR/calibration.json,
+    which other verbs take as --calibration.
+
+    Example: stylemill calibrate --generator mobilestylegan-ffhq --rows 1000 --out out/calibration
+    """
+
+    VERB = "calibrate"
+
+    generator: str = Field("mobilestylegan-ffhq", description="A generator by name.")
+    classifiers: Names = Field(("faces", "judge"), min_length=1, description="Families of classifiers.")
+    rows: int = Field(1000, ge=2, description="Faces to measure on.")
+    seed: int = Field(7, ge=0, le=MAX_SEED, description="With a row's number, decides that face.")
+    psi: float = Field(0.7, allow_inf_nan=False, description=f"Truncation: 1 is none, 0 the mean face; {PSI_HELP}.")
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the verb; returns the exit code."""
+    spec = parse(CalibrateSpec, argv)
+    job, workers = plan_calibrate(spec)
+    code = launch(job, workers, spec)
+    if code == 0 and not spec.dry_run and job.is_sealed(STATISTICS):
+        _show(_found(job), job)
+        url = store.join(spec.out, FILE)
+        say(f"      --calibration {url} gives these constants to the verbs that score faces of {spec.generator}")
+    return code
+
+
+def plan_calibrate(spec: CalibrateSpec) -> tuple[Job, int | None]:
+    """The job, and how many workers; the models that it was planned with are let go.
+
+    Raises:
+        SpecError: no such generator or family.
+        ModelFileError: a network is not here.
+    """
+    note_psi("--psi", spec.psi)
+    generator = generators.load(spec.generator, backend="eager")
+    families = _families(spec.classifiers)
+    opened = {name: classifiers.statistics_of(name, tuple(READINGS[name])) for name in families}
+    runtime, rows_per_shard, workers = resolve(spec, spec.VERB, generator, spec.rows)
+    layout = cut(spec.rows, rows_per_shard, runtime.batch_size)
+    stage = CalibrateStage(
+        generator=Model(spec.generator, generator.fingerprint),
+        families=tuple(Model(name, statistics.fingerprint) for name, statistics in opened.items()),
+        seed=spec.seed,
+        psi=spec.psi,
+        runtime=runtime,
+    )
+    job = Job(
+        verb=spec.VERB,
+        out=spec.out,
+        stage=stage,
+        layout=layout,
+        spec=spec_facts(spec, runtime, **layout.facts, classifiers=list(families)),
+        resolved={
+            "generator_digest": generator.fingerprint,
+            "networks": {name: one.digests for name, one in opened.items()},
+        },
+        versions=versions(),
+        command=command(),
+        weights=used(generator.name, *(name for one in opened.values() for name in one.digests)),
+    )
+    content = DerivedFile(FILE, lambda: _found(job).to_json(), reads=(STATISTICS,))
+    return replace(job, derived=[content]), workers
+
+
+def _families(asked: Sequence[str]) -> list[str]:
+    """The families asked for, after those beside which their boundaries are found. Raises SpecError."""
+    rules = {
+        family: [READINGS[family][name].boundary for name in classifiers.attributes_of(family)] for family in asked
+    }
+    beside = [rule.beside for its in rules.values() for rule in its if rule.beside]
+    if missing := sorted(set(beside) - set(asked)):
+        say(f"Note  a boundary of {', '.join(asked)} is found beside {', '.join(missing)}: measured too")
+    return list(dict.fromkeys([*(name for name in classifiers.FAMILIES if name in beside), *asked]))
+
+
+def _found(job: Job) -> Calibration:
+    """The constants, from the statistics of all faces. Raises SpecError where these do not vary."""
+    networks: Mapping[str, Mapping[str, str]] = job.resolved["networks"]
+    rows = Table.open(store.join(job.out, STATISTICS)).read()
+    columns = {name: schemas.to_numpy(rows[name]) for name in rows.column_names}
+    measured = {
+        family: {
+            name: Measured(columns[f"{family}_{name}"], columns.get(f"{family}_{name}{MIRRORED}"))
+            for name in classifiers.attributes_of(family)
+        }
+        for family in networks
+    }
+    scales = calibration.scales_of(READINGS, measured)
+    if same := [
+        f"{name} by {family}" for family, its in scales.items() for name, one in its.items() if not one.unit > 0
+    ]:
+        raise SpecError(f"{same[0]} is the same in all {rows.num_rows} faces: ask for more --rows, or another --psi")
+    whose = job.spec["generator"], job.resolved["generator_digest"]
+    return Calibration(*whose, job.spec["psi"], job.spec["seed"], rows.num_rows, VERSION, networks, scales)
+
+
+def _show(found: Calibration, job: Job) -> None:
+    """The constants beside those of the built-in generator."""
+    rows = Table.open(store.join(job.out, STATISTICS)).read()
+    known = calibration.default()
+    title = f"Boundaries and units on {found.rows:,} faces of {found.generator}; score = (raw - boundary) / unit"
+    grid = Grid(title=title, title_justify="left", box=SIMPLE, pad_edge=False)
+    for name in ("family", "attribute", "boundary", "unit", "above", "boundary found", f"on {known.generator}"):
+        grid.add_column(name, justify="left" if name in ("family", "attribute", "boundary found") else "right")
+    for family, scales in found.families.items():
+        for name, scale in scales.items():
+            above = float((schemas.to_numpy(rows[f"{family}_{name}"]) > scale.boundary).mean())
+            other = known.families.get(family, {}).get(name)
+            grid.add_row(
+                family, name, *_pair(scale), f"{above:.1%}", READINGS[family][name].boundary.how,
+                " / ".join(_pair(other)) if other else "",
+            )  # fmt: skip
+    show(grid)
+
+
+def _pair(scale: Scale) -> tuple[str, str]:
+    return f"{scale.boundary:.4g}", f"{scale.unit:.4g}"

@@ -1,0 +1,77 @@
+"""By whose boundaries and units the classifiers of a job score, and what it says of that."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import Field, field_validator
+
+from jobs.flags import Spec, say
+from jobs.places import absolute
+from pipeline.errors import SpecError
+from pipeline.models import classifiers
+from pipeline.models.classifiers import MEASURES, Calibration, Family, attributes, calibration, tiny
+from pipeline.models.generators import Generator
+from pipeline.stages.models import ClassifierRef
+from pipeline.tables import store
+
+
+class CalibrationFlag(Spec):
+    """Of verbs that score faces."""
+
+    calibration: str | None = Field(
+        None,
+        description="calibration.json of stylemill calibrate: boundaries and units of scores. Default: those that are "
+        "known for the generator, else the built-in generator's, and a line says so.",
+    )
+
+    @field_validator("calibration")
+    @classmethod
+    def _absolute_calibration(cls, url: str | None) -> str | None:
+        return None if url is None else absolute(url)
+
+
+class Constants:
+    """Boundaries and units on faces of a generator: those of a file, else the generator's own, else the built-in
+    generator's. A line says where they are another generator's.
+
+    Raises:
+        SpecError: there is no such file, or it is no calibration.
+        StoreError: it cannot be read.
+    """
+
+    def __init__(self, generator: Generator, file: str | None = None) -> None:
+        self.generator, self.file = generator, file
+        self._said: set[str] = set()
+        if file is None:
+            self._found = calibration.of_generator(generator.fingerprint)
+        elif (content := store.read_bytes(file)) is None:
+            raise SpecError(f"--calibration {file}: there is no such file; stylemill calibrate writes one")
+        else:
+            self._found = Calibration.from_json(content, f"--calibration {file}")
+
+    def of(self, family: str) -> Calibration | None:
+        """Those of a family; None where it is a test network's, which needs none."""
+        if family in tiny.STANDS_IN and family not in self._found.families:
+            return None
+        if self._found.generator_digest != self.generator.fingerprint and family not in self._said:
+            self._said.add(family)
+            whose, mine = self._found.generator, self.generator.name
+            known = f"{self.file} is of {whose}" if self.file else f"no constants are known for {mine}"
+            say(
+                f"Note  {family}: {known}, so those of {whose} are borrowed on faces of {mine}: boundaries and units "
+                f"may be off. stylemill calibrate --generator {mine} --classifiers {family} --out DIR measures its "
+                "own; then pass --calibration DIR/calibration.json"
+            )
+        return self._found
+
+    def load(self, family: str, names: Sequence[str], measures: Sequence[str] = MEASURES) -> Family:
+        """The family, by these constants. Raises as `classifiers.load`."""
+        return classifiers.load(family, names, measures=measures, calibration=self.of(family))
+
+
+def about(generator: Generator, *refs: ClassifierRef) -> dict[str, Any]:
+    """What a job puts on record of those who score: what their columns mean, and whose constants they go by."""
+    columns = dict.fromkeys(name for ref in refs for name in (*ref.attributes, *ref.measures))
+    meanings = {name: attributes.BY_NAME[name].meaning for name in columns}
+    used = next((ref.calibration for ref in refs if ref.calibration), None)
+    return {"meanings": meanings, **({"calibration": used.facts(generator.fingerprint)} if used else {})}
