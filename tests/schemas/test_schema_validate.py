@@ -94,6 +94,7 @@ def test_the_whole_key_rises(keys, message):
 def test_bad_values_of_lists_are_placed_also_in_slices():
     schema = SCHEMAS["requests"]
     columns = {"index": [5, 6, 7, 8], "attribute": "smile", "target": "1", "conditions": [["a"], [], ["b", None], []]}
+    columns |= {"options": [[]] * 4, "option_values": [[]] * 4}
     columns |= {"lambdas": [[]] * 4, "strengths": [[1.0, 2.0, 3.0], [], [0.0, 1.0, np.nan], [np.inf]]}
     rows = schema.rows({**columns, "until": [[]] * 4})
     where = r"row 2 \(index 7\)"
