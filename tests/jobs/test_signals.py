@@ -45,7 +45,8 @@ end(main(["reproduce", *sys.argv[2:]]))
 HANGS = """
 import atexit, os, sys, threading, time
 from jobs.__main__ import end
-from pipeline.engine import ray_pool, run
+from pipeline.engine import ray_pool
+from pipeline.engine.signals import count_signals
 
 def hang():
     for _ in range(int(sys.argv[1])):
@@ -55,7 +56,7 @@ def hang():
 
 ray_pool.ray.shutdown = hang
 atexit.register(hang)
-run._remember_signals()
+count_signals()
 try:
     ray_pool._shut_down()
 except KeyboardInterrupt:
