@@ -55,7 +55,7 @@ class ObeyingWorker(DatasetWorker):
     def __init__(self, stage: TinyStage) -> None:
         super().__init__(stage)
         self.index = np.zeros(0, dtype=np.int64)
-        self._map, self.models.map = self.models.map, self.map
+        self._map, self.generator.map = self.generator.map, self.map
 
     def run(self, task: Task) -> Iterator[Batch]:
         Path(self.stage.orders, f"began-{task.shard}-{os.getpid()}-{time.monotonic_ns()}").touch()
