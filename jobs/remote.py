@@ -14,7 +14,7 @@ from jobs.places import FIELDS
 from pipeline.errors import SpecError
 
 VERBS = (
-    "dataset", "sample", "latents", "label", "directions", "edit", "measure", "dt", "reproduce",
+    "dataset", "sample", "latents", "label", "directions", "edit", "calibrate", "measure", "dt", "reproduce",
     "models", "status", "verify", "report",
 )  # fmt: skip
 

@@ -34,11 +34,16 @@ def signals_as_before() -> Iterator[None]:
         yield
         return
     before = {number: signal.getsignal(number) for number in STOPS}
-    hook, sys.unraisablehook = sys.unraisablehook, _send_again(sys.unraisablehook)
+    hook, again = sys.unraisablehook, list[threading.Timer]()
+    sys.unraisablehook = _send_again(hook, again)
     try:
         yield
     finally:
         sys.unraisablehook = hook
+        for timer in again:
+            if timer.is_alive():  # too late for this run: whoever starts several stops here
+                timer.cancel()
+                _late.append(signal.SIGTERM)
         for number, handler in before.items():
             signal.signal(number, handler)
 
@@ -65,17 +70,19 @@ def count_signals() -> None:
         _on(number, remember)
 
 
-def _send_again(hook: Any) -> Any:
+def _send_again(hook: Any, timers: list[threading.Timer]) -> Any:
     """A hook for exceptions that Python drops because a finaliser raised them: where a signal is handled in one (Ray's
-    object references have them), its KeyboardInterrupt ends nothing. It is sent once more, when the finaliser is done.
+    object references have them), its KeyboardInterrupt ends nothing. It is sent once more when the finaliser is done,
+    as SIGTERM, which a run always heeds; SIGINT is ignored by what a shell starts in the background.
     """
 
     def dropped(what: Any) -> None:
         if not issubclass(what.exc_type, KeyboardInterrupt):
             hook(what)
             return
-        again = threading.Timer(AGAIN_SECONDS, os.kill, (os.getpid(), signal.SIGINT))
+        again = threading.Timer(AGAIN_SECONDS, os.kill, (os.getpid(), signal.SIGTERM))
         again.daemon = True
+        timers.append(again)
         again.start()
 
     return dropped

@@ -156,6 +156,8 @@ def examples(tmp_path_factory) -> dict[str, Example]:
                 "lambdas": [[0.75, 0.0], [], [], [], [], [], []],
                 "strengths": [[-3.0, 3.0], [], [1.0], [], [], [], []],
                 "until": none_or_one,
+                "options": [["lambda1", "lambda2"], [], [], [], [], [], []],
+                "option_values": [[0.75, 0.0], [], [], [], [], [], []],
             },
         ),
         "edits-w": (

@@ -91,6 +91,7 @@ GOOD = {
     "models show": "faceres",
     "dataset": "--out s3://a/b --attributes old,smile --psi -0.5",
     "sample": "--rows 64 --out s3://a/codes",
+    "calibrate": "--generator mobilestylegan-ffhq --rows 200 --out s3://a/calibration",
     "label": "--latents /data/latents --out file:///data/x",
     "directions fit": "--latents s3://a/latents --labels s3://a/labels,/data/labels --out s3://a/fit",
     "directions condition": "--directions s3://a/directions --primal old --preserve male --out s3://a/old",
