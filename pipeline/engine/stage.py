@@ -93,7 +93,7 @@ class Trainer(Protocol):
 
 
 class Stage(Protocol):
-    """A description of work, small enough to send to another process; `open` is where the weight is lifted there.
+    """A description of work, small enough to send to another process; `open` loads the models there.
 
     `version` is raised by hand when the rows of the stage change. `outputs` names the tables in publishing order, or
     the one artifact: `{"artifact": Artifact}`.
