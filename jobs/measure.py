@@ -34,6 +34,7 @@ from pipeline.stages.measure import EFFECTS, IDENTITY, MeasureStage, Source
 from pipeline.stages.models import ClassifierRef, Model, Truncated
 from pipeline.stages.request_rows import read_requests
 from pipeline.tables import Layout, Table, store
+from pipeline.tables.manifest import is_made_by
 from schemas.edits import JUDGE
 from schemas.measured import NUMBERS
 
@@ -267,7 +268,6 @@ def _check_source_is_kept(name: str, table: Table) -> None:
 def _requests(url: str, edits: Table) -> dict[int, EditRequest]:
     """The requests beside a table of edits. Raises SpecError where they are another run's."""
     table = Table(url)
-    manifest, own = table.require_sealed(), edits.require_sealed()["fingerprint"]
-    if own not in (manifest["fingerprint"], manifest["facts"].get("spec", {}).get("edits")):  # the latter of old tables
+    if not is_made_by(table.require_sealed(), edits.require_sealed()["fingerprint"]):
         raise SpecError(f"{url} is not of the edits beside it: run the edit command again, which writes it anew")
     return read_requests(table)

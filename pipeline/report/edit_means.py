@@ -14,6 +14,7 @@ import pandas as pd
 
 from pipeline.report import gather
 from pipeline.tables import Table, store
+from pipeline.tables.manifest import is_made_by
 from schemas.edits import AFTER, BEFORE, JUDGE
 
 BATCH = 65536
@@ -31,8 +32,8 @@ class Edits:
     """What a table of edits holds, summed up.
 
     scores: its columns of scores. means, halves: (G, C) by group: mean, and half of its 95 % interval (NaN of one row).
-    rows: of each group. stops: why the edits of each branch ended, by how many faces. wishes: rows of `requests`. down:
-    faces, (index, request), that go away from the attribute, of the requests that flip.
+    rows: of each group. stops: why the edits of each branch ended, by how many faces. asked: rows of `requests`.
+    down: faces, (index, request), that go away from the attribute, of the requests that flip.
     """
 
     table: Table
@@ -41,7 +42,7 @@ class Edits:
     halves: pd.DataFrame
     rows: pd.Series
     stops: Mapping[Branch, Counter[str]]
-    wishes: Mapping[int, Mapping[str, Any]]
+    asked: Mapping[int, Mapping[str, Any]]
     down: frozenset[tuple[int, int]]
     chosen: Collection[int] | None = None
     all_faces: int = 0
@@ -53,13 +54,13 @@ class Edits:
         A table without a part is one without a row. Raises StoreError where a table cannot be read.
         """
         table = Table(store.join(directory, "edits"))
-        wishes = _wishes(directory, table)
+        requests = _requests(directory, table)
         if not table.parts():
             nothing = pd.MultiIndex.from_tuples([], names=["request", "side", "step"])
             frame = pd.DataFrame(index=nothing, columns=["strength"], dtype=np.float64)
-            return cls(table, (), frame, frame, pd.Series([], nothing, np.float64), {}, wishes, frozenset())
+            return cls(table, (), frame, frame, pd.Series([], nothing, np.float64), {}, requests, frozenset())
         scores = tuple(name for name in table.schema.arrow.names if name not in (*BEFORE, *AFTER))
-        down = _down(table, wishes) if _flips(directory, wishes) else frozenset()
+        down = _down(table, requests) if _flips(directory, requests) else frozenset()
         there: set[int] = set()
         count: Counter[Group] = Counter()
         sums: dict[Group, np.ndarray] = {}
@@ -90,7 +91,7 @@ class Edits:
         for request, side, step in groups:  # of each face once: its source, or the only step that was kept of it
             if step == 0 or (request, side, 0) not in count:
                 ended.setdefault((request, side), Counter()).update(stops[request, side, step])
-        return cls(table, scores, means, halves, of_group, ended, wishes, down, chosen, len(there))
+        return cls(table, scores, means, halves, of_group, ended, requests, down, chosen, len(there))
 
     @property
     def faces(self) -> int:
@@ -116,7 +117,7 @@ class Edits:
 
     def flips(self, request: int) -> bool:
         """Whether its rows go either way, as far as is known."""
-        asked = self.wishes.get(request, {}).get("target") == "flip"
+        asked = self.asked.get(request, {}).get("target") == "flip"
         return asked or any(whose == request for _, whose in self.down)
 
     @staticmethod
@@ -126,10 +127,10 @@ class Edits:
 
     def title(self, request: int) -> str:
         """`old | eyeglasses`, or the number of a request that is not known yet."""
-        wish = self.wishes.get(request)
-        if wish is None:
+        asked = self.asked.get(request)
+        if asked is None:
             return f"Request {request}"
-        return wish["attribute"] + (f" | {', '.join(wish['conditions'])}" if wish["conditions"] else "")
+        return asked["attribute"] + (f" | {', '.join(asked['conditions'])}" if asked["conditions"] else "")
 
     def along(self, branch: Branch) -> pd.DataFrame:
         """The means of a branch's steps, the source first, as `in_order`."""
@@ -150,7 +151,7 @@ class Edits:
     def shown(self, request: int) -> list[str]:
         """The scores below a picture: the attribute's (else that which moves most) and its conditions'."""
         by_name = self._by_name()
-        conditions = [by_name.get(name) for name in self.wishes.get(request, {}).get("conditions", ())]
+        conditions = [by_name.get(name) for name in self.asked.get(request, {}).get("conditions", ())]
         return [name for name in dict.fromkeys([self._primal(request), *conditions]) if name is not None]
 
     def bold(self, request: int) -> list[str]:
@@ -160,7 +161,7 @@ class Edits:
 
     def in_place_of(self, request: int) -> tuple[str, str] | None:
         """The edited attribute where it is no score, and the score that is shown in its place."""
-        attribute, primal = self.wishes.get(request, {}).get("attribute"), self._primal(request)
+        attribute, primal = self.asked.get(request, {}).get("attribute"), self._primal(request)
         if attribute is None or primal is None or attribute in self._by_name():
             return None
         return attribute, primal.removeprefix(JUDGE)
@@ -168,7 +169,7 @@ class Edits:
     def _primal(self, request: int) -> str | None:
         """The score of the attribute, else the one that moves most; None where no scores were kept."""
         by_name = self._by_name()
-        if (own := by_name.get(self.wishes.get(request, {}).get("attribute", ""))) is not None or not by_name:
+        if (own := by_name.get(self.asked.get(request, {}).get("attribute", ""))) is not None or not by_name:
             return own
         along = self.along(next(branch for branch in self.branches if branch[0] == request))[list(by_name.values())]
         return str((along.iloc[-1] - along.iloc[0]).abs().idxmax())
@@ -188,28 +189,28 @@ def in_order(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.loc[keys.sort_values(["after", "strength"], kind="stable").index]
 
 
-def _flips(directory: str, wishes: Mapping[int, Mapping[str, Any]]) -> bool:
+def _flips(directory: str, requests: Mapping[int, Mapping[str, Any]]) -> bool:
     """Whether rows go either way: as the requests say or, before these are written, the run's spec."""
-    if wishes:
-        return any(wish["target"] == "flip" for wish in wishes.values())
+    if requests:
+        return any(asked["target"] == "flip" for asked in requests.values())
     return gather.read_run(directory, "edit", []).asked("target") == "flip"
 
 
-def _down(table: Table, wishes: Mapping[int, Mapping[str, Any]]) -> frozenset[tuple[int, int]]:
+def _down(table: Table, requests: Mapping[int, Mapping[str, Any]]) -> frozenset[tuple[int, int]]:
     """Faces, (index, request), whose last strength is negative, of the requests that flip."""
     found: set[tuple[int, int]] = set()
     for batch in table.batches(["index", "request", "strength"], rows=BATCH):
         faces = zip(batch["index"].to_pylist(), batch["request"].to_pylist(), strict=True)
         for face, strength in zip(faces, batch["strength"].to_pylist(), strict=True):
-            if strength < 0 and wishes.get(face[1], {"target": "flip"})["target"] == "flip":
+            if strength < 0 and requests.get(face[1], {"target": "flip"})["target"] == "flip":
                 found.add(face)
     return frozenset(found)
 
 
-def _wishes(directory: str, edits: Table) -> dict[int, Mapping[str, Any]]:
+def _requests(directory: str, edits: Table) -> dict[int, Mapping[str, Any]]:
     """The requests beside the edits; none where they are not written yet, or are another run's."""
     table = Table(store.join(directory, "requests"))
     manifest, theirs = table.manifest(), edits.manifest()
-    if manifest is None or theirs is None or manifest["fingerprint"] != theirs["fingerprint"]:
+    if manifest is None or theirs is None or not is_made_by(manifest, theirs["fingerprint"]):
         return {}
     return {row["index"]: row for row in table.read().to_pylist()}

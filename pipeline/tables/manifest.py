@@ -53,6 +53,13 @@ def build(
     }
 
 
+def is_made_by(manifest: Mapping[str, Any], fingerprint: str) -> bool:
+    """Whether the job of this fingerprint made the small table. In requests that were made before these were outputs of
+    the job, the facts say so.
+    """
+    return fingerprint in (manifest["fingerprint"], manifest["facts"].get("spec", {}).get("edits"))
+
+
 def schema_card(schema: TableSchema) -> dict[str, Any]:
     """Name, version and columns, as a manifest holds them."""
     columns = {field.name: str(field.type) for field in schema.arrow}

@@ -23,6 +23,7 @@ from pipeline.models import classifiers, generators
 from pipeline.models.classifiers import identity
 from pipeline.models.codes import Codes
 from pipeline.models.faces import FaceScorer
+from pipeline.report.edit_means import Edits
 from pipeline.stages import measure as stage
 from pipeline.tables import Table
 
@@ -326,6 +327,8 @@ def test_edits_with_requests_of_version_1_are_measured_as_before(scored, tmp_pat
         assert measure(tmp_path / name, edits) == 0
     new, found = (measured(tmp_path / name).drop(columns="edits") for name in ("new", "old"))
     assert found.astype(str).equals(new.astype(str))
+    asked = Edits.read(str(directory)).asked  # what the page names edits by
+    assert [asked[row["index"]]["attribute"] for row in rows.to_pylist()] == rows["attribute"].to_pylist()
 
 
 @pytest.mark.parametrize("keep", ["all", "3"])
