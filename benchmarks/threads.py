@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import Literal
 
 import tyro
 
@@ -195,7 +196,13 @@ def section(kind: JobKind, settings: Mapping[str, Sequence[str]], runs: Runs) ->
 
 
 def main(
-    rows: int = 16384, faces: int = 64, edited: int = 8, steps: int = 2, rounds: int = 1, out: Path = RESULTS
+    rows: int = 16384,
+    faces: int = 64,
+    edited: int = 8,
+    steps: int = 2,
+    rounds: int = 1,
+    only: Literal["sample", "dataset", "label", "edit"] | None = None,
+    out: Path = RESULTS,
 ) -> None:
     """Measure, print and keep the tables; they are written after each job.
 
@@ -205,10 +212,12 @@ def main(
         edited: faces of `edit`.
         steps: of `edit`.
         rounds: runs of each setting on quiet and on busy cores. One takes half an hour.
+        only: one job of the four.
         out: where the tables go.
     """
     begun, failures, count = time.perf_counter(), [], cores()
     flags = f"--rows {rows} --faces {faces} --edited {edited} --steps {steps} --rounds {rounds}"
+    flags += f" --only {only}" if only else ""
     text = "# Workers and threads on a CPU\n\n" + header("python -m benchmarks.threads", flags)
     text += (
         "Rows a second inside the job, from the first worker being open to the seal, and the wall time of the whole "
@@ -220,6 +229,8 @@ def main(
         for name, number in {"faces": faces, "edited": edited}.items():
             command(["sample", "--rows", str(number), "--local", "--out", str(inputs / name)])
         for kind in jobs_of(inputs, rows, faces, edited, steps):
+            if only not in (None, kind.folder):
+                continue
             settings = settings_of(count)
             text += section(kind, settings, contest(kind, settings, rounds, failures))
             notes = "".join(f"- failed: {failure}\n" for failure in failures)

@@ -290,6 +290,7 @@ class RayPool:
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
         how = {"job_config": _SameCode(), "log_to_driver": False, "logging_level": logging.ERROR}
         if not self._address or self._address == "local":
+            os.environ.setdefault("RAY_worker_niceness", "0")  # Ray's 15 leaves workers no time beside a busy process
             cpus = max(cores(), round((self._asked or 1) * self._cpus))
             ray.init(address="local", num_cpus=cpus, include_dashboard=False, _temp_dir=ray_temp_dir(), **how)
             return

@@ -51,6 +51,7 @@ def test_a_killed_worker_is_replaced(tmp_path, undisturbed):
     workers = [p for p in psutil.Process(process.pid).children(recursive=True) if "_Actor" in " ".join(p.cmdline())]
     assert len(workers) == 2
     assert {worker.environ()["OMP_WAIT_POLICY"] for worker in workers} == {"PASSIVE"}
+    assert {worker.nice() for worker in workers} == {psutil.Process(process.pid).nice()}
     workers[0].kill()
     said = process.communicate(timeout=120)[1]
     assert process.returncode == 0, said
