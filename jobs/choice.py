@@ -12,7 +12,6 @@ from pydantic import Field, field_validator
 import schemas
 from jobs.flags import Names, Spec
 from jobs.labels import open_labels
-from jobs.places import absolute
 from pipeline.stages.choice import Indices, by_labels, by_number, check_of_same_faces, label_table, latents_table
 from pipeline.stages.joined import Labels
 from pipeline.stages.source import Latents
@@ -78,11 +77,6 @@ class LabelledChoice(RowChoice):
     labels: Names = Field(
         (), description="Labels that --where and --top speak of. Default: the table labels beside the latents."
     )
-
-    @field_validator("labels")
-    @classmethod
-    def _absolute_labels(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(map(absolute, urls))
 
 
 def choose(spec: RowChoice, latents: Latents, labels: tuple[str, ...]) -> Latents:

@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from jobs.flags import Spec, say
-from jobs.places import absolute
 from pipeline.errors import SpecError
 from pipeline.models import classifiers
 from pipeline.models.classifiers import MEASURES, Calibration, Family, attributes, calibration, tiny
@@ -23,11 +22,6 @@ class CalibrationFlag(Spec):
         description="calibration.json of stylemill calibrate: boundaries and units of scores. Default: those that are "
         "known for the generator, else the built-in generator's, and a line says so.",
     )
-
-    @field_validator("calibration")
-    @classmethod
-    def _absolute_calibration(cls, url: str | None) -> str | None:
-        return None if url is None else absolute(url)
 
 
 class Constants:

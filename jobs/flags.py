@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, fie
 from pydantic.fields import FieldInfo
 
 from jobs import spec_file
-from jobs.places import FIELDS
+from jobs.places import absolute, is_place, stays_as_typed
 from pipeline.errors import SpecError
 from pipeline.urls import mistake
 
@@ -85,13 +85,16 @@ NUMBERS = tyro.constructors.PrimitiveConstructorSpec(
 class Spec(BaseModel):
     """What one run of a verb was asked to do. The docstring of a subclass is its help text.
 
+    Relative paths are taken from here, since workers have working directories of their own.
+
     VERB: what it is a run of, as `directions fit`. GROUP: flags that a class with one declares stand in a box of their
-    own in the help.
+    own in the help. AS_TYPED: whether relative paths stay so.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     VERB: ClassVar[str] = ""
     GROUP: ClassVar[str | None] = None
+    AS_TYPED: ClassVar[bool] = False
 
     @field_validator("*")
     @classmethod
@@ -107,13 +110,24 @@ class Spec(BaseModel):
 
     @field_validator("*")
     @classmethod
-    def _is_a_place(cls, value: Any, info: ValidationInfo) -> Any:
-        for url in (value if isinstance(value, tuple) else (value,)) if info.field_name in FIELDS else ():
-            if isinstance(url, str) and (why := mistake(url)):
-                raise ValueError(why)
+    def _has_no_empty_name(cls, value: Any) -> Any:
         if isinstance(value, tuple) and "" in value:
             raise ValueError("an empty name beside a comma (was a variable unset?)")
         return value
+
+    @field_validator("*")
+    @classmethod
+    def _is_a_place(cls, value: Any, info: ValidationInfo) -> Any:
+        name = str(info.field_name)
+        field, urls = cls.model_fields[name], value if isinstance(value, tuple) else (value,)
+        if not is_place(name, field) or urls == (None,):
+            return value
+        for url in urls:
+            if why := mistake(url):
+                raise ValueError(why)
+        if cls.AS_TYPED or stays_as_typed(name, field):
+            return value
+        return tuple(map(absolute, urls)) if isinstance(value, tuple) else absolute(value)
 
 
 def parse(kind: type[SpecT], argv: Sequence[str]) -> SpecT:

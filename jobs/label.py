@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from jobs.choice import LabelledChoice, choose
 from jobs.classifiers import LABELLING, families_said, family_digests, labelling_refs, labels_facts
@@ -11,7 +11,6 @@ from jobs.flags import Names, parse
 from jobs.latents import open_with_generator
 from jobs.launch import command, launch, versions
 from jobs.options import ATTRIBUTES_HELP, DEFAULT_ATTRIBUTES, LATENTS, RunFlags, canonical
-from jobs.places import absolute
 from jobs.resolve import resolve, spec_facts
 from jobs.weights import used
 from pipeline.engine.job import Job
@@ -30,11 +29,6 @@ class LabelSpec(LabelledChoice, CalibrationFlag, RunFlags):
     VERB = "label"
 
     latents: Names = Field(min_length=1, description=LATENTS)
-
-    @field_validator("latents")
-    @classmethod
-    def _absolute_latents(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(map(absolute, urls))
 
     attributes: Names = Field(DEFAULT_ATTRIBUTES, min_length=1, description=ATTRIBUTES_HELP)
     classifiers: Names = LABELLING

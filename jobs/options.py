@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from jobs.flags import Spec, say
-from jobs.places import absolute, ends_with_this_process
+from jobs.places import ends_with_this_process
 from pipeline.models.classifiers.attributes import ATTRIBUTES, LIST
 
 DEFAULT_ATTRIBUTES = ATTRIBUTES
@@ -108,11 +108,6 @@ class RunFlags(RayFlags, WorkFlags):
     """What every job has: where its tables go, and how it is run."""
 
     out: str = Field(description="Directory for the tables: a path or any fsspec URL.")
-
-    @field_validator("out")
-    @classmethod
-    def _absolute(cls, url: str) -> str:
-        return absolute(url)
 
     @model_validator(mode="after")
     def _agree(self) -> "RunFlags":

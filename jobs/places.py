@@ -1,6 +1,10 @@
 """Where tables and files lie, as a person types it: a path, or any fsspec URL."""
 
+from typing import Literal, get_origin
+
+import tyro
 from fsspec.implementations.memory import MemoryFileSystem
+from pydantic.fields import FieldInfo
 
 from pipeline.tables import store
 
@@ -21,6 +25,9 @@ FIELDS = (
 )
 """Fields of specs that name directories, tables or files."""
 
+AS_TYPED = ("edits", "from_", "working_dir")
+"""Of these, those that are kept as they were typed, as all positional ones are: this process alone reads them."""
+
 
 def ends_with_this_process(url: str) -> bool:
     """Whether what is written there is gone when the command ends, and seen by no other process."""
@@ -31,3 +38,13 @@ def absolute(url: str) -> str:
     """A local path from the root, since workers have working directories of their own; other URLs as they are."""
     path = store.local_path(url)
     return url if path is None else str(path.absolute())
+
+
+def is_place(name: str, info: FieldInfo) -> bool:
+    """Whether a field of a spec names places: --scores of edit is one of four words."""
+    return name in FIELDS and get_origin(info.annotation) is not Literal
+
+
+def stays_as_typed(name: str, info: FieldInfo) -> bool:
+    """Whether a field that names places keeps relative paths."""
+    return name in AS_TYPED or tyro.conf.Positional in info.metadata

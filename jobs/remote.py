@@ -4,13 +4,13 @@ import importlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from types import ModuleType
-from typing import Any, Literal, get_origin
+from typing import Any
 
 from pydantic import create_model
 
 from jobs import subverbs
 from jobs.flags import Spec, command_line, flag_of, flags_of, parse
-from jobs.places import FIELDS
+from jobs.places import is_place
 from pipeline.errors import SpecError
 
 VERBS = (
@@ -76,7 +76,7 @@ def _without_validators(kind: type[Spec]) -> type[Spec]:
     """The same flags, whose values stay as they were given: a path is not taken from this machine's root."""
     fields: dict[str, Any] = {name: (info.annotation, info) for name, info in kind.model_fields.items()}
     bare = create_model(kind.__name__, __base__=Spec, **fields)
-    bare.VERB = kind.VERB
+    bare.VERB, bare.AS_TYPED = kind.VERB, True
     return bare
 
 
@@ -95,9 +95,8 @@ def _check(given: Spec) -> None:
 
 
 def _urls(given: Spec) -> Iterator[tuple[str, str]]:
-    for name in FIELDS:
-        info = type(given).model_fields.get(name)
-        if info is None or get_origin(info.annotation) is Literal:  # --scores of edit is one of four words
+    for name, info in type(given).model_fields.items():
+        if not is_place(name, info):
             continue
         value = getattr(given, name)
         for url in value if isinstance(value, tuple) else (value,):

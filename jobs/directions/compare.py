@@ -6,7 +6,7 @@ from typing import TypeVar
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from pydantic import Field, field_validator
+from pydantic import Field
 from rich import box
 from rich.table import Table as Grid
 
@@ -14,7 +14,6 @@ import schemas
 from jobs.flags import Names, Spec, parse, say
 from jobs.labels import open_labels
 from jobs.options import canonical
-from jobs.places import absolute
 from jobs.show import show
 from jobs.small import check_free, open_directions, write_small
 from pipeline.directions.compare import Correlations, correlations, cosines
@@ -42,16 +41,6 @@ class CompareSpec(Spec):
     attributes: Names = Field((), description="Some of the directions and labels, by name. Default: all.")
     out: str = Field(description="Directory for the table and the picture.")
     replace: bool = Field(False, description="Make both anew where there are any.")
-
-    @field_validator("directions")
-    @classmethod
-    def _absolute_tables(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(map(absolute, urls))
-
-    @field_validator("labels", "out")
-    @classmethod
-    def _absolute(cls, url: str | None) -> str | None:
-        return None if url is None else absolute(url)
 
 
 def main(argv: Sequence[str]) -> int:

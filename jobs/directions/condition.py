@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 import schemas
 from jobs.flags import Names, Spec, parse
-from jobs.places import absolute
 from jobs.small import check_free, open_directions, write_small
 from pipeline.directions.conditional import project
 from pipeline.directions.lookup import pick
@@ -28,16 +27,6 @@ class ConditionSpec(Spec):
     preserve: Names = Field(min_length=1, description="The directions to take out of it, by name.")
     out: str = Field(description="Directory for the new table.")
     replace: bool = Field(False, description="Make the table anew where there is one.")
-
-    @field_validator("directions")
-    @classmethod
-    def _absolute_tables(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(map(absolute, urls))
-
-    @field_validator("out")
-    @classmethod
-    def _absolute(cls, url: str) -> str:
-        return absolute(url)
 
 
 def main(argv: Sequence[str]) -> int:

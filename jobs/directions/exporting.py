@@ -6,7 +6,6 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from jobs.flags import Names, Spec, parse, say
-from jobs.places import absolute
 from jobs.small import check_free, open_directions
 from pipeline.directions import Direction
 from pipeline.directions.formats import file_name, write
@@ -39,22 +38,12 @@ class ExportSpec(Spec):
     out: str = Field(description="Directory for the files.")
     replace: bool = Field(False, description="Overwrite files that are there.")
 
-    @field_validator("directions")
-    @classmethod
-    def _absolute_tables(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(map(absolute, urls))
-
     @field_validator("prefix")
     @classmethod
     def _known_gan(cls, prefix: str | None) -> str | None:
         if prefix is not None and prefix.split("_")[0] not in GANS:
             raise ValueError(f"import tells the attribute from GAN_DATASET where GAN is one of {', '.join(GANS)}")
         return prefix
-
-    @field_validator("out")
-    @classmethod
-    def _absolute(cls, url: str) -> str:
-        return absolute(url)
 
 
 def main(argv: Sequence[str]) -> int:

@@ -6,12 +6,11 @@ from pathlib import PurePosixPath
 from typing import Literal
 
 import tyro
-from pydantic import Field, field_validator
+from pydantic import Field
 
 import schemas
 from jobs.flags import Spec, parse, say
 from jobs.latents import check_width
-from jobs.places import absolute
 from jobs.small import check_free, write_small
 from pipeline.directions.formats import Imported, check_generator, read
 from pipeline.directions.names import parse_boundary
@@ -45,11 +44,6 @@ class ImportSpec(Spec):
     force: bool = Field(False, description="Take files whose names tell of another generator.")
     out: str = Field(description="Directory for the table.")
     replace: bool = Field(False, description="Make the table anew where there is one.")
-
-    @field_validator("out")
-    @classmethod
-    def _absolute(cls, url: str) -> str:
-        return absolute(url)
 
 
 def main(argv: Sequence[str]) -> int:

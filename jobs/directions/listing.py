@@ -5,13 +5,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import tyro
-from pydantic import Field, field_validator
+from pydantic import Field
 from rich import box
 from rich.table import Table as Grid
 
 from jobs.directions.quality import Fitted, read_fits
 from jobs.flags import Spec, parse
-from jobs.places import absolute
 from jobs.show import show
 from pipeline.tables import Table, store
 from schemas.directions import ACCURACIES
@@ -31,11 +30,6 @@ class ListSpec(Spec):
         description="The directory of a job, or a table of directions: a path or any fsspec URL."
     )
     json_lines: bool = Field(False, description="One line of JSON for each direction, for a script.")
-
-    @field_validator("directory")
-    @classmethod
-    def _absolute(cls, url: str) -> str:
-        return absolute(url)
 
 
 def main(argv: Sequence[str]) -> int:

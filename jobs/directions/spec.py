@@ -9,7 +9,6 @@ from jobs.choice import CHOICE, RowChoice
 from jobs.constants import CalibrationFlag
 from jobs.flags import Names
 from jobs.options import LATENTS, RunFlags
-from jobs.places import absolute
 from pipeline.directions.choose import MARGIN
 from pipeline.models.layers import spans
 from pipeline.models.randomness import MAX_SEED
@@ -99,16 +98,6 @@ class FitSpec(RowChoice, CalibrationFlag, RunFlags):
     strips: int = Field(
         0, ge=0, exclude=True, description="Move so many faces along each direction afterwards, for stylemill report."
     )
-
-    @field_validator("codes", "scores")
-    @classmethod
-    def _absolute_input(cls, url: str | None) -> str | None:
-        return None if url is None else absolute(url)
-
-    @field_validator("latents", "labels")
-    @classmethod
-    def _absolute_tables(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(absolute(url) for url in urls)
 
     @field_validator("layers")
     @classmethod

@@ -16,7 +16,6 @@ from jobs.flags import Names, parse
 from jobs.latents import open_with_generator
 from jobs.launch import command, launch, versions
 from jobs.options import LATENTS, RunFlags
-from jobs.places import absolute
 from jobs.resolve import resolve, spec_facts
 from jobs.weights import used
 from pipeline.directions import Direction
@@ -59,16 +58,6 @@ class StripsSpec(RunFlags):
     )
     generator: str | None = Field(None, description="Default: the one that the latents table names.")
     force: bool = Field(False, description="Use directions of another generator, and latents too.")
-
-    @field_validator("directions")
-    @classmethod
-    def _absolute_directions(cls, url: str) -> str:
-        return absolute(url)
-
-    @field_validator("latents")
-    @classmethod
-    def _absolute_latents(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(map(absolute, urls))
 
     @field_validator("rows_per_shard")
     @classmethod

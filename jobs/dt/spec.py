@@ -10,7 +10,6 @@ from jobs.choice import RowChoice
 from jobs.constants import CalibrationFlag
 from jobs.flags import Names
 from jobs.options import LATENTS, RunFlags
-from jobs.places import absolute
 from pipeline.editors.ials import RELEASED_LAMBDAS, Steps
 
 Pair = tuple[str, str]
@@ -60,11 +59,6 @@ class DtSpec(RowChoice, CalibrationFlag, RunFlags, Steps):  # type: ignore[misc]
     judge: str = Field("judge", description="The family that measures.")
     generator: str | None = Field(None, description="Default: the one that the latents table names.")
     force: bool = Field(False, description="Use directions of another generator, and latents too.")
-
-    @field_validator("latents", "labels", "directions")
-    @classmethod
-    def _absolute_tables(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(map(absolute, urls))
 
     @field_validator("pairs")
     @classmethod

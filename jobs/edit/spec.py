@@ -8,7 +8,6 @@ from jobs.choice import LabelledChoice
 from jobs.constants import CalibrationFlag
 from jobs.flags import Names
 from jobs.options import DEFAULT_ATTRIBUTES, LATENTS, RunFlags
-from jobs.places import absolute
 from pipeline.editors import EDITORS, EditorConfig, config_of
 
 
@@ -33,16 +32,6 @@ class EditSpec(LabelledChoice, CalibrationFlag, RunFlags):
     quality: int = Field(95, ge=1, le=100, description="Of JPEG and WebP.")
     generator: str | None = Field(None, description="Default: the one that the latents table names.")
     force: bool = Field(False, description="Use directions of another generator, and latents too.")
-
-    @field_validator("latents", "directions", check_fields=False)
-    @classmethod
-    def _absolute_tables(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(map(absolute, urls))
-
-    @field_validator("artifact", check_fields=False)
-    @classmethod
-    def _absolute_artifact(cls, url: str) -> str:
-        return absolute(url)
 
     @field_validator("keep")
     @classmethod

@@ -7,12 +7,11 @@ from typing import Annotated, Literal
 import numpy as np
 import tyro
 from numpy.typing import NDArray
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from jobs.flags import parse, say
 from jobs.launch import command, launch, versions
 from jobs.options import RunFlags
-from jobs.places import absolute
 from jobs.resolve import resolve, spec_facts
 from jobs.weights import used
 from jobs.workers import CODES
@@ -62,11 +61,6 @@ class ImportSpec(RunFlags):
     address: Annotated[str | None, tyro.conf.Suppress] = None
     task_timeout: Annotated[float | None, tyro.conf.Suppress] = None
     estimate: Annotated[bool, tyro.conf.Suppress] = False
-
-    @field_validator("file")
-    @classmethod
-    def _absolute_file(cls, url: str) -> str:
-        return absolute(url)
 
 
 def main(argv: Sequence[str]) -> int:

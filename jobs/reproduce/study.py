@@ -6,12 +6,11 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import torch
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from jobs.flags import Spec, command_of, one_line, parse, say
 from jobs.launch import command
 from jobs.options import MachineFlags, RayFlags
-from jobs.places import absolute
 from jobs.reproduce.claims import Claim, claims_section
 from jobs.reproduce.cost import Passes, say_cost
 from pipeline.engine.fingerprint import fingerprint
@@ -35,11 +34,6 @@ class StudySpec(RayFlags, MachineFlags):
     classifiers: str = Field("faces", description="The family that labels, and whose gradients are followed.")
     judge: str = Field("judge", description="The family that measures edits.")
     dry_run: bool = Field(False, description="Say how many passes through the generator and hours it is, and stop.")
-
-    @field_validator("out")
-    @classmethod
-    def _absolute(cls, url: str) -> str:
-        return absolute(url)
 
     def url(self, *names: str) -> str:
         """Of a folder or a file of the study."""
