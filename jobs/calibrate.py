@@ -9,11 +9,11 @@ from rich.table import Table as Grid
 
 import schemas
 from jobs.flags import Names, parse, say
-from jobs.launch import command, launch, versions
+from jobs.launch import launch
 from jobs.options import PSI_HELP, RunFlags, note_psi
+from jobs.plan import plan
 from jobs.resolve import resolve, spec_facts
 from jobs.show import show
-from jobs.weights import used
 from pipeline.engine.derived import DerivedFile
 from pipeline.engine.job import Job
 from pipeline.engine.layout import cut
@@ -79,20 +79,10 @@ def plan_calibrate(spec: CalibrateSpec) -> tuple[Job, int | None]:
         psi=spec.psi,
         runtime=runtime,
     )
-    job = Job(
-        verb=spec.VERB,
-        out=spec.out,
-        stage=stage,
-        layout=layout,
-        spec=spec_facts(spec, runtime, **layout.facts, classifiers=list(families)),
-        resolved={
-            "generator_digest": generator.fingerprint,
-            "networks": {name: one.digests for name, one in opened.items()},
-        },
-        versions=versions(),
-        command=command(),
-        weights=used(generator.name, *(name for one in opened.values() for name in one.digests)),
-    )
+    facts = spec_facts(spec, runtime, **layout.facts, classifiers=list(families))
+    networks = {name: one.digests for name, one in opened.items()}
+    used = [name for its in networks.values() for name in its]
+    job = plan(spec, stage, layout, facts, generator=generator, digests={"networks": networks}, networks=used)
     content = DerivedFile(FILE, lambda: _found(job).to_json(), reads=(STATISTICS,))
     return replace(job, derived=[content]), workers
 

@@ -79,10 +79,9 @@ def families_said(refs: Sequence[ClassifierRef]) -> str | list[str]:
     return names[0] if len(names) == 1 else names
 
 
-def family_digests(refs: Sequence[ClassifierRef]) -> dict[str, str]:
-    """By name, for what a spec was resolved to: of the first, then of each further one."""
-    further = {f"{ref.family.name}_digest": ref.family.fingerprint for ref in refs[1:]}
-    return {"classifiers_digest": refs[0].family.fingerprint, **further}
+def families_of(refs: Sequence[ClassifierRef]) -> dict[str, ClassifierRef]:
+    """By the part that they play, for `jobs.plan`: the first as `classifiers`, each further one by its name."""
+    return {"classifiers": refs[0], **{ref.family.name: ref for ref in refs[1:]}}
 
 
 def labels_facts(refs: Sequence[ClassifierRef]) -> dict[str, Mapping[str, Mapping[str, Any]]]:

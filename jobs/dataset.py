@@ -1,28 +1,26 @@
 """`stylemill dataset`: sample faces, label them, keep latents, labels and pictures."""
 
 from collections.abc import Sequence
-from typing import Literal
 
 from pydantic import Field
 
-from jobs.classifiers import LABELLING, families_said, family_digests, labelling_refs, labels_facts
-from jobs.constants import CalibrationFlag, Constants, about
+from jobs.classifiers import LABELLING, families_of, families_said, labelling_refs, labels_facts
+from jobs.constants import CalibrationFlag, Constants
 from jobs.flags import Names, parse
-from jobs.launch import command, launch, versions
-from jobs.options import ATTRIBUTES_HELP, DEFAULT_ATTRIBUTES, PSI_HELP, RowFlags, canonical, note_psi
+from jobs.launch import launch
+from jobs.options import ATTRIBUTES_HELP, DEFAULT_ATTRIBUTES, PictureFlags, RowFlags, canonical, note_psi
+from jobs.plan import plan
 from jobs.resolve import resolve, spec_facts
-from jobs.weights import used
 from jobs.workers import FACES
 from pipeline.engine.job import Job
 from pipeline.engine.layout import cut
 from pipeline.models import generators
-from pipeline.models.randomness import MAX_SEED
 from pipeline.stages.dataset import DatasetStage
 from pipeline.stages.models import Model
-from pipeline.stages.pictures import NO_PICTURES, Keep
+from pipeline.stages.pictures import NO_PICTURES
 
 
-class DatasetSpec(CalibrationFlag, RowFlags):
+class DatasetSpec(PictureFlags, CalibrationFlag, RowFlags):
     """Sample faces, label them, and write DIR/latents, DIR/labels and DIR/images.
 
     With several --classifiers, DIR/labels is of the first family and DIR/labels_FAMILY of each further one.
@@ -32,15 +30,8 @@ class DatasetSpec(CalibrationFlag, RowFlags):
 
     VERB = "dataset"
 
-    generator: str = Field("mobilestylegan-ffhq", description="A generator by name.")
-    seed: int = Field(1, ge=0, le=MAX_SEED, description="With a row's number, decides that row and nothing else.")
-    psi: float = Field(0.7, allow_inf_nan=False, description=f"Truncation: 1 is none, 0 the mean face; {PSI_HELP}.")
-    cutoff: int | None = Field(None, ge=0, description="Truncate only this many first layers (w+ is kept then).")
     attributes: Names = Field(DEFAULT_ATTRIBUTES, min_length=1, description=ATTRIBUTES_HELP)
     classifiers: Names = LABELLING
-    images: Literal["none", "png", "jpeg", "webp"] = Field("none", description="Pictures to keep.")
-    size: int = Field(512, gt=0, description="Pixels of a side of the kept pictures.")
-    quality: int = Field(95, ge=1, le=100, description="Of JPEG and WebP.")
 
 
 def main(argv: Sequence[str]) -> int:
@@ -59,7 +50,7 @@ def plan_dataset(spec: DatasetSpec) -> tuple[Job, int | None]:
     note_psi("--psi", spec.psi)
     generator = generators.load(spec.generator, backend="eager")
     classifiers = labelling_refs(spec.classifiers, spec.attributes, Constants(generator, spec.calibration))
-    keep = None if spec.images == "none" else Keep(spec.images, generator.check_size(spec.size), spec.quality)
+    keep = spec.pictures(generator)
     runtime, rows_per_shard, workers = resolve(spec, "dataset", generator, len(spec.indices))
     stage = DatasetStage(
         generator=Model(spec.generator, generator.fingerprint),
@@ -74,19 +65,9 @@ def plan_dataset(spec: DatasetSpec) -> tuple[Job, int | None]:
     layout = cut(len(spec.indices), rows_per_shard, runtime.batch_size, spec.indices.start)
     attributes = canonical({name for ref in classifiers for name in ref.attributes})
     asked = {"attributes": attributes, "classifiers": families_said(classifiers)}
-    own = spec_facts(spec, runtime, FACES, **layout.facts, **asked)
-    job = Job(
-        verb="dataset",
-        out=spec.out,
-        stage=stage,
-        layout=layout,
-        grows=True,
-        spec={**own, **(keep.facts if keep else NO_PICTURES)},
-        resolved={"generator_digest": generator.fingerprint, **family_digests(classifiers)},
+    facts = {**spec_facts(spec, runtime, FACES, **layout.facts, **asked), **(keep.facts if keep else NO_PICTURES)}
+    job = plan(
+        spec, stage, layout, facts, generator=generator, families=families_of(classifiers), grows=True,
         table_facts=labels_facts(classifiers),
-        versions=versions(),
-        command=command(),
-        weights=used(generator.name, *(name for ref in classifiers for name in ref.weights)),
-        about=about(generator, *classifiers),
-    )
+    )  # fmt: skip
     return job, workers

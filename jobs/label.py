@@ -5,20 +5,20 @@ from collections.abc import Sequence
 from pydantic import Field
 
 from jobs.choice import LabelledChoice, choose
-from jobs.classifiers import LABELLING, families_said, family_digests, labelling_refs, labels_facts
-from jobs.constants import CalibrationFlag, Constants, about
+from jobs.classifiers import LABELLING, families_of, families_said, labelling_refs, labels_facts
+from jobs.constants import CalibrationFlag, Constants
 from jobs.flags import Names, parse
 from jobs.latents import open_with_generator
-from jobs.launch import command, launch, versions
-from jobs.options import ATTRIBUTES_HELP, DEFAULT_ATTRIBUTES, LATENTS, RunFlags, canonical
+from jobs.launch import launch
+from jobs.options import ATTRIBUTES_HELP, DEFAULT_ATTRIBUTES, LatentsFlags, RunFlags, canonical
+from jobs.plan import plan
 from jobs.resolve import resolve, spec_facts
-from jobs.weights import used
 from pipeline.engine.job import Job
 from pipeline.stages.label import LabelStage
 from pipeline.stages.models import Model
 
 
-class LabelSpec(LabelledChoice, CalibrationFlag, RunFlags):
+class LabelSpec(LabelledChoice, LatentsFlags, CalibrationFlag, RunFlags):
     """Make the faces of a sealed latents table once more, score them, and write DIR/labels.
 
     With several --classifiers, DIR/labels is of the first family and DIR/labels_FAMILY of each further one.
@@ -28,11 +28,8 @@ class LabelSpec(LabelledChoice, CalibrationFlag, RunFlags):
 
     VERB = "label"
 
-    latents: Names = Field(min_length=1, description=LATENTS)
-
     attributes: Names = Field(DEFAULT_ATTRIBUTES, min_length=1, description=ATTRIBUTES_HELP)
     classifiers: Names = LABELLING
-    generator: str | None = Field(None, description="Default: the one that the latents table names.")
 
 
 def main(argv: Sequence[str]) -> int:
@@ -61,24 +58,9 @@ def plan_label(spec: LabelSpec) -> tuple[Job, int | None]:
     )
     attributes = canonical({name for ref in classifiers for name in ref.attributes})
     asked = {"attributes": attributes, "classifiers": families_said(classifiers)}
-    own = spec_facts(spec, runtime, rows_per_shard=layout.rows_per_shard, **asked)
-    del own["latents"], own["labels"]  # digests say which table and rows; where they lie decides nothing
-    job = Job(
-        verb="label",
-        out=spec.out,
-        stage=stage,
-        layout=layout,
-        present=present,
-        spec={**own, **latents.choice, "generator": generator.name},
-        resolved={
-            "latents_digest": latents.digest,
-            "generator_digest": generator.fingerprint,
-            **family_digests(classifiers),
-        },
-        table_facts=labels_facts(classifiers),
-        versions=versions(),
-        command=command(),
-        weights=used(generator.name, *(name for ref in classifiers for name in ref.weights)),
-        about=about(generator, *classifiers),
-    )
+    facts = spec_facts(spec, runtime, rows_per_shard=layout.rows_per_shard, **asked, generator=generator.name)
+    job = plan(
+        spec, stage, layout, facts, latents=latents, generator=generator, families=families_of(classifiers),
+        present=present, table_facts=labels_facts(classifiers),
+    )  # fmt: skip
     return job, workers

@@ -1,7 +1,6 @@
 """From a planned job to an exit code: the pool it asked for, the run, the last line."""
 
 import dataclasses
-import platform
 import shlex
 import sys
 
@@ -11,7 +10,6 @@ from jobs.places import ends_with_this_process
 from pipeline.engine.job import Job
 from pipeline.engine.pool import Pool
 from pipeline.engine.run import RunOptions, run
-from pipeline.engine.versions import version
 
 
 def launch(job: Job, workers: int | None, spec: RunFlags) -> int:
@@ -22,12 +20,6 @@ def launch(job: Job, workers: int | None, spec: RunFlags) -> int:
     options = RunOptions(**{name: getattr(spec, name) for name in names})
     summary = run(job, _pool(spec, workers, job), options, say)
     return summary.exit_code if summary else 0
-
-
-def versions() -> dict[str, str]:
-    """Versions that can move bytes."""
-    packages = ("stylemill", "torch", "numpy", "pyarrow", "pillow")
-    return {"python": platform.python_version(), **{name: version(name) for name in packages}}
 
 
 def command() -> str:

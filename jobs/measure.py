@@ -14,12 +14,12 @@ import schemas
 from jobs.classifiers import classifier_ref
 from jobs.constants import CalibrationFlag, Constants, about
 from jobs.flags import Names, parse
-from jobs.launch import command, launch, versions
+from jobs.launch import launch
 from jobs.options import DEFAULT_ATTRIBUTES, RunFlags
 from jobs.places import absolute
+from jobs.plan import plan
 from jobs.resolve import resolve, spec_facts
 from jobs.show import show
-from jobs.weights import used
 from pipeline.editors import EditRequest
 from pipeline.engine.derived import Derived, DerivedFile, DerivedTable
 from pipeline.engine.job import Job
@@ -108,25 +108,19 @@ def plan_measure(spec: MeasureSpec) -> tuple[Job, int | None]:
     faces = sum(record.rows for table in tables for record in table.records())
     runtime, _, workers = resolve(spec, "measure", largest, parts, parts, units=faces)
     stage = MeasureStage(tuple(sources), judge, whose, runtime)
-    own = spec_facts(spec, runtime, rows_per_shard=1, measured=list(judge.attributes))
-    job = Job(
-        verb="measure",
-        out=spec.out,
-        stage=stage,
-        layout=Layout(parts, 1),
-        present=[int(record.rows > 0) for table in tables for record in table.records()],
-        spec=own,
-        resolved={
+    facts = spec_facts(spec, runtime, rows_per_shard=1, measured=list(judge.attributes))
+    job = plan(
+        spec, stage, Layout(parts, 1), facts,
+        digests={
             "edits_digests": [table.digest for table in tables],
             "judge_digest": judge.family.fingerprint,
             "identity_digest": whose,
         },
-        versions=versions(),
-        command=command(),
-        weights=used(*{source.generator.name: None for source in sources}, *judge.weights),
+        networks=[*(source.generator.name for source in sources), *judge.weights],
+        present=[int(record.rows > 0) for table in tables for record in table.records()],
         derived=_derived(spec, tuple(stage.outputs)),
         about=about(largest, judge),
-    )
+    )  # fmt: skip
     return job, workers
 
 

@@ -7,9 +7,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from jobs.flags import Spec, say
+from jobs.flags import Names, Spec, say
 from jobs.places import ends_with_this_process
 from pipeline.models.classifiers.attributes import ATTRIBUTES, LIST
+from pipeline.models.generators import Generator
+from pipeline.models.randomness import MAX_SEED
+from pipeline.stages.pictures import Keep
 
 DEFAULT_ATTRIBUTES = ATTRIBUTES
 ATTRIBUTES_HELP = " ".join(["Attributes to score.", *(f"{one.name}: {one.meaning}" for one in LIST)])
@@ -143,9 +146,32 @@ MAX_ROWS = 2**62
 """Row numbers are 64-bit integers, and so is that of the last slot of the last micro-batch."""
 
 
-class RowFlags(RunFlags):
-    """Jobs that make rows by number."""
+class LatentsFlags(Spec):
+    """Of jobs on rows of latents."""
 
+    latents: Names = Field(min_length=1, description=LATENTS)
+    generator: str | None = Field(None, description="Default: the one that the latents table names.")
+
+
+class PictureFlags(Spec):
+    """Of jobs that keep pictures of the faces that they make."""
+
+    images: Literal["none", "png", "jpeg", "webp"] = Field("none", description="Pictures to keep.")
+    size: int = Field(512, gt=0, description="Pixels of a side of the kept pictures.")
+    quality: int = Field(95, ge=1, le=100, description="Of JPEG and WebP.")
+
+    def pictures(self, generator: Generator) -> Keep | None:
+        """What is kept, None for nothing. Raises SpecError where the generator makes no pictures of this size."""
+        return None if self.images == "none" else Keep(self.images, generator.check_size(self.size), self.quality)
+
+
+class RowFlags(RunFlags):
+    """Jobs that sample rows by number."""
+
+    generator: str = Field("mobilestylegan-ffhq", description="A generator by name.")
+    seed: int = Field(1, ge=0, le=MAX_SEED, description="With a row's number, decides that row and nothing else.")
+    psi: float = Field(0.7, allow_inf_nan=False, description=f"Truncation: 1 is none, 0 the mean face; {PSI_HELP}.")
+    cutoff: int | None = Field(None, ge=0, description="Truncate only this many first layers (w+ is kept then).")
     rows: int | None = Field(None, gt=0, le=MAX_ROWS, description=f"Rows to make, from 0 on. Default: {DEFAULT_ROWS}.")
     range: str | None = Field(None, description="FIRST:STOP in place of --rows: one driver's share of a large job.")
 

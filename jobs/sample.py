@@ -2,18 +2,15 @@
 
 from collections.abc import Sequence
 
-from pydantic import Field
-
 from jobs.flags import parse
-from jobs.launch import command, launch, versions
-from jobs.options import PSI_HELP, RowFlags, note_psi
+from jobs.launch import launch
+from jobs.options import RowFlags, note_psi
+from jobs.plan import plan
 from jobs.resolve import CODES_PER_SHARD, resolve, spec_facts
-from jobs.weights import used
 from jobs.workers import CODES
 from pipeline.engine.job import Job
 from pipeline.engine.layout import cut
 from pipeline.models import generators
-from pipeline.models.randomness import MAX_SEED
 from pipeline.stages.models import Model
 from pipeline.stages.sample import SampleStage
 
@@ -25,11 +22,6 @@ class SampleSpec(RowFlags):
     """
 
     VERB = "sample"
-
-    generator: str = Field("mobilestylegan-ffhq", description="A generator by name.")
-    seed: int = Field(1, ge=0, le=MAX_SEED, description="With a row's number, decides that row and nothing else.")
-    psi: float = Field(0.7, allow_inf_nan=False, description=f"Truncation: 1 is none, 0 the mean; {PSI_HELP}.")
-    cutoff: int | None = Field(None, ge=0, description="Truncate only this many first layers (w+ is kept then).")
 
 
 def main(argv: Sequence[str]) -> int:
@@ -55,16 +47,5 @@ def plan_sample(spec: SampleSpec) -> tuple[Job, int | None]:
         shape=(generator.num_ws, generator.w_dim),
         runtime=runtime,
     )
-    job = Job(
-        verb="sample",
-        out=spec.out,
-        stage=stage,
-        layout=layout,
-        grows=True,
-        spec=spec_facts(spec, runtime, CODES, "sample", **layout.facts),
-        resolved={"generator_digest": generator.fingerprint},
-        versions=versions(),
-        command=command(),
-        weights=used(generator.name),
-    )
-    return job, workers
+    facts = spec_facts(spec, runtime, CODES, "sample", **layout.facts)
+    return plan(spec, stage, layout, facts, generator=generator, grows=True), workers

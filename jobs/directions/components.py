@@ -5,13 +5,12 @@ from numpy.typing import NDArray
 
 from jobs.choice import choose
 from jobs.classifiers import classifier_ref
-from jobs.constants import Constants, about
+from jobs.constants import Constants
 from jobs.directions.spec import VERB, FitSpec, layer_numbers
 from jobs.latents import open_latents
-from jobs.launch import command, versions
 from jobs.options import DEFAULT_ATTRIBUTES, canonical
+from jobs.plan import plan
 from jobs.resolve import resolve, spec_facts
-from jobs.weights import used
 from pipeline.directions.direction import Direction
 from pipeline.directions.ganspace import Moments, components
 from pipeline.directions.sefa import sefa
@@ -51,27 +50,14 @@ def plan_components(spec: FitSpec) -> tuple[Job, int | None]:
         classifiers=classifiers,
         runtime=runtime,
     )
-    own = spec_facts(
+    facts = spec_facts(
         spec, runtime, attributes=list(classifiers.attributes), generator=sampled.name,
         classifiers=classifiers.family.name, components=len(found), measure_rows=len(faces), strength=strength,
     )  # fmt: skip
-    del own["latents"]  # the digest of its manifest says which table; where it lies decides nothing
-    job = Job(
-        verb=VERB,
-        out=spec.out,
-        stage=stage,
-        layout=cut(len(found), 1, 1),
-        spec={**own, **latents.choice},
-        resolved={
-            "latents_digest": latents.digest,
-            "generator_digest": generator.fingerprint,
-            "classifiers_digest": classifiers.family.fingerprint,
-        },
-        versions=versions(),
-        command=command(),
-        weights=used(generator.name, *classifiers.weights),
-        about=about(generator, classifiers),
-    )
+    job = plan(
+        spec, stage, cut(len(found), 1, 1), facts, verb=VERB, latents=latents, generator=generator,
+        families={"classifiers": classifiers}, digested=("latents",),
+    )  # fmt: skip
     return job, workers
 
 

@@ -5,15 +5,15 @@ import pyarrow as pa
 import schemas
 from jobs.choice import choose
 from jobs.classifiers import classifier_ref
-from jobs.constants import Constants, about
+from jobs.constants import Constants
 from jobs.directions.quality import lines, read_fits
 from jobs.directions.spec import VERB, FitSpec
 from jobs.flags import say
 from jobs.latents import open_with_generator
-from jobs.launch import command, launch, versions
+from jobs.launch import launch
 from jobs.options import DEFAULT_ATTRIBUTES
+from jobs.plan import plan
 from jobs.resolve import resolve, spec_facts
-from jobs.weights import used
 from jobs.workers import GRADIENTS
 from pipeline.engine.derived import DerivedTable
 from pipeline.engine.job import Job
@@ -71,30 +71,15 @@ def plan_mean_gradient(spec: FitSpec) -> tuple[Job, int | None]:
         classifiers=classifiers,
         runtime=runtime,
     )
-    own = spec_facts(
+    facts = spec_facts(
         spec, runtime, attributes=list(classifiers.attributes), generator=generator.name, classifiers=name,
         opposite=spec.opposite, first_index=layout.first_index, rows=layout.rows,
         rows_per_shard=layout.rows_per_shard,
     )  # fmt: skip
-    del own["latents"], own["labels"]  # digests say which latents; labels move no gradient
-    job = Job(
-        verb=VERB,
-        out=spec.out,
-        stage=stage,
-        layout=layout,
-        present=present,
-        spec={**own, **latents.choice},
-        resolved={
-            "latents_digest": latents.digest,
-            "generator_digest": generator.fingerprint,
-            "classifiers_digest": classifiers.family.fingerprint,
-        },
-        versions=versions(),
-        command=command(),
-        weights=used(generator.name, *classifiers.weights),
-        derived=[_directions(spec, stage)],
-        about=about(generator, classifiers),
-    )
+    job = plan(
+        spec, stage, layout, facts, verb=VERB, latents=latents, generator=generator,
+        families={"classifiers": classifiers}, present=present, derived=[_directions(spec, stage)],
+    )  # fmt: skip
     return job, workers
 
 

@@ -14,10 +14,10 @@ from pydantic import Field, FiniteFloat, field_validator
 from jobs.edit.choose import check_directions
 from jobs.flags import Names, parse
 from jobs.latents import open_with_generator
-from jobs.launch import command, launch, versions
+from jobs.launch import launch
 from jobs.options import LATENTS, RunFlags
+from jobs.plan import plan
 from jobs.resolve import resolve, spec_facts
-from jobs.weights import used
 from pipeline.directions import Direction
 from pipeline.engine.job import Job
 from pipeline.engine.layout import cut
@@ -103,27 +103,14 @@ def plan_strips(spec: StripsSpec) -> tuple[Job, int | None]:
         keep=keep,
         runtime=runtime,
     )
-    own = {
+    facts = {
         **spec_facts(spec, runtime, generator=generator.name, faces=faces.tolist(), deviations=list(deviations)),
         **keep.facts,
     }
-    for name in ("directions", "latents", "force"):
-        del own[name]  # digests say which tables; where they lie decides nothing
-    job = Job(
-        verb=VERB,
-        out=spec.out,
-        stage=stage,
-        layout=cut(len(directions), 1, 1),
-        spec={**own, **latents.choice},
-        resolved={
-            "latents_digest": latents.digest,
-            "directions_digest": table.digest,
-            "generator_digest": generator.fingerprint,
-        },
-        versions=versions(),
-        command=command(),
-        weights=used(generator.name),
-    )
+    job = plan(
+        spec, stage, cut(len(directions), 1, 1), facts, verb=VERB, latents=latents, generator=generator,
+        digests={"directions_digest": table.digest},
+    )  # fmt: skip
     return job, workers
 
 

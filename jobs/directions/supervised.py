@@ -13,16 +13,14 @@ from jobs.directions.spec import VERB, FitSpec
 from jobs.flags import say
 from jobs.labels import open_labels
 from jobs.latents import check_width, open_latents
-from jobs.launch import command, versions
 from jobs.options import canonical
+from jobs.plan import plan
 from jobs.resolve import resolve, spec_facts
-from jobs.weights import used
 from jobs.workers import FITS
 from pipeline.directions.choose import MARGIN
 from pipeline.directions.classes import two_values
 from pipeline.engine.job import Job
 from pipeline.engine.layout import cut
-from pipeline.engine.versions import version
 from pipeline.errors import SpecError
 from pipeline.models import generators
 from pipeline.stages.fit import FitStage, How
@@ -76,25 +74,19 @@ def plan_svm(spec: FitSpec) -> tuple[Job, int | None]:
         threads=runtime.threads,
         thresholds=thresholds,
     )
-    own = {name: value for name, value in spec_facts(spec, runtime, FITS, VERB).items() if name not in INPUTS}
-    job = Job(
-        verb=VERB,
-        out=spec.out,
-        stage=stage,
-        layout=cut(fits, 1, 1),
-        spec={
-            **own,
-            **given.choice,
-            "attributes": list(given.attributes),
-            "generator": given.named,
-            "margin": how.margin,
-            **({"yes_or_no": thresholds} if thresholds else {}),
-        },
-        resolved={**given.digests, "generator_digest": given.generator, "classifiers_digests": list(given.classifiers)},
-        versions={**versions(), "scikit-learn": version("scikit-learn")},
-        command=command(),
-        weights=used(given.named) if given.named else (),
-    )
+    facts = {
+        **spec_facts(spec, runtime, FITS, VERB),
+        **given.choice,
+        "attributes": list(given.attributes),
+        "generator": given.named,
+        "margin": how.margin,
+        **({"yes_or_no": thresholds} if thresholds else {}),
+    }
+    job = plan(
+        spec, stage, cut(fits, 1, 1), facts, verb=VERB, networks=[given.named or ""], versions=["scikit-learn"],
+        digests={**given.digests, "generator_digest": given.generator, "classifiers_digests": list(given.classifiers)},
+        digested=INPUTS,
+    )  # fmt: skip
     return replace(job, derived=[doubts_file(job, stage)]), workers
 
 

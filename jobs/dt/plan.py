@@ -4,16 +4,15 @@ from dataclasses import replace
 
 from jobs.choice import choose
 from jobs.classifiers import classifier_ref
-from jobs.constants import Constants, about
+from jobs.constants import Constants
 from jobs.dt.chosen import choose_rows, kappas, read_labels
 from jobs.dt.spec import Cell, DtSpec, Pair, gradients
 from jobs.dt.summary import derived_of
 from jobs.edit.choose import Choice, choose_directions, known, note_psi
 from jobs.latents import open_with_generator
-from jobs.launch import command, versions
 from jobs.options import canonical
+from jobs.plan import DIGESTED, plan
 from jobs.resolve import resolve, spec_facts
-from jobs.weights import used
 from jobs.workers import FACES, GRADIENTS
 from pipeline.editors import EditRequest, Needed
 from pipeline.editors.ials import LAMBDAS, Config, Steps
@@ -71,37 +70,20 @@ def plan_dt(spec: DtSpec) -> tuple[Job, int | None]:
         kappas=kappas(latents, labels, pairs),
     )
     layout = cut(stage.items, rows_per_shard, runtime.batch_size)
-    own = spec_facts(spec, runtime, load, **layout.facts)
-    for field in ("latents", "labels", "directions", "force", "grid"):
-        del own[field]  # digests say which tables; where they lie decides nothing
-    job = Job(
-        verb="dt",
-        out=spec.out,
-        stage=stage,
-        layout=layout,
-        spec={
-            **own,
-            **latents.choice,
-            "pairs": [list(pair) for pair in pairs],
-            "lambdas": [list(cell) for cell in spec.cells],
-            "rows_of_a_pair": spec.rows,
-            "generator": generator.name,
-            "space": choice.space,
-            "direction_numbers": choice.numbers,
-        },
-        resolved={
-            "latents_digest": latents.digest,
-            "labels_digest": digest_of(labels.judge),
-            **({} if table is None else {"directions_digest": table.digest}),
-            "generator_digest": generator.fingerprint,
-            "classifiers_digest": classifiers.family.fingerprint,
-            "judge_digest": judge.family.fingerprint,
-        },
-        versions=versions(),
-        command=command(),
-        weights=used(generator.name, *classifiers.weights, *judge.weights),
-        about=about(generator, classifiers, judge),
-    )
+    facts = {
+        **spec_facts(spec, runtime, load, **layout.facts),
+        "pairs": [list(pair) for pair in pairs],
+        "lambdas": [list(cell) for cell in spec.cells],
+        "rows_of_a_pair": spec.rows,
+        "generator": generator.name,
+        "space": choice.space,
+        "direction_numbers": choice.numbers,
+    }
+    job = plan(
+        spec, stage, layout, facts, latents=latents, directions=table, generator=generator,
+        families={"classifiers": classifiers, "judge": judge}, digests={"labels_digest": digest_of(labels.judge)},
+        digested=(*DIGESTED, "grid"),
+    )  # fmt: skip
     return replace(job, derived=derived_of(job, stage)), workers
 
 

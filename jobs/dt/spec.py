@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 from jobs.choice import RowChoice
 from jobs.constants import CalibrationFlag
 from jobs.flags import Names
-from jobs.options import LATENTS, RunFlags
+from jobs.options import LatentsFlags, RunFlags
 from pipeline.editors.ials import RELEASED_LAMBDAS, Steps
 
 Pair = tuple[str, str]
@@ -26,7 +26,7 @@ AGREED = 0.6
 """Kappa, on unedited faces, below which a pair is shown and not ranked: the judge measures something else then."""
 
 
-class DtSpec(RowChoice, CalibrationFlag, RunFlags, Steps):  # type: ignore[misc]  # each has a GROUP of its own
+class DtSpec(RowChoice, LatentsFlags, CalibrationFlag, RunFlags, Steps):  # type: ignore[misc]  # each has a GROUP of its own
     """Count DT curves of IALS edits: scores in DIR/dt_steps, then DIR/dt_curves, DIR/dt_auc and DIR/report.html.
 
     Example: stylemill dt --latents out/faces/latents --labels out/faces-judged/labels,out/faces/labels --directions out/fit/directions --pairs male:smile --rows 8 --step-size 0.3 --out out/dt
@@ -34,7 +34,6 @@ class DtSpec(RowChoice, CalibrationFlag, RunFlags, Steps):  # type: ignore[misc]
 
     VERB = "dt"
 
-    latents: Names = Field(min_length=1, description=LATENTS)
     labels: Names = Field(
         min_length=1,
         description="Labels of these latents by the judge, which say which rows start in a class; and, with a comma, "
@@ -57,7 +56,6 @@ class DtSpec(RowChoice, CalibrationFlag, RunFlags, Steps):  # type: ignore[misc]
     )
     classifiers: str = Field("faces", description="The family whose gradients are followed.")
     judge: str = Field("judge", description="The family that measures.")
-    generator: str | None = Field(None, description="Default: the one that the latents table names.")
     force: bool = Field(False, description="Use directions of another generator, and latents too.")
 
     @field_validator("pairs")

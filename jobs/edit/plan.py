@@ -6,14 +6,13 @@ from functools import partial
 import schemas
 from jobs.choice import choose
 from jobs.classifiers import classifier_ref
-from jobs.constants import Constants, about
+from jobs.constants import Constants
 from jobs.edit.choose import Choice, choose_directions, known, note_psi, shape_of
 from jobs.edit.spec import EditSpec, artifact_of
 from jobs.latents import open_with_generator
-from jobs.launch import command, versions
 from jobs.options import canonical
+from jobs.plan import plan
 from jobs.resolve import CODES_PER_SHARD, ROWS_PER_SHARD, resolve, spec_facts
-from jobs.weights import used
 from jobs.workers import FACES, GRADIENTS, VECTORS, Load
 from pipeline.directions import Direction
 from pipeline.editors import EditRequest, Needed, Traits
@@ -26,7 +25,7 @@ from pipeline.stages.codes import needed_columns, truncation_of
 from pipeline.stages.direction_rows import DirectionTables
 from pipeline.stages.edit import EditStage, kept_steps
 from pipeline.stages.models import ClassifierRef, Model, Truncated
-from pipeline.stages.pictures import NO_PICTURES, Keep
+from pipeline.stages.pictures import NO_PICTURES
 from pipeline.stages.request_rows import to_rows
 from schemas.edits import JUDGE
 
@@ -67,7 +66,7 @@ def plan_edit(spec: EditSpec) -> tuple[Job, int | None]:
     )
     layout, present = latents.lay_out(rows_per_shard, runtime.batch_size)
     keep_steps = spec.keep or traits.keep
-    keep = None if spec.images == "none" else Keep(spec.images, generator.check_size(spec.size), spec.quality)
+    keep = spec.pictures(generator)
     stage = EditStage(
         latents=latents,
         space=choice.space,
@@ -84,45 +83,34 @@ def plan_edit(spec: EditSpec) -> tuple[Job, int | None]:
         keep=keep,
         runtime=runtime,
     )
-    own = spec_facts(spec, runtime, load, "edit", rows_per_shard=layout.rows_per_shard, scored=canonical(spec.scored))
-    for field in ("latents", "labels", "directions", "artifact", "force"):
-        own.pop(field, None)  # digests say which tables; where they lie decides nothing
-    opened = {f"{ref.prefix.rstrip('_') or 'classifiers'}_digest": ref for ref in classifiers}
-    if search is not None:
-        opened["search_digest"] = search
-    job = Job(
+    facts = {
+        **spec_facts(spec, runtime, load, "edit", rows_per_shard=layout.rows_per_shard, scored=canonical(spec.scored)),
+        **(keep.facts if keep else NO_PICTURES),
+        **config.resolved,
+        "editor": name,
+        "steps": traits.steps,
+        "rows_may_stop": traits.rows_may_stop,
+        "direction_numbers": choice.numbers,
+        "keep": keep_steps,
+        "generator": generator.name,
+        "space": choice.space,
+        "table_psi": truncated.psi,
+        "table_cutoff": truncated.cutoff,
+    }
+    families = {ref.prefix.rstrip("_") or "classifiers": ref for ref in classifiers}
+    job = plan(
+        spec,
+        stage,
+        layout,
+        facts,
         verb="edit",
-        out=spec.out,
-        stage=stage,
-        layout=layout,
+        latents=latents,
+        directions=table,
+        generator=generator,
+        families=families | ({} if search is None else {"search": search}),
+        digests={} if artifact is None else {"artifact_digest": artifact.digest},
         present=present,
-        spec={
-            **own,
-            **(keep.facts if keep else NO_PICTURES),
-            **config.resolved,
-            **latents.choice,
-            "editor": name,
-            "steps": traits.steps,
-            "rows_may_stop": traits.rows_may_stop,
-            "direction_numbers": choice.numbers,
-            "keep": keep_steps,
-            "generator": generator.name,
-            "space": choice.space,
-            "table_psi": truncated.psi,
-            "table_cutoff": truncated.cutoff,
-        },
-        resolved={
-            "latents_digest": latents.digest,
-            **({} if table is None else {"directions_digest": table.digest}),
-            **({} if artifact is None else {"artifact_digest": artifact.digest}),
-            "generator_digest": generator.fingerprint,
-            **{digest: ref.family.fingerprint for digest, ref in opened.items()},
-        },
-        versions=versions(),
-        command=command(),
-        weights=used(generator.name, *(name for ref in opened.values() for name in ref.weights)),
         derived=[DerivedTable("requests", schemas.requests(), partial(to_rows, requests))],
-        about=about(generator, *opened.values()),
     )
     return job, workers
 

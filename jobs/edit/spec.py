@@ -7,16 +7,15 @@ from pydantic import Field, create_model, field_validator, model_validator
 from jobs.choice import LabelledChoice
 from jobs.constants import CalibrationFlag
 from jobs.flags import Names
-from jobs.options import DEFAULT_ATTRIBUTES, LATENTS, RunFlags
+from jobs.options import DEFAULT_ATTRIBUTES, LatentsFlags, PictureFlags, RunFlags
 from pipeline.editors import EDITORS, EditorConfig, config_of
 
 
-class EditSpec(LabelledChoice, CalibrationFlag, RunFlags):
+class EditSpec(LabelledChoice, LatentsFlags, PictureFlags, CalibrationFlag, RunFlags):
     """Flags of every editor; the spec of one has its own besides, and --directions where it takes directions."""
 
     EDITOR: ClassVar[tuple[str, type[EditorConfig]]]
 
-    latents: Names = Field(min_length=1, description=LATENTS)
     attribute: Names = Field(min_length=1, description="What to change, by name; old#3 is row 3, where two are old.")
     preserve: Names = Field((), description="What is to stay as it is.")
     space: Literal["z", "w", "w+", "s"] | None = Field(None, description="Default: the directions', or w.")
@@ -27,10 +26,6 @@ class EditSpec(LabelledChoice, CalibrationFlag, RunFlags):
     scored: Names = Field(DEFAULT_ATTRIBUTES, min_length=1, description="Attributes to score.")
     classifiers: str = Field("faces", description="The family that the edit and --scores faces go by.")
     judge: str = Field("judge", description="The family that --scores judge goes by.")
-    images: Literal["none", "png", "jpeg", "webp"] = Field("none", description="Pictures to keep, one a step.")
-    size: int = Field(512, gt=0, description="Pixels of a side of the kept pictures.")
-    quality: int = Field(95, ge=1, le=100, description="Of JPEG and WebP.")
-    generator: str | None = Field(None, description="Default: the one that the latents table names.")
     force: bool = Field(False, description="Use directions of another generator, and latents too.")
 
     @field_validator("keep")

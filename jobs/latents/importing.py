@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from jobs.flags import parse, say
-from jobs.launch import command, launch, versions
+from jobs.launch import launch
 from jobs.options import RunFlags
+from jobs.plan import plan
 from jobs.resolve import resolve, spec_facts
-from jobs.weights import used
 from jobs.workers import CODES
 from pipeline.engine.job import Job
 from pipeline.engine.layout import cut_chosen
@@ -101,20 +101,9 @@ def plan_import(spec: ImportSpec) -> tuple[Job, int | None]:
         runtime=runtime,
     )
     _tell(spec, values, index)
-    own = spec_facts(spec, runtime, CODES, VERB, **layout.facts)
-    del own["file"]  # the digest of its bytes says which; where it lies decides nothing
-    job = Job(
-        verb=VERB,
-        out=spec.out,
-        stage=stage,
-        layout=layout,
-        present=present,
-        spec={**own, "rows_per_shard": rows_per_shard},
-        resolved={"file_digest": hashlib.sha256(content).hexdigest(), "generator_digest": generator.fingerprint},
-        versions=versions(),
-        command=command(),
-        weights=used(generator.name),
-    )
+    facts = {**spec_facts(spec, runtime, CODES, VERB, **layout.facts), "rows_per_shard": rows_per_shard}
+    digests = {"file_digest": hashlib.sha256(content).hexdigest()}
+    job = plan(spec, stage, layout, facts, verb=VERB, generator=generator, digests=digests, present=present)
     return job, workers
 
 

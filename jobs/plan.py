@@ -1,0 +1,91 @@
+"""A job, put together from what its verb has decided: one way for all verbs."""
+
+import platform
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from jobs.constants import about
+from jobs.launch import command
+from jobs.options import RunFlags
+from pipeline.engine.job import Job
+from pipeline.engine.stage import Stage
+from pipeline.engine.versions import version
+from pipeline.models import zoo
+from pipeline.models.generators import Generator
+from pipeline.stages.direction_rows import DirectionTables
+from pipeline.stages.models import ClassifierRef
+from pipeline.stages.source import Latents
+from pipeline.tables import Layout
+
+PACKAGES = ("stylemill", "torch", "numpy", "pyarrow", "pillow")
+"""Whose versions can move bytes."""
+DIGESTED = ("latents", "labels", "directions", "artifact", "file", "force")
+"""Fields that name what a job stands on: its digest decides the rows, not where it lies."""
+
+
+def plan(
+    spec: RunFlags,
+    stage: Stage,
+    layout: Layout,
+    facts: Mapping[str, Any],
+    *,
+    verb: str | None = None,
+    generator: Generator | None = None,
+    latents: Latents | None = None,
+    directions: DirectionTables | None = None,
+    families: Mapping[str, ClassifierRef] | None = None,
+    digests: Mapping[str, Any] | None = None,
+    networks: Iterable[str] = (),
+    versions: Iterable[str] = (),
+    digested: Iterable[str] = DIGESTED,
+    **more: Any,
+) -> Job:
+    """The job of a spec.
+
+    Args:
+        facts: what goes into the stored spec.
+        verb: the name that its books go by; by default the spec's.
+        generator, latents, directions, families: what it stands on; their digests decide its rows. families: by the
+            part that they play, as `classifiers` and `judge`; None of a job that has nothing to do with scores.
+        digests: of what it stands on besides. networks: whose weights it uses besides.
+        versions: packages that can move its bytes, besides those of every job.
+        digested: fields of the spec of which digests tell.
+        more: further fields of `Job`.
+    """
+    refs = dict(families or {})
+    used = [generator.name if generator else "", *networks, *(name for ref in refs.values() for name in ref.weights)]
+    if generator and families is not None:
+        more = {"about": about(generator, *refs.values()), **more}
+    return Job(
+        verb=verb or spec.VERB,
+        out=spec.out,
+        stage=stage,
+        layout=layout,
+        spec={
+            **{name: value for name, value in facts.items() if name not in {*digested}},
+            **(latents.choice if latents else {}),
+        },
+        resolved={
+            **({"latents_digest": latents.digest} if latents else {}),
+            **({"directions_digest": directions.digest} if directions else {}),
+            **({"generator_digest": generator.fingerprint} if generator else {}),
+            **{f"{part}_digest": ref.family.fingerprint for part, ref in refs.items()},
+            **(digests or {}),
+        },
+        versions={"python": platform.python_version(), **{name: version(name) for name in (*PACKAGES, *versions)}},
+        command=command(),
+        weights=[_licence(zoo.CATALOGUE[name]) for name in dict.fromkeys(used) if name in zoo.CATALOGUE],
+        **more,
+    )
+
+
+def _licence(entry: zoo.Entry) -> dict[str, Any]:
+    """Source, licence and citation of a network of the catalogue; a user's own file has none here."""
+    return {
+        "name": entry.name,
+        "what": entry.what,
+        "source": str(entry.source),
+        "licence": entry.licence,
+        "citation": entry.citation,
+        "noncommercial": entry.non_commercial,
+    }
