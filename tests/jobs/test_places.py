@@ -4,8 +4,11 @@ import pytest
 from tiny_jobs import TINY, dataset
 
 from jobs.__main__ import main
-from jobs.flags import METAVARS
+from jobs.flags import METAVARS, parse
+from jobs.label import LabelSpec
+from jobs.measure import MeasureSpec
 from jobs.places import FIELDS
+from jobs.status import StatusSpec
 
 WRONG = {"": "empty path (was a variable unset?)", "s3:/bucket": "write s3://bucket", "s3://b//x": "write s3://b/x"}
 COMMANDS = {
@@ -59,6 +62,17 @@ def test_an_empty_word_beside_a_comma_is_refused(tmp_path, monkeypatch, capsys, 
     monkeypatch.chdir(tmp_path)
     assert main(["label", "--out", "o", *words]) == 2
     assert "was a variable unset?" in capsys.readouterr().err
+
+
+def test_relative_paths_are_taken_from_here_but_for_what_this_process_alone_reads(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    words = ["--latents", "a/latents,s3://b/latents", "--labels", "l", "--calibration", "c.json", "--out", "o"]
+    spec = parse(LabelSpec, words)
+    assert spec.latents == (f"{tmp_path}/a/latents", "s3://b/latents")
+    assert (spec.labels, spec.calibration) == ((f"{tmp_path}/l",), f"{tmp_path}/c.json")
+    assert spec.out == f"{tmp_path}/o"
+    assert parse(MeasureSpec, ["--edits", "e", "--out", "o"]).edits == ("e",)
+    assert parse(StatusSpec, ["o"]).out == "o"
 
 
 def test_workers_have_no_memory_in_common(capsys):
