@@ -110,13 +110,6 @@ class Spec(BaseModel):
 
     @field_validator("*")
     @classmethod
-    def _has_no_empty_name(cls, value: Any) -> Any:
-        if isinstance(value, tuple) and "" in value:
-            raise ValueError("an empty name beside a comma (was a variable unset?)")
-        return value
-
-    @field_validator("*")
-    @classmethod
     def _is_a_place(cls, value: Any, info: ValidationInfo) -> Any:
         name = str(info.field_name)
         field, urls = cls.model_fields[name], value if isinstance(value, tuple) else (value,)
@@ -128,6 +121,13 @@ class Spec(BaseModel):
         if cls.AS_TYPED or stays_as_typed(name, field):
             return value
         return tuple(map(absolute, urls)) if isinstance(value, tuple) else absolute(value)
+
+    @field_validator("*")
+    @classmethod
+    def _has_no_empty_name(cls, value: Any) -> Any:
+        if isinstance(value, tuple) and "" in value:
+            raise ValueError("an empty name beside a comma (was a variable unset?)")
+        return value
 
 
 def parse(kind: type[SpecT], argv: Sequence[str]) -> SpecT:
