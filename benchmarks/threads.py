@@ -25,8 +25,9 @@ from typing import Literal
 import tyro
 
 from benchmarks.machine import header
-from jobs.workers import CODES, FACES, GRADIENTS, Load
+from jobs.resolve import CODES, FACES, GRADIENTS
 from pipeline.engine.machine import cores
+from pipeline.engine.workers import Load
 
 RESULTS = Path(__file__).parent / "results" / "threads.md"
 LOADS = ("quiet", "busy")

@@ -1,4 +1,6 @@
-"""The command line: one verb a job, each a module with `main(argv) -> exit code`, imported when it is asked for."""
+"""The command line: one verb a job, each a module with `main(argv) -> exit code`, imported when it is asked for; or a
+package of further verbs, listed in its VERBS.
+"""
 
 import errno
 import importlib
@@ -12,7 +14,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import NoReturn
 
-from jobs import streams
+from jobs import streams, subverbs
 from jobs.flags import say
 from pipeline.engine.versions import version
 from pipeline.errors import SpecError, StylemillError
@@ -77,7 +79,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(verb: str, argv: Sequence[str]) -> int:
     try:
         _check_directory()
-        code: int = importlib.import_module(f"jobs.{verb}").main(argv)
+        module = importlib.import_module(f"jobs.{verb}")
+        code: int = module.main(argv) if hasattr(module, "main") else subverbs.run(verb, module.VERBS, argv)
     except StylemillError as error:
         say(f"stylemill {verb}: {error}")
         return error.exit_code

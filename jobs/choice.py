@@ -11,9 +11,8 @@ from pydantic import Field, field_validator
 
 import schemas
 from jobs.flags import Names, Spec
-from jobs.labels import open_labels
 from pipeline.stages.choice import Indices, by_labels, by_number, check_of_same_faces, label_table, latents_table
-from pipeline.stages.joined import Labels
+from pipeline.stages.joined import Labels, open_labels
 from pipeline.stages.source import Latents
 from pipeline.tables import Table, store
 

@@ -10,8 +10,7 @@ from jobs.flags import Names, parse
 from jobs.launch import launch
 from jobs.options import ATTRIBUTES_HELP, DEFAULT_ATTRIBUTES, PictureFlags, RowFlags, canonical, note_psi
 from jobs.plan import plan
-from jobs.resolve import resolve, spec_facts
-from jobs.workers import FACES
+from jobs.resolve import FACES, resolve, spec_facts
 from pipeline.engine.job import Job
 from pipeline.engine.layout import cut
 from pipeline.models import generators

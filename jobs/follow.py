@@ -15,7 +15,7 @@ from pipeline.errors import SpecError, StylemillError
 if TYPE_CHECKING:
     from ray.job_submission import JobDetails, JobSubmissionClient
 
-PATIENCE_SECONDS = 300.0
+GIVE_UP_SECONDS = 300.0
 RETRY_SECONDS = 2.0
 QUIET_SECONDS = 120.0
 """A connection without a word for so long is made anew: one that died in silence says nothing either."""
@@ -23,7 +23,7 @@ QUIET_SECONDS = 120.0
 NO_SUCH_COMMAND = (126, 127)
 
 
-class OutOfSight(StylemillError):
+class ConnectionLost(StylemillError):
     """The cluster could not be reached any more; how the job ended is not known."""
 
     exit_code = 1
@@ -55,7 +55,7 @@ def follow(client: "JobSubmissionClient", job: str, again: str) -> int:
         again: the command that goes on looking.
 
     Raises:
-        OutOfSight: the cluster did not answer for PATIENCE_SECONDS.
+        ConnectionLost: the cluster did not answer for GIVE_UP_SECONDS.
         SpecError: it has no such job.
     """
     code = exit_code(_until_its_end(client, job, again))
@@ -82,13 +82,15 @@ def exit_code(info: "JobDetails") -> int:
 def _until_its_end(client: "JobSubmissionClient", job: str, again: str) -> "JobDetails":
     screen, lost_at = Screen(), None
     while True:
-        info = _look(client, job)
+        info = _info(client, job)
         if info is None:
             if lost_at is None:
                 lost_at = time.monotonic()
-                say(f"Note  the connection is lost; trying again for {PATIENCE_SECONDS / 60:.0f} minutes")
-            if time.monotonic() - lost_at > PATIENCE_SECONDS:
-                raise OutOfSight(f"the cluster does not answer any more; the job may go on. Look again with: {again}")
+                say(f"Note  the connection is lost; trying again for {GIVE_UP_SECONDS / 60:.0f} minutes")
+            if time.monotonic() - lost_at > GIVE_UP_SECONDS:
+                raise ConnectionLost(
+                    f"the cluster does not answer any more; the job may go on. Look again with: {again}"
+                )
             time.sleep(RETRY_SECONDS)
             continue
         lost_at = None
@@ -99,7 +101,7 @@ def _until_its_end(client: "JobSubmissionClient", job: str, again: str) -> "JobD
         asyncio.run(_tail(client, job, screen))
 
 
-def _look(client: "JobSubmissionClient", job: str) -> "JobDetails | None":
+def _info(client: "JobSubmissionClient", job: str) -> "JobDetails | None":
     """The job's record, None where the cluster does not answer."""
     try:
         return client.get_job_info(job)

@@ -5,12 +5,10 @@ from typing import Any, cast
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 from pydantic import Field, model_validator
 from rich.box import SIMPLE
 from rich.table import Table as Grid
 
-import schemas
 from jobs.classifiers import classifier_ref
 from jobs.constants import CalibrationFlag, Constants, about
 from jobs.flags import Names, parse
@@ -21,25 +19,21 @@ from jobs.plan import plan
 from jobs.resolve import resolve, spec_facts
 from jobs.show import show
 from pipeline.editors import EditRequest
-from pipeline.engine.derived import Derived, DerivedFile, DerivedTable
 from pipeline.engine.job import Job
 from pipeline.errors import SpecError
-from pipeline.metrics import Effects, Identity
 from pipeline.models import classifiers, generators
 from pipeline.models.classifiers import identity
 from pipeline.models.codes import Space
 from pipeline.models.generators import Generator
 from pipeline.stages.edit import kept_steps
-from pipeline.stages.measure import EFFECTS, IDENTITY, MeasureStage, Source
+from pipeline.stages.measure import MeasureStage, Source
+from pipeline.stages.measured import derived_of
 from pipeline.stages.models import ClassifierRef, Model, Truncated
 from pipeline.stages.request_rows import read_requests
 from pipeline.tables import Layout, Table, store
 from pipeline.tables.manifest import is_made_by
 from schemas.edits import JUDGE
 from schemas.measured import NUMBERS
-
-GROUP = ["edits", "request", "step", "side", "attribute", "conditions", "strength", "measured"]
-Metric = Effects | Identity
 
 
 class MeasureSpec(CalibrationFlag, RunFlags):
@@ -118,66 +112,10 @@ def plan_measure(spec: MeasureSpec) -> tuple[Job, int | None]:
         },
         networks=[*(source.generator.name for source in sources), *judge.weights],
         present=[int(record.rows > 0) for table in tables for record in table.records()],
-        derived=_derived(spec, tuple(stage.outputs)),
+        derived=derived_of(spec.out, tuple(stage.outputs), spec.edits),
         about=about(largest, judge),
     )  # fmt: skip
     return job, workers
-
-
-# -- from partials to numbers -----------------------------------------------------------------------------------------
-
-
-def _derived(spec: MeasureSpec, partials: tuple[str, ...]) -> list[Derived]:
-    """DIR/measured, from the sealed partials, and the same for a spreadsheet."""
-
-    def found() -> pd.DataFrame:
-        return _summed(spec.out, partials, spec.edits)
-
-    return [
-        DerivedTable("measured", schemas.measured(), lambda: _rows(found()), partials),
-        DerivedFile("measured.csv", lambda: _csv(found()), partials),
-    ]
-
-
-def _summed(out: str, partials: tuple[str, ...], edits: Sequence[str]) -> pd.DataFrame:
-    """One row for each metric, table of edits, request, step and side, in this order."""
-    metrics: dict[str, Metric] = {EFFECTS: Effects(), IDENTITY: Identity()}
-    frames = [
-        _finished(metrics[name], Table.open(store.join(out, name)).read().to_pandas())
-        for name in (EFFECTS, IDENTITY)
-        if name in partials
-    ]
-    found = pd.concat(frames, ignore_index=True)
-    found["edits"] = pd.Categorical(found["edits"], list(edits))
-    order = {"metric": True, "edits": True, "request": True, "step": True, "side": False}
-    found = found.sort_values(list(order), ascending=list(order.values()), ignore_index=True)
-    return found.assign(edits=found["edits"].astype(str))
-
-
-def _rows(found: pd.DataFrame) -> pa.Table:
-    """Rows of DIR/measured; numbers that there are none of are empty lists."""
-    schema = schemas.measured()
-    columns: dict[str, Any] = {name: found[name].tolist() for name in schema.arrow.names if name in found}
-    for name in NUMBERS:
-        values = found[name] if name in found else pd.Series(np.nan, index=found.index)
-        columns[name] = [[value] if np.isfinite(value) else [] for value in values]
-    return schema.rows({**columns, "index": range(len(found)), "count": found["count"].astype(int).tolist()})
-
-
-def _csv(found: pd.DataFrame) -> bytes:
-    text: str = found.assign(conditions=[" ".join(names) for names in found["conditions"]]).to_csv(index=False)
-    return text.encode(errors="backslashreplace")
-
-
-def _finished(metric: Metric, partials: pd.DataFrame) -> pd.DataFrame:
-    """One row for each group of edits, the partials of all tasks put together."""
-    partials = partials.assign(conditions=partials["conditions"].map(tuple))
-    rows = []
-    for _, group in partials.groupby(GROUP, sort=False):
-        key = group.iloc[0]
-        merged = metric.merge(cast(list[dict[str, float]], group[list(metric.numbers)].to_dict("records")))
-        rows.append({**{name: key[name] for name in GROUP}, "metric": metric.name, **metric.finish(merged)})
-    return pd.DataFrame(rows, columns=[*GROUP, "metric", "count", *NUMBERS] if not rows else None)
 
 
 def show_measured(table: Table) -> None:

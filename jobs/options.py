@@ -56,9 +56,9 @@ class WorkFlags(MachineFlags):
     max_rejects: int | None = Field(
         None,
         ge=0,
-        description="Exit with 3 when more rows than this are set aside. Default: when all are, so that none is left.",
+        description="Exit with 3 when more rows than this are rejected. Default: when all are, so that none is left.",
     )
-    retry_rejected: bool = Field(False, description="Take the rows up again that were set aside, and only those.")
+    retry_rejected: bool = Field(False, description="Compute rejected rows again, and only those.")
     replace: bool = Field(False, description="Delete what an earlier, different run left in the same tables.")
     rows_per_shard: int | None = Field(None, gt=0, description="Rows of a part; a multiple of the batch size.")
 

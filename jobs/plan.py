@@ -20,7 +20,7 @@ from pipeline.tables import Layout
 PACKAGES = ("stylemill", "torch", "numpy", "pyarrow", "pillow")
 """Whose versions can move bytes."""
 DIGESTED = ("latents", "labels", "directions", "artifact", "file", "force")
-"""Fields that name what a job stands on: its digest decides the rows, not where it lies."""
+"""Fields that name what a job stands on, or allow it: its digest decides the rows, not where it lies."""
 
 
 def plan(
@@ -74,18 +74,6 @@ def plan(
         },
         versions={"python": platform.python_version(), **{name: version(name) for name in (*PACKAGES, *versions)}},
         command=command(),
-        weights=[_licence(zoo.CATALOGUE[name]) for name in dict.fromkeys(used) if name in zoo.CATALOGUE],
+        weights=[zoo.CATALOGUE[name].terms for name in dict.fromkeys(used) if name in zoo.CATALOGUE],
         **more,
     )
-
-
-def _licence(entry: zoo.Entry) -> dict[str, Any]:
-    """Source, licence and citation of a network of the catalogue; a user's own file has none here."""
-    return {
-        "name": entry.name,
-        "what": entry.what,
-        "source": str(entry.source),
-        "licence": entry.licence,
-        "citation": entry.citation,
-        "noncommercial": entry.non_commercial,
-    }

@@ -8,15 +8,15 @@ from typing import Any
 
 from pydantic import create_model
 
-from jobs import subverbs
-from jobs.flags import Spec, command_line, flag_of, flags_of, parse
+from jobs import __main__, subverbs
+from jobs.command_line import command_line, flag_of
+from jobs.flags import Spec, flags_of, parse
 from jobs.places import is_place
 from pipeline.errors import SpecError
 
-VERBS = (
-    "dataset", "sample", "latents", "label", "directions", "edit", "calibrate", "measure", "dt", "reproduce",
-    "models", "status", "verify", "report",
-)  # fmt: skip
+NOT_SENT = ("demo", "submit")
+"""`demo` fetches networks into the cache of this machine; `submit` sends another verb."""
+VERBS = tuple(verb for verb in __main__.VERBS if verb not in NOT_SENT)
 
 
 def checked(words: Sequence[str]) -> list[str]:

@@ -10,9 +10,9 @@ import torch
 
 from jobs.flags import say
 from jobs.options import RUN_FIELDS, RunFlags
-from jobs.workers import FACES, Load, rows_of_a_shard, workers_here
 from pipeline.engine.books import Books
 from pipeline.engine.machine import cores
+from pipeline.engine.workers import GB, Load, rows_of_a_shard, workers_here
 from pipeline.errors import OutputDiffers, SpecError
 from pipeline.models import backend
 from pipeline.models.generators import Generator
@@ -27,6 +27,24 @@ CODES_PER_SHARD = {"cpu": 8192, "cuda": 65536}
 """At most, of jobs that make none."""
 
 THREADS_ELSEWHERE = 2
+
+CODES = Load(0.7 * GB, 0, 2048, threads=False)
+"""The mapping network alone. Loads are as measured (python -m benchmarks.threads): peaks seen in one process are 0.6 GB
+of `sample`, 1.4 and 1.9 GB of `dataset` in micro-batches of 2 and 4, 1.5 GB of `label` by the judge, 1.8 GB of `edit
+ials` scored by both families and 1.6 GB in micro-batches of 4.
+"""
+
+VECTORS = Load(0.7 * GB, 0, 200_000, threads=False)
+"""No network at all: codes moved along directions."""
+
+FACES = Load(0.9 * GB, 0.35 * GB, 16)
+"""Faces made and scored."""
+
+GRADIENTS = Load(2.0 * GB, 0, 4, gradients=True)
+"""Faces made and scored, with gradients; a CPU takes them one at a time."""
+
+FITS = Load(0.7 * GB, 0, 1, threads=False)
+"""Linear models fitted to codes."""
 
 
 def resolve(

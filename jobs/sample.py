@@ -6,8 +6,7 @@ from jobs.flags import parse
 from jobs.launch import launch
 from jobs.options import RowFlags, note_psi
 from jobs.plan import plan
-from jobs.resolve import CODES_PER_SHARD, resolve, spec_facts
-from jobs.workers import CODES
+from jobs.resolve import CODES, CODES_PER_SHARD, resolve, spec_facts
 from pipeline.engine.job import Job
 from pipeline.engine.layout import cut
 from pipeline.models import generators

@@ -1,7 +1,6 @@
-"""`stylemill status DIR`: what is done, what runs, what failed, what was set aside. No model, no cluster."""
+"""`stylemill status DIR`: what is done, what runs, what failed, what was rejected. No model, no cluster."""
 
 import json
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -11,13 +10,10 @@ from rich.console import Console
 from rich.table import Table as Grid
 
 from jobs.flags import Spec, parse
-from pipeline.engine.attempt import REJECTS
-from pipeline.engine.books import Books, verbs
-from pipeline.engine.coverage import not_derived
+from pipeline.engine.books import verbs
 from pipeline.engine.duration import duration
-from pipeline.engine.lease import holder, why_alive
+from pipeline.engine.state import state_of
 from pipeline.errors import StoreError
-from pipeline.tables import Table, store
 
 ERRORS_SHOWN = 5
 
@@ -49,46 +45,6 @@ def main(argv: Sequence[str]) -> int:
     return int(spec.check and not all(state["complete"] for state in found))
 
 
-def state_of(out: str, verb: str) -> dict[str, Any] | None:
-    """What the books of one job say now; None where it was never started. Raises StoreError where they are damaged."""
-    books = Books(out, verb)
-    stored = books.spec()
-    if stored is None:
-        return None
-    outcomes, lease = books.outcomes().values(), holder(books.lease_url)
-    alive = why_alive(lease) if lease else None
-    done = [outcome for outcome in outcomes if outcome.ok]
-    failed = sorted((outcome for outcome in outcomes if not outcome.ok), key=lambda outcome: outcome.shard)
-    reasons, ends = Counter[str](), Counter(attempt.end for attempt in books.attempts())
-    for outcome in done:
-        reasons.update(outcome.rejects)
-    suspects = Counter(books.suspects().values())
-    derived = stored.get("derived", {})
-    places = [("rejects", verb) if name == REJECTS else (name,) for name in stored["tables"] if name not in derived]
-    lacking = list(not_derived(out, verb))
-    sealed = all(Table(store.join(out, *place)).sealed for place in places)
-    return {
-        "verb": verb,
-        "fingerprint": stored["fingerprint"],
-        "complete": len(done) == stored["shards"] and not suspects and sealed and not lacking,
-        "sealed": sealed,
-        "derived": list(derived),
-        "lacking": lacking,
-        "running": {"pid": lease["pid"], "host": lease["host"], "why": alive} if lease and alive else None,
-        "shards": stored["shards"],
-        "shards_done": len(done),
-        "shards_failed": len(failed),
-        "shards_to_make_again": dict(suspects),
-        "planned": stored["planned"],
-        "rejected": sum(reasons.values()),
-        "rejects_by_reason": dict(sorted(reasons.items())),
-        "bytes": sum(part.bytes for outcome in done for part in outcome.parts.values()),
-        "attempts": dict(sorted(ends.items())),
-        "errors": {str(outcome.shard): f"{outcome.error} ({outcome.attempts} attempts)" for outcome in failed},
-        "last_run": books.summary(),
-    }
-
-
 def _show(state: dict[str, Any]) -> None:
     grid = Grid.grid(padding=(0, 2))
     for name, text in _lines(state):
@@ -108,7 +64,7 @@ def _lines(state: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield f"  shard {shard}", f"failed: {error}"
     if len(state["errors"]) > ERRORS_SHOWN:
         yield "", f"and {len(state['errors']) - ERRORS_SHOWN:,} more (--json-lines shows all)"
-    yield "rows", f"{state['planned']:,} planned, {state['rejected']:,} set aside"
+    yield "rows", f"{state['planned']:,} planned, {state['rejected']:,} rejected"
     for reason, count in state["rejects_by_reason"].items():
         yield f"  {reason}", f"{count:,} rows"
     yield "size", f"{state['bytes'] / 1e6:,.1f} MB"

@@ -14,19 +14,19 @@ from typing import Any, TextIO
 
 PIECE = 4096
 """Bytes (POSIX's PIPE_BUF) that a pipe takes without waiting, where it takes any."""
-STDERR_PATIENCE_SECONDS = 5.0
+STDERR_WAIT_SECONDS = 5.0
 ERRORS = "stylemill-escape"
 
 
 class LenientFile(io.RawIOBase):
     """A file descriptor whose writes always succeed. `lost`: why the first text was not written, if any was not.
 
-    patience: seconds to wait for a reader that does not read (a full pipe, a terminal stopped by Ctrl-S) before text is
-        dropped; None waits as long as it takes.
+    wait_seconds: how long to wait for a reader that does not read (a full pipe, a terminal stopped by Ctrl-S) before
+        text is dropped; None waits as long as it takes.
     """
 
-    def __init__(self, descriptor: int, patience: float | None) -> None:
-        self._descriptor, self._patience, self._stuck = descriptor, patience, False
+    def __init__(self, descriptor: int, wait_seconds: float | None) -> None:
+        self._descriptor, self._wait_seconds, self._stuck = descriptor, wait_seconds, False
         self.lost: OSError | None = None
 
     def fileno(self) -> int:
@@ -52,7 +52,7 @@ class LenientFile(io.RawIOBase):
     def _wait(self) -> None:
         ready = select.poll()
         ready.register(self._descriptor, select.POLLOUT)
-        seconds = 0.0 if self._stuck else self._patience
+        seconds = 0.0 if self._stuck else self._wait_seconds
         self._stuck = not ready.poll(None if seconds is None else seconds * 1000)
         if self._stuck:
             raise TimeoutError("its reader does not read")
@@ -74,7 +74,7 @@ def install() -> None:
             os.set_inheritable(descriptor, True)
     codecs.register_error(ERRORS, _escape)
     sys.stdout = _stream(1, sys.stdout, None)
-    sys.stderr = _stream(2, sys.stderr, STDERR_PATIENCE_SECONDS)
+    sys.stderr = _stream(2, sys.stderr, STDERR_WAIT_SECONDS)
 
 
 def lost(stream: TextIO) -> OSError | None:
@@ -85,8 +85,8 @@ def lost(stream: TextIO) -> OSError | None:
     return raw.lost if isinstance(raw, LenientFile) else None
 
 
-def _stream(descriptor: int, before: TextIO | None, patience: float | None) -> TextIO:
-    file = LenientFile(descriptor, patience)
+def _stream(descriptor: int, before: TextIO | None, wait_seconds: float | None) -> TextIO:
+    file = LenientFile(descriptor, wait_seconds)
     unbuffered = bool(getattr(before, "write_through", False))  # python -u, PYTHONUNBUFFERED
     buffer: Any = file if unbuffered else io.BufferedWriter(file)
     return io.TextIOWrapper(

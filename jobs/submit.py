@@ -69,7 +69,7 @@ def main(argv: Sequence[str]) -> int:
     say(f"Sent  {words[0]} to {address} as {job}; the code is {working_dir or 'what the nodes have'}")
     if spec.no_wait:
         print(job)
-        say(f"      follow it: {_again(address, job)}")
+        say(f"      follow it: {_follow_command(address, job)}")
         return 0
     return _follow(client, job, address)
 
@@ -139,7 +139,7 @@ def _refused(text: str, name: str | None, working_dir: Path | None, address: str
     if name and f"{name} already exists" in text:
         return SpecError(
             f"the cluster has had a job {name} already: choose another --submission-id, or follow that one: "
-            f"{_again(address, name)}"
+            f"{_follow_command(address, name)}"
         )
     if re.search("request body size|exceeds the maximum size|status code 413", text):
         return SpecError(
@@ -163,13 +163,13 @@ def _connect(asked: str | None) -> tuple[str, "JobSubmissionClient"]:
     if asked and urlsplit(asked).scheme not in ("http", "https"):
         raise SpecError(f"--address {asked}: the job server is a URL, as http://HEAD:8265 (the port of the dashboard)")
     if address and address != "auto":
-        _knock(address)
+        _check_port(address)
         os.environ["RAY_API_SERVER_ADDRESS"] = address  # Ray prefers it to what it is told
     _use_token()
     from ray.exceptions import RpcError
     from ray.job_submission import JobSubmissionClient
 
-    _hush()
+    _quiet_ray()
     with _one_line(address or "auto"):
         try:
             client = JobSubmissionClient(address)
@@ -180,7 +180,7 @@ def _connect(asked: str | None) -> tuple[str, "JobSubmissionClient"]:
     return client.get_address(), client
 
 
-def _knock(address: str) -> None:
+def _check_port(address: str) -> None:
     """Raise within seconds where nothing listens; Ray's client waits as long as the network does, or a minute."""
     try:
         url = urlsplit(address if "://" in address else f"//{address}")
@@ -192,10 +192,10 @@ def _knock(address: str) -> None:
     try:
         socket.create_connection((url.hostname, port), timeout=ANSWER_SECONDS).close()
     except OSError as error:
-        raise SpecError(_nobody(address, error.strerror or str(error))) from error
+        raise SpecError(_unreachable(address, error.strerror or str(error))) from error
 
 
-def _nobody(address: str, reason: str) -> str:
+def _unreachable(address: str, reason: str) -> str:
     if address == "auto":
         return "no Ray runs on this machine: give --address http://HEAD:8265"
     return (
@@ -233,10 +233,10 @@ def _one_line(address: str) -> Iterator[None]:
             "RAY_AUTH_TOKEN_PATH, and set RAY_AUTH_MODE=token"
         ) from error
     except OSError as error:
-        raise SpecError(_nobody(address, type(error).__name__)) from error
+        raise SpecError(_unreachable(address, type(error).__name__)) from error
 
 
-def _hush() -> None:
+def _quiet_ray() -> None:
     """Ray tells of its packing at length; errors come as exceptions all the same."""
     for name in ("ray", "ray.dashboard.modules.dashboard_sdk", "ray.dashboard.modules.job.sdk"):
         logging.getLogger(name).setLevel(logging.ERROR)
@@ -246,7 +246,7 @@ def _hush() -> None:
 
 
 def _follow(client: "JobSubmissionClient", job: str, address: str) -> int:
-    again = _again(address, job)
+    again = _follow_command(address, job)
     try:
         with _one_line(address):
             return follow(client, job, again)
@@ -256,5 +256,5 @@ def _follow(client: "JobSubmissionClient", job: str, address: str) -> int:
         return 130
 
 
-def _again(address: str, job: str) -> str:
+def _follow_command(address: str, job: str) -> str:
     return f"stylemill submit --address {address} --follow {job}"

@@ -8,8 +8,6 @@ from pipeline.errors import SpecError
 
 SubVerbs = Mapping[str, tuple[str, str]]
 """By name: the module in the verb's package, and what it does."""
-
-
 HELP = ("-h", "--help", "help")
 
 
@@ -29,8 +27,7 @@ def run(verb: str, subverbs: SubVerbs, argv: Sequence[str]) -> int:
     if not argv or argv[0] in HELP:
         print(usage(verb, "VERB", {name: what for name, (_, what) in subverbs.items()}))
         return 0 if argv else 2
-    name, *rest = argv
-    code: int = module(verb, subverbs, name).main(rest)
+    code: int = module(verb, subverbs, argv[0]).main(argv[1:])
     return code
 
 

@@ -1,28 +1,23 @@
 """`stylemill verify DIR`: every byte of every table below a directory against its manifest, and the tables against
 each other.
 
-Parts that were read and differ from what was written are put on their job's books, so that the same command makes them
-again; not while a driver is at work on them. Nothing is written on account of a part that cannot be read from here, or
-of a file that is not the job's.
+Parts that were read and differ from what was written are noted in their job's books, so that the same command makes
+them again. Nothing is written on account of a part that cannot be read from here, or of a file that is not the job's.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import tyro
 from pydantic import Field
 
 from jobs.flags import Spec, parse, say
 from jobs.places import absolute
-from pipeline.engine.books import Books, verbs
+from pipeline.engine.books import verbs
 from pipeline.engine.coverage import not_derived, uncovered
-from pipeline.engine.lease import holder, why_alive
-from pipeline.engine.owner import Output, owner
-from pipeline.engine.plan import DAMAGED
+from pipeline.engine.damage import note_damage, outputs_below, problems_of
+from pipeline.engine.owner import Output
 from pipeline.errors import StoreError
-from pipeline.tables import Artifact, Problem, Table, parse_part_name, store
-from pipeline.tables.artifact import is_artifact
-from pipeline.tables.manifest import manifest_url
-from pipeline.tables.verify import unreadable
+from pipeline.tables import Artifact
 
 
 class VerifySpec(Spec):
@@ -41,129 +36,40 @@ def main(argv: Sequence[str]) -> int:
     """Print one line a table and one a problem. 0 where all is well, else 1."""
     spec = parse(VerifySpec, argv)
     out = absolute(spec.out).rstrip("/")
-    tables = _tables(out)
-    if not tables:
+    outputs, jobs = outputs_below(out), verbs(out)
+    if not outputs:
         raise StoreError(f"{out} holds no table; check the path")
-    code = max([_verify(url, deep=not spec.fast) for url in tables] + [_derived(out, verb) for verb in verbs(out)])
-    if code or spec.fast:
-        return code
-    return max([_agree(out, verb) for verb in verbs(out)], default=0)
+    wrong = [_verify(output, deep=not spec.fast) for output in outputs]
+    wrong += [_tell(out, verb, not_derived(out, verb), "the same command makes it") for verb in jobs]
+    if not any(wrong) and not spec.fast:
+        again = "run the {} command again with --replace"
+        wrong += [_tell(out, verb, uncovered(out, verb), again.format(verb)) for verb in jobs]
+    return int(any(wrong))
 
 
-def _verify(url: str, deep: bool) -> int:
-    table = Artifact(url) if url in _artifacts_of_jobs(_above(url)) or is_artifact(url) else Table(url)
-    problems = table.verify(deep)
-    if deep and isinstance(table, Table) and not table.sealed:
-        problems += _against_the_books(table)
-    if not problems:
-        say(f"Good  {url}: {_size(table)}")
-        return 0
+def _verify(output: Output, deep: bool) -> bool:
+    problems = problems_of(output, deep)
     for problem in problems:
-        say(f"Fail  {url}: {problem}")
-    _put_on_the_books(table, problems)
-    return 1
+        say(f"Fail  {output.url}: {problem}")
+    if not problems:
+        say(f"Good  {output.url}: {_size(output)}")
+    elif noted := note_damage(output, problems):
+        say(f"      {noted}")
+    return bool(problems)
 
 
-def _size(table: Output) -> str:
+def _tell(out: str, verb: str, problems: Iterable[str], remedy: str) -> bool:
+    found = list(problems)
+    for problem in found:
+        say(f"Fail  {out}, job {verb}: {problem}: {remedy}")
+    return bool(found)
+
+
+def _size(output: Output) -> str:
     """How much is in it, in words."""
-    if isinstance(table, Artifact):
-        sizes = [record["bytes"] for record in (table.manifest() or {})["files"].values()]
+    if isinstance(output, Artifact):
+        sizes = [record["bytes"] for record in (output.manifest() or {})["files"].values()]
         return f"an artifact of {len(sizes)} files, {sum(sizes) / 1e6:,.1f} MB"
-    records = table.records()
+    records = output.records()
     rows, size = sum(record.rows for record in records), sum(record.bytes for record in records)
     return f"{len(records):,} parts, {rows:,} rows, {size / 1e6:,.1f} MB"
-
-
-def _derived(out: str, verb: str) -> int:
-    """Whether what the job makes of its tables is there and is made of these."""
-    problems = list(not_derived(out, verb))
-    for problem in problems:
-        say(f"Fail  {out}, job {verb}: {problem}: the same command makes it")
-    return int(bool(problems))
-
-
-def _agree(out: str, verb: str) -> int:
-    problems = list(uncovered(out, verb))
-    for problem in problems:
-        say(f"Fail  {out}, job {verb}: {problem}: run the {verb} command again with --replace")
-    return 1 if problems else 0
-
-
-def _against_the_books(table: Table) -> list[Problem]:
-    """Parts of a table that is not complete yet and that are not those on its job's record: their shards count as done,
-    and sealing reads none.
-    """
-    problems = []
-    books, name = _books(table)
-    for outcome in books.outcomes().values() if books else ():
-        record = outcome.parts.get(name)
-        if record is None:
-            continue
-        try:
-            sha256 = table.sha256_of(record)
-        except StoreError as error:
-            problems.append(unreadable(record.name, error))
-            continue
-        if sha256 not in (None, record.sha256):
-            what = f"its sha256 is {sha256[:12]}..., {record.sha256[:12]}... is on record: changed or damaged"
-            next_step = "run the command that makes the table again"
-            problems.append(Problem(record.name, what, next_step, damaged=True))
-    return problems
-
-
-def _put_on_the_books(table: Output, problems: Sequence[Problem]) -> None:
-    parts = {problem.part for problem in problems if problem.damaged}
-    damaged = {place[0] for part in parts if (place := parse_part_name(part)) is not None}
-    if parts and isinstance(table, Artifact):
-        damaged = {0}  # its one task
-    books, name = _books(table) if damaged else (None, "")
-    if books is None:
-        return
-    if name in (books.spec() or {}).get("derived", {}):
-        say(f"      the same {books.verb} command makes {name} of {books.out} again")
-        return
-    lease = holder(books.lease_url)
-    why = why_alive(lease) if lease else None
-    if lease and why:
-        say(
-            f"      a driver is at work on the {books.verb} job of {books.out}: process {lease['pid']} on "
-            f"{lease['host']}, {why}. Nothing is put on its books: run verify again when it has ended"
-        )
-    else:
-        books.set_suspects({**books.suspects(), **dict.fromkeys(damaged, DAMAGED)})
-        say(f"      the same {books.verb} command makes {len(damaged)} shards of {books.out} again")
-
-
-def _books(table: Output) -> tuple[Books | None, str]:
-    """The books of the job that owns a table, and its name there."""
-    found = owner(table)
-    if found is None:
-        return None, ""
-    verb = found["verb"]
-    aside = table.url.endswith(f"/rejects/{verb}")
-    out = table.url.removesuffix(f"/rejects/{verb}") if aside else _above(table.url)
-    books = Books(out, verb)
-    return (None if books.spec() is None else books), "rejects" if aside else table.url.rsplit("/", 1)[1]
-
-
-def _above(url: str) -> str:
-    return url.rsplit("/", 1)[0]
-
-
-def _tables(out: str) -> list[str]:
-    if _is_table(out):
-        return [out]
-    below = [store.join(out, name) for name in store.list_directories(out) if not name.startswith(".")]
-    aside = [store.join(out, "rejects", verb) for verb in verbs(out)]
-    artifacts = _artifacts_of_jobs(out)
-    return [*artifacts, *(url for url in [*below, *aside] if url not in artifacts and _is_table(url))]
-
-
-def _artifacts_of_jobs(out: str) -> list[str]:
-    """Those that the jobs of a directory make, also before they are there."""
-    stored = [Books(out, verb).spec() or {} for verb in verbs(out)]
-    return [store.join(out, spec["artifact"]) for spec in stored if spec.get("artifact")]
-
-
-def _is_table(url: str) -> bool:
-    return store.exists(manifest_url(url)) or bool(Table(url).parts()) or is_artifact(url)

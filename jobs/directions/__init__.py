@@ -1,9 +1,5 @@
 """`stylemill directions`: fit, list, condition, strips, compare, import and export directions in latent space."""
 
-from collections.abc import Sequence
-
-from jobs import subverbs
-
 VERBS = {
     "fit": ("fitting", "fit directions on labelled latents, or find them without labels"),
     "list": ("listing", "which there are, and how well they were fitted"),
@@ -13,8 +9,3 @@ VERBS = {
     "import": ("importing", "directions from other projects' files"),
     "export": ("exporting", "directions as other projects' files"),
 }
-
-
-def main(argv: Sequence[str]) -> int:
-    """Run one of fit, list, condition, strips, compare, import, export; errors as `subverbs.run`."""
-    return subverbs.run("directions", VERBS, argv)

@@ -12,7 +12,6 @@ from rich.table import Table as Grid
 
 import schemas
 from jobs.flags import Names, Spec, parse, say
-from jobs.labels import open_labels
 from jobs.options import canonical
 from jobs.show import show
 from jobs.small import check_free, open_directions, write_small
@@ -20,7 +19,7 @@ from pipeline.directions.compare import Correlations, correlations, cosines
 from pipeline.directions.names import joined
 from pipeline.errors import SpecError
 from pipeline.report.heat_map import heat_maps
-from pipeline.stages.joined import Labels, scores_of
+from pipeline.stages.joined import Labels, open_labels, scores_of
 from pipeline.stages.own_labels import OwnLabels
 from pipeline.tables import store
 

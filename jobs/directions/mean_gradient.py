@@ -13,8 +13,7 @@ from jobs.latents import open_with_generator
 from jobs.launch import launch
 from jobs.options import DEFAULT_ATTRIBUTES
 from jobs.plan import plan
-from jobs.resolve import resolve, spec_facts
-from jobs.workers import GRADIENTS
+from jobs.resolve import GRADIENTS, resolve, spec_facts
 from pipeline.engine.derived import DerivedTable
 from pipeline.engine.job import Job
 from pipeline.engine.summary import TASKS_FAILED

@@ -11,12 +11,10 @@ from jobs.directions.arrays import read_npy
 from jobs.directions.quality import doubts_file
 from jobs.directions.spec import VERB, FitSpec
 from jobs.flags import say
-from jobs.labels import open_labels
 from jobs.latents import check_width, open_latents
 from jobs.options import canonical
 from jobs.plan import plan
-from jobs.resolve import resolve, spec_facts
-from jobs.workers import FITS
+from jobs.resolve import FITS, resolve, spec_facts
 from pipeline.directions.choose import MARGIN
 from pipeline.directions.classes import two_values
 from pipeline.engine.job import Job
@@ -25,7 +23,7 @@ from pipeline.errors import SpecError
 from pipeline.models import generators
 from pipeline.stages.fit import FitStage, How
 from pipeline.stages.fit_rows import FitRows, from_array, from_table
-from pipeline.stages.joined import join, scores_of
+from pipeline.stages.joined import join, open_labels, scores_of
 from pipeline.stages.own_labels import OwnLabels
 
 INPUTS = ("latents", "labels", "codes", "scores")

@@ -12,8 +12,7 @@ from jobs.edit.choose import Choice, choose_directions, known, note_psi
 from jobs.latents import open_with_generator
 from jobs.options import canonical
 from jobs.plan import DIGESTED, plan
-from jobs.resolve import resolve, spec_facts
-from jobs.workers import FACES, GRADIENTS
+from jobs.resolve import FACES, GRADIENTS, resolve, spec_facts
 from pipeline.editors import EditRequest, Needed
 from pipeline.editors.ials import LAMBDAS, Config, Steps
 from pipeline.engine.job import Job

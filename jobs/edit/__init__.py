@@ -3,16 +3,13 @@
 from collections.abc import Sequence
 
 from jobs import subverbs
-from jobs.edit.effect import warnings_of
+from jobs.edit.effect import remarks_on
 from jobs.edit.plan import plan_edit
 from jobs.edit.spec import SPECS, EditSpec
 from jobs.flags import parse, say
 from jobs.launch import launch
 from pipeline.editors import EDITORS
-from pipeline.engine.books import Books
-from pipeline.engine.job import Job
 from pipeline.errors import SpecError
-from pipeline.stages.edit import STEPS_DROPPED
 
 __all__ = ["SPECS", "EditSpec", "main", "plan_edit"]
 
@@ -29,18 +26,6 @@ def main(argv: Sequence[str]) -> int:
     spec = parse(SPECS[editor], flags)
     job, workers = plan_edit(spec)
     code = launch(job, workers, spec)
-    if not spec.dry_run:
-        note_dropped_steps(job)
-        for line in warnings_of(job):
-            say(line)
+    for line in () if spec.dry_run else remarks_on(job):
+        say(line)
     return code
-
-
-def note_dropped_steps(job: Job) -> None:
-    """Say, of the run that has just ended, how many steps are in no table."""
-    summary = Books(job.out, job.verb).summary() or {}
-    if dropped := summary.get("counters", {}).get(STEPS_DROPPED):
-        say(
-            f"Note  {dropped:,.0f} steps were not finite and are not in the table (column stop: of which rows): "
-            "they go too far"
-        )

@@ -78,19 +78,6 @@ def known(attribute: str) -> tuple[str, int]:
     return ours
 
 
-def shape_of(space: Space, generator: Generator) -> tuple[int, ...]:
-    """Of one row of codes."""
-    match space:
-        case "z":
-            return (generator.z_dim,)
-        case "w":
-            return (generator.w_dim,)
-        case "w+":
-            return (generator.num_ws, generator.w_dim)
-        case "s":
-            return (generator.num_styles,)
-
-
 def note_psi(latents: Latents, psi: float | None) -> None:
     """Say where these latents are truncated otherwise than those that the method's public code edits; None: no code."""
     for facts in latents.facts if psi is not None else ():
@@ -108,4 +95,4 @@ def check_directions(directions: Sequence[Direction], generator: Generator, forc
     for direction in directions:
         if warning := check_generator(direction, generator.fingerprint, force):
             say(f"Note  {warning}")
-        direction.check(Codes(direction.space, generator.w_avg.new_zeros(1, *shape_of(direction.space, generator))))
+        direction.check(Codes(direction.space, generator.w_avg.new_zeros(1, *generator.shape_of(direction.space))))

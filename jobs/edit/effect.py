@@ -1,20 +1,27 @@
-"""What is said at the end of an edit whose scores did not go where they were to go."""
+"""What is said at the end of an edit: of dropped steps, and of scores that did not go where they should."""
 
 from collections.abc import Iterator
 
 from pipeline.editors import EditRequest
 from pipeline.engine.books import Books
 from pipeline.engine.job import Job
-from pipeline.stages.edit import EditStage
+from pipeline.stages.edit import STEPS_DROPPED, EditStage
 from pipeline.stages.edit_effect import Effect, effects
 
 
-def warnings_of(job: Job) -> Iterator[str]:
-    """A line for each request most of whose rows went against their score, or did not reach it."""
+def remarks_on(job: Job) -> Iterator[str]:
+    """On the run that has just ended: a line where steps were dropped, and one for each request most of whose rows went
+    against their score, or did not reach it.
+    """
     assert isinstance(job.stage, EditStage)
-    outcomes = Books(job.out, job.verb).outcomes().values()
+    books, requests = Books(job.out, job.verb), job.stage.requests
+    if dropped := (books.summary() or {}).get("counters", {}).get(STEPS_DROPPED):
+        yield (
+            f"Note  {dropped:,.0f} steps were not finite and are not in the table (column stop: of which rows): "
+            "they go too far"
+        )
+    outcomes = books.outcomes().values()
     rows = sum(outcome.parts["edits"].planned_rows for outcome in outcomes if outcome.ok)
-    requests = job.stage.requests
     found = effects((outcome.counters for outcome in outcomes), len(requests))
     for asked, directions, effect in zip(requests, job.stage.directions, found, strict=True):
         if line := _warning(asked, effect, rows, bool(directions)):

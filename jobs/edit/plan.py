@@ -7,17 +7,17 @@ import schemas
 from jobs.choice import choose
 from jobs.classifiers import classifier_ref
 from jobs.constants import Constants
-from jobs.edit.choose import Choice, choose_directions, known, note_psi, shape_of
+from jobs.edit.choose import Choice, choose_directions, known, note_psi
 from jobs.edit.spec import EditSpec, artifact_of
 from jobs.latents import open_with_generator
 from jobs.options import canonical
 from jobs.plan import plan
-from jobs.resolve import CODES_PER_SHARD, ROWS_PER_SHARD, resolve, spec_facts
-from jobs.workers import FACES, GRADIENTS, VECTORS, Load
+from jobs.resolve import CODES_PER_SHARD, FACES, GRADIENTS, ROWS_PER_SHARD, VECTORS, resolve, spec_facts
 from pipeline.directions import Direction
 from pipeline.editors import EditRequest, Needed, Traits
 from pipeline.engine.derived import DerivedTable
 from pipeline.engine.job import Job
+from pipeline.engine.workers import Load
 from pipeline.errors import SpecError
 from pipeline.models.generators import Generator
 from pipeline.stages.artifacts import ArtifactRef, read_artifact
@@ -70,7 +70,7 @@ def plan_edit(spec: EditSpec) -> tuple[Job, int | None]:
     stage = EditStage(
         latents=latents,
         space=choice.space,
-        shape=shape_of(choice.space, generator),
+        shape=generator.shape_of(choice.space),
         editor=config,
         requests=requests,
         directions=directions,

@@ -13,8 +13,7 @@ from jobs.flags import parse, say
 from jobs.launch import launch
 from jobs.options import RunFlags
 from jobs.plan import plan
-from jobs.resolve import resolve, spec_facts
-from jobs.workers import CODES
+from jobs.resolve import CODES, resolve, spec_facts
 from pipeline.engine.job import Job
 from pipeline.engine.layout import cut_chosen
 from pipeline.errors import ModelFileError, SpecError

@@ -83,13 +83,8 @@ def _generator(latents: Latents) -> tuple[str | None, str | None]:
 
 def check_width(what: str, found: Sequence[int], space: Space, generator: Generator) -> None:
     """Raise SpecError where a row, or a direction, of that shape cannot be one of the generator's space."""
-    shapes: dict[Space, list[tuple[int, ...]]] = {
-        "z": [(generator.z_dim,)],
-        "w": [(generator.w_dim,)],
-        "w+": [(generator.w_dim,), (generator.num_ws, generator.w_dim)],
-        "s": [(generator.num_styles,)],
-    }
-    wanted = shapes[space]
+    shared = [generator.shape_of("w")] if space == "w+" else []
+    wanted = [*shared, generator.shape_of(space)]
     if tuple(found) not in wanted:
         raise SpecError(
             f"{what} has the shape {tuple(found)} in {space}, {generator.name} has {' or '.join(map(str, wanted))}"

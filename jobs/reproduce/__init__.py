@@ -4,16 +4,7 @@ Another paper is one file here, and one line in VERBS: its flags (a `StudySpec`)
 run by `step`), its claims, its page. What papers have in common is in the other files.
 """
 
-from collections.abc import Sequence
-
-from jobs import subverbs
-
 VERBS = {
     "interfacegan": ("interfacegan", "InterFaceGAN (Shen et al., CVPR 2020): Tables 1 to 3, Sec. 3.3 and 3.4"),
     "ials": ("ials", "IALS (Han et al., IJCAI 2021): Table 1, Fig. 3, 4, 11 and 12"),
 }
-
-
-def main(argv: Sequence[str]) -> int:
-    """Run one paper's study; errors as `subverbs.run`."""
-    return subverbs.run("reproduce", VERBS, argv)

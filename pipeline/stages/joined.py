@@ -15,7 +15,7 @@ import schemas
 from pipeline.engine import owner
 from pipeline.engine.fingerprint import differences
 from pipeline.errors import SpecError
-from pipeline.stages.own_labels import INDEX, OwnLabels
+from pipeline.stages.own_labels import INDEX, OwnLabels, is_own, read_labels
 from pipeline.stages.source import Latents
 from pipeline.tables import Table, store
 from schemas.labels import MEASURES
@@ -26,6 +26,20 @@ Pieces = tuple[Labels, ...]
 """Labels of the same attributes and of different rows."""
 NAMED = 3
 """Missing rows that a message names."""
+
+
+def open_labels(url: str) -> Labels:
+    """A labels table, sealed, or a CSV, TSV or Parquet file of one's own.
+
+    Raises:
+        SpecError: as `read_labels`.
+        StoreError: the table is not there, or not complete, or the file cannot be read.
+    """
+    if is_own(url):
+        return read_labels(url)
+    table = Table.open(url)
+    table.require_sealed()
+    return table
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,7 +4,8 @@ import pytest
 from tiny_jobs import TINY, dataset
 
 from jobs.__main__ import main
-from jobs.flags import METAVARS, parse
+from jobs.command_line import METAVARS
+from jobs.flags import parse
 from jobs.label import LabelSpec
 from jobs.measure import MeasureSpec
 from jobs.places import FIELDS

@@ -5,11 +5,11 @@ from types import SimpleNamespace
 import pytest
 
 from jobs import resolve as resolve_module
-from jobs import workers as workers_module
 from jobs.options import RunFlags
-from jobs.resolve import resolve
-from jobs.workers import CODES, FACES, FITS, GB, GRADIENTS, VECTORS, rows_of_a_shard
+from jobs.resolve import CODES, FACES, FITS, GRADIENTS, VECTORS, resolve
+from pipeline.engine import workers as workers_module
 from pipeline.engine.books import SPEC, Books
+from pipeline.engine.workers import GB, rows_of_a_shard
 
 
 @pytest.fixture

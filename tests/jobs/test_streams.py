@@ -145,7 +145,7 @@ def test_a_page_with_a_name_that_the_locale_has_not_is_written_and_named(made, t
 
 def test_a_reader_that_reads_no_more_is_waited_for_once():
     read, write = os.pipe()
-    file = LenientFile(write, patience=0.2)
+    file = LenientFile(write, wait_seconds=0.2)
     started = time.monotonic()
     for _ in range(50):
         assert file.write(b"x" * 65536) == 65536

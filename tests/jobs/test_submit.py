@@ -19,7 +19,7 @@ from jobs import models, verify
 from jobs.__main__ import VERBS, main
 from jobs.edit.spec import SPECS
 from jobs.flags import Spec
-from jobs.follow import OutOfSight, follow
+from jobs.follow import ConnectionLost, follow
 from jobs.remote import checked
 from jobs.submit import CHECKOUT, SubmitSpec
 from pipeline.errors import SpecError
@@ -302,9 +302,9 @@ def test_a_log_that_breaks_off_comes_out_once_and_the_code_is_the_verbs(end, cod
 
 def test_a_cluster_out_of_sight_is_given_up_with_what_to_do(capsys, monkeypatch):
     monkeypatch.setattr(following, "RETRY_SECONDS", 0.0)
-    monkeypatch.setattr(following, "PATIENCE_SECONDS", 0.01)
+    monkeypatch.setattr(following, "GIVE_UP_SECONDS", 0.01)
     with pytest.raises(
-        OutOfSight, match=r"the job may go on\. Look again with: stylemill submit --follow job"
+        ConnectionLost, match=r"the job may go on\. Look again with: stylemill submit --follow job"
     ) as raised:
         follow(Server(["one\n"] * 2, {"status": "SUCCEEDED"}, silent=10**9), "job", "stylemill submit --follow job")
     assert raised.value.exit_code == 1

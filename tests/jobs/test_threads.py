@@ -13,7 +13,7 @@ from edits import HOW, planted
 from tiny_jobs import dataset, tables
 
 from jobs.__main__ import main
-from jobs.workers import CODES
+from jobs.resolve import CODES
 from pipeline.engine.fingerprint import differences
 
 ROOT = Path(__file__).parents[2]

@@ -161,10 +161,7 @@ class Generator(nn.Module, abc.ABC):
         Raises:
             SpecError: the codes have not the shape of this generator's space.
         """
-        shapes = {
-            "z": (self.z_dim,), "w": (self.w_dim,), "w+": (self.num_ws, self.w_dim), "s": (self.num_styles,),
-        }  # fmt: skip
-        expected, found = shapes[codes.space], tuple(codes.values.shape[1:])
+        expected, found = self.shape_of(codes.space), tuple(codes.values.shape[1:])
         if found != expected:
             raise SpecError(f"a row of {codes.space} has the shape {expected} in {self.name}, these have {found}")
         match codes.space:
@@ -186,6 +183,11 @@ class Generator(nn.Module, abc.ABC):
         size = self.check_size(size)
         state = self.run(self.styles_of(codes), self.start(len(codes)), 0, len(self.style_layers))
         return self.image(state, size)
+
+    def shape_of(self, space: Space) -> tuple[int, ...]:
+        """Of one row of codes in a space."""
+        w, s = (self.w_dim,), (self.num_styles,)
+        return {"z": (self.z_dim,), "w": w, "w+": (self.num_ws, self.w_dim), "s": s}[space]
 
     @property
     def num_styles(self) -> int:

@@ -47,6 +47,18 @@ class Entry:
     options: dict[str, Any] = field(default_factory=dict)
 
     @property
+    def terms(self) -> dict[str, str]:
+        """What it is, where it comes from and what may be done with it, as jobs that use it keep it on record."""
+        return {
+            "name": self.name,
+            "what": self.what,
+            "source": str(self.source),
+            "licence": self.licence,
+            "citation": self.citation,
+            "noncommercial": self.non_commercial,
+        }
+
+    @property
     def digest(self) -> str:
         """sha256 over the members' digests, the format, its converter's version and the reader's options.
 

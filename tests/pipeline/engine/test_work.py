@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from squares import SquaresWorker
 
-from jobs.status import state_of
 from pipeline.engine.books import Books
 from pipeline.engine.journal import TIMEOUT, Attempt
 from pipeline.engine.local_pool import LocalPool
+from pipeline.engine.state import state_of
 from pipeline.errors import Busy, StoreError, StylemillError
 from pipeline.tables import Table, store
 

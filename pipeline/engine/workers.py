@@ -15,11 +15,9 @@ SHARDS = 16
 
 @dataclass(frozen=True)
 class Load:
-    """What a job takes of a CPU worker, as measured (python -m benchmarks.threads).
+    """What a job takes of a CPU worker.
 
-    open_bytes: of memory, with the models open. row_bytes: more for each row of a micro-batch at 1024 px. Peaks seen in
-    one process: 0.6 GB of `sample`, 1.4 and 1.9 GB of `dataset` in micro-batches of 2 and 4, 1.5 GB of `label` by the
-    judge, 1.8 GB of `edit ials` scored by both families and 1.6 GB in micro-batches of 4.
+    open_bytes: of memory, with the models open. row_bytes: more for each row of a micro-batch at 1024 px.
     start_units: of work (rows, faces made, codes moved, or fits) that one thread does in some five seconds: fewer do
     not pay for a further worker, which makes the start two seconds longer (benchmarks/results/overhead.md).
     gradients: whether features are kept for a pass back.
@@ -36,22 +34,6 @@ class Load:
     def worker_bytes(self, batch_size: int, resolution: int) -> float:
         """At most, about, for micro-batches of that many rows of a generator of that many pixels a side."""
         return self.open_bytes + self.row_bytes * batch_size * (resolution / 1024) ** 2
-
-
-CODES = Load(0.7 * GB, 0, 2048, threads=False)
-"""The mapping network alone."""
-
-VECTORS = Load(0.7 * GB, 0, 200_000, threads=False)
-"""No network at all: codes moved along directions."""
-
-FACES = Load(0.9 * GB, 0.35 * GB, 16)
-"""Faces made and scored."""
-
-GRADIENTS = Load(2.0 * GB, 0, 4, gradients=True)
-"""Faces made and scored, with gradients; a CPU takes them one at a time."""
-
-FITS = Load(0.7 * GB, 0, 1, threads=False)
-"""Linear models fitted to codes."""
 
 
 def rows_of_a_shard(rows: int, batch_size: int, fewest: int, most: int) -> int:

@@ -1,0 +1,106 @@
+"""Damaged parts of tables, and how their jobs come to make them again: a note in the books of the job.
+
+Nothing is noted of a part that cannot be read from here, nor while a driver is at work.
+"""
+
+from collections.abc import Sequence
+
+from pipeline.engine.books import Books, verbs
+from pipeline.engine.lease import holder, why_alive
+from pipeline.engine.owner import Output, owner
+from pipeline.engine.plan import DAMAGED
+from pipeline.errors import StoreError
+from pipeline.tables import Artifact, Problem, Table, parse_part_name, store
+from pipeline.tables.artifact import is_artifact
+from pipeline.tables.manifest import manifest_url
+from pipeline.tables.verify import unreadable
+
+
+def outputs_below(out: str) -> list[Output]:
+    """The artifacts and tables of a directory, rejects too, or the one that the directory itself is."""
+    if _is_output(out):
+        made_here = is_artifact(out) or out in _artifacts_of_jobs(_above(out))
+        return [Artifact(out) if made_here else Table(out)]
+    below = [store.join(out, name) for name in store.list_directories(out) if not name.startswith(".")]
+    rejects = [store.join(out, "rejects", verb) for verb in verbs(out)]
+    artifacts = _artifacts_of_jobs(out)
+    others = [url for url in [*below, *rejects] if url not in artifacts and _is_output(url)]
+    return [*map(Artifact, artifacts), *(Artifact(url) if is_artifact(url) else Table(url) for url in others)]
+
+
+def problems_of(output: Output, deep: bool) -> list[Problem]:
+    """What is wrong with it. deep: whether its parts are read; those of a table that is not complete yet are compared
+    with its job's record then, since their shards count as done and sealing reads none.
+    """
+    problems = output.verify(deep)
+    if deep and isinstance(output, Table) and not output.sealed:
+        problems += _against_the_books(output)
+    return problems
+
+
+def note_damage(output: Output, problems: Sequence[Problem]) -> str:
+    """Note the damaged parts in the books of their job; what was done, or why nothing was, as a sentence; empty where
+    there is nothing to note.
+    """
+    parts = {problem.part for problem in problems if problem.damaged}
+    damaged = {place[0] for part in parts if (place := parse_part_name(part)) is not None}
+    if parts and isinstance(output, Artifact):
+        damaged = {0}  # its one task
+    books, name = _books(output) if damaged else (None, "")
+    if books is None:
+        return ""
+    if name in (books.spec() or {}).get("derived", {}):
+        return f"the same {books.verb} command makes {name} of {books.out} again"
+    lease = holder(books.lease_url)
+    if lease and (why := why_alive(lease)):
+        return (
+            f"a driver is at work on the {books.verb} job of {books.out}: process {lease['pid']} on "
+            f"{lease['host']}, {why}. Nothing is put on its books: run verify again when it has ended"
+        )
+    books.set_suspects({**books.suspects(), **dict.fromkeys(damaged, DAMAGED)})
+    return f"the same {books.verb} command makes {len(damaged)} shards of {books.out} again"
+
+
+def _against_the_books(table: Table) -> list[Problem]:
+    problems = []
+    books, name = _books(table)
+    for outcome in books.outcomes().values() if books else ():
+        record = outcome.parts.get(name)
+        if record is None:
+            continue
+        try:
+            sha256 = table.sha256_of(record)
+        except StoreError as error:
+            problems.append(unreadable(record.name, error))
+            continue
+        if sha256 not in (None, record.sha256):
+            what = f"its sha256 is {sha256[:12]}..., {record.sha256[:12]}... is on record: changed or damaged"
+            next_step = "run the command that makes the table again"
+            problems.append(Problem(record.name, what, next_step, damaged=True))
+    return problems
+
+
+def _books(output: Output) -> tuple[Books | None, str]:
+    """The books of the job that makes an output, and its name there."""
+    found = owner(output)
+    if found is None:
+        return None, ""
+    verb = found["verb"]
+    of_rejects = output.url.endswith(f"/rejects/{verb}")
+    out = output.url.removesuffix(f"/rejects/{verb}") if of_rejects else _above(output.url)
+    books = Books(out, verb)
+    return (None if books.spec() is None else books), "rejects" if of_rejects else output.url.rsplit("/", 1)[1]
+
+
+def _artifacts_of_jobs(out: str) -> list[str]:
+    """Those that the jobs of a directory make, also before they are there."""
+    stored = [Books(out, verb).spec() or {} for verb in verbs(out)]
+    return [store.join(out, spec["artifact"]) for spec in stored if spec.get("artifact")]
+
+
+def _is_output(url: str) -> bool:
+    return store.exists(manifest_url(url)) or bool(Table(url).parts()) or is_artifact(url)
+
+
+def _above(url: str) -> str:
+    return url.rsplit("/", 1)[0]

@@ -1,0 +1,64 @@
+"""What measured edits come to: DIR/measured and measured.csv, from the partial numbers of all parts."""
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+import schemas
+from pipeline.engine.derived import Derived, DerivedFile, DerivedTable
+from pipeline.metrics import Effects, Identity
+from pipeline.stages.measure import EFFECTS, IDENTITY
+from pipeline.tables import Table, store
+from schemas.measured import NUMBERS
+
+GROUP = ["edits", "request", "step", "side", "attribute", "conditions", "strength", "measured"]
+METRICS: dict[str, Effects | Identity] = {EFFECTS: Effects(), IDENTITY: Identity()}
+"""By the table of its partial numbers."""
+ORDER = {"metric": True, "edits": True, "request": True, "step": True, "side": False}
+"""Of the rows, by column: whether it rises."""
+
+
+def derived_of(out: str, partials: tuple[str, ...], edits: Sequence[str]) -> list[Derived]:
+    """DIR/measured, from the sealed tables of partial numbers, and the same for a spreadsheet."""
+    return [
+        DerivedTable("measured", schemas.measured(), lambda: _rows(summed(out, partials, edits)), partials),
+        DerivedFile("measured.csv", lambda: _csv(summed(out, partials, edits)), partials),
+    ]
+
+
+def summed(out: str, partials: tuple[str, ...], edits: Sequence[str]) -> pd.DataFrame:
+    """One row for each metric, table of edits, request, step and side, in this order."""
+    tables = {name: Table.open(store.join(out, name)).read().to_pandas() for name in METRICS if name in partials}
+    found = pd.concat([_finished(METRICS[name], rows) for name, rows in tables.items()], ignore_index=True)
+    found["edits"] = pd.Categorical(found["edits"], list(edits))
+    found = found.sort_values(list(ORDER), ascending=list(ORDER.values()), ignore_index=True)
+    return found.assign(edits=found["edits"].astype(str))
+
+
+def _finished(metric: Effects | Identity, partials: pd.DataFrame) -> pd.DataFrame:
+    """One row for each group of edits, the partials of all tasks put together."""
+    partials = partials.assign(conditions=partials["conditions"].map(tuple))
+    rows = []
+    for _, group in partials.groupby(GROUP, sort=False):
+        key = group.iloc[0]
+        merged = metric.merge(cast(list[dict[str, float]], group[list(metric.numbers)].to_dict("records")))
+        rows.append({**{name: key[name] for name in GROUP}, "metric": metric.name, **metric.finish(merged)})
+    return pd.DataFrame(rows, columns=[*GROUP, "metric", "count", *NUMBERS] if not rows else None)
+
+
+def _rows(found: pd.DataFrame) -> pa.Table:
+    """Rows of DIR/measured; numbers that there are none of are empty lists."""
+    schema = schemas.measured()
+    columns: dict[str, Any] = {name: found[name].tolist() for name in schema.arrow.names if name in found}
+    for name in NUMBERS:
+        values = found[name] if name in found else pd.Series(np.nan, index=found.index)
+        columns[name] = [[value] if np.isfinite(value) else [] for value in values]
+    return schema.rows({**columns, "index": range(len(found)), "count": found["count"].astype(int).tolist()})
+
+
+def _csv(found: pd.DataFrame) -> bytes:
+    text: str = found.assign(conditions=[" ".join(names) for names in found["conditions"]]).to_csv(index=False)
+    return text.encode(errors="backslashreplace")
