@@ -5,14 +5,20 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet -c constraints.txt
 
-.PHONY: demo test faults soak check bench calibrate clean
+.PHONY: demo test test-slow faults soak check bench calibrate clean
 
 demo: $(VENV)/.fetch
 	$(BIN)/stylemill demo --out out/demo
 
+# By two processes, which take the files one after another and share nothing.
 test: $(VENV)/.test
 	$(BIN)/stylemill models pull all
-	$(BIN)/python -m pytest --ignore=tests/faults
+	$(BIN)/python -m pytest -m "not slow" --ignore=tests/faults -n 2 --dist loadfile --no-loadscope-reorder
+
+# What takes long and is worth it: real drivers killed, jobs sent to a cluster, memory, compiled code.
+test-slow: $(VENV)/.test
+	$(BIN)/stylemill models pull all
+	$(BIN)/python -m pytest -m slow --ignore=tests/faults
 
 # What goes wrong on a cluster, made to happen; then for as long as asked, at random.
 faults: $(VENV)/.test

@@ -5,8 +5,28 @@ import signal
 import pytest
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as `stylemill` itself; read when torch is imported
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # the other core is at work on other tests
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # what a shell starts in the background, and all that it starts
     signal.signal(signal.SIGINT, signal.default_int_handler)
+os.fsync = lambda descriptor: None  # no test cuts the power, and most of the time of a tiny job is waiting for the disk
+
+LONGEST = (
+    "jobs/test_reproduce_ials.py",
+    "contract/test_jobs.py",
+    "pipeline/engine/test_ray_pool.py",
+    "jobs/test_reproduce.py",
+    "jobs/test_real_faces.py",
+    "jobs/test_streams.py",
+    "jobs/test_stores.py",
+)
+"""Files that take longest, begun first where two processes share the files: neither is to wait long for the other."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    places = {str(config.rootpath / "tests" / file): place for place, file in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(str(item.path), len(LONGEST)))
 
 
 @pytest.fixture(scope="session")

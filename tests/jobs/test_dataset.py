@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 from PIL import Image
-from tiny_jobs import TINY, dataset, rows, tables
+from tiny_jobs import TINY, dataset, rows
 
 import schemas
 from jobs.__main__ import main
@@ -52,46 +52,16 @@ def test_tables_are_sealed_and_verify(made, capsys):
     assert "3 of 3 done, 0 failed" in capsys.readouterr().out
 
 
-def test_the_same_command_makes_the_same_bytes_and_then_runs_nothing(made, tmp_path, capsys):
-    assert dataset(tmp_path, "--rows", "20", "--rows-per-shard", "8", "--images", "png") == 0
-    assert tables(tmp_path) == tables(made)
-    capsys.readouterr()
-    assert dataset(tmp_path, "--rows", "20", "--rows-per-shard", "8", "--images", "png") == 0
-    assert "3 shards, 20 rows: all done" in capsys.readouterr().err
-
-
-def test_other_shards_are_the_same_rows(made, tmp_path):
-    assert dataset(tmp_path, "--rows", "20", "--rows-per-shard", "20", "--images", "png") == 0
-    for table in ("latents", "labels", "images"):
-        assert rows(tmp_path, table) == rows(made, table)
-
-
 def test_more_rows_begin_with_the_same_rows(made, tmp_path):
     assert dataset(tmp_path, "--rows", "23") == 0
     assert rows(tmp_path, "labels")[:20] == rows(made, "labels")
     assert rows(tmp_path, "latents")[:20] == rows(made, "latents")
 
 
-def test_a_resume_finishes_with_the_same_bytes(made, tmp_path, capsys):
-    words = ["--rows", "20", "--rows-per-shard", "8", "--images", "png"]
-    assert dataset(tmp_path, *words, "--limit", "1") == 0
-    assert "Stop  1/3 shards" in capsys.readouterr().err
-    assert dataset(tmp_path, *words) == 0
-    assert "1 done, 2 to run (2 never started)" in capsys.readouterr().err
-    assert tables(tmp_path) == tables(made)
-
-
 def test_a_resume_takes_open_choices_from_the_first_start(made, tmp_path):
     words = ["--rows", "8", "--out", str(tmp_path), *TINY[:6]]
     assert main(["dataset", *words, "--local", "--backend", "eager", "--threads", "1", "--batch-size", "4"]) == 0
     assert main(["dataset", *words, "--local"]) == 0
-
-
-def test_a_dry_run_writes_nothing(tmp_path, capsys):
-    out = tmp_path / "out"
-    assert dataset(out, "--rows", "20", "--rows-per-shard", "8", "--dry-run") == 0
-    assert "3 shards, 20 rows: 0 done, 3 to run (3 never started)" in capsys.readouterr().err
-    assert not out.exists()
 
 
 def test_what_decides_no_row_is_no_change_of_spec(tmp_path):

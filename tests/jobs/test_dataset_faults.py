@@ -63,39 +63,12 @@ def test_an_unwritable_output_is_one_line_and_1(tmp_path, capsys):
     assert str(blocker) in said
 
 
-def test_a_second_driver_is_turned_away_with_5(tmp_path, capsys):
-    with Lease(Books(str(tmp_path), "dataset").lease_url):
-        assert dataset(tmp_path, "--rows", "4") == 5
-    assert f"process {os.getpid()} on" in capsys.readouterr().err
-
-
-def test_a_dry_run_of_a_changed_spec_is_refused_as_the_run_would_be(made, capsys):
-    assert dataset(made, "--rows", "20", "--rows-per-shard", "8", "--images", "png", "--seed", "9", "--dry-run") == 4
-
-
 def test_label_refuses_a_table_that_is_not_complete(tmp_path, capsys):
     out = ["--out", str(tmp_path), "--local", "--backend", "eager", "--threads", "1", "--batch-size", "4"]
     sample = ["sample", "--generator", "stylegan2-tiny", "--rows", "20", "--rows-per-shard", "8", *out]
     assert main([*sample, "--limit", "1"]) == 0
     assert main(["label", "--latents", f"{tmp_path}/latents", "--classifiers", "tiny", *out]) != 0
     assert "is not complete" in capsys.readouterr().err
-
-
-def test_verify_names_a_flipped_bit_and_the_same_command_repairs_it(made, tmp_path, capsys):
-    words = ["--rows", "20", "--rows-per-shard", "8", "--images", "png"]
-    dataset(tmp_path, *words)
-    part = tmp_path / "labels" / "part-00001-of-00003.parquet"
-    content = bytearray(part.read_bytes())
-    content[len(content) // 2] ^= 1
-    part.write_bytes(bytes(content))
-    assert main(["verify", str(tmp_path)]) == 1
-    said = capsys.readouterr().err
-    assert "part-00001-of-00003.parquet" in said
-    assert "the same dataset command makes 1 shards" in said
-    assert dataset(tmp_path, *words) == 0
-    assert "2 done, 1 to run (1 found damaged by verify)" in capsys.readouterr().err
-    assert tables(tmp_path) == tables(made)
-    assert main(["verify", str(tmp_path)]) == 0
 
 
 def test_verify_beside_a_driver_at_work_leaves_its_books_alone(made, tmp_path, capsys):

@@ -1,6 +1,5 @@
 """Directions fitted by the command line: planted ones are found, and what cannot be fitted is one line."""
 
-import json
 import pickle
 from pathlib import Path
 
@@ -8,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from planted import ATTRIBUTES, WIDTH, directions, plant, write_labels, write_latents
-from tiny_jobs import dataset, tables
+from tiny_jobs import dataset
 
 import schemas
 from jobs.__main__ import main
@@ -134,21 +133,6 @@ def test_every_space_is_fitted_on_its_own_codes(made_faces, tmp_path, words):
 # -- resume, bytes ----------------------------------------------------------------------------------------------------
 
 
-def test_a_run_that_stopped_goes_on_and_the_bytes_are_the_same(faces, tmp_path, capsys):
-    where, _ = faces
-    words = ("--fraction", "0.5")
-    assert fit(where, tmp_path / "whole", *words) == 0
-    assert fit(where, tmp_path / "cut", *words, "--limit", "1") == 0
-    capsys.readouterr()
-    assert fit(where, tmp_path / "cut", *words) == 0
-    assert "1 done, 2 to run" in capsys.readouterr().err
-    assert tables(tmp_path / "cut") == tables(tmp_path / "whole")
-    assert fit(where, tmp_path / "cut", *words) == 0
-    assert "all done" in capsys.readouterr().err
-    assert fit(where, tmp_path / "cut", *words, "--seed", "1") == 4
-    assert "seed: 0 there, 1 asked" in capsys.readouterr().err
-
-
 def test_other_labels_are_another_job(faces, tmp_path, capsys):
     where, _ = faces
     write_latents(tmp_path / "latents", range(600), schemas.to_numpy(Table.open(f"{where}/latents").read()["w"]))
@@ -157,20 +141,6 @@ def test_other_labels_are_another_job(faces, tmp_path, capsys):
     assert fit(where, tmp_path / "out", *GIVEN) == 0
     assert fit(tmp_path, tmp_path / "out", *GIVEN) == 4
     assert "labels_digests" in capsys.readouterr().err
-
-
-@pytest.mark.ray
-def test_with_ray_the_bytes_are_those_without(faces, tmp_path):
-    where, _ = faces
-    assert fit(where, tmp_path / "local", "--fraction", "0.5") == 0
-    words = ["--latents", f"{where}/latents", "--labels", f"{where}/labels", "--out", str(tmp_path / "ray")]
-    assert main(["directions", "fit", *words, "--fraction", "0.5"]) == 0
-    assert tables(tmp_path / "ray") == tables(tmp_path / "local")
-    prints = [
-        json.loads(Path(tmp_path, name, ".stylemill/directions/spec.json").read_text())["fingerprint"]
-        for name in ("local", "ray")
-    ]
-    assert prints[0] == prints[1]
 
 
 # -- labels of several tables, and of other rows ----------------------------------------------------------------------

@@ -1,13 +1,12 @@
 """`directions fit --method mean-gradient`: the definition in float64, whatever the shards, and what cannot be."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from planted import directions, write_labels
-from tiny_jobs import dataset, rows, tables
+from tiny_jobs import dataset, rows
 
 import schemas
 from jobs.__main__ import main
@@ -189,20 +188,6 @@ def test_labels_give_accuracies_and_move_nothing_else(faces, tmp_path, capsys):
 # -- resume, workers, bytes -------------------------------------------------------------------------------------------
 
 
-def test_a_run_that_stopped_goes_on_and_the_bytes_are_the_same(faces, tmp_path, capsys):
-    assert fit(faces, tmp_path / "whole") == 0
-    assert fit(faces, tmp_path / "cut", "--limit", "1") == 0
-    assert not (tmp_path / "cut/directions").exists()
-    capsys.readouterr()
-    assert fit(faces, tmp_path / "cut") == 0
-    assert "1 done, 2 to run" in capsys.readouterr().err
-    assert tables(tmp_path / "cut") == tables(tmp_path / "whole")
-    assert fit(faces, tmp_path / "cut") == 0
-    assert "all done" in capsys.readouterr().err
-    assert fit(faces, tmp_path / "cut", "--opposite") == 4
-    assert "opposite: false there, true asked" in capsys.readouterr().err.lower()
-
-
 def test_what_was_replaced_leaves_no_directions_behind(faces, tmp_path):
     assert fit(faces, tmp_path) == 0
     assert fit(faces, tmp_path, "--rows", "16", "--limit", "1", "--replace") == 0
@@ -225,18 +210,6 @@ def test_directions_of_another_command_are_not_overwritten(faces, tmp_path, caps
     assert fit(faces, tmp_path) == 0
     assert main([*svm, "--replace"]) == 0
     assert {row["method"] for row in directions(tmp_path)} == {"svm"}
-
-
-@pytest.mark.ray
-def test_with_two_workers_the_bytes_are_those_of_one_without_ray(faces, tmp_path):
-    assert fit(faces, tmp_path / "local", "--space", "s") == 0
-    assert fit(faces, tmp_path / "ray", "--space", "s", "--workers", "2", local=False) == 0
-    assert tables(tmp_path / "ray") == tables(tmp_path / "local")
-    prints = [
-        json.loads(Path(tmp_path, name, ".stylemill/directions/spec.json").read_text())["fingerprint"]
-        for name in ("local", "ray")
-    ]
-    assert prints[0] == prints[1]
 
 
 # -- rows that are not finite -----------------------------------------------------------------------------------------

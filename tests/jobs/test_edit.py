@@ -193,43 +193,6 @@ def test_scores_are_the_classifiers_of_those_latents(whole, generator):
     assert main(["verify", str(whole)]) == 0
 
 
-def test_other_shards_are_the_same_rows(whole, directions, tmp_path):
-    other = sample(tmp_path / "latents", ROWS, 20)
-    assert edit(other, directions, tmp_path / "out", *WORDS, "--size", "32") == 0
-    assert edits(tmp_path / "out") == edits(whole)
-
-
-def test_a_resume_and_the_same_command_make_the_same_bytes(whole, latents, directions, tmp_path, capsys):
-    words = [*WORDS, "--size", "32"]
-    assert edit(latents, directions, tmp_path, *words, "--limit", "1") == 0
-    assert not (tmp_path / "requests").exists()
-    assert edit(latents, directions, tmp_path, *words) == 0
-    assert tables(tmp_path) == tables(whole)
-    capsys.readouterr()
-    assert edit(latents, directions, tmp_path, *words) == 0
-    assert "all done" in capsys.readouterr().err
-    assert tables(tmp_path) == tables(whole)
-
-
-@pytest.mark.ray
-def test_on_ray_the_bytes_are_the_same(whole, latents, directions, tmp_path, cluster):
-    words = [
-        "edit",
-        "interfacegan",
-        "--latents",
-        latents,
-        "--directions",
-        str(directions),
-        "--out",
-        str(tmp_path),
-        *WORDS,
-    ]
-    words += ["--size", "32", "--classifiers", "tiny", "--judge", "tiny-judge", "--address", "auto", "--workers", "2"]
-    words += ["--device", "cpu"]
-    assert main([*words, "--batch-size", "4", "--threads", "1", "--backend", "eager"]) == 0
-    assert tables(tmp_path) == tables(whole)
-
-
 def test_two_bad_rows_that_fill_a_micro_batch_of_a_search_are_set_aside(
     latents, directions, tmp_path, capsys, monkeypatch
 ):
@@ -403,6 +366,7 @@ def test_tables_that_do_not_fit_are_refused(latents, cut, directions, tmp_path, 
     assert "is not complete" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_rows(directions, tmp_path):
     """Ten times the rows, in as large shards, take no more than 100 MB more."""
     peaks = {}

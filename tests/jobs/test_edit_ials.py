@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 from edits import HOW, edit, edits, planted, sample
-from tiny_jobs import tables
 
 import schemas
 from jobs.__main__ import main
@@ -80,13 +79,6 @@ def test_the_table_has_the_steps_of_the_editor(whole, latents, directions, gener
     (request,) = Table.open(f"{whole}/requests").read().to_pylist()
     assert (request["attribute"], request["conditions"], request["lambdas"]) == ("old", ["eyeglasses"], [0.75, 0.0])
     assert request["strengths"] == pytest.approx([0.5 * step for step in range(1, STEPS + 1)])
-
-
-def test_shards_workers_and_resumption_change_no_byte(whole, latents, directions, tmp_path):
-    words = [*WORDS, "--keep", "all", "--scores", "both"]
-    assert edit(latents, directions, tmp_path, *words, "--limit", "1") == 0
-    assert edit(latents, directions, tmp_path, *words) == 0
-    assert tables(tmp_path) == tables(whole)
 
 
 @pytest.mark.parametrize(("keep", "steps"), [("last", [STEPS]), ("2", [0, 2, 4, STEPS])])

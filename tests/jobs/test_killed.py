@@ -13,7 +13,7 @@ import pytest
 
 from jobs.__main__ import main
 
-pytestmark = pytest.mark.ray
+pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
 WORDS = ["dataset", "--generator", "stylegan2-tiny", "--classifiers", "tiny", "--images", "png", "--size", "32"]
 WORDS += ["--rows", "800", "--rows-per-shard", "16", "--batch-size", "4", "--threads", "1", "--backend", "eager"]

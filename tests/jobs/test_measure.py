@@ -11,7 +11,6 @@ import pyarrow as pa
 import pytest
 import torch
 from edits import HOW, edit, planted, sample, written_again
-from tiny_jobs import tables
 
 import schemas
 from jobs.__main__ import main
@@ -223,23 +222,6 @@ def test_the_real_network_of_identity_sees_the_same_face_as_itself(inputs, tmp_p
     found = found[found["metric"] == "identity"].set_index("step")
     assert found.loc[1, "mean"][0] > 1 - 1e-5
     assert found.loc[2, "mean"][0] < 0.999
-
-
-def test_a_resume_makes_the_same_bytes(unscored, tmp_path):
-    assert measure(tmp_path / "a", unscored) == 0
-    assert measure(tmp_path / "b", unscored, words=["--limit", "1"]) == 0
-    assert not (tmp_path / "b/measured").exists()
-    assert measure(tmp_path / "b", unscored) == 0
-    assert tables(tmp_path / "a") == tables(tmp_path / "b")
-
-
-@pytest.mark.ray
-def test_on_ray_the_bytes_are_the_same(unscored, tmp_path, cluster):
-    assert measure(tmp_path / "a", unscored) == 0
-    how = [word for word in HOW if word != "--local"]
-    words = ["--edits", unscored, "--families", "tiny-judge", "--out", str(tmp_path / "b"), *how]
-    assert main(["measure", *words, "--address", "auto", "--workers", "2", "--device", "cpu"]) == 0
-    assert tables(tmp_path / "a") == tables(tmp_path / "b")
 
 
 def test_rows_that_were_set_aside_are_not_measured(inputs, tmp_path, monkeypatch):

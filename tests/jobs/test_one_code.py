@@ -11,7 +11,7 @@ from tiny_jobs import tables
 
 from jobs.__main__ import main
 
-pytestmark = pytest.mark.ray
+pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
 ROOT = Path(__file__).parents[2]
 WORDS = ["sample", "--generator", "stylegan2-tiny", "--rows", "64", "--batch-size", "8", "--rows-per-shard", "32"]

@@ -13,7 +13,7 @@ from tiny_jobs import rows, tables
 
 from jobs.__main__ import main
 
-pytestmark = pytest.mark.ray
+pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
 TINY = ["dataset", "--generator", "stylegan2-tiny", "--classifiers", "tiny", "--size", "32", "--images", "png"]
 TINY += ["--backend", "eager", "--threads", "1", "--batch-size", "4", "--device", "cpu"]

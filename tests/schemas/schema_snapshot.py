@@ -1,9 +1,8 @@
 """What a file of each schema holds, as read back from Parquet: the contract that people's scripts stand on.
 
-`python tests/schemas/schema_snapshot.py` writes the golden files anew; a change in them needs a new schema version.
+`python tests/schemas/schema_snapshot.py` writes the golden file anew; a change in it needs a new schema version.
 """
 
-import json
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ import pyarrow.parquet as pq
 
 import schemas
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).with_name("golden.txt")
 ATTRIBUTES = ("smile", "male", "old", "eyeglasses", "yaw")
 
 SCHEMAS = {
@@ -66,26 +65,33 @@ def some_rows(schema: schemas.TableSchema) -> Any:
     return schema.rows(columns)
 
 
-def describe(schema: schemas.TableSchema, folder: Path) -> dict[str, Any]:
-    """Types, metadata and encodings of a file of this schema, read back."""
+def describe(schema: schemas.TableSchema, folder: Path) -> list[str]:
+    """What the footer says of the table, then a line a column: its type, and how its values are kept."""
     path = folder / "part.parquet"
     pq.write_table(some_rows(schema), path, **schema.writer_options())
     with pq.ParquetFile(path) as part:
         group = part.metadata.row_group(0)
         leaves = [group.column(place) for place in range(group.num_columns)]
         found = part.schema_arrow
-    return {
-        "columns": {field.name: str(field.type) for field in found},
-        "metadata": {key.decode(): json.loads(value) for key, value in found.metadata.items()},
-        "row_group": {"rows": schema.row_group_rows, "bytes": schema.row_group_bytes},
-        "parquet": {
-            leaf.path_in_schema: [leaf.physical_type, leaf.compression, *sorted(leaf.encodings)] for leaf in leaves
-        },
-    }
+    footer = found.metadata[b"stylemill"].decode()
+    lines = [f"{footer}, row groups of {schema.row_group_rows} rows or {schema.row_group_bytes} bytes"]
+    for field in found:
+        kept = [
+            f"{leaf.path_in_schema} {leaf.physical_type} {leaf.compression} {' '.join(sorted(leaf.encodings))}"
+            for leaf in leaves
+            if leaf.path_in_schema.split(".")[0] == field.name
+        ]
+        lines.append(f"{field.name}: {field.type}; {', '.join(kept)}")
+    return lines
+
+
+def golden() -> dict[str, list[str]]:
+    """By name, the lines of the golden file."""
+    sections = [section.splitlines() for section in GOLDEN.read_text().rstrip().split("\n\n")]
+    return {name: lines for name, *lines in sections}
 
 
 if __name__ == "__main__":
-    for name, schema in SCHEMAS.items():
-        with tempfile.TemporaryDirectory() as folder:
-            content = describe(schema, Path(folder))
-        (GOLDEN / f"{name}.json").write_text(json.dumps(content, indent=1) + "\n")
+    with tempfile.TemporaryDirectory() as folder:
+        found = [[name, *describe(schema, Path(folder))] for name, schema in SCHEMAS.items()]
+    GOLDEN.write_text("\n\n".join("\n".join(lines) for lines in found) + "\n")

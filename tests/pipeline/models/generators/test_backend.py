@@ -76,6 +76,7 @@ def test_large_blocks_are_kept_by_the_process() -> None:
     assert min(faults) < 100, f"{faults} page faults for 16,384 pages"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(backend._cpp_compiler() is None, reason="needs a C++ compiler")
 def test_compiled_is_equal_and_shares_its_code(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One layer, since compiling takes seconds: the same values, gradients from the eager layer, code in the cache."""

@@ -27,6 +27,7 @@ def z() -> NDArray[np.float32]:
     return np.random.Generator(np.random.Philox(11)).standard_normal((ROWS, 512), dtype=np.float32)
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_w_and_image_of_16_random_z(faces: Generator, z: NDArray[np.float32]) -> None:
     mapping, synthesis = OpenVINOReference("MappingNetwork", rows=ROWS), OpenVINOReference("SynthesisNetwork")

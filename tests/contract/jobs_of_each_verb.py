@@ -1,0 +1,129 @@
+"""A small job of each verb that runs shards, and what the verbs read."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from jobs.__main__ import main
+from jobs.options import RunFlags
+from tests.jobs.edits import planted
+from tests.jobs.planted import plant
+from tests.jobs.test_readme import SPECS, kind_of
+
+NETWORKS = ("--batch-size", "4", "--threads", "1", "--backend", "eager", "--device", "cpu")
+HERE = ("--local",)
+ON_RAY = ("--address", "auto", "--workers", "2")
+ALONE = ("latents import",)
+"""Verbs that know no other worker than their own process."""
+VERBS = [verb for verb in SPECS if issubclass(kind_of(verb), RunFlags)]
+
+
+@dataclass(frozen=True)
+class Case:
+    """Words of a command, with `{name}` where an input goes; flags that make it another job, and how the refusal names
+    the field. `last`: what is not there before all rows are. `cut`: the words that cut it into shards of another size.
+    """
+
+    words: str
+    changed: str
+    named: str
+    last: tuple[str, ...] = ()
+    cut: str = ""
+    networks: tuple[str, ...] = NETWORKS
+
+    @property
+    def verb(self) -> str:
+        return max((verb for verb in VERBS if self.words.startswith(f"{verb} ")), key=len)
+
+    def run(self, inputs: dict[str, str], out: Path, *words: str, where: tuple[str, ...] = HERE) -> int:
+        given = self.words.format(**inputs).split()
+        return main([*given, *self.networks, *(() if self.verb in ALONE else where), "--out", str(out), *words])
+
+
+ROWS = "--rows 20 --rows-per-shard 8"
+CUT = "--rows-per-shard 20"
+TINY = "--generator stylegan2-tiny"
+EDITED = "--latents {latents} --directions {directions} --rows-per-shard 8 --attribute old"
+JUDGED = "--classifiers tiny --judge tiny-judge --scores both"
+CASES = {
+    "dataset": Case(
+        f"dataset {TINY} --classifiers tiny,tiny-judge {ROWS} --images png --size 32",
+        changed="--seed 2", named="seed: 1 there, 2 asked", cut=CUT,
+    ),
+    "sample": Case(
+        f"sample {TINY} {ROWS} --cutoff 2",
+        changed="--psi 0.5", named="psi: 0.7 there, 0.5 asked", cut=CUT,
+    ),
+    "import": Case(
+        f"latents import {{codes}} {TINY} --space z --psi 0.7 --rows-per-shard 8",
+        changed="--psi 0.5", named="psi: 0.7 there, 0.5 asked", cut=CUT,
+    ),
+    "label": Case(
+        "label --latents {latents} --classifiers tiny --rows-per-shard 8",
+        changed="--classifiers tiny-judge", named="classifiers: tiny there", cut=CUT,
+    ),
+    "calibrate": Case(
+        f"calibrate {TINY} --classifiers tiny,tiny-judge {ROWS}",
+        changed="--seed 3", named="seed: 7 there, 3 asked", last=("calibration.json",), cut=CUT,
+    ),
+    "svm": Case(
+        "directions fit --latents {planted}/latents --labels {planted}/labels --fraction 0.5",
+        changed="--seed 1", named="seed: 0 there, 1 asked", networks=(),
+    ),
+    "mean-gradient": Case(
+        "directions fit --method mean-gradient --latents {latents} --classifiers tiny --attributes smile,male,old",
+        changed="--opposite", named="opposite: false there, true asked", last=("directions",),
+    ),
+    "ganspace": Case(
+        "directions fit --method ganspace --latents {latents} --classifiers tiny --components 3 --measure-rows 6",
+        changed="--measure-rows 5", named="measure_rows: 6 there, 5 asked",
+    ),
+    "strips": Case(
+        "directions strips --latents {latents} --directions {directions} --faces 2 --size 32",
+        changed="--faces 3", named="faces: [0, 1] there",
+    ),
+    "interfacegan": Case(
+        f"edit interfacegan {EDITED},young --strengths=-2,2 {JUDGED} --images png --size 32",
+        changed="--strengths=-2,3", named="strengths", last=("requests",), cut=CUT,
+    ),
+    "ials": Case(
+        f"edit ials {EDITED} --preserve eyeglasses --steps 3 --step-size 0.5 --keep all {JUDGED}",
+        changed="--lambda1 0.5", named="lambda1", last=("requests",), cut=CUT,
+    ),
+    "measure": Case(
+        "measure --edits {edits} --families tiny-judge",
+        changed="--measured yaw,old", named="measured: ", last=("measured", "measured.csv"),
+    ),
+    "dt": Case(
+        "dt --latents {latents} --labels {judged} --directions {directions} --pairs male:eyeglasses --rows 5 --steps 3 "
+        "--step-size 4 --lambdas 1:1,0.75:0 --rows-per-shard 4 --classifiers tiny --judge tiny-judge",
+        changed="--loss bce", named="loss", last=("dt_curves", "dt_auc", "requests", "metrics"),
+        cut="--rows-per-shard 8",
+    ),
+}  # fmt: skip
+
+
+def make_inputs(folder: Path) -> dict[str, str]:
+    """Sampled latents, their labels by both families, directions and edits; latents whose directions are known; codes
+    of one's own."""
+    inputs = {
+        "latents": f"{folder}/latents/latents",
+        "labels": f"{folder}/labels/labels",
+        "judged": f"{folder}/judged/labels",
+        "directions": f"{folder}/directions",
+        "edits": f"{folder}/edits/edits",
+        "planted": f"{folder}/planted",
+        "codes": f"{folder}/codes.npy",
+    }
+    plant(inputs["planted"])
+    planted(inputs["directions"], ("w",), names=("old", "young", "eyeglasses", "male"))
+    np.save(inputs["codes"], np.random.default_rng(1).standard_normal((20, 512)).astype(np.float32))
+    for name, words in {
+        "latents": f"sample {TINY} {ROWS}",
+        "labels": "label --latents {latents} --classifiers tiny",
+        "judged": "label --latents {latents} --classifiers tiny-judge",
+        "edits": CASES["interfacegan"].words,
+    }.items():
+        assert main([*words.format(**inputs).split(), *NETWORKS, *HERE, "--out", str(folder / name)]) == 0
+    return inputs

@@ -1,0 +1,194 @@
+"""What every job promises, whatever its verb: the same bytes from one worker and from two, after a stop and after a
+kill; a changed spec refused by name; one driver at a time; damage found and made good."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from jobs.__main__ import main
+from pipeline.engine.books import Books
+from pipeline.engine.lease import Lease, holder
+from pipeline.tables import Table
+
+from .jobs_of_each_verb import ALONE, CASES, ON_RAY, VERBS, Case, make_inputs
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory):
+    return make_inputs(tmp_path_factory.mktemp("inputs"))
+
+
+@pytest.fixture(scope="module")
+def whole_of(inputs, tmp_path_factory):
+    """name of a case -> the directory of its job, run undisturbed once for all tests."""
+    made = {}
+
+    def whole(name: str) -> Path:
+        if name not in made:
+            out = tmp_path_factory.mktemp(name)
+            assert CASES[name].run(inputs, out) == 0
+            made[name] = out
+        return made[name]
+
+    return whole
+
+
+@pytest.fixture(params=CASES)
+def name(request):
+    return request.param
+
+
+@pytest.fixture
+def case(name):
+    return CASES[name]
+
+
+@pytest.fixture
+def whole(whole_of, name):
+    return whole_of(name)
+
+
+@pytest.fixture
+def copy(whole, tmp_path):
+    """The whole job, to be changed."""
+    return shutil.copytree(whole, tmp_path / "copy")
+
+
+def files(out: Path) -> dict[str, bytes]:
+    """What a job made: every file but its books, and the page, which tells how long it took."""
+    found = {str(path.relative_to(out)): path for path in sorted(out.rglob("*")) if path.is_file()}
+    return {
+        name: path.read_bytes() for name, path in found.items() if "/." not in f"/{name}" and not name.endswith(".html")
+    }
+
+
+def rows(out: Path) -> dict[str, list[dict]]:
+    """The rows of each table but the partial numbers, which are a group for each part."""
+    tables = {str(path.parent.parent.relative_to(out)) for path in out.rglob(".stylemill/manifest.json")}
+    return {name: Table.open(f"{out}/{name}").read().to_pylist() for name in tables if not name.startswith("metrics")}
+
+
+def books(out: Path) -> Path:
+    (found,) = (out / ".stylemill").iterdir()
+    return found
+
+
+def last_of(out: Path, case: Case) -> str:
+    """The table that is published last of those that hold the shards."""
+    tables = json.loads((books(out) / "spec.json").read_text())["tables"]
+    return [name for name in tables if name not in case.last][-1]
+
+
+def test_every_verb_that_runs_shards_has_a_case():
+    assert {case.verb for case in CASES.values()} == {*VERBS}
+
+
+def test_it_is_sealed_whole_and_counted(whole):
+    assert main(["verify", str(whole)]) == 0
+    assert main(["status", str(whole), "--check"]) == 0
+    summary = json.loads((books(whole) / "summary.json").read_text())
+    assert summary["exit_code"] == 0
+    assert summary["planned"] == summary["published"] + summary["rejected"] + summary["failed"] > 0
+    assert not (books(whole) / "lease.json").exists()
+
+
+def test_a_stopped_job_goes_on_to_the_same_bytes_and_then_runs_nothing(case, inputs, whole, tmp_path, capsys):
+    assert case.run(inputs, tmp_path, "--limit", "1") == 0
+    assert not any((tmp_path / last).exists() for last in case.last)
+    assert not list(tmp_path.rglob(".stylemill/manifest.json"))
+    capsys.readouterr()
+    assert case.run(inputs, tmp_path) == 0
+    assert " 1 done, " in capsys.readouterr().err
+    assert files(tmp_path) == files(whole)
+    assert case.run(inputs, tmp_path) == 0
+    assert "all done" in capsys.readouterr().err
+    assert files(tmp_path) == files(whole)
+
+
+def test_a_killed_job_goes_on_to_the_same_bytes(case, inputs, whole, copy, capsys):
+    """As a kill leaves it: no manifest, nothing derived, a shard without its last part, one half written, the lease of
+    a dead process, and no line about what is done."""
+    for last in case.last:
+        (shutil.rmtree if (copy / last).is_dir() else Path.unlink)(copy / last)
+    for manifest in copy.rglob(".stylemill/manifest.json"):
+        manifest.unlink()
+    (torn, *_) = (copy / last_of(copy, case)).glob("part-*.parquet")
+    torn.rename(torn.with_name(f".{torn.name}.77-ab.staged"))
+    for line in (books(copy) / "outcomes").iterdir():
+        line.unlink()
+    (books(copy) / "summary.json").unlink()
+    lease = str(books(copy) / "lease.json")
+    with Lease(lease):
+        record = holder(lease)
+    Path(lease).write_text(json.dumps({**record, "pid": 2**22 + 1}))
+    capsys.readouterr()
+    assert case.run(inputs, copy) == 0
+    assert " 1 to run (" in capsys.readouterr().err
+    assert files(copy) == files(whole)
+    assert main(["verify", str(copy)]) == 0
+    assert not Path(lease).exists()
+
+
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.cut])
+def test_shards_of_another_size_hold_the_same_rows(case, inputs, whole, tmp_path):
+    assert case.run(inputs, tmp_path, *case.cut.split()) == 0
+    assert rows(tmp_path) == rows(whole)
+
+
+QUICK = ("dataset", "mean-gradient")
+"""Of which two workers of Ray are seen at each `make test`; they take 5 to 10 s to start."""
+
+
+@pytest.mark.ray
+@pytest.mark.parametrize(
+    "name",
+    [
+        name if name in QUICK else pytest.param(name, marks=pytest.mark.slow)
+        for name, case in CASES.items()
+        if case.verb not in ALONE
+    ],
+)
+def test_two_workers_of_ray_make_the_bytes_of_one(case, inputs, whole, tmp_path, cluster):
+    assert case.run(inputs, tmp_path, where=ON_RAY) == 0
+    assert files(tmp_path) == files(whole)
+    prints = [json.loads((books(out) / "spec.json").read_text())["fingerprint"] for out in (tmp_path, whole)]
+    assert prints[0] == prints[1]
+
+
+def test_a_changed_spec_is_refused_with_4_by_name_and_changes_nothing(case, inputs, whole, capsys):
+    before = files(whole)
+    for dry in ((), ("--dry-run",)):
+        assert case.run(inputs, whole, *case.changed.split(), *dry) == 4
+        assert case.named in capsys.readouterr().err.lower()
+    assert files(whole) == before
+
+
+def test_a_dry_run_writes_nothing(case, inputs, tmp_path, capsys):
+    assert case.run(inputs, tmp_path / "out", "--dry-run") == 0
+    said = capsys.readouterr().err
+    assert " 0 done, " in said
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_second_driver_is_turned_away_with_5(case, inputs, whole, tmp_path, capsys):
+    with Lease(Books(str(tmp_path), books(whole).name).lease_url):
+        assert case.run(inputs, tmp_path) == 5
+    assert f"process {os.getpid()} on" in capsys.readouterr().err
+    assert files(tmp_path) == {}
+
+
+def test_a_flipped_bit_is_found_and_made_good(case, inputs, whole, copy, capsys):
+    part = max((copy / last_of(copy, case)).glob("part-*.parquet"))
+    content = bytearray(part.read_bytes())
+    content[len(content) // 2] ^= 1
+    part.write_bytes(content)
+    capsys.readouterr()
+    assert main(["verify", str(copy)]) == 1
+    assert part.name in capsys.readouterr().err
+    assert case.run(inputs, copy) == 0
+    assert " 1 to run (1 found damaged by verify)" in capsys.readouterr().err
+    assert files(copy) == files(whole)
+    assert main(["verify", str(copy)]) == 0
