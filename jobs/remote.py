@@ -32,15 +32,10 @@ def checked(words: Sequence[str]) -> list[str]:
     if verb not in VERBS:
         demo = "; send `dataset`, which makes the demo's faces, and `report`, its page" if verb == "demo" else ""
         raise SpecError(f"{verb!r} cannot be sent to a cluster; the verbs that can are {', '.join(VERBS)}{demo}")
-    module, head = importlib.import_module(f"jobs.{verb}"), [verb]
-    if hasattr(module, "VERBS") and rest:
-        module, head, rest = subverbs.module(verb, module.VERBS, rest[0]), [verb, rest[0]], rest[1:]
-    elif hasattr(module, "SPECS") and rest:
-        head, rest = [verb, rest[0]], rest[1:]
     if verb == "models":
-        command_line(module.Verb, "stylemill models", rest)
+        command_line(importlib.import_module("jobs.models").Verb, "stylemill models", rest)
         return [*words]
-    kind = _spec_of(module, head)
+    kind, head, rest = spec_of(words)
     parse(kind, rest)
     bare = _without_validators(kind)
     given = parse(bare, rest)
@@ -51,6 +46,17 @@ def checked(words: Sequence[str]) -> list[str]:
     if parse(bare, flags) != given:
         raise SpecError("the values of --spec cannot all be written as flags: leave out --spec and give them as flags")
     return [*head, *flags]
+
+
+def spec_of(words: Sequence[str]) -> tuple[type[Spec], list[str], list[str]]:
+    """The spec of the verb of a command line, the words that name it, and those that follow. Raises SpecError."""
+    verb, *rest = words
+    module, head = importlib.import_module(f"jobs.{verb}"), [verb]
+    if hasattr(module, "VERBS") and rest:
+        module, head, rest = subverbs.module(verb, module.VERBS, rest[0]), [verb, rest[0]], rest[1:]
+    elif hasattr(module, "SPECS") and rest:
+        head, rest = [verb, rest[0]], rest[1:]
+    return _spec_of(module, head), head, rest
 
 
 def _spec_of(module: ModuleType, head: Sequence[str]) -> type[Spec]:

@@ -1,8 +1,11 @@
 """Tables on standard output."""
 
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table as Grid
+
+from pipeline.report import study
 
 WIDEST = 10_000
 
@@ -12,3 +15,17 @@ def show(grid: Grid) -> None:
     wide = Console(width=WIDEST)
     needed = Measurement.get(wide, wide.options, grid).maximum
     Console(width=max(Console().width, needed)).print(grid, highlight=False)
+
+
+def show_part(part: study.Grid | str) -> None:
+    """Print a table or a sentence of a page."""
+    if isinstance(part, str):
+        Console().print(part, highlight=False, markup=False, soft_wrap=True)
+        return
+    grid = Grid(title=part.caption, title_justify="left", box=SIMPLE, pad_edge=False)
+    grid.add_column("")
+    for name in part.frame.columns:
+        grid.add_column(str(name), justify="right", no_wrap=True)
+    for name, values in zip(part.frame.index, part.frame.itertuples(index=False), strict=True):
+        grid.add_row(str(name), *(study.cell(value, part.digits) for value in values))
+    show(grid)

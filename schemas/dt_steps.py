@@ -1,7 +1,11 @@
 """`dt_steps`: one row, what the classifiers say of one face after one step of one edit."""
 
+from collections.abc import Iterable
+
+import numpy as np
 import pyarrow as pa
 
+from schemas.arrays import to_numpy
 from schemas.encodings import rows_in_group
 from schemas.table_schema import TableSchema
 
@@ -34,3 +38,15 @@ def dt_steps() -> TableSchema:
         *(pa.field(name, pa.float32()) for name in SCORES),
     ]
     return TableSchema.of("dt_steps", VERSION, fields, rows_in_group(fields), key=("index", "step"))
+
+
+def by_item(batches: Iterable[pa.RecordBatch], items: int, points: int) -> tuple[np.ndarray, np.ndarray]:
+    """The row of each of I items, (I,), and its scores at each of P points, (I, P, 4); -1 and NaN of rejected items."""
+    row_I = np.full(items, -1, dtype=np.int64)
+    scores_IP4 = np.full((items, points, len(SCORES)), np.nan, dtype=np.float32)
+    for batch in batches:
+        index = to_numpy(batch["index"])
+        row_I[index] = to_numpy(batch["row"])
+        for place, name in enumerate(SCORES):
+            scores_IP4[index, to_numpy(batch["step"]), place] = to_numpy(batch[name])
+    return row_I, scores_IP4

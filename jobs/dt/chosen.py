@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jobs.constants import Constants
-from jobs.dt.spec import DtSpec, Pair
+from jobs.dt.spec import DtSpec
 from jobs.edit.choose import known
 from jobs.flags import say
 from jobs.options import canonical
 from pipeline.errors import SpecError
-from pipeline.metrics import in_source_class, kappa
+from pipeline.metrics import Pair, in_source_class, kappa
 from pipeline.models import classifiers
 from pipeline.stages.joined import join, scores_of
 from pipeline.stages.source import Latents

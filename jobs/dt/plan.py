@@ -1,13 +1,10 @@
 """What `stylemill dt` will do."""
 
-from dataclasses import replace
-
 from jobs.choice import choose
 from jobs.classifiers import classifier_ref
 from jobs.constants import Constants
 from jobs.dt.chosen import choose_rows, kappas, read_labels
-from jobs.dt.spec import Cell, DtSpec, Pair, gradients
-from jobs.dt.summary import derived_of
+from jobs.dt.spec import DtSpec, gradients
 from jobs.edit.choose import Choice, choose_directions, known, note_psi
 from jobs.latents import open_with_generator
 from jobs.options import canonical
@@ -18,9 +15,11 @@ from pipeline.editors.ials import LAMBDAS, Config, Steps
 from pipeline.engine.job import Job
 from pipeline.engine.layout import cut
 from pipeline.errors import SpecError
+from pipeline.metrics import Cell, Pair
 from pipeline.stages.codes import needed_columns
 from pipeline.stages.direction_rows import DirectionTables
 from pipeline.stages.dt import DtStage
+from pipeline.stages.dt_rows import derived
 from pipeline.stages.models import Model
 from pipeline.stages.source import digest_of
 from schemas.edits import JUDGE
@@ -81,9 +80,9 @@ def plan_dt(spec: DtSpec) -> tuple[Job, int | None]:
     job = plan(
         spec, stage, layout, facts, latents=latents, directions=table, generator=generator,
         families={"classifiers": classifiers, "judge": judge}, digests={"labels_digest": digest_of(labels.judge)},
-        digested=(*DIGESTED, "grid"),
+        digested=(*DIGESTED, "grid"), derived=derived(spec.out, stage, layout),
     )  # fmt: skip
-    return replace(job, derived=derived_of(job, stage)), workers
+    return job, workers
 
 
 def passes(spec: DtSpec) -> str:

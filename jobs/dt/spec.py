@@ -11,19 +11,11 @@ from jobs.constants import CalibrationFlag
 from jobs.flags import Names
 from jobs.options import LatentsFlags, RunFlags
 from pipeline.editors.ials import RELEASED_LAMBDAS, Steps
-
-Pair = tuple[str, str]
-"""What is edited, and what is to stay."""
-Cell = tuple[float, float]
-"""lambda1 and lambda2."""
+from pipeline.metrics import Cell, Pair
 
 STUDIED = ("smile", "old", "male", "eyeglasses")
 PAIRS = tuple(f"{primal}:{condition}" for primal, condition in permutations(STUDIED, 2))
 FEW = ("1:1", "0.75:0", "1:0", "0:0")
-LEVEL: Cell = (1.0, 1.0)
-"""Attribute-level directions alone: what the other cells are compared with."""
-AGREED = 0.6
-"""Kappa, on unedited faces, below which a pair is shown and not ranked: the judge measures something else then."""
 
 
 class DtSpec(RowChoice, LatentsFlags, CalibrationFlag, RunFlags, Steps):  # type: ignore[misc]  # each has a GROUP of its own

@@ -6,12 +6,10 @@ from functools import cached_property
 from typing import Annotated, Any
 
 import numpy as np
-import pyarrow as pa
 import tyro
 from numpy.typing import NDArray
 from pydantic import Field
 
-import schemas
 from jobs.dataset import DatasetSpec
 from jobs.directions.spec import FitSpec
 from jobs.label import LabelSpec
@@ -20,19 +18,15 @@ from jobs.reproduce.study import StudySpec, step
 from jobs.sample import SampleSpec
 from pipeline.directions import Direction
 from pipeline.directions.lookup import by_name
-from pipeline.engine.fingerprint import fingerprint
-from pipeline.engine.owner import disown
 from pipeline.errors import SpecError
 from pipeline.metrics import in_source_class
 from pipeline.models import generators
 from pipeline.models.codes import Codes, Space
 from pipeline.models.generators import Generator
 from pipeline.stages.codes import read_codes
+from pipeline.stages.copied_latents import ROWS_PER_SHARD
 from pipeline.stages.direction_rows import read_directions
 from pipeline.tables import Table, store
-
-ROWS_PER_SHARD = 16
-"""Of faces that are to be judged, and of those that are copied: few, so that all workers take part."""
 
 
 class FacesFlags(StudySpec):
@@ -128,18 +122,13 @@ class LabelledFaces:
         return {name: labels[name].to_numpy().astype(np.float64) for name in attributes}
 
     def directions(self, space: str, attributes: Sequence[str]) -> dict[str, Direction]:
-        """By name."""
-        return fitted_in(store.join(self.folder, f"fit-{space}"), attributes)
+        """By name. Raises StoreError."""
+        named = by_name(read_directions(Table.open(self.fitted(space))))
+        return {name: named[name] for name in attributes}
 
     def unit(self, space: Space, attribute: str) -> float:
         """Standard deviation over the faces of the distance to an attribute's boundary."""
         return float(self.directions(space, [attribute])[attribute].distance(self.codes(space)).std())
-
-
-def fitted_in(folder: str, attributes: Sequence[str]) -> dict[str, Direction]:
-    """The directions of a folder, by name. Raises StoreError."""
-    named = by_name(read_directions(Table.open(store.join(folder, "directions"))))
-    return {name: named[name] for name in attributes}
 
 
 def label_faces(spec: StudySpec, rows: int, spaces: Sequence[Space], attributes: Sequence[str] = ()) -> LabelledFaces:
@@ -205,41 +194,3 @@ def other_faces(spec: FacesFlags, primals: Sequence[str]) -> None:
                 f"{len(rows):,} of {there:,} other faces start without {primal}, and --rows {spec.each} are asked: "
                 f"pass --rows {len(rows)} --others {there}, or more --others and another --out"
             )
-
-
-def copy_rows(latents: Table, rows: Sequence[int], url: str) -> None:
-    """Write and seal them at `url`, counted from 0, each with its index there as its `key`; codes are the same bits.
-
-    Counted from 0 they fill their micro-batches. A table of these very rows that is there already stays.
-
-    Raises:
-        StoreError: storage fails.
-    """
-    theirs = latents.require_sealed()["facts"]
-    facts = {
-        **theirs,
-        "verb": "reproduce",
-        "spec": {**theirs.get("spec", {}), "rows": list(rows)},
-        "resolved": {**theirs.get("resolved", {}), "latents_digest": latents.digest},
-    }
-    there = Table(url).manifest()
-    if there is not None and there["facts"] == facts:
-        return
-    found = latents.read()
-    places = np.searchsorted(found["index"].to_numpy(), np.asarray(rows))
-    chosen = found.take(pa.array(places))
-    assert chosen["index"].to_pylist() == list(rows)
-    schema = schemas.latents(w_dim=chosen.schema.field("w").type.list_size, with_key=True)
-    columns = {name: chosen[name] for name in schema.arrow.names if name not in ("index", "key")}
-    count = pa.array(range(len(rows)), pa.int64())
-    keyed = pa.table({"index": count, "key": pa.array(map(str, rows), pa.string()), **columns}, schema=schema.arrow)
-    disown(Table(url))
-    table = Table.create(url, schema, rows=len(rows), rows_per_shard=ROWS_PER_SHARD)
-    starts = range(0, len(rows), ROWS_PER_SHARD)
-    parts = [table.publish(shard, keyed.slice(start, ROWS_PER_SHARD)) for shard, start in enumerate(starts)]
-    table.seal(parts, facts, fingerprint(facts))
-
-
-def rows_of(latents: Table) -> list[int]:
-    """Those that `copy_rows` has taken, in order."""
-    return [int(key) for key in latents.read(columns=["key"])["key"].to_pylist()]

@@ -7,20 +7,25 @@ from itertools import chain
 from pydantic import Field, model_validator
 
 from jobs.directions.spec import FitSpec
-from jobs.dt.spec import FEW, LEVEL, PAIRS, STUDIED, Cell, DtSpec, Pair, as_pair, gradients
+from jobs.dt.plan import faces as passes_of
+from jobs.dt.spec import FEW, PAIRS, STUDIED, DtSpec, as_pair, gradients
 from jobs.flags import Names
-from jobs.reproduce import paper_ials as said
 from jobs.reproduce.cost import Passes, say_ahead, say_time_left
-from jobs.reproduce.directions import cosine_grid
-from jobs.reproduce.dt_runs import DtRun
-from jobs.reproduce.dt_sections import ablation, areas_section, beside_paper, families, pair_sections, plateau_claims
-from jobs.reproduce.dt_strips import CELLS, CHOICE, KEPT, Pictures
+from jobs.reproduce.dt_edits import edit_pictured, run, work
 from jobs.reproduce.faces import FacesFlags, label_faces, other_faces
 from jobs.reproduce.step_size import StepSize, TrialFlags, step_sizes
-from jobs.reproduce.study import Page, run_study, step
+from jobs.reproduce.study import run_study, step
 from pipeline.errors import SpecError
+from pipeline.metrics import LEVEL, Cell, Pair
 from pipeline.models.classifiers import ATTRIBUTES
-from pipeline.report import wording
+from pipeline.report.claims import Page
+from pipeline.report.dt import paper as said
+from pipeline.report.dt.paper import CHOICE
+from pipeline.report.dt.result import PairResult
+from pipeline.report.dt.sections import pair_section
+from pipeline.report.dt.strips import CELLS, Strips
+from pipeline.report.dt.study import ablation, areas_section, beside_paper, families, plateau_claims
+from pipeline.report.fits import cosine_grid
 from pipeline.tables import Table, store
 
 ON_CPU = ("male:smile", "old:eyeglasses")
@@ -92,13 +97,13 @@ class IalsSpec(TrialFlags, FacesFlags):
     def dt(
         self, pair: Pair, size: StepSize, name: str, cells: Sequence[Cell] = (), rows: int = 0, directions: str = "",
         no_incremental: bool = False,
-    ) -> DtRun:  # fmt: skip
+    ) -> DtSpec:  # fmt: skip
         """Curves of a pair in the folder NAME-PRIMAL-CONDITION: of all cells and rows and along the SVMs' directions,
         where no others are given.
         """
         grid = None if cells else self.grid or (0.25 if self.on_gpu and not self.lambdas else None)
         lambdas = tuple(f"{first:g}:{second:g}" for first, second in cells) or self.lambdas or FEW
-        asked = DtSpec(
+        return DtSpec(
             latents=(self.url("others", "latents"),),
             labels=(self.url("others-judged", "labels"), self.url("others-judged", f"labels_{self.classifiers}")),
             directions=(directions or self.labelled_faces.fitted("w"),), pairs=(":".join(pair),),
@@ -106,9 +111,8 @@ class IalsSpec(TrialFlags, FacesFlags):
             step_size=float(f"{size.length:.6g}"), steps=size.steps, classifiers=self.classifiers, judge=self.judge,
             out=self.url(f"{name}-{'-'.join(pair)}"), **self.machine,
         )  # fmt: skip
-        return DtRun(asked)
 
-    def runs(self, pair: Pair, size: StepSize) -> dict[str, DtRun]:
+    def runs(self, pair: Pair, size: StepSize) -> dict[str, DtSpec]:
         """Of one pair with its own step size, with the paper's, without incremental updating, and along directions that
         are means of gradients.
         """
@@ -124,7 +128,7 @@ class IalsSpec(TrialFlags, FacesFlags):
     def check(self) -> None:
         """Look before hours of computing. Raises SpecError and StoreError."""
         for pair in self.edited:
-            if not {LEVEL, CHOICE} <= set(self.dt(pair, PAPER, "dt").asked.cells):
+            if not {LEVEL, CHOICE} <= set(self.dt(pair, PAPER, "dt").cells):
                 raise SpecError("--lambdas: the study compares 0.75:0 with 1:1, have both among them")
         if self.from_ is None and (more := set(self.attributes) - set(STUDIED)):
             raise SpecError(f"--pairs: without --from directions are fitted of {', '.join(STUDIED)}, not {more}")
@@ -144,10 +148,11 @@ def cost(spec: IalsSpec) -> Passes:
 
 def ahead(spec: IalsSpec) -> Passes:
     """Once faces are labelled: step sizes, directions, curves and strips."""
-    runs = [run.cost for pair in spec.edited for run in spec.runs(pair, StepSize(1.0, spec.taken)).values()]
+    each = [asked for pair in spec.edited for asked in spec.runs(pair, StepSize(1.0, spec.taken)).values()]
     strips, steps = 2 * len(spec.shown), spec.taken
-    pictures = Passes((len(CELLS) + 1) * (steps + 1), steps * sum(map(gradients, CELLS)) + KEPT)
+    pictures = Passes((len(CELLS) + 1) * (steps + 1), steps * sum(map(gradients, CELLS)) + gradients(CHOICE))
     averaged = Passes(spec.gradient_faces, spec.gradient_faces * len(spec.attributes))
+    runs = [Passes(*passes_of(asked)) for asked in each]
     return sum([spec.trial_cost(spec.edited), averaged, *runs, *strips * [pictures]], Passes())
 
 
@@ -174,12 +179,15 @@ def make(spec: IalsSpec) -> Page:
         **spec.machine,
     )  # fmt: skip
     step(averaged, "--gradient-faces or the flags of the run")
-    runs = {pair: {name: run.run() for name, run in spec.runs(pair, sizes[pair]).items()} for pair in spec.edited}
-    pictures = [Pictures(spec.url(f"pictures-{'-'.join(pair)}"), runs[pair]["own"], runs[pair]["kept"])
-                for pair in spec.shown]  # fmt: skip
-    for one in pictures:
-        one.make(Table.open(spec.url("others", "latents")), min(256, faces.generator.resolution), spec.machine)
-    return page(spec, sizes, runs, pictures)
+    asked = {pair: spec.runs(pair, sizes[pair]) for pair in spec.edited}
+    found = {pair: {what: run(one) for what, one in its.items()} for pair, its in asked.items()}
+    strips = []
+    for pair in spec.shown:
+        strips.append(Strips(spec.url(f"pictures-{'-'.join(pair)}"), found[pair]["own"], found[pair]["kept"]))
+        edit_pictured(strips[-1], asked[pair]["own"], Table.open(spec.url("others", "latents")),
+                      min(256, faces.generator.resolution), spec.machine)  # fmt: skip
+    took = {f"Work, {'|'.join(pair)}, {what}": work(one) for pair, its in asked.items() for what, one in its.items()}
+    return page(spec, sizes, list(found.values()), strips, took)
 
 
 # -- the page ---------------------------------------------------------------------------------------------------------
@@ -188,45 +196,44 @@ def make(spec: IalsSpec) -> Page:
 def page(
     spec: IalsSpec,
     sizes: Mapping[Pair, StepSize],
-    runs: Mapping[Pair, Mapping[str, DtRun]],
-    pictures: Sequence[Pictures],
+    found: Sequence[Mapping[str, PairResult]],
+    strips: Sequence[Strips],
+    took: Mapping[str, str],
 ) -> Page:
     """Strips, claims, curves with the own steps and the paper's, both families, what was left out."""
-    own, paper = ([found[name] for found in runs.values()] for name in ("own", "paper"))
-    beside = {name: [(found["own"], found[name]) for found in runs.values()] for name in ("kept", "gradient")}
-    kept, kept_claims = ablation(beside["kept"], (CHOICE,), ("anew", "kept"), False, *said.KEPT)
-    mean, mean_claims = ablation(beside["gradient"], (LEVEL, CHOICE), ("SVM", "gradients"), True, *said.MEANS)
+    own, paper = ([its[what] for its in found] for what in ("own", "paper"))
+    kept, kept_claims = ablation([(its["own"], its["kept"]) for its in found], (CHOICE,), said.KEPT)
+    mean, mean_claims = ablation([(its["own"], its["gradient"]) for its in found], (LEVEL, CHOICE), said.MEANS)
     better = "(1, 1), which is InterFaceGAN, is worse than the cells around the paper's choice"
     steps, short = f"{PAPER.steps} steps of {PAPER.length:g}", f", steps of {PAPER.length:g}"
-    named = [(what, run) for found in runs.values() for what, run in found.items()]
-    labelled = spec.labelled_faces.asked("rows")
-    folders = (store.join(spec.labelled_faces.folder, "fit-w"), spec.url("fit-gradient"))
+    labelled = spec.labelled_faces
+    folders = (store.join(labelled.folder, "fit-w"), spec.url("fit-gradient"))
     return Page(
         title="IALS",
         lead=said.LEAD,
-        strips=[one.section() for one in pictures],
+        strips=[one.section() for one in strips],
         claims=[
-            *(one for run in own for one in plateau_claims(better, run)),
-            *(one for run in paper for one in plateau_claims(f"The same with the paper's {steps}", run, short)),
+            *(claim for one in own for claim in plateau_claims(better, one)),
+            *(claim for one in paper for claim in plateau_claims(f"The same with the paper's {steps}", one, short)),
             *kept_claims,
             *mean_claims,
         ],
         sections=[
             areas_section("Is (1, 1) worse? (Table 1, Eq. 7)", own, said.STEPS),
             beside_paper(own),
-            *pair_sections(own),
+            *map(pair_section, own),
             areas_section(f"The same with the paper's {steps}", paper, f"They go {PAPER.length * PAPER.steps:g} far."),
-            *pair_sections(paper, short),
+            *(pair_section(one, short) for one in paper),
             families(own),
             kept,
             replace(mean, parts=[cosine_grid(folders, spec.attributes), *mean.parts]),
         ],
         facts={
-            "Faces": f"{labelled:,} labelled, {spec.looked_at(spec.primals):,} others of which those are edited that "
-            f"start in the source class, {spec.each:,} of each pair",
-            "Directions": Table.open(spec.labelled_faces.fitted("w")).digest,
+            "Faces": f"{labelled.asked('rows'):,} labelled, {spec.looked_at(spec.primals):,} others of which those are "
+            f"edited that start in the source class, {spec.each:,} of each pair",
+            "Directions": Table.open(labelled.fitted("w")).digest,
             f"Means of {spec.gradient_faces:,} gradients": Table.open(spec.url("fit-gradient", "directions")).digest,
             **{f"Steps of {'|'.join(pair)}": str(size) for pair, size in sizes.items()},
-            **{f"Work, {run.name}, {what}": f"{run.work}; {wording.duration(run.seconds)}" for what, run in named},
+            **took,
         },
     )

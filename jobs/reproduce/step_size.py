@@ -7,18 +7,17 @@ from dataclasses import asdict, dataclass
 
 from pydantic import Field
 
-from jobs.dt.spec import Pair
 from jobs.flags import say
 from jobs.reproduce.cost import Passes
-from jobs.reproduce.edits import edit_spec
-from jobs.reproduce.faces import copy_rows, enough, judge_others
-from jobs.reproduce.study import StudySpec, step
+from jobs.reproduce.faces import enough, judge_others
+from jobs.reproduce.study import StudySpec, edit_spec, step
 from pipeline.editors.trace import not_reached
 from pipeline.errors import SpecError
+from pipeline.metrics import Pair, step_size
+from pipeline.metrics.step_size import SHARE
+from pipeline.stages.copied_latents import copy_rows
 from pipeline.tables import Table, store
 
-SHARE = 0.9
-"""Of the faces that are to be transformed when the last step is taken."""
 BOUND = 10.0
 """The largest strength tried."""
 TOLERANCE = 0.2
@@ -45,7 +44,7 @@ class StepSize:
         if self.reach is None:
             return f"{self.steps} steps of {self.length:.4g}, as asked"
         never = f", {self.beyond} of which were not transformed by a strength of {BOUND:g}" if self.beyond else ""
-        too_few = self.beyond > self.rows - _needed(self.rows)
+        too_few = self.beyond > self.rows - step_size.needed(self.rows)
         short = f"; fewer than {SHARE:.0%} ever are, so that the steps end there" if too_few else ""
         return f"{self.steps} steps of {self.length:.4g}, chosen on {self.rows} other faces{never}{short}"
 
@@ -115,26 +114,12 @@ def of_trial(url: str, rows: int, steps: int) -> StepSize:
     """
     frame = Table.open(store.join(url, "edits")).read(columns=["index", "step", "strength", "stop"]).to_pandas()
     last = frame.sort_values(["index", "step"]).groupby("index").last()
-    last["beyond"] = last["stop"] == not_reached(f"{BOUND:g}")
+    beyond = last["stop"] == not_reached(f"{BOUND:g}")
     if len(last) < rows:
         raise SpecError(
             f"{url}: of {rows} faces to choose a step size on {rows - len(last)} were set aside: pass --step-size"
         )
-    reached = sorted(last["strength"].where(~last["beyond"], math.inf))
-    reach = min(float(reached[_needed(rows) - 1]), BOUND)
+    reach = step_size.reach(last["strength"].where(~beyond, math.inf), BOUND)
     if reach <= 0:
         raise SpecError(f"{url}: {SHARE:.0%} of the faces are transformed to begin with: pass --step-size")
-    return StepSize(_enough(reach, steps), steps, reach, rows, int(last["beyond"].sum()))
-
-
-def _needed(rows: int) -> int:
-    """How many of them are `SHARE` or more."""
-    return math.ceil(SHARE * rows)
-
-
-def _enough(reach: float, steps: int) -> float:
-    """A length of four digits, not less than `reach` in so many steps."""
-    length = float(f"{reach / steps:.4g}")
-    if length * steps >= reach:
-        return length
-    return float(f"{length + 10 ** (math.floor(math.log10(length)) - 3):.4g}")
+    return StepSize(step_size.length(reach, steps), steps, reach, rows, int(beyond.sum()))

@@ -2,22 +2,21 @@
 
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import torch
 from pydantic import Field
 
+from jobs.edit.spec import SPECS, EditSpec
 from jobs.flags import Spec, command_of, one_line, parse, say
 from jobs.launch import command
 from jobs.options import MachineFlags, RayFlags
-from jobs.reproduce.claims import Claim, claims_section
 from jobs.reproduce.cost import Passes, say_cost
 from pipeline.engine.fingerprint import fingerprint
 from pipeline.engine.signals import late_signals
 from pipeline.errors import SpecError
 from pipeline.models.randomness import MAX_SEED
-from pipeline.report import study
+from pipeline.report.claims import Page
 from pipeline.tables import store
 
 INTERRUPTED = 130
@@ -53,18 +52,6 @@ class StudySpec(RayFlags, MachineFlags):
 SpecT = TypeVar("SpecT", bound=StudySpec)
 
 
-@dataclass(frozen=True)
-class Page:
-    """What a study found. strips: sections of pictures, which come first. facts: where the numbers come from."""
-
-    title: str
-    lead: str
-    strips: Sequence[study.Section]
-    claims: Sequence[Claim]
-    sections: Sequence[study.Section]
-    facts: Mapping[str, str] = field(default_factory=dict)
-
-
 def run_study(
     kind: type[SpecT], argv: Sequence[str], make: Callable[[SpecT], Page], cost: Callable[[SpecT], Passes]
 ) -> int:
@@ -78,10 +65,13 @@ def run_study(
             say_cost(cost(spec), spec.generator, (spec.classifiers, spec.judge), "cuda" if spec.on_gpu else "cpu")
             return 0
         page = make(spec)
-    sections = [*page.strips, claims_section(page.claims), *page.sections]
-    facts = {"Command": command(), **page.facts}
-    say(f"Page  {study.write(spec.url('report.html'), page.title, page.lead, sections, facts)}")
+    say(f"Page  {page.write(spec.url('report.html'), command())}")
     return 0
+
+
+def edit_spec(editor: str, **flags: Any) -> EditSpec:
+    """The flags of `stylemill edit` for one editor. Raises ValidationError where they are not valid."""
+    return SPECS[editor].model_validate(flags)
 
 
 def step(spec: Spec, change: str = "a flag") -> None:

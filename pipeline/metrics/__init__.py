@@ -3,14 +3,28 @@
 from pipeline.metrics.agreement import kappa
 from pipeline.metrics.bootstrap import Difference, paired_differences
 from pipeline.metrics.dt import DT, Curve, Outcomes, auc, common_range, in_source_class, normalised_auc
-from pipeline.metrics.dt_cells import CellArea, FamilyOutcomes, PairOutcomes, auc_as_released, cell_areas, pair_outcomes
+from pipeline.metrics.dt_cells import (
+    AGREED,
+    LEVEL,
+    Cell,
+    CellArea,
+    FamilyOutcomes,
+    Pair,
+    PairOutcomes,
+    auc_as_released,
+    cell_areas,
+    pair_outcomes,
+)
 from pipeline.metrics.effects import EffectBatch, Effects
 from pipeline.metrics.groups import measure_groups, merge_groups
 from pipeline.metrics.identity import Identity, IdentityBatch, similarity
 from pipeline.metrics.metric import Metric, Numbers
 
 __all__ = [
+    "AGREED",
     "DT",
+    "LEVEL",
+    "Cell",
     "CellArea",
     "Curve",
     "Difference",
@@ -22,6 +36,7 @@ __all__ = [
     "Metric",
     "Numbers",
     "Outcomes",
+    "Pair",
     "PairOutcomes",
     "auc",
     "auc_as_released",

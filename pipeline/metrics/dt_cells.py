@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,12 +17,21 @@ from pipeline.metrics.agreement import kappa
 from pipeline.metrics.bootstrap import Difference, paired_differences
 from pipeline.metrics.dt import Curve, Outcomes, auc, common_range, in_source_class, normalised_auc
 
-Cell = TypeVar("Cell", bound=Hashable)
+Pair = tuple[str, str]
+"""What is edited, and what is to stay."""
+Cell = tuple[float, float]
+"""lambda1 and lambda2: shares of attribute-level directions in that of the primal, and in that of the condition."""
+LEVEL: Cell = (1.0, 1.0)
+"""Attribute-level directions alone: what the other cells are compared with."""
+AGREED = 0.6
+"""Kappa, on unedited faces, below which a pair is shown and not ranked: the judge measures something else then."""
+
+Name = TypeVar("Name", bound=Hashable)
 COLUMNS = 4
 
 
 @dataclass(frozen=True, eq=False)
-class FamilyOutcomes(Generic[Cell]):
+class FamilyOutcomes:
     """What one family saw of one pair.
 
     rows: (R,) which are measured: no score of theirs is missing, and in no cell do they start on the target's side as
@@ -35,7 +44,7 @@ class FamilyOutcomes(Generic[Cell]):
 
 
 @dataclass(frozen=True, eq=False)
-class PairOutcomes(Generic[Cell]):
+class PairOutcomes:
     """A pair as both families saw it.
 
     families: by name, the judge first. rejected: rows without all scores in some cell; they are left out of all cells.
@@ -45,14 +54,14 @@ class PairOutcomes(Generic[Cell]):
         the fewer faces reach the target's side.
     """
 
-    families: Mapping[str, FamilyOutcomes[Cell]]
+    families: Mapping[str, FamilyOutcomes]
     rejected: int
     kappa: float
 
 
 def pair_outcomes(
     scores_CRP4: NDArray[np.floating], cells: Sequence[Cell], judge: str, own: str, target: int
-) -> PairOutcomes[Cell]:
+) -> PairOutcomes:
     """From the scores of every step: by `own`, which edits, of the primal and the condition, then the same by `judge`.
 
     target: 1 or 0, the primal's. A score that is missing is NaN.
@@ -90,7 +99,7 @@ class CellArea:
     difference: Difference | None
 
 
-def cell_areas(by_cell: Mapping[Cell, Outcomes], against: Cell) -> dict[Cell, CellArea]:
+def cell_areas(by_cell: Mapping[Name, Outcomes], against: Name) -> dict[Name, CellArea]:
     """Of each cell, over the same rows; `against`: the cell that the others are compared with, by a paired bootstrap.
 
     Raises:

@@ -6,19 +6,18 @@ Shapes: N rows of a batch, G groups (request, side, step), C columns (strength a
 from collections import Counter
 from collections.abc import Collection, Hashable, Mapping
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from pipeline.metrics.intervals import Z95
 from pipeline.report import gather
 from pipeline.tables import Table, store
 from pipeline.tables.manifest import is_made_by
 from schemas.edits import AFTER, BEFORE, JUDGE
 
 BATCH = 65536
-Z95 = NormalDist().inv_cdf(0.975)
 Branch = tuple[int, int]
 """Request, and the side to which its rows go: 1, or also -1 where each goes to the other side of where it is. Scores of
 those that go up and of those that go down would cancel in one mean. What did not move is among those that go up."""

@@ -1,18 +1,17 @@
 """A job of `stylemill dt` whose scores are made up, sealed as if it had run: what is counted of it can be known."""
 
-from dataclasses import replace
-
 import numpy as np
 
 import schemas
-from jobs.dt.spec import Cell
-from jobs.dt.summary import derived_of, summarise
+from jobs.dt import summarise
 from jobs.flags import say
 from pipeline.editors import EditRequest
 from pipeline.editors.ials import LAMBDAS, Steps
 from pipeline.engine.derive import derive
 from pipeline.engine.job import Job
+from pipeline.metrics import Cell
 from pipeline.stages.dt import DtStage
+from pipeline.stages.dt_rows import derived
 from pipeline.stages.models import ClassifierRef, Model, Runtime
 from pipeline.tables import Layout, Table
 from schemas.dt_steps import SCORES
@@ -52,9 +51,12 @@ def job(out, pairs, cells: list[Cell], rows: int, steps: int, per_shard: int = 8
         "first": 0,
         "steps": steps,
         "step_size": 0.1,
+        "target": target,
+        "classifiers": "faces",
+        "judge": "judge",
     }
-    made = Job("dt", str(out), stage, Layout(stage.items, per_shard), spec, {"latents_digest": "d"})
-    return replace(made, derived=derived_of(made, stage))
+    layout = Layout(stage.items, per_shard)
+    return Job("dt", str(out), stage, layout, spec, {"latents_digest": "d"}, derived=derived(str(out), stage, layout))
 
 
 def count(made: Job) -> None:
@@ -86,7 +88,7 @@ def write_steps(made: Job, scores: np.ndarray, aside=()) -> None:
                 }
             )
         records.append(table.publish(shard, rows))
-    table.seal(records, made.facts, made.fingerprint)
+    table.seal(records, made.facts_of("dt_steps"), made.fingerprint)
 
 
 def drifting(pairs: int, cells: list[Cell], rows: int, steps: int, seed: int = 0) -> np.ndarray:

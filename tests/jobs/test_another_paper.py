@@ -9,12 +9,12 @@ import pytest
 from jobs import reproduce
 from jobs.__main__ import main
 from jobs.flags import command_of, parse
-from jobs.reproduce.claims import Claim, decided
 from jobs.reproduce.cost import Passes
-from jobs.reproduce.edits import edit_spec, strips
 from jobs.reproduce.faces import label_faces, sample
-from jobs.reproduce.study import Page, StudySpec, run_study, step
+from jobs.reproduce.study import StudySpec, edit_spec, run_study, step
 from pipeline.report import study
+from pipeline.report.claims import Claim, Page, decided
+from pipeline.report.pictured import strips
 from pipeline.tables import Table
 
 HOW = ["--generator", "stylegan2-tiny", "--classifiers", "tiny", "--judge", "tiny-judge"]

@@ -1,6 +1,7 @@
 """From scores to curves and areas: against pandas on the same rows, written down once more."""
 
 import math
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -9,10 +10,10 @@ import pytest
 from made_dt import count, drifting, job, write_steps
 from sklearn.metrics import cohen_kappa_score
 
-from jobs.dt.page import DRAWN
-from jobs.dt.paper_ials import TABLE_1
-from jobs.dt.tables import as_released, said_as_released
 from pipeline.metrics import Outcomes, paired_differences
+from pipeline.report.dt.paper import TABLE_1
+from pipeline.report.dt.result import PairResult
+from pipeline.report.dt.sections import DRAWN, said_as_released
 from pipeline.tables import Table
 
 PAIRS = [("smile", "old"), ("old", "smile"), ("male", "smile")]
@@ -173,7 +174,7 @@ def test_the_screen_says_what_is_best_and_what_is_not_ranked(made, capsys):
     for (primal, condition), of_pair in judged.groupby(["primal", "condition"]):
         best = of_pair.loc[of_pair["area"].idxmax()]
         block = said.out.split(f"{primal} | {condition} by judge")[1].split(" by judge")[0]
-        assert (f"{best['lambda1']:g}, {best['lambda2']:g} best" in block) == best["ranked"]
+        assert (f"({best['lambda1']:g}, {best['lambda2']:g}), best" in block) == best["ranked"]
         assert block.count(" best") == best["ranked"]
     assert "not ranked" in said.out
     mean = judged[judged["ranked"]].groupby(["lambda1", "lambda2"])["area"].mean().sort_values(ascending=False)
@@ -248,11 +249,12 @@ def test_where_every_row_is_set_aside_there_is_a_page_without_a_curve(tmp_path, 
 
 def test_as_released_a_p_that_falls_is_taken_off():
     """From (0, 1) to (0.5, 1), and back to (0.25, 0.5)."""
-    points = pd.DataFrame(
-        {"primal": "old", "condition": "male", "family": "faces", "lambda2": 0.0, "lambda1": [0.0, 0.0, 1.0, 1.0],
+    curves = pd.DataFrame(
+        {"family": "faces", "lambda2": 0.0, "lambda1": [0.0, 0.0, 1.0, 1.0],
          "step": [2, 1, 1, 2], "p": [0.25, 0.5, 0.5, 1.0], "q": [0.5, 1.0, 1.0, 1.0]}
     )  # fmt: skip
-    assert as_released(points, ("old", "male"), "faces") == {(1.0, 0.0): 1.0, (0.0, 0.0): 0.5 - 0.25 * 0.75}
-    assert as_released(points, ("old", "male"), "judge") == {}
-    said = said_as_released(points, ("old", "male"), "faces", 1)
-    assert said == "old | male as released, by faces, which edits: (1, 0) 1.0000."
+    asked = {"judge": "judge", "classifiers": "faces", "lambdas": [[0.0, 0.0], [1.0, 0.0]]}
+    result = PairResult(("old", "male"), asked, curves, curves, np.array([0]), np.zeros((2, 1, 3, 4), np.float32))
+    assert result.as_released() == {(1.0, 0.0): 1.0, (0.0, 0.0): 0.5 - 0.25 * 0.75}
+    assert replace(result, asked={**asked, "classifiers": "others"}).as_released() == {}
+    assert said_as_released(result, 1) == "old | male as released, by faces, which edits: (1, 0) 1.0000."

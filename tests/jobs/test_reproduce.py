@@ -13,12 +13,12 @@ from jobs import reproduce
 from jobs.__main__ import main
 from jobs.dataset import DatasetSpec
 from jobs.reproduce import interfacegan
-from jobs.reproduce.directions import said_jackknifed
-from jobs.reproduce.paper_interfacegan import TABLE_1, TABLE_2, TABLE_3
 from jobs.reproduce.study import cached, step
 from pipeline.errors import SpecError
 from pipeline.models.classifiers import identity
 from pipeline.report import study, wording
+from pipeline.report.fits import said_jackknifed
+from pipeline.report.interfacegan import TABLE_1, TABLE_2, TABLE_3
 from pipeline.tables import Table
 
 RUN = ["--local", "--backend", "eager", "--threads", "1", "--batch-size", "4"]

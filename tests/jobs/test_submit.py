@@ -2,7 +2,6 @@
 test_submit_cluster.py."""
 
 import http.server
-import importlib
 import logging
 import os
 import re
@@ -13,11 +12,11 @@ import zipfile
 from typing import get_args
 
 import pytest
+from test_readme import ELSEWHERE, all_verbs, kind_of
 
 from jobs import follow as following
 from jobs import models, verify
-from jobs.__main__ import VERBS, main
-from jobs.edit.spec import SPECS
+from jobs.__main__ import main
 from jobs.flags import Spec
 from jobs.follow import ConnectionLost, follow
 from jobs.remote import checked
@@ -100,30 +99,23 @@ GOOD = {
     "directions export": "--directions s3://a/directions --format interfacegan --out /data/boundaries",
     "directions list": "s3://a/fit --json-lines",
     "directions strips": "--directions s3://a/directions --latents s3://a/latents --out s3://a/fit",
-    **{
-        f"edit {editor}": re.findall(rf"Example: stylemill edit {editor} (.*)", spec.__doc__)[0].replace(
-            "out/", "s3://a/"
-        )
-        for editor, spec in SPECS.items()
-    },
     "latents import": "/data/w.npy --generator g --space w --out s3://a/mine",
     "measure": "--edits s3://a/edits,/data/edits --identity --out s3://a/measured",
     "dt": "--latents /l --labels /judged --directions /d --pairs male:smile --lambdas 1:1,0.75:0 --out s3://a/dt",
-    "reproduce interfacegan": "--out s3://a/interfacegan --device cuda",
-    "reproduce ials": "--from s3://a/interfacegan --rows 60 --out s3://a/ials",
     "status": "/data/faces --json-lines",
     "verify": "/data/faces --fast",
     "report": "s3://a/faces",
+    **{
+        verb: re.findall(rf"Example: stylemill {verb} (.*)", kind_of(verb).__doc__)[0].replace("out/", "s3://a/")
+        for verb in all_verbs()
+        if verb.split()[0] in ("edit", "reproduce")
+    },
 }
 
 
 def test_no_verb_of_the_command_line_is_forgotten():
-    subverbs = {f"models {get_args(kind)[1].name}" for kind in get_args(models.Verb)}
-    for verb in VERBS.keys() - {"models", "submit", "demo"}:
-        module = importlib.import_module(f"jobs.{verb}")
-        of_its_own = getattr(module, "VERBS", None) or getattr(module, "SPECS", None)
-        subverbs |= {verb} if of_its_own is None else {f"{verb} {name}" for name in of_its_own}
-    assert subverbs == GOOD.keys()
+    networks = {f"models {get_args(kind)[1].name}" for kind in get_args(models.Verb)}
+    assert networks | {*all_verbs()} - {*ELSEWHERE} == GOOD.keys()
 
 
 @pytest.mark.parametrize("verb", GOOD)

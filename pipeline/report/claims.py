@@ -1,9 +1,9 @@
-"""What a paper claims, beside what was found: data, a verdict each, and one table of them."""
+"""What a paper claims, beside what was found: data, a verdict each, one table of them, and the page of a study."""
 
 import math
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import pandas as pd
 
@@ -72,3 +72,20 @@ def claims_section(claims: Sequence[Claim]) -> study.Section:
     frame = pd.DataFrame(rows, [claim.what for claim in claims], ["paper", "here", "95 %", "verdict"])
     grids = [study.Grid("What the paper says, and what was found here", frame)] if rows else []
     return study.Section("The paper's claims", [summary(cases) for cases in by_claim.values()], grids)
+
+
+@dataclass(frozen=True)
+class Page:
+    """What a study found. strips: sections of pictures, which come first. facts: where the numbers come from."""
+
+    title: str
+    lead: str
+    strips: Sequence[study.Section]
+    claims: Sequence[Claim]
+    sections: Sequence[study.Section]
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+    def write(self, url: str, command: str) -> str:
+        """Write the page to `url`, and its numbers as Markdown beside it; returns where it is. Raises StoreError."""
+        sections = [*self.strips, claims_section(self.claims), *self.sections]
+        return study.write(url, self.title, self.lead, sections, {"Command": command, **self.facts})
