@@ -22,11 +22,11 @@ from pipeline.models import classifiers, generators
 from pipeline.models.classifiers import READINGS, VERSION, Calibration, calibration
 from pipeline.models.classifiers.boundary import Measured
 from pipeline.models.classifiers.calibration import Scale
+from pipeline.models.classifiers.raw import OF_MIRROR_IMAGE
 from pipeline.models.randomness import MAX_SEED
 from pipeline.stages.calibrate import CalibrateStage
 from pipeline.stages.models import Model
 from pipeline.tables import Table, store
-from schemas.statistics import MIRRORED
 
 FILE, STATISTICS = "calibration.json", "statistics"
 
@@ -105,7 +105,7 @@ def _found(job: Job) -> Calibration:
     columns = {name: schemas.to_numpy(rows[name]) for name in rows.column_names}
     measured = {
         family: {
-            name: Measured(columns[f"{family}_{name}"], columns.get(f"{family}_{name}{MIRRORED}"))
+            name: Measured(columns[f"{family}_{name}"], columns.get(f"{family}_{name}{OF_MIRROR_IMAGE}"))
             for name in classifiers.attributes_of(family)
         }
         for family in networks

@@ -8,7 +8,6 @@ from schemas.encodings import rows_in_group
 from schemas.table_schema import TableSchema
 
 VERSION = 1
-MIRRORED = "_mirrored"
 
 
 def statistics(names: Sequence[str]) -> TableSchema:

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from pipeline.errors import ModelFileError
 from pipeline.lookalikes import HEAD_BYTES, check_content
-from pipeline.stages.own_labels import SUFFIXES, WHAT
 from pipeline.tables import Table, store
+from pipeline.tables.own_labels import SUFFIXES, WHAT
 
 
 def read_npy(url: str) -> tuple[NDArray, str]:

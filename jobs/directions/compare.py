@@ -4,30 +4,30 @@ from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 from pydantic import Field
-from rich import box
-from rich.table import Table as Grid
 
 import schemas
-from jobs.flags import Names, Spec, parse, say
+from jobs.flags import Names, parse, say
 from jobs.options import canonical
-from jobs.show import show
-from jobs.small import check_free, open_directions, write_small
+from jobs.show import show_part
+from jobs.small import DirectionsSpec, write_small
 from pipeline.directions.compare import Correlations, correlations, cosines
 from pipeline.directions.names import joined
 from pipeline.errors import SpecError
+from pipeline.report import study
 from pipeline.report.heat_map import heat_maps
-from pipeline.stages.joined import Labels, open_labels, scores_of
-from pipeline.stages.own_labels import OwnLabels
-from pipeline.tables import store
+from pipeline.stages.joined import Labels, label_columns, open_labels, scores_of
+from pipeline.stages.source import check_kind
+from pipeline.tables import Table, store
 
 T = TypeVar("T")
 TITLES = {"cosine": "Cosine of directions", "correlation": "Correlation of scores"}
 
 
-class CompareSpec(Spec):
+class CompareSpec(DirectionsSpec):
     """Cosines of directions and correlations of labels: printed, DIR/comparisons, and DIR/comparisons.png.
 
     Example: stylemill directions compare --directions out/fit/directions --labels out/faces/labels --out out/compared
@@ -35,20 +35,15 @@ class CompareSpec(Spec):
 
     VERB = "directions compare"
 
-    directions: Names = Field(min_length=1, description="A table of directions, or several with commas between.")
     labels: str | None = Field(None, description="A labels table, or a file of your own (.csv, .tsv, .parquet).")
     attributes: Names = Field((), description="Some of the directions and labels, by name. Default: all.")
-    out: str = Field(description="Directory for the table and the picture.")
-    replace: bool = Field(False, description="Make both anew where there are any.")
 
 
 def main(argv: Sequence[str]) -> int:
     """Run the verb; returns the exit code."""
     spec = parse(CompareSpec, argv)
-    url, picture = (store.join(spec.out, name) for name in ("comparisons", "comparisons.png"))
-    check_free(url, spec.replace)
-    check_free(picture, spec.replace)
-    table, named = open_directions(spec.directions)
+    url, picture = spec.free("comparisons"), spec.free("comparisons.png")
+    table, named = spec.open_directions()
     labels = None if spec.labels is None else open_labels(spec.labels)
     columns = {} if labels is None else _columns(labels)
     attributes = joined(spec.attributes, {*named, *columns})
@@ -60,30 +55,26 @@ def main(argv: Sequence[str]) -> int:
     if columns:
         matrices["correlation"] = correlations(_some(columns, attributes))
     facts = {
-        "verb": "directions compare",
+        "verb": spec.VERB,
         "spec": {"attributes": attributes},
         "resolved": {"directions_digest": table.digest, "labels_digest": labels.digest if labels else None},
     }
     write_small(url, schemas.comparisons(), _rows(matrices), facts)
-    store.write_atomic(
-        picture, heat_maps({TITLES[name]: (matrix.names, matrix.values) for name, matrix in matrices.items()})
-    )
+    shown = {TITLES[name]: (matrix.names, matrix.values) for name, matrix in matrices.items()}
+    store.write_atomic(picture, heat_maps(shown))
     say(f"Done  {picture}")
-    for name, matrix in matrices.items():
-        _print(TITLES[name], matrix)
+    for title, (names, values) in shown.items():
+        show_part(study.Grid(title, pd.DataFrame(values, list(names), list(names)).map("{:.2f}".format)))
     return 0
 
 
-def _columns(labels: Labels) -> dict[str, NDArray]:
-    """The scores of labels; of one's own, of the rows that have them all. Raises SpecError for another table."""
-    names = canonical(scores_of(labels))
-    if isinstance(labels, OwnLabels):
-        full = ~np.isnan([labels.columns[name] for name in names]).any(axis=0)
-        return {name: labels.columns[name][full] for name in names}
-    if labels.schema.name != "labels":
-        raise SpecError(f"{labels.url} is a table of {labels.schema.name}, not of labels")
-    rows = labels.read(columns=names)
-    return {name: schemas.to_numpy(rows[name]) for name in names}
+def _columns(labels: Labels) -> dict[str, NDArray[np.floating]]:
+    """The scores of labels, of the rows that have them all. Raises SpecError for another table."""
+    if isinstance(labels, Table):
+        check_kind(labels, "labels")
+    columns, names = label_columns(labels), canonical(scores_of(labels))
+    full = ~np.isnan([columns[name] for name in names]).any(axis=0)
+    return {name: columns[name][full] for name in names}
 
 
 def _some(named: Mapping[str, T], wanted: Sequence[str]) -> dict[str, T]:
@@ -101,12 +92,3 @@ def _rows(matrices: Mapping[str, Correlations]) -> pa.Table:
     return schemas.comparisons().rows(
         {"index": range(len(cells)), "measure": measure, "first": first, "second": second, "value": value}
     )
-
-
-def _print(title: str, matrix: Correlations) -> None:
-    grid = Grid(title, *matrix.names, box=box.SIMPLE_HEAD)
-    for column in grid.columns[1:]:
-        column.justify = "right"
-    for name, row in zip(matrix.names, matrix.values, strict=True):
-        grid.add_row(name, *(f"{value:.2f}" for value in row))
-    show(grid)

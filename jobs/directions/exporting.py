@@ -5,8 +5,8 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from jobs.flags import Names, Spec, parse, say
-from jobs.small import check_free, open_directions
+from jobs.flags import Names, parse, say
+from jobs.small import DirectionsSpec
 from pipeline.directions import Direction
 from pipeline.directions.formats import file_name, write
 from pipeline.directions.lookup import pick
@@ -18,7 +18,7 @@ DIGITS = 8
 """Of the generator's fingerprint, in a file's name."""
 
 
-class ExportSpec(Spec):
+class ExportSpec(DirectionsSpec):
     """Write each direction to a file as InterFaceGAN or encoder4editing keep theirs; its intercept has no place there.
 
     Example: stylemill directions export --directions out/fit/directions --format interfacegan --out out/boundaries
@@ -26,7 +26,6 @@ class ExportSpec(Spec):
 
     VERB = "directions export"
 
-    directions: Names = Field(min_length=1, description="A table of directions, or several with commas between.")
     format: Literal["interfacegan", "e4e"] = Field(description="Whose form the files have.")
     attributes: Names = Field((), description="Some of the directions, by name. Default: all.")
     prefix: str | None = Field(
@@ -35,8 +34,6 @@ class ExportSpec(Spec):
         description="GAN_DATASET, with which the names of .npy files begin, as stylegan2_ffhq. Default: the "
         "generator's fingerprint.",
     )
-    out: str = Field(description="Directory for the files.")
-    replace: bool = Field(False, description="Overwrite files that are there.")
 
     @field_validator("prefix")
     @classmethod
@@ -49,7 +46,7 @@ class ExportSpec(Spec):
 def main(argv: Sequence[str]) -> int:
     """Run the verb; returns the exit code."""
     spec = parse(ExportSpec, argv)
-    table, named = open_directions(spec.directions)
+    table, named = spec.open_directions()
     chosen = {name: pick(named, name, table.url) for name in joined(spec.attributes, named) or named}
     files: dict[str, bytes] = {}
     for name, direction in chosen.items():
@@ -57,11 +54,10 @@ def main(argv: Sequence[str]) -> int:
         if file in files:
             raise SpecError(f"{name} would be written to {file}, as another direction: choose one by --attributes")
         files[file] = write(spec.format, direction)
-    for file in files:
-        check_free(store.join(spec.out, file), spec.replace)
+    places = {spec.free(file): content for file, content in files.items()}
     store.make_directory(spec.out)
-    for file, content in files.items():
-        store.write_atomic(store.join(spec.out, file), content)
+    for place, content in places.items():
+        store.write_atomic(place, content)
     say(f"Done  {spec.out}: {', '.join(files)}")
     return 0
 

@@ -1,54 +1,45 @@
 """`stylemill directions fit`: directions from labelled latents, from gradients, or without either."""
 
+import shlex
 from collections.abc import Sequence
 
 from jobs.directions.components import plan_components
-from jobs.directions.mean_gradient import run_mean_gradient
+from jobs.directions.mean_gradient import plan_mean_gradient
 from jobs.directions.quality import report_fits
 from jobs.directions.spec import UNSUPERVISED, FitSpec
-from jobs.directions.strips import StripsSpec, plan_strips
+from jobs.directions.strips import StripsSpec
 from jobs.directions.supervised import plan_svm
-from jobs.flags import parse, say
+from jobs.flags import command_of, parse, say
 from jobs.launch import launch
-from jobs.options import RunFlags
 from pipeline.engine.job import Job
-from pipeline.tables import Table, store
+from pipeline.engine.summary import TASKS_FAILED
+from pipeline.tables import store
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run the verb; returns the exit code."""
+    """Run the verb; returns the exit code, 1 too where an attribute got no direction."""
     spec = parse(FitSpec, argv)
-    code = _run(spec)
-    made = Table(store.join(spec.out, "directions")).manifest() is not None
-    return code if code or not spec.strips or spec.dry_run or not made else _strips(spec)
-
-
-def _run(spec: FitSpec) -> int:
-    if spec.method == "mean-gradient":
-        return run_mean_gradient(spec)
     job, workers = plan_fit(spec)
     code = launch(job, workers, spec)
-    if not spec.dry_run:
-        for line in report_fits(job):
-            say(line)
-    return code
-
-
-def _strips(spec: FitSpec) -> int:
-    """DIR/strips of the directions that were just made: a job of its own."""
-    how = {name: getattr(spec, name) for name in RunFlags.model_fields}
-    directions = store.join(spec.out, "directions")
-    asked = StripsSpec(**how, directions=directions, latents=spec.latents, faces=spec.strips, generator=spec.generator)
-    return launch(*plan_strips(asked), asked)
+    if spec.dry_run or not job.is_sealed("directions"):
+        return code
+    missing = report_fits(job)
+    if spec.latents:
+        strips = StripsSpec(
+            directions=store.join(spec.out, "directions"), latents=spec.latents, generator=spec.generator,
+            local=spec.local, out=spec.out,
+        )  # fmt: skip
+        say(f"      {shlex.join(['stylemill', *command_of(strips)])} makes pictures of what they do")
+    return code or (TASKS_FAILED if missing else 0)
 
 
 def plan_fit(spec: FitSpec) -> tuple[Job, int | None]:
-    """The job, and how many workers, of every method but mean-gradient, which has a story of its own.
+    """The job, and how many workers.
 
     Raises:
         SpecError: what is given does not go together, or has no two classes.
         StoreError: a table is not there, or not complete.
     """
-    if spec.method in UNSUPERVISED:
-        return plan_components(spec)
-    return plan_svm(spec)
+    if spec.method == "mean-gradient":
+        return plan_mean_gradient(spec)
+    return plan_components(spec) if spec.method in UNSUPERVISED else plan_svm(spec)

@@ -9,22 +9,19 @@ import tyro
 from pydantic import Field
 
 import schemas
-from jobs.flags import Spec, parse, say
+from jobs.flags import parse, say
 from jobs.latents import check_width
-from jobs.small import check_free, write_small
-from pipeline.directions.formats import Imported, check_generator, read
-from pipeline.directions.names import parse_boundary
+from jobs.small import SmallSpec, write_small
+from pipeline.directions.formats import Imported, check_file_name, check_generator, read
 from pipeline.errors import ModelFileError, SpecError
 from pipeline.models import generators
 from pipeline.models.generators import Generator
+from pipeline.models.layers import as_spans
 from pipeline.stages.direction_rows import to_rows
 from pipeline.tables import store
 
-SAME_W = {"mobilestylegan-ffhq": ("stylegan2_ffhq", "stylegan2-ffhq")}
-"""Generators under other names whose W is that of one of ours."""
 
-
-class ImportSpec(Spec):
+class ImportSpec(SmallSpec):
     """Read directions from files of InterFaceGAN, anycost-gan, encoder4editing or HiGAN: DIR/directions holds them.
 
     Example: stylemill directions import --format e4e age.pt smile.pt --generator mobilestylegan-ffhq --out out/e4e
@@ -42,15 +39,12 @@ class ImportSpec(Spec):
         None, description="Default: as the file's name tells, else w, which is said."
     )
     force: bool = Field(False, description="Take files whose names tell of another generator.")
-    out: str = Field(description="Directory for the table.")
-    replace: bool = Field(False, description="Make the table anew where there is one.")
 
 
 def main(argv: Sequence[str]) -> int:
     """Run the verb; returns the exit code."""
     spec = parse(ImportSpec, argv)
-    url = store.join(spec.out, "directions")
-    check_free(url, spec.replace)
+    url = spec.free("directions")
     generator = generators.load(spec.generator, backend="eager") if spec.generator else None
     if spec.attribute and len(spec.files) > 1:
         raise SpecError(f"--attribute names one direction, {len(spec.files)} files are given: import them one by one")
@@ -60,7 +54,7 @@ def main(argv: Sequence[str]) -> int:
     if doubled := [name for name in names if names.count(name) > 1]:
         say(f"Note  {doubled[0]} comes from several files: directions are told apart as {doubled[0]}#0, by row")
     facts = {
-        "verb": "directions import",
+        "verb": spec.VERB,
         "spec": {
             "format": spec.format,
             "generator": spec.generator,
@@ -84,54 +78,20 @@ def _bytes(file: str) -> bytes:
 
 def _directions(spec: ImportSpec, file: str, content: bytes, generator: Generator | None) -> list[Imported]:
     """The directions of one file, checked against the generator, with what a person has to know said."""
-    if generator is not None:
-        _check_name(file, generator, spec.force)
-    found = read(
-        spec.format, content, file, spec.attribute, spec.space, generator.fingerprint if generator else None
-    )  # fmt: skip
+    known = generator.fingerprint if generator else None
+    if generator is not None and (warning := check_file_name(file, generator.name, generator.fingerprint, spec.force)):
+        say(f"Note  {warning}")
+    found = read(spec.format, content, file, spec.attribute, spec.space, known)
     for imported in found:
         direction = imported.direction
         if imported.taken_as_w:
             say(f"Note  {file}: nothing tells whether {direction.name} is of z or w, w is taken; --space z takes z")
         if generator is not None:
-            check_width(
-                f"{file}: the direction of {direction.name}", direction.vector.shape, direction.space, generator
-            )
+            what = f"{file}: the direction of {direction.name}"
+            check_width(what, direction.vector.shape, direction.space, generator)
         elif warning := check_generator(direction, ""):
             say(f"Note  {warning}; --generator names it")
         if imported.layers is not None:
-            spans = _spans(imported.layers)
+            spans = as_spans(imported.layers)
             say(f"Note  {file}: {direction.name} is for rows {spans} of w+: edit it with --layers {spans}")
     return found
-
-
-def _check_name(file: str, generator: Generator, force: bool) -> None:
-    """A file's name may tell whose it is: genforce's `{gan}_{dataset}_..._boundary`, or the folder of their later
-    `{gan}_{dataset}_w/boundary_...`; or our own `stylemill_{fingerprint}_...`.
-
-    Raises:
-        SpecError: it tells of another generator, and that is not forced.
-    """
-    told = parse_boundary(file).gan
-    if told is None:
-        return
-    who, what = told
-    ours = (generator.name, *SAME_W.get(generator.name, ()))
-    same = generator.fingerprint.startswith(what) if who == "stylemill" else f"{who}_{what}" in ours
-    if same or (who, what) == ("stylemill", "unknown"):
-        return
-    message = f"{file} is named as a direction of {who}_{what}, not of {generator.name}"
-    if not force:
-        raise SpecError(f"{message}: name that generator, or pass --force where they share their latent space")
-    say(f"Note  {message}")
-
-
-def _spans(layers: Sequence[int]) -> str:
-    """(6, 7, 8, 11) is `6-8,11`."""
-    spans: list[list[int]] = []
-    for layer in layers:
-        if spans and layer == spans[-1][-1] + 1:
-            spans[-1] = [spans[-1][0], layer]
-        else:
-            spans.append([layer])
-    return ",".join("-".join(map(str, span)) for span in spans)

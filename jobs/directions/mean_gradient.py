@@ -6,42 +6,26 @@ import schemas
 from jobs.choice import choose
 from jobs.classifiers import classifier_ref
 from jobs.constants import Constants
-from jobs.directions.quality import lines, read_fits
 from jobs.directions.spec import VERB, FitSpec
 from jobs.flags import say
 from jobs.latents import open_with_generator
-from jobs.launch import launch
 from jobs.options import DEFAULT_ATTRIBUTES
 from jobs.plan import plan
 from jobs.resolve import GRADIENTS, resolve, spec_facts
 from pipeline.engine.derived import DerivedTable
 from pipeline.engine.job import Job
-from pipeline.engine.summary import TASKS_FAILED
 from pipeline.errors import SpecError
 from pipeline.models import generators
 from pipeline.models.generators import Generator
 from pipeline.stages.codes import needed_columns
 from pipeline.stages.direction_rows import to_rows
-from pipeline.stages.gradient_means import directions_of
 from pipeline.stages.joined import Joined, join
-from pipeline.stages.mean_gradient import MeanGradientStage
+from pipeline.stages.mean_gradient import MeanGradientStage, directions_of
 from pipeline.stages.models import Model, Runtime
 from pipeline.stages.source import Latents
 from pipeline.tables import Layout, Table, store
 
 FAMILY = "faces"
-
-
-def run_mean_gradient(spec: FitSpec) -> int:
-    """Run the job; the exit code, 1 where an attribute got no direction.
-
-    Raises:
-        SpecError and StoreError as `plan_mean_gradient`.
-    """
-    job, workers = plan_mean_gradient(spec)
-    code = launch(job, workers, spec)
-    ended = 0 if spec.dry_run or not job.is_sealed("directions") else _end(job)
-    return code or ended
 
 
 def plan_mean_gradient(spec: FitSpec) -> tuple[Job, int | None]:
@@ -116,12 +100,13 @@ def _directions(spec: FitSpec, stage: MeanGradientStage) -> DerivedTable:
 
     def rows() -> pa.Table:
         generator = None if spec.space == "w" else generators.load(stage.generator.name, backend="eager")
-        found = directions_of(stage, Table.open(store.join(spec.out, "gradients")), generator, labels)
-        if not found.directions:
-            raise SpecError("; ".join(found.lacking))
-        for sentence in found.lacking:
+        gradients = Table.open(store.join(spec.out, "gradients"))
+        found, lacking = directions_of(stage, gradients, generator, labels)
+        if not found:
+            raise SpecError("; ".join(lacking))
+        for sentence in lacking:
             say(f"Note  {sentence}")
-        return to_rows(found.directions)
+        return to_rows(found)
 
     return DerivedTable("directions", schemas.directions(), rows, ("gradients",), {"labels_digests": digests})
 
@@ -134,14 +119,3 @@ def _labels(spec: FitSpec, stage: MeanGradientStage) -> Joined | None:
     for note in joined.notes:
         say(f"Note  {note}")
     return joined
-
-
-def _end(job: Job) -> int:
-    """Say what was found; 1 where an attribute got no direction."""
-    fits = read_fits(store.join(job.out, "directions"))
-    for line in lines(fits):
-        say(line)
-    made = {fit.direction.attribute for fit in fits}
-    if missing := [name for name in job.spec["attributes"] if name not in made]:
-        say(f"Stop  no direction of {', '.join(missing)}")
-    return TASKS_FAILED if missing else 0

@@ -12,7 +12,7 @@ from jobs.options import LATENTS, RunFlags
 from pipeline.directions.choose import MARGIN
 from pipeline.models.layers import spans
 from pipeline.models.randomness import MAX_SEED
-from pipeline.stages.own_labels import is_own
+from pipeline.tables.own_labels import is_own
 
 VERB = "directions"
 """The name that the job's books go by."""
@@ -95,10 +95,6 @@ class FitSpec(RowChoice, CalibrationFlag, RunFlags):
         None, gt=0, description="mean-gradient: average over so many of the latents, from the first. Default: all."
     )
 
-    strips: int = Field(
-        0, ge=0, exclude=True, description="Move so many faces along each direction afterwards, for stylemill report."
-    )
-
     @field_validator("layers")
     @classmethod
     def _numbers(cls, text: str | None) -> str | None:
@@ -113,8 +109,6 @@ class FitSpec(RowChoice, CalibrationFlag, RunFlags):
         if self.rows_per_shard is not None:
             what = "a part of the latents" if self.method == "mean-gradient" else "one direction"
             raise ValueError(f"a shard is {what}: leave out --rows-per-shard")
-        if self.strips and not self.latents:
-            raise ValueError("--strips are pictures of faces of a latents table: give --latents, not --codes")
         if self.method == "mean-gradient":
             self._fits_mean_gradient()
             return self

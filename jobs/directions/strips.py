@@ -7,7 +7,6 @@ direction, and serve directions from anywhere: fitted, conditioned, imported.
 from collections.abc import Sequence
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 from pydantic import Field, FiniteFloat, field_validator
 
@@ -25,12 +24,11 @@ from pipeline.errors import SpecError
 from pipeline.models.codes import Codes, Space
 from pipeline.models.generators import Generator
 from pipeline.stages.codes import codes_of, needed_columns, truncation_of
-from pipeline.stages.direction_rows import read_directions
+from pipeline.stages.direction_rows import DirectionTables
 from pipeline.stages.models import Model, Truncated
 from pipeline.stages.pictures import Keep
 from pipeline.stages.source import Latents
 from pipeline.stages.strips import StripsStage
-from pipeline.tables import Table
 
 VERB = "strips"
 FACES, SIZE = 4, 256
@@ -81,9 +79,8 @@ def plan_strips(spec: StripsSpec) -> tuple[Job, int | None]:
         StoreError: a table is not there, or not complete.
     """
     latents, generator = open_with_generator(spec.latents, spec.generator, may_differ=spec.force)
-    table = Table.open(spec.directions)
-    table.require_sealed()
-    directions = tuple(read_directions(table))
+    tables = DirectionTables.open([spec.directions])
+    directions = tables.directions
     check_directions(directions, generator, spec.force)
     spaces = {one.space for one in directions}
     index, codes, truncated = _codes(latents, spaces, generator, max(spec.faces, MEASURED_ROWS))
@@ -109,7 +106,7 @@ def plan_strips(spec: StripsSpec) -> tuple[Job, int | None]:
     }
     job = plan(
         spec, stage, cut(len(directions), 1, 1), facts, verb=VERB, latents=latents, generator=generator,
-        digests={"directions_digest": table.digest},
+        directions=tables,
     )  # fmt: skip
     return job, workers
 
@@ -118,15 +115,10 @@ def _codes(
     latents: Latents, spaces: set[Space], generator: Generator, count: int
 ) -> tuple[NDArray[np.int64], dict[Space, Codes], Truncated]:
     """The first rows of the latents in each space, and how their z were truncated."""
-    columns = list(dict.fromkeys(name for space in sorted(spaces) for name in needed_columns(latents.schema, space)))
-    pieces: list[pa.Table] = []
-    for piece in latents.pieces(columns):
-        pieces.append(piece)
-        if sum(map(len, pieces)) >= count:
-            break
-    if not pieces:
+    columns = dict.fromkeys(name for space in sorted(spaces) for name in needed_columns(latents.schema, space))
+    rows = latents.head(list(columns), count)
+    if not rows.num_rows:
         raise SpecError(f"{latents.url} has no row to move")
-    rows = pa.concat_tables(pieces).slice(0, count)
     truncated = Truncated(*truncation_of(latents, generator)) if "z" in spaces else Truncated()
     return rows["index"].to_numpy(), {space: codes_of(rows, space, generator) for space in spaces}, truncated
 

@@ -24,7 +24,7 @@ from pipeline.models import generators
 from pipeline.stages.fit import FitStage, How
 from pipeline.stages.fit_rows import FitRows, from_array, from_table
 from pipeline.stages.joined import join, open_labels, scores_of
-from pipeline.stages.own_labels import OwnLabels
+from pipeline.tables.own_labels import OwnLabels
 
 INPUTS = ("latents", "labels", "codes", "scores")
 """Where they lie decides nothing: their digests do."""

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 from pipeline.editors import EditRequest
+from pipeline.editors.effect import Effect, effects
 from pipeline.engine.books import Books
 from pipeline.engine.job import Job
 from pipeline.stages.edit import STEPS_DROPPED, EditStage
-from pipeline.stages.edit_effect import Effect, effects
 
 
 def remarks_on(job: Job) -> Iterator[str]:

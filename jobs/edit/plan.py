@@ -20,11 +20,10 @@ from pipeline.engine.job import Job
 from pipeline.engine.workers import Load
 from pipeline.errors import SpecError
 from pipeline.models.generators import Generator
-from pipeline.stages.artifacts import ArtifactRef, read_artifact
 from pipeline.stages.codes import needed_columns, truncation_of
 from pipeline.stages.direction_rows import DirectionTables
 from pipeline.stages.edit import EditStage, kept_steps
-from pipeline.stages.models import ClassifierRef, Model, Truncated
+from pipeline.stages.models import ArtifactRef, ClassifierRef, Model, Truncated, read_artifact
 from pipeline.stages.pictures import NO_PICTURES
 from pipeline.stages.request_rows import to_rows
 from schemas.edits import JUDGE

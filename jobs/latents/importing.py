@@ -18,7 +18,8 @@ from pipeline.engine.job import Job
 from pipeline.engine.layout import cut_chosen
 from pipeline.errors import ModelFileError, SpecError
 from pipeline.models import generators
-from pipeline.stages.code_files import CodeFile, as_codes, psis, read_file, seeds
+from pipeline.models.code_arrays import as_codes
+from pipeline.stages.code_files import CodeFile, psis, read_file, seeds
 from pipeline.stages.latents_import import ImportStage
 from pipeline.stages.models import Model
 from pipeline.tables import store

@@ -33,6 +33,8 @@ from pipeline.models.codes import Space
 
 MOST_LAYERS, WIDEST = 64, 4096
 """Beyond any generator's of this kind: a column, or layers that were flattened into one row, are no direction."""
+SAME_W = {"mobilestylegan-ffhq": ("stylegan2_ffhq", "stylegan2-ffhq")}
+"""Names of other generators whose W is that of one of ours."""
 LONGEST = 255
 """Bytes of a file's name, on common file systems."""
 
@@ -149,6 +151,28 @@ def check_generator(direction: Direction, fingerprint: str, force: bool = False)
     )
     if not force:
         raise SpecError(f"{message}: fit it on this generator, or force it where they share their {direction.space}")
+    return message
+
+
+def check_file_name(name: str, generator: str, fingerprint: str, force: bool = False) -> str | None:
+    """A warning where the name of a file tells of another generator than this one; None where it does not.
+
+    It may tell: by `{gan}_{dataset}_..._boundary`, as genforce names them, or a folder `{gan}_{dataset}_w`, as they do
+    later; or by `stylemill_{fingerprint}_...`, as `export` names them.
+
+    Raises:
+        SpecError: it tells of another generator, and that is not forced.
+    """
+    told = parse_boundary(name).gan
+    if told is None or told == ("stylemill", "unknown"):
+        return None
+    who, what = told
+    ours = (generator, *SAME_W.get(generator, ()))
+    if fingerprint.startswith(what) if who == "stylemill" else f"{who}_{what}" in ours:
+        return None
+    message = f"{name} is named as a direction of {who}_{what}, not of {generator}"
+    if not force:
+        raise SpecError(f"{message}: name that generator, or pass --force where they share their latent space")
     return message
 
 

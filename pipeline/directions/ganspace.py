@@ -7,8 +7,8 @@ Shapes: N rows, W w_dim, K components.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,6 +59,12 @@ class Moments:
         between = np.outer(apart, apart) * (self.count * other.count / count)
         return Moments(count, mean, self.scatter + other.scatter + between)
 
+    def deviations(self, directions: Sequence[Direction]) -> NDArray[np.float64]:
+        """(K,) standard deviation of the codes along each of K directions (W,)."""
+        vectors_KW = np.stack([direction.vector for direction in directions]).astype(np.float64)
+        covariance_WW = self.scatter / max(1, self.count - 1)
+        return np.sqrt(np.maximum(np.einsum("kw,wv,kv->k", vectors_KW, covariance_WW, vectors_KW), 0.0))
+
 
 @dataclass(frozen=True, eq=False)
 class Components:
@@ -94,29 +100,25 @@ def signed(vector: NDArray[np.float64]) -> NDArray[np.float64]:
     return vector if vector[np.abs(vector).argmax()] >= 0 else -vector
 
 
-@dataclass(frozen=True)
-class Effect:
-    """The attribute that a component moves most, and by how much: mean change of its score per unit along it."""
+def named_by_effect(
+    component: Direction, changes: Mapping[str, float], classifier: str | None = None
+) -> tuple[Direction, float]:
+    """A component named after the attribute that it moves most, turned so that this attribute's score rises along it;
+    and 1, or -1 where it was turned.
 
-    attribute: str
-    change: float
-
-
-def name_by_effect(effects: Mapping[str, Mapping[str, float]]) -> dict[str, Effect]:
-    """What each component moves most, from measured changes: component -> attribute -> change of the score.
-
-    Scores are in standard deviations, so that attributes can be compared. Equal changes: the attribute named first.
+    changes: mean change of each score along the component, in standard deviations, so that attributes can be compared.
+    Equal changes: the attribute named first. classifier: what scored, kept in the direction.
 
     Raises:
-        SpecError: a component without a measured attribute, or a change that is not finite.
+        SpecError: no attribute was measured, or a change is not finite.
     """
-    named = {}
-    for component, changes in effects.items():
-        if not changes:
-            raise SpecError(f"no score was measured along {component}: measure at least one attribute")
-        wrong = [attribute for attribute, change in changes.items() if not np.isfinite(change)]
-        if wrong:
-            raise SpecError(f"the change of {wrong[0]} along {component} is {changes[wrong[0]]}: measure it again")
-        attribute = max(changes, key=lambda attribute: abs(changes[attribute]))
-        named[component] = Effect(attribute, float(changes[attribute]))
-    return named
+    if not changes:
+        raise SpecError(f"no score was measured along {component.attribute}: measure at least one attribute")
+    if wrong := [attribute for attribute, change in changes.items() if not np.isfinite(change)]:
+        raise SpecError(
+            f"the change of {wrong[0]} along {component.attribute} is {changes[wrong[0]]}: measure it again"
+        )
+    most = max(changes, key=lambda attribute: abs(changes[attribute]))
+    sign = -1.0 if changes[most] < 0 else 1.0
+    vector, intercept = np.float32(sign) * component.vector, sign * component.intercept
+    return replace(component, attribute=most, vector=vector, intercept=intercept, classifier=classifier), sign

@@ -9,6 +9,7 @@ Shapes: N rows, L layers, W w_dim; `...` stands for the shape of the direction's
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -107,6 +108,17 @@ def with_boundary(direction: Direction, along: ArrayLike, scores: ArrayLike) -> 
         )
     crossing = float(along_N.mean() - scores_N.mean() / rise)
     return dataclasses.replace(direction, intercept=direction.intercept - crossing)
+
+
+def of_each(attributes: Iterable[str], find: Callable[[str], Direction]) -> tuple[dict[str, Direction], list[str]]:
+    """The direction that is found for each attribute, and of those that have none why, a sentence each."""
+    found, lacking = {}, []
+    for attribute in attributes:
+        try:
+            found[attribute] = find(attribute)
+        except SpecError as error:
+            lacking.append(str(error))
+    return found, lacking
 
 
 def slope_of(along_N: NDArray[np.float64], scores_N: NDArray[np.float64]) -> float:

@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike
+import torch
+from numpy.typing import ArrayLike, NDArray
 
 from pipeline.directions.direction import Direction, normalised
 from pipeline.directions.ganspace import signed
 from pipeline.errors import SpecError
+from pipeline.models.generators import Generator
 
 
 def sefa(
@@ -57,3 +59,14 @@ def sefa(
         normalised(f"sefa{k}", "sefa", "w", signed(vector), generator=generator)
         for k, vector in enumerate(vectors[:, ::-1][:, :count].T)
     )
+
+
+@torch.no_grad()
+def affine_weights(generator: Generator) -> dict[str, NDArray[np.float64]]:
+    """layer -> (C, W), the weights that take w to that layer's styles: what the styles of unit vectors are, less those
+    of zero."""
+    points = torch.cat([torch.zeros(1, generator.w_dim), torch.eye(generator.w_dim)]).to(generator.backend.device)
+    s_PS = generator.styles(points.unsqueeze(1).expand(-1, generator.num_ws, -1)).double().cpu()
+    weights_SW = (s_PS[1:] - s_PS[:1]).T.numpy()
+    ends = np.cumsum([layer.width for layer in generator.style_layers])
+    return dict(zip((layer.name for layer in generator.style_layers), np.split(weights_SW, ends[:-1]), strict=True))

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, TypeVar, get_args
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from pipeline.directions.aliases import resolve
@@ -21,7 +22,7 @@ from pipeline.errors import SpecError
 from pipeline.models.codes import Codes
 
 Loss = Literal["score", "bce"]
-Score = TypeVar("Score", float, Tensor)
+Score = TypeVar("Score", float, Tensor, NDArray)
 LOSSES: tuple[Loss, ...] = get_args(Loss)
 
 Aim = tuple[str, float]

@@ -56,13 +56,7 @@ class DerivedTable:
         rows = self.rows()
         hold()
         claim([self.table(books.out)], books.verb, job)
-        self.table(books.out).clear()
-        table = Table.create(
-            self.table(books.out).url, self.schema, rows=max(1, rows.num_rows), rows_per_shard=max(1, rows.num_rows)
-        )
-        record = table.publish(0, rows)
-        hold()
-        table.seal([record], facts, job)
+        write_whole(self.table(books.out).url, self.schema, rows, facts, job, hold)
         return f"{rows.num_rows:,} row{'' if rows.num_rows == 1 else 's'}"
 
     def unseal(self, books: Books) -> None:
@@ -101,6 +95,17 @@ class DerivedFile:
 
 
 Derived: TypeAlias = DerivedTable | DerivedFile
+
+
+def write_whole(
+    url: str, schema: TableSchema, rows: pa.Table, facts: Facts, digest: str, hold: Callable[[], None] = lambda: None
+) -> None:
+    """Make and seal a table of one part, in place of what is there. `hold` raises where it may be sealed no more."""
+    Table(url).clear()
+    table = Table.create(url, schema, rows=max(1, rows.num_rows), rows_per_shard=max(1, rows.num_rows))
+    record = table.publish(0, rows)
+    hold()
+    table.seal([record], facts, digest)
 
 
 def is_whole(books: Books, name: str) -> bool:

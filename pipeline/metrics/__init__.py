@@ -19,6 +19,7 @@ from pipeline.metrics.effects import EffectBatch, Effects
 from pipeline.metrics.groups import measure_groups, merge_groups
 from pipeline.metrics.identity import Identity, IdentityBatch, similarity
 from pipeline.metrics.metric import Metric, Numbers
+from pipeline.metrics.pairs import pairs
 
 __all__ = [
     "AGREED",
@@ -49,5 +50,6 @@ __all__ = [
     "normalised_auc",
     "pair_outcomes",
     "paired_differences",
+    "pairs",
     "similarity",
 ]

@@ -1,6 +1,7 @@
 """Numbers and ranges of numbers, as in `0-2,5`: rows of w+, style layers."""
 
 import re
+from collections.abc import Sequence
 
 
 def spans(text: str, what: str) -> tuple[int, ...]:
@@ -14,3 +15,14 @@ def spans(text: str, what: str) -> tuple[int, ...]:
     if len(set(numbers)) < len(numbers):
         raise ValueError(f"{what}: one is named twice")
     return tuple(numbers)
+
+
+def as_spans(numbers: Sequence[int]) -> str:
+    """(6, 7, 8, 11), which rise, is `6-8,11`."""
+    spans: list[list[int]] = []
+    for number in numbers:
+        if spans and number == spans[-1][-1] + 1:
+            spans[-1] = [spans[-1][0], number]
+        else:
+            spans.append([number])
+    return ",".join("-".join(map(str, span)) for span in spans)

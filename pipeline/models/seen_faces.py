@@ -76,5 +76,16 @@ class SeenFaces:
         self._seen.clear()
 
 
+class SomeScores:
+    """`SeenFaces` whose scores are those of some attributes, where no others are asked for."""
+
+    def __init__(self, faces: SeenFaces, attributes: Collection[str]) -> None:
+        self.generator, self.at_once = faces.generator, faces.at_once
+        self._faces, self._attributes = faces, attributes
+
+    def __call__(self, codes: Codes, attributes: Collection[str] | None = None) -> dict[str, Tensor]:
+        return self._faces(codes, self._attributes if attributes is None else attributes)
+
+
 def _keys(codes: Codes) -> list[bytes]:
     return [row.tobytes() for row in codes.values.detach().cpu().numpy()]

@@ -1,15 +1,14 @@
 """The page of a table of directions: what each does to a few faces, and how well it was fitted."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
-import schemas
 from pipeline.report import gather, pictures, provenance, study, wording
+from pipeline.report.direction_list import Listed, frame_of, listed
 from pipeline.report.edit_strips import small
 from pipeline.tables import Table, store
-from schemas.directions import ACCURACIES
 
 LEAD = (
     "A direction is where to move a face in latent space so that one attribute changes. Its accuracy is the share of "
@@ -18,8 +17,8 @@ LEAD = (
     "of two halves of the faces: 1 where they find the same."
 )
 HOW_TO = (
-    "No faces have been moved along them: stylemill directions fit --strips 4, or stylemill directions strips "
-    "--directions DIR/directions --latents TABLE --out DIR, makes pictures for this page."
+    "No faces have been moved along them: stylemill directions strips --directions DIR/directions --latents TABLE "
+    "--out DIR makes pictures for this page."
 )
 OTHERS = (
     "The pictures in DIR/strips are of other directions, which these have replaced: stylemill directions strips "
@@ -41,24 +40,19 @@ def write(directory: str, url: str, title: str | None = None, faces: int | None 
     notes: list[str] = []
     run = gather.read_run(directory, "directions", notes)
     table = Table(store.join(directory, "directions"))
-    rows = table.read().to_pandas() if table.parts() else pd.DataFrame(columns=schemas.directions().arrow.names)
-    rows["name"] = [_name(row) for _, row in rows.iterrows()]
+    found = listed(table.url) if table.parts() else []
     sections = [study.Section("Directions", ["No direction is here."])]
-    if len(rows):
-        sections = [_strips(directory, rows, faces), *_numbers(directory, rows, notes), *_effects(directory, rows)]
-    top = study.Top(_headline(table, rows, run), [*_states(table, run), *(("warning", note) for note in notes)])
+    if found:
+        sections = [_strips(directory, found, faces), _fits(directory, found, notes), *_effects(directory, found)]
+    top = study.Top(_headline(table, found, run), [*_states(table, run), *(("warning", note) for note in notes)])
     name = store.resolve(directory)[1].rstrip("/").rsplit("/", 1)[-1]
-    return study.write(url, title or name, LEAD, sections, _facts(table, rows, run), top)
-
-
-def _name(row: "pd.Series[Any]") -> str:
-    return row["attribute"] + (f" | {', '.join(row['conditions'])}" if len(row["conditions"]) else "")
+    return study.write(url, title or name, LEAD, sections, _facts(table, found, run), top)
 
 
 # -- what they do -----------------------------------------------------------------------------------------------------
 
 
-def _strips(directory: str, rows: pd.DataFrame, faces: int | None) -> study.Section:
+def _strips(directory: str, directions: Sequence[Listed], faces: int | None) -> study.Section:
     table = Table(store.join(directory, "strips"))
     if not table.parts():
         return study.Section("What they do", [HOW_TO])
@@ -69,7 +63,7 @@ def _strips(directory: str, rows: pd.DataFrame, faces: int | None) -> study.Sect
     shown = sorted(found["face"].unique())[:faces]
     kept = found[found["face"].isin(shown)]
     side = pictures.side_of(len(kept))
-    names = rows.set_index("index")["name"]
+    names = {one.index: one.name for one in directions}
     parts = [
         study.Strip(f"{names.get(index, index)}: face {face}", [_look(row, side) for _, row in its.iterrows()])
         for (index, face), its in kept.groupby(["index", "face"])
@@ -78,7 +72,7 @@ def _strips(directory: str, rows: pd.DataFrame, faces: int | None) -> study.Sect
         f"{len(shown)} faces moved along each direction; the source is on the left. Below each picture: how far, in "
         "standard deviations (sd) of the latents along the direction, and as `--strengths` of stylemill edit takes it."
     ]
-    if found["index"].nunique() < len(rows):
+    if found["index"].nunique() < len(directions):
         sentences.append("Some directions have no pictures: the same command makes them.")
     return study.Section("What they do", sentences, parts)
 
@@ -93,23 +87,11 @@ def _look(row: "pd.Series[Any]", side: int) -> study.Look:
 # -- how well they were fitted ----------------------------------------------------------------------------------------
 
 
-def _numbers(directory: str, rows: pd.DataFrame, notes: list[str]) -> Iterator[study.Section]:
-    agreements = _agreements(directory, rows)
-    various = {name: rows[name] for name in ("space", "method") if rows[name].nunique() > 1}  # else it is at the top
-    frame = pd.DataFrame(
-        {
-            **various,
-            "rows": rows["rows"].map(_one),
-            **{name: rows[f"accuracy_{name}"].map(_one).map(_share) for name in ACCURACIES},
-            "agreement": agreements,
-            "C": rows["C"].map(_one).map(_plain),
-            "class share": rows["fraction"].map(_one).map(_plain),
-        }
-    )
-    frame.index = pd.Index(rows["name"])
-    frame = frame.dropna(axis="columns", how="all")
+def _fits(directory: str, directions: Sequence[Listed], notes: list[str]) -> study.Section:
+    frame = frame_of(directions)
+    frame = frame.drop(columns=[name for name in ("space", "method") if frame[name].nunique() == 1])  # it is at the top
     sentences = [f"{name} is hardly to be relied on: {why}." for name, why in _doubts(directory, notes).items()]
-    yield study.Section("How they were fitted", sentences, [study.Grid("Directions", frame)])
+    return study.Section("How they were fitted", sentences, [study.Grid("Directions", frame)])
 
 
 def _doubts(directory: str, notes: list[str]) -> Mapping[str, str]:
@@ -120,53 +102,27 @@ def _doubts(directory: str, notes: list[str]) -> Mapping[str, str]:
     return doubts if isinstance(doubts, dict) else {}
 
 
-def _agreements(directory: str, rows: pd.DataFrame) -> list[float | None]:
-    """Of the C and fraction that were chosen; None where nothing was."""
-    table = Table(store.join(directory, "grids"))
-    if not table.parts():
-        return [None] * len(rows)
-    cells = table.read().to_pandas()
-    found: list[float | None] = []
-    for _, row in rows.iterrows():
-        its = cells[(cells["index"] == row["index"]) & (cells["C"] == _one(row["C"]))]
-        fraction = _one(row["fraction"])
-        if fraction is not None:  # the table says n of each class over the rows, the grid what was asked
-            its = its.loc[(its["fraction"] - fraction).abs().sort_values(kind="stable").index]
-        found.append(float(its["agreement"].iloc[0]) if len(its) else None)
-    return found
-
-
-def _effects(directory: str, rows: pd.DataFrame) -> Iterator[study.Section]:
+def _effects(directory: str, directions: Sequence[Listed]) -> Iterator[study.Section]:
     """What components move, where directions were found without labels."""
     table = Table(store.join(directory, "effects"))
     if not table.parts():
         return
     effects = table.read().to_pandas().pivot(index="index", columns="measured", values="change")
-    effects.index = pd.Index(rows.set_index("index")["name"].reindex(effects.index))
+    names = {one.index: one.name for one in directions}
+    effects.index = pd.Index([names.get(index) for index in effects.index])
     sentence = "Mean change of each score for one standard deviation along the direction."
     reach = float(effects.abs().max().max()) or 1.0
     yield study.Section("What they move", [sentence], [study.Grid("Scores", effects, shaded=True, reach=reach)])
 
 
-def _one(values: Any) -> float | None:
-    """A column that holds none or one."""
-    return values[0] if len(values) else None
-
-
-def _share(value: float | None) -> str | None:
-    return None if value is None else wording.share(round(1000 * value), 1000)
-
-
-def _plain(value: float | None) -> str | None:
-    return None if value is None else f"{value:.4g}"
-
-
 # -- what was asked, and what became of it ----------------------------------------------------------------------------
 
 
-def _headline(table: Table, rows: pd.DataFrame, run: gather.Run) -> dict[str, str]:
-    kinds = {name: ", ".join(dict.fromkeys(rows[name])) or wording.NOT_RECORDED for name in ("method", "space")}
-    return {"generator": _generator(table, run), "directions": f"{len(rows):,}", **kinds}
+def _headline(table: Table, directions: Sequence[Listed], run: gather.Run) -> dict[str, str]:
+    methods, spaces = ([getattr(one, name) for one in directions] for name in ("method", "space"))
+    kinds = {"method": methods, "space": spaces}
+    said = {name: ", ".join(dict.fromkeys(its)) or wording.NOT_RECORDED for name, its in kinds.items()}
+    return {"generator": _generator(table, run), "directions": f"{len(directions):,}", **said}
 
 
 def _generator(table: Table, run: gather.Run) -> str:
@@ -182,13 +138,16 @@ def _states(table: Table, run: gather.Run) -> Iterator[tuple[str, str]]:
     yield from provenance.ended_badly([run])
 
 
-def _facts(table: Table, rows: pd.DataFrame, run: gather.Run) -> Mapping[str, str]:
-    digests = {name: ", ".join(filter(None, dict.fromkeys(rows[name]))) for name in ("generator", "classifier")}
+def _facts(table: Table, directions: Sequence[Listed], run: gather.Run) -> Mapping[str, str]:
+    generators, classifiers = (
+        ", ".join(dict.fromkeys(filter(None, its))) or wording.NOT_RECORDED
+        for its in ([one.generator for one in directions], [one.classifier for one in directions])
+    )
     return {
         "Command": wording.anything(run.asked("command")),
         "Generator": _generator(table, run),
-        "Generator's digest": digests["generator"] or wording.NOT_RECORDED,
-        "Classifiers' digest": digests["classifier"] or wording.NOT_RECORDED,
+        "Generator's digest": generators,
+        "Classifiers' digest": classifiers,
         "Fingerprint": wording.anything((table.manifest() or {}).get("fingerprint")),
         "Latents": wording.anything(run.asked("latents_digest")),
         "Labels": wording.anything(run.asked("labels_digests")),

@@ -15,15 +15,14 @@ import schemas
 from pipeline.engine import owner
 from pipeline.engine.books import Books
 from pipeline.errors import SpecError
-from pipeline.stages.joined import Labels, check_labels, classifier_of, label_columns
-from pipeline.stages.own_labels import OwnLabels
-from pipeline.stages.source import Latents, combined_digest
+from pipeline.stages.joined import Labels, above, check_labels, classifier_of, index_of, label_columns
+from pipeline.stages.source import Indices, Latents, combined_digest
 from pipeline.tables import Table, store
+from pipeline.tables.own_labels import OwnLabels
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyRelation
 
-Indices = NDArray[np.int64]
 OWN_COLUMNS = ("key", "psi", "seed")
 """Of the latents, besides the row number."""
 CLOSED: dict[str, str | bool | int | float | list[str]] = {
@@ -140,21 +139,16 @@ def _latents_digest(table: Table) -> str | None:
     if table.schema.name == "latents":
         return table.digest if sealed else None
     found = owner.owner(table)
-    asked = sealed["facts"] if sealed else (Books(_above(table), found["verb"]).spec() or {}) if found else {}
+    asked = sealed["facts"] if sealed else (Books(above(table), found["verb"]).spec() or {}) if found else {}
     if (digest := asked.get("resolved", {}).get("latents_digest")) is not None:
         return str(digest)
-    beside = Table(store.join(_above(table), "latents"))
+    beside = Table(store.join(above(table), "latents"))
     return beside.digest if beside.manifest() and owner.owner(beside) == found else None
 
 
-def _above(table: Table) -> str:
-    return table.url.rstrip("/").rsplit("/", 1)[0]
-
-
-def _places(index: NDArray[np.int64], labels: Labels) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _places(index: Indices, labels: Labels) -> tuple[Indices, Indices]:
     """Where the rows of labels are among the latents, and which of the labels' rows these are."""
-    theirs = labels.index if isinstance(labels, OwnLabels) else schemas.to_numpy(labels.read(["index"])["index"])
-    _, places, kept = np.intersect1d(index, theirs, assume_unique=True, return_indices=True)
+    _, places, kept = np.intersect1d(index, index_of(labels), assume_unique=True, return_indices=True)
     return places, kept
 
 

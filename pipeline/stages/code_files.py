@@ -1,12 +1,10 @@
 """Codes in other people's files: .npy, .npz, .pt, .pth and .parquet. Nothing in a file is ever executed.
 
-Shapes: N rows, L layers, W w_dim.
+Shapes: N rows.
 """
 
-import io
 import math
-import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
@@ -19,14 +17,8 @@ from numpy.typing import NDArray
 
 from pipeline.errors import ModelFileError, SpecError
 from pipeline.lookalikes import check_content
-from pipeline.models.codes import Space
-from pipeline.models.generators import Generator
-from pipeline.models.zoo.formats import npy, pth
+from pipeline.models.code_arrays import ENDINGS, as_float32, choose_array, read_arrays
 from schemas.arrays import one_array
-
-ENDINGS = (".npy", ".npz", ".pt", ".pth", ".parquet")
-NAMES = ("w", "ws", "w_plus", "wplus", "latent", "latents", "code", "codes", "z")
-"""What an array of codes is called, where a file has several arrays."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,93 +43,14 @@ def read_file(content: bytes, name: str, array: str | None = None, own_index: bo
             are none.
     """
     check_content(content, name)
-    match PurePosixPath(name).suffix.lower():
-        case ".parquet":
-            return _parquet(content, name, array, own_index)
-        case ".npy":
-            arrays = _numpy({"array": content}, name)
-        case ".npz":
-            arrays = _numpy(_members(content, name), name)
-        case ".pt" | ".pth":
-            arrays = {key: value.numpy() for key, value in _float_tensors(content, name).items()}
-        case _:
-            raise SpecError(f"{name}: codes are read from files that end in {', '.join(ENDINGS)}")
-    chosen = _choose({key: value.shape for key, value in arrays.items()}, name, array, "--array")
-    return CodeFile(_floats(arrays[chosen], name))
-
-
-def as_codes(values: NDArray[np.float32], space: Space, generator: Generator, name: str) -> NDArray[np.float32]:
-    """(N, Z), (N, W) or (N, L, W): rows of codes in z, w or w+, however they are kept in files.
-
-    Taken are (N, W), (N, 1, W), and (W,) for a single row; in w+ (N, L, W), and (L, W) for a single row; (N, L, W) as w
-    where all layers of each row are equal.
-
-    Raises:
-        SpecError: the shape is none of these, or not this generator's.
-    """
-    width, layers = (generator.z_dim if space == "z" else generator.w_dim), generator.num_ws
-    found = values.shape
-    if space == "w+":
-        rows = values[None] if found == (layers, width) else values
-        if rows.ndim == 3 and rows.shape[1:] == (layers, width) and len(rows):
-            return rows
-        wanted = f"(rows, {layers}, {width})"
-        hint = ": these have one w for all layers, pass --space w" if found[1:] in ((width,), (1, width)) else ""
-        raise SpecError(f"{name} has the shape {found}; codes in w+ of {generator.name} have {wanted}{hint}")
-    rows = values[None] if found == (width,) else values
-    if space == "w" and rows.ndim == 3 and rows.shape[1] > 1 and rows.shape[2] == width:
-        if not np.array_equal(rows, np.broadcast_to(rows[:, :1], rows.shape), equal_nan=True):
-            raise SpecError(f"{name} has the shape {found}, and layers that differ: pass --space w+")
-        rows = rows[:, :1]
-    rows = rows[:, 0] if rows.ndim == 3 and rows.shape[1] == 1 else rows
-    if rows.ndim != 2 or rows.shape[1] != width or not len(rows):
-        wanted = f"(rows, {width}) or (rows, 1, {width})"
-        raise SpecError(f"{name} has the shape {found}; codes in {space} of {generator.name} have {wanted}")
-    return rows
-
-
-def _numpy(members: Mapping[str, bytes], name: str) -> dict[str, NDArray]:
-    found = {}
-    for key, content in members.items():
-        said = name if len(members) == 1 else f"{name}, {key}"
-        found[key] = npy.read(content, said)["array"].numpy()
-    return found
-
-
-def _members(content: bytes, name: str) -> dict[str, bytes]:
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            return {file.removesuffix(".npy"): archive.read(file) for file in archive.namelist()}
-    except Exception as error:  # damaged bytes make the archive's reader fail in many ways
-        raise ModelFileError(f"{name}: not a whole .npz archive: {error}") from error
-
-
-def _float_tensors(content: bytes, name: str) -> dict[str, Any]:
-    return {
-        key: value.float() if value.is_floating_point() else value for key, value in pth.read(content, name).items()
-    }
-
-
-def _choose(shapes: Mapping[str, object], name: str, asked: str | None, flag: str) -> str:
-    """The name of the array that holds the codes."""
-    there = ", ".join(f"{key} {shape}" for key, shape in shapes.items())
-    if asked is not None:
-        if asked not in shapes:
-            raise SpecError(f"{name} has no {asked!r}; it has {there}")
-        return asked
-    if len(shapes) == 1:
-        return next(iter(shapes))
-    called = [key for key in shapes if key in NAMES]
-    if len(called) != 1:
-        raise SpecError(f"{name} holds {there or 'nothing'}: say which one holds the codes, with {flag}")
-    return called[0]
-
-
-def _floats(array: NDArray, name: str) -> NDArray[np.float32]:
-    if not np.issubdtype(array.dtype, np.floating):
-        raise SpecError(f"{name} holds {array.dtype}: codes are floating-point numbers")
-    with np.errstate(over="ignore"):  # what overflows is not finite, and is set aside
-        return np.ascontiguousarray(array, dtype=np.float32)
+    ending = PurePosixPath(name).suffix.lower()
+    if ending == ".parquet":
+        return _parquet(content, name, array, own_index)
+    if ending not in ENDINGS:
+        raise SpecError(f"{name}: codes are read from files that end in {', '.join((*ENDINGS, '.parquet'))}")
+    arrays = read_arrays(content, name)
+    chosen = choose_array({key: value.shape for key, value in arrays.items()}, name, array)
+    return CodeFile(as_float32(arrays[chosen], name))
 
 
 def _parquet(content: bytes, name: str, column: str | None, own_index: bool) -> CodeFile:
@@ -146,8 +59,8 @@ def _parquet(content: bytes, name: str, column: str | None, own_index: bool) -> 
     except Exception as error:  # a damaged file can make a reader raise anything
         raise ModelFileError(f"{name}: not a whole Parquet file: {str(error).splitlines()[0]}") from error
     lists = {field.name: str(field.type) for field in rows.schema if _is_list(field.type)}
-    chosen = _choose(lists, name, column, "--array")
-    values = _floats(_dense(rows[chosen], f"{name}, column {chosen}"), name)
+    chosen = choose_array(lists, name, column)
+    values = as_float32(_dense(rows[chosen], f"{name}, column {chosen}"), name)
     index = _index(rows, name) if own_index else None
     said = {field: rows[field].to_pylist() for field in ("psi", "seed") if field in rows.column_names}
     return CodeFile(values, _key(rows, name), index, said.get("psi"), said.get("seed") if index is not None else None)
@@ -187,15 +100,12 @@ def _dense(column: pa.ChunkedArray, said: str) -> NDArray:
 
 
 def _index(rows: pa.Table, name: str) -> NDArray[np.int64] | None:
-    """The column `index`, as whole numbers; None where there is none."""
+    """The column `index`, whole numbers, each once, perhaps kept as floats; None where there is none. Raises SpecError,
+    naming the first row that has none."""
     if "index" not in rows.column_names:
         return None
-    return whole_numbers(rows["index"], f"{name}, column index", "or pass --first 0, which numbers the rows anew")
-
-
-def whole_numbers(column: pa.ChunkedArray, said: str, remedy: str) -> NDArray[np.int64]:
-    """Row numbers, each once, perhaps kept as floats. Raises SpecError, naming the first row that has none."""
-    found = column.to_pylist()
+    said, remedy = f"{name}, column index", "or pass --first 0, which numbers the rows anew"
+    found = rows["index"].to_pylist()
     for row, value in enumerate(found):
         if not _is_whole(value):
             raise SpecError(f"{said}: row {row} has {value!r}: give each a whole number from 0 on, {remedy}")

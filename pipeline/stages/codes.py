@@ -3,7 +3,7 @@
 Shapes: N rows, B slots, Z z_dim, L layers (num_ws), W w_dim, S style channels.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import pyarrow as pa
@@ -12,10 +12,12 @@ import torch
 from numpy.typing import NDArray
 
 import schemas
+from pipeline.engine.stage import Task
 from pipeline.errors import SpecError
 from pipeline.models.codes import SPACES, Codes, Space
 from pipeline.models.generators import Generator
 from pipeline.models.randomness import standard_normal
+from pipeline.stages.microbatch import Indices, Slots, microbatches
 from pipeline.stages.source import Latents
 from pipeline.tables import Table
 from schemas import TableSchema
@@ -45,6 +47,16 @@ def read_codes(
     if space == "z" and rows.num_rows:
         check_z(latents, rows.slice(0, 1), generator)
     return rows["index"].to_numpy(), codes_of(rows, space, generator)
+
+
+def code_batches(
+    latents: Latents, space: Space, generator: Generator | None, task: Task, size: int
+) -> Iterator[tuple[Indices, Slots, Codes]]:
+    """The rows of a task in aligned blocks of B = `size` slots: index (B,), which of them are wanted (B,), and their
+    codes; a row keeps the slot that its index gives it, gaps are padding. Errors as in `read_codes`.
+    """
+    for index, wanted, place, rows in microbatches(latents, needed_columns(latents.schema, space), task, size):
+        yield index, wanted, codes_of(rows, space, generator).in_slots(place, size)
 
 
 def needed_columns(schema: TableSchema, space: Space) -> list[str]:
@@ -108,9 +120,9 @@ def check_z(latents: Table, row: pa.Table, generator: Generator | None) -> None:
 def check_first_z(latents: Latents, generator: Generator | None) -> None:
     """`check_z` for the first row of each table; errors as there."""
     for table in latents.tables:
-        for batch in Latents((table,), latents.chosen).batches(needed_columns(latents.schema, "z"), rows=1):
-            check_z(table, pa.Table.from_batches([batch]).slice(0, 1), generator)
-            break
+        first = Latents((table,), latents.chosen).head(needed_columns(latents.schema, "z"), 1)
+        if first.num_rows:
+            check_z(table, first, generator)
 
 
 def truncation_of(latents: Latents, generator: Generator) -> tuple[float, int | None]:

@@ -1,10 +1,10 @@
 """Directions found without labels, named by what they are seen to move: faces along each of them are made and scored.
 
-Shapes: M faces that are moved, K components, L layers, W w_dim, A attributes.
+Shapes: M faces that are moved, K components, W w_dim, A attributes.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 import schemas
 from pipeline.directions.direction import Direction
-from pipeline.directions.ganspace import Moments, name_by_effect
+from pipeline.directions.ganspace import Moments, named_by_effect
 from pipeline.engine.stage import NOT_FINITE, Batch, Reject, Task
 from pipeline.models.codes import Codes
-from pipeline.models.generators import Generator
 from pipeline.stages.codes import codes_of, needed_columns
 from pipeline.stages.direction_rows import to_rows
+from pipeline.stages.microbatch import no_rows
 from pipeline.stages.models import ClassifierRef, Model, Runtime, open_generator, open_scorer
 from pipeline.stages.source import Latents
 from schemas import TableSchema
@@ -73,18 +73,9 @@ class ComponentsWorker:
         seconds = self.faces.take_seconds()
         if not np.isfinite(change_A).all():
             culprits = [name for name, change in zip(attributes, change_A, strict=True) if not np.isfinite(change)]
-            empty = {name: schema.arrow.empty_table() for name, schema in stage.outputs.items()}
-            return Batch(empty, (Reject(index, NOT_FINITE, ", ".join(culprits)),), seconds)
+            return Batch(no_rows(stage.outputs), (Reject(index, NOT_FINITE, ", ".join(culprits)),), seconds)
         changes = dict(zip(attributes, map(float, change_A), strict=True))
-        most = name_by_effect({component.attribute: changes})[component.attribute]
-        sign = -1.0 if most.change < 0 else 1.0
-        named = replace(
-            component,
-            attribute=most.attribute,
-            vector=np.float32(sign) * component.vector,
-            intercept=sign * component.intercept,
-            classifier=stage.classifiers.family.fingerprint,
-        )
+        named, sign = named_by_effect(component, changes, stage.classifiers.family.fingerprint)
         effects = schemas.effects().rows(
             {
                 "index": np.full(len(changes), index),
@@ -117,17 +108,4 @@ def moments_of(latents: Latents) -> Moments:
     for rows in latents.pieces(columns):
         mine = Moments.of(codes_of(rows, "w", None))
         moments = mine if moments is None else moments.merge(mine)
-    if moments is None:
-        return Moments.of(codes_of(latents.read(columns), "w", None))  # which says that there is no row
-    return moments
-
-
-def affine_weights(generator: Generator) -> dict[str, NDArray[np.float64]]:
-    """layer -> (C, W), the weights that take w to that layer's styles: what the styles of unit vectors are, less those
-    of zero."""
-    with torch.no_grad():
-        points = torch.cat([torch.zeros(1, generator.w_dim), torch.eye(generator.w_dim)]).to(generator.backend.device)
-        s_PS = generator.styles(points.unsqueeze(1).expand(-1, generator.num_ws, -1)).double().cpu()
-    weights_SW = (s_PS[1:] - s_PS[:1]).T.numpy()
-    ends = np.cumsum([layer.width for layer in generator.style_layers])
-    return dict(zip((layer.name for layer in generator.style_layers), np.split(weights_SW, ends[:-1]), strict=True))
+    return moments or Moments.of(codes_of(latents.head(columns, 1), "w", None))  # which says that there is no row

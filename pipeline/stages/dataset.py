@@ -5,10 +5,8 @@ Shapes: N rows, Z z_dim, L layers, W w_dim.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 
 import numpy as np
-import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -18,7 +16,7 @@ from pipeline.engine.stage import Batch, Rows, Task
 from pipeline.models.codes import Codes
 from pipeline.models.generators import Generator
 from pipeline.models.randomness import standard_normal
-from pipeline.stages.microbatch import Columns, Slots, aligned, settle
+from pipeline.stages.microbatch import Columns, Indices, Slots, batch_of, rows_of, settled
 from pipeline.stages.models import ClassifierRef, Model, Runtime, open_generator, open_scorer
 from pipeline.stages.pictures import Keep
 from schemas import TableSchema
@@ -67,22 +65,16 @@ class DatasetWorker:
 
     def run(self, task: Task) -> Iterator[Batch]:
         """One batch for each micro-batch of the shard."""
-        for index in aligned(task.first, task.stop, self.stage.runtime.batch_size):
-            wanted = task.wanted(index)
-            if not wanted.any():
-                continue
-            kept, columns, rejects = settle(index, wanted, partial(self._compute, index))
-            yield Batch(self._tables(kept, columns), tuple(rejects), self.faces.take_seconds())
+        for came_out in settled(task, self.stage.runtime.batch_size, self._compute):
+            yield batch_of(self.stage.outputs, came_out, self._tables, self.faces.take_seconds())
 
-    def _compute(self, index: NDArray[np.int64], slots: Slots) -> Columns:
+    def _compute(self, index: Indices, slots: Slots) -> Columns:
         stage = self.stage
         ws_NLW = sampled(self.generator, stage.seed, index, slots, stage.psi, stage.cutoff)
         return {**latents_column(ws_NLW.cpu().numpy(), stage.cutoff), **self.faces.look(Codes("w+", ws_NLW))}
 
-    def _tables(self, index: NDArray[np.int64], columns: Columns) -> dict[str, Rows]:
+    def _tables(self, index: Indices, columns: Columns) -> dict[str, Rows]:
         stage = self.stage
-        if not len(index):
-            return {name: schema.arrow.empty_table() for name, schema in stage.outputs.items()}
         facts = {"index": index, "psi": stage.psi, "seed": stage.seed, "generator": stage.generator.name}
         tables: dict[str, Rows] = {
             "latents": rows_of(stage.latents, {**columns, **facts}),
@@ -94,17 +86,10 @@ class DatasetWorker:
 
 
 @torch.no_grad()
-def sampled(
-    generator: Generator, seed: int, index: NDArray[np.int64], slots: Slots, psi: float, cutoff: int | None
-) -> Tensor:
+def sampled(generator: Generator, seed: int, index: Indices, slots: Slots, psi: float, cutoff: int | None) -> Tensor:
     """ws (B, L, W) of the rows in `slots`, truncated; those of z = 0 in the others."""
     z = Codes("z", torch.from_numpy(standard_normal(seed, index[slots], generator.z_dim)))
     return generator.map(z.in_slots(slots, len(slots)).to(generator.backend.device).values, psi, cutoff)
-
-
-def rows_of(schema: TableSchema, columns: Columns | Mapping[str, object]) -> pa.Table:
-    """The rows of one table from all the columns that a micro-batch gave."""
-    return schema.rows({name: columns[name] for name in schema.arrow.names})
 
 
 def labels_schemas(classifiers: Sequence[ClassifierRef]) -> dict[str, TableSchema]:
@@ -112,13 +97,12 @@ def labels_schemas(classifiers: Sequence[ClassifierRef]) -> dict[str, TableSchem
     return {ref.labels_table: schemas.labels(ref.attributes) for ref in reversed(classifiers)}
 
 
-def labels_rows(classifiers: Sequence[ClassifierRef], index: NDArray[np.int64], columns: Columns) -> dict[str, Rows]:
+def labels_rows(classifiers: Sequence[ClassifierRef], index: Indices, columns: Columns) -> dict[str, Rows]:
     """The rows of each family's labels table, from the columns that a FaceScorer gave."""
     tables: dict[str, Rows] = {}
     for ref in reversed(classifiers):
-        schema = schemas.labels(ref.attributes)
-        own = {name: columns[ref.prefix + name] for name in (*ref.attributes, *ref.measures)} if len(index) else {}
-        tables[ref.labels_table] = schema.rows({"index": index, **own}) if len(index) else schema.arrow.empty_table()
+        own = {name: columns[ref.prefix + name] for name in (*ref.attributes, *ref.measures)}
+        tables[ref.labels_table] = schemas.labels(ref.attributes).rows({"index": index, **own})
     return tables
 
 

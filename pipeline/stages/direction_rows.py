@@ -1,6 +1,5 @@
 """Directions as rows of a table, and back: an exact round trip."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,8 +9,8 @@ import pyarrow as pa
 
 import schemas
 from pipeline.directions import Direction
-from pipeline.errors import SpecError
-from pipeline.tables import Table, store
+from pipeline.stages.source import check_kind, combined_digest, names_of, open_tables
+from pipeline.tables import Table
 from schemas.directions import ACCURACIES
 
 
@@ -48,8 +47,7 @@ def read_directions(table: Table) -> list[Direction]:
         SpecError: it is a table of something else.
         StoreError: it cannot be read.
     """
-    if table.schema.name != "directions":
-        raise SpecError(f"{table.url} is a table of {table.schema.name}, not of directions")
+    check_kind(table, "directions")
     return [_direction(row) for row in table.read().to_pylist()]
 
 
@@ -62,29 +60,19 @@ class DirectionTables:
 
     @classmethod
     def open(cls, urls: Sequence[str]) -> "DirectionTables":
-        """All directions of these tables.
-
-        Raises:
-            SpecError: one is a table of something else, or is named twice.
-            StoreError: one is not there, or not complete.
-        """
-        if len({url.rstrip("/") for url in urls}) < len(urls):
-            raise SpecError("--directions names a table twice")
-        tables = tuple(map(Table.open, urls))
-        for table in tables:
-            table.require_sealed()
+        """All directions of these tables; errors as `open_tables`."""
+        tables = open_tables(urls, "directions")
         return cls(tables, tuple(direction for table in tables for direction in read_directions(table)))
 
     @property
     def url(self) -> str:
         """For messages."""
-        return " and ".join(table.url for table in self.tables)
+        return names_of(self.tables)
 
     @property
     def digest(self) -> str:
         """Of one table its own; of several one of theirs, in this order, since numbers count through them."""
-        digests = [table.digest for table in self.tables]
-        return digests[0] if len(digests) == 1 else hashlib.sha256(store.canonical_json(digests)).hexdigest()
+        return combined_digest([table.digest for table in self.tables], in_order=True)
 
 
 def _direction(row: Mapping[str, Any]) -> Direction:

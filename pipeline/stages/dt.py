@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
-import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -19,10 +18,10 @@ from pipeline.directions.aliases import plain
 from pipeline.editors import NOT_FINITE, EditRequest, Trace
 from pipeline.editors.gradients import score_of
 from pipeline.editors.ials import Steps
-from pipeline.engine.stage import Batch, Task
+from pipeline.engine.stage import Batch, Rows, Task
 from pipeline.models.codes import Codes, Space
 from pipeline.stages.codes import codes_of, needed_columns
-from pipeline.stages.microbatch import Columns, Slots, aligned, settle
+from pipeline.stages.microbatch import Columns, Indices, Slots, batch_of, settled
 from pipeline.stages.models import ClassifierRef, Model, Runtime, open_generator, open_scorer
 from pipeline.stages.source import Latents
 from schemas import TableSchema
@@ -92,12 +91,8 @@ class DtWorker:
         wanted = np.arange(task.first, task.stop)
         wanted = wanted[task.wanted(wanted)]
         self._fetch(stage.item(index)[1] for index in wanted.tolist())
-        for index in aligned(task.first, task.stop, stage.runtime.batch_size):
-            slots = task.wanted(index)
-            if not slots.any():
-                continue
-            kept, made, rejects = settle(index, slots, partial(self._compute, index))
-            yield Batch({"dt_steps": step_rows(kept, made)}, tuple(rejects), self.faces.take_seconds())
+        for came_out in settled(task, stage.runtime.batch_size, self._compute):
+            yield batch_of(stage.outputs, came_out, step_rows, self.faces.take_seconds())
 
     def _fetch(self, rows: Iterable[int]) -> None:
         """Have the codes of these rows, and of no others; each part of the latents is read once."""
@@ -112,7 +107,7 @@ class DtWorker:
             for place, row in enumerate(found["index"].to_pylist()):
                 self._codes[row] = codes.values[place].clone()
 
-    def _compute(self, index: NDArray[np.int64], slots: Slots) -> Columns:
+    def _compute(self, index: Indices, slots: Slots) -> Columns:
         """Columns (B, P); `stop` and the numbers of request and row are (B,)."""
         stage = self.stage
         items = [stage.item(one) for one in index.tolist()]
@@ -161,19 +156,14 @@ def points(trace: Trace, requests: Sequence[EditRequest], steps: int, judge: str
     return found
 
 
-def step_rows(index: NDArray[np.int64], made: Columns) -> pa.Table:
+def step_rows(index: Indices, made: Columns) -> dict[str, Rows]:
     """Rows of `dt_steps`, P for each item."""
-    schema = schemas.dt_steps()
-    if not len(index):
-        return schema.arrow.empty_table()
     items, points = made["strength"].shape
-    by_item = {name: np.repeat(made[name], points) for name in ("request", "row")}
-    return schema.rows(
-        {
-            "index": np.repeat(index, points),
-            "step": np.tile(np.arange(points), items),
-            **by_item,
-            "stop": np.repeat(made["stop"], points).tolist(),
-            **{name: made[name].ravel() for name in ("strength", *SCORES)},
-        }
-    )
+    columns = {
+        "index": np.repeat(index, points),
+        "step": np.tile(np.arange(points), items),
+        **{name: np.repeat(made[name], points) for name in ("request", "row")},
+        "stop": np.repeat(made["stop"], points).tolist(),
+        **{name: made[name].ravel() for name in ("strength", *SCORES)},
+    }
+    return {"dt_steps": schemas.dt_steps().rows(columns)}

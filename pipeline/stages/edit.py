@@ -4,36 +4,43 @@ Shapes: N rows, B slots of a micro-batch, R requests, K kept steps; `...` stands
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 import schemas
 from pipeline.directions import Direction
 from pipeline.directions.aliases import plain
-from pipeline.editors import NOT_FINITE, Editor, EditorConfig, EditRequest, Trace, Traits
+from pipeline.editors import NOT_FINITE, Editor, EditorConfig, EditRequest, Traits
+from pipeline.editors.effect import counted, seen_in_columns, seen_on_the_way
+from pipeline.editors.trace import NO_STEP
 from pipeline.engine.stage import Batch, Rows, Task
 from pipeline.models.codes import Codes, Space
 from pipeline.models.faces import PICTURE, PIXELS, FaceScorer
 from pipeline.models.generators import Generator
-from pipeline.models.seen_faces import SeenFaces
-from pipeline.stages.artifacts import ArtifactRef
-from pipeline.stages.codes import codes_of, needed_columns
-from pipeline.stages.edit_effect import counted, seen_in_columns, seen_on_the_way
-from pipeline.stages.microbatch import Columns, Slots, settle
-from pipeline.stages.models import ClassifierRef, Model, Runtime, Truncated, open_generator, open_scorer
+from pipeline.models.seen_faces import SeenFaces, SomeScores
+from pipeline.stages.codes import code_batches
+from pipeline.stages.microbatch import Columns, Indices, Slots, batch_of, settle
+from pipeline.stages.models import (
+    ArtifactRef,
+    ClassifierRef,
+    Model,
+    Runtime,
+    Truncated,
+    open_generator,
+    open_scorer,
+)  # fmt: skip
 from pipeline.stages.pictures import Keep
-from pipeline.stages.source import Latents, microbatches
+from pipeline.stages.source import Latents
 from schemas import TableSchema
+from schemas.edits import JUDGE
 
 BLOCK_BYTES = 2**25
 """Of float64 codes in one go where no network is at work."""
-NO_STEP = -1
 STEPS_DROPPED = "steps_not_finite"
 """Counter of the steps that are in no table, of rows that are."""
 
@@ -77,10 +84,14 @@ class EditStage:
         return schemas.edits(self.shape, own, judged)
 
     @property
+    def scores(self) -> tuple[str, ...]:
+        """Columns of the classifiers' scores."""
+        return tuple(column for ref in self.classifiers for column in ref.columns)
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """What is to be seen of the face of every kept step."""
-        scores = tuple(column for ref in self.classifiers for column in ref.columns)
-        return (*scores, PIXELS, PICTURE) if self.keep else scores
+        return (*self.scores, PIXELS, PICTURE) if self.keep else self.scores
 
     @property
     def traits(self) -> Traits:
@@ -153,12 +164,11 @@ class EditWorker:
     def run(self, task: Task) -> Iterator[Batch]:
         """One batch for each block of rows, aligned on the index; a row keeps the slot that its index gives it."""
         stage = self.stage
-        columns = needed_columns(stage.latents.schema, stage.space)
-        for index, wanted, place, block in microbatches(stage.latents, columns, task, stage.block):
-            codes = codes_of(block, stage.space, self.generator).in_slots(place, stage.block)
-            kept, made, rejects = settle(index, wanted, partial(self._compute, codes))
+        for index, wanted, codes in code_batches(stage.latents, stage.space, self.generator, task, stage.block):
+            came_out = settle(index, wanted, partial(self._compute, codes))
+            kept, made, _ = came_out
             counters = counted(made["slope"], made["stop"]) if len(kept) else {}
-            yield Batch(self._tables(kept, made), tuple(rejects), {**self._seconds(), **counters})
+            yield batch_of(stage.outputs, came_out, self._tables, {**self._seconds(), **counters})
 
     def _compute(self, codes: Codes, slots: Slots) -> Columns:
         """Columns (B, R, K, ...). `steps` is NO_STEP where a row ended before; the other columns are 0 there."""
@@ -177,7 +187,7 @@ class EditWorker:
             begun = time.perf_counter()
             trace = self.editors[request].edit(some.to(self.device), [asked] * rows)
             self._search_seconds += time.perf_counter() - begun
-            place_NK = kept_places(trace, stage.kept)
+            place_NK = trace.places(stage.kept).cpu().numpy()
             row_N1, there_NK = np.arange(rows)[:, None], place_NK != NO_STEP
             latent[:, request][there_NK] = trace.values.cpu().numpy()[row_N1, place_NK][there_NK]
             with np.errstate(over="ignore"):  # what overflows is not finite, and is set aside
@@ -191,8 +201,10 @@ class EditWorker:
         if self.seen and stage.looks:
             columns |= self._look(self.seen, latent, steps, slots)
             for request in np.flatnonzero(~slope.any(axis=0)).tolist():
-                attribute, there_NK = stage.requests[request].attribute, steps[:, request] != NO_STEP
-                slope[:, request] = seen_in_columns(columns, attribute, request, there_NK)
+                scores = {name: columns[name][:, request] for name in stage.scores}
+                slope[:, request] = seen_in_columns(
+                    scores, stage.requests[request].attribute, strength[:, request], steps[:, request] != NO_STEP, JUDGE
+                )
         columns["slope"] = slope
         if self.traits.independent_steps:
             self._dropped += drop_steps(columns, slots)
@@ -216,32 +228,21 @@ class EditWorker:
             for name in self.stage.columns
         }
 
-    def _tables(self, index: NDArray[np.int64], made: Columns) -> dict[str, Rows]:
-        stage = self.stage
-        if not len(index):
-            return {name: schema.arrow.empty_table() for name, schema in stage.outputs.items()}
-        requests, there = made["steps"].shape[1], made["steps"] != NO_STEP
-
-        def flat(column: NDArray) -> NDArray:
-            """(B, R, K, ...) -> the steps that there are."""
-            return column[there]
-
+    def _tables(self, index: Indices, made: Columns) -> dict[str, Rows]:
+        """The steps that there are, of columns (B, R, K, ...)."""
+        stage, there = self.stage, made["steps"] != NO_STEP
         keys = {
-            "index": flat(np.broadcast_to(index[:, None, None], there.shape)),
-            "request": flat(np.broadcast_to(np.arange(requests)[:, None], there.shape)),
-            "step": flat(made["steps"]),
+            "index": np.broadcast_to(index[:, None, None], there.shape)[there],
+            "request": np.broadcast_to(np.arange(there.shape[1])[:, None], there.shape)[there],
+            "step": made["steps"][there],
         }
-        measured = {
-            name: flat(made[name])
-            for name in ("latent", "strength", *(column for ref in stage.classifiers for column in ref.columns))
-        }
-        stop = flat(np.broadcast_to(made["stop"][:, :, None], there.shape)).tolist()
+        measured = {name: made[name][there] for name in ("latent", "strength", *stage.scores)}
+        stop = np.broadcast_to(made["stop"][:, :, None], there.shape)[there].tolist()
         facts = {"stop": stop, "space": stage.space, "generator": stage.generator.name}
-        schema, columns = stage.edits, {**keys, **measured, **facts}
-        tables: dict[str, Rows] = {"edits": schema.rows({name: columns[name] for name in schema.arrow.names})}
+        tables: dict[str, Rows] = {"edits": stage.edits.rows({**keys, **measured, **facts})}
         if stage.keep:
             path = "{index:09d}-{request}-{step:02d}"
-            tables["edit_images"] = stage.keep.rows(schemas.edit_images(), path, keys, flat(made[PIXELS]))
+            tables["edit_images"] = stage.keep.rows(schemas.edit_images(), path, keys, made[PIXELS][there])
         return tables
 
     def _seconds(self) -> dict[str, float]:
@@ -252,17 +253,6 @@ class EditWorker:
         seconds["search_seconds"] = self._search_seconds
         self._dropped, self._search_seconds = 0, 0.0
         return seconds
-
-
-class SomeScores:
-    """The scores of some attributes, of faces that an editor looks at."""
-
-    def __init__(self, faces: SeenFaces, attributes: Sequence[str]) -> None:
-        self.generator, self.at_once = faces.generator, faces.at_once
-        self._faces, self._attributes = faces, attributes
-
-    def __call__(self, codes: Codes, attributes: Sequence[str] | None = None) -> Mapping[str, Tensor]:
-        return self._faces(codes, self._attributes if attributes is None else attributes)
 
 
 def kept_steps(keep: str, steps: int) -> tuple[int, ...]:
@@ -293,17 +283,3 @@ def drop_steps(columns: dict[str, NDArray], slots: Slots) -> int:
     bad |= ~there & (columns["stop"] == NOT_FINITE)[:, :, None]
     published = slots & (finite | bad).all(axis=(1, 2))
     return int(bad[published].sum())
-
-
-def kept_places(trace: Trace, kept: tuple[int, ...]) -> NDArray[np.int64]:
-    """(N, K): the number of the step that each row has for each kept one, NO_STEP where there is none.
-
-    A row that ends between two kept steps has its last one in the place of the later of them.
-    """
-    steps_NK = trace.steps.cpu().numpy()
-    last_N1 = steps_NK.max(axis=1, keepdims=True)
-    kept_K = np.array(kept)
-    before_K = np.array([NO_STEP, *kept[:-1]])
-    place_NK = np.where(before_K < last_N1, np.minimum(kept_K, last_N1), NO_STEP)
-    there_NK = np.take_along_axis(steps_NK, np.maximum(place_NK, 0), axis=1) >= 0
-    return np.where(there_NK, place_NK, NO_STEP)

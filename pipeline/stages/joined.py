@@ -15,12 +15,11 @@ import schemas
 from pipeline.engine import owner
 from pipeline.engine.fingerprint import differences
 from pipeline.errors import SpecError
-from pipeline.stages.own_labels import INDEX, OwnLabels, is_own, read_labels
-from pipeline.stages.source import Latents
+from pipeline.stages.source import Indices, Latents, check_kind, indices_of, names_of
 from pipeline.tables import Table, store
+from pipeline.tables.own_labels import INDEX, OwnLabels, is_own, read_labels
 from schemas.labels import MEASURES
 
-Indices = NDArray[np.int64]
 Labels = Table | OwnLabels
 Pieces = tuple[Labels, ...]
 """Labels of the same attributes and of different rows."""
@@ -85,7 +84,7 @@ def join(latents: Latents, labels: Sequence[Labels], attributes: Sequence[str]) 
             raise SpecError("no chosen row has all these labels: choose among the rows that have")
     columns = np.empty((len(kept), len(names)), dtype=np.float32)
     for pieces, its in used.items():
-        index = np.concatenate([_index(piece) for piece in pieces])
+        index = np.concatenate([index_of(piece) for piece in pieces])
         order = np.argsort(index)
         places = order[np.searchsorted(index[order], kept)]
         found = [_read(piece, its) for piece in pieces]
@@ -105,8 +104,8 @@ class _Group:
     @classmethod
     def of_tables(cls, pieces: Pieces) -> "_Group":
         tables = tuple(piece for piece in pieces if isinstance(piece, Table))
-        index = np.sort(np.concatenate([_index(table) for table in tables]))
-        return cls(tables, index, " and ".join(table.url for table in tables))
+        index = np.sort(np.concatenate([index_of(table) for table in tables]))
+        return cls(tables, index, names_of(tables))
 
     def excused(self) -> tuple[Indices, bool]:
         """The rows that the tables' jobs rejected, and whether one of them was made of chosen rows alone."""
@@ -181,8 +180,7 @@ def classifier_of(labels: Labels) -> str | None:
 
 def check_labels(table: Table, latents: Latents) -> None:
     """Raise SpecError where the table is not one of labels, or says that it is of other latents."""
-    if table.schema.name != "labels":
-        raise SpecError(f"{table.url} is a table of {table.schema.name}, not of labels")
+    check_kind(table, "labels")
     facts = table.require_sealed()["facts"]
     scored = facts.get("resolved", {}).get("latents_digest")
     if scored is not None:
@@ -193,9 +191,9 @@ def check_labels(table: Table, latents: Latents) -> None:
             )
         return
     apart = [differences(_sampled(facts), _sampled(theirs)) for theirs in latents.facts]
-    labelled = _index(table)
+    labelled = index_of(table)
     for latents_table, different in zip(latents.tables, apart, strict=True):
-        if different and (all(apart) or len(np.intersect1d(labelled, _index(latents_table), assume_unique=True))):
+        if different and (all(apart) or len(np.intersect1d(labelled, index_of(latents_table), assume_unique=True))):
             raise SpecError(
                 f"{table.url} has the labels of other faces than {latents_table.url} ({'; '.join(different)}): give "
                 "the two tables of one job, or label these latents"
@@ -220,7 +218,7 @@ def _pieces(name: str, labels: Sequence[Labels]) -> Pieces:
         known = dict.fromkeys(column for table in labels for column in _columns(table))
         raise SpecError(f"no labels of {name!r}; the tables have {', '.join(known)}")
     for first, second in combinations(having, 2):
-        if len(np.intersect1d(_index(first), _index(second), assume_unique=True)):
+        if len(np.intersect1d(index_of(first), index_of(second), assume_unique=True)):
             raise SpecError(f"{first.url} and {second.url} both have labels of {name!r}: give one of them")
         if type(first) is not type(second) or classifier_of(first) != classifier_of(second):
             raise SpecError(f"{first.url} and {second.url} have labels of {name!r} by different classifiers")
@@ -233,10 +231,11 @@ def _columns(labels: Labels) -> list[str]:
     return [name for name in labels.schema.arrow.names if name != INDEX]
 
 
-def _index(table: Labels) -> Indices:
-    if isinstance(table, OwnLabels):
-        return table.index
-    return schemas.to_numpy(table.read(columns=["index"])["index"]).astype(np.int64)
+def index_of(labels: Labels) -> Indices:
+    """(N,) row numbers, rising."""
+    if isinstance(labels, OwnLabels):
+        return labels.index
+    return indices_of(labels)
 
 
 def _common(groups: Sequence[_Group]) -> tuple[Indices, tuple[str, ...]]:
@@ -272,9 +271,13 @@ def _rejected(table: Table) -> Indices:
     found = owner.owner(table)
     if found is None:
         return np.empty(0, dtype=np.int64)
-    above = table.url.rsplit("/", 1)[0]
-    rejects = Table(store.join(above, "rejects", found["verb"]))
-    return _index(rejects) if rejects.manifest() is not None else np.empty(0, dtype=np.int64)
+    rejects = Table(store.join(above(table), "rejects", found["verb"]))
+    return index_of(rejects) if rejects.manifest() is not None else np.empty(0, dtype=np.int64)
+
+
+def above(table: Table) -> str:
+    """The directory that a table is in."""
+    return table.url.rstrip("/").rsplit("/", 1)[0]
 
 
 def _some(rows: Indices) -> str:

@@ -7,15 +7,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
-import torch
-
-import schemas
 from pipeline.engine.stage import Batch, Task
 from pipeline.models.codes import Codes
+from pipeline.stages.codes import code_batches
 from pipeline.stages.dataset import labels_rows, labels_schemas
-from pipeline.stages.microbatch import Columns, Slots, settle
+from pipeline.stages.microbatch import Columns, Slots, batch_of, settle
 from pipeline.stages.models import ClassifierRef, Model, Runtime, open_generator, open_scorer
-from pipeline.stages.source import Latents, microbatches
+from pipeline.stages.source import Latents
 from schemas import TableSchema
 
 
@@ -43,19 +41,17 @@ class LabelWorker:
 
     def __init__(self, stage: LabelStage) -> None:
         self.stage = stage
-        generator = open_generator(stage.generator, stage.runtime)
-        self.faces = open_scorer(generator, stage.runtime, stage.classifiers)
+        self.generator = open_generator(stage.generator, stage.runtime)
+        self.faces = open_scorer(self.generator, stage.runtime, stage.classifiers)
 
     def run(self, task: Task) -> Iterator[Batch]:
-        """One batch for each micro-batch; a row keeps the slot that its index gives it, gaps are padding."""
-        stage, batch_size = self.stage, self.stage.runtime.batch_size
-        column = "w" if "w" in stage.latents.schema.arrow.names else "ws"
-        for index, wanted, place, rows in microbatches(stage.latents, ["index", column], task, batch_size):
-            found = torch.tensor(schemas.to_numpy(rows[column]))
-            codes = Codes("w" if column == "w" else "w+", found).in_slots(place, batch_size)
-            kept, columns, rejects = settle(index, wanted, partial(self._compute, codes))
-            tables = labels_rows(stage.classifiers, kept, columns)
-            yield Batch(tables, tuple(rejects), self.faces.take_seconds())
+        """One batch for each micro-batch of the shard."""
+        stage = self.stage
+        tables = partial(labels_rows, stage.classifiers)
+        batches = code_batches(stage.latents, stage.latents.kept_space, None, task, stage.runtime.batch_size)
+        for index, wanted, codes in batches:
+            came_out = settle(index, wanted, partial(self._compute, codes))
+            yield batch_of(stage.outputs, came_out, tables, self.faces.take_seconds())
 
     def _compute(self, codes: Codes, slots: Slots) -> Columns:
         return self.faces.look(codes.only(slots))

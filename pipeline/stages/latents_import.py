@@ -5,16 +5,15 @@ Shapes: N rows, B slots of a micro-batch, Z z_dim, L layers, W w_dim.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 import schemas
-from pipeline.engine.stage import Batch, Task
+from pipeline.engine.stage import Batch, Rows, Task
 from pipeline.models.codes import Codes, Space
-from pipeline.stages.microbatch import Columns, Slots, aligned, settle
+from pipeline.stages.microbatch import Columns, Indices, Slots, batch_of, rows_of, settled
 from pipeline.stages.models import Model, Runtime, open_generator
 from schemas import TableSchema
 
@@ -27,7 +26,7 @@ class ImportStage:
     """
 
     space: Space
-    index: NDArray[np.int64]
+    index: Indices
     values: NDArray[np.float32]
     psi: Sequence[float | None]
     seed: Sequence[int | None]
@@ -59,20 +58,12 @@ class ImportWorker:
 
     def run(self, task: Task) -> Iterator[Batch]:
         """One batch for each micro-batch of the shard."""
-        stage, schema = self.stage, self.stage.outputs["latents"]
-        for index in aligned(task.first, task.stop, stage.runtime.batch_size):
-            first, stop = np.searchsorted(stage.index, [index[0], index[-1] + 1])
-            wanted = np.zeros(len(index), dtype=bool)
-            wanted[stage.index[first:stop] - index[0]] = True
-            wanted &= task.wanted(index)
-            if not wanted.any():
-                continue
-            kept, columns, rejects = settle(index, wanted, partial(self._compute, index))
-            rows = schema.rows({**columns, **self._facts(kept)}) if len(kept) else schema.arrow.empty_table()
-            yield Batch({"latents": rows}, tuple(rejects))
+        stage = self.stage
+        for came_out in settled(task, stage.runtime.batch_size, self._compute, there=stage.index):
+            yield batch_of(stage.outputs, came_out, self._tables)
 
     @torch.no_grad()
-    def _compute(self, index: NDArray[np.int64], slots: Slots) -> Columns:
+    def _compute(self, index: Indices, slots: Slots) -> Columns:
         """`w` (B, W), with `z` (B, Z) where it is mapped, or `ws` (B, L, W)."""
         stage = self.stage
         places = np.searchsorted(stage.index, index[slots])
@@ -89,14 +80,14 @@ class ImportWorker:
             w_BW[its] = self.generator.map(z_BZ, float(psi))[:, 0].cpu().numpy()[its]
         return {"z": values, "w": w_BW}
 
-    def _facts(self, kept: NDArray[np.int64]) -> dict[str, object]:
-        """The columns that say where the rows come from."""
-        stage, places = self.stage, np.searchsorted(self.stage.index, kept)
-        keys = {} if stage.key is None else {"key": [stage.key[place] for place in places]}
-        return {
-            **keys,
-            "index": kept,
+    def _tables(self, index: Indices, columns: Columns) -> dict[str, Rows]:
+        """The codes, and the columns that say where the rows come from."""
+        stage, places = self.stage, np.searchsorted(self.stage.index, index)
+        facts = {
+            "index": index,
             "psi": [stage.psi[place] for place in places],
             "seed": [stage.seed[place] for place in places],
+            "key": [stage.key[place] for place in places] if stage.key is not None else None,
             "generator": stage.generator.name,
         }
+        return {"latents": rows_of(stage.outputs["latents"], {**columns, **facts})}

@@ -15,13 +15,13 @@ import schemas
 from pipeline.editors import EditRequest
 from pipeline.engine.stage import Batch, Task
 from pipeline.errors import SpecError
-from pipeline.metrics import EffectBatch, Effects, Identity, IdentityBatch, Numbers, merge_groups
+from pipeline.metrics import EffectBatch, Effects, Identity, IdentityBatch, Numbers, merge_groups, pairs
 from pipeline.models.backend import device_failed
 from pipeline.models.codes import Codes, Space
 from pipeline.models.faces import EMBEDDING, FaceScorer
 from pipeline.models.generators import Generator
+from pipeline.stages.microbatch import Indices, blocks
 from pipeline.stages.models import ClassifierRef, Model, Runtime, Truncated, open_generator, open_scorer
-from pipeline.stages.source import blocks
 from pipeline.tables import Table
 from schemas import TableSchema
 from schemas.edits import JUDGE
@@ -180,37 +180,11 @@ def _kept(source: Source, part: int, attributes: tuple[str, ...]) -> pa.Table:
     return source.table.read([*KEYS, *(JUDGE + name for name in attributes)], [part])
 
 
-def _pairs(
-    keys: pa.Table, source: Source
-) -> Iterator[tuple[tuple[int, int, int], NDArray[np.int64], NDArray[np.int64]]]:
-    """For each request, step after the source, and side: these, and the places of the sources and of the edited rows.
-
-    keys: rise by (index, request, step).
-
-    Raises:
-        SpecError: a row has no source.
-    """
+def _pairs(keys: pa.Table, source: Source) -> Iterator[tuple[tuple[int, int, int], Indices, Indices]]:
+    """As `pipeline.metrics.pairs`."""
+    sides = {number: request.sides for number, request in source.requests.items()}
     index, request, step, strength = (keys[name].to_numpy() for name in KEYS)
-    kept = source.kept
-    for of_request in np.unique(request).tolist():
-        its = np.flatnonzero(request == of_request)
-        sources = its[step[its] == 0]
-        for of_step in np.unique(step[its]).tolist() if kept is None else kept:
-            if of_step == 0:
-                continue
-            if kept is None:
-                edited = its[step[its] == of_step]
-            else:
-                so_far = its[step[its] <= of_step]
-                edited = so_far[np.diff(index[so_far], append=-1) != 0]  # the last of each index
-            found = np.searchsorted(index[sources], index[edited])
-            if len(sources) == 0 or found.max() >= len(sources) or (index[sources[found]] != index[edited]).any():
-                raise SpecError(f"request {of_request} keeps no step 0 to compare with: edit with --keep all")
-            sides = source.requests[of_request].sides(strength[edited])
-            for side in (1, -1):
-                its_own = sides == side
-                if its_own.any():
-                    yield (of_request, of_step, side), sources[found[its_own]], edited[its_own]
+    return pairs(index, request, step, strength, sides, source.kept)
 
 
 def _effects(scores: pa.Table, attributes: tuple[str, ...], source: Source) -> dict[Group, Numbers]:

@@ -6,27 +6,82 @@ that breaks it stands alone; that row is set aside with its reason and its neigh
 it comes out, one of padding alone tells whether the rows are to blame or what they were computed with.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import pairwise
+from pathlib import Path, PurePath
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
-from pipeline.engine.stage import NOT_FINITE, RAISED, Reject
+from pipeline.engine.stage import NOT_FINITE, RAISED, Batch, Reject, Rows, Task
 from pipeline.errors import StylemillError
 from pipeline.models.backend import device_failed
-from pipeline.stages.traces import trace
+from pipeline.stages.source import Indices, Latents
+from schemas import TableSchema
 
 Slots = NDArray[np.bool_]
-Indices = NDArray[np.int64]
 Columns = Mapping[str, NDArray]
 Compute = Callable[[Slots], Columns]
 Settled = tuple[Indices, Columns, list[Reject]]
+ROOT = Path(__file__).parents[2]
 
 
 def aligned(first: int, stop: int, batch_size: int) -> Iterator[Indices]:
     """The indices of each micro-batch that touches [first, stop), all B slots of it, also those outside the range."""
     for start in range(first - first % batch_size, stop, batch_size):
         yield np.arange(start, start + batch_size, dtype=np.int64)
+
+
+def settled(
+    task: Task, batch_size: int, compute: Callable[[Indices, Slots], Columns], there: Indices | None = None
+) -> Iterator[Settled]:
+    """`settle` for each micro-batch with wanted rows of a task. compute: takes the micro-batch's indices (B,) too.
+
+    there: the rows that there are, rising; None for all.
+    """
+    for index in aligned(task.first, task.stop, batch_size):
+        wanted = task.wanted(index)
+        if there is not None:
+            wanted &= np.isin(index, there[slice(*np.searchsorted(there, [index[0], index[-1] + 1]))])
+        if wanted.any():
+            yield settle(index, wanted, partial(compute, index))
+
+
+def microbatches(
+    latents: Latents, columns: Sequence[str], task: Task, size: int
+) -> Iterator[tuple[Indices, Slots, Indices, pa.Table]]:
+    """The wanted rows of a task in aligned blocks: index (B,), which of them are wanted (B,), the slots of the rows
+    that there are, and these rows. Row i is in slot i mod B; B, `size`, is a micro-batch or several whole ones.
+    """
+    rows = latents.batches(columns, task.first, task.stop, rows=max(1024, size))
+    for start, block in blocks(rows, size):
+        index = np.arange(start, start + size, dtype=np.int64)
+        place = block["index"].to_numpy() - start
+        wanted = np.zeros(size, dtype=bool)
+        wanted[place] = True
+        wanted &= task.wanted(index)
+        if wanted.any():
+            yield index, wanted, place, block
+
+
+def blocks(rows: Iterator[pa.RecordBatch], size: int) -> Iterator[tuple[int, pa.Table]]:
+    """Rows in rising order of index, cut where index // size changes: (first index of the block, its rows)."""
+    waiting: list[pa.RecordBatch] = []
+    for batch in rows:
+        index = batch["index"].to_numpy()
+        cuts = [0, *(np.flatnonzero(np.diff(index // size)) + 1).tolist(), len(index)]
+        for first, stop in pairwise(cuts):
+            if first == stop:
+                continue
+            if waiting and waiting[0]["index"][0].as_py() // size != index[first] // size:
+                yield _block(waiting, size)
+                waiting = []
+            waiting.append(batch.slice(first, stop - first))
+    if waiting:
+        yield _block(waiting, size)
 
 
 def settle(indices: Indices, wanted: Slots, compute: Compute) -> Settled:
@@ -64,8 +119,54 @@ def settle(indices: Indices, wanted: Slots, compute: Compute) -> Settled:
     return _join(indices, pieces, rejects)
 
 
+def batch_of(
+    outputs: Mapping[str, TableSchema],
+    came_out: Settled,
+    tables: Callable[[Indices, Columns], Mapping[str, Rows]],
+    counters: Mapping[str, float] | None = None,
+) -> Batch:
+    """What a settled micro-batch gives the engine. tables: the rows of each output, of the rows that came out."""
+    index, columns, rejects = came_out
+    return Batch(tables(index, columns) if len(index) else no_rows(outputs), tuple(rejects), counters or {})
+
+
+def no_rows(outputs: Mapping[str, TableSchema]) -> dict[str, Rows]:
+    """An empty piece of each table."""
+    return {name: schema.arrow.empty_table() for name, schema in outputs.items()}
+
+
+def rows_of(schema: TableSchema, columns: Mapping[str, object]) -> pa.Table:
+    """The rows of one table, from all the columns that a micro-batch gave."""
+    return schema.rows({name: columns[name] for name in schema.arrow.names})
+
+
+def trace_of(error: BaseException) -> str:
+    """Where an error was raised, in words that are the same on every machine: no home directory, no address.
+
+    One line a frame, the innermost last: `pipeline/stages/dataset.py:63 in _compute: ws_NLW = ...`.
+    """
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [f"{_place(frame.filename)}:{frame.lineno} in {frame.name}: {frame.line}" for frame in frames]
+    return "\n".join([*lines, *(line.strip() for line in traceback.format_exception_only(error))])
+
+
+def _place(filename: str) -> str:
+    path = PurePath(filename)
+    if path.is_relative_to(ROOT):
+        return path.relative_to(ROOT).as_posix()
+    for marker in ("site-packages", "dist-packages"):
+        if marker in path.parts:
+            return PurePath(*path.parts[path.parts.index(marker) + 1 :]).as_posix()
+    return path.name
+
+
+def _block(pieces: list[pa.RecordBatch], size: int) -> tuple[int, pa.Table]:
+    first: int = pieces[0]["index"][0].as_py()
+    return first - first % size, pa.Table.from_batches(pieces)
+
+
 def _raised(index: int, error: Exception) -> Reject:
-    return Reject(index, RAISED, f"{type(error).__name__}: {error}", trace(error))
+    return Reject(index, RAISED, f"{type(error).__name__}: {error}", trace_of(error))
 
 
 def _join(indices: Indices, pieces: list[tuple[Slots, Columns]], rejects: list[Reject]) -> Settled:

@@ -3,10 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from torch import Tensor
+
+from pipeline.card import Card
 from pipeline.errors import ModelFileError
 from pipeline.models import classifiers, generators
 from pipeline.models.classifiers import identity
 from pipeline.models.faces import FaceScorer
+from pipeline.models.zoo.formats import safetensors
+from pipeline.tables import Artifact, store
+
+MODEL = "model.safetensors"
 
 
 @dataclass(frozen=True)
@@ -67,6 +74,45 @@ class ClassifierRef:
         )
         self.family.check(family.fingerprint)
         return family
+
+
+@dataclass(frozen=True)
+class ArtifactRef:
+    """An artifact of the method `what`, and the digest that it had when the job was first started."""
+
+    url: str
+    what: str
+    digest: str
+
+    def open(self) -> dict[str, Tensor]:
+        """Its tensors. Raises as `read_artifact`, and ModelFileError where it is another one now."""
+        trained = read_artifact(self.url, self.what)
+        if trained.digest != self.digest:
+            raise ModelFileError(f"{self.url} is another artifact than the job was started with: put the old one back")
+        return trained.tensors
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """A trained thing, of an artifact: its card, and its tensors by name. `digest` stands for all of it."""
+
+    card: Card
+    tensors: dict[str, Tensor]
+    digest: str
+
+
+def read_artifact(url: str, what: str) -> Trained:
+    """The artifact at `url`, made by the method `what`; nothing in it is executed.
+
+    Raises:
+        ModelFileError: it is none, is damaged, or is another method's.
+        StoreError: it cannot be read.
+    """
+    artifact = Artifact(url)
+    card = artifact.card()
+    if card.what != what:
+        raise ModelFileError(f"{url} is an artifact of {card.what}, not of {what}: choose another")
+    return Trained(card, safetensors.read(artifact.read(MODEL), store.join(url, MODEL)), artifact.digest)
 
 
 @dataclass(frozen=True)

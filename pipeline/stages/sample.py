@@ -6,14 +6,10 @@ Shapes: N rows, Z z_dim, L layers, W w_dim.
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 
-import numpy as np
-from numpy.typing import NDArray
-
-from pipeline.engine.stage import Batch, Task
+from pipeline.engine.stage import Batch, Rows, Task
 from pipeline.stages.dataset import latents_column, latents_schema, sampled
-from pipeline.stages.microbatch import Columns, Slots, aligned, settle
+from pipeline.stages.microbatch import Columns, Indices, Slots, batch_of, rows_of, settled
 from pipeline.stages.models import Model, Runtime, open_generator
 from schemas import TableSchema
 
@@ -48,18 +44,17 @@ class SampleWorker:
 
     def run(self, task: Task) -> Iterator[Batch]:
         """One batch for each micro-batch of the shard."""
-        stage, schema = self.stage, self.stage.outputs["latents"]
-        for index in aligned(task.first, task.stop, stage.runtime.batch_size):
-            wanted = task.wanted(index)
-            if not wanted.any():
-                continue
+        begun = time.perf_counter()
+        for came_out in settled(task, self.stage.runtime.batch_size, self._compute):
+            yield batch_of(self.stage.outputs, came_out, self._tables, {"map_seconds": time.perf_counter() - begun})
             begun = time.perf_counter()
-            kept, columns, rejects = settle(index, wanted, partial(self._compute, index))
-            facts = {"index": kept, "psi": stage.psi, "seed": stage.seed, "generator": stage.generator.name}
-            rows = schema.rows({**columns, **facts}) if len(kept) else schema.arrow.empty_table()
-            yield Batch({"latents": rows}, tuple(rejects), {"map_seconds": time.perf_counter() - begun})
 
-    def _compute(self, index: NDArray[np.int64], slots: Slots) -> Columns:
+    def _compute(self, index: Indices, slots: Slots) -> Columns:
         stage = self.stage
         ws_NLW = sampled(self.generator, stage.seed, index, slots, stage.psi, stage.cutoff)
         return latents_column(ws_NLW.cpu().numpy(), stage.cutoff)
+
+    def _tables(self, index: Indices, columns: Columns) -> dict[str, Rows]:
+        stage = self.stage
+        facts = {"index": index, "psi": stage.psi, "seed": stage.seed, "generator": stage.generator.name}
+        return {"latents": rows_of(stage.outputs["latents"], {**columns, **facts})}

@@ -1,13 +1,13 @@
 """The rows that stages read: those of one latents table or of several, all of them or chosen ones, as if of one table.
 
-Shapes: N rows, B slots of a micro-batch.
+Shapes: N rows.
 """
 
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import combinations, pairwise
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 import schemas
 from pipeline.engine.layout import cut_chosen
-from pipeline.engine.stage import Task
 from pipeline.errors import SpecError
+from pipeline.models.codes import Space
 from pipeline.tables import Layout, Table, store
 from schemas import TableSchema
 
@@ -41,13 +41,8 @@ class Latents:
             SpecError: one does not hold latents; two hold the same row, or rows of another form.
             StoreError: one is not there, or not complete.
         """
-        if len({url.rstrip("/") for url in urls}) < len(urls):
-            raise SpecError("--latents names a table twice")
-        tables = tuple(map(Table.open, urls))
+        tables = open_tables(urls, "latents")
         for table in tables:
-            table.require_sealed()
-            if table.schema.name != "latents":
-                raise SpecError(f"{table.url} is a table of {table.schema.name}, not of latents")
             _check_form(tables[0], table)
         for first, second in combinations(tables, 2):
             _check_disjoint(first, second)
@@ -61,13 +56,18 @@ class Latents:
     @property
     def url(self) -> str:
         """For messages."""
-        return " and ".join(table.url for table in self.tables)
+        return names_of(self.tables)
 
     @property
     def schema(self) -> TableSchema:
         """Columns that every table has; z is one of them where all keep it."""
         found = [table.schema for table in self.tables]
         return next((schema for schema in found if "z" not in schema.arrow.names), found[0])
+
+    @property
+    def kept_space(self) -> Space:
+        """The space whose codes the tables keep: w, or w+."""
+        return "w" if "w" in self.schema.arrow.names else "w+"
 
     @property
     def digest(self) -> str:
@@ -82,7 +82,7 @@ class Latents:
     @cached_property
     def all_indices(self) -> Indices:
         """(N,) of all rows of the tables, rising, also of those that are not chosen."""
-        return np.sort(np.concatenate([_index(table) for table in self.tables]))
+        return np.sort(np.concatenate([indices_of(table) for table in self.tables]))
 
     @property
     def indices(self) -> Indices:
@@ -120,9 +120,16 @@ class Latents:
 
     def read(self, columns: Sequence[str], first: int = 0, stop: int = 2**63 - 1) -> pa.Table:
         """The rows with an index in [first, stop), in order; `index` is among the columns."""
-        pieces = list(self.pieces(columns, first, stop))
-        fields = [self.schema.arrow.field(name) for name in columns]
-        return pa.concat_tables([pa.schema(fields).empty_table(), *pieces])
+        return pa.concat_tables([self._empty(columns), *self.pieces(columns, first, stop)])
+
+    def head(self, columns: Sequence[str], rows: int) -> pa.Table:
+        """The first rows, as many as there are up to this number; as `read`."""
+        pieces: list[pa.Table] = []
+        for batch in self.batches(columns, rows=rows):
+            pieces.append(pa.Table.from_batches([batch]))
+            if sum(map(len, pieces)) >= rows:
+                break
+        return pa.concat_tables([self._empty(columns), *pieces]).slice(0, rows)
 
     def pieces(self, columns: Sequence[str], first: int = 0, stop: int = 2**63 - 1) -> Iterator[pa.Table]:
         """The same rows, those of a part at a time; of several, where tables hold rows between each other's."""
@@ -145,6 +152,9 @@ class Latents:
             else:
                 together = [self._some(table.read(columns, [shard]), first, stop) for table, shard in parts]
                 yield from pa.concat_tables(together).sort_by("index").combine_chunks().to_batches(rows)
+
+    def _empty(self, columns: Sequence[str]) -> pa.Table:
+        return pa.schema([self.schema.arrow.field(name) for name in columns]).empty_table()
 
     def _parts(self, first: int, stop: int) -> Iterator[list[tuple[Table, int]]]:
         """The parts that may hold these rows: one at a time, in order; together those that may lie between each
@@ -185,38 +195,36 @@ class Latents:
         return _reopened, (light, self.chosen)
 
 
-def microbatches(
-    latents: Latents, columns: Sequence[str], task: Task, size: int
-) -> Iterator[tuple[Indices, NDArray[np.bool_], Indices, pa.Table]]:
-    """The wanted rows of a task in aligned blocks: index (B,), which of them are wanted (B,), the slots of the rows
-    that there are, and these rows. Row i is in slot i mod B; B, `size`, is a micro-batch or several whole ones.
+def open_tables(urls: Sequence[str], kind: str) -> tuple[Table, ...]:
+    """Sealed tables of one kind, which the flag of that name names.
+
+    Raises:
+        SpecError: one is a table of something else, or is named twice.
+        StoreError: one is not there, or not complete.
     """
-    rows = latents.batches(columns, task.first, task.stop, rows=max(1024, size))
-    for start, block in blocks(rows, size):
-        index = np.arange(start, start + size, dtype=np.int64)
-        place = block["index"].to_numpy() - start
-        wanted = np.zeros(size, dtype=bool)
-        wanted[place] = True
-        wanted &= task.wanted(index)
-        if wanted.any():
-            yield index, wanted, place, block
+    if len({url.rstrip("/") for url in urls}) < len(urls):
+        raise SpecError(f"--{kind} names a table twice")
+    tables = tuple(map(Table.open, urls))
+    for table in tables:
+        table.require_sealed()
+        check_kind(table, kind)
+    return tables
 
 
-def blocks(rows: Iterator[pa.RecordBatch], size: int) -> Iterator[tuple[int, pa.Table]]:
-    """Rows in rising order of index, cut where index // size changes: (first index of the block, its rows)."""
-    waiting: list[pa.RecordBatch] = []
-    for batch in rows:
-        index = batch["index"].to_numpy()
-        cuts = [0, *(np.flatnonzero(np.diff(index // size)) + 1).tolist(), len(index)]
-        for first, stop in pairwise(cuts):
-            if first == stop:
-                continue
-            if waiting and waiting[0]["index"][0].as_py() // size != index[first] // size:
-                yield _block(waiting, size)
-                waiting = []
-            waiting.append(batch.slice(first, stop - first))
-    if waiting:
-        yield _block(waiting, size)
+def check_kind(table: Table, kind: str) -> None:
+    """Raise SpecError where it is a table of something else."""
+    if table.schema.name != kind:
+        raise SpecError(f"{table.url} is a table of {table.schema.name}, not of {kind}")
+
+
+def names_of(tables: Sequence[Table]) -> str:
+    """For messages."""
+    return " and ".join(table.url for table in tables)
+
+
+def indices_of(table: Table) -> Indices:
+    """(N,) of its rows, rising."""
+    return _numbers(table.read(columns=["index"]))
 
 
 def digest_of(tables: Sequence[Table]) -> str:
@@ -224,14 +232,11 @@ def digest_of(tables: Sequence[Table]) -> str:
     return combined_digest([table.digest for table in tables])
 
 
-def combined_digest(digests: Sequence[str]) -> str:
-    """Of tables with these digests, as `digest_of`."""
-    return digests[0] if len(digests) == 1 else hashlib.sha256(store.canonical_json(sorted(digests))).hexdigest()
-
-
-def _block(pieces: list[pa.RecordBatch], size: int) -> tuple[int, pa.Table]:
-    first: int = pieces[0]["index"][0].as_py()
-    return first - first % size, pa.Table.from_batches(pieces)
+def combined_digest(digests: Sequence[str], in_order: bool = False) -> str:
+    """Of tables with these digests, as `digest_of`; `in_order`: in another order they have another."""
+    if len(digests) == 1:
+        return digests[0]
+    return hashlib.sha256(store.canonical_json(list(digests) if in_order else sorted(digests))).hexdigest()
 
 
 def _reopened(light: Sequence[tuple[str, TableSchema, Layout | None]], chosen: Indices | None) -> Latents:
@@ -249,10 +254,6 @@ def _spans(table: Table, first: int, stop: int) -> Iterator[tuple[int, range]]:
             span = range(record.index_first, record.index_last + 1)
             if span.start < stop and first < span.stop:
                 yield record.shard, span
-
-
-def _index(table: Table) -> Indices:
-    return _numbers(table.read(columns=["index"]))
 
 
 def _numbers(rows: pa.Table | pa.RecordBatch) -> Indices:
@@ -276,7 +277,7 @@ def _check_disjoint(first: Table, second: Table) -> None:
     spans = [_whole_span(table) for table in (first, second)]
     if not all(spans) or spans[0].start >= spans[1].stop or spans[1].start >= spans[0].stop:
         return
-    shared = np.intersect1d(_index(first), _index(second), assume_unique=True)
+    shared = np.intersect1d(indices_of(first), indices_of(second), assume_unique=True)
     if len(shared):
         more = "" if len(shared) == 1 else f" and {len(shared) - 1:,} more"
         raise SpecError(

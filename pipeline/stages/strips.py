@@ -15,6 +15,7 @@ from pipeline.directions import Direction
 from pipeline.engine.stage import NOT_FINITE, Batch, Reject, Task
 from pipeline.models.codes import Codes, Space
 from pipeline.models.faces import PICTURE, PIXELS
+from pipeline.stages.microbatch import no_rows
 from pipeline.stages.models import Model, Runtime, Truncated, open_generator, open_scorer
 from pipeline.stages.pictures import Keep
 from schemas import TableSchema
@@ -74,8 +75,7 @@ class StripsWorker:
         seen = self.faces.look_at_all(Codes(direction.space, moved), stage.runtime.batch_size)
         seconds = self.faces.take_seconds()
         if not np.isfinite(seen[PICTURE]).all():
-            empty = {"strips": schemas.strips().arrow.empty_table()}
-            return Batch(empty, (Reject(index, NOT_FINITE, direction.name),), seconds)
+            return Batch(no_rows(stage.outputs), (Reject(index, NOT_FINITE, direction.name),), seconds)
         faces = len(stage.faces)
         columns = {
             "index": np.full(faces * count, index),

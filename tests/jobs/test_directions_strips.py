@@ -1,6 +1,7 @@
-"""`directions fit --strips` and `directions strips`: pictures are those of the moved codes; the page shows both."""
+"""`directions strips`: pictures are those of the moved codes; the page shows them beside the fit."""
 
 import re
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -40,10 +41,14 @@ def show(table, latents, out, *words: str) -> int:
     return main(["directions", "strips", *given, *HOW, "--out", str(out), *words])
 
 
-def test_strips_are_added_to_a_fit_that_stays_as_it_is(faces, tmp_path):
+def test_after_a_fit_the_command_that_shows_it_is_named_and_leaves_the_fit_as_it_is(faces, tmp_path, capsys):
     assert fit(faces, tmp_path, *GIVEN) == 0
+    [line] = [line for line in capsys.readouterr().err.splitlines() if "makes pictures" in line]
     before = tables(tmp_path)
-    assert fit(faces, tmp_path, *GIVEN, "--strips", "2") == 0
+    words = shlex.split(line.removesuffix(" makes pictures of what they do"))
+    assert words[:3] == ["stylemill", "directions", "strips"]
+    more = ["--faces", "2", "--size", "32", "--batch-size", "4", "--threads", "1", "--backend", "eager"]
+    assert main([*words[1:], *more]) == 0
     after = tables(tmp_path)
     assert {name: after[name] for name in before} == before
     rows = Table.open(f"{tmp_path}/strips").read().to_pandas()
@@ -52,7 +57,7 @@ def test_strips_are_added_to_a_fit_that_stays_as_it_is(faces, tmp_path):
     ]
     assert set(rows["deviations"]) == {0.0, -3.0, -1.5, 1.5, 3.0}
     assert main(["verify", str(tmp_path)]) == 0
-    assert fit(faces, tmp_path, *GIVEN, "--strips", "3") == 4  # another number of faces is another spec
+    assert main([*words[1:], *more, "--faces", "3"]) == 4  # another number of faces is another spec
 
 
 @pytest.mark.parametrize("space", ["z", "w", "w+", "s"])
@@ -88,7 +93,8 @@ def decoded(picture: bytes) -> np.ndarray:
 
 
 def test_the_page_has_what_each_does_and_how_well_it_was_fitted(faces, tmp_path, capsys):
-    assert fit(faces, tmp_path, "--strips", "2") == 0
+    assert fit(faces, tmp_path) == 0
+    assert show(f"{tmp_path}/directions", f"{faces}/latents", tmp_path, "--faces", "2") == 0
     capsys.readouterr()
     assert main(["report", str(tmp_path)]) == 0
     assert capsys.readouterr().out.split() == [f"{tmp_path}/report.html"]
@@ -121,7 +127,7 @@ def test_without_strips_the_page_says_how_to_make_them_and_what_is_near_chance(t
     assert main(["directions", "fit", *words, "--out", f"{tmp_path}/fit"]) == 0
     assert main(["report", f"{tmp_path}/fit"]) == 0
     text = Path(tmp_path, "fit/report.html").read_text()
-    assert "stylemill directions fit --strips 4" in text
+    assert "stylemill directions strips --directions DIR/directions" in text
     assert "noise is hardly to be relied on: " in text
 
 
@@ -145,13 +151,14 @@ def test_directions_from_elsewhere_have_strips_and_a_page_too(tmp_path):
 
 
 def test_pictures_of_directions_that_were_replaced_are_not_shown(faces, tmp_path):
-    assert fit(faces, tmp_path, *GIVEN, "--strips", "1") == 0
+    assert fit(faces, tmp_path, *GIVEN) == 0
+    assert show(f"{tmp_path}/directions", f"{faces}/latents", tmp_path, "--faces", "1") == 0
     assert fit(faces, tmp_path, "--C", "1", "--fraction", "0.4", "--replace") == 0
     assert main(["report", str(tmp_path)]) == 0
     text = Path(tmp_path, "report.html").read_text()
     assert "are of other directions, which these have replaced" in text
     assert strips(text) == {}
-    assert fit(faces, tmp_path, "--C", "1", "--fraction", "0.4", "--strips", "1") == 4
+    assert show(f"{tmp_path}/directions", f"{faces}/latents", tmp_path, "--faces", "1") == 4
     assert show(f"{tmp_path}/directions", f"{faces}/latents", tmp_path, "--faces", "1", "--replace") == 0
     assert main(["report", str(tmp_path)]) == 0
     assert len(strips(Path(tmp_path, "report.html").read_text())) == 2
@@ -167,12 +174,13 @@ def test_beside_faces_the_page_has_a_name_of_its_own(faces, capsys):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--codes", "w.npy", "--scores", "s.npy", "--attribute", "a", "--strips", "2"], "give --latents, not --codes"),
-        (["--strips", "-1", "--latents", "x", "--labels", "y"], "--strips"),
+        (["--faces", "0"], "--faces"),
+        (["--deviations=nan"], "--deviations"),
+        (["--rows-per-shard", "2"], "a shard is one direction: leave out --rows-per-shard"),
     ],
 )
 def test_what_cannot_be_shown_is_one_line(tmp_path, capsys, words, message):
-    assert main(["directions", "fit", *words, "--local", "--out", str(tmp_path / "out")]) == 2
+    assert show("directions", "latents", tmp_path / "out", *words) == 2
     said = capsys.readouterr().err.strip()
     assert message in said
     assert "\n" not in said

@@ -16,6 +16,7 @@ from pipeline.directions import normalised
 from pipeline.directions.conditional import project
 from pipeline.models import classifiers, generators
 from pipeline.models.codes import Codes
+from pipeline.stages import codes as code_stage
 from pipeline.stages import edit as stage
 from pipeline.stages.codes import read_codes
 from pipeline.stages.direction_rows import read_directions, to_rows
@@ -213,14 +214,14 @@ def test_two_bad_rows_that_fill_a_micro_batch_of_a_search_are_set_aside(
 def test_rows_that_are_not_finite_are_set_aside_and_taken_up_again(
     whole, latents, directions, tmp_path, capsys, monkeypatch
 ):
-    real, bad = stage.codes_of, {9, 14}
+    real, bad = code_stage.codes_of, {9, 14}
 
     def poisoned(rows, space, generator):
         codes = real(rows, space, generator)
         codes.values[np.isin(rows["index"].to_numpy(), list(bad))] = np.nan
         return codes
 
-    monkeypatch.setattr(stage, "codes_of", poisoned)
+    monkeypatch.setattr(code_stage, "codes_of", poisoned)
     words = [*WORDS, "--size", "32"]
     assert edit(latents, directions, tmp_path, *words) == 0
     assert "20 published + 2 rejected (2 not finite)" in capsys.readouterr().err

@@ -195,7 +195,7 @@ def test_with_lambda_1_no_network_is_opened(latents, directions, tmp_path, monke
 
 
 def test_a_poisoned_row_is_set_aside_and_its_neighbours_stay(whole, latents, directions, tmp_path, capsys, monkeypatch):
-    from pipeline.stages import edit as stage
+    from pipeline.stages import codes as stage
 
     real = stage.codes_of
 

@@ -225,7 +225,7 @@ def test_the_real_network_of_identity_sees_the_same_face_as_itself(inputs, tmp_p
 
 
 def test_rows_that_were_set_aside_are_not_measured(inputs, tmp_path, monkeypatch):
-    from pipeline.stages import edit as editing
+    from pipeline.stages import codes as editing
 
     real = editing.codes_of
 

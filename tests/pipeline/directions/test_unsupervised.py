@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.decomposition import PCA
 
-from pipeline.directions.ganspace import Effect, Moments, components, name_by_effect
+from pipeline.directions.ganspace import Moments, components, named_by_effect
 from pipeline.directions.sefa import sefa
 from pipeline.errors import SpecError
 from tests.pipeline.directions.made import codes, faces
@@ -60,13 +60,26 @@ def test_what_has_no_components():
         _moments(x_ND).merge(_moments(np.eye(2)))
 
 
-def test_components_are_named_by_what_they_move_most():
-    effects = {"pc0": {"smile": 0.1, "yaw": -2.0}, "pc1": {"smile": 0.5, "yaw": 0.2}}
-    assert name_by_effect(effects) == {"pc0": Effect("yaw", -2.0), "pc1": Effect("smile", 0.5)}
+def test_components_are_named_by_what_they_move_most_and_turned_so_that_it_rises():
+    first, second = components(_moments(faces(50, 4, seed=2)[0]), 2).directions
+    turned, sign = named_by_effect(first, {"smile": 0.1, "yaw": -2.0}, "c")
+    assert (turned.attribute, turned.classifier, sign, turned.intercept) == ("yaw", "c", -1.0, -first.intercept)
+    np.testing.assert_array_equal(turned.vector, -first.vector)
+    kept, sign = named_by_effect(second, {"smile": 0.5, "yaw": 0.2})
+    assert (kept.attribute, sign, kept.intercept) == ("smile", 1.0, second.intercept)
+    np.testing.assert_array_equal(kept.vector, second.vector)
     with pytest.raises(SpecError, match="no score was measured along pc0"):
-        name_by_effect({"pc0": {}})
+        named_by_effect(first, {})
     with pytest.raises(SpecError, match="the change of yaw along pc0 is nan"):
-        name_by_effect({"pc0": {"yaw": np.nan}})
+        named_by_effect(first, {"yaw": np.nan})
+
+
+def test_deviations_are_those_of_the_distances():
+    x_ND = faces(200, 6, seed=3)[0].astype(np.float64)
+    moments = _moments(x_ND, (70,))
+    found = components(moments, 3).directions
+    spread = [float(each.distance(codes(x_ND)).std()) for each in found]
+    np.testing.assert_allclose(moments.deviations(found), spread, rtol=1e-6)
 
 
 @pytest.mark.parametrize("unit_rows", [False, True])

@@ -14,7 +14,7 @@ from jobs.__main__ import main
 from pipeline.engine.local_pool import LocalPool
 from pipeline.engine.run import RunOptions, run
 from pipeline.errors import ModelFileError, OutputDiffers
-from pipeline.stages.artifacts import read_artifact
+from pipeline.stages.models import read_artifact
 from pipeline.tables import Artifact, store
 
 cloudpickle.register_pickle_by_value(training)  # Ray's workers cannot import a test's modules

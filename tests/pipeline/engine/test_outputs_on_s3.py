@@ -14,7 +14,7 @@ from jobs.__main__ import main
 from pipeline.engine.derived import DerivedFile, DerivedTable
 from pipeline.engine.local_pool import LocalPool
 from pipeline.engine.run import RunOptions, run
-from pipeline.stages.artifacts import read_artifact
+from pipeline.stages.models import read_artifact
 from pipeline.tables import Artifact, Table, store
 
 SCHEMA = schemas.labels(("total",))

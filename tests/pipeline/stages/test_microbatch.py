@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.engine.stage import Task
 from pipeline.errors import ModelFileError
-from pipeline.stages.microbatch import NOT_FINITE, RAISED, aligned, settle
+from pipeline.stages.microbatch import NOT_FINITE, RAISED, aligned, settle, settled
 
 B = 8
 
@@ -97,3 +98,19 @@ def test_micro_batches_are_aligned_on_the_global_index(first, rows, batch_size):
     seen = np.concatenate(batches)
     inside = seen[(seen >= first) & (seen < first + rows)]
     assert inside.tolist() == list(range(first, first + rows))
+
+
+def test_a_task_is_computed_in_aligned_micro_batches_of_the_rows_that_there_are():
+    met = []
+
+    def compute(index, slots):
+        met.append(index[0])
+        return {"value": index.astype(np.float32)}
+
+    there = np.array([1, 3, 9, 10, 30])
+    kept = [index.tolist() for index, _, _ in settled(Task(0, 1, 2, 20), 4, compute, there)]
+    assert kept == [[3], [9, 10]]
+    assert met == [0, 8]
+    every = [index.tolist() for index, _, _ in settled(Task(0, 1, 2, 6), 4, compute)]
+    assert every == [[2, 3], [4, 5]]
+    assert [index.tolist() for index, *_ in settled(Task(0, 1, 2, 6, only=(4,)), 4, compute)] == [[4]]

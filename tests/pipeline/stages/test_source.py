@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 import schemas
 from pipeline.engine.layout import tasks
 from pipeline.errors import SpecError
-from pipeline.stages.source import Latents, microbatches
+from pipeline.stages.microbatch import microbatches
+from pipeline.stages.source import Latents
 from pipeline.tables import Table
 
 WIDTH = 3
@@ -117,3 +118,11 @@ def test_its_size_is_told_without_reading_rows_where_the_table_says_it(tmp_path,
     monkeypatch.undo()
     assert Latents.open([first, second]).size == (13, None)
     assert whole.only(np.array([1, 5, 7])).size == (3, None)
+
+
+@pytest.mark.parametrize("rows", [1, 5, 100])
+def test_the_first_rows_are_those_of_all_of_them(tmp_path, rows):
+    latents = Latents.open([write(tmp_path / "b", range(9, 20)), write(tmp_path / "a", range(1, 7))])
+    for some in (latents, latents.only(np.array([2, 5, 11]))):
+        assert some.head(COLUMNS, rows).equals(some.read(COLUMNS).slice(0, rows))
+    assert latents.only(np.array([], dtype=np.int64)).head(COLUMNS, rows).num_rows == 0

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from pipeline.editors import Trace
-from pipeline.stages.edit_effect import Effect, counted, effects, seen_on_the_way, slopes
+from pipeline.editors.effect import Effect, counted, effects, seen_on_the_way, slopes
 
 NAN = float("nan")
 

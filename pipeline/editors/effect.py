@@ -3,17 +3,17 @@
 Shapes: N rows, R requests, K steps.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pipeline.editors import Trace
 from pipeline.editors.gradients import score_of
-from pipeline.editors.trace import NOT_REACHED
+from pipeline.editors.trace import NOT_REACHED, Trace
 from pipeline.errors import SpecError
-from schemas.edits import JUDGE
 
 SEEN, AGAINST, SHORT = "edits_whose_score_was_seen", "edits_against_their_score", "edits_that_did_not_reach"
 
@@ -30,19 +30,18 @@ class Effect:
 
 def seen_on_the_way(trace: Trace, attribute: str) -> NDArray[np.int8]:
     """(N,) as `slopes`, from what the editor itself saw."""
-    return slopes(trace.strengths.cpu(), _scores(trace.scores, attribute), trace.kept.cpu())
+    scores = {name: score_NK.cpu().numpy() for name, score_NK in trace.scores.items()}
+    return slopes(trace.strengths.cpu(), _score_of(attribute, scores), trace.kept.cpu())
 
 
 def seen_in_columns(
-    columns: Mapping[str, NDArray], attribute: str, request: int, there_NK: NDArray
+    columns: Mapping[str, NDArray], attribute: str, strength_NK: ArrayLike, there_NK: ArrayLike, judge: str
 ) -> NDArray[np.int8]:
-    """(N,) as `slopes`, from the columns (N, R, K) of the table; the judge's scores serve where there are no others."""
-    found = {name: column[:, request] for name, column in columns.items() if column.ndim == 3}
-    scores = _scores(found, attribute)
-    if scores is None:
-        judged = {name.removeprefix(JUDGE): column for name, column in found.items() if name.startswith(JUDGE)}
-        scores = _scores(judged, attribute)
-    return slopes(found["strength"], scores, there_NK)
+    """(N,) as `slopes`, from columns (N, K) of scores; those of the judge, whose names begin with `judge`, serve where
+    there are no others."""
+    judged = {name.removeprefix(judge): column for name, column in columns.items() if name.startswith(judge)}
+    found = (score_NK for of in (columns, judged) if (score_NK := _score_of(attribute, of)) is not None)
+    return slopes(strength_NK, next(found, None), there_NK)
 
 
 def slopes(strength_NK: ArrayLike, score_NK: ArrayLike | None, there_NK: ArrayLike) -> NDArray[np.int8]:
@@ -61,7 +60,7 @@ def slopes(strength_NK: ArrayLike, score_NK: ArrayLike | None, there_NK: ArrayLi
 
 
 def counted(slope_NR: NDArray[np.int8], stop_NR: NDArray) -> dict[str, float]:
-    """Counters of a batch, whose names end in the number of the request."""
+    """Counters of some rows, whose names end in the number of the request."""
     counters: dict[str, float] = {}
     for request in range(slope_NR.shape[1]):
         slope, stops = slope_NR[:, request], stop_NR[:, request]
@@ -75,7 +74,7 @@ def counted(slope_NR: NDArray[np.int8], stop_NR: NDArray) -> dict[str, float]:
 
 
 def effects(counters: Iterable[Mapping[str, float]], requests: int) -> list[Effect]:
-    """Of each request, over all shards."""
+    """Of each request, over the counters of all rows."""
     all_of_them = list(counters)
 
     def total(name: str, request: int) -> int:
@@ -84,13 +83,8 @@ def effects(counters: Iterable[Mapping[str, float]], requests: int) -> list[Effe
     return [Effect(total(SEEN, one), total(AGAINST, one), total(SHORT, one)) for one in range(requests)]
 
 
-def _scores(scores: Mapping[str, ArrayLike], attribute: str) -> ArrayLike | None:
+def _score_of(attribute: str, scores: Mapping[str, NDArray]) -> NDArray | None:
     try:
-        found = score_of(attribute, {name: np.asarray(_on_cpu(column)) for name, column in scores.items()})  # type: ignore[type-var]
+        return score_of(attribute, scores)
     except SpecError:
         return None
-    return found
-
-
-def _on_cpu(column: ArrayLike) -> ArrayLike:
-    return column.cpu() if hasattr(column, "cpu") else column
