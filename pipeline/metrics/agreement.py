@@ -22,11 +22,9 @@ def kappa(first_N: ArrayLike, second_N: ArrayLike) -> float:
     Raises:
         SpecError: these are not two bool arrays of one length.
     """
+    from sklearn.metrics import cohen_kappa_score
+
     first, second = truths("first", first_N), truths("second", second_N)
     if first.shape != second.shape or first.ndim != 1:
         raise SpecError(f"classes have the shapes {first.shape} and {second.shape}: give one a row")
-    both, neither = int(np.count_nonzero(first & second)), int(np.count_nonzero(~first & ~second))
-    one, other = int(np.count_nonzero(first & ~second)), int(np.count_nonzero(~first & second))
-    beyond = 2 * (both * neither - one * other)
-    room = (both + one) * (one + neither) + (both + other) * (other + neither)
-    return beyond / room if room else math.nan
+    return float(cohen_kappa_score(first, second)) if len(np.union1d(first, second)) > 1 else math.nan

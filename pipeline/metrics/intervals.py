@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cache
 from statistics import NormalDist
 
 Z95 = NormalDist().inv_cdf(0.975)
@@ -15,14 +16,15 @@ def of_mean(mean: float, sd: float, count: float, z: float = Z95) -> tuple[float
     return mean - half, mean + half
 
 
-def of_rate(hits: float, count: float, z: float = Z95) -> tuple[float, float]:
-    """Wilson's score interval of hits / count, which stays inside [0, 1]; NaN of no row."""
+@cache  # a table has the same few counts again and again, and SciPy takes a millisecond for each
+def of_rate(hits: float, count: float) -> tuple[float, float]:
+    """Wilson's score interval of 95 % of hits / count, whole numbers; it stays inside [0, 1]. NaN of no row."""
+    from scipy.stats import binomtest
+
     if not count:
         return math.nan, math.nan
-    rate, weight = hits / count, z * z / count
-    middle = (rate + weight / 2) / (1 + weight)
-    half = z / (1 + weight) * math.sqrt(rate * (1 - rate) / count + weight / (4 * count))
-    return max(0.0, middle - half), min(1.0, middle + half)
+    found = binomtest(round(hits), round(count)).proportion_ci(0.95, method="wilson")
+    return float(found.low), float(found.high)
 
 
 def of_jackknife(value: float, left_out: Sequence[float], z: float = Z95) -> tuple[float, float]:

@@ -20,7 +20,7 @@ from pipeline.tables.frames import to_rows
 from schemas import TableSchema
 from schemas.dt_steps import SCORES, by_item
 
-COUNTING = 2
+COUNTING = 3
 """Version of how curves and areas are counted: tables of another are made anew."""
 Pairs = Mapping[Pair, PairOutcomes]
 

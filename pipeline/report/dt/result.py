@@ -96,7 +96,7 @@ def read(url: str) -> list[PairResult]:
     steps, areas_of = (Table.open(store.join(url, name)) for name in ("dt_steps", "dt_auc"))
     asked = steps.require_sealed()["facts"]["spec"]
     curves, areas = (read_frame(store.join(url, name)) for name in ("dt_curves", "dt_auc"))
-    known = bool(areas_of.require_sealed()["facts"]["resolved"]["kappa"])
+    known = bool(areas_of.require_sealed()["facts"]["resolved"].get("kappa"))
     pairs: list[Pair] = [(primal, condition) for primal, condition in asked["pairs"]]
     shape = (len(pairs), len(asked["lambdas"]), asked["rows_of_a_pair"])
     batches = steps.batches(["index", "row", "step", *SCORES], rows=2**16)

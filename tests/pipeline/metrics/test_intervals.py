@@ -10,9 +10,15 @@ from pipeline.metrics import intervals
 
 
 @pytest.mark.parametrize(("hits", "count"), [(0, 7), (7, 7), (3, 10), (250, 1000), (1, 1), (0, 1)])
-def test_wilson_is_scipys(hits, count):
-    wanted = stats.binomtest(hits, count).proportion_ci(0.95, method="wilson")
-    assert intervals.of_rate(hits, count) == pytest.approx((wanted.low, wanted.high), rel=1e-12, abs=1e-15)
+def test_the_ends_of_wilsons_interval_are_as_far_off_as_the_score_test_allows(hits, count):
+    """Each end is a true rate p from which hits / count is z standard errors of p away (Wilson, 1927)."""
+    low, high = intervals.of_rate(hits, count)
+    assert 0 <= low <= hits / count <= high <= 1
+    for end in (low, high):
+        if end not in (0, 1):
+            away = abs(hits / count - end) / math.sqrt(end * (1 - end) / count)
+            assert away == pytest.approx(intervals.Z95, rel=1e-9)
+    assert np.isnan(intervals.of_rate(0, 0)).all()
 
 
 def test_normal_is_scipys():
