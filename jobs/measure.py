@@ -1,13 +1,9 @@
 """`stylemill measure`: what edits changed, by classifiers that were not used to make them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-import numpy as np
-import pandas as pd
 from pydantic import Field, model_validator
-from rich.box import SIMPLE
-from rich.table import Table as Grid
 
 from jobs.classifiers import classifier_ref
 from jobs.constants import CalibrationFlag, Constants, about
@@ -17,7 +13,7 @@ from jobs.options import DEFAULT_ATTRIBUTES, RunFlags
 from jobs.places import absolute
 from jobs.plan import plan
 from jobs.resolve import resolve, spec_facts
-from jobs.show import show
+from jobs.show import show_part
 from pipeline.editors import EditRequest
 from pipeline.engine.job import Job
 from pipeline.errors import SpecError
@@ -25,15 +21,16 @@ from pipeline.models import classifiers, generators
 from pipeline.models.classifiers import identity
 from pipeline.models.codes import Space
 from pipeline.models.generators import Generator
+from pipeline.report.measured import on_screen
 from pipeline.stages.edit import kept_steps
 from pipeline.stages.measure import MeasureStage, Source
 from pipeline.stages.measured import derived_of
 from pipeline.stages.models import ClassifierRef, Model, Truncated
 from pipeline.stages.request_rows import read_requests
 from pipeline.tables import Layout, Table, store
+from pipeline.tables.frames import read_frame
 from pipeline.tables.manifest import is_made_by
 from schemas.edits import JUDGE
-from schemas.measured import NUMBERS
 
 
 class MeasureSpec(CalibrationFlag, RunFlags):
@@ -62,7 +59,8 @@ def main(argv: Sequence[str]) -> int:
     job, workers = plan_measure(spec)
     code = launch(job, workers, spec)
     if not spec.dry_run and job.is_sealed("measured"):
-        show_measured(Table.open(store.join(job.out, "measured")))
+        for grid in on_screen(read_frame(store.join(job.out, "measured"))):
+            show_part(grid)
     return code
 
 
@@ -116,34 +114,6 @@ def plan_measure(spec: MeasureSpec) -> tuple[Job, int | None]:
         about=about(largest, judge),
     )  # fmt: skip
     return job, workers
-
-
-def show_measured(table: Table) -> None:
-    """The numbers on the screen, a grid for each table of edits."""
-    found = table.read().to_pandas()
-    for name in NUMBERS:
-        found[name] = [value[0] if len(value) else np.nan for value in found[name]]
-    for edits, rows in found.groupby("edits", sort=False):
-        grid = Grid(title=f"What the edits changed: {edits}", title_justify="left", box=SIMPLE, pad_edge=False)
-        for name in ("edited", "by", "of", "mean change", "sd", "flip rate", "rows"):
-            grid.add_column(name, justify="left" if name in ("edited", "of") else "right", no_wrap=True)
-        for row in _cells(rows):
-            grid.add_row(*row)
-        show(grid)
-
-
-def _cells(rows: pd.DataFrame) -> Iterator[list[str]]:
-    for row in rows.to_dict("records"):
-        flips, half = row["flip_rate"], (row["mean_high"] - row["mean_low"]) / 2
-        yield [
-            row["attribute"] + (f" | {', '.join(row['conditions'])}" if len(row["conditions"]) else ""),
-            f"{row['strength']:+g}" + (", down" if row["side"] < 0 <= row["strength"] else ""),
-            row["measured"] or "identity",
-            f"{row['mean']:+.3f}" + (f" ± {half:.3f}" if np.isfinite(half) else ""),
-            f"{row['sd']:.3f}" if np.isfinite(row["sd"]) else "",
-            f"{flips:.1%}" if np.isfinite(flips) else "",
-            f"{int(row['count']):,}",
-        ]
 
 
 # -- parts of the plan ------------------------------------------------------------------------------------------------

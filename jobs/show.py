@@ -23,7 +23,7 @@ def show_part(part: study.Grid | str) -> None:
         Console().print(part, highlight=False, markup=False, soft_wrap=True)
         return
     grid = Grid(title=part.caption, title_justify="left", box=SIMPLE, pad_edge=False)
-    grid.add_column("")
+    grid.add_column(str(part.frame.index.name or ""))
     for name in part.frame.columns:
         grid.add_column(str(name), justify="right", no_wrap=True)
     for name, values in zip(part.frame.index, part.frame.itertuples(index=False), strict=True):

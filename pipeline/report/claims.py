@@ -46,10 +46,14 @@ def decided(low: float, high: float, positive: bool) -> str:
     return HOLDS if (low > 0) == positive else FAILS
 
 
+def by_bootstrap(verdict: str, better: bool = True) -> str:
+    """Whether what the paper has as better (or as worse) is so, by the verdict of a paired bootstrap."""
+    return {BETTER: HOLDS if better else FAILS, WORSE: FAILS if better else HOLDS}.get(verdict, NOT_DECIDED)
+
+
 def of_difference(about: str, what: str, paper: str, more: Difference, better: bool) -> Claim:
     """A claim that one way of editing is better than another, or worse, by a paired bootstrap."""
-    verdict = {BETTER: HOLDS if better else FAILS, WORSE: FAILS if better else HOLDS}.get(more.verdict, NOT_DECIDED)
-    return Claim(about, what, paper, more.observed, more.low, more.high, verdict)
+    return Claim(about, what, paper, more.observed, more.low, more.high, by_bootstrap(more.verdict, better))
 
 
 def summary(claims: Sequence[Claim]) -> str:

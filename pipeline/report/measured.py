@@ -1,6 +1,6 @@
-"""Edits of one attribute at several strengths, as `stylemill measure` has measured them, for a study's page."""
+"""What `stylemill measure` has measured: on the screen, and at several strengths of an edit for a study's page."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import pandas as pd
@@ -50,3 +50,30 @@ class Measured:
             ]
             for name in self.edits
         }
+
+
+def on_screen(found: pd.DataFrame) -> Iterator[study.Grid]:
+    """Rows of `measured`, a grid for each table of edits."""
+    for edits, rows in found.groupby("edits", sort=False):
+        edited = [
+            " | ".join(filter(None, (row["attribute"], ", ".join(row["conditions"])))) for _, row in rows.iterrows()
+        ]
+        half = (rows["mean_high"] - rows["mean_low"]) / 2
+        down = (rows["side"] < 0) & (rows["strength"] >= 0)
+        frame = pd.DataFrame(
+            {
+                "by": rows["strength"].map("{:+g}".format) + down.map({True: ", down", False: ""}),
+                "of": rows["measured"].replace(IDENTITY, "identity"),
+                "mean change": rows["mean"].map("{:+.3f}".format) + _written(half, " ± {:.3f}"),
+                "sd": _written(rows["sd"], "{:.3f}"),
+                "flip rate": _written(rows["flip_rate"], "{:.1%}"),
+                "rows": rows["count"],
+            }
+        )
+        frame.index = pd.Index(edited, name="edited")
+        yield study.Grid(f"What the edits changed: {edits}", frame)
+
+
+def _written(values: "pd.Series[float]", form: str) -> "pd.Series[str]":
+    """Empty where there is no number."""
+    return values.map(form.format, na_action="ignore").fillna("")

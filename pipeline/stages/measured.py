@@ -1,9 +1,8 @@
 """What measured edits come to: DIR/measured and measured.csv, from the partial numbers of all parts."""
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import cast
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 
@@ -12,6 +11,7 @@ from pipeline.engine.derived import Derived, DerivedFile, DerivedTable
 from pipeline.metrics import Effects, Identity
 from pipeline.stages.measure import EFFECTS, IDENTITY
 from pipeline.tables import Table, store
+from pipeline.tables.frames import to_rows
 from schemas.measured import NUMBERS
 
 GROUP = ["edits", "request", "step", "side", "attribute", "conditions", "strength", "measured"]
@@ -50,13 +50,7 @@ def _finished(metric: Effects | Identity, partials: pd.DataFrame) -> pd.DataFram
 
 
 def _rows(found: pd.DataFrame) -> pa.Table:
-    """Rows of DIR/measured; numbers that there are none of are empty lists."""
-    schema = schemas.measured()
-    columns: dict[str, Any] = {name: found[name].tolist() for name in schema.arrow.names if name in found}
-    for name in NUMBERS:
-        values = found[name] if name in found else pd.Series(np.nan, index=found.index)
-        columns[name] = [[value] if np.isfinite(value) else [] for value in values]
-    return schema.rows({**columns, "index": range(len(found)), "count": found["count"].astype(int).tolist()})
+    return to_rows(schemas.measured(), found.assign(count=found["count"].astype(int)))
 
 
 def _csv(found: pd.DataFrame) -> bytes:

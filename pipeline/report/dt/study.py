@@ -8,7 +8,7 @@ import pandas as pd
 
 from pipeline.metrics import AGREED, LEVEL, Cell, CellArea, Difference, Outcomes, cell_areas
 from pipeline.report import study
-from pipeline.report.claims import FAILS, HOLDS, NOT_DECIDED, Claim, of_difference
+from pipeline.report.claims import Claim, by_bootstrap, of_difference
 from pipeline.report.dt.paper import TABLE_1, Variant, plateau
 from pipeline.report.dt.result import PairResult, all_areas
 from pipeline.report.dt.sections import cell_name, means, overview
@@ -23,9 +23,8 @@ def plateau_claims(about: str, result: PairResult, more: str = "") -> list[Claim
     for row in plateau(result.areas, result.judge).to_dict("records"):
         cell = (row["lambda1"], row["lambda2"])
         theirs = f"{TABLE_1[cell] - TABLE_1[LEVEL]:+.3f}" if cell in TABLE_1 else "more"
-        verdict = {"better": HOLDS, "worse": FAILS}.get(row["verdict"], NOT_DECIDED)
-        if not row["kappa"] >= AGREED:
-            verdict = f"not counted: kappa below {AGREED}"
+        counted = row["kappa"] >= AGREED
+        verdict = by_bootstrap(row["verdict"]) if counted else f"not counted: kappa below {AGREED}"
         what = f"{result.name}{more}: mean of q of {cell_name(cell)}, more than of (1, 1)"
         numbers = (row["difference"], row["difference_low"], row["difference_high"])
         claims.append(Claim(about, what, theirs, *numbers, verdict))
