@@ -71,7 +71,12 @@ HELP_OF_SPEC = tyro.conf.arg(
 
 def command_line(kind: Any, prog: str, argv: Sequence[str], description: str | None = None) -> Any:
     """What tyro makes of the words. Raises SystemExit: it has said what is wrong (2), or shown the help (0)."""
-    config = (tyro.conf.FlagCreatePairsOff, tyro.conf.DisallowNone, tyro.conf.OmitArgPrefixes)
+    config = (
+        tyro.conf.FlagCreatePairsOff,
+        tyro.conf.DisallowNone,
+        tyro.conf.OmitArgPrefixes,
+        tyro.conf.HelptextFromCommentsOff,  # all have a description; to look for comments takes twice as long
+    )
     with _wide_enough(), warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # a YAML value out of bounds: the spec itself names it
         return tyro.cli(kind, prog=prog, description=description, args=argv, config=config)

@@ -19,11 +19,12 @@ from pipeline.metrics.step_size import length
 from pipeline.report import wording
 from pipeline.report.dt.strips import CELLS
 
+TINY = ["--generator", "stylegan2-tiny", "--classifiers", "tiny", "--judge", "tiny-judge", "--device", "cpu"]
+
 
 def test_a_dry_run_says_passes_and_hours_and_makes_nothing(tmp_path, capsys):
     out = tmp_path / "none"
-    words = ["--generator", "stylegan2-tiny", "--classifiers", "tiny", "--judge", "tiny-judge", "--device", "cpu"]
-    assert main(["reproduce", "ials", *words, "--rows", "8", "--labelled", "400", "--out", str(out), "--dry-run"]) == 0
+    assert main(["reproduce", "ials", *TINY, "--rows", "8", "--labelled", "400", "--out", str(out), "--dry-run"]) == 0
     said = capsys.readouterr().err
     numbers = re.search(r"Study ([\d,]+) passes through the generator: ([\d,]+) forward, ([\d,]+) backward", said)
     whole, forward, backward = (int(number.replace(",", "")) for number in numbers.groups())
@@ -36,6 +37,28 @@ def test_a_dry_run_says_passes_and_hours_and_makes_nothing(tmp_path, capsys):
     )
     assert " on this machine in one process, at " in said
     assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--pairs", "old:hat"], "unknown attribute 'hat'"),
+        (["--pairs", "old"], "old is not a pair"),
+        (["--pairs", "old:old"], "to change and to stay at once"),
+        (["--pairs", "old:smile,old:smile"], "--pairs names one twice"),
+        (["--pairs", "yaw:smile"], "without --from directions are fitted of"),
+        (["--lambdas", "1:1,0:0"], "have both among them"),
+        (["--lambdas", "1:1,0.75:0", "--grid", "0.25"], "one of the two"),
+        (["--lambdas", "1:2"], "1:2 is not a cell"),
+        (["--pictured", "smile:old"], "--pictured smile:old"),
+        (["--judge", "tiny"], "is the family that edits"),
+        (["--from", "nowhere"], "nowhere"),
+    ],
+)
+def test_what_cannot_be_is_said_before_anything_is_made(words, message, tmp_path, capsys):
+    assert main(["reproduce", "ials", *TINY, *words, "--out", str(tmp_path / "out")]) != 0
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def test_hours_of_a_gpu_that_is_not_here_are_not_guessed(tmp_path, capsys, monkeypatch):

@@ -18,6 +18,7 @@ from pipeline.report import study
 from pipeline.report.wording import score
 from pipeline.tables import Table
 
+pytestmark = pytest.mark.slow
 RUN = ["--local", "--backend", "eager", "--threads", "1", "--batch-size", "4"]
 MODELS = ["--generator", "stylegan2-tiny", "--classifiers", "tiny", "--judge", "tiny-judge"]
 WORDS = [*MODELS, "--labelled", "400", "--rows", "8", "--others", "48", "--trial", "8", "--ablated", "4"]
@@ -239,28 +240,6 @@ def test_faces_and_directions_of_another_folder_are_taken(small, out, tmp_path, 
         "others", "others-judged", "dt-smile-old", "dt-paper-few-smile-old", "dt-kept-smile-old",
         "dt-gradient-smile-old", "fit-gradient", "pictures-smile-old",
     }  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        (["--pairs", "old:hat"], "unknown attribute 'hat'"),
-        (["--pairs", "old"], "old is not a pair"),
-        (["--pairs", "old:old"], "to change and to stay at once"),
-        (["--pairs", "old:smile,old:smile"], "--pairs names one twice"),
-        (["--pairs", "yaw:smile"], "without --from directions are fitted of"),
-        (["--lambdas", "1:1,0:0"], "have both among them"),
-        (["--lambdas", "1:1,0.75:0", "--grid", "0.25"], "one of the two"),
-        (["--lambdas", "1:2"], "1:2 is not a cell"),
-        (["--pictured", "smile:old"], "--pictured smile:old"),
-        (["--judge", "tiny"], "is the family that edits"),
-        (["--from", "nowhere"], "nowhere"),
-    ],
-)
-def test_what_cannot_be_is_said_before_anything_is_made(words, message, tmp_path, capsys):
-    assert main(["reproduce", "ials", *WORDS, *words, "--out", str(tmp_path / "out")]) != 0
-    assert message in capsys.readouterr().err
-    assert not (tmp_path / "out").exists()
 
 
 def test_a_folder_that_lacks_something_is_refused(small, out, tmp_path, capsys):

@@ -96,8 +96,7 @@ def test_a_step_that_was_interrupted_interrupts_the_study(monkeypatch):
         step(sample.SampleSpec(out="x"))
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize(("signals", "code"), [(2, 0), (3, 130)])
+@pytest.mark.parametrize(("number", "signals", "code"), [(signal.SIGINT, 3, 130), (signal.SIGTERM, 2, 0)])
 def test_the_third_signal_ends_a_ray_that_hangs(number, signals, code):
     command = [sys.executable, "-c", HANGS, str(signals), str(int(number))]
     ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)

@@ -37,6 +37,7 @@ def test_a_killed_worker_is_replaced_and_the_bytes_are_the_same(bench, tmp_path)
     assert bench.part_bytes() == alone
 
 
+@pytest.mark.slow
 def test_a_shard_that_kills_every_worker_is_given_up_and_the_rest_is_done(bench):
     summary = bench.run(RayPool(1, cpus=1), bench.job(die_always_on=(1,)))
     assert (summary.exit_code, summary.shards_done, summary.failed) == (1, 3, 8)
@@ -49,6 +50,7 @@ def test_errors_of_the_work_have_a_budget_of_their_own(bench):
     assert any("shard 3 after 3 attempts: ZeroDivisionError: no square today" in line for line in bench.said)
 
 
+@pytest.mark.slow
 def test_a_shard_that_hangs_is_timed_out_and_its_worker_replaced(bench, tmp_path):
     bench.run(LocalPool())
     alone = bench.part_bytes()
@@ -60,6 +62,7 @@ def test_a_shard_that_hangs_is_timed_out_and_its_worker_replaced(bench, tmp_path
     assert bench.part_bytes() == alone
 
 
+@pytest.mark.slow
 def test_every_attempt_is_in_the_journal(bench):
     journal = []
     job = bench.job(die_once_on=(0,), hang_once_on=(2,))
@@ -76,6 +79,7 @@ def test_every_attempt_is_in_the_journal(bench):
     assert (pool.workers, pool.lost, pool.lost_nodes, pool.at_work()) == (1, 2, 0, ())
 
 
+@pytest.mark.slow
 def test_a_worker_tells_how_many_rows_of_its_shard_are_done(bench, monkeypatch):
     monkeypatch.setattr(ray_pool, "TELL_SECONDS", 0.1)
     job, pool, seen = bench.job(rows=64, rows_per_shard=32, slow_seconds=0.3), RayPool(1, cpus=1), []
@@ -92,6 +96,7 @@ def test_a_worker_tells_how_many_rows_of_its_shard_are_done(bench, monkeypatch):
         assert max(rows) <= 32
 
 
+@pytest.mark.slow
 def test_workers_by_themselves_are_as_many_as_there_is_room_and_work_for(bench):
     pool = RayPool(None, cpus=1)
     pool.prepare()
@@ -101,6 +106,7 @@ def test_workers_by_themselves_are_as_many_as_there_is_room_and_work_for(bench):
     assert bench.run(RayPool(None, cpus=3), bench.job(seed=2), replace=True).workers == 1
 
 
+@pytest.mark.slow
 def test_what_was_asked_is_expected_and_a_joined_cluster_sees_demand(bench, monkeypatch):
     started = []
     start = ray_pool._RayCluster.start
@@ -130,6 +136,7 @@ sys.exit(summary.exit_code)
 """
 
 
+@pytest.mark.slow
 def test_two_jobs_that_both_want_the_whole_cluster_both_finish(bench, tmp_path):
     here = str(Path(__file__).parent)
     (tmp_path / "others").mkdir()
@@ -145,6 +152,7 @@ def test_two_jobs_that_both_want_the_whole_cluster_both_finish(bench, tmp_path):
         other.kill()
 
 
+@pytest.mark.slow
 def test_a_worker_whose_device_broke_is_let_go_and_loses_no_shard(bench):
     summary = bench.run(RayPool(1, cpus=1), bench.job(break_once_on=(0,)))
     assert (summary.exit_code, summary.published, summary.workers_lost) == (0, 32, 1)
