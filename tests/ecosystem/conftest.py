@@ -23,8 +23,8 @@ os.environ.update(  # before datasets is imported: nothing is fetched, nothing i
 )
 
 import pyarrow as pa  # noqa: E402
-from own_codes import PSI_OR_NONE  # noqa: E402
 from PIL import Image  # noqa: E402
+from sealed_tables import IMAGES, NUMBERS, PSI_OR_NONE  # noqa: E402
 
 import schemas  # noqa: E402
 from pipeline.tables import Table  # noqa: E402
@@ -207,12 +207,6 @@ def examples(tmp_path_factory) -> dict[str, Example]:
         columns = {"index": np.array(INDEX), "image": pictures}
         found[f"images-{format}"] = Example(table.url, columns, table.schema.arrow, pixels)
     return found
-
-
-NUMBERS = (
-    "latents-w", "latents-ws", "labels", "rejects", "directions", "requests", "edits-w", "edits-ws", "metrics",
-)  # fmt: skip
-IMAGES = ("images-png", "images-jpeg", "images-webp")
 
 
 @pytest.fixture(params=NUMBERS)

@@ -4,7 +4,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 import pytest
-from own_codes import PSI_OR_NONE
+from sealed_tables import PSI_OR_NONE
 
 TYPES = {
     pa.int32(): "INTEGER",

@@ -5,7 +5,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from datasets import Image, List, Value
-from own_codes import PSI_OR_NONE
+from sealed_tables import PSI_OR_NONE
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pandas as pd
-from own_codes import PSI_OR_NONE
+from sealed_tables import PSI_OR_NONE
 
 
 def test_numbers(numbers_table):

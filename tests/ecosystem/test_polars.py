@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 import pytest
-from own_codes import PSI_OR_NONE
+from sealed_tables import PSI_OR_NONE
 
 
 @pytest.fixture(params=["read", "scan"])

@@ -140,6 +140,7 @@ def test_a_foreign_part(out, capsys, name):
     assert_all_is_done(out, capsys)
 
 
+@pytest.mark.slow
 def test_a_path_that_is_not_utf8(made, tmp_path):
     out = os.fsencode(tmp_path) + b"/caf\xe9"
     shutil.copytree(os.fsencode(made), out)

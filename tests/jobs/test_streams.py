@@ -45,14 +45,18 @@ def test_a_job_is_done_and_ends_with_its_own_code(tmp_path, streams):
     assert b"Traceback" not in ended.stderr
 
 
-@needs_full
-def test_the_code_of_a_job_that_fails_is_its_own_too(tmp_path):
-    job = f"stylemill sample {TINY} --psi 1e38 --max-rejects 3 --out {tmp_path} 2>/dev/full"
+@pytest.mark.parametrize(
+    "closed", [pytest.param("2>&-", marks=pytest.mark.slow), pytest.param("2>/dev/full", marks=needs_full)]
+)
+def test_the_code_of_a_job_that_fails_is_its_own_too(tmp_path, closed):
+    job = f"stylemill sample {TINY} --psi 1e38 --max-rejects 3 --out {tmp_path} {closed}"
     assert shell(job).returncode == 3
 
 
 @needs_full
-@pytest.mark.parametrize("verb", ["status DIR --json-lines", "models list", "--version"])
+@pytest.mark.parametrize(
+    "verb", ["status DIR --json-lines", pytest.param("models list", marks=pytest.mark.slow), "--version"]
+)
 def test_an_answer_that_is_lost_is_one_line_and_1(made, verb):
     ended = shell(f"stylemill {verb.replace('DIR', str(made))} >/dev/full")
     assert (ended.returncode, ended.stderr.decode()) == (
@@ -100,6 +104,7 @@ def test_an_unbuffered_stream_stays_so(switch, environment, seen):
 
 
 @needs_full
+@pytest.mark.slow
 def test_what_an_unbuffered_stream_loses_is_told(made):
     ended = shell(f"stylemill status {made} >/dev/full", PYTHONUNBUFFERED="1")
     assert (ended.returncode, ended.stderr) == (
@@ -123,8 +128,8 @@ def test_what_a_page_is_called_may_be_lost_and_the_page_is_there(made, tmp_path)
 @pytest.mark.parametrize(
     ("name", "locale", "encoding"),
     [
-        ("\u00e9t\u00e9-\u65e5\u672c", "C", "iso-8859-1"),
-        (os.fsdecode(b"caf\xe9"), "C", "ascii"),
+        pytest.param("\u00e9t\u00e9-\u65e5\u672c", "C", "iso-8859-1", marks=pytest.mark.slow),
+        pytest.param(os.fsdecode(b"caf\xe9"), "C", "ascii", marks=pytest.mark.slow),
         (os.fsdecode(b"caf\xe9"), "C.UTF-8", "utf-8"),
     ],
 )

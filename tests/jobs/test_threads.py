@@ -21,7 +21,9 @@ TINY = ["--generator", "stylegan2-tiny", "--rows", "4", "--local", "--threads", 
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="libgomp's words")
-@pytest.mark.parametrize(("given", "spins"), [({}, "0"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "30000000000")])
+@pytest.mark.parametrize(
+    ("given", "spins"), [({}, "0"), pytest.param({"OMP_WAIT_POLICY": "ACTIVE"}, "30000000000", marks=pytest.mark.slow)]
+)
 def test_threads_sleep_while_they_wait_unless_the_user_says_otherwise(tmp_path, given, spins):
     ours = {name: value for name, value in os.environ.items() if not name.startswith(("OMP_", "GOMP_"))}
     ended = subprocess.run(

@@ -16,7 +16,7 @@ def blocks() -> dict[str, str]:
     return {part.split("\n", 1)[0]: "".join(re.findall(r"```python\n(.*?)```", part, re.DOTALL)) for part in sections}
 
 
-@pytest.mark.parametrize("small", [True, pytest.param(False, marks=pytest.mark.weights)])
+@pytest.mark.parametrize("small", [True, pytest.param(False, marks=[pytest.mark.weights, pytest.mark.slow])])
 @pytest.mark.parametrize("editor", ["interfacegan", "ials"])
 def test_an_example_runs(editor, small):
     start, own = blocks()["# Editors"], blocks()[editor]

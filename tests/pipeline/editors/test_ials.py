@@ -8,7 +8,7 @@ from requested import by_row, same
 
 from pipeline.directions import Direction
 from pipeline.directions.conditional import project
-from pipeline.editors import DONE, NOT_FINITE, REACHED
+from pipeline.editors import DONE, REACHED
 from pipeline.editors.gradients import score_gradients
 from pipeline.editors.ials import IALS, LAMBDAS
 from pipeline.editors.interfacegan import InterFaceGAN
@@ -276,18 +276,6 @@ def test_look_keeps_the_scores_of_every_step():
         for step in range(N + 1):
             for name, score in faces64.scores(trace.at(step)).items():
                 np.testing.assert_allclose(trace.scores[name][:, step].numpy(), score.detach().numpy(), atol=1e-9)
-
-
-def test_rows_that_are_not_finite_stop_alone_and_change_no_bit_of_the_others():
-    source = faces64.codes("w", 3)
-    request = same(3, "old", conditions=("male",), lambdas=(0.5, 0.0))
-    whole = editor("w").edit(source, request)
-    broken = source.values.clone()
-    broken[1, 0] = torch.nan
-    trace = editor("w").edit(Codes("w", broken), request)
-    assert trace.stops == (DONE, NOT_FINITE, DONE)
-    assert trace.steps[1].tolist() == [-1] * (N + 1)
-    assert torch.equal(trace.values[[0, 2]], whole.values[[0, 2]])
 
 
 def test_a_direction_that_vanishes_stops_its_row_with_the_reason():

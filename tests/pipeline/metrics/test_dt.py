@@ -1,7 +1,6 @@
 """DT: counts of rows transformed and kept, from scores, in whatever pieces."""
 
 import itertools
-import math
 
 import numpy as np
 import pytest
@@ -73,16 +72,6 @@ def test_rows_that_start_on_the_targets_side_are_told_and_refused():
     assert in_source_class(primal[:, 0], [0, 0, 1]).tolist() == [False, True, True]
     with pytest.raises(SpecError, match="row 1 starts on the target's side"):
         Outcomes.of_scores(primal, primal, 1)
-
-
-def test_partials_are_flat_rows_of_numbers():
-    partial = METRIC.measure(outcomes(9, 1))
-    assert tuple(partial) == METRIC.numbers == tuple(NONE)
-    assert all(type(value) is float for value in partial.values())
-    assert METRIC.measure(outcomes(0, 1)) == NONE == METRIC.merge([])
-    assert METRIC.merge([partial, NONE]) == partial == METRIC.merge([NONE, partial])
-    none = METRIC.finish(NONE)
-    assert {name for name, value in none.items() if math.isnan(value)} == set(none) - {"count"}
 
 
 def test_bad_input_is_named():

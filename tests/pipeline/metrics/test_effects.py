@@ -60,14 +60,6 @@ def test_groups_equal_a_pandas_groupby():
         assert found["flip_rate"] == ((rows["after"] > 0) != (rows["before"] > 0)).mean()
 
 
-def test_partials_are_flat_rows_of_numbers():
-    partial = EFFECTS.measure(batch(raw(5, 1)))
-    assert tuple(partial) == EFFECTS.numbers == tuple(NONE)
-    assert all(type(value) is float and math.isfinite(value) for value in partial.values())
-    assert EFFECTS.measure(batch(raw(0, 1))) == NONE == EFFECTS.merge([])
-    assert EFFECTS.merge([partial, NONE]) == partial == EFFECTS.merge([NONE, partial])
-
-
 def test_a_flip_is_a_change_of_side_and_zero_is_not_beyond_the_boundary():
     before, after = [-1.0, -1.0, 1.0, 1.0, 0.0, 0.0, 1.0], [1.0, -2.0, -1.0, 2.0, 1.0, -1.0, 0.0]
     assert EFFECTS.measure(EffectBatch(np.array(before), np.array(after)))["flips"] == 4

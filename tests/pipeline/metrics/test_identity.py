@@ -74,14 +74,6 @@ def test_length_does_not_matter_and_the_same_face_is_one():
     assert (similarity(batch.source, batch.source) <= 1.0).all()
 
 
-def test_no_row():
-    none = IDENTITY.merge([])
-    assert none == IDENTITY.measure(embeddings(0, 1))
-    finished = IDENTITY.finish(none)
-    assert finished["count"] == 0
-    assert all(math.isnan(value) for name, value in finished.items() if name != "count")
-
-
 def test_bad_input_is_named():
     batch = embeddings(4, 1)
     with pytest.raises(SpecError, match=r"\(4, 16\) and \(3, 16\)"):

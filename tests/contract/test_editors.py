@@ -1,0 +1,68 @@
+"""What every editor promises: the source is step 0, a row does not depend on its neighbours, and one that is not finite
+stops alone."""
+
+import pytest
+import torch
+
+from pipeline.editors import EDITORS, NOT_FINITE, config_of
+from pipeline.models import classifiers, generators
+from pipeline.models.codes import Codes
+from pipeline.models.faces import FaceScorer
+from tests.pipeline.editors import faces64
+
+FLAGS = {"interfacegan": {"strengths": (-2.0, 3.0)}, "ials": {"steps": 3, "step_size": 0.5}}
+"""Of an edit of a few steps."""
+ROWS = 4
+CASES = [(name, space) for name in EDITORS for space in config_of(name).SPACES if space != "z"]
+
+
+@pytest.fixture(scope="module")
+def faces():
+    generator = generators.load("stylegan2-tiny", backend="eager")
+    return FaceScorer(generator, {"": classifiers.load("tiny", faces64.ATTRIBUTES, measures=())})
+
+
+def codes(space, seed=0) -> Codes:
+    return Codes(space, faces64.codes(space, ROWS, seed).values.float())
+
+
+def edited(name, faces, some):
+    config = config_of(name).model_validate(FLAGS[name])
+    request = config.request("old")
+    steps = config.traits([request]).steps
+    trace = config.open(faces, faces64.directions(some.space, shared=True)).edit(some, [request] * ROWS)
+    assert trace.values.shape[:2] == (ROWS, steps + 1)
+    return trace
+
+
+def test_every_editor_has_a_case():
+    assert FLAGS.keys() == EDITORS.keys()
+
+
+@pytest.mark.parametrize(("name", "space"), CASES)
+def test_the_source_is_step_0_and_every_step_moves(name, space, faces):
+    trace = edited(name, faces, codes(space))
+    assert torch.equal(trace.at(0).values, codes(space).values)
+    assert trace.steps.tolist() == [list(range(trace.values.shape[1]))] * ROWS
+    for step in range(1, trace.values.shape[1]):
+        assert not torch.equal(trace.values[:, step], trace.values[:, step - 1])
+
+
+@pytest.mark.parametrize(("name", "space"), CASES)
+def test_a_row_does_not_depend_on_its_neighbours(name, space, faces):
+    others = codes(space, seed=1).values
+    others[2] = codes(space).values[2]
+    found, alone = (edited(name, faces, some) for some in (codes(space), Codes(space, others)))
+    assert torch.equal(found.values[2], alone.values[2])
+    assert not torch.equal(found.values[1], alone.values[1])
+
+
+@pytest.mark.parametrize(("name", "space"), CASES)
+def test_a_row_that_is_not_finite_stops_alone(name, space, faces):
+    broken = codes(space).values
+    broken[1].view(-1)[3] = torch.nan
+    found, whole = (edited(name, faces, some) for some in (Codes(space, broken), codes(space)))
+    assert [stop == NOT_FINITE for stop in found.stops] == [False, True, False, False]
+    assert not (found.steps[1] >= 0).any()
+    rest = [0, 2, 3]
+    assert torch.equal(found.values[rest], whole.values[rest])

@@ -1,0 +1,85 @@
+"""What every metric promises: rows may be measured in any pieces and merged in any order, a partial is a row of a
+table, and no row at all is neutral."""
+
+import itertools
+import math
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import schemas
+from pipeline import metrics
+from pipeline.metrics import DT, EffectBatch, Effects, Identity, IdentityBatch, Outcomes, measure_groups
+
+
+def noise(rows: int, seed: int, *width: int) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal((rows, *width))
+
+
+CASES = {
+    "effects": (Effects(), lambda rows: EffectBatch(noise(rows, 1), noise(rows, 2))),
+    "identity": (Identity(), lambda rows: IdentityBatch(noise(rows, 1, 8), noise(rows, 2, 8))),
+    "dt": (DT(), lambda rows: Outcomes(noise(rows, 1) < -0.3, noise(rows, 2) < 1)),
+}
+each = pytest.mark.parametrize("name", CASES)
+
+
+def test_every_metric_has_a_case():
+    found = {one for one in vars(metrics).values() if isinstance(one, type) and hasattr(one, "finish")}
+    assert {type(metric) for metric, _ in CASES.values()} == found - {metrics.Metric}
+
+
+@each
+@settings(max_examples=30, deadline=None)
+@given(st.integers(2, 200), st.lists(st.integers(0, 200), max_size=6), st.randoms(use_true_random=False))
+def test_any_pieces_in_any_order_give_the_same(name, rows, cuts, random):
+    metric, make = CASES[name]
+    batch = make(rows)
+    edges = [0, *sorted(min(cut, rows) for cut in cuts), rows]
+    pieces = [
+        metric.measure(type(batch)(*(column[first:stop] for column in batch)))
+        for first, stop in itertools.pairwise(edges)
+    ]
+    random.shuffle(pieces)
+    found, whole = (metric.finish(partial) for partial in (metric.merge(pieces), metric.measure(batch)))
+    assert found == pytest.approx(whole, rel=1e-9, abs=1e-12, nan_ok=True)
+
+
+@each
+def test_partials_are_flat_rows_of_numbers_and_no_row_is_neutral(name):
+    metric, make = CASES[name]
+    partial, none = metric.measure(make(9)), metric.measure(make(0))
+    assert tuple(partial) == tuple(none) == metric.numbers
+    assert all(type(value) is float and math.isfinite(value) for value in (*partial.values(), *none.values()))
+    assert none == metric.merge([])
+    assert metric.merge([partial, none]) == partial == metric.merge([none, partial])
+    finished = metric.finish(none)
+    assert finished["count"] == 0
+    assert all(math.isnan(value) for number, value in finished.items() if number != "count")
+
+
+@each
+def test_partials_come_back_from_a_file(name, tmp_path):
+    metric, make = CASES[name]
+    keys = [("old", ("male",), 1.0), ("old", ("male",), 3.0), ("smile", (), 1.0)] * 8
+    groups = measure_groups(metric, keys, make(24))
+    schema = schemas.metrics(metric.numbers)
+    columns = {
+        "index": [7] * len(groups),
+        "group": list(range(len(groups))),
+        "metric": metric.name,
+        "attribute": [attribute for attribute, _, _ in groups],
+        "conditions": [list(conditions) for _, conditions, _ in groups],
+        "strength": [strength for _, _, strength in groups],
+        **{"edits": "edits", "request": 0, "step": 1, "side": 1, "measured": ""},
+        **{number: [partial[number] for partial in groups.values()] for number in metric.numbers},
+    }
+    rows = schema.rows(columns)
+    schema.validate(rows)
+    pq.write_table(rows, tmp_path / "part.parquet", **schema.writer_options())
+    back = pq.read_table(tmp_path / "part.parquet").to_pylist()
+    assert [{number: row[number] for number in metric.numbers} for row in back] == list(groups.values())
+    assert metric.finish(metric.merge(back)) == metric.finish(metric.merge(groups.values()))
