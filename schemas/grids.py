@@ -8,7 +8,7 @@ VERSION = 2
 
 
 def grids() -> TableSchema:
-    """The schema of the grids from which directions took their C and fraction; beside a table of directions.
+    """The schema of what was tried on halves of the rows, C and fraction; beside a table of directions.
 
     index           int64    number of the direction: `directions.index`
     candidate       int64    number of the choice
@@ -16,8 +16,8 @@ def grids() -> TableSchema:
     C               float64  SVM regularisation
     fraction        float64  of the rows, in each class; in the smaller one, where a threshold parts them
     rows_per_class  int64
-    agreement       float64  cosine of the normals that two disjoint halves of the rows give; taken was the fraction of
-                             the highest, and there the largest C within the job's margin of it
+    agreement       float64  cosine of the normals that two disjoint halves of the rows give; where C was chosen, taken
+                             was the largest within the job's margin of the highest
     validation      float64  share of the other half's classes that each puts on the right side
 
     Both are null where no hyperplane tells the classes of a half apart better than none does.

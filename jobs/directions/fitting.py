@@ -8,7 +8,7 @@ from jobs.directions.mean_gradient import plan_mean_gradient
 from jobs.directions.quality import report_fits
 from jobs.directions.spec import UNSUPERVISED, FitSpec
 from jobs.directions.strips import StripsSpec
-from jobs.directions.supervised import plan_svm
+from jobs.directions.supervised import plan_labelled
 from jobs.flags import command_of, parse, say
 from jobs.launch import launch
 from pipeline.engine.job import Job
@@ -42,4 +42,4 @@ def plan_fit(spec: FitSpec) -> tuple[Job, int | None]:
     """
     if spec.method == "mean-gradient":
         return plan_mean_gradient(spec)
-    return plan_components(spec) if spec.method in UNSUPERVISED else plan_svm(spec)
+    return plan_components(spec) if spec.method in UNSUPERVISED else plan_labelled(spec)

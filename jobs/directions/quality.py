@@ -6,21 +6,21 @@ import numpy as np
 
 from jobs.flags import say
 from pipeline.directions import Direction
-from pipeline.directions.svm import features
+from pipeline.directions.method import features
 from pipeline.engine.books import Books
 from pipeline.engine.derived import DerivedFile
 from pipeline.engine.job import Job
 from pipeline.report.direction_list import Listed, listed
 from pipeline.report.directions import DOUBTS
 from pipeline.stages.direction_rows import read_directions
-from pipeline.stages.fit import HALF, NEXT_BEST, UNCONVERGED, FitStage
+from pipeline.stages.fit import FitStage
 from pipeline.stages.mean_gradient import MeanGradientStage
 from pipeline.tables import Table, store
 
 AGREE = 0.3
 """Least cosine of the normals of two halves; shuffled scores came to 0.25."""
 FEW = 50
-"""Rows of the smaller class that an SVM is fitted on."""
+"""Rows of the smaller class that a direction is fitted on."""
 ABOVE_CHANCE = 0.05
 """Least share of the held-out rows on the right side above one half; two standard errors, where these are more."""
 SHOWN = 20
@@ -44,7 +44,7 @@ def report_fits(job: Job) -> list[str]:
     for line in _lines(fits):
         say(line)
     if isinstance(job.stage, FitStage):
-        _warn(job)
+        _warn(job, job.stage)
     wanted = job.stage.classifiers.attributes if isinstance(job.stage, MeanGradientStage) else ()
     missing = [name for name in wanted if name not in {fit.attribute for fit in fits}]
     if missing:
@@ -52,15 +52,14 @@ def report_fits(job: Job) -> list[str]:
     return missing
 
 
-def _warn(job: Job) -> None:
+def _warn(job: Job, stage: FitStage) -> None:
     if doubts := (store.read_json(store.join(job.out, DOUBTS)) or {}).get("doubts"):
         said = "; ".join(f"{name} ({why})" for name, why in doubts.items())
         say(f"Warn  hardly to be relied on: {said}. More rows, or other scores, may mend it")
     counters = [outcome.counters for outcome in Books(job.out, job.verb).outcomes().values()]
-    if other := sum(NEXT_BEST in one for one in counters):
-        say(f"Note  {other} of the directions: on all rows the best C has no hyperplane, and the next best was taken")
-    if any(UNCONVERGED in one for one in counters):
-        say("Note  the SVM ended at its limit of passes, near the best hyperplane: a smaller --C comes to its end")
+    for counter, sentence in stage.config.NOTES.items():
+        if count := sum(counter in one for one in counters):
+            say(f"Note  {count} of the directions: {sentence}")
 
 
 def _lines(fits: list[Listed]) -> Iterator[str]:
@@ -87,22 +86,21 @@ def _facts(fit: Listed) -> Iterator[str]:
 
 def _doubt(stage: FitStage, fit: Listed, one: Direction) -> str:
     """Why a direction proves nothing; empty where it does."""
-    attribute = stage.attributes[fit.index]
-    how, scores_N = stage.how_of(attribute), stage.scores[:, fit.index]
-    fraction = 0.02 if how.as_released else one.fraction or HALF
-    classes = how.classes(scores_N, fraction)
+    attribute, scores_N = stage.attributes[fit.index], stage.scores[:, fit.index]
+    config = stage.config_of(attribute)
+    classes = config.classes(scores_N, stage.seed, one.fraction)
     kept, smaller = classes.validation, int(min(classes.train.positive.sum(), (~classes.train.positive).sum()))
     right = one.accuracies.get("validation")
-    if how.by_threshold and len(kept) and 0 < kept.positive.sum() < len(kept):
-        rows_ND = features(stage.rows.codes(), stage.rows.per_layer)[kept.rows]
-        found = (rows_ND @ one.vector.astype(np.float64).ravel() + one.intercept > 0) == kept.positive
+    if classes.fraction is None and len(kept) and 0 < kept.positive.sum() < len(kept):
+        rows_ND = features(stage.rows.codes(), stage.rows.per_layer)
+        found = (config.held_out(one, rows_ND, scores_N, classes) > 0) == kept.positive
         right = float((found[kept.positive].mean() + found[~kept.positive].mean()) / 2)
     if right is not None and len(kept):
         sizes = np.array([kept.positive.sum(), (~kept.positive).sum()]).clip(1)
-        chance = HALF + max(ABOVE_CHANCE, float(np.sqrt((0.25 / sizes).sum())))
+        chance = 0.5 + max(ABOVE_CHANCE, float(np.sqrt((0.25 / sizes).sum())))
         if right < chance:
-            weights = ", --class-weight balanced may help" if how.by_threshold and not how.balanced else ""
-            return f"{100 * right:.0f} % of each class kept aside on its side, by chance 50 %{weights}"
+            advice = f", {config.advice} may help" if config.advice else ""
+            return f"{100 * right:.0f} % of each class kept aside on its side, by chance 50 %{advice}"
     if fit.agreement is not None and fit.agreement < AGREE:
         return f"two halves of the rows agree {fit.agreement:.2f} of 1"
     return f"fitted on {smaller} rows of {attribute} in the smaller class" if smaller < FEW else ""

@@ -1,29 +1,42 @@
 """What can be asked of `stylemill directions fit`."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, create_model, field_validator, model_validator
 
 from jobs.choice import CHOICE, RowChoice
 from jobs.constants import CalibrationFlag
-from jobs.flags import Names
+from jobs.flags import Names, Spec, flag_of
 from jobs.options import LATENTS, RunFlags
-from pipeline.directions.choose import MARGIN
+from pipeline.directions.method import FitConfig
+from pipeline.directions.methods import METHODS, config_of
 from pipeline.models.layers import spans
 from pipeline.models.randomness import MAX_SEED
 from pipeline.tables.own_labels import is_own
 
 VERB = "directions"
 """The name that the job's books go by."""
-UNSUPERVISED = ("ganspace", "sefa")
-OF_SVM = ("labels", "codes", "scores", "attribute", "C", "fraction", "threshold", "margin", "class_weight", "per_layer")
+UNSUPERVISED = {"ganspace": "principal components of w", "sefa": "eigenvectors of the style affines"}
+ALL_METHODS = {**METHODS, "mean-gradient": "the mean of the gradients of scores", **UNSUPERVISED}
+OF_LABELS = ("labels", "codes", "scores", "attribute", "per_layer")
 NAMING = ("components", "measure_rows", "strength", "layers")
 OF_COMPONENTS = (*NAMING, "classifiers", "calibration", "batch_size")
 OF_MEAN_GRADIENT = ("opposite", "rows")
+OF_METHODS = tuple(dict.fromkeys(flag for method in METHODS for flag in config_of(method).model_fields))
+"""Flags of the methods that are fitted on labels."""
+
+if TYPE_CHECKING:
+    Method = str
+
+    class MethodFlags(Spec):
+        """Those of OF_METHODS."""
+else:
+    Method = Literal[tuple(ALL_METHODS)]
+    MethodFlags = create_model("MethodFlags", __base__=tuple(map(config_of, METHODS)))
 
 
-class FitSpec(RowChoice, CalibrationFlag, RunFlags):
+class FitSpec(RowChoice, CalibrationFlag, MethodFlags, RunFlags):
     """Fit DIR/directions on labelled latents, average gradients of scores (mean-gradient), or find directions without
     labels and name them by what they move.
 
@@ -42,38 +55,9 @@ class FitSpec(RowChoice, CalibrationFlag, RunFlags):
     codes: str | None = Field(None, description="In place of tables: a .npy of codes (rows, width).")
     scores: str | None = Field(None, description="A .npy of one score for each row of --codes.")
     attribute: str | None = Field(None, min_length=1, description="What --scores are scores of.")
-    method: Literal["svm", "mean-gradient", "ganspace", "sefa"] = Field(
-        "svm",
-        description="SVM on labels, mean of the gradients of scores, principal components of w, or eigenvectors of the "
-        "style affines.",
-    )
+    method: Method = Field("svm", description="; ".join(f"{name}: {what}" for name, what in ALL_METHODS.items()) + ".")
     space: Literal["z", "w", "w+", "s"] = Field("w", description="Latent space of the directions.")
     per_layer: bool = Field(False, description="In w+: a vector for each layer, not one that all share.")
-    fraction: float | None = Field(
-        None,
-        gt=0,
-        le=0.5,
-        description="Share of the rows in each class, highest and lowest scores. Default: chosen, with C, by how well "
-        "two halves of the rows agree.",
-    )
-    C: float | None = Field(None, gt=0, allow_inf_nan=False, description="SVM regularisation C. Default: chosen.")
-    margin: float | None = Field(
-        None,
-        ge=0,
-        lt=1,
-        description=f"Agreement to give up for a larger C, which separates the classes better. Default: {MARGIN}.",
-    )
-    threshold: float | None = Field(
-        None,
-        allow_inf_nan=False,
-        description="Score from which on a row is positive; without --fraction, all rows are used. Default, where "
-        "scores are two values (yes and no): half-way between them.",
-    )
-    class_weight: Literal["balanced"] | None = Field(
-        None,
-        description="balanced: the rarer class weighs as much as the other; with --threshold, and where scores are yes "
-        "or no. Default: each row weighs the same.",
-    )
     as_released: bool = Field(
         False, description="As the public code: C 1 on a fraction of 0.02, no intercept; for sefa, rows of norm 1."
     )
@@ -116,13 +100,19 @@ class FitSpec(RowChoice, CalibrationFlag, RunFlags):
         if self.method in UNSUPERVISED:
             self._fits_components()
         else:
-            self._fits_svm()
+            self._fits_labels()
         return self
+
+    @property
+    def config(self) -> FitConfig:
+        """The flags of a method that is fitted on labels. Raises SpecError where the method is another."""
+        config = config_of(self.method)
+        return config.model_validate({name: getattr(self, name) for name in config.model_fields})
 
     def _fits_mean_gradient(self) -> None:
         if self.as_released:
             raise ValueError("--as-released: the public code's is --opposite, of latents sampled with --psi 0.5")
-        not_its = [name for name in OF_SVM if name not in ("labels", "per_layer")]
+        not_its = [name for name in (*OF_LABELS, *OF_METHODS) if name not in ("labels", "per_layer")]
         self._refuse((*not_its, *NAMING), "--method mean-gradient takes no")
         if own := [url for url in self.labels if is_own(url)]:
             raise ValueError(f"--method mean-gradient takes labels of classifiers, a table, not {own[0]}")
@@ -131,25 +121,23 @@ class FitSpec(RowChoice, CalibrationFlag, RunFlags):
         self._check_layers()
 
     def _fits_components(self) -> None:
-        self._refuse(OF_SVM, f"--method {self.method} takes no")
+        not_its = [name for name in (*OF_LABELS, *OF_METHODS) if name != "as_released"]
+        self._refuse(not_its, f"--method {self.method} takes no")
         if not self.latents or self.space != "w":
             raise ValueError(f"--method {self.method} finds directions of w: give --latents, and no other --space")
         if self.method != "sefa":
             self._refuse(("layers", "as_released"), "--method ganspace takes no")
 
-    def _fits_svm(self) -> None:
-        self._refuse(OF_COMPONENTS, "--method svm takes no")
+    def _fits_labels(self) -> None:
+        own = config_of(self.method).model_fields
+        not_its = [name for name in OF_METHODS if name not in own]
+        self._refuse((*OF_COMPONENTS, *not_its), f"--method {self.method} takes no")
         if self.device == "cuda" or self.gpus_per_worker:
-            raise ValueError("an SVM is fitted on the CPU: leave out --device cuda and --gpus-per-worker")
-        if self.as_released:
-            self._refuse(
-                ("C", "fraction", "threshold", "margin", "class_weight", "per_layer"),
-                "--as-released decides it: leave out",
+            raise ValueError(
+                f"--method {self.method} is fitted on the CPU: leave out --device cuda and --gpus-per-worker"
             )
-        if self.margin is not None and self.C is not None:
-            raise ValueError("--margin is for choosing C: leave out one of the two")
-        if self.class_weight and self.fraction is not None:
-            raise ValueError("--class-weight goes with no --fraction, by which both classes have as many rows")
+        if self.as_released:
+            self._refuse(("per_layer",), "--as-released decides it: leave out")
         self._check_layers()
         if self.codes is not None:
             self._refuse(("labels", "attributes", *CHOICE), "--codes go with --scores and --attribute, not with")
@@ -169,9 +157,10 @@ class FitSpec(RowChoice, CalibrationFlag, RunFlags):
             raise ValueError(f"--per-layer goes with --space w+, not with {self.space}")
 
     def _refuse(self, names: Sequence[str], why: str) -> None:
-        given = [name for name in names if getattr(self, name) not in (None, (), "", False)]
+        fields = type(self).model_fields
+        given = [name for name in names if getattr(self, name) != fields[name].default]
         if given:
-            raise ValueError(f"{why} --{given[0].replace('_', '-')}")
+            raise ValueError(f"{why} {flag_of(given[0])}")
 
 
 def layer_numbers(text: str) -> tuple[int, ...]:

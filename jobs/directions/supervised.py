@@ -1,4 +1,4 @@
-"""The job that fits an SVM for each attribute: what it stands on, the rows it reads, and how they are spread."""
+"""The job that fits a direction of each labelled attribute: its inputs, its rows, and how they are spread."""
 
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -15,13 +15,12 @@ from jobs.latents import check_width, open_latents
 from jobs.options import canonical
 from jobs.plan import plan
 from jobs.resolve import FITS, resolve, spec_facts
-from pipeline.directions.choose import MARGIN
 from pipeline.directions.classes import two_values
 from pipeline.engine.job import Job
 from pipeline.engine.layout import cut
 from pipeline.errors import SpecError
 from pipeline.models import generators
-from pipeline.stages.fit import FitStage, How
+from pipeline.stages.fit import FitStage
 from pipeline.stages.fit_rows import FitRows, from_array, from_table
 from pipeline.stages.joined import join, open_labels, scores_of
 from pipeline.tables.own_labels import OwnLabels
@@ -44,41 +43,31 @@ class _Given:
     choice: dict[str, Any] = field(default_factory=dict)
 
 
-def plan_svm(spec: FitSpec) -> tuple[Job, int | None]:
+def plan_labelled(spec: FitSpec) -> tuple[Job, int | None]:
     """The job, and how many workers. Raises SpecError and StoreError as `plan_fit`."""
     given = _from_tables(spec) if spec.latents else _from_arrays(spec)
-    how = How(
-        spec.C,
-        spec.fraction,
-        spec.threshold,
-        spec.as_released,
-        spec.seed,
-        MARGIN if spec.margin is None else spec.margin,
-        spec.class_weight == "balanced",
-    )
-    thresholds = _yes_or_no(spec, given)
-    for place, attribute in enumerate(given.attributes):
-        how.of_yes_or_no(thresholds.get(attribute)).check(attribute, given.scores[:, place])
-    fits = len(given.attributes)
-    on_cpu = spec.model_copy(update={"device": "cpu", "backend": "eager", "batch_size": 1, "rows_per_shard": 1})
-    runtime, _, workers = resolve(on_cpu, VERB, None, fits, fits, FITS)
     stage = FitStage(
         rows=given.rows,
         scores=given.scores,
         attributes=given.attributes,
         classifiers=given.classifiers,
-        how=how,
+        config=spec.config,
+        seed=spec.seed,
         generator=given.generator,
-        threads=runtime.threads,
-        thresholds=thresholds,
+        thresholds=_yes_or_no(spec, given),
     )
+    stage.check()
+    fits = len(given.attributes)
+    on_cpu = spec.model_copy(update={"device": "cpu", "backend": "eager", "batch_size": 1, "rows_per_shard": 1})
+    runtime, _, workers = resolve(on_cpu, VERB, None, fits, fits, FITS)
+    stage = replace(stage, threads=runtime.threads)
     facts = {
         **spec_facts(spec, runtime, FITS, VERB),
         **given.choice,
+        **stage.config.facts,
         "attributes": list(given.attributes),
         "generator": given.named,
-        "margin": how.margin,
-        **({"yes_or_no": thresholds} if thresholds else {}),
+        **({"yes_or_no": stage.thresholds} if stage.thresholds else {}),
     }
     job = plan(
         spec, stage, cut(fits, 1, 1), facts, verb=VERB, networks=[given.named or ""], versions=["scikit-learn"],
@@ -90,18 +79,19 @@ def plan_svm(spec: FitSpec) -> tuple[Job, int | None]:
 
 def _yes_or_no(spec: FitSpec, given: _Given) -> dict[str, float]:
     """The threshold of each attribute whose scores are two values, unless another is given. Raises SpecError where a
-    fraction is asked and no attribute has other scores.
+    flag is about ranks and no attribute has other scores.
     """
-    if spec.threshold is not None or spec.as_released:
+    config = spec.config
+    if config.threshold is not None or spec.as_released:
         return {}
     columns = dict(zip(given.attributes, given.scores.T, strict=True))
     found = {name: middle for name, scores_N in columns.items() if (middle := two_values(scores_N)) is not None}
-    if spec.fraction is not None and len(found) == len(columns):
+    if config.of_ranks and len(found) == len(columns):
         raise SpecError(
-            f"--fraction: {', '.join(found)} is yes or no, which has no highest and lowest scores: leave it out, and "
-            "all rows are used"
+            f"{config.of_ranks}: {', '.join(found)} is yes or no, which has no highest and lowest scores: leave it "
+            "out, and all rows are used"
         )
-    all_used = "all are used" if spec.fraction is None else "all are used, whatever --fraction"
+    all_used = f"all are used, whatever {config.of_ranks}" if config.of_ranks else "all are used"
     for name, middle in found.items():
         yes = int((columns[name] > middle).sum())
         say(f"Note  {name} is yes or no: {yes:,} of {len(given.scores):,} rows are yes, and {all_used}")

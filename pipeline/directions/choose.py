@@ -1,8 +1,10 @@
-"""C and the fraction of a fit, chosen together by how well the normals of two halves of the rows agree.
+"""C of a fit, chosen by how well the normals of two halves of the rows agree.
 
 Accuracy hardly tells a good direction from a poor one: the classes are so far apart that many hyperplanes separate
-them. A direction that another half of the rows would not give again is noise, so the cosine of the normals of two
-disjoint halves, which needs no truth to compare with, decides.
+them. A direction that another half of the rows would not give again is noise; the cosine of the normals of two disjoint
+halves says how much of it is. It does not see what both halves miss: as C falls the normal becomes the difference of
+the means of the classes, which agrees with itself. So the best agreement alone takes C too small, and a margin of it is
+given up for a larger C (python -m benchmarks.directions).
 
 Shapes: N rows, D numbers of a row as the SVM sees them.
 """
@@ -17,17 +19,18 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pipeline.directions.classes import Part, by_rank, by_threshold, check_scores, shuffled
-from pipeline.directions.hyperplane import Hyperplane, NoHyperplane, fit
-from pipeline.directions.svm import RELEASED_C, RELEASED_FRACTION
+from pipeline.directions.hyperplane import Hyperplane, NoHyperplane, fit, mean_square
 from pipeline.errors import SpecError
 
-CS = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
-FRACTIONS = (0.02, 0.05, 0.1, 0.25, 0.5)
-LEAST_ROWS = 300
+CS_OF_UNIT_ROWS = (0.005, 0.015, 0.05, 0.15, 0.5, 1.5, 5.0)
+"""For rows whose mean squared length is 1; on w of the built-in generator these are 0.0001 to 0.1."""
+FRACTION = 0.2
+"""Share of the rows in each class, where none is asked."""
+LEAST_ROWS = 150
 """Rows of each class, where there are as many."""
-MARGIN = 0.05
+MARGIN = 0.1
 """Agreement that a job gives up for a larger C. Without it the smallest C on offer tends to win, whose normal is little
-more than the difference of the means. `stylemill reproduce interfacegan` shows both choices side by side."""
+more than the difference of the means."""
 TOLERANCE, PASSES = 1e-1, 100
 """Of the SVM. Agreements are compared to two digits: on 5,000 rows of w they are within 0.003 of the exact ones up to
 C = 0.1, and 0.015 too high at C = 1, where they are 0.4 below the best."""
@@ -51,54 +54,36 @@ class Cell:
     validation: float
 
 
-@dataclass(frozen=True)
-class Choice:
-    """The chosen C and fraction, and the whole grid that they were chosen from (empty as released)."""
-
-    C: float
-    fraction: float
-    grid: tuple[Cell, ...]
-
-
-def choose(
+def try_all(
     rows_ND: NDArray[np.floating],
     scores: ArrayLike,
-    Cs: Sequence[float] = CS,
-    fractions: Sequence[float] = FRACTIONS,
+    Cs: Sequence[float],
+    fractions: Sequence[float] = (FRACTION,),
     repeats: int = REPEATS,
     seed: int = 0,
-    margin: float = 0.0,
-    as_released: bool = False,
     threshold: float | None = None,
     balanced: bool = False,
-) -> Choice:
-    """The C and fraction of the highest split-half agreement.
+) -> tuple[Cell, ...]:
+    """Every C at every fraction, on two halves of the rows.
 
-    A fraction of fewer than 300 rows a class is raised to 300, or to half of the rows where there are fewer; fractions
-    that become the same are tried once. The fractions of the grid are those after raising.
+    A fraction of fewer than LEAST_ROWS a class is raised to these, or to half of the rows where there are fewer;
+    fractions that become the same are tried once. The fractions of the cells are those after raising.
 
     Args:
-        rows_ND: codes, as `svm.features` gives them.
+        rows_ND: codes, as `method.features` gives them.
         scores: (N,) or (N, 1).
         Cs, fractions: the grid.
         repeats: how often the rows are dealt to two halves.
         seed: of the dealing.
-        margin: how much agreement to give up for a larger C, at the fraction of the best cell. As C falls the normal
-            becomes the difference of the classes' means, which agrees with itself whatever it misses: with no margin
-            the smallest C on offer is often taken.
-        as_released: the public code's 0.02 and 1, nothing tried.
-        threshold: parts all rows of a half, in place of the fractions; only C is chosen then.
+        threshold: parts all rows of a half, in place of the fractions.
         balanced: as `hyperplane.fit`.
 
     Raises:
         SpecError: codes and scores of different rows, an empty grid, or as `check_choosable`.
-        NoHyperplane: there is no cell in which a hyperplane tells the classes apart.
     """
     scores_N = check_scores(scores)
     if len(rows_ND) != len(scores_N):
         raise SpecError(f"{len(rows_ND)} codes and {len(scores_N)} scores: give one score for each row")
-    if as_released:
-        return Choice(RELEASED_C, RELEASED_FRACTION, ())
     if not Cs or not fractions or repeats < 1:
         raise SpecError("there is nothing to choose from: give at least one C, one fraction and one repeat")
     sizes = _sizes(scores_N, fractions, threshold)
@@ -110,7 +95,7 @@ def choose(
             for row, C in enumerate(ladder):
                 found = _compare(rows_ND, halves, C, balanced)
                 agreement[repeat, column, row], validation[repeat, column, row] = found
-    grid = tuple(
+    return tuple(
         Cell(
             C,
             size.fraction,
@@ -121,16 +106,36 @@ def choose(
         for column, size in enumerate(sizes)
         for row, C in enumerate(ladder)
     )
-    fitted = ranked(grid)
+
+
+def ladder(rows_ND: NDArray[np.floating]) -> tuple[float, ...]:
+    """The Cs to choose from, which shrink normals of rows of any scale alike; to two digits."""
+    square = mean_square(rows_ND)
+    return tuple(float(f"{C / square:.2g}") for C in CS_OF_UNIT_ROWS) if square > 0 else CS_OF_UNIT_ROWS
+
+
+def fraction_of(rows: int) -> float:
+    """The share of so many rows in each class, where none is asked: a fifth, but LEAST_ROWS where there are as many."""
+    return min(0.5, max(FRACTION, LEAST_ROWS / rows))
+
+
+def best(cells: Sequence[Cell], margin: float = 0.0) -> Cell:
+    """The cell of the highest agreement; with a margin, the largest C at its fraction that agrees nearly as well.
+
+    Args:
+        margin: how much agreement to give up for a larger C.
+
+    Raises:
+        NoHyperplane: there is no cell in which a hyperplane tells the classes apart.
+    """
+    fitted = ranked(cells)
     if not fitted:
         raise NoHyperplane(
-            f"no hyperplane tells the two classes apart better than none does, at any C and fraction that was tried "
-            f"on {len(scores_N)} rows"
+            "no hyperplane tells the two classes apart better than none does, at any C and fraction that was tried"
         )
-    best = fitted[0]
-    near = [cell for cell in fitted if cell.fraction == best.fraction and cell.agreement >= best.agreement - margin]
-    best = max(near, key=lambda cell: cell.C) if margin > 0 else best
-    return Choice(best.C, best.fraction, grid)
+    most = fitted[0]
+    near = [cell for cell in fitted if cell.fraction == most.fraction and cell.agreement >= most.agreement - margin]
+    return max(near, key=lambda cell: cell.C) if margin > 0 else most
 
 
 def ranked(grid: Sequence[Cell]) -> list[Cell]:
@@ -139,9 +144,9 @@ def ranked(grid: Sequence[Cell]) -> list[Cell]:
 
 
 def check_choosable(
-    scores: ArrayLike, fractions: Sequence[float] = FRACTIONS, seed: int = 0, threshold: float | None = None
+    scores: ArrayLike, fractions: Sequence[float] = (FRACTION,), seed: int = 0, threshold: float | None = None
 ) -> None:
-    """See that two halves of the rows have the classes that `choose` would fit on, before anything is fitted.
+    """See that two halves of the rows have the classes that `try_all` would fit on, before anything is fitted.
 
     Raises:
         SpecError: as `by_rank` in one half; there are fewer than 8 rows, or fewer than 4 on one side of the threshold.

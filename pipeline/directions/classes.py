@@ -131,8 +131,25 @@ def by_threshold(scores: ArrayLike, threshold: float, seed: int = 0) -> Classes:
     return Classes(train, validation, _labelled(everything.rows[:0], scores_N, threshold), everything, threshold, None)
 
 
+def accuracies(side_N: NDArray[np.bool_], classes: Classes) -> dict[str, float]:
+    """Share of rows on the right side, of train, validation, remaining and all, where there are any (paper Table 1).
+
+    Train and validation are labelled by class, remaining and all by the boundary of the scores. The paper's "all" is
+    the public code's remaining set.
+
+    side_N: whether each of all rows is on the positive side of the hyperplane.
+    """
+    parts = {
+        "train": classes.train, "validation": classes.validation, "remaining": classes.remaining, "all": classes.all,
+    }  # fmt: skip
+    return {name: float((side_N[part.rows] == part.positive).mean()) for name, part in parts.items() if len(part)}
+
+
 def shuffled(count: int, seed: int, stream: int) -> Rows:
-    """A permutation of 0..count-1 from raw Philox words, which NumPy promises to keep; its shuffles it does not."""
+    """A permutation of 0..count-1 from raw Philox words, which NumPy promises to keep.
+
+    Its shuffles it does not, nor does scikit-learn promise that `train_test_split` deals alike in each version.
+    """
     counter = np.array([0, 0, 0, stream], dtype=np.uint64)
     words = np.random.Philox(key=np.array([seed, 0], dtype=np.uint64), counter=counter).random_raw(count)
     return np.argsort(words, kind="stable").astype(np.int64)

@@ -1,6 +1,8 @@
 """GANSpace: the principal components of w as directions, without labels (Härkönen et al. 2020).
 
-The moments are merged exactly, so that shards of codes can be summed in any grouping, and each is read once.
+The moments are merged exactly, so that shards of codes can be summed in any grouping, and each is read once. That is
+why they are not scikit-learn's: PCA wants all codes in memory, and IncrementalPCA does not merge, and gives other
+components for other sizes and orders of its batches.
 
 Shapes: N rows, W w_dim, K components.
 """

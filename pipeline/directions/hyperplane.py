@@ -104,6 +104,12 @@ def fit_by_libsvm(x_ND: NDArray[np.floating], positive_N: NDArray[np.bool_], C: 
     return _hyperplane(model.coef_[0].astype(np.float64), float(model.intercept_[0]), C, len(positive_N))
 
 
+def mean_square(x_ND: NDArray[np.floating]) -> float:
+    """Mean squared length of the rows about their mean; by no BLAS, whose last bits follow its threads."""
+    square = np.einsum("nd,nd->", x_ND, x_ND, dtype=np.float64) / len(x_ND)
+    return float(square - np.square(x_ND.mean(axis=0, dtype=np.float64)).sum())
+
+
 def _check(positive_N: NDArray[np.bool_], C: float) -> None:
     if not (np.isfinite(C) and C > 0):
         raise SpecError(f"C is {C}: give a positive number, 1 as in the public code")

@@ -6,38 +6,219 @@ Shapes: N rows, D numbers of a row as the SVM sees them, L layers, W w_dim.
 from __future__ import annotations
 
 import dataclasses
+import warnings
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike, NDArray
+from pydantic import Field, model_validator
 
-from pipeline.directions.classes import Classes, by_rank, check_scores
+from pipeline.directions.choose import (
+    FRACTION,
+    LEAST_ROWS,
+    MARGIN,
+    Cell,
+    best,
+    check_choosable,
+    fraction_of,
+    ladder,
+    ranked,
+    try_all,
+)
+from pipeline.directions.classes import Classes, accuracies, by_rank, by_threshold, check_scores
 from pipeline.directions.direction import Direction, normalised
-from pipeline.directions.hyperplane import Hyperplane, fit, fit_by_libsvm
+from pipeline.directions.hyperplane import Hyperplane, NoHyperplane, fit, fit_by_libsvm
+from pipeline.directions.method import Fit, FitConfig, features, scored_features
 from pipeline.errors import SpecError
 from pipeline.models.codes import Codes
 
 RELEASED_C, RELEASED_FRACTION = 1.0, 0.02
+STORED_MARGIN = 0.05
+"""In the stored spec of a fit for which no C is chosen: what it was when the first ones were stored."""
 CHUNK = 65536
 """Rows whose distances are computed at a time."""
+UNCONVERGED = "fits_not_converged"
+"""Counter of fits that met the solver's limit of passes."""
+NEXT_BEST = "fits_at_the_next_best_C"
+"""Counter of fits at another C than the best, at which all rows have no hyperplane."""
 
 
-def features(codes: Codes, per_layer: bool = False) -> NDArray[np.float32]:
-    """(N, D): the rows as they are; in w+ their mean over the layers, or all layers side by side.
+class Config(FitConfig):
+    """The normal of a linear SVM between the rows of the highest and of the lowest scores."""
 
-    Raises:
-        SpecError: `per_layer` in another space than w+, or a number that is not finite (the row is named).
-    """
-    if per_layer and codes.space != "w+":
-        raise SpecError(f"codes in {codes.space} have no layers: leave out per-layer")
-    values = codes.values.detach().to("cpu", torch.float32)
-    if codes.space == "w+":
-        values = values.flatten(1) if per_layer else values.mean(dim=1)
-    rows_ND = values.numpy()
-    bad = np.flatnonzero(~np.isfinite(rows_ND).all(axis=1))
-    if len(bad):
-        raise SpecError(f"the code of row {bad[0]} is not finite ({len(bad)} such rows): leave these rows out")
-    return rows_ND
+    GROUP: ClassVar[str | None] = "svm"
+    NOTES: ClassVar[Mapping[str, str]] = {
+        NEXT_BEST: "on all rows the best C has no hyperplane, and the next best was taken",
+        UNCONVERGED: "the SVM ended at its limit of passes, near the best hyperplane: a smaller --C comes to its end",
+    }
+
+    C: float | None = Field(
+        None,
+        gt=0,
+        allow_inf_nan=False,
+        description="SVM regularisation C, for codes as they are. Default: chosen by how well two halves of the rows "
+        "agree; in w mostly 0.001 to 0.01.",
+    )
+    fraction: float | None = Field(
+        None,
+        gt=0,
+        le=0.5,
+        description=f"Share of the rows in each class, highest and lowest scores. Default: {FRACTION}, and "
+        f"{LEAST_ROWS} rows at least, where there are as many.",
+    )
+    margin: float | None = Field(
+        None,
+        ge=0,
+        lt=1,
+        description=f"Agreement to give up for a larger C, which shrinks less. Default: {MARGIN}.",
+    )
+    class_weight: Literal["balanced"] | None = Field(
+        None,
+        description="balanced: the rarer class weighs as much as the other; with --threshold, and where scores are yes "
+        "or no. Default: each row weighs the same.",
+    )
+    as_released: bool = Field(False, description="As the public code: C 1 on a fraction of 0.02, no intercept.")
+
+    @model_validator(mode="after")
+    def _go_together(self) -> Self:
+        decided = ("C", "fraction", "threshold", "margin", "class_weight")
+        if self.as_released and (given := [name for name in decided if getattr(self, name) is not None]):
+            raise ValueError(f"--as-released decides it: leave out --{given[0].replace('_', '-')}")
+        if self.margin is not None and self.C is not None:
+            raise ValueError("--margin is for choosing C: leave out one of the two")
+        if self.class_weight and self.fraction is not None:
+            raise ValueError("--class-weight goes with no --fraction, by which both classes have as many rows")
+        return self
+
+    @property
+    def balanced(self) -> bool:
+        return self.class_weight == "balanced"
+
+    @property
+    def of_all_rows(self) -> bool:
+        """Whether a threshold parts all rows."""
+        return self.threshold is not None and self.fraction is None
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """A chosen C is "chosen", what --as-released decides is None."""
+        return {
+            **super().facts,
+            "C": self.C if self.C or self.as_released else "chosen",
+            "fraction": self.fraction if self.fraction or self.as_released or self.of_all_rows else FRACTION,
+            "margin": self._margin if self.C is None and not self.as_released else STORED_MARGIN,
+        }
+
+    @property
+    def keeps_tried(self) -> bool:
+        """Unless C and the fraction are both given: then nothing is tried on halves of the rows."""
+        return not self.as_released and (self.C is None or (self.fraction is None and not self.of_all_rows))
+
+    @property
+    def advice(self) -> str:
+        return "--class-weight balanced" if self.of_all_rows and not self.balanced else ""
+
+    @property
+    def of_ranks(self) -> str:
+        return "" if self.fraction is None else "--fraction"
+
+    def of_yes_or_no(self, threshold: float) -> Self:
+        """All rows: there is no highest and lowest."""
+        return self.model_copy(update={"threshold": threshold, "fraction": None})
+
+    def check(self, scores_N: NDArray[np.floating], seed: int) -> None:
+        """Raises SpecError where the scores give no two classes, or fewer rows than asked."""
+        if self.balanced and not self.of_all_rows:
+            raise SpecError(
+                "class weights go with a threshold, or with scores of yes and no: else both classes have as many rows"
+            )
+        check_scores(scores_N)
+        self.classes(scores_N, seed)
+        if self.keeps_tried:
+            check_choosable(scores_N, (self._fraction(len(scores_N)),), seed, self._parting)
+
+    def classes(self, scores_N: NDArray[np.floating], seed: int, fraction: float | None = None) -> Classes:
+        """Those of a fit at this fraction; by default of the one that is asked."""
+        if self.as_released:
+            return by_rank(scores_N, RELEASED_FRACTION, seed)
+        if self._parting is not None:
+            return by_threshold(scores_N, self._parting, seed)
+        return by_rank(scores_N, fraction or self._fraction(len(scores_N)), seed, self.threshold)
+
+    def fit(
+        self,
+        codes: Codes,
+        scores: ArrayLike,
+        attribute: str,
+        seed: int = 0,
+        per_layer: bool = False,
+        generator: str | None = None,
+        classifier: str | None = None,
+    ) -> Fit:
+        """As `FitConfig.fit`. Raises NoHyperplane where no C has one."""
+        if self.as_released:
+            return Fit(fit_as_released(codes, scores, attribute, seed, generator, classifier))
+        rows_ND, scores_N = scored_features(codes, scores, per_layer)
+        try:
+            tried = self._tried(rows_ND, scores_N, seed)
+            plane, classes, counters = self._plane(rows_ND, scores_N, seed, tried)
+        except NoHyperplane as error:
+            advice = f"{self.advice} may help, or more rows" if self.advice else "give more rows, or another --C"
+            raise NoHyperplane(f"{error}: {advice}") from error
+        about = (attribute, classes, per_layer, generator, classifier)
+        return Fit(_direction(plane, rows_ND, codes, *about), tried, counters)
+
+    def _plane(
+        self, rows_ND: NDArray[np.floating], scores_N: NDArray[np.float64], seed: int, tried: tuple[Cell, ...]
+    ) -> tuple[Hyperplane, Classes, dict[str, float]]:
+        """The hyperplane of the best C, or of the next best, where all rows have none at that though their halves
+        had one; its classes, and counters. Raises NoHyperplane where no C has one.
+        """
+        refused, classes = None, self.classes(scores_N, seed)
+        rows, positive = classes.train.rows, classes.train.positive
+        for number, C in enumerate(self._Cs(tried)):
+            try:
+                with warnings.catch_warnings(record=True) as said:
+                    warnings.simplefilter("always")
+                    plane = fit(rows_ND[rows], positive, C, self.balanced)
+            except NoHyperplane as error:
+                refused = refused or error
+                continue
+            counters = {NEXT_BEST: 1.0} if number else {}
+            if any(_of_the_solver(one.category) for one in said):
+                counters[UNCONVERGED] = 1.0
+            return plane, classes, counters
+        raise refused or NoHyperplane("no hyperplane was tried")
+
+    @property
+    def _parting(self) -> float | None:
+        """The threshold, where it alone makes the classes."""
+        return self.threshold if self.of_all_rows else None
+
+    @property
+    def _margin(self) -> float:
+        return MARGIN if self.margin is None else self.margin
+
+    def _fraction(self, rows: int) -> float:
+        return self.fraction or fraction_of(rows)
+
+    def _tried(self, rows_ND: NDArray[np.floating], scores_N: NDArray[np.float64], seed: int) -> tuple[Cell, ...]:
+        """All Cs that may be taken, on halves of the rows; none where nothing is open."""
+        if not self.keeps_tried:
+            return ()
+        Cs = ladder(rows_ND) if self.C is None else (self.C,)
+        fractions = (self._fraction(len(scores_N)),)
+        return try_all(rows_ND, scores_N, Cs, fractions, seed=seed, threshold=self._parting, balanced=self.balanced)
+
+    def _Cs(self, tried: tuple[Cell, ...]) -> Iterator[float]:  # noqa: N802  the SVM's C
+        """To fit with, the best first."""
+        if self.C is not None:
+            yield self.C
+            return
+        first = best(tried, self._margin)
+        yield first.C
+        yield from (cell.C for cell in ranked(tried) if cell is not first)
 
 
 def fit_direction(
@@ -107,22 +288,16 @@ def _direction(
     classifier: str | None,
 ) -> Direction:
     vector = plane.normal.reshape(codes.values.shape[1:]) if per_layer else plane.normal
+    chunks = [plane.distance(rows_ND[start : start + CHUNK]) for start in range(0, len(rows_ND), CHUNK)]
     return normalised(
         attribute, "svm", codes.space, vector, plane.intercept, C=plane.C, fraction=classes.fraction,
-        accuracies=accuracies(plane, rows_ND, classes), rows=len(classes.train), generator=generator,
+        accuracies=accuracies(np.concatenate(chunks) > 0, classes), rows=len(classes.train), generator=generator,
         classifier=classifier,
     )  # fmt: skip
 
 
-def accuracies(plane: Hyperplane, rows_ND: NDArray[np.floating], classes: Classes) -> dict[str, float]:
-    """Share of rows on the right side, of train, validation, remaining and all, where there are any (paper Table 1).
+def _of_the_solver(category: type[Warning]) -> bool:
+    """Whether a warning says that the solver met its limit of passes."""
+    from sklearn.exceptions import ConvergenceWarning
 
-    Train and validation are labelled by class, remaining and all by the boundary of the scores. The paper's "all" is
-    the public code's remaining set.
-    """
-    chunks = [plane.distance(rows_ND[start : start + CHUNK]) for start in range(0, len(rows_ND), CHUNK)]
-    predicted_N = np.concatenate(chunks) > 0
-    parts = {
-        "train": classes.train, "validation": classes.validation, "remaining": classes.remaining, "all": classes.all,
-    }  # fmt: skip
-    return {name: float((predicted_N[part.rows] == part.positive).mean()) for name, part in parts.items() if len(part)}
+    return issubclass(category, ConvergenceWarning)

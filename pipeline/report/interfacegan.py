@@ -64,9 +64,9 @@ def separation(folders: Mapping[str, Mapping[int, str]], attributes: Sequence[st
         f"Accuracy in per cent of a linear boundary; {faces:,} faces. Validation: 30 % of the classes, which are the "
         "highest and the lowest scores; all: every face, labelled by the middle between the highest and the lowest "
         "score, as the public code has it. In brackets 95 % intervals (Wilson).",
-        "The paper's 2 % at each end would be few faces here; C and the fraction are those whose normals agree best "
-        f"between two halves of the faces, which accuracy hardly shows; of the Cs within {margin:g} of the best "
-        "agreement the largest, since the smallest of all agrees with itself whatever it misses.",
+        "The paper's 2 % at each end would be few faces here: a class is a fifth of the faces or 150. C is that whose "
+        "normals agree best between two halves of the faces, which accuracy hardly shows; of the Cs within "
+        f"{margin:g} of the best agreement the largest: the smallest of all agrees with itself whatever it misses.",
     ]
     beside = study.Grid("Accuracy beside the paper's (PGGAN, 2 % of 500,000 faces at each end)", ours)
     return study.Section("Separation (Table 1)", sentences, [beside, *chosen, *curves])

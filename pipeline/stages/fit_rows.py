@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from pipeline.directions.direction import Direction
-from pipeline.directions.svm import features
+from pipeline.directions.method import features
 from pipeline.errors import SpecError
 from pipeline.models.codes import Codes, Space
 from pipeline.models.generators import Generator
@@ -56,7 +56,7 @@ def from_table(
     """The codes of the rows `kept` (ascending indices) of latents; one shard beside the result is in memory.
 
     Raises:
-        SpecError: as `read_codes` and `svm.features`.
+        SpecError: as `read_codes` and `method.features`.
         StoreError: the table cannot be read.
     """
     shared = space == "w+" and not per_layer

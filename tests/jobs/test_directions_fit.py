@@ -1,5 +1,6 @@
 """Directions fitted by the command line: planted ones are found, and what cannot be fitted is one line."""
 
+import json
 import pickle
 from pathlib import Path
 
@@ -86,6 +87,42 @@ def test_all_rows_by_a_threshold(faces, tmp_path):
     assert row["fraction"] == []
     assert row["vector"] @ wanted[2] > 0.99
     assert abs(row["intercept"]) < 0.1  # the scores are -0.5 where the planted distance is 0
+
+
+def test_ridge_finds_them_and_no_other_method_is_another_job_by_its_flags(faces, tmp_path, capsys):
+    where, wanted = faces
+    assert fit(where, tmp_path / "ridge", "--method", "ridge", "--alpha", "10") == 0
+    said = capsys.readouterr().err
+    for row, vector in zip(directions(tmp_path / "ridge"), wanted, strict=True):
+        assert row["vector"] @ vector > 0.99
+        assert (row["method"], row["C"], row["fraction"], row["rows"]) == ("ridge", [], [], [600])
+        assert row["accuracy_validation"][0] > 0.9
+        assert f"{row['attribute']:<5}  validation {100 * row['accuracy_validation'][0]:.0f} %" in said
+    assert "Warn" not in said
+    assert not Path(tmp_path, "ridge/grids").exists()
+    assert main(["verify", str(tmp_path / "ridge")]) == 0
+    assert main(["report", str(tmp_path / "ridge")]) == 0
+    assert fit(where, tmp_path / "ridge", "--method", "ridge", "--alpha", "11") == 4
+    assert "alpha: 10.0 there, 11.0 asked" in capsys.readouterr().err
+    assert fit(where, tmp_path / "svm", *GIVEN) == 0
+    assert stored(tmp_path / "ridge")["alpha"] == 10
+    assert "alpha" not in stored(tmp_path / "svm")
+
+
+def test_what_is_stored_of_a_fit_that_was_given_everything_is_as_it_was(faces, tmp_path):
+    """The spec of version 0.1, by which finished jobs are known."""
+    where, _ = faces
+    asked = {"C": 1.0, "fraction": 0.5, "margin": 0.05, "threshold": None, "class_weight": None, "as_released": False}
+    assert fit(where, tmp_path / "given", *GIVEN) == 0
+    assert {name: stored(tmp_path / "given")[name] for name in asked} == asked
+    assert fit(where, tmp_path / "chosen") == 0
+    assert {name: stored(tmp_path / "chosen")[name] for name in asked} == {
+        **asked, "C": "chosen", "fraction": 0.2, "margin": MARGIN
+    }  # fmt: skip
+
+
+def stored(out) -> dict:
+    return json.loads(Path(out, ".stylemill/directions/spec.json").read_text())["spec"]
 
 
 def test_as_released_is_the_public_codes_fit(faces, tmp_path):
@@ -230,9 +267,12 @@ def of_one_class(tmp_path):
         (None, ["--per-layer"], "--per-layer goes with --space w+"),
         (None, ["--as-released", "--C", "1"], "--as-released decides it: leave out --C"),
         (None, ["--components", "3"], "--method svm takes no --components"),
+        (None, ["--alpha", "3"], "--method svm takes no --alpha"),
+        (None, ["--method", "ridge", "--C", "3"], "--method ridge takes no --C"),
+        (None, ["--method", "ridge", "--threshold", "99"], "smile: the threshold 99 leaves 0 rows above and 600 below"),
         (None, ["--codes", "x.npy"], "give --latents and --labels, or --codes"),
         (None, ["--labels", "nowhere"], "nowhere is not a table"),
-        (None, ["--device", "cuda"], "an SVM is fitted on the CPU"),
+        (None, ["--device", "cuda"], "--method svm is fitted on the CPU"),
     ],
 )
 def test_what_cannot_be_fitted_is_one_line(faces, tmp_path, capsys, labels, words, message):

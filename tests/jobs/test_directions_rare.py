@@ -85,9 +85,11 @@ def noise():
     return draw.standard_normal((1000, 8)).astype(np.float32), draw.standard_normal(1000)
 
 
-def test_choices_without_a_hyperplane_are_null_and_the_next_best_is_taken(tmp_path, noise, capsys):
+def test_choices_without_a_hyperplane_are_null_and_the_next_best_is_taken(tmp_path, capsys):
     """One NaN in the grid ended the whole fit in "column 'agreement', row 5: not finite"."""
-    assert fit(tmp_path, noise, 0.008) == 0
+    draw = np.random.default_rng(0)
+    noise = draw.standard_normal((1000, 16)).astype(np.float32), draw.standard_normal(1000)
+    assert fit(tmp_path, noise, 0.02) == 0
     said = capsys.readouterr().err
     assert "1 of the directions: on all rows the best C has no hyperplane, and the next best was taken" in said
     cells = Table.open(f"{tmp_path}/out/grids").read()
@@ -99,7 +101,7 @@ def test_choices_without_a_hyperplane_are_null_and_the_next_best_is_taken(tmp_pa
     assert f"two halves agree {agreement:.2f}" in said
     assert main(["verify", str(tmp_path / "out")]) == 0
     assert main(["report", str(tmp_path / "out")]) == 0
-    assert fit(tmp_path, noise, 0.008) == 0
+    assert fit(tmp_path, noise, 0.02) == 0
     assert "the next best was taken" in capsys.readouterr().err  # nothing ran, and it is still so
 
 

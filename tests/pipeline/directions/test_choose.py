@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pipeline.directions.choose import check_choosable, choose
+from pipeline.directions.choose import best, check_choosable, ladder, try_all
 from pipeline.directions.hyperplane import NoHyperplane
 from pipeline.errors import SpecError
 from tests.pipeline.directions.made import faces
@@ -11,30 +11,29 @@ GRID = {"Cs": (1e-4, 1e-2, 1.0), "fractions": (0.02, 0.25, 0.5)}
 
 def test_the_best_agreement_is_chosen_and_the_whole_grid_told():
     x_ND, scores, _ = faces(4000, 40, seed=1)
-    choice = choose(x_ND, scores, **GRID)
-    assert [(cell.C, cell.rows_per_class) for cell in choice.grid] == [
-        (C, count) for count in (300, 1000, 2000) for C in (1e-4, 1e-2, 1.0)
+    cells = try_all(x_ND, scores, **GRID)
+    assert [(cell.C, cell.rows_per_class) for cell in cells] == [
+        (C, count) for count in (150, 1000, 2000) for C in (1e-4, 1e-2, 1.0)
     ]
-    best = max(choice.grid, key=lambda cell: cell.agreement)
-    assert (choice.C, choice.fraction) == (best.C, best.fraction)
-    assert all(0 < cell.agreement <= 1 and 0.5 < cell.validation <= 1 for cell in choice.grid)
+    assert best(cells) == max(cells, key=lambda cell: cell.agreement)
+    assert all(0 < cell.agreement <= 1 and 0.5 < cell.validation <= 1 for cell in cells)
 
 
 def test_a_margin_takes_the_largest_c_that_agrees_nearly_as_well():
     x_ND, scores, _ = faces(4000, 40, seed=1)
-    strict = choose(x_ND, scores, **GRID)
-    best = max(strict.grid, key=lambda cell: cell.agreement)
+    cells = try_all(x_ND, scores, **GRID)
+    most = best(cells)
     for margin in (0.1, 0.3, 2.0):
-        loose = choose(x_ND, scores, **GRID, margin=margin)
-        near = [c.C for c in loose.grid if c.fraction == best.fraction and c.agreement >= best.agreement - margin]
-        assert (loose.C, loose.fraction) == (max(near), best.fraction)
-    assert loose.C == 1.0 > strict.C
+        loose = best(cells, margin)
+        near = [c.C for c in cells if c.fraction == most.fraction and c.agreement >= most.agreement - margin]
+        assert (loose.C, loose.fraction) == (max(near), most.fraction)
+    assert loose.C == 1.0 > most.C
 
 
 def test_agreement_sees_what_accuracy_hardly_does():
     """C = 1 on a quarter of the rows: halves disagree wholly, yet each tells the other's classes apart as well."""
     x_ND, scores, _ = faces(4000, 200, seed=2)
-    cells = {(cell.C, cell.rows_per_class): cell for cell in choose(x_ND, scores, **GRID).grid}
+    cells = {(cell.C, cell.rows_per_class): cell for cell in try_all(x_ND, scores, **GRID)}
     poor, good = cells[1.0, 1000], cells[1e-4, 1000]
     assert good.agreement - poor.agreement > 0.5
     assert abs(good.validation - poor.validation) < 0.05
@@ -44,16 +43,17 @@ def test_agreement_is_the_cosine_of_two_halves():
     """Two copies of the same faces dealt apart would agree wholly; scores of nothing agree by chance only."""
     draw = np.random.default_rng(0)
     x_ND, scores, _ = faces(3000, 100, seed=3)
-    nothing = choose(draw.standard_normal((3000, 100)), draw.standard_normal(3000), (1e-2,), (0.25,))
-    assert abs(nothing.grid[0].agreement) < 0.4
-    assert choose(x_ND, scores, (1e-2,), (0.25,)).grid[0].agreement > 0.7
+    [nothing] = try_all(draw.standard_normal((3000, 100)), draw.standard_normal(3000), (1e-2,), (0.25,))
+    assert abs(nothing.agreement) < 0.4
+    [something] = try_all(x_ND, scores, (1e-2,), (0.25,))
+    assert something.agreement > 0.7
 
 
-def test_never_fewer_than_300_a_class_where_there_are_as_many():
+def test_never_fewer_than_150_a_class_where_there_are_as_many():
     x_ND, scores, _ = faces(2000, 10)
-    assert {cell.rows_per_class for cell in choose(x_ND, scores, (1e-3,), (0.02, 0.05, 0.1)).grid} == {300}
-    small = choose(x_ND[:400], scores[:400], (1e-3,), (0.02, 0.5))
-    assert {(cell.rows_per_class, cell.fraction) for cell in small.grid} == {(200, 0.5)}
+    assert {cell.rows_per_class for cell in try_all(x_ND, scores, (1e-3,), (0.02, 0.05, 0.07))} == {150}
+    small = try_all(x_ND[:200], scores[:200], (1e-3,), (0.02, 0.5))
+    assert {(cell.rows_per_class, cell.fraction) for cell in small} == {(100, 0.5)}
 
 
 def test_a_threshold_parts_all_rows_of_both_halves():
@@ -61,13 +61,13 @@ def test_a_threshold_parts_all_rows_of_both_halves():
     x_ND, scores, _ = faces(3000, 20)
     labels = (scores > np.quantile(scores, 0.75)).astype(float)
     with pytest.raises(SpecError, match="give a threshold"):
-        choose(x_ND, labels, **GRID)
-    choice = choose(x_ND, labels, **GRID, threshold=0.5)
-    assert [(cell.C, cell.rows_per_class, cell.fraction) for cell in choice.grid] == [
+        try_all(x_ND, labels, **GRID)
+    cells = try_all(x_ND, labels, **GRID, threshold=0.5)
+    assert [(cell.C, cell.rows_per_class, cell.fraction) for cell in cells] == [
         (C, 750, 0.25) for C in (1e-4, 1e-2, 1.0)
     ]
-    assert all(0.5 < cell.agreement <= 1 for cell in choice.grid)
-    assert len({cell.agreement for cell in choice.grid}) == 3
+    assert all(0.5 < cell.agreement <= 1 for cell in cells)
+    assert len({cell.agreement for cell in cells}) == 3
 
 
 def test_what_cannot_be_chosen_from_is_known_before():
@@ -94,9 +94,9 @@ def test_rare_labels_are_chosen_for(rows, width, share, balanced):
     scores = x_ND[:, 0] + 0.5 * draw.standard_normal(rows)
     labels = (scores >= np.quantile(scores, 1 - share)).astype(float)
     check_choosable(labels, threshold=0.5)
-    choice = choose(x_ND, labels, threshold=0.5, balanced=balanced)
-    assert choice.C in {cell.C for cell in choice.grid}
-    assert all(np.isfinite(cell.agreement) for cell in choice.grid)
+    cells = try_all(x_ND, labels, ladder(x_ND), threshold=0.5, balanced=balanced)
+    assert best(cells) in cells
+    assert all(np.isfinite(cell.agreement) for cell in cells)
 
 
 def test_a_cell_without_a_hyperplane_is_passed_over(monkeypatch):
@@ -111,30 +111,24 @@ def test_a_cell_without_a_hyperplane_is_passed_over(monkeypatch):
         return real(x_ND, positive_N, C, *more)
 
     monkeypatch.setattr(module, "fit", fit)
-    choice = choose(x_ND, scores, **GRID, margin=1.0)
-    assert choice.C == 1e-2
-    assert [np.isnan(cell.agreement) for cell in choice.grid] == [cell.C > 1e-2 for cell in choice.grid]
+    cells = try_all(x_ND, scores, **GRID)
+    assert best(cells, 1.0 - 1e-9).C == 1e-2
+    assert [np.isnan(cell.agreement) for cell in cells] == [cell.C > 1e-2 for cell in cells]
     with pytest.raises(SpecError, match="no hyperplane tells the two classes apart better than none does, at any C"):
-        choose(x_ND, scores, (1.0,), (0.5,))
+        best(try_all(x_ND, scores, (1.0,), (0.5,)))
 
 
 def test_it_is_seeded():
     x_ND, scores, _ = faces(1500, 30)
-    assert choose(x_ND, scores, **GRID, seed=5) == choose(x_ND, scores, **GRID, seed=5)
-    assert choose(x_ND, scores, **GRID, seed=5) != choose(x_ND, scores, **GRID, seed=6)
-
-
-def test_as_released_tries_nothing():
-    x_ND, scores, _ = faces(100, 4)
-    choice = choose(x_ND, scores, as_released=True)
-    assert (choice.C, choice.fraction, choice.grid) == (1.0, 0.02, ())
+    assert try_all(x_ND, scores, **GRID, seed=5) == try_all(x_ND, scores, **GRID, seed=5)
+    assert try_all(x_ND, scores, **GRID, seed=5) != try_all(x_ND, scores, **GRID, seed=6)
 
 
 def test_what_cannot_be_chosen_from():
     x_ND, scores, _ = faces(100, 4)
     with pytest.raises(SpecError, match="100 codes and 99 scores"):
-        choose(x_ND, scores[1:])
+        try_all(x_ND, scores[1:], (1.0,))
     with pytest.raises(SpecError, match="nothing to choose from"):
-        choose(x_ND, scores, Cs=())
+        try_all(x_ND, scores, ())
     with pytest.raises(SpecError, match=r"the fraction is 0.7"):
-        choose(x_ND, scores, fractions=(0.7,))
+        try_all(x_ND, scores, (1.0,), (0.7,))

@@ -1,12 +1,17 @@
 """Directions of codes with a known answer, in each space, and what is said of them."""
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 from sklearn.svm import SVC
 
+from pipeline.directions.choose import CS_OF_UNIT_ROWS
 from pipeline.directions.classes import by_rank, by_threshold
-from pipeline.directions.svm import features, fit_as_released, fit_direction
+from pipeline.directions.method import features
+from pipeline.directions.svm import NEXT_BEST, UNCONVERGED, Config, fit_as_released, fit_direction
 from pipeline.errors import SpecError
 from pipeline.models.codes import Codes
 from tests.pipeline.directions.made import codes, faces
@@ -95,3 +100,85 @@ def test_what_cannot_be_fitted():
         features(codes(x_ND), per_layer=True)
     with pytest.raises(SpecError, match="codes in w have 2 dimensions"):
         Codes("w", torch.zeros(3, 4, 5))
+
+
+# -- what is asked of the method --------------------------------------------------------------------------------------
+
+
+def test_the_cs_to_choose_from_follow_the_scale_of_the_codes():
+    x_ND, scores, _ = faces(2000, 12, seed=3)
+    found = Config().fit(codes(x_ND), scores, "old")
+    square = float(np.square(x_ND - x_ND.mean(0)).sum(axis=1).mean())
+    np.testing.assert_allclose([cell.C * square for cell in found.tried], CS_OF_UNIT_ROWS, rtol=0.05)
+    scaled = Config().fit(codes(100 * x_ND), scores, "old").direction
+    assert pytest.approx(found.direction.C, rel=0.05) == scaled.C * 1e4
+    assert scaled.vector @ found.direction.vector > 0.9999
+    assert scaled.accuracies == pytest.approx(found.direction.accuracies, abs=5e-3)
+
+
+@pytest.mark.parametrize(("rows", "fraction"), [(4000, 0.2), (750, 0.2), (500, 0.3), (200, 0.5)])
+def test_the_default_takes_150_rows_of_each_class_where_there_are_as_many(rows, fraction):
+    x_ND, scores, _ = faces(rows, 8)
+    assert Config().fit(codes(x_ND), scores, "old").direction.fraction == fraction
+
+
+@pytest.mark.parametrize(
+    ("asked", "tries"),
+    [
+        ({}, 7),
+        ({"C": 1.0}, 1),
+        ({"fraction": 0.1}, 7),
+        ({"threshold": 0.0}, 7),
+        ({"C": 1.0, "threshold": 0.0}, 0),
+        ({"C": 1.0, "fraction": 0.1}, 0),
+        ({"as_released": True}, 0),
+    ],
+)
+def test_what_is_tried(asked, tries):
+    x_ND, scores, _ = faces(1000, 8)
+    config = Config(**asked)
+    config.check(scores, 0)
+    assert (config.keeps_tried, len(config.fit(codes(x_ND), scores, "old").tried)) == (tries > 0, tries)
+
+
+def test_the_best_agreement_is_taken_and_the_margin_a_larger_c():
+    x_ND, scores, _ = faces(4000, 40, seed=1)
+    strict, loose = (Config(fraction=0.5, margin=margin).fit(codes(x_ND), scores, "old") for margin in (0.0, 0.5))
+    assert strict.tried == loose.tried
+    most = max(cell.agreement for cell in strict.tried)
+    assert next(cell.C for cell in strict.tried if cell.agreement == most) == strict.direction.C
+    assert max(cell.C for cell in loose.tried if cell.agreement >= most - 0.5) == loose.direction.C
+    assert strict.direction.C < loose.direction.C
+
+
+@pytest.mark.filterwarnings("ignore:something else")
+def test_only_the_limit_of_the_solver_is_told(monkeypatch):
+    from pipeline.directions import svm as module
+
+    x_ND, scores, _ = faces(500, 8)
+    kept = module.fit
+
+    def warned(*given):
+        warnings.warn("something else", RuntimeWarning, stacklevel=1)
+        return kept(*given)
+
+    monkeypatch.setattr(module, "fit", warned)
+    assert Config(C=0.01, fraction=0.5).fit(codes(x_ND), scores, "old").counters == {}
+    monkeypatch.setattr(module, "fit", lambda *given: kept(*given, passes=2))
+    assert Config(C=10, fraction=0.5).fit(codes(x_ND), scores, "old").counters == {UNCONVERGED: 1.0}
+    assert {UNCONVERGED, NEXT_BEST} == set(Config.NOTES)
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"as_released": True, "C": 1}, "--as-released decides it: leave out --C"),
+        ({"margin": 0.1, "C": 1}, "--margin is for choosing C: leave out one of the two"),
+        ({"class_weight": "balanced", "fraction": 0.2}, "--class-weight goes with no --fraction"),
+        ({"C": 0}, "greater than 0"),
+        ({"fraction": 0.6}, "less than or equal to 0.5"),
+    ],
+)
+def test_what_does_not_go_together(asked, message):
+    with pytest.raises(ValidationError, match=message):
+        Config(**asked)

@@ -1,0 +1,144 @@
+"""A method that fits directions on scored rows: what it can be asked, and what a fit gives.
+
+Shapes: N rows, D numbers of a row as a method sees them.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from pipeline.directions.choose import Cell
+from pipeline.directions.classes import Classes, check_scores
+from pipeline.directions.direction import Direction
+from pipeline.errors import SpecError
+from pipeline.models.codes import Codes
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """A direction, the choices that were tried for it, and counters of what is to be said of it (`FitConfig.NOTES`)."""
+
+    direction: Direction
+    tried: tuple[Cell, ...] = ()
+    counters: Mapping[str, float] = field(default_factory=dict)
+
+
+class FitConfig(BaseModel, ABC):
+    """What one method can be asked: a field is a flag of `stylemill directions fit --method NAME`, with its help.
+
+    A method that comes later excludes its flags from what is dumped, so that the stored specs of the others stay as
+    they are; `facts` has them.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    GROUP: ClassVar[str | None] = None
+    """The title of the box of its flags in the help."""
+    NOTES: ClassVar[Mapping[str, str]] = {}
+    """What a counter of a fit means, for the screen."""
+
+    threshold: float | None = Field(
+        None,
+        allow_inf_nan=False,
+        description="Score from which on a row is positive. svm: all rows are used then, unless there is --fraction. "
+        "Default: half-way between yes and no; of other scores, 0 for ridge.",
+    )
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """What goes into the stored spec."""
+        return {name: getattr(self, name) for name in type(self).model_fields}
+
+    @property
+    def keeps_tried(self) -> bool:
+        """Whether choices are tried, and kept in a table."""
+        return False
+
+    @property
+    def advice(self) -> str:
+        """A flag that may help where few rows are positive; empty where there is none."""
+        return ""
+
+    @property
+    def of_ranks(self) -> str:
+        """A flag that is given and is about the highest and lowest scores, which yes and no have not; else empty."""
+        return ""
+
+    def of_yes_or_no(self, threshold: float) -> Self:
+        """The same, of scores that are two values with the threshold between them."""
+        return self.model_copy(update={"threshold": threshold})
+
+    @abstractmethod
+    def check(self, scores_N: NDArray[np.floating], seed: int) -> None:
+        """Raise SpecError where these scores cannot be fitted as asked, before anything is computed."""
+
+    @abstractmethod
+    def classes(self, scores_N: NDArray[np.floating], seed: int, fraction: float | None) -> Classes:
+        """The rows that accuracies are told of, given the fraction of a direction. Raises SpecError."""
+
+    def held_out(
+        self, direction: Direction, rows_ND: NDArray[np.floating], scores_N: NDArray[np.floating], classes: Classes
+    ) -> NDArray[np.float64]:
+        """(V,) on which side of the boundary each row of `classes.validation` is, above 0 the positive one, by a
+        direction that was fitted without it: by this one, where a method leaves these rows out.
+        """
+        return rows_ND[classes.validation.rows] @ direction.vector.astype(np.float64).ravel() + direction.intercept
+
+    @abstractmethod
+    def fit(
+        self,
+        codes: Codes,
+        scores: ArrayLike,
+        attribute: str,
+        seed: int = 0,
+        per_layer: bool = False,
+        generator: str | None = None,
+        classifier: str | None = None,
+    ) -> Fit:
+        """The direction of an attribute, with its intercept and accuracies; the same bits each time.
+
+        Args:
+            codes: all N rows.
+            scores: (N,) or (N, 1), of the same rows.
+            seed: of the split into rows to fit on and rows to validate on.
+            per_layer: in w+ a vector for each layer, not one shared by all.
+            generator, classifier: kept in the direction.
+
+        Raises:
+            SpecError: codes and scores do not go together, or have no direction.
+        """
+
+
+def features(codes: Codes, per_layer: bool = False) -> NDArray[np.float32]:
+    """(N, D): the rows as they are; in w+ their mean over the layers, or all layers side by side.
+
+    Raises:
+        SpecError: `per_layer` in another space than w+, or a number that is not finite (the row is named).
+    """
+    if per_layer and codes.space != "w+":
+        raise SpecError(f"codes in {codes.space} have no layers: leave out per-layer")
+    values = codes.values.detach().to("cpu", torch.float32)
+    if codes.space == "w+":
+        values = values.flatten(1) if per_layer else values.mean(dim=1)
+    rows_ND = values.numpy()
+    bad = np.flatnonzero(~np.isfinite(rows_ND).all(axis=1))
+    if len(bad):
+        raise SpecError(f"the code of row {bad[0]} is not finite ({len(bad)} such rows): leave these rows out")
+    return rows_ND
+
+
+def scored_features(
+    codes: Codes, scores: ArrayLike, per_layer: bool
+) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """Features (N, D) and scores (N,). Raises SpecError as `features` and `check_scores`, or for unlike numbers."""
+    scores_N = check_scores(scores)
+    if len(codes) != len(scores_N):
+        raise SpecError(f"{len(codes)} codes and {len(scores_N)} scores: give one for one")
+    return features(codes, per_layer), scores_N

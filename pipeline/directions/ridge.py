@@ -1,0 +1,79 @@
+"""A direction from scored codes by ridge regression: no classes, every row counts by its score.
+
+    minimise over w, b    sum_i (y_i - <w, x_i> - b)^2 + alpha |w|^2
+
+Shapes: N rows, D numbers of a row as the regression sees them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from pydantic import Field
+from threadpoolctl import threadpool_limits
+
+from pipeline.directions.classes import Classes, accuracies, by_threshold
+from pipeline.directions.direction import Direction, normalised
+from pipeline.directions.method import Fit, FitConfig, scored_features
+from pipeline.models.codes import Codes
+
+CHUNK = 65536
+"""Rows whose scores are predicted at a time."""
+
+
+class Config(FitConfig):
+    """Ridge regression of the score on the codes, over all rows; its boundary is where the score is 0."""
+
+    GROUP: ClassVar[str | None] = "ridge"
+
+    alpha: float = Field(
+        1000.0, gt=0, allow_inf_nan=False, exclude=True, description="Ridge regularisation, for codes as they are."
+    )
+
+    def check(self, scores_N: NDArray[np.floating], seed: int) -> None:
+        self.classes(scores_N, seed)
+
+    def classes(self, scores_N: NDArray[np.floating], seed: int, fraction: float | None = None) -> Classes:
+        """All rows, parted by the threshold; raises SpecError where fewer than two are on one side."""
+        return by_threshold(scores_N, self.threshold or 0.0, seed)
+
+    def fit(
+        self,
+        codes: Codes,
+        scores: ArrayLike,
+        attribute: str,
+        seed: int = 0,
+        per_layer: bool = False,
+        generator: str | None = None,
+        classifier: str | None = None,
+    ) -> Fit:
+        """As `FitConfig.fit`. The direction is of all rows; rows of validation are judged by one of the others."""
+        rows_ND, scores_N = scored_features(codes, scores, per_layer)
+        classes = self.classes(scores_N, seed)
+        with threadpool_limits(1):  # the number of threads moves the last bits
+            w_D, b = self._solved(rows_ND, scores_N)
+            chunks = [rows_ND[start : start + CHUNK] @ w_D + b for start in range(0, len(rows_ND), CHUNK)]
+        vector = w_D.reshape(codes.values.shape[1:]) if per_layer else w_D
+        found = normalised(
+            attribute, "ridge", codes.space, vector, b, accuracies=accuracies(np.concatenate(chunks) > 0, classes),
+            rows=len(rows_ND), generator=generator, classifier=classifier,
+        )  # fmt: skip
+        right = (self.held_out(found, rows_ND, scores_N, classes) > 0) == classes.validation.positive
+        return Fit(dataclasses.replace(found, accuracies={**found.accuracies, "validation": float(right.mean())}))
+
+    def held_out(
+        self, direction: Direction, rows_ND: NDArray[np.floating], scores_N: NDArray[np.floating], classes: Classes
+    ) -> NDArray[np.float64]:
+        with threadpool_limits(1):
+            w_D, b = self._solved(rows_ND[classes.train.rows], scores_N[classes.train.rows])
+            return rows_ND[classes.validation.rows] @ w_D + b
+
+    def _solved(self, x_ND: NDArray[np.floating], scores_N: NDArray[np.floating]) -> tuple[NDArray[np.float64], float]:
+        """w (D,) and the intercept of the boundary, where the predicted score is the threshold."""
+        from sklearn.linear_model import Ridge
+
+        model = Ridge(alpha=self.alpha).fit(x_ND.astype(np.float64), scores_N)
+        return model.coef_, float(model.intercept_) - (self.threshold or 0.0)
