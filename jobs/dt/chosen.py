@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from jobs.constants import Constants
 from jobs.dt.spec import DtSpec
@@ -89,15 +88,11 @@ def kappas(latents: Latents, labels: Labels, pairs: Sequence[Pair]) -> tuple[flo
     first, second = (join(latents, tables, attributes) for tables in (labels.judge, labels.own))
     _, places, others = np.intersect1d(first.index, second.index, assume_unique=True, return_indices=True)
     of_attribute = {
-        name: kappa(_classes(first.scores[places, place]), _classes(second.scores[others, place]))
+        name: kappa(first.scores[places, place] > 0, second.scores[others, place] > 0)
         for place, name in enumerate(attributes)
     }
     found = [[of_attribute[known(name)[0]] for name in pair] for pair in pairs]
     return tuple(None if any(map(math.isnan, both)) else min(both) for both in found)
-
-
-def _classes(scores_N: NDArray[np.float32]) -> NDArray[np.bool_]:
-    return scores_N > 0
 
 
 def _family(spec: DtSpec, labels: Table, constants: Constants) -> str:

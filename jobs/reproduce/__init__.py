@@ -1,7 +1,8 @@
 """`stylemill reproduce`: a paper's tables on the generator at hand, beside the paper's numbers, on a page.
 
 Another paper is one file here, and one line in VERBS: its flags (a `StudySpec`), its steps (specs of other verbs, each
-run by `step`), its claims, its page. What papers have in common is in the other files.
+run by `step`), its claims, and its `Page` of what `pipeline.report` draws. What papers have in common is in the other
+files.
 """
 
 VERBS = {
