@@ -71,6 +71,10 @@ CASES = {
         "directions fit --latents {planted}/latents --labels {planted}/labels --fraction 0.5",
         changed="--seed 1", named="seed: 0 there, 1 asked", networks=(),
     ),
+    "ridge": Case(
+        "directions fit --method ridge --latents {planted}/latents --labels {planted}/labels",
+        changed="--alpha 10", named="alpha: 1000.0 there, 10.0 asked", networks=(),
+    ),
     "mean-gradient": Case(
         "directions fit --method mean-gradient --latents {latents} --classifiers tiny --attributes smile,male,old",
         changed="--opposite", named="opposite: false there, true asked", last=("directions",),
