@@ -2,11 +2,8 @@
 
 from collections.abc import Iterator
 
-import numpy as np
-
 from jobs.flags import say
-from pipeline.directions import Direction
-from pipeline.directions.method import features
+from pipeline.directions.doubts import doubt
 from pipeline.engine.books import Books
 from pipeline.engine.derived import DerivedFile
 from pipeline.engine.job import Job
@@ -17,12 +14,6 @@ from pipeline.stages.fit import FitStage
 from pipeline.stages.mean_gradient import MeanGradientStage
 from pipeline.tables import Table, store
 
-AGREE = 0.3
-"""Least cosine of the normals of two halves; shuffled scores came to 0.25."""
-FEW = 50
-"""Rows of the smaller class that a direction is fitted on."""
-ABOVE_CHANCE = 0.05
-"""Least share of the held-out rows on the right side above one half; two standard errors, where these are more."""
 SHOWN = 20
 
 
@@ -30,9 +21,12 @@ def doubts_file(job: Job, stage: FitStage) -> DerivedFile:
     """The fits that prove nothing, for the screen and the page."""
 
     def content() -> bytes:
-        url = store.join(job.out, "directions")
-        fits = zip(listed(url), read_directions(Table.open(url)), strict=True)
-        doubts = {fit.name: why for fit, direction in fits if (why := _doubt(stage, fit, direction))}
+        url, doubts = store.join(job.out, "directions"), dict[str, str]()
+        for fit, direction in zip(listed(url), read_directions(Table.open(url)), strict=True):
+            config = stage.config_of(stage.attributes[fit.index])
+            fitted_on = stage.rows.codes(), stage.scores[:, fit.index], stage.seed, stage.rows.per_layer
+            if why := doubt(config, direction, fit.agreement, *fitted_on):
+                doubts[fit.name] = why
         return store.canonical_json({"fingerprint": job.fingerprint, "doubts": doubts})
 
     return DerivedFile(DOUBTS, content, tuple(stage.outputs))
@@ -82,25 +76,3 @@ def _facts(fit: Listed) -> Iterator[str]:
         yield f"{fit.rows:,} rows"
     if fit.C is not None:
         yield f"C {fit.C:g}"
-
-
-def _doubt(stage: FitStage, fit: Listed, one: Direction) -> str:
-    """Why a direction proves nothing; empty where it does."""
-    attribute, scores_N = stage.attributes[fit.index], stage.scores[:, fit.index]
-    config = stage.config_of(attribute)
-    classes = config.classes(scores_N, stage.seed, one.fraction)
-    kept, smaller = classes.validation, int(min(classes.train.positive.sum(), (~classes.train.positive).sum()))
-    right = one.accuracies.get("validation")
-    if classes.fraction is None and len(kept) and 0 < kept.positive.sum() < len(kept):
-        rows_ND = features(stage.rows.codes(), stage.rows.per_layer)
-        found = (config.held_out(one, rows_ND, scores_N, classes) > 0) == kept.positive
-        right = float((found[kept.positive].mean() + found[~kept.positive].mean()) / 2)
-    if right is not None and len(kept):
-        sizes = np.array([kept.positive.sum(), (~kept.positive).sum()]).clip(1)
-        chance = 0.5 + max(ABOVE_CHANCE, float(np.sqrt((0.25 / sizes).sum())))
-        if right < chance:
-            advice = f", {config.advice} may help" if config.advice else ""
-            return f"{100 * right:.0f} % of each class kept aside on its side, by chance 50 %{advice}"
-    if fit.agreement is not None and fit.agreement < AGREE:
-        return f"two halves of the rows agree {fit.agreement:.2f} of 1"
-    return f"fitted on {smaller} rows of {attribute} in the smaller class" if smaller < FEW else ""
