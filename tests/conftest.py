@@ -12,13 +12,17 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # what a shell starts in 
 os.fsync = lambda descriptor: None  # no test cuts the power, and most of the time of a tiny job is waiting for the disk
 
 LONGEST = (
-    "jobs/test_reproduce_ials.py",
     "contract/test_jobs.py",
     "pipeline/engine/test_ray_pool.py",
-    "jobs/test_reproduce.py",
-    "jobs/test_real_faces.py",
+    "jobs/test_dt_job.py",
+    "jobs/test_measure.py",
+    "jobs/test_edit_ials.py",
     "jobs/test_streams.py",
+    "jobs/test_reproduce.py",
+    "jobs/test_directions_mean_gradient.py",
+    "jobs/test_row_choice.py",
     "jobs/test_stores.py",
+    "jobs/test_real_faces.py",
 )
 """Files that take longest, begun first where two processes share the files: neither is to wait long for the other."""
 

@@ -152,6 +152,7 @@ def test_tries_are_few_and_short(tmp_path, monkeypatch, number, tries, message):
     assert time.monotonic() - begun < 5
 
 
+@pytest.mark.slow
 def test_nobody_answers(bucket, monkeypatch):
     """Nothing listens at port 9 of this machine."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")

@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 
 from pipeline.models import classifiers, generators
+from pipeline.models.classifiers import Family
 from pipeline.models.classifiers.identity import Identity
 from pipeline.models.classifiers.networks import Networks
 from pipeline.models.classifiers.parser import CLASSES, Parser
@@ -28,8 +29,13 @@ def faces() -> Tensor:
 
 
 @pytest.fixture(scope="module")
-def labels(faces: Tensor) -> dict[str, dict[str, Tensor]]:
-    return {name: classifiers.load(name).labels(faces) for name in ("faces", "judge")}
+def families() -> dict[str, Family]:
+    return {name: classifiers.load(name) for name in ("faces", "judge")}
+
+
+@pytest.fixture(scope="module")
+def labels(faces: Tensor, families: dict[str, Family]) -> dict[str, dict[str, Tensor]]:
+    return {name: family.labels(faces) for name, family in families.items()}
 
 
 @pytest.mark.parametrize("family", ["faces", "judge"])
@@ -51,16 +57,15 @@ def test_both_families_see_the_head_turn_the_same_way(faces: Tensor, labels: dic
     assert apart.max() < 12
 
 
-def test_rows_do_not_depend_on_their_neighbours(faces: Tensor) -> None:
-    for name in ("faces", "judge"):
-        family = classifiers.load(name)
+def test_rows_do_not_depend_on_their_neighbours(faces: Tensor, families: dict[str, Family]) -> None:
+    for family in families.values():
         alone = faces.roll(1, dims=0)
         alone[[0, 2, 3]] = 0
         assert torch.equal(family.scores(faces.roll(1, dims=0))[1], family.scores(alone)[1])
 
 
-def test_every_score_has_a_gradient_and_moves_against_it(faces: Tensor) -> None:
-    family = classifiers.load("faces", measures=())
+def test_every_score_has_a_gradient_and_moves_against_it(faces: Tensor, families: dict[str, Family]) -> None:
+    family = families["faces"]
     x = faces[:2].clone().requires_grad_()
     scores = family.scores(x)
     for i, attribute in enumerate(family.attributes):
