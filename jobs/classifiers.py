@@ -1,23 +1,58 @@
 """Families of classifiers as a job is planned with them."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import Field
 
-from jobs.constants import Constants
-from jobs.flags import say
-from jobs.options import DEFAULT_ATTRIBUTES, canonical
+from jobs.constants import CalibrationFlag, Constants
+from jobs.flags import Names, say
+from jobs.options import ATTRIBUTES_HELP, DEFAULT_ATTRIBUTES, canonical
 from pipeline.errors import SpecError
 from pipeline.models import classifiers
 from pipeline.models.classifiers import MEASURES
+from pipeline.models.generators import Generator
 from pipeline.stages.models import ClassifierRef, Model
 
-LABELLING: Any = Field(
-    ("faces",),
-    min_length=1,
-    description="Families of classifiers: faces, judge, or both.",
-)
+
+class LabellingFlags(CalibrationFlag):
+    """Of jobs that write labels."""
+
+    attributes: Names = Field(DEFAULT_ATTRIBUTES, min_length=1, description=ATTRIBUTES_HELP)
+    classifiers: Names = Field(("faces",), min_length=1, description="Families of classifiers: faces, judge, or both.")
+
+
+@dataclass(frozen=True)
+class Labelling:
+    """The families that label the same faces, a table each.
+
+    facts: what a stored spec says of them. families: by the part that they play, for `jobs.plan`: the first as
+    `classifiers`, each further one by its name. table_facts: what the manifest of each labels table says of whose
+    labels it has, where a job makes several.
+    """
+
+    refs: tuple[ClassifierRef, ...]
+
+    @property
+    def facts(self) -> dict[str, str | list[str]]:
+        names = [ref.family.name for ref in self.refs]
+        attributes = canonical({name for ref in self.refs for name in ref.attributes})
+        return {"attributes": attributes, "classifiers": names[0] if len(names) == 1 else names}
+
+    @property
+    def families(self) -> dict[str, ClassifierRef]:
+        return {"classifiers": self.refs[0], **{ref.family.name: ref for ref in self.refs[1:]}}
+
+    @property
+    def table_facts(self) -> dict[str, Mapping[str, Mapping[str, Any]]]:
+        return {
+            ref.labels_table: {
+                "spec": {"classifiers": ref.family.name},
+                "resolved": {"classifiers_digest": ref.family.fingerprint},
+            }
+            for ref in (self.refs if len(self.refs) > 1 else ())
+        }
 
 
 def classifier_ref(
@@ -54,44 +89,21 @@ def classifier_ref(
     )
 
 
-def labelling_refs(
-    families: Sequence[str], attributes: Sequence[str], constants: Constants
-) -> tuple[ClassifierRef, ...]:
-    """The families that label the same faces, a table each, with what each sees.
+def labelling(spec: LabellingFlags, generator: Generator) -> Labelling:
+    """The families that the flags name, with what each sees.
 
     Raises:
         SpecError: as `classifier_ref`, or a family is named twice.
         ModelFileError: as there.
     """
+    families = spec.classifiers
     if twice := [family for place, family in enumerate(families) if family in families[:place]]:
         raise SpecError(f"--classifiers names {twice[0]} twice")
+    constants, several = Constants(generator, spec.calibration), len(families) > 1
     prefixes = ["", *(f"{family}_" for family in families[1:])]
-    several = len(families) > 1
-    return tuple(
-        classifier_ref(family, attributes, prefix, MEASURES, constants=constants, may_lack=several)
-        for family, prefix in zip(families, prefixes, strict=True)
+    return Labelling(
+        tuple(
+            classifier_ref(family, spec.attributes, prefix, MEASURES, constants=constants, may_lack=several)
+            for family, prefix in zip(families, prefixes, strict=True)
+        )
     )
-
-
-def families_said(refs: Sequence[ClassifierRef]) -> str | list[str]:
-    """What a spec says of families that label: the one, or all."""
-    names = [ref.family.name for ref in refs]
-    return names[0] if len(names) == 1 else names
-
-
-def families_of(refs: Sequence[ClassifierRef]) -> dict[str, ClassifierRef]:
-    """By the part that they play, for `jobs.plan`: the first as `classifiers`, each further one by its name."""
-    return {"classifiers": refs[0], **{ref.family.name: ref for ref in refs[1:]}}
-
-
-def labels_facts(refs: Sequence[ClassifierRef]) -> dict[str, Mapping[str, Mapping[str, Any]]]:
-    """What the manifest of each labels table says of whose labels it has, where a job makes several."""
-    if len(refs) == 1:
-        return {}
-    return {
-        ref.labels_table: {
-            "spec": {"classifiers": ref.family.name},
-            "resolved": {"classifiers_digest": ref.family.fingerprint},
-        }
-        for ref in refs
-    }

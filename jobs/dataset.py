@@ -2,13 +2,10 @@
 
 from collections.abc import Sequence
 
-from pydantic import Field
-
-from jobs.classifiers import LABELLING, families_of, families_said, labelling_refs, labels_facts
-from jobs.constants import CalibrationFlag, Constants
-from jobs.flags import Names, parse
+from jobs.classifiers import LabellingFlags, labelling
+from jobs.flags import parse
 from jobs.launch import launch
-from jobs.options import ATTRIBUTES_HELP, DEFAULT_ATTRIBUTES, PictureFlags, RowFlags, canonical, note_psi
+from jobs.options import PictureFlags, RowFlags, note_psi
 from jobs.plan import plan
 from jobs.resolve import FACES, resolve, spec_facts
 from pipeline.engine.job import Job
@@ -19,7 +16,7 @@ from pipeline.stages.models import Model
 from pipeline.stages.pictures import NO_PICTURES
 
 
-class DatasetSpec(PictureFlags, CalibrationFlag, RowFlags):
+class DatasetSpec(PictureFlags, LabellingFlags, RowFlags):
     """Sample faces, label them, and write DIR/latents, DIR/labels and DIR/images.
 
     With several --classifiers, DIR/labels is of the first family and DIR/labels_FAMILY of each further one.
@@ -28,9 +25,6 @@ class DatasetSpec(PictureFlags, CalibrationFlag, RowFlags):
     """
 
     VERB = "dataset"
-
-    attributes: Names = Field(DEFAULT_ATTRIBUTES, min_length=1, description=ATTRIBUTES_HELP)
-    classifiers: Names = LABELLING
 
 
 def main(argv: Sequence[str]) -> int:
@@ -48,12 +42,12 @@ def plan_dataset(spec: DatasetSpec) -> tuple[Job, int | None]:
     """The job, and how many workers; the models that it was planned with are let go."""
     note_psi("--psi", spec.psi)
     generator = generators.load(spec.generator, backend="eager")
-    classifiers = labelling_refs(spec.classifiers, spec.attributes, Constants(generator, spec.calibration))
+    labels = labelling(spec, generator)
     keep = spec.pictures(generator)
     runtime, rows_per_shard, workers = resolve(spec, "dataset", generator, len(spec.indices))
     stage = DatasetStage(
         generator=Model(spec.generator, generator.fingerprint),
-        classifiers=classifiers,
+        classifiers=labels.refs,
         seed=spec.seed,
         psi=spec.psi,
         cutoff=generator.check_cutoff(spec.cutoff),
@@ -62,11 +56,9 @@ def plan_dataset(spec: DatasetSpec) -> tuple[Job, int | None]:
         runtime=runtime,
     )
     layout = cut(len(spec.indices), rows_per_shard, runtime.batch_size, spec.indices.start)
-    attributes = canonical({name for ref in classifiers for name in ref.attributes})
-    asked = {"attributes": attributes, "classifiers": families_said(classifiers)}
-    facts = {**spec_facts(spec, runtime, FACES, **layout.facts, **asked), **(keep.facts if keep else NO_PICTURES)}
+    facts = spec_facts(spec, runtime, FACES, **layout.facts, **labels.facts, **(keep.facts if keep else NO_PICTURES))
     job = plan(
-        spec, stage, layout, facts, generator=generator, families=families_of(classifiers), grows=True,
-        table_facts=labels_facts(classifiers),
+        spec, stage, layout, facts, generator=generator, families=labels.families, grows=True,
+        table_facts=labels.table_facts,
     )  # fmt: skip
     return job, workers

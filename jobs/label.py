@@ -2,23 +2,20 @@
 
 from collections.abc import Sequence
 
-from pydantic import Field
-
 from jobs.choice import LabelledChoice, choose
-from jobs.classifiers import LABELLING, families_of, families_said, labelling_refs, labels_facts
-from jobs.constants import CalibrationFlag, Constants
-from jobs.flags import Names, parse
-from jobs.latents import open_with_generator
+from jobs.classifiers import LabellingFlags, labelling
+from jobs.flags import parse
 from jobs.launch import launch
-from jobs.options import ATTRIBUTES_HELP, DEFAULT_ATTRIBUTES, LatentsFlags, RunFlags, canonical
+from jobs.options import LatentsFlags, RunFlags
 from jobs.plan import plan
 from jobs.resolve import resolve, spec_facts
 from pipeline.engine.job import Job
 from pipeline.stages.label import LabelStage
 from pipeline.stages.models import Model
+from pipeline.stages.opening import open_with_generator
 
 
-class LabelSpec(LabelledChoice, LatentsFlags, CalibrationFlag, RunFlags):
+class LabelSpec(LabelledChoice, LatentsFlags, LabellingFlags, RunFlags):
     """Make the faces of a sealed latents table once more, score them, and write DIR/labels.
 
     With several --classifiers, DIR/labels is of the first family and DIR/labels_FAMILY of each further one.
@@ -27,9 +24,6 @@ class LabelSpec(LabelledChoice, LatentsFlags, CalibrationFlag, RunFlags):
     """
 
     VERB = "label"
-
-    attributes: Names = Field(DEFAULT_ATTRIBUTES, min_length=1, description=ATTRIBUTES_HELP)
-    classifiers: Names = LABELLING
 
 
 def main(argv: Sequence[str]) -> int:
@@ -47,20 +41,18 @@ def plan_label(spec: LabelSpec) -> tuple[Job, int | None]:
     """
     latents, generator = open_with_generator(spec.latents, spec.generator)
     latents = choose(spec, latents, spec.labels)
-    classifiers = labelling_refs(spec.classifiers, spec.attributes, Constants(generator, spec.calibration))
+    labels = labelling(spec, generator)
     runtime, rows_per_shard, workers = resolve(spec, "label", generator, *latents.size)
     layout, present = latents.lay_out(rows_per_shard, runtime.batch_size)
     stage = LabelStage(
         latents=latents,
         generator=Model(generator.name, generator.fingerprint),
-        classifiers=classifiers,
+        classifiers=labels.refs,
         runtime=runtime,
     )
-    attributes = canonical({name for ref in classifiers for name in ref.attributes})
-    asked = {"attributes": attributes, "classifiers": families_said(classifiers)}
-    facts = spec_facts(spec, runtime, rows_per_shard=layout.rows_per_shard, **asked, generator=generator.name)
+    facts = spec_facts(spec, runtime, rows_per_shard=layout.rows_per_shard, **labels.facts, generator=generator.name)
     job = plan(
-        spec, stage, layout, facts, latents=latents, generator=generator, families=families_of(classifiers),
-        present=present, table_facts=labels_facts(classifiers),
+        spec, stage, layout, facts, latents=latents, generator=generator, families=labels.families,
+        present=present, table_facts=labels.table_facts,
     )  # fmt: skip
     return job, workers
