@@ -118,13 +118,13 @@ def flags_class(kind: type[BaseModel], given: Mapping[str, Any]) -> type:
         groups.setdefault(_group(kind, name), []).append(_flag(name, info, given))
     own = groups.pop(None)
     own.append(("spec", Annotated[str | None, HELP_OF_SPEC], dataclasses.field(default=None)))
-    for group, fields in groups.items():
-        flags = dataclasses.make_dataclass(f"{group}Flags", fields)
+    for place, (group, fields) in enumerate(groups.items()):
+        flags = dataclasses.make_dataclass(f"Flags{place}", fields)
         flags.__doc__ = ""
-        own.append(
-            (f"group_{group}", Annotated[flags, tyro.conf.arg(name=group)], dataclasses.field(default_factory=flags))
-        )
-    return dataclasses.make_dataclass(kind.__name__, own)
+        required = any(field.default is dataclasses.MISSING for _, _, field in fields)
+        default = dataclasses.field() if required else dataclasses.field(default_factory=flags)
+        own.append((f"group_{place}", Annotated[flags, tyro.conf.arg(name=group)], default))
+    return dataclasses.make_dataclass(kind.__name__, own, kw_only=True)
 
 
 def values_of(parsed: Any) -> Iterator[tuple[str, Any]]:

@@ -13,7 +13,8 @@ HELP = ("-h", "--help", "help")
 
 def usage(verb: str, what: str, lines: Mapping[str, str]) -> str:
     """The help of such a verb: a line for each of what follows it."""
-    listed = "\n".join(f"  {name:14}{does}" for name, does in lines.items())
+    width = max(14, *(len(name) + 2 for name in lines))
+    listed = "\n".join(f"  {name:{width}}{does}" for name, does in lines.items())
     return f"usage: stylemill {verb} {what} [FLAGS]   (... {what} --help shows the flags and an example)\n\n{listed}"
 
 

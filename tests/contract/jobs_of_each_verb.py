@@ -7,6 +7,7 @@ import numpy as np
 
 from jobs.__main__ import main
 from jobs.options import RunFlags
+from pipeline.editors import EDITORS, config_of
 from tests.jobs.edits import planted
 from tests.jobs.planted import plant
 from tests.jobs.test_readme import SPECS, kind_of
@@ -106,6 +107,16 @@ CASES = {
         cut="--rows-per-shard 8",
     ),
 }  # fmt: skip
+
+
+def edit_by(editor: str) -> Case:
+    """Of an editor without a case of its own: what all editors take."""
+    directions = "--directions {directions}" if config_of(editor).TAKES_DIRECTIONS else ""
+    words = f"edit {editor} --latents {{latents}} {directions} --rows-per-shard 8 --attribute old {JUDGED}"
+    return Case(words, changed="--attribute male", named="attribute", last=("requests",), cut=CUT)
+
+
+CASES |= {editor: edit_by(editor) for editor in EDITORS if editor not in CASES}
 
 
 def make_inputs(folder: Path) -> dict[str, str]:

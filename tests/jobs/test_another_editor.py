@@ -33,10 +33,10 @@ class Config(EditorConfig):
     Example: stylemill edit random --latents out/faces/latents --attribute smile --step-size 2 --out out/random
     """
 
-    GROUP: ClassVar[str | None] = "random"
+    GROUP: ClassVar[str | None] = "random walk"
     TAKES_DIRECTIONS: ClassVar[bool] = False
 
-    step_size: float = Field(1.0, gt=0, description="Length of a step.")
+    step_size: float = Field(gt=0, description="Length of a step.")
 
     def request(self, attribute: str, preserve: Sequence[str] = ()) -> EditRequest:
         strengths = tuple(self.step_size * step for step in range(1, STEPS + 1))
@@ -75,6 +75,8 @@ class TrainedConfig(Config):
     """
 
     ARTIFACT: ClassVar[str | None] = "toy"
+
+    step_size: float = Field(1.0, gt=0, description="Length of a step.")
 
     def open(self, faces, directions=(), artifact=None):
         return Trained(self.step_size, artifact["direction"])

@@ -270,7 +270,7 @@ def test_a_face_whose_score_is_flat_is_not_counted(faces, tmp_path, monkeypatch)
     [
         (["--space", "z"], "finds directions of w, w+ and s"),
         (["--classifiers", "tiny-judge"], "--classifiers tiny-judge judges and gives no gradient"),
-        (["--attributes", "hat"], "unknown attribute 'hat'"),
+        (["--attributes", "freckles"], "unknown attribute 'freckles'"),
         (["--attributes", "old,old"], "attribute 'old' is named twice"),
         (["--per-layer"], "--per-layer goes with --space w+"),
         (["--C", "1"], "--method mean-gradient takes no --C"),

@@ -42,7 +42,7 @@ def test_a_dry_run_says_passes_and_hours_and_makes_nothing(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--pairs", "old:hat"], "unknown attribute 'hat'"),
+        (["--pairs", "old:freckles"], "unknown attribute 'freckles'"),
         (["--pairs", "old"], "old is not a pair"),
         (["--pairs", "old:old"], "to change and to stay at once"),
         (["--pairs", "old:smile,old:smile"], "--pairs names one twice"),

@@ -279,7 +279,7 @@ def test_what_cannot_be_is_one_line_and_2(inputs, scored, tmp_path, capsys):
     refused("keeps no step 0, the source to compare with", f"{tmp_path}/last/edits")
     refused("is a table of latents, not of edits", latents)
     refused("names a table twice", scored, scored)
-    refused("unknown attribute 'hat'", scored, words=["--measured", "hat"])
+    refused("unknown attribute 'freckles'", scored, words=["--measured", "freckles"])
     refused("is not a table", f"{tmp_path}/nothing", code=1)
 
 

@@ -30,6 +30,8 @@ def all_verbs() -> list[str]:
 
 
 SPECS = [verb for verb in all_verbs() if verb not in ELSEWHERE]
+MANY = ("edit", "reproduce")
+"""Whose list grows: the README need not show each, and its help has an example."""
 OF_NETWORKS = ("dataset", "sample", "label", "edit", "measure", "dt")
 ROOT = Path(__file__).parents[2]
 COMMANDS = [
@@ -48,7 +50,7 @@ def kind_of(verb: str) -> type[Spec]:
 def test_every_verb_is_shown_and_can_be_pasted(verb):
     size = len(verb.split())
     shown = [words[size:] for words in COMMANDS if " ".join(words[:size]) == verb]
-    assert shown
+    assert shown or verb.split()[0] in MANY, "the README shows no such command"
     kind = kind_of(verb)
     for words in shown:
         if "--spec" not in words:  # a file that the block writes before

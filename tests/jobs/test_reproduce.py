@@ -158,8 +158,8 @@ def test_the_same_command_makes_nothing_anew(quick, out, page, capsys):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--attributes", "old,hat"], "unknown attribute 'hat'"),
-        (["--condition", "hat"], "unknown attribute 'hat'"),
+        (["--attributes", "old,freckles"], "unknown attribute 'freckles'"),
+        (["--condition", "freckles"], "unknown attribute 'freckles'"),
         (["--attributes", "old,old,smile"], "each named once"),
         (["--attributes", "old"], "two or more"),
         (["--attributes", "smile,male"], "--primal is one of --attributes"),
