@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from jobs.choice import LabelledChoice, choose
 from jobs.classifiers import LabellingFlags, labelling
 from jobs.flags import parse
+from jobs.latents.opening import open_with_generator
 from jobs.launch import launch
 from jobs.options import LatentsFlags, RunFlags
 from jobs.plan import plan
@@ -12,7 +13,6 @@ from jobs.resolve import resolve, spec_facts
 from pipeline.engine.job import Job
 from pipeline.stages.label import LabelStage
 from pipeline.stages.models import Model
-from pipeline.stages.opening import open_with_generator
 
 
 class LabelSpec(LabelledChoice, LatentsFlags, LabellingFlags, RunFlags):

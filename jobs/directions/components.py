@@ -4,6 +4,7 @@ from jobs.choice import choose
 from jobs.classifiers import classifier_ref
 from jobs.constants import Constants
 from jobs.directions.spec import VERB, FitSpec, layer_numbers
+from jobs.latents.opening import open_with_generator
 from jobs.options import DEFAULT_ATTRIBUTES, canonical
 from jobs.plan import plan
 from jobs.resolve import resolve, spec_facts
@@ -18,7 +19,6 @@ from pipeline.models.generators import Generator
 from pipeline.stages.codes import codes_of, needed_columns
 from pipeline.stages.components import ComponentsStage, moments_of
 from pipeline.stages.models import Model
-from pipeline.stages.opening import open_with_generator
 
 COMPONENTS, MEASURE_ROWS, STRENGTH, FAMILY = 10, 8, 2.0, "faces"
 

@@ -10,6 +10,7 @@ from pydantic import Field
 
 import schemas
 from jobs.flags import parse, say
+from jobs.latents.opening import check_width
 from jobs.small import SmallSpec, write_small
 from pipeline.directions.formats import Imported, check_file_name, check_generator, read
 from pipeline.errors import ModelFileError, SpecError
@@ -17,7 +18,6 @@ from pipeline.models import generators
 from pipeline.models.generators import Generator
 from pipeline.models.layers import as_spans
 from pipeline.stages.direction_rows import to_rows
-from pipeline.stages.opening import check_width
 from pipeline.tables import store
 
 

@@ -8,6 +8,7 @@ from jobs.classifiers import classifier_ref
 from jobs.constants import Constants
 from jobs.directions.spec import VERB, FitSpec
 from jobs.flags import say
+from jobs.latents.opening import open_with_generator
 from jobs.options import DEFAULT_ATTRIBUTES
 from jobs.plan import plan
 from jobs.resolve import GRADIENTS, resolve, spec_facts
@@ -21,7 +22,6 @@ from pipeline.stages.direction_rows import to_rows
 from pipeline.stages.joined import Joined, join
 from pipeline.stages.mean_gradient import MeanGradientStage, directions_of
 from pipeline.stages.models import Model, Runtime
-from pipeline.stages.opening import open_with_generator
 from pipeline.stages.source import Latents
 from pipeline.tables import Layout, Table, store
 

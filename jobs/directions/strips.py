@@ -12,6 +12,7 @@ from pydantic import Field, FiniteFloat, field_validator
 
 from jobs.edit.choose import check_directions
 from jobs.flags import Names, parse
+from jobs.latents.opening import open_with_generator
 from jobs.launch import launch
 from jobs.options import LATENTS, RunFlags
 from jobs.plan import plan
@@ -25,7 +26,6 @@ from pipeline.models.generators import Generator
 from pipeline.stages.codes import codes_of, needed_columns, truncation_of
 from pipeline.stages.direction_rows import DirectionTables
 from pipeline.stages.models import Model, Truncated
-from pipeline.stages.opening import open_with_generator
 from pipeline.stages.pictures import Keep
 from pipeline.stages.source import Latents
 from pipeline.stages.strips import StripsStage

@@ -11,6 +11,7 @@ from jobs.directions.arrays import read_npy
 from jobs.directions.quality import doubts_file
 from jobs.directions.spec import VERB, FitSpec
 from jobs.flags import say
+from jobs.latents.opening import check_width, open_latents
 from jobs.options import canonical
 from jobs.plan import plan
 from jobs.resolve import FITS, resolve, spec_facts
@@ -22,7 +23,6 @@ from pipeline.models import generators
 from pipeline.stages.fit import FitStage
 from pipeline.stages.fit_rows import FitRows, from_array, from_table
 from pipeline.stages.joined import join, open_labels, scores_of
-from pipeline.stages.opening import check_width, open_latents
 from pipeline.tables.own_labels import OwnLabels
 
 INPUTS = ("latents", "labels", "codes", "scores")

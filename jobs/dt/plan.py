@@ -6,6 +6,7 @@ from jobs.constants import Constants
 from jobs.dt.chosen import choose_rows, kappas, read_labels
 from jobs.dt.spec import DtSpec, gradients
 from jobs.edit.choose import Choice, choose_directions, known, note_psi
+from jobs.latents.opening import open_with_generator
 from jobs.options import canonical
 from jobs.plan import DIGESTED, plan
 from jobs.resolve import FACES, GRADIENTS, resolve, spec_facts
@@ -20,7 +21,6 @@ from pipeline.stages.direction_rows import DirectionTables
 from pipeline.stages.dt import DtStage
 from pipeline.stages.dt_rows import derived
 from pipeline.stages.models import Model
-from pipeline.stages.opening import open_with_generator
 from pipeline.stages.source import digest_of
 from schemas.edits import JUDGE
 

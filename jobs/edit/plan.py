@@ -9,6 +9,7 @@ from jobs.classifiers import classifier_ref
 from jobs.constants import Constants
 from jobs.edit.choose import Choice, choose_directions, known, note_psi
 from jobs.edit.spec import EditSpec, artifact_of
+from jobs.latents.opening import open_with_generator
 from jobs.options import canonical
 from jobs.plan import plan
 from jobs.resolve import CODES_PER_SHARD, FACES, GRADIENTS, ROWS_PER_SHARD, VECTORS, resolve, spec_facts
@@ -23,7 +24,6 @@ from pipeline.stages.codes import needed_columns, truncation_of
 from pipeline.stages.direction_rows import DirectionTables
 from pipeline.stages.edit import EditStage, kept_steps
 from pipeline.stages.models import ArtifactRef, ClassifierRef, Model, Truncated, read_artifact
-from pipeline.stages.opening import open_with_generator
 from pipeline.stages.pictures import NO_PICTURES
 from pipeline.stages.request_rows import to_rows
 from schemas.edits import JUDGE
