@@ -13,7 +13,7 @@ from pipeline.engine.run import RunOptions, run
 
 
 def launch(job: Job, workers: int | None, spec: RunFlags) -> int:
-    """Run the job; the exit code as the README lists them."""
+    """Run the job; the exit code as docs/promises.md lists them."""
     if ends_with_this_process(job.out):
         say(f"Note  {job.out} is memory of this process: it is gone when the process ends")
     names = (field.name for field in dataclasses.fields(RunOptions))

@@ -42,12 +42,12 @@ def test_list_as_markdown_is_the_table_of_the_catalogue(home, capsys):
     assert all(row.count(" | ") == 5 for row in rows)
 
 
-def test_the_readme_shows_the_catalogue_as_it_is():
+def test_the_page_of_networks_shows_the_catalogue_as_it_is():
     from pathlib import Path
 
-    readme = Path(models.__file__).parents[1] / "README.md"
-    missing = [row for row in listing.markdown().splitlines()[2:] if row not in readme.read_text()]
-    assert not missing, "put the output of `stylemill models list --markdown` into README.md"
+    page = Path(models.__file__).parents[1] / "docs" / "networks.md"
+    missing = [row for row in listing.markdown().splitlines()[2:] if row not in page.read_text()]
+    assert not missing, "put the output of `stylemill models list --markdown` into docs/networks.md"
 
 
 def test_verify_counts_what_is_wrong(stored, capsys):

@@ -1,4 +1,4 @@
-"""The commands of the README and of the helps are commands."""
+"""The commands of the README, of docs/ and of the helps are commands."""
 
 import fnmatch
 import importlib
@@ -16,7 +16,7 @@ from jobs.flags import Spec, command_of, parse
 from jobs.remote import checked, spec_of
 
 ELSEWHERE = ("demo", "submit")
-"""Verbs whose flags the README's blocks need not show: `make demo`; `submit` is looked at below."""
+"""Verbs whose flags the blocks of the pages need not show: `make demo`; `submit` is looked at below."""
 
 
 def all_verbs() -> list[str]:
@@ -31,12 +31,14 @@ def all_verbs() -> list[str]:
 
 SPECS = [verb for verb in all_verbs() if verb not in ELSEWHERE]
 MANY = ("edit", "reproduce")
-"""Whose list grows: the README need not show each, and its help has an example."""
+"""Whose list grows: no page need show each, and its help has an example."""
 OF_NETWORKS = ("dataset", "sample", "label", "edit", "measure", "dt")
 ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 COMMANDS = [
     shlex.split(line, comments=True)
-    for block in re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    for page in PAGES
+    for block in re.findall(r"```sh\n(.*?)```", page.read_text(), re.DOTALL)
     for line in re.findall(r"^stylemill (.*)$", block.replace("\\\n", " "), re.MULTILINE)
 ]
 SENT = [words[words.index("--") + 1 :] for words in COMMANDS if words[0] == "submit"]
@@ -50,14 +52,21 @@ def kind_of(verb: str) -> type[Spec]:
 def test_every_verb_is_shown_and_can_be_pasted(verb):
     size = len(verb.split())
     shown = [words[size:] for words in COMMANDS if " ".join(words[:size]) == verb]
-    assert shown or verb.split()[0] in MANY, "the README shows no such command"
+    assert shown or verb.split()[0] in MANY, "neither README nor docs/ shows such a command"
     kind = kind_of(verb)
     for words in shown:
         if "--spec" not in words:  # a file that the block writes before
             assert isinstance(parse(kind, words), kind)
 
 
-def test_what_the_readme_sends_to_a_cluster_can_be_sent_and_says_on_which_device():
+def test_the_readme_is_short_and_its_links_lead_somewhere():
+    assert len(PAGES[0].read_text().splitlines()) <= 200
+    for page in PAGES:
+        for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
+            assert (page.parent / link).exists(), f"{page.name} links to {link}"
+
+
+def test_what_is_sent_to_a_cluster_can_be_sent_and_says_on_which_device():
     assert SENT
     for words in SENT:
         there = [word.replace("$PWD", "/home/me") for word in words]
@@ -65,7 +74,7 @@ def test_what_the_readme_sends_to_a_cluster_can_be_sent_and_says_on_which_device
         assert there[0] not in OF_NETWORKS or "--device" in there
 
 
-def test_the_networks_lines_of_the_readme_can_be_pasted():
+def test_the_lines_on_networks_can_be_pasted():
     shown = [words[1:] for words in COMMANDS if words[0] == "models"]
     assert shown
     for words in shown:

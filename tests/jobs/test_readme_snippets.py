@@ -1,4 +1,4 @@
-"""The Python of the README runs in the environment that `make demo` makes."""
+"""The Python of the README and of docs/ runs in the environment that `make demo` makes."""
 
 import ast
 import os
@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SNIPPETS = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+PAGES = [page for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))) if page.name != "editors.md"]
+"""Those of editors.md, which need one another, are run by tests/pipeline/editors/test_docs.py."""
+SNIPPETS = [code for page in PAGES for code in re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)]
 WEIGHTS = "generators.load"
 """In a snippet that needs the networks."""
 
@@ -40,7 +42,7 @@ def imported(code: str) -> set[str]:
 
 def test_all_that_the_snippets_import_is_installed_by_make_demo():
     packages = metadata.packages_distributions()
-    assert len(SNIPPETS) >= 2
+    assert len(SNIPPETS) >= 3
     for code in SNIPPETS:
         for module in imported(code) - {"pipeline", "jobs", "schemas"}:
             assert requirements(packages[module]) & of_make_demo(), f"{module} is in no package that make demo installs"

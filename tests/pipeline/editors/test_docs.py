@@ -12,14 +12,14 @@ SMALL = {'"mobilestylegan-ffhq"': '"stylegan2-tiny"', '"faces"': '"tiny"', "size
 
 def blocks() -> dict[str, str]:
     """The Python of each section."""
-    sections = re.split(r"^## ", TEXT, flags=re.MULTILINE)
+    sections = re.split(r"^#+ ", TEXT, flags=re.MULTILINE)
     return {part.split("\n", 1)[0]: "".join(re.findall(r"```python\n(.*?)```", part, re.DOTALL)) for part in sections}
 
 
 @pytest.mark.parametrize("small", [True, pytest.param(False, marks=[pytest.mark.weights, pytest.mark.slow])])
 @pytest.mark.parametrize("editor", ["interfacegan", "ials"])
 def test_an_example_runs(editor, small):
-    start, own = blocks()["# Editors"], blocks()[editor]
+    start, own = blocks()["In Python"], blocks()[editor]
     assert len([line for line in own.splitlines() if line and not line.startswith("from")]) <= 10
     code = start + own
     for real, tiny in SMALL.items() if small else ():
