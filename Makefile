@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet -c constraints.txt
 
-.PHONY: demo test test-slow faults soak check bench calibrate clean
+.PHONY: demo test test-slow faults soak check bench bench-gpu calibrate clean
 
 demo: $(VENV)/.fetch
 	$(BIN)/stylemill demo --out out/demo
@@ -46,6 +46,11 @@ bench: $(VENV)/.test
 	$(BIN)/python -m benchmarks.svm
 	$(BIN)/python -m benchmarks.edit
 	$(BIN)/python -m benchmarks.ials
+
+# CUDA beside the CPU, then its speed; it runs without a GPU too.
+bench-gpu: $(VENV)/.fetch
+	$(BIN)/stylemill models pull
+	$(BIN)/python -m benchmarks.gpu --out benchmarks/results/gpu.md
 
 calibrate: $(VENV)/.test
 	$(BIN)/stylemill models pull
