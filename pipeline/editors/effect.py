@@ -28,13 +28,13 @@ class Effect:
     short: int
 
 
-def seen_on_the_way(trace: Trace, attribute: str) -> NDArray[np.int8]:
+def slope_of_trace(trace: Trace, attribute: str) -> NDArray[np.int8]:
     """(N,) as `slopes`, from what the editor itself saw."""
     scores = {name: score_NK.cpu().numpy() for name, score_NK in trace.scores.items()}
     return slopes(trace.strengths.cpu(), _score_of(attribute, scores), trace.kept.cpu())
 
 
-def seen_in_columns(
+def slope_of_columns(
     columns: Mapping[str, NDArray], attribute: str, strength_NK: ArrayLike, there_NK: ArrayLike, judge: str
 ) -> NDArray[np.int8]:
     """(N,) as `slopes`, from columns (N, K) of scores; those of the judge, whose names begin with `judge`, serve where

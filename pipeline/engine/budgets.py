@@ -25,7 +25,7 @@ class Deaths:
         self._counted[key] += 1
         self._doubtful[key] += doubtful
 
-    def settle(self, key: int, excused: bool) -> bool:
+    def resolve_doubt(self, key: int, excused: bool) -> bool:
         """A doubtful death is doubtful no more; excused, it never counted. False: the account was closed by then."""
         if not self._doubtful[key]:
             return False
@@ -101,9 +101,9 @@ class Shards:
         self._lost_nodes[task.shard] += 1
         return self._again(task)
 
-    def settle(self, shard: int, node_lost: bool) -> Outcome | None:
+    def resolve_doubt(self, shard: int, node_lost: bool) -> Outcome | None:
         """It is known now what a doubtful death was. The outcome where the shard is given up for it."""
-        if self._deaths.settle(shard, excused=node_lost) and node_lost:
+        if self._deaths.resolve_doubt(shard, excused=node_lost) and node_lost:
             self._lost_nodes[shard] += 1
             if self._lost_nodes[shard] > LOST_NODES_IN_TURN:
                 task = next((task for task in self._waiting if task.shard == shard), None)

@@ -77,7 +77,7 @@ class Doubts:
     def add(self, doubt: Doubt) -> None:
         self._open.append(doubt)
 
-    def settle(self, nodes: Container[str], now: float) -> Iterator[tuple[Doubt, bool]]:
+    def resolved(self, nodes: Container[str], now: float) -> Iterator[tuple[Doubt, bool]]:
         """Those that are answered: with True where the node is not among the living `nodes`, False where time is up."""
         watched, self._open = self._open, []
         for doubt in watched:

@@ -1,4 +1,4 @@
-"""The workers of a run and the one loop that drives them: hire, hand out, take results, bury, and what comes with time.
+"""The workers of a run and the one loop that drives them: start them, hand out tasks, take results, replace the dead.
 
 It knows no Ray: where workers live is behind `Cluster`. The loop wakes with each result, and once a second so that time
 has its say. A worker's death is no error of its shard; budgets.py says what a shard may cost, causes.py what a worker
@@ -134,7 +134,7 @@ class Crew:
                     if member is not None:  # else it was let go in this very round
                         yield from self._result(member, reference)
         finally:
-            for doubt, lost in self._doubts.settle(self._nodes, math.inf):
+            for doubt, lost in self._doubts.resolved(self._nodes, math.inf):
                 self._write(doubt, lost)
             self.dismiss()
 
@@ -177,8 +177,9 @@ class Crew:
         self._size_wanted = self._wanted(self._nodes)
         useful = len(self._members) - len(self._opening) + self._shards.waiting
         wanted = min(self._size_wanted + self._spare, useful)
-        doomed = self._openings.spent(OPENING)  # for all that is known; the doubts about it are being looked into
-        if len(self._members) < wanted and time.perf_counter() >= self._hire_at and not doomed:
+        # for all that is known; the doubts about it are being looked into
+        startup_failed = self._openings.spent(OPENING)
+        if len(self._members) < wanted and time.perf_counter() >= self._hire_at and not startup_failed:
             self._look(WAKE_SECONDS)
             while self._answered and len(self._members) < wanted:
                 member = _Member(*self._cluster.start())
@@ -220,7 +221,7 @@ class Crew:
         try:
             result = self._cluster.result(reference)
         except WorkerDied as death:
-            yield from self._bury(member, death.cause)
+            yield from self._on_worker_death(member, death.cause)
             return
         if isinstance(result, int):
             member.rows = result
@@ -257,7 +258,7 @@ class Crew:
                 self._await(member, member.running[0][0])
         yield from _given(self._shards.tried(task, outcome))
 
-    def _bury(self, member: _Member, cause: Cause) -> Iterator[Outcome]:
+    def _on_worker_death(self, member: _Member, cause: Cause) -> Iterator[Outcome]:
         """A worker is dead: its shard goes back, and is counted where it may have been the shard."""
         self._look(WAKE_SECONDS / 5)
         placed = member.node != ""
@@ -311,7 +312,7 @@ class Crew:
         self._ticked_at = now
         if self._doubts:
             self._look(WAKE_SECONDS)
-            for doubt, lost in self._doubts.settle(self._nodes, now if self._answered else 0.0):
+            for doubt, lost in self._doubts.resolved(self._nodes, now if self._answered else 0.0):
                 yield from self._answer(doubt, lost)
         running = [member for member in self._members if member.running]
         for member in running:
@@ -333,10 +334,10 @@ class Crew:
     def _answer(self, doubt: Doubt, lost: bool) -> Iterator[Outcome]:
         self._write(doubt, lost)
         if doubt.key == OPENING:
-            self._openings.settle(OPENING, excused=lost)
+            self._openings.resolve_doubt(OPENING, excused=lost)
             self._check_openings("its process died")
         else:
-            yield from _given(self._shards.settle(doubt.key, lost))
+            yield from _given(self._shards.resolve_doubt(doubt.key, lost))
 
     def _time_out(self, member: _Member) -> Iterator[Outcome]:
         _, task = member.running[0]

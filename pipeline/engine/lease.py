@@ -6,10 +6,11 @@ a container has its own. So in all other cases the lease decides, which costs up
 that ends later than any honest one was written by another clock: it is watched for a minute, and counts while it is
 renewed.
 
-Who takes over makes `lease.json.TOKEN.next` first, with the dead holder's TOKEN and a record of his own: one maker, so
-one heir. He looks whether the lease is still the dead one's, writes his record over it, then deletes the claim. A claim
-made later than that finds another token in the lease and is withdrawn. An heir who dies in between leaves a claim that
-is taken over as a lease is, by `lease.json.HEIR.next`. One who was so slow that his claim may have run out gives up.
+Who takes over makes `lease.json.TOKEN.next` first, with the dead holder's TOKEN and a record of its own: one maker, so
+one successor. It checks that the lease is still the dead one's, writes its own record over it, then deletes the claim.
+A claim made later than that finds another token in the lease and is withdrawn. A successor that dies in between leaves
+a claim that is taken over as a lease is, by a claim named after its own token. One that was so slow that its claim may
+have run out gives up.
 """
 
 import json
@@ -112,10 +113,10 @@ class Lease:
             began = time.monotonic()
             if store.create_exclusive(claims[-1], self._record()):
                 break
-            heir = holder(claims[-1])
-            if heir is None:
+            successor = holder(claims[-1])
+            if successor is None:
                 return False
-            last = heir
+            last = successor
         found = holder(self.url)
         if found is None or found["token"] != dead["token"]:
             store.delete(claims[-1])

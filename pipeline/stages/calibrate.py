@@ -12,7 +12,7 @@ from pipeline.models.classifiers.raw import RawFamily, statistics
 from pipeline.models.codes import Codes
 from pipeline.models.faces import FaceScorer
 from pipeline.models.randomness import standard_normal
-from pipeline.stages.microbatch import Columns, Indices, Slots, batch_of, rows_of, settled
+from pipeline.stages.microbatch import Columns, Indices, Slots, batch_of, computed_or_rejected, rows_of
 from pipeline.stages.models import Model, Runtime, open_generator
 from schemas import TableSchema
 
@@ -52,7 +52,7 @@ class CalibrateWorker:
 
     def run(self, task: Task) -> Iterator[Batch]:
         """One batch for each micro-batch of the shard."""
-        for came_out in settled(task, self.stage.runtime.batch_size, self._compute):
+        for came_out in computed_or_rejected(task, self.stage.runtime.batch_size, self._compute):
             yield batch_of(self.stage.outputs, came_out, self._tables, self.faces.take_seconds())
 
     def _compute(self, index: Indices, slots: Slots) -> Columns:

@@ -21,7 +21,7 @@ from pipeline.editors.ials import Steps
 from pipeline.engine.stage import Batch, Rows, Task
 from pipeline.models.codes import Codes, Space
 from pipeline.stages.codes import codes_of, needed_columns
-from pipeline.stages.microbatch import Columns, Indices, Slots, batch_of, settled
+from pipeline.stages.microbatch import Columns, Indices, Slots, batch_of, computed_or_rejected
 from pipeline.stages.models import ClassifierRef, Model, Runtime, open_generator, open_scorer
 from pipeline.stages.source import Latents
 from schemas import TableSchema
@@ -91,7 +91,7 @@ class DtWorker:
         wanted = np.arange(task.first, task.stop)
         wanted = wanted[task.wanted(wanted)]
         self._fetch(stage.item(index)[1] for index in wanted.tolist())
-        for came_out in settled(task, stage.runtime.batch_size, self._compute):
+        for came_out in computed_or_rejected(task, stage.runtime.batch_size, self._compute):
             yield batch_of(stage.outputs, came_out, step_rows, self.faces.take_seconds())
 
     def _fetch(self, rows: Iterable[int]) -> None:

@@ -16,7 +16,7 @@ import schemas
 from pipeline.directions import Direction
 from pipeline.directions.aliases import plain
 from pipeline.editors import NOT_FINITE, Editor, EditorConfig, EditRequest, Traits
-from pipeline.editors.effect import counted, seen_in_columns, seen_on_the_way
+from pipeline.editors.effect import counted, slope_of_columns, slope_of_trace
 from pipeline.editors.trace import NO_STEP
 from pipeline.engine.stage import Batch, Rows, Task
 from pipeline.models.codes import Codes, Space
@@ -24,7 +24,7 @@ from pipeline.models.faces import PICTURE, PIXELS, FaceScorer
 from pipeline.models.generators import Generator
 from pipeline.models.seen_faces import SeenFaces, SomeScores
 from pipeline.stages.codes import code_batches
-from pipeline.stages.microbatch import Columns, Indices, Slots, batch_of, settle
+from pipeline.stages.microbatch import Columns, Indices, Slots, batch_of, compute_or_reject
 from pipeline.stages.models import (
     ArtifactRef,
     ClassifierRef,
@@ -165,7 +165,7 @@ class EditWorker:
         """One batch for each block of rows, aligned on the index; a row keeps the slot that its index gives it."""
         stage = self.stage
         for index, wanted, codes in code_batches(stage.latents, stage.space, self.generator, task, stage.block):
-            came_out = settle(index, wanted, partial(self._compute, codes))
+            came_out = compute_or_reject(index, wanted, partial(self._compute, codes))
             kept, made, _ = came_out
             counters = counted(made["slope"], made["stop"]) if len(kept) else {}
             yield batch_of(stage.outputs, came_out, self._tables, {**self._seconds(), **counters})
@@ -196,13 +196,13 @@ class EditWorker:
             lost = (trace.steps < 1).all(dim=1).cpu().numpy() & (np.array(trace.stops) == NOT_FINITE)
             latent[lost, request], strength[lost, request] = np.nan, np.nan  # so they are set aside
             stops[:, request] = trace.stops
-            slope[:, request] = seen_on_the_way(trace, asked.attribute)
+            slope[:, request] = slope_of_trace(trace, asked.attribute)
         columns: dict[str, NDArray] = {"latent": latent, "strength": strength, "steps": steps, "stop": stops}
         if self.seen and stage.looks:
             columns |= self._look(self.seen, latent, steps, slots)
             for request in np.flatnonzero(~slope.any(axis=0)).tolist():
                 scores = {name: columns[name][:, request] for name in stage.scores}
-                slope[:, request] = seen_in_columns(
+                slope[:, request] = slope_of_columns(
                     scores, stage.requests[request].attribute, strength[:, request], steps[:, request] != NO_STEP, JUDGE
                 )
         columns["slope"] = slope

@@ -11,7 +11,7 @@ from pipeline.engine.stage import Batch, Task
 from pipeline.models.codes import Codes
 from pipeline.stages.codes import code_batches
 from pipeline.stages.dataset import labels_rows, labels_schemas
-from pipeline.stages.microbatch import Columns, Slots, batch_of, settle
+from pipeline.stages.microbatch import Columns, Slots, batch_of, compute_or_reject
 from pipeline.stages.models import ClassifierRef, Model, Runtime, open_generator, open_scorer
 from pipeline.stages.source import Latents
 from schemas import TableSchema
@@ -50,7 +50,7 @@ class LabelWorker:
         tables = partial(labels_rows, stage.classifiers)
         batches = code_batches(stage.latents, stage.latents.kept_space, None, task, stage.runtime.batch_size)
         for index, wanted, codes in batches:
-            came_out = settle(index, wanted, partial(self._compute, codes))
+            came_out = compute_or_reject(index, wanted, partial(self._compute, codes))
             yield batch_of(stage.outputs, came_out, tables, self.faces.take_seconds())
 
     def _compute(self, codes: Codes, slots: Slots) -> Columns:

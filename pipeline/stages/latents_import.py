@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 import schemas
 from pipeline.engine.stage import Batch, Rows, Task
 from pipeline.models.codes import Codes, Space
-from pipeline.stages.microbatch import Columns, Indices, Slots, batch_of, rows_of, settled
+from pipeline.stages.microbatch import Columns, Indices, Slots, batch_of, computed_or_rejected, rows_of
 from pipeline.stages.models import Model, Runtime, open_generator
 from schemas import TableSchema
 
@@ -59,7 +59,7 @@ class ImportWorker:
     def run(self, task: Task) -> Iterator[Batch]:
         """One batch for each micro-batch of the shard."""
         stage = self.stage
-        for came_out in settled(task, stage.runtime.batch_size, self._compute, there=stage.index):
+        for came_out in computed_or_rejected(task, stage.runtime.batch_size, self._compute, there=stage.index):
             yield batch_of(stage.outputs, came_out, self._tables)
 
     @torch.no_grad()

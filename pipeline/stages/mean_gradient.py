@@ -31,7 +31,7 @@ from pipeline.models.codes import Codes, Space
 from pipeline.models.generators import Generator
 from pipeline.stages.codes import code_batches, codes_of, needed_columns
 from pipeline.stages.joined import Joined
-from pipeline.stages.microbatch import Columns, Indices, Slots, settle
+from pipeline.stages.microbatch import Columns, Indices, Slots, compute_or_reject
 from pipeline.stages.models import ClassifierRef, Model, Runtime, open_generator, open_scorer
 from pipeline.stages.source import Latents
 from pipeline.tables import Table
@@ -90,7 +90,7 @@ class MeanGradientWorker:
         last: tuple[Indices, Columns] | None = None
         batches = code_batches(stage.latents, stage.space, self.generator, task, stage.runtime.batch_size)
         for index, wanted, codes in batches:
-            kept, made, rejects = settle(index, wanted, partial(self._compute, codes))
+            kept, made, rejects = compute_or_reject(index, wanted, partial(self._compute, codes))
             seconds = self.faces.take_seconds()
             before = schemas.gradients().arrow.empty_table()
             if len(kept):

@@ -25,7 +25,7 @@ from schemas import TableSchema
 Slots = NDArray[np.bool_]
 Columns = Mapping[str, NDArray]
 Compute = Callable[[Slots], Columns]
-Settled = tuple[Indices, Columns, list[Reject]]
+Computed = tuple[Indices, Columns, list[Reject]]
 ROOT = Path(__file__).parents[2]
 
 
@@ -35,11 +35,12 @@ def aligned(first: int, stop: int, batch_size: int) -> Iterator[Indices]:
         yield np.arange(start, start + batch_size, dtype=np.int64)
 
 
-def settled(
+def computed_or_rejected(
     task: Task, batch_size: int, compute: Callable[[Indices, Slots], Columns], there: Indices | None = None
-) -> Iterator[Settled]:
-    """`settle` for each micro-batch with wanted rows of a task. compute: takes the micro-batch's indices (B,) too.
+) -> Iterator[Computed]:
+    """`compute_or_reject` for each micro-batch with wanted rows of a task.
 
+    compute: takes the micro-batch's indices (B,) too.
     there: the rows that there are, rising; None for all.
     """
     for index in aligned(task.first, task.stop, batch_size):
@@ -47,7 +48,7 @@ def settled(
         if there is not None:
             wanted &= np.isin(index, there[slice(*np.searchsorted(there, [index[0], index[-1] + 1]))])
         if wanted.any():
-            yield settle(index, wanted, partial(compute, index))
+            yield compute_or_reject(index, wanted, partial(compute, index))
 
 
 def microbatches(
@@ -84,7 +85,7 @@ def blocks(rows: Iterator[pa.RecordBatch], size: int) -> Iterator[tuple[int, pa.
         yield _block(waiting, size)
 
 
-def settle(indices: Indices, wanted: Slots, compute: Compute) -> Settled:
+def compute_or_reject(indices: Indices, wanted: Slots, compute: Compute) -> Computed:
     """Compute the wanted slots; return the indices and columns of the rows that came out, and the rows set aside.
 
     `compute(slots)` returns columns of B rows, of which those outside `slots` are padding. A row with a value that is
@@ -121,11 +122,11 @@ def settle(indices: Indices, wanted: Slots, compute: Compute) -> Settled:
 
 def batch_of(
     outputs: Mapping[str, TableSchema],
-    came_out: Settled,
+    came_out: Computed,
     tables: Callable[[Indices, Columns], Mapping[str, Rows]],
     counters: Mapping[str, float] | None = None,
 ) -> Batch:
-    """What a settled micro-batch gives the engine. tables: the rows of each output, of the rows that came out."""
+    """What a micro-batch gives the engine. tables: the rows of each output, of the rows that came out."""
     index, columns, rejects = came_out
     return Batch(tables(index, columns) if len(index) else no_rows(outputs), tuple(rejects), counters or {})
 
@@ -169,7 +170,7 @@ def _raised(index: int, error: Exception) -> Reject:
     return Reject(index, RAISED, f"{type(error).__name__}: {error}", trace_of(error))
 
 
-def _join(indices: Indices, pieces: list[tuple[Slots, Columns]], rejects: list[Reject]) -> Settled:
+def _join(indices: Indices, pieces: list[tuple[Slots, Columns]], rejects: list[Reject]) -> Computed:
     if not pieces:
         return indices[:0], {}, rejects
     if len(pieces) == 1:

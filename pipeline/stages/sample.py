@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from pipeline.engine.stage import Batch, Rows, Task
 from pipeline.stages.dataset import latents_column, latents_schema, sampled
-from pipeline.stages.microbatch import Columns, Indices, Slots, batch_of, rows_of, settled
+from pipeline.stages.microbatch import Columns, Indices, Slots, batch_of, computed_or_rejected, rows_of
 from pipeline.stages.models import Model, Runtime, open_generator
 from schemas import TableSchema
 
@@ -45,7 +45,7 @@ class SampleWorker:
     def run(self, task: Task) -> Iterator[Batch]:
         """One batch for each micro-batch of the shard."""
         begun = time.perf_counter()
-        for came_out in settled(task, self.stage.runtime.batch_size, self._compute):
+        for came_out in computed_or_rejected(task, self.stage.runtime.batch_size, self._compute):
             yield batch_of(self.stage.outputs, came_out, self._tables, {"map_seconds": time.perf_counter() - begun})
             begun = time.perf_counter()
 

@@ -28,7 +28,7 @@ import schemas
 from pipeline.engine.job import Job
 from pipeline.engine.layout import cut
 from pipeline.engine.stage import Batch, Task
-from pipeline.stages.microbatch import aligned, settle
+from pipeline.stages.microbatch import aligned, compute_or_reject
 from schemas import TableSchema
 
 VERB = "powers"
@@ -72,7 +72,7 @@ class PowersWorker:
             wanted = task.wanted(index)
             if not wanted.any():
                 continue
-            kept, columns, rejects = settle(index, wanted, partial(self._compute, index))
+            kept, columns, rejects = compute_or_reject(index, wanted, partial(self._compute, index))
             time.sleep(self._pace())
             yield Batch(self._tables(kept, columns), tuple(rejects), {"rows_computed": len(kept)})
         if self._told(f"late-{task.shard}"):

@@ -82,7 +82,7 @@ class Generator(nn.Module, abc.ABC):
         self.fingerprint = digest
         self.backend = backend
 
-    def settle(
+    def load_weights(
         self, tensors: Mapping[str, Tensor], w_avg: Tensor, layers: Mapping[str, ModulatedLayer], rows: Sequence[int]
     ) -> None:
         """Last step of an architecture's constructor: weights in place, frozen, and each layer ready to run.

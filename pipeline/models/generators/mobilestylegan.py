@@ -172,7 +172,7 @@ class MobileStyleGAN(Generator):
         self.synthesis = Synthesis()
         layers = self.synthesis.layers()
         self.num_ws = len(layers)
-        self.settle(tensors, w_avg, layers, range(self.num_ws))
+        self.load_weights(tensors, w_avg, layers, range(self.num_ws))
 
     def start(self, rows: int) -> State:
         return State(self.synthesis.get_parameter("const").permute(1, 2, 0).expand(rows, -1, -1, -1))

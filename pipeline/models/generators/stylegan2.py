@@ -207,7 +207,7 @@ class StyleGAN2(Generator):
         layers = self.synthesis.layers()
         rows = rows_of(layers)
         self.num_ws = max(rows) + 1
-        self.settle(tensors, w_avg, layers, rows)
+        self.load_weights(tensors, w_avg, layers, rows)
 
     def start(self, rows: int) -> State:
         const = self.synthesis.get_parameter("b4.const")

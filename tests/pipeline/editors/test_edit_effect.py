@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from pipeline.editors import Trace
-from pipeline.editors.effect import Effect, counted, effects, seen_on_the_way, slopes
+from pipeline.editors.effect import Effect, counted, effects, slope_of_trace, slopes
 
 NAN = float("nan")
 
@@ -26,10 +26,10 @@ def _trace(scores):
 
 def test_what_the_editor_saw_under_its_own_name_or_an_opposite():
     seen = {"old": torch.tensor([[0.0, 1.0, 2.0], [0.0, -1.0, NAN]])}
-    assert seen_on_the_way(_trace(seen), "old").tolist() == [1, -1]
-    assert seen_on_the_way(_trace(seen), "young").tolist() == [-1, 1]
-    assert seen_on_the_way(_trace(seen), "smile").tolist() == [0, 0]
-    assert seen_on_the_way(_trace({}), "old").tolist() == [0, 0]
+    assert slope_of_trace(_trace(seen), "old").tolist() == [1, -1]
+    assert slope_of_trace(_trace(seen), "young").tolist() == [-1, 1]
+    assert slope_of_trace(_trace(seen), "smile").tolist() == [0, 0]
+    assert slope_of_trace(_trace({}), "old").tolist() == [0, 0]
 
 
 def test_counts_of_shards_add_up():

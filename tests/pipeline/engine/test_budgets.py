@@ -51,10 +51,10 @@ def test_a_doubtful_death_holds_the_shard_alone_and_a_lost_node_sets_it_free():
     for _ in range(DEATHS):
         assert queue.died(queue.take(), "killed", doubtful=True) is None
     assert (queue.waiting, queue.unfinished) == (1, 2)  # shard 0 waits for the answer, shard 1 does not
-    assert queue.settle(0, node_lost=True) is None
+    assert queue.resolve_doubt(0, node_lost=True) is None
     assert (queue.waiting, queue.take().shard) == (2, 0)
     for _ in range(DEATHS - 1):
-        assert queue.settle(0, node_lost=False) is None
+        assert queue.resolve_doubt(0, node_lost=False) is None
     final = queue.died(Task(0, 2, 0, 8), "killed", doubtful=False)
     assert "workers died on this shard" in final.error
 
@@ -86,11 +86,11 @@ def test_lost_nodes_that_are_known_late_count_too():
             queue.put_back(taken)
             queue._waiting.rotate(-1)
         assert queue.died(task, "out of reach", doubtful=True) is None
-        assert queue.settle(0, node_lost=True) is None
+        assert queue.resolve_doubt(0, node_lost=True) is None
         assert queue._waiting[0].shard == (0 if loss < 2 else 1)
     assert queue.take().shard == 1
     queue.died(queue.take(), "out of reach", doubtful=True)
-    final = queue.settle(0, node_lost=True)
+    final = queue.resolve_doubt(0, node_lost=True)
     assert "20 nodes were lost" in final.error
     assert (queue.waiting, queue.unfinished) == (0, 1)  # shard 1 is in a worker's hands
 
@@ -99,7 +99,7 @@ def test_an_answer_about_a_shard_that_has_ended_changes_nothing():
     queue = shards(1)
     queue.died(queue.take(), "out of reach", doubtful=True)
     assert queue.tried(queue.take(), Outcome(0)).ok
-    assert queue.settle(0, node_lost=False) is None
+    assert queue.resolve_doubt(0, node_lost=False) is None
     assert queue.unfinished == 0
 
 
@@ -115,7 +115,7 @@ def test_the_account_of_a_shard_adds_up(events):
                 continue
             doubts -= 1
             deaths -= event == "answer lost"
-            final = queue.settle(0, node_lost=event == "answer lost")
+            final = queue.resolve_doubt(0, node_lost=event == "answer lost")
         elif not queue.waiting:
             continue
         elif event == "node":
@@ -168,10 +168,10 @@ def test_a_doubt_is_settled_by_the_node_or_by_time():
     doubts.add(Doubt(0, "a", 10.0, None))
     doubts.add(Doubt(1, "b", 10.0, None))
     doubts.add(Doubt(2, "a", 20.0, None))
-    assert [(doubt.key, lost) for doubt, lost in doubts.settle({"a"}, 5.0)] == [(1, True)]
-    assert [(doubt.key, lost) for doubt, lost in doubts.settle({"a"}, 15.0)] == [(0, False)]
+    assert [(doubt.key, lost) for doubt, lost in doubts.resolved({"a"}, 5.0)] == [(1, True)]
+    assert [(doubt.key, lost) for doubt, lost in doubts.resolved({"a"}, 15.0)] == [(0, False)]
     assert bool(doubts)
-    assert [(doubt.key, lost) for doubt, lost in doubts.settle(set(), 15.0)] == [(2, True)]
+    assert [(doubt.key, lost) for doubt, lost in doubts.resolved(set(), 15.0)] == [(2, True)]
     assert not doubts
 
 
@@ -180,7 +180,7 @@ def test_a_worker_that_died_before_it_had_a_place_is_excused_where_a_node_goes()
     doubts = Doubts()
     for _ in range(5):
         doubts.add(Doubt(-1, "", 20.0, None, frozenset({"a", "b"})))
-    assert list(doubts.settle({"a", "b"}, 10.0)) == []
-    assert [lost for _, lost in doubts.settle({"a", "c"}, 15.0)] == [True] * 5
+    assert list(doubts.resolved({"a", "b"}, 10.0)) == []
+    assert [lost for _, lost in doubts.resolved({"a", "c"}, 15.0)] == [True] * 5
     doubts.add(Doubt(-1, "", 20.0, None, frozenset({"a", "c"})))
-    assert [lost for _, lost in doubts.settle({"a", "c", "d"}, 20.0)] == [False]
+    assert [lost for _, lost in doubts.resolved({"a", "c", "d"}, 20.0)] == [False]

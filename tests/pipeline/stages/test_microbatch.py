@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from pipeline.engine.stage import Task
 from pipeline.errors import ModelFileError
-from pipeline.stages.microbatch import NOT_FINITE, RAISED, aligned, settle, settled
+from pipeline.stages.microbatch import NOT_FINITE, RAISED, aligned, compute_or_reject, computed_or_rejected
 
 B = 8
 
@@ -32,7 +32,7 @@ def test_every_wanted_row_comes_out_once_or_is_set_aside_with_its_reason(wanted,
     indices = np.arange(100, 100 + B)
     mask = np.isin(np.arange(B), list(wanted))
     compute, calls = work(poison, not_finite)
-    kept, columns, rejects = settle(indices, mask, compute)
+    kept, columns, rejects = compute_or_reject(indices, mask, compute)
     reasons = {reject.index - 100: reject.reason for reject in rejects}
     assert reasons == {
         **dict.fromkeys(wanted & not_finite, NOT_FINITE),
@@ -51,7 +51,7 @@ def test_where_padding_alone_raises_too_it_is_no_rows_fault(wanted):
         raise ValueError("the network is broken")
 
     with pytest.raises(ValueError, match="the network is broken"):
-        settle(np.arange(B), np.isin(np.arange(B), list(wanted)), compute)
+        compute_or_reject(np.arange(B), np.isin(np.arange(B), list(wanted)), compute)
 
 
 @pytest.mark.parametrize("size", [1, 2, 4, 8])
@@ -59,7 +59,7 @@ def test_adjacent_bad_rows_are_set_aside_whatever_the_size_of_a_micro_batch(size
     aside, kept = [], []
     for index in aligned(0, 16, size):
         compute, _ = work(poison=[slot for slot, row in enumerate(index) if row in (4, 5)])
-        came, _, rejects = settle(index, np.ones(size, bool), compute)
+        came, _, rejects = compute_or_reject(index, np.ones(size, bool), compute)
         kept += came.tolist()
         aside += [reject.index for reject in rejects]
     assert (sorted(aside), kept) == ([4, 5], [row for row in range(16) if row not in (4, 5)])
@@ -67,7 +67,7 @@ def test_adjacent_bad_rows_are_set_aside_whatever_the_size_of_a_micro_batch(size
 
 def test_the_detail_says_what_happened():
     compute, _ = work(poison={3}, not_finite={5})
-    _, _, rejects = settle(np.arange(B), np.ones(B, bool), compute)
+    _, _, rejects = compute_or_reject(np.arange(B), np.ones(B, bool), compute)
     details = {reject.index: reject.detail for reject in rejects}
     assert details == {3: "ValueError: this row cannot be", 5: "value"}
 
@@ -78,7 +78,7 @@ def test_what_is_no_rows_fault_goes_up(error):
         raise error
 
     with pytest.raises(type(error)):
-        settle(np.arange(B), np.ones(B, bool), compute)
+        compute_or_reject(np.arange(B), np.ones(B, bool), compute)
 
 
 def test_out_of_memory_of_torch_goes_up():
@@ -88,7 +88,7 @@ def test_out_of_memory_of_torch_goes_up():
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     with pytest.raises(torch.OutOfMemoryError):
-        settle(np.arange(B), np.ones(B, bool), compute)
+        compute_or_reject(np.arange(B), np.ones(B, bool), compute)
 
 
 @given(st.integers(0, 200), st.integers(1, 50), st.integers(1, 16))
@@ -108,9 +108,9 @@ def test_a_task_is_computed_in_aligned_micro_batches_of_the_rows_that_there_are(
         return {"value": index.astype(np.float32)}
 
     there = np.array([1, 3, 9, 10, 30])
-    kept = [index.tolist() for index, _, _ in settled(Task(0, 1, 2, 20), 4, compute, there)]
+    kept = [index.tolist() for index, _, _ in computed_or_rejected(Task(0, 1, 2, 20), 4, compute, there)]
     assert kept == [[3], [9, 10]]
     assert met == [0, 8]
-    every = [index.tolist() for index, _, _ in settled(Task(0, 1, 2, 6), 4, compute)]
+    every = [index.tolist() for index, _, _ in computed_or_rejected(Task(0, 1, 2, 6), 4, compute)]
     assert every == [[2, 3], [4, 5]]
-    assert [index.tolist() for index, *_ in settled(Task(0, 1, 2, 6, only=(4,)), 4, compute)] == [[4]]
+    assert [index.tolist() for index, *_ in computed_or_rejected(Task(0, 1, 2, 6, only=(4,)), 4, compute)] == [[4]]
