@@ -1,4 +1,4 @@
-"""`rejects`: one row, one planned row that was set aside, and why."""
+"""`rejects`: one row, one planned row that was rejected, and why."""
 
 import pyarrow as pa
 

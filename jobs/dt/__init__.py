@@ -47,7 +47,7 @@ def _notes(result: PairResult) -> Iterator[str]:
     """Which rows are not counted."""
     name, seen = " | ".join(result.pair), result.seen
     if seen.rejected:
-        yield f"{name}: {seen.rejected:,} rows were set aside in a cell, and are left out of all cells"
+        yield f"{name}: {seen.rejected:,} rows were rejected in a cell, and are left out of all cells"
     for family, its in seen.families.items():
         if not its.rows.any():
             yield f"{name}: no row is left that starts in the source class as {family} sees it"

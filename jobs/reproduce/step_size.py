@@ -109,7 +109,7 @@ def of_trial(url: str, rows: int, steps: int) -> StepSize:
     A face that is not transformed within `BOUND` counts as one that would need more than any other.
 
     Raises:
-        SpecError: faces were set aside, or nine of ten need no step at all.
+        SpecError: faces were rejected, or nine of ten need no step at all.
         StoreError: the edits are not there, or not complete.
     """
     frame = Table.open(store.join(url, "edits")).read(columns=["index", "step", "strength", "stop"]).to_pandas()
@@ -117,7 +117,7 @@ def of_trial(url: str, rows: int, steps: int) -> StepSize:
     beyond = last["stop"] == not_reached(f"{BOUND:g}")
     if len(last) < rows:
         raise SpecError(
-            f"{url}: of {rows} faces to choose a step size on {rows - len(last)} were set aside: pass --step-size"
+            f"{url}: of {rows} faces to choose a step size on {rows - len(last)} were rejected: pass --step-size"
         )
     reach = step_size.reach(last["strength"].where(~beyond, math.inf), BOUND)
     if reach <= 0:

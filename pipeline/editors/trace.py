@@ -35,7 +35,7 @@ class Trace:
         stopped before, or it was not finite; the values there mean nothing.
     strengths: (N, K) float64, how far along the direction, signed. Absolute edits: the distance from the boundary.
     scores: by attribute (N, K), as the editor saw them; NaN where it did not look.
-    stops: (N) why each row stopped: DONE, REACHED, `not_reached(...)` or NOT_FINITE. The last is to be set aside.
+    stops: (N) why each row stopped: DONE, REACHED, `not_reached(...)` or NOT_FINITE. The last is to be rejected.
     """
 
     space: Space

@@ -38,7 +38,7 @@ RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
 @dataclass(frozen=True)
 class Outputs:
-    """Where a job's rows go: its tables in publishing order, the table of the rows set aside, and the run's fence.
+    """Where a job's rows go: its tables in publishing order, the table of the rejected rows, and the run's fence.
 
     Or, in place of rows, its artifact, and the checkpoints on the way to it.
     """
@@ -129,7 +129,7 @@ def _run(worker: Worker, task: Task, outputs: Outputs) -> Attempt:
             made, aside = parts[name].planned_rows, parts[REJECTS].rows
             if made + aside != task.rows:
                 raise RuntimeError(
-                    f"shard {task.shard}: table {name} got {made} rows and {aside} were set aside, of {task.rows}: "
+                    f"shard {task.shard}: table {name} got {made} rows and {aside} were rejected, of {task.rows}: "
                     "the stage lost or doubled rows"
                 )
         for writer in writers.values():
@@ -180,7 +180,7 @@ class _Straight:
         self.seconds += time.perf_counter() - begun
 
     def close(self, rejects: pa.Table) -> dict[str, int]:
-        """Write the rejects; how many rows are set aside, by reason."""
+        """Write the rejects; how many rows are rejected, by reason."""
         self._writers[REJECTS].write(rejects)
         return dict(Counter(rejects["reason"].to_pylist()))
 
@@ -202,7 +202,7 @@ class _Among:
         self.rows += seen + len(batch.rejects)
 
     def close(self, rejects: pa.Table) -> dict[str, int]:
-        """Write all rows, standing and new; how many are set aside now, by reason."""
+        """Write all rows, standing and new; how many are rejected now, by reason."""
         begun = time.perf_counter()
         reasons: Counter[str] = Counter()
         for rows in merged(standing(self._outputs.rejects, self._task), rejects):

@@ -26,7 +26,7 @@ class Job:
     `table_facts`: by name of a table, what its manifest says in place of `spec` and `resolved`: whose labels it has,
     where a job makes several tables of them.
     `grows`: whether --range makes further rows of the same data set.
-    `present`: rows that each shard really has, where an earlier stage set some aside.
+    `present`: rows that each shard really has, where an earlier stage rejected some.
     `derived`: what the driver makes once the stage's tables are sealed, in this order.
     `about`: further facts on record, here and in the manifests, that decide nothing.
     """

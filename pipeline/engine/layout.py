@@ -66,7 +66,7 @@ def _check(rows_per_shard: int, batch_size: int) -> None:
 
 
 def tasks(layout: Layout, present: Sequence[int] | None = None) -> list[Task]:
-    """One task for each shard; `present` is how many rows each really has, where an earlier stage set some aside."""
+    """One task for each shard; `present` is how many rows each really has, where an earlier stage rejected some."""
     return [
         Task(shard, layout.shards, indices.start, indices.stop, None if present is None else present[shard])
         for shard, indices in ((shard, layout.indices(shard)) for shard in range(layout.shards))

@@ -93,7 +93,7 @@ def make_plan(
 
 
 def take_up_rejected(plan: Plan) -> Plan:
-    """The plan with the rows that were set aside as work again; a shard that lost most of its rows is made anew."""
+    """The plan with the rows that were rejected as work again; a shard that lost most of its rows is made anew."""
     again = []
     for task in plan.tasks:
         outcome = plan.done.get(task.shard)

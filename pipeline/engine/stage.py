@@ -20,9 +20,9 @@ Rows: TypeAlias = pa.Table | Callable[[], pa.Table]
 class Task:
     """One shard: the half-open range [first, stop) of global row numbers, shard number `shard` of `shards`.
 
-    `present` is the number of rows in that range where it has gaps (rows that an earlier stage set aside).
+    `present` is the number of rows in that range where it has gaps (rows that an earlier stage rejected).
     `checkpoints`: of a task that makes an artifact, where it keeps its state. Its range is that of its steps.
-    `again`: the shard is published, and the rows that it set aside are taken up again; a worker looks up which they are
+    `again`: the shard is published, and the rows that it rejected are taken up again; a worker looks up which they are
     and names them in `only`. The others stay as they are.
     """
 
@@ -51,7 +51,7 @@ RAISED = "raised"
 
 @dataclass(frozen=True)
 class Reject:
-    """A row set aside: `reason` is a short constant that people count by, `detail` says what happened to this row.
+    """A rejected row: `reason` is a short constant that people count by, `detail` says what happened to this row.
 
     `traceback`: where it was raised, without anything of this machine in it: it goes into a part.
     """
@@ -64,7 +64,7 @@ class Reject:
 
 @dataclass(frozen=True)
 class Batch:
-    """Rows of every output table of the stage, the rows set aside on the way, and seconds and counts by name."""
+    """Rows of every output table of the stage, the rejected rows on the way, and seconds and counts by name."""
 
     tables: Mapping[str, Rows]
     rejects: tuple[Reject, ...] = ()

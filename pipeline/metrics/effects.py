@@ -75,5 +75,5 @@ def finite(name: str, values: ArrayLike) -> NDArray[np.float64]:
     array = np.asarray(values, dtype=np.float64)
     if not np.isfinite(array).all():
         row = int(np.argwhere(~np.isfinite(array))[0, 0])
-        raise SpecError(f"{name}: row {row} is not finite: leave out the rows that were set aside")
+        raise SpecError(f"{name}: row {row} is not finite: leave out the rows that were rejected")
     return array

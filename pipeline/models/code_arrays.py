@@ -56,7 +56,7 @@ def as_float32(array: NDArray, name: str) -> NDArray[np.float32]:
     """The numbers, not all finite perhaps. Raises SpecError where they are no floating-point numbers."""
     if not np.issubdtype(array.dtype, np.floating):
         raise SpecError(f"{name} holds {array.dtype}: codes are floating-point numbers")
-    with np.errstate(over="ignore"):  # what overflows is not finite, and is set aside
+    with np.errstate(over="ignore"):  # what overflows is not finite, and is rejected
         return np.ascontiguousarray(array, dtype=np.float32)
 
 

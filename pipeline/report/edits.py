@@ -47,7 +47,7 @@ def write(
         notes.append(wording.chosen(found.faces, found.all_faces))
     faces = faces or (FACES if chosen is None else max(FACES, min(len(chosen), MOST_CHOSEN)))
     numbers = [_section(found, branch) for branch in found.branches]
-    aside = [_set_aside(run)] if len(run.rejects) else []
+    aside = [_rejected(run)] if len(run.rejects) else []
     sections = [strips(found, directory, faces), *numbers, *aside, study.Section("On using them", ON_USING_THEM)]
     name = store.resolve(directory)[1].rstrip("/").rsplit("/", 1)[-1]
     top = study.Top(_headline(found, run), [*_states(found, run), *(("warning", note) for note in notes)])
@@ -103,7 +103,7 @@ def _headline(found: Edits, run: gather.Run) -> dict[str, str]:
     """What stands at the top: whose faces, edited how, and how many."""
     asked = {name: wording.anything(run.asked(name)) for name in ("generator", "editor", "space")}
     rejected = int(run.rejects["rows"].sum())
-    return {**asked, "faces": f"{found.faces:,}", **({"set aside": f"{rejected:,}"} if rejected else {})}
+    return {**asked, "faces": f"{found.faces:,}", **({"rejected": f"{rejected:,}"} if rejected else {})}
 
 
 def _states(found: Edits, run: gather.Run) -> Iterator[tuple[str, str]]:
@@ -111,16 +111,16 @@ def _states(found: Edits, run: gather.Run) -> Iterator[tuple[str, str]]:
     if found.table.manifest() is None:
         yield "warning", "Not complete: the same edit command runs what is left"
     elif not found.faces:
-        yield "warning", "Complete, and no face was edited: all were set aside"
+        yield "warning", "Complete, and no face was edited: all were rejected"
     else:
         yield "good", "Complete"
     yield from provenance.ended_badly([run])
     yield from provenance.borrowed([run])
 
 
-def _set_aside(run: gather.Run) -> study.Section:
+def _rejected(run: gather.Run) -> study.Section:
     frame = run.rejects.set_index("reason").rename(columns={"first": "first faces"})
-    return study.Section("Set aside", ["Faces that were not edited, and why."], [study.Grid("By reason", frame)])
+    return study.Section("Rejected", ["Faces that were not edited, and why."], [study.Grid("By reason", frame)])
 
 
 def _facts(found: Edits, run: gather.Run) -> dict[str, str]:
@@ -135,7 +135,7 @@ def _facts(found: Edits, run: gather.Run) -> dict[str, str]:
         "Latents": wording.anything(run.asked("latents_digest")),
         "Directions": wording.anything(run.asked("directions_digest")),
         **({"Calibration": provenance.calibration(run)} if run.asked("calibration") is not None else {}),
-        "Set aside": wording.count(int(run.rejects["rows"].sum())),
+        "Rejected": wording.count(int(run.rejects["rows"].sum())),
         **({"Errors": wording.anything(errors)} if (errors := run.ended("errors")) else {}),
     }
     for used in provenance.weights_of([run]):

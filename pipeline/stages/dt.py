@@ -136,7 +136,7 @@ def points(trace: Trace, requests: Sequence[EditRequest], steps: int, judge: str
     """Strength and scores of each row at the source and after each step, (B, P); `judge`: the prefix of the judge's.
 
     A step that a row did not reach, since its direction vanished, counts as one on which it stands still: its last
-    scores are those of every later step. Rows that are to be set aside are NaN.
+    scores are those of every later step. Rows that are to be rejected are NaN.
     """
     if all(stop == NOT_FINITE for stop in trace.stops):  # so that no face was made, and none scored
         return {name: np.full((len(requests), steps + 1), np.nan, dtype=np.float32) for name in ("strength", *SCORES)}

@@ -190,11 +190,11 @@ class EditWorker:
             place_NK = trace.places(stage.kept).cpu().numpy()
             row_N1, there_NK = np.arange(rows)[:, None], place_NK != NO_STEP
             latent[:, request][there_NK] = trace.values.cpu().numpy()[row_N1, place_NK][there_NK]
-            with np.errstate(over="ignore"):  # what overflows is not finite, and is set aside
+            with np.errstate(over="ignore"):  # what overflows is not finite, and is rejected
                 strength[:, request][there_NK] = trace.strengths.cpu().numpy()[row_N1, place_NK][there_NK]
             steps[:, request] = place_NK
             lost = (trace.steps < 1).all(dim=1).cpu().numpy() & (np.array(trace.stops) == NOT_FINITE)
-            latent[lost, request], strength[lost, request] = np.nan, np.nan  # so they are set aside
+            latent[lost, request], strength[lost, request] = np.nan, np.nan  # so they are rejected
             stops[:, request] = trace.stops
             slope[:, request] = slope_of_trace(trace, asked.attribute)
         columns: dict[str, NDArray] = {"latent": latent, "strength": strength, "steps": steps, "stop": stops}
@@ -265,7 +265,7 @@ def kept_steps(keep: str, steps: int) -> tuple[int, ...]:
 
 def drop_steps(columns: dict[str, NDArray], slots: Slots) -> int:
     """Take out, in place, the steps that are not finite, where the source and another step of the request stand. A row
-    of which more is not finite stays as it is, to be set aside. Returns how many steps the others lack.
+    of which more is not finite stays as it is, to be rejected. Returns how many steps the others lack.
 
     columns: (B, R, K, ...) each, `stop` (B, R).
     """

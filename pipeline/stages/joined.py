@@ -267,7 +267,7 @@ def _common(groups: Sequence[_Group]) -> tuple[Indices, tuple[str, ...]]:
 
 
 def _rejected(table: Table) -> Indices:
-    """The rows that the table's job set aside; none where no job made it."""
+    """The rows that the table's job rejected; none where no job made it."""
     found = owner.owner(table)
     if found is None:
         return np.empty(0, dtype=np.int64)

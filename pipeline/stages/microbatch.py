@@ -1,8 +1,8 @@
 """Rows are computed in micro-batches of one fixed shape B, aligned on the global index: row i is always slot i mod B.
 
-So a row meets the same arithmetic whatever shard, worker or resume it falls into. Slots with no row (tails, rows set
-aside) hold padding. Where a micro-batch fails as a whole, it is bisected with padding in the other slots until the row
-that breaks it stands alone; that row is set aside with its reason and its neighbours come out as ever. Where no row of
+So a row meets the same arithmetic whatever shard, worker or resume it falls into. Slots with no row (tails, rejected
+rows) hold padding. Where a micro-batch fails as a whole, it is bisected with padding in the other slots until the row
+that breaks it stands alone; that row is rejected with its reason and its neighbours come out as ever. Where no row of
 it comes out, one of padding alone tells whether the rows are to blame or what they were computed with.
 """
 
@@ -86,10 +86,10 @@ def blocks(rows: Iterator[pa.RecordBatch], size: int) -> Iterator[tuple[int, pa.
 
 
 def compute_or_reject(indices: Indices, wanted: Slots, compute: Compute) -> Computed:
-    """Compute the wanted slots; return the indices and columns of the rows that came out, and the rows set aside.
+    """Compute the wanted slots; return the indices and columns of the rows that came out, and the rejected rows.
 
     `compute(slots)` returns columns of B rows, of which those outside `slots` are padding. A row with a value that is
-    not finite is set aside. What is no row's fault goes up: errors meant for the user, lack of memory, a broken device,
+    not finite is rejected. What is no row's fault goes up: errors meant for the user, lack of memory, a broken device,
     and, where every row raises, the error that padding alone raises too.
     """
     pieces: list[tuple[Slots, Columns]] = []

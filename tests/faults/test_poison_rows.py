@@ -1,4 +1,4 @@
-"""Rows that break their micro-batch or come out not finite: set aside alone, taken up again alone."""
+"""Rows that break their micro-batch or come out not finite: rejected alone, taken up again alone."""
 
 import pytest
 
@@ -63,7 +63,7 @@ def test_retry_rejected_killed_in_the_middle_loses_nothing(poisoned, undisturbed
     poisoned.go()
     poisoned.give("hold-5")
     driver = poisoned.start("--workers", "2", "--retry-rejected")
-    driver.when(lambda: len(poisoned.began(5)) == 2 and len(rows_set_aside(poisoned.out, 2)) == 0, "shard 2 was merged")
+    driver.when(lambda: len(poisoned.began(5)) == 2 and len(rows_rejected(poisoned.out, 2)) == 0, "shard 2 was merged")
     driver.kill()
     poisoned.go()
     poisoned.finish("--workers", "1", *then)
@@ -71,7 +71,7 @@ def test_retry_rejected_killed_in_the_middle_loses_nothing(poisoned, undisturbed
     assert_whole(poisoned.out, poisoned.verb, undisturbed)
 
 
-def rows_set_aside(out: str, shard: int) -> list[int]:
+def rows_rejected(out: str, shard: int) -> list[int]:
     table = Table(f"{out}/rejects/powers")
     return table.read(columns=["index"], shards=[shard])["index"].to_pylist()
 

@@ -66,7 +66,7 @@ def count(made: Job) -> None:
 
 
 def write_steps(made: Job, scores: np.ndarray, aside=()) -> None:
-    """DIR/dt_steps of scores (items, points, 4), sealed; without the items that were set aside."""
+    """DIR/dt_steps of scores (items, points, 4), sealed; without the items that were rejected."""
     schema = schemas.dt_steps()
     items, points, _ = scores.shape
     layout = made.layout

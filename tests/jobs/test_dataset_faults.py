@@ -147,7 +147,7 @@ def test_two_bad_rows_that_fill_a_micro_batch_are_set_aside_and_a_broken_network
 
 
 def test_labels_of_a_table_with_gaps_keep_their_slots(made, tmp_path, monkeypatch):
-    """Rows that an earlier stage set aside leave padding behind: the others' labels are the same bytes."""
+    """Rows that an earlier stage rejected leave padding behind: the others' labels are the same bytes."""
     from pipeline.stages.sample import SampleWorker
 
     real = SampleWorker._compute

@@ -42,7 +42,7 @@ def table(out, name) -> pd.DataFrame:
 
 
 def raw(out) -> pd.DataFrame:
-    """One row for each face, with its pair and cell, without rows that are set aside in a cell."""
+    """One row for each face, with its pair and cell, without rows that are rejected in a cell."""
     found, requests = table(out, "dt_steps"), table(out, "requests")
     found["pair"] = [PAIRS[request // len(CELLS)] for request in found["request"]]
     lambdas = requests.set_index("index")["lambdas"]
@@ -180,7 +180,7 @@ def test_the_screen_says_what_is_best_and_what_is_not_ranked(made, capsys):
     mean = judged[judged["ranked"]].groupby(["lambda1", "lambda2"])["area"].mean().sort_values(ascending=False)
     (first, second), value = next(iter(mean.items()))
     assert f"Mean over 2 ranked pairs of the AUC in common (Eq. 7): ({first:g}, {second:g}) {value:.4f}" in said.out
-    assert "smile | old: 2 rows were set aside in a cell, and are left out of all cells" in said.err
+    assert "smile | old: 2 rows were rejected in a cell, and are left out of all cells" in said.err
     assert "male | smile: 1 rows start on the target's side" in said.err
     assert "Done" not in said.err  # the tables are there already
 

@@ -216,7 +216,7 @@ def test_a_row_that_is_set_aside_in_a_cell_is_left_out_of_all_cells(whole, input
     assert dt(inputs, tmp_path, *WORDS) == 0
     said = capsys.readouterr().err
     assert "46 published + 2 rejected (2 not finite)" in said
-    assert "male | yaw: 1 rows were set aside" in said
+    assert "male | yaw: 1 rows were rejected" in said
     assert sorted(row["index"] for row in rows(tmp_path, "rejects/dt")) == [2 * ROWS + 1, 5 * ROWS]
     judged = Table.open(f"{tmp_path}/dt_auc").read().to_pandas()
     judged = judged[judged["family"] == "tiny-judge"]

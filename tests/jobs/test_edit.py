@@ -1,4 +1,4 @@
-"""`stylemill edit` on the tiny networks: algebra, search, bytes, what is set aside, what is refused."""
+"""`stylemill edit` on the tiny networks: algebra, search, bytes, what is rejected, what is refused."""
 
 import subprocess
 import sys
@@ -194,7 +194,7 @@ def test_scores_are_the_classifiers_of_those_latents(whole, generator):
     assert main(["verify", str(whole)]) == 0
 
 
-def test_two_bad_rows_that_fill_a_micro_batch_of_a_search_are_set_aside(
+def test_two_bad_rows_that_fill_a_micro_batch_of_a_search_are_rejected(
     latents, directions, tmp_path, capsys, monkeypatch
 ):
     real = stage.EditWorker._compute

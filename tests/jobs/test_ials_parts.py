@@ -129,7 +129,7 @@ def test_steps_are_not_rounded_to_fall_short(tmp_path):
 
 def test_a_step_size_is_chosen_on_as_many_faces_as_asked(tmp_path):
     url = searched(tmp_path, [1.0, 2.0, 3.0])
-    with pytest.raises(SpecError, match="of 4 faces to choose a step size on 1 were set aside"):
+    with pytest.raises(SpecError, match="of 4 faces to choose a step size on 1 were rejected"):
         of_trial(url, 4, 5)
     with pytest.raises(SpecError, match="are transformed to begin with"):
         of_trial(searched(tmp_path / "all", [0.0, 0.0]), 2, 5)

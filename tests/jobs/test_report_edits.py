@@ -242,8 +242,8 @@ def test_long_ways_are_thinned_out_and_keep_their_ends(inputs, tmp_path):
 def test_a_table_without_a_row(inputs, tmp_path):
     assert edit(*inputs, tmp_path, "--attribute", "old", "--space", "w", "--strengths=3e38", "--psi-after", "100") == 3
     assert main(["report", str(tmp_path)]) == 0
-    assert "22" in re.search(r"<dt>Set aside</dt><dd>([^<]*)</dd>", page(tmp_path))[1]
-    assert "Complete, and no face was edited: all were set aside" in page(tmp_path)
+    assert "22" in re.search(r"<dt>Rejected</dt><dd>([^<]*)</dd>", page(tmp_path))[1]
+    assert "Complete, and no face was edited: all were rejected" in page(tmp_path)
 
 
 def test_a_folder_of_nothing_is_one_line(tmp_path, capsys):

@@ -27,12 +27,12 @@ def states(text: str) -> list[str]:
     return re.findall('<p class="state warning">([^<]*)</p>', text)
 
 
-def test_edits_that_were_all_set_aside(inputs, tmp_path):
+def test_edits_that_were_all_rejected(inputs, tmp_path):
     assert edit(*inputs, tmp_path, "--attribute", "old", "--strengths=3e38", "--psi-after", "100", *PICTURES) == 3
     assert main(["report", str(tmp_path)]) == 0
     text = Path(tmp_path, "report.html").read_text()
     assert states(text) == [
-        "Complete, and no face was edited: all were set aside",
+        "Complete, and no face was edited: all were rejected",
         "The last run of edit ended with exit code 3, more rejects than allowed, or nothing else",
     ]
     assert "No edit is here, and so no face is shown." in text

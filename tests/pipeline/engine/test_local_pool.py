@@ -19,7 +19,7 @@ def test_the_rows_of_the_shard_at_work_are_seen_as_they_are_written(bench, monke
     assert [outcome.ok for outcome in pool.map(job.stage, job.tasks, job.outputs(), lambda attempt: None)] == [True]
     rows = [shard.rows for shard in seen]
     assert rows == sorted(rows)
-    assert set(rows) <= {0, 4, 8, 12, 16}  # rejected rows too: 0, 5, 10 and 15 are set aside
+    assert set(rows) <= {0, 4, 8, 12, 16}  # rejected rows too: 0, 5, 10 and 15 are rejected
     assert rows[-1] >= 8
     assert pool.at_work() == ()
 

@@ -130,7 +130,7 @@ def test_rejects_are_counted_by_reason_most_frequent_first(folder: str) -> None:
     synthetic_folder.document(folder, "spec", {}, verb="label")
     document = Page.of(report.write(folder))
     captions = [caption.text for caption in document.all("caption")]
-    assert captions == ["Rows that dataset set aside", "Rows that label set aside"]
+    assert captions == ["Rows that dataset rejected", "Rows that label rejected"]
     cells = [e.text for e in document.elements if e.tag in ("td", "th") and "tbody" in e.inside]
     assert cells[-6:] == ["not finite", "15", "50, 51, 52, 53, 54, 55, 56, 57 …", "undecodable", "1", "40"]
 

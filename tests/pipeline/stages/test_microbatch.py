@@ -1,4 +1,4 @@
-"""Rows are set aside alone, and their neighbours come out as if nothing had been."""
+"""Rows are rejected alone, and their neighbours come out as if nothing had been."""
 
 import numpy as np
 import pytest
