@@ -107,8 +107,9 @@ def command_of(spec: Spec) -> list[str]:
 
 
 def flags_of(spec: Spec) -> Iterator[str]:
-    """Its flags, and what has no flag, as words."""
-    for name, info in type(spec).model_fields.items():
+    """What has no flag, then its flags, as words."""
+    fields = type(spec).model_fields.items()
+    for name, info in sorted(fields, key=lambda field: tyro.conf.Positional not in field[1].metadata):
         value = getattr(spec, name)
         flag = flag_of(name)
         if value == info.get_default(call_default_factory=True):
