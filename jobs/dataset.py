@@ -19,7 +19,7 @@ from pipeline.stages.pictures import NO_PICTURES
 class DatasetSpec(PictureFlags, LabellingFlags, RowFlags):
     """Sample faces, label them, and write DIR/latents, DIR/labels and DIR/images.
 
-    With several --classifiers, DIR/labels is of the first family and DIR/labels_FAMILY of each further one.
+    With several --classifiers, DIR/labels is the table of the first family, DIR/labels_FAMILY that of each further one.
 
     Example: stylemill dataset --rows 64 --seed 1 --images jpeg --size 512 --out out/faces
     """
@@ -39,7 +39,7 @@ def run_dataset(spec: DatasetSpec) -> int:
 
 
 def plan_dataset(spec: DatasetSpec) -> tuple[Job, int | None]:
-    """The job, and how many workers; the models that it was planned with are let go."""
+    """The job and the number of workers. The models that it was planned with are released."""
     note_psi("--psi", spec.psi)
     generator = generators.load(spec.generator, backend="eager")
     labels = labelling(spec, generator)

@@ -1,4 +1,4 @@
-"""The flags that every job on rows has in common: where the output goes and how the work is run."""
+"""The flags that all jobs on rows share: where the output goes and how the work is run."""
 
 import builtins
 import re
@@ -17,26 +17,26 @@ from pipeline.stages.pictures import Keep
 DEFAULT_ATTRIBUTES = ATTRIBUTES
 ATTRIBUTES_HELP = " ".join(["Attributes to score.", *(f"{one.name}: {one.meaning}" for one in LIST)])
 MOST_WORKERS, MOST_THREADS, MOST_TOGETHER, MOST_SECONDS = 100_000, 1024, 65_536, 1e7
-"""What no machine or cluster has: beyond it a value is taken for a slip of the hand, before anything is planned."""
+"""Upper limits. A larger value is taken for a typing error and refused before anything is planned."""
 Workers = Annotated[int, Field(gt=0, le=MOST_WORKERS)]
 
 
 class MachineFlags(Spec):
-    """How networks are run. `None` is an open choice: what the stored spec says at a resume, else what is best for this
+    """How networks are run. `None` leaves the choice open: the stored spec's value at a resume, else the best for this
     machine.
     """
 
     GROUP = "run"
 
     batch_size: int | None = Field(
-        None, gt=0, le=MOST_TOGETHER, description="Rows computed together. Default: the fastest measured."
+        None, gt=0, le=MOST_TOGETHER, description="Rows of a micro-batch. Default: the fastest size measured."
     )
     threads: int | None = Field(
         None,
         gt=0,
         le=MOST_THREADS,
-        description="CPU threads of a worker. Default: 1 on this machine's CPUs, all cores with --local, 2 on a joined "
-        "cluster; beside GPUs the cores shared out. Always 1 where no face is made.",
+        description="CPU threads per worker. Default: 1 on this machine's CPUs, all cores with --local, 2 on a joined "
+        "cluster; with GPUs, the cores are divided among the workers. Always 1 where no face is made.",
     )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where networks run.")
     backend: Literal["compiled", "eager"] | None = Field(
@@ -46,45 +46,47 @@ class MachineFlags(Spec):
 
 
 class WorkFlags(MachineFlags):
-    """What of a job is to be done now."""
+    """What part of a job is to be done now."""
 
     GROUP = "run"
 
     dry_run: bool = Field(False, description="Print the plan and stop.")
-    estimate: bool = Field(False, description="Run one shard and say what the rest takes: rows/s, hours, memory.")
+    estimate: bool = Field(False, description="Run one shard and estimate the rest: rows/s, hours, memory.")
     limit: int | None = Field(None, gt=0, description="Run at most this many shards now.")
     max_rejects: int | None = Field(
         None,
         ge=0,
-        description="Exit with 3 when more rows than this are rejected. Default: when all are, so that none is left.",
+        description="Exit with 3 when more rows than this are rejected. Default: only when all rows are.",
     )
     retry_rejected: bool = Field(False, description="Compute rejected rows again, and only those.")
     replace: bool = Field(False, description="Delete what an earlier, different run left in the same tables.")
-    rows_per_shard: int | None = Field(None, gt=0, description="Rows of a part; a multiple of the batch size.")
+    rows_per_shard: int | None = Field(None, gt=0, description="Rows of a shard; a multiple of the batch size.")
 
 
 class RayFlags(Spec):
-    """Who does the work."""
+    """Which workers do the work, and on which cluster."""
 
     GROUP = "Ray"
 
     workers: Workers | Literal["auto"] | None = Field(
         None,
-        description="Worker processes, or auto: as many as there is room and work for. Default: auto; on this "
-        "machine's GPUs one for each.",
+        description="Number of worker processes, or auto: as many as there is room and work for. Default: auto; on "
+        "this machine's GPUs one for each.",
     )
     gpus_per_worker: float | None = Field(
-        None, ge=0, allow_inf_nan=False, description="GPUs of a worker; a fraction shares one."
+        None, ge=0, allow_inf_nan=False, description="GPUs per worker; with a fraction, workers share a GPU."
     )
-    address: str | None = Field(None, description="Ray cluster to join. Default: RAY_ADDRESS, else one started here.")
+    address: str | None = Field(
+        None, description="Ray cluster to join. Default: RAY_ADDRESS, else a cluster is started on this machine."
+    )
     local: bool = Field(False, description="One worker in this process, without Ray.")
     task_timeout: float | None = Field(
         None,
         gt=0,
         le=MOST_SECONDS,
         allow_inf_nan=False,
-        description="Seconds for one shard; a worker that takes longer is replaced. (Models may take ten times as long "
-        "to open.)",
+        description="Time limit of a shard in seconds; a worker that takes longer is replaced. (Opening the models may "
+        "take ten times as long.)",
     )
 
     @field_validator("gpus_per_worker")
@@ -108,7 +110,7 @@ class RayFlags(Spec):
 
 
 class RunFlags(RayFlags, WorkFlags):
-    """What every job has: where its tables go, and how it is run."""
+    """The flags of every job: where its tables go, and how it is run."""
 
     out: str = Field(description="Directory for the tables: a path or any fsspec URL.")
 
@@ -126,15 +128,15 @@ class RunFlags(RayFlags, WorkFlags):
         return self
 
 
-LATENTS = "The latents table, or several of different rows with commas between: paths or any fsspec URLs."
+LATENTS = "The latents table, or several with different rows, separated by commas: paths or any fsspec URLs."
 DEFAULT_ROWS = 1000
 USUAL_PSI = 2.0
-PSI_HELP = f"warned of beyond {USUAL_PSI:g} on either side"
+PSI_HELP = f"a warning is printed above {USUAL_PSI:g} and below -{USUAL_PSI:g}"
 """For the help of flags that truncate."""
 
 
 def note_psi(flag: str, psi: float | None) -> None:
-    """Warn of a truncation that is far from what generators are used with."""
+    """Warn of a truncation that is far from the usual ones."""
     if psi is not None and abs(psi) > USUAL_PSI:
         say(
             f"Note  {flag} {psi:g}: 1 is no truncation, and beyond {USUAL_PSI:g} on either side faces and their scores "
@@ -143,36 +145,36 @@ def note_psi(flag: str, psi: float | None) -> None:
 
 
 MAX_ROWS = 2**62
-"""Row numbers are 64-bit integers, and so is that of the last slot of the last micro-batch."""
+"""Row numbers are 64-bit integers, up to the last slot of the last micro-batch."""
 
 
 class LatentsFlags(Spec):
-    """Of jobs on rows of latents."""
+    """The flags of jobs on rows of latents."""
 
     latents: Names = Field(min_length=1, description=LATENTS)
     generator: str | None = Field(None, description="Default: the one that the latents table names.")
 
 
 class PictureFlags(Spec):
-    """Of jobs that keep pictures of the faces that they make."""
+    """The flags of jobs that keep pictures of the faces that they make."""
 
-    images: Literal["none", "png", "jpeg", "webp"] = Field("none", description="Pictures to keep.")
-    size: int = Field(512, gt=0, description="Pixels of a side of the kept pictures.")
-    quality: int = Field(95, ge=1, le=100, description="Of JPEG and WebP.")
+    images: Literal["none", "png", "jpeg", "webp"] = Field("none", description="Format of the pictures to keep.")
+    size: int = Field(512, gt=0, description="Width and height of the kept pictures, in pixels.")
+    quality: int = Field(95, ge=1, le=100, description="Quality of JPEG and WebP pictures.")
 
     def pictures(self, generator: Generator) -> Keep | None:
-        """What is kept, None for nothing. Raises SpecError where the generator makes no pictures of this size."""
+        """What pictures to keep; None for none. Raises SpecError where the generator makes none of this size."""
         return None if self.images == "none" else Keep(self.images, generator.check_size(self.size), self.quality)
 
 
 class RowFlags(RunFlags):
-    """Jobs that sample rows by number."""
+    """The flags of jobs that sample rows by number."""
 
-    generator: str = Field("mobilestylegan-ffhq", description="A generator by name.")
-    seed: int = Field(1, ge=0, le=MAX_SEED, description="With a row's number, decides that row and nothing else.")
+    generator: str = Field("mobilestylegan-ffhq", description="Name of the generator.")
+    seed: int = Field(1, ge=0, le=MAX_SEED, description="Random seed; a row depends only on the seed and its number.")
     psi: float = Field(0.7, allow_inf_nan=False, description=f"Truncation: 1 is none, 0 the mean face; {PSI_HELP}.")
-    cutoff: int | None = Field(None, ge=0, description="Truncate only this many first layers (w+ is kept then).")
-    rows: int | None = Field(None, gt=0, le=MAX_ROWS, description=f"Rows to make, from 0 on. Default: {DEFAULT_ROWS}.")
+    cutoff: int | None = Field(None, ge=0, description="Truncate only the first N layers (the table then holds w+).")
+    rows: int | None = Field(None, gt=0, le=MAX_ROWS, description=f"How many rows, from 0 on. Default: {DEFAULT_ROWS}.")
     range: str | None = Field(None, description="FIRST:STOP in place of --rows: one driver's share of a large job.")
 
     @field_validator("range")
@@ -199,10 +201,10 @@ class RowFlags(RunFlags):
 
 
 def canonical(attributes: Collection[str]) -> list[str]:
-    """Known attributes in the order that they have everywhere, in whatever order they were asked; then the others."""
+    """The known attributes in their fixed order, whatever the order asked for; then the others."""
     return sorted(attributes, key=lambda name: ATTRIBUTES.index(name) if name in ATTRIBUTES else len(ATTRIBUTES))
 
 
 RUN_FIELDS = frozenset(RunFlags.model_fields) | {"rows", "range", "recompute", "index", "where", "top", "calibration"}
-"""Fields that decide how a job runs, not what its rows are; batch size, threads, ... are resolved and added again, and
-so are the rows, as their number and the first of them, or as the digest of those that were chosen."""
+"""Fields that decide how a job runs, not what its rows are. The stored spec has resolved values in their place: batch
+size, threads and so on, and for the rows their number and the first one, or the digest of the chosen ones."""

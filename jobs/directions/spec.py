@@ -1,4 +1,4 @@
-"""What can be asked of `stylemill directions fit`."""
+"""The flags of `stylemill directions fit`, and which of them go together."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
@@ -16,7 +16,7 @@ from pipeline.models.randomness import MAX_SEED
 from pipeline.tables.own_labels import is_own
 
 VERB = "directions"
-"""The name that the job's books go by."""
+"""The verb under which the job's records are kept."""
 UNSUPERVISED = {"ganspace": "principal components of w", "sefa": "eigenvectors of the style affines"}
 ALL_METHODS = {**METHODS, "mean-gradient": "the mean of the gradients of scores", **UNSUPERVISED}
 OF_LABELS = ("labels", "codes", "scores", "attribute", "per_layer")
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     Method = str
 
     class MethodFlags(Spec):
-        """Those of OF_METHODS."""
+        """The flags of OF_METHODS."""
 else:
     Method = Literal[tuple(ALL_METHODS)]
     MethodFlags = create_model("MethodFlags", __base__=tuple(map(config_of, METHODS)))
@@ -38,7 +38,7 @@ else:
 
 class FitSpec(RowChoice, CalibrationFlag, MethodFlags, RunFlags):
     """Fit DIR/directions on labelled latents, average gradients of scores (mean-gradient), or find directions without
-    labels and name them by what they move.
+    labels and name them by the attributes that they change.
 
     Example: stylemill directions fit --latents out/faces/latents --labels out/faces/labels --out out/fit
     """
@@ -49,25 +49,25 @@ class FitSpec(RowChoice, CalibrationFlag, MethodFlags, RunFlags):
     labels: Names = Field(
         (),
         description="Labels tables of these latents, joined on index; or a .csv, .tsv or .parquet file of your own "
-        "with the column index (row number) and one for each attribute: numbers, or yes and no.",
+        "with the column index (row number) and one for each attribute, with numbers or yes and no.",
     )
-    attributes: Names = Field((), description="Columns of the labels. Default: all scores.")
+    attributes: Names = Field((), description="Columns of the labels to fit. Default: all scores.")
     codes: str | None = Field(None, description="In place of tables: a .npy of codes (rows, width).")
     scores: str | None = Field(None, description="A .npy of one score for each row of --codes.")
-    attribute: str | None = Field(None, min_length=1, description="What --scores are scores of.")
+    attribute: str | None = Field(None, min_length=1, description="Name of the attribute that --scores measure.")
     method: Method = Field("svm", description="; ".join(f"{name}: {what}" for name, what in ALL_METHODS.items()) + ".")
     space: Literal["z", "w", "w+", "s"] = Field("w", description="Latent space of the directions.")
-    per_layer: bool = Field(False, description="In w+: a vector for each layer, not one that all share.")
+    per_layer: bool = Field(False, description="In w+: one vector for each layer, not one shared by all.")
     as_released: bool = Field(
-        False, description="As the public code: C 1 on a fraction of 0.02, no intercept; for sefa, rows of norm 1."
+        False, description="Follow the public code: C 1, fraction 0.02, no intercept; for sefa, rows of norm 1."
     )
-    seed: int = Field(0, ge=0, le=MAX_SEED, description="Of the split into rows to fit on and rows to validate on.")
+    seed: int = Field(0, ge=0, le=MAX_SEED, description="Random seed of the split into training and validation rows.")
     generator: str | None = Field(None, description="Default: the one that the latents table names.")
-    components: int | None = Field(None, gt=0, description="How many of ganspace or sefa. Default: 10.")
-    layers: str | None = Field(None, description="Style layers of sefa, as in 0-7 or 0,2-4. Default: all.")
-    measure_rows: int | None = Field(None, gt=0, description="Faces moved along each component. Default: 8.")
+    components: int | None = Field(None, gt=0, description="Number of components of ganspace or sefa. Default: 10.")
+    layers: str | None = Field(None, description="Style layers that sefa uses, as in 0-7 or 0,2-4. Default: all.")
+    measure_rows: int | None = Field(None, gt=0, description="Faces to move along each component. Default: 8.")
     strength: float | None = Field(
-        None, gt=0, allow_inf_nan=False, description="How many standard deviations they are moved. Default: 2."
+        None, gt=0, allow_inf_nan=False, description="How far to move them, in standard deviations. Default: 2."
     )
     classifiers: str | None = Field(
         None, description="Family that scores the moved faces, or whose gradients are averaged. Default: faces."
@@ -76,7 +76,7 @@ class FitSpec(RowChoice, CalibrationFlag, MethodFlags, RunFlags):
         False, exclude=True, description="mean-gradient: average over faces without the attribute only (score below 0)."
     )
     rows: int | None = Field(
-        None, gt=0, description="mean-gradient: average over so many of the latents, from the first. Default: all."
+        None, gt=0, description="mean-gradient: average over the first N of the latents. Default: all."
     )
 
     @field_validator("layers")

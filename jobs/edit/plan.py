@@ -1,4 +1,4 @@
-"""What `stylemill edit` will do."""
+"""The plan of a `stylemill edit` job."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -30,11 +30,11 @@ from schemas.edits import JUDGE
 
 
 def plan_edit(spec: EditSpec) -> tuple[Job, int | None]:
-    """The job, and how many workers; the models that it was planned with are let go.
+    """The job and the number of workers. The models that it was planned with are released.
 
     Raises:
-        SpecError: latents, directions and what is asked do not go together.
-        StoreError: a table is not there, or not complete.
+        SpecError: latents, directions and flags do not go together.
+        StoreError: a table is missing or not complete.
     """
     (name, _), config = spec.EDITOR, spec.config
     latents, generator = open_with_generator(spec.latents, spec.generator, may_differ=spec.force)
@@ -59,7 +59,7 @@ def plan_edit(spec: EditSpec) -> tuple[Job, int | None]:
         rows,
         shards,
         load,
-        units=rows * len(requests) * (1 + traits.steps),  # where a search decides how many faces, at least these
+        units=rows * len(requests) * (1 + traits.steps),  # a search may make more faces than this, but not fewer
         fewest=1,
         most=ROWS_PER_SHARD if load.threads else CODES_PER_SHARD,
     )
@@ -117,7 +117,7 @@ def plan_edit(spec: EditSpec) -> tuple[Job, int | None]:
 def _requests(
     spec: EditSpec, needed: Needed, choice: Choice
 ) -> tuple[tuple[EditRequest, ...], tuple[tuple[Direction, ...], ...]]:
-    """A request for each attribute, and the directions of each."""
+    """A request for each attribute, and the directions that each request needs."""
     config = spec.config
     if needed.projected:
         requests = [config.request(one.attribute, one.conditions) for one in choice.directions]
@@ -128,7 +128,7 @@ def _requests(
 
 
 def _artifact(spec: EditSpec, generator: Generator) -> ArtifactRef | None:
-    """What was trained for the editor. Raises ModelFileError, and SpecError where it is of another generator."""
+    """The artifact of the editor. Raises ModelFileError, or SpecError if it was made for another generator."""
     url, what = artifact_of(spec), spec.EDITOR[1].ARTIFACT
     if url is None or what is None:
         return None
@@ -145,7 +145,7 @@ def _artifact(spec: EditSpec, generator: Generator) -> ArtifactRef | None:
 def _search(
     spec: EditSpec, traits: Traits, classifiers: Sequence[ClassifierRef], constants: Constants
 ) -> ClassifierRef | None:
-    """The classifiers that the editor looks with: those, too, whose scores become columns beside."""
+    """The classifiers that the editor looks with; they also give the scores of the same family that become columns."""
     if not traits.looks_at:
         return None
     scored = {name for ref in classifiers if not ref.prefix for name in ref.attributes}
@@ -160,8 +160,8 @@ def _load(spec: EditSpec, traits: Traits) -> Load:
 
 
 def _classifiers(spec: EditSpec, constants: Constants) -> tuple[ClassifierRef, ...]:
-    """Whose scores become columns."""
-    both = spec.scores == "both"  # then a family scores what it sees
+    """The classifiers whose scores become columns."""
+    both = spec.scores == "both"  # then a family may leave out attributes that it does not see
     families = {"": spec.classifiers} if spec.scores in ("faces", "both") else {}
     families |= {JUDGE: spec.judge} if spec.scores in ("judge", "both") else {}
     return tuple(

@@ -1,4 +1,4 @@
-"""What can be asked of `stylemill edit EDITOR`: what all editors have in common, with the flags of one."""
+"""The spec of `stylemill edit EDITOR`: the flags that all editors share, and those of one editor."""
 
 from typing import Any, ClassVar, Literal, cast
 
@@ -12,21 +12,29 @@ from pipeline.editors import EDITORS, EditorConfig, config_of
 
 
 class EditSpec(LabelledChoice, LatentsFlags, PictureFlags, CalibrationFlag, RunFlags):
-    """Flags of every editor; the spec of one has its own besides, and --directions where it takes directions."""
+    """The flags of every editor; the spec of one editor adds its own, and --directions if it takes directions."""
 
     EDITOR: ClassVar[tuple[str, type[EditorConfig]]]
 
-    attribute: Names = Field(min_length=1, description="What to change, by name; old#3 is row 3, where two are old.")
-    preserve: Names = Field((), description="What is to stay as it is.")
-    space: Literal["z", "w", "w+", "s"] | None = Field(None, description="Default: the directions', or w.")
-    keep: str | None = Field(
-        None, description="Steps to keep: all, last, or a number N: source, each N-th, last. Default: the editor's."
+    attribute: Names = Field(
+        min_length=1, description="Attributes to change, by name; old#3 is row 3, where two rows are named old."
     )
-    scores: Literal["none", "faces", "judge", "both"] = Field("none", description="Whose scores become columns.")
+    preserve: Names = Field((), description="Attributes to leave unchanged.")
+    space: Literal["z", "w", "w+", "s"] | None = Field(
+        None, description="Latent space of the edit. Default: that of the directions, or w."
+    )
+    keep: str | None = Field(
+        None,
+        description="Steps to keep: all, last, or a number N for the source, every N-th step and the last. Default: "
+        "the editor's.",
+    )
+    scores: Literal["none", "faces", "judge", "both"] = Field(
+        "none", description="Scores to write as columns: by --classifiers (faces), by --judge (judge), or both."
+    )
     scored: Names = Field(DEFAULT_ATTRIBUTES, min_length=1, description="Attributes to score.")
-    classifiers: str = Field("faces", description="The family that the edit and --scores faces go by.")
-    judge: str = Field("judge", description="The family that --scores judge goes by.")
-    force: bool = Field(False, description="Use directions of another generator, and latents too.")
+    classifiers: str = Field("faces", description="Family of classifiers for the edit and for --scores faces.")
+    judge: str = Field("judge", description="Family of classifiers for --scores judge.")
+    force: bool = Field(False, description="Allow directions and latents of another generator.")
 
     @field_validator("keep")
     @classmethod
@@ -38,7 +46,7 @@ class EditSpec(LabelledChoice, LatentsFlags, PictureFlags, CalibrationFlag, RunF
     @field_validator("attribute", "preserve")
     @classmethod
     def _each_once(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        whole = not any("|" in name for name in names)  # else the table tells which words are one name
+        whole = not any("|" in name for name in names)  # else the table decides which words are one name
         if whole and (twice := [name for place, name in enumerate(names) if name in names[:place]]):
             raise ValueError(f"{twice[0]} is named twice")
         return names
@@ -55,7 +63,7 @@ class EditSpec(LabelledChoice, LatentsFlags, PictureFlags, CalibrationFlag, RunF
 
     @property
     def config(self) -> EditorConfig:
-        """The flags of the editor alone."""
+        """The flags of the editor alone, without those that all editors share."""
         config = self.EDITOR[1]
         return config.model_validate({name: getattr(self, name) for name in config.model_fields})
 
@@ -65,7 +73,7 @@ class EditSpec(LabelledChoice, LatentsFlags, PictureFlags, CalibrationFlag, RunF
 
 
 def artifact_of(spec: EditSpec) -> str | None:
-    """Where the artifact of its editor is; None where it needs none."""
+    """The URL of the artifact that the editor needs; None where it needs none."""
     return cast(str | None, getattr(spec, "artifact", None))
 
 
@@ -74,9 +82,9 @@ def spec_of(editor: str) -> type[EditSpec]:
     config = config_of(editor)
     fields: dict[str, Any] = {}
     if config.TAKES_DIRECTIONS:
-        fields["directions"] = (Names, Field((), description="A table of directions, or several with commas between."))
+        fields["directions"] = (Names, Field((), description="A table of directions, or several, separated by commas."))
     if config.ARTIFACT:
-        fields["artifact"] = (str, Field(description=f"What was trained for it: the artifact of {config.ARTIFACT}."))
+        fields["artifact"] = (str, Field(description=f"What was trained for it: an artifact of {config.ARTIFACT}."))
     made = create_model(
         f"{editor.title()}Spec", __base__=(EditSpec, config), __doc__=config.__doc__, __module__=__name__, **fields
     )
@@ -86,7 +94,7 @@ def spec_of(editor: str) -> type[EditSpec]:
 
 
 SPECS = {editor: spec_of(editor) for editor in EDITORS}
-"""By name of the editor."""
+"""The spec class of each editor, by its name."""
 
 
 def _listed(words: tuple[str, ...]) -> str:

@@ -1,6 +1,6 @@
-"""A direction from scored codes: the unit normal of a linear SVM between two classes of rows (paper Sec. 3.1).
+"""Fit a direction to scored codes: the unit normal of a linear SVM between two classes of rows (paper Sec. 3.1).
 
-Shapes: N rows, D numbers of a row as the SVM sees them, L layers, W w_dim.
+Shapes: N rows, D features of a row (what the SVM is fitted on), L layers, W w_dim.
 """
 
 from __future__ import annotations
@@ -35,17 +35,17 @@ from pipeline.models.codes import Codes
 
 RELEASED_C, RELEASED_FRACTION = 1.0, 0.02
 STORED_MARGIN = 0.05
-"""In the stored spec of a fit for which no C is chosen: what it was when the first ones were stored."""
+"""The margin that is stored for a fit where no C is chosen. Fixed, so that stored specs of older fits still match."""
 CHUNK = 65536
 """Rows whose distances are computed at a time."""
 UNCONVERGED = "fits_not_converged"
-"""Counter of fits that met the solver's limit of passes."""
+"""Counter of fits that reached the solver's limit of passes."""
 NEXT_BEST = "fits_at_the_next_best_C"
-"""Counter of fits at another C than the best, at which all rows have no hyperplane."""
+"""Counter of fits at another C than the best, because at the best C all rows give no hyperplane."""
 
 
 class Config(FitConfig):
-    """The normal of a linear SVM between the rows of the highest and of the lowest scores."""
+    """Fit the normal of a linear SVM between the rows with the highest and those with the lowest scores."""
 
     GROUP: ClassVar[str | None] = "svm"
     NOTES: ClassVar[Mapping[str, str]] = {
@@ -57,28 +57,28 @@ class Config(FitConfig):
         None,
         gt=0,
         allow_inf_nan=False,
-        description="SVM regularisation C, for codes as they are. Default: chosen by how well two halves of the rows "
-        "agree; in w mostly 0.001 to 0.01.",
+        description="SVM regularisation C, for unscaled codes. Default: chosen by how well the normals of two halves "
+        "of the rows agree; in w mostly 0.001 to 0.01.",
     )
     fraction: float | None = Field(
         None,
         gt=0,
         le=0.5,
-        description=f"Share of the rows in each class, highest and lowest scores. Default: {FRACTION}, and "
-        f"{LEAST_ROWS} rows at least, where there are as many.",
+        description=f"Share of the rows in each class (highest and lowest scores). Default: {FRACTION}, but at least "
+        f"{LEAST_ROWS} rows in each class if there are as many.",
     )
     margin: float | None = Field(
         None,
         ge=0,
         lt=1,
-        description=f"Agreement to give up for a larger C, which shrinks less. Default: {MARGIN}.",
+        description=f"How much agreement to give up for a larger C, which shrinks the normal less. Default: {MARGIN}.",
     )
     class_weight: Literal["balanced"] | None = Field(
         None,
-        description="balanced: the rarer class weighs as much as the other; with --threshold, and where scores are yes "
-        "or no. Default: each row weighs the same.",
+        description="balanced: the rarer class weighs as much as the other; only with --threshold or with scores of "
+        "yes and no. Default: each row weighs the same.",
     )
-    as_released: bool = Field(False, description="As the public code: C 1 on a fraction of 0.02, no intercept.")
+    as_released: bool = Field(False, description="Follow the public code: C 1, fraction 0.02, no intercept.")
 
     @model_validator(mode="after")
     def _go_together(self) -> Self:
@@ -97,12 +97,12 @@ class Config(FitConfig):
 
     @property
     def of_all_rows(self) -> bool:
-        """Whether a threshold parts all rows."""
+        """Whether all rows are used, split by the threshold."""
         return self.threshold is not None and self.fraction is None
 
     @property
     def facts(self) -> Mapping[str, Any]:
-        """A chosen C is "chosen", what --as-released decides is None."""
+        """What is stored: C is "chosen" where it is chosen, C and fraction are None where --as-released decides."""
         return {
             **super().facts,
             "C": self.C if self.C or self.as_released else "chosen",
@@ -112,7 +112,7 @@ class Config(FitConfig):
 
     @property
     def keeps_tried(self) -> bool:
-        """Unless C and the fraction are both given: then nothing is tried on halves of the rows."""
+        """Whether Cs are tried on halves of the rows. Not where C and the fraction are both given."""
         return not self.as_released and (self.C is None or (self.fraction is None and not self.of_all_rows))
 
     @property
@@ -124,11 +124,11 @@ class Config(FitConfig):
         return "" if self.fraction is None else "--fraction"
 
     def of_yes_or_no(self, threshold: float) -> Self:
-        """All rows: there is no highest and lowest."""
+        """For scores of yes and no: fit on all rows, since no scores are highest or lowest."""
         return self.model_copy(update={"threshold": threshold, "fraction": None})
 
     def check(self, scores_N: NDArray[np.floating], seed: int) -> None:
-        """Raises SpecError where the scores give no two classes, or fewer rows than asked."""
+        """Raises SpecError where the scores do not give two classes, or too few rows."""
         if self.balanced and not self.of_all_rows:
             raise SpecError(
                 "class weights go with a threshold, or with scores of yes and no: else both classes have as many rows"
@@ -139,7 +139,7 @@ class Config(FitConfig):
             check_choosable(scores_N, (self._fraction(len(scores_N)),), seed, self._parting)
 
     def classes(self, scores_N: NDArray[np.floating], seed: int, fraction: float | None = None) -> Classes:
-        """Those of a fit at this fraction; by default of the one that is asked."""
+        """The two classes of a fit at this fraction; by default at the one asked for."""
         if self.as_released:
             return by_rank(scores_N, RELEASED_FRACTION, seed)
         if self._parting is not None:
@@ -156,7 +156,7 @@ class Config(FitConfig):
         generator: str | None = None,
         classifier: str | None = None,
     ) -> Fit:
-        """As `FitConfig.fit`. Raises NoHyperplane where no C has one."""
+        """As `FitConfig.fit`. Raises NoHyperplane if no C gives one."""
         if self.as_released:
             return Fit(fit_as_released(codes, scores, attribute, seed, generator, classifier))
         rows_ND, scores_N = scored_features(codes, scores, per_layer)
@@ -172,8 +172,8 @@ class Config(FitConfig):
     def _plane(
         self, rows_ND: NDArray[np.floating], scores_N: NDArray[np.float64], seed: int, tried: tuple[Cell, ...]
     ) -> tuple[Hyperplane, Classes, dict[str, float]]:
-        """The hyperplane of the best C, or of the next best, where all rows have none at that though their halves
-        had one; its classes, and counters. Raises NoHyperplane where no C has one.
+        """The hyperplane, its classes and the counters of a fit on all rows at the best C; at the next best C if all
+        rows give no hyperplane there, although their halves did. Raises NoHyperplane if no C gives one.
         """
         refused, classes = None, self.classes(scores_N, seed)
         rows, positive = classes.train.rows, classes.train.positive
@@ -204,7 +204,7 @@ class Config(FitConfig):
         return self.fraction or fraction_of(rows)
 
     def _tried(self, rows_ND: NDArray[np.floating], scores_N: NDArray[np.float64], seed: int) -> tuple[Cell, ...]:
-        """All Cs that may be taken, on halves of the rows; none where nothing is open."""
+        """Every candidate C (one if it is given), tried on halves of the rows; empty where nothing is to be chosen."""
         if not self.keeps_tried:
             return ()
         Cs = ladder(rows_ND) if self.C is None else (self.C,)
@@ -212,7 +212,7 @@ class Config(FitConfig):
         return try_all(rows_ND, scores_N, Cs, fractions, seed=seed, threshold=self._parting, balanced=self.balanced)
 
     def _Cs(self, tried: tuple[Cell, ...]) -> Iterator[float]:  # noqa: N802  the SVM's C
-        """To fit with, the best first."""
+        """The Cs to fit with, the best first."""
         if self.C is not None:
             yield self.C
             return
@@ -239,7 +239,7 @@ def fit_direction(
         scores: (N,) or (N, 1), of the same rows.
         classes: of these scores, by `by_rank` or `by_threshold`.
         C: SVM regularisation, for codes as they are.
-        per_layer: in w+ a vector for each layer, not one shared by all.
+        per_layer: in w+, one vector for each layer, not one shared by all.
         generator, classifier: kept in the direction.
         balanced: as `hyperplane.fit`.
 
@@ -260,7 +260,7 @@ def fit_as_released(
     generator: str | None = None,
     classifier: str | None = None,
 ) -> Direction:
-    """The public code's fit: `SVC`, fraction 0.02, C = 1, the intercept thrown away (the accuracies are with it)."""
+    """The public code's fit: `SVC`, fraction 0.02, C = 1. The accuracies use the intercept, which is then set to 0."""
     classes = by_rank(scores, RELEASED_FRACTION, seed)
     rows_ND = _rows(codes, scores, classes, False)
     plane = fit_by_libsvm(rows_ND[classes.train.rows], classes.train.positive, RELEASED_C)
@@ -297,7 +297,7 @@ def _direction(
 
 
 def _of_the_solver(category: type[Warning]) -> bool:
-    """Whether a warning says that the solver met its limit of passes."""
+    """Whether a warning says that the solver reached its limit of passes."""
     from sklearn.exceptions import ConvergenceWarning
 
     return issubclass(category, ConvergenceWarning)

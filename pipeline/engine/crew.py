@@ -1,8 +1,8 @@
-"""The workers of a run and the one loop that drives them: start them, hand out tasks, take results, replace the dead.
+"""The workers of a run and the loop that drives them: start them, hand out tasks, take results, replace dead workers.
 
-It knows no Ray: where workers live is behind `Cluster`. The loop wakes with each result, and once a second so that time
-has its say. A worker's death is no error of its shard; budgets.py says what a shard may cost, causes.py what a worker
-died of.
+This module does not use Ray itself: the workers are behind `Cluster`. The loop wakes at each result, and at least once
+a second to check timeouts. A worker's death is not an error of its shard: budgets.py limits what a shard may cost,
+causes.py says what a worker died of.
 """
 
 import logging
@@ -34,11 +34,11 @@ OPEN_SECONDS = 600.0
 OPENING = -1
 
 Nodes = Mapping[str, Mapping[str, float]]
-"""Living nodes by id, with their resources."""
+"""Live nodes by id, with their resources."""
 
 
 class WorkerDied(Exception):
-    """Instead of a result: the worker is dead, or out of reach."""
+    """Raised in place of a result: the worker is dead or out of reach."""
 
     def __init__(self, cause: Cause) -> None:
         super().__init__(cause.why)
@@ -46,27 +46,27 @@ class WorkerDied(Exception):
 
 
 class Cluster(Protocol):
-    """Where workers live. `start` returns a worker and the references of its place and of its opening."""
+    """Where workers run. `start` returns a worker, a reference to its place and one to the opening of its models."""
 
     def start(self) -> tuple[Any, Any, Any]: ...
 
     def run(self, worker: Any, task: Task) -> Any:
-        """A reference with several results: how many rows are done so far, now and then, and the outcome at last."""
+        """A reference with several results: now and then the number of rows done so far, and at the end the outcome."""
 
     def stop(self, worker: Any) -> None: ...
 
     def wait(self, references: Sequence[Any], seconds: float) -> Sequence[Any]:
-        """All that are ready, at least one where `seconds` suffice."""
+        """All references that are ready; waits up to `seconds` for the first."""
 
     def result(self, reference: Any) -> Any:
-        """Raise WorkerDied where there is none."""
+        """The result of a reference. Raise WorkerDied where there is none."""
 
     def nodes(self) -> Nodes | None:
-        """None where the head does not answer now; raise ClusterLost where it has not for long."""
+        """None where the head does not answer now; raise ClusterLost where it has not answered for long."""
 
 
 class _Member:
-    """One worker as the driver sees it: where it is, and the shards it has in hand (the first of them is at work)."""
+    """One worker as the driver sees it: where it runs, and the shards that it was given (it works on the first)."""
 
     def __init__(self, worker: Any, placed: Any, opened: Any) -> None:
         self.worker, self.awaited, self.opened = worker, placed, opened
@@ -81,11 +81,12 @@ class _Member:
 
 
 class Crew:
-    """At most `wanted(nodes)` workers on a cluster. A shard longer at work than `task_timeout` seconds costs its worker
-    and one try; a worker that opens its models for longer than ten times that, and 600 s, counts as one that died.
+    """At most `wanted(nodes)` workers on a cluster. Where a shard takes longer than `task_timeout` seconds, the worker
+    is replaced and one try of the shard is used up. A worker that takes longer than ten times that, and 600 s, to open
+    its models counts as dead.
 
-    `spare` more workers than are wanted wait for room as long as shards do, so that a cluster that can grow sees that
-    it should.
+    While shards wait, `spare` workers more than wanted are started and wait for room, so that an autoscaler sees that
+    more nodes are needed.
     """
 
     def __init__(
@@ -112,12 +113,12 @@ class Crew:
 
     @property
     def size(self) -> int:
-        """Workers that have a place, or wait for one that is wanted; no spare ones."""
+        """Workers that have a place, or are wanted and wait for one; without the spare ones."""
         members = len(self._members)
         return max(members - len(self._placeless), min(members, self._size_wanted))
 
     def map(self, tasks: Iterable[Task], journal: Journal) -> Generator[Outcome, None, None]:
-        """Run the tasks; outcomes come as they end.
+        """Run the tasks; outcomes are yielded as they come.
 
         Raises:
             StylemillError: a worker runs other code or cannot open its models, or the cluster is lost.
@@ -131,7 +132,7 @@ class Crew:
                 yield from self._tick()
                 for reference in self._wait():
                     member = self._awaited.pop(reference, None)
-                    if member is not None:  # else it was let go in this very round
+                    if member is not None:  # else it was stopped earlier in this round
                         yield from self._result(member, reference)
         finally:
             for doubt, lost in self._doubts.resolved(self._nodes, math.inf):
@@ -147,7 +148,7 @@ class Crew:
     # -- workers ------------------------------------------------------------------------------------------------------
 
     def _look(self, every: float) -> None:
-        """See which nodes are there, not more often than `every` seconds."""
+        """Ask the cluster for its nodes, at most once in `every` seconds."""
         now = time.perf_counter()
         if not self._looked_at or now - self._looked_at >= every:
             nodes = self._cluster.nodes()
@@ -156,9 +157,9 @@ class Crew:
                 self._nodes = nodes
 
     def _hand_out(self) -> None:
-        """One shard each, and a second in hand (no idle moment between two) while the queue is long enough to share.
+        """Give each free worker a shard, and a second one (so that it never waits) if the queue is long enough.
 
-        A worker that gets none is let go: others on the cluster have use for its room.
+        A worker that gets none is stopped, so that other jobs on the cluster can use its room.
         """
         for depth in range(1, SHARDS_IN_FLIGHT + 1):
             for member in self._hungry:
@@ -173,11 +174,11 @@ class Crew:
         self._hungry.clear()
 
     def _balance(self) -> None:
-        """As many workers as are wanted and have something to do; of too many, those go that have no place yet."""
+        """Start or stop workers until there are as many as are wanted and useful; those without a place stop first."""
         self._size_wanted = self._wanted(self._nodes)
         useful = len(self._members) - len(self._opening) + self._shards.waiting
         wanted = min(self._size_wanted + self._spare, useful)
-        # for all that is known; the doubts about it are being looked into
+        # spent as far as is known; doubtful deaths may still be excused
         startup_failed = self._openings.spent(OPENING)
         if len(self._members) < wanted and time.perf_counter() >= self._hire_at and not startup_failed:
             self._look(WAKE_SECONDS)
@@ -196,14 +197,14 @@ class Crew:
         self._awaited[reference] = member
 
     def _let_go(self, member: _Member) -> None:
-        """Stop a worker. Also one that is dead, or only said to be: nothing is worked on behind the driver's back."""
+        """Stop a worker, even if it is or seems dead: it must not go on working unseen by the driver."""
         for group in (self._members, self._opening, self._placeless, self._hungry):
             group.pop(member, None)
         self._awaited.pop(member.awaited, None)
         self._cluster.stop(member.worker)
 
     def _lose(self, member: _Member) -> None:
-        """A worker that cannot go on; the shards in its hands that it never began go back."""
+        """Drop a worker that cannot go on; shards that it was given and had not begun go back to the queue."""
         self.lost += 1
         self._let_go(member)
         while member.running:
@@ -259,7 +260,7 @@ class Crew:
         yield from _given(self._shards.tried(task, outcome))
 
     def _on_worker_death(self, member: _Member, cause: Cause) -> Iterator[Outcome]:
-        """A worker is dead: its shard goes back, and is counted where it may have been the shard."""
+        """A worker is dead: its shard goes back to the queue; the death counts if the shard may be the cause."""
         self._look(WAKE_SECONDS / 5)
         placed = member.node != ""
         lost = cause.node_lost or (self._answered and placed and member.node not in self._nodes)
@@ -302,10 +303,10 @@ class Crew:
         if record is not None:
             self._journal(record)
 
-    # -- what comes with time -----------------------------------------------------------------------------------------
+    # -- checks over time ---------------------------------------------------------------------------------------------
 
     def _tick(self) -> Iterator[Outcome]:
-        """Answers to doubts, shards that take too long, and what other threads see; at most twice a second."""
+        """Resolve doubts, end what takes too long, publish what other threads read; at most twice a second."""
         now = time.perf_counter()
         if now - self._ticked_at < WAKE_SECONDS / 2:
             return
@@ -349,7 +350,7 @@ class Crew:
 
 
 def at_work(crew: Crew) -> tuple[AtWork, ...]:
-    """The shards at work, as the loop saw them last, with the seconds until now."""
+    """The shards at work, as the loop last saw them, with the seconds since each began."""
     now = time.perf_counter()
     return tuple(AtWork(shard, now - since, name, rows) for shard, since, name, rows in crew.at_work)
 

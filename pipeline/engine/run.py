@@ -1,4 +1,4 @@
-"""The run of a job, as a story: agree on the spec, plan, work, seal, derive, sum up."""
+"""Run a job: check the spec, plan, do the work, seal the tables, make what is derived from them, write the summary."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -26,12 +26,12 @@ from pipeline.errors import Busy, StoreError, StylemillError
 
 Say = Callable[[str], None]
 _End: TypeAlias = tuple[bool, StylemillError | None]
-"""Whether a part of a run was interrupted, and the error that ended it before its time."""
+"""Whether a part of a run was interrupted, and the error that ended it early, if any."""
 
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How a run goes about it; none of these decides a row. `limit` is in shards; `estimate` runs one and tells."""
+    """The options of a run; none of them changes a row. `limit` is in shards; `estimate` runs one shard to estimate."""
 
     dry_run: bool = False
     limit: int | None = None
@@ -42,16 +42,16 @@ class RunOptions:
 
 
 def run(job: Job, pool: Pool, options: RunOptions, say: Say) -> Summary | None:
-    """Run a job to its sealed tables, or as far as it gets, and close the pool. None after a dry run.
+    """Run a job until its tables are sealed, or as far as possible, and close the pool. None after a dry run.
 
-    A signal ends the work and is summed up (130); one that comes when the summary is there changes nothing any more but
-    what `late_signals` counts, and a third one ends what hangs.
+    SIGINT or SIGTERM ends the work; the run is then summed up with exit code 130. Signals that come after the summary
+    was made are only counted (`late_signals`), up to the third, which raises KeyboardInterrupt to end what hangs.
 
     Raises:
-        KeyboardInterrupt: that third one.
+        KeyboardInterrupt: at the third late signal.
         OutputDiffers: the output holds another job's rows.
-        Busy: another driver is at work on it.
-        StylemillError: a worker cannot open its models, or the store refuses.
+        Busy: another driver is running the job.
+        StylemillError: a worker cannot open its models, or the store fails.
     """
     books = Books(job.out, job.verb)
     check_spec(job, books, options.replace)
@@ -65,8 +65,8 @@ def run(job: Job, pool: Pool, options: RunOptions, say: Say) -> Summary | None:
             outputs = replace(job.outputs(), fence=Fence(lease.url, lease.token))
             plan = _plan(job, books, outputs, options)
             if plan.remaining:
-                pool.prepare()  # before anything is cleared: a cluster that cannot do it costs nothing
-                heed_sigterm()  # once more: Ray puts a handler of its own in place when it is joined
+                pool.prepare()  # before anything is cleared, so that nothing is lost if the cluster cannot do the work
+                heed_sigterm()  # again, because Ray sets a handler of its own when it is joined
             plan = settle_in(job, books, outputs, options.replace, plan, say)
             if options.retry_rejected:
                 plan = take_up_rejected(plan)
@@ -113,7 +113,7 @@ def _work(job: Job, work: Work, pool: Pool, options: RunOptions, lease: Lease, s
             say(line)
     _say_end(job, summary, work.failed, say)
     last = _last_summary(work.books)
-    # where nothing ran, the last run stays on record; but parts may be found whose driver died before it recorded them
+    # where nothing ran, the last summary stays; but there may be parts whose driver died before it recorded them
     before = (last.get("shards_done"), last.get("lacking", []))
     if tasks or error or before != (summary.shards_done, list(summary.lacking)):
         work.books.write_summary({**summary.facts(), "weights": [dict(weight) for weight in job.weights]})
@@ -123,7 +123,7 @@ def _work(job: Job, work: Work, pool: Pool, options: RunOptions, lease: Lease, s
 
 
 def _compute(job: Job, work: Work, pool: Pool, tasks: Sequence[Task], lease: Lease, say: Say) -> _End:
-    """Run the tasks and close the books."""
+    """Run the tasks, then end the work: its records are written."""
     interrupted, error = False, None
     try:
         with (
@@ -139,7 +139,7 @@ def _compute(job: Job, work: Work, pool: Pool, tasks: Sequence[Task], lease: Lea
     except (KeyboardInterrupt, SystemExit):
         interrupted = True
     except Busy:
-        raise  # what is there is another driver's now
+        raise  # the output belongs to another driver now
     except StylemillError as raised:
         error = raised
     except Exception:
@@ -150,7 +150,7 @@ def _compute(job: Job, work: Work, pool: Pool, tasks: Sequence[Task], lease: Lea
 
 
 def _complete(work: Work, interrupted: bool, say: Say) -> _End:
-    """Where all rows are there: seal the tables, and make what is derived from them."""
+    """If all rows are there, seal the tables and make what is derived from them."""
     try:
         work.seal()
         if not interrupted:
@@ -166,7 +166,7 @@ def _complete(work: Work, interrupted: bool, say: Say) -> _End:
 
 def _progress(job: Job, work: Work, pool: Pool) -> Progress:
     rows = {task.shard: task.rows for task in job.tasks}
-    standing = sum(rows[shard] - count for shard, count in work.rows.items())  # of shards of which a few are taken up
+    standing = sum(rows[shard] - count for shard, count in work.rows.items())  # rows not to be computed again
     return Progress(
         pool,
         shards=len(rows),
@@ -178,7 +178,7 @@ def _progress(job: Job, work: Work, pool: Pool) -> Progress:
 
 
 def _last_summary(books: Books) -> Mapping[str, Any]:
-    """Of the run before; nothing where there is none, or one that is damaged, which is written anew."""
+    """The summary of the run before; empty if there is none, or if it is damaged (it is then written again)."""
     try:
         return books.summary() or {}
     except StoreError:
@@ -189,7 +189,7 @@ def _last_summary(books: Books) -> Mapping[str, Any]:
 
 
 def _say_plan(job: Job, plan: Plan, say: Say, foresee: bool = False) -> None:
-    """`foresee`: name the derived outputs that are to be made even where there are rows to compute before."""
+    """`foresee`: name the derived outputs that are still to be made, even if there are rows to compute first."""
     say(f"Plan  {job.verb} -> {job.out}   fingerprint {job.fingerprint[:6]}")
     say(f"      {plan}")
     if (foresee or not plan.remaining) and (names := [one.name for one in lacking(job)]):

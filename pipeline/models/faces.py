@@ -1,6 +1,6 @@
-"""Faces made from codes, and what is seen of them: scores with their gradients, measures, embeddings, pictures.
+"""Make faces from codes and look at them: scores with gradients, measures, embeddings and pictures.
 
-Shapes: N rows, S style channels, 3HW pixels, E numbers of an embedding.
+Shapes: N rows, S style channels, 3HW pixels, E dimensions of an embedding.
 """
 
 import time
@@ -23,40 +23,40 @@ from pipeline.models.codes import Codes
 from pipeline.models.generators import Generator
 
 SCORED_SIZE = 512
-"""Classifiers look at the generator's 512 px picture, or at its largest where that is smaller."""
+"""Classifiers look at the generator's 512 px picture, or at its largest if that is smaller."""
 SEGMENT = 3
-"""Layers that are computed again at once where memory is saved: a block of the synthesis network."""
+"""Layers that are recomputed together to save memory: a block of the synthesis network."""
 EMBEDDING, PIXELS, PICTURE = "embedding", "pixels", "picture"
 
 
 class FaceScorer:
-    """A generator and the networks that look at its faces; all that is asked of codes comes from one pass of each.
+    """A generator and the networks that look at its faces. One call is one pass of each network that it needs.
 
         generator = generators.load("mobilestylegan-ffhq")
         faces = FaceScorer(generator, {"": classifiers.load("faces"), "judge_": classifiers.load("judge")})
         scores = faces(Codes("w", w_NW))     # smile, ..., judge_smile, ...: (N,) each; the first carry gradients
         columns = faces.look(Codes("w", w_NW))     # the same and the measures, as NumPy arrays
 
-    The bits of a picture depend on how many are made at once: call it with batches of one size.
+    The bits of a picture depend on how many are made together, so always call it with batches of one size.
 
     Args:
         families: classifiers by the prefix of their columns; a column is named prefix + attribute.
-        follow: prefixes of the families whose scores carry gradients; by default of all that can. The others look at
-            the same faces and are never differentiated.
-        identity: the network that tells whose face it is; None to do without.
-        picture_size: pixels of a side of the pictures that `look` gives; None for no pictures.
+        follow: prefixes of the families whose scores carry gradients; by default all that can. The others look at the
+            same faces and are never differentiated.
+        identity: the network that embeds a face to tell who it is; None for no embedding.
+        picture_size: width and height in pixels of the pictures that `look` returns; None for no pictures.
         psi, cutoff: truncation with which codes in z are mapped.
-        recompute: features are not kept for the backward pass but computed again, a segment of layers at a time: less
-            memory, more time, the same bits.
+        recompute: recompute features in the backward pass, a segment of layers at a time, instead of keeping them:
+            less memory, more time, the same bits.
 
     Attributes:
-        at_once: rows whose gradients are best computed together, None for all of a micro-batch. On a CPU it is one,
-            where a batch is hardly faster: a face made alone has the same bits in any batch (differences in the last
-            bits grow from step to step along gradients), rows that have stopped cost nothing, and memory is that of
-            one face.
+        at_once: rows whose gradients are best computed together; None for all rows of a micro-batch. On a CPU it is 1,
+            because batches are hardly faster there. A face made alone also has the same bits in any batch (along
+            gradients, differences in the last bits grow from step to step), rows that have stopped cost nothing, and
+            only one face is held in memory.
 
     Raises:
-        SpecError: a family is to be followed that gives no gradient, or the generator has no such size or cutoff.
+        SpecError: a family to follow has no gradient, or the generator does not have this size or cutoff.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class FaceScorer:
     def __call__(self, codes: Codes, attributes: Collection[str] | None = None) -> dict[str, Tensor]:
         """Scores (N,) by column, on the models' device; differentiable in the codes where gradients are enabled.
 
-        attributes: only these, of each family; networks that only the others need are not run.
+        attributes: only these, of each family; networks that only other attributes need are not run.
 
         Raises:
             SpecError: the codes do not fit the generator.
@@ -98,11 +98,11 @@ class FaceScorer:
 
     @torch.no_grad()
     def look(self, codes: Codes, columns: Collection[str] | None = None) -> dict[str, NDArray]:
-        """What is seen of N faces, by column: scores and the families' measures (N,) float32; `embedding` (N, E) with
-        `identity`; with `picture_size` `pixels` uint8 (N, size, size, 3), and `picture` (N,), which is finite where
-        they are. Errors as in a call.
+        """What the networks see in N faces, by column: scores and the families' measures, (N,) float32; with
+        `identity`, `embedding` (N, E); with `picture_size`, `pixels`, uint8 (N, size, size, 3), and `picture` (N,), the
+        mean of each picture, which is not finite where the picture is not. Errors as in a call.
 
-        columns: only these; networks that only the others need are not run.
+        columns: only these; networks that only other columns need are not run.
         """
         return self._see(codes, (), None, self.columns if columns is None else columns, "")[1]
 
@@ -113,12 +113,12 @@ class FaceScorer:
         attributes: Collection[str] | None = None,
         columns: Collection[str] = (),
     ) -> tuple[dict[str, Tensor], dict[str, NDArray]]:
-        """Scores of the families of these prefixes, as in a call, and these columns, as in `look`, from one pass."""
+        """From one pass: scores of the families with these prefixes, as in a call, and these columns, as in `look`."""
         return self._see(codes, prefixes, attributes, columns, "search_")
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """All that `look` gives."""
+        """All columns that `look` returns."""
         labels = [prefix + name for prefix, family in self.families.items() for name in _labels(family)]
         embedding = () if self._identity is None else (EMBEDDING,)
         return (*labels, *embedding, *(() if self._picture_size is None else (PIXELS, PICTURE)))
@@ -145,7 +145,7 @@ class FaceScorer:
                     continue
                 followed = prefix in self._follow
                 with torch.set_grad_enabled(torch.is_grad_enabled() and followed):
-                    # never in one tensor: the gradient of one column would run back through every column's network
+                    # separate tensors: else the gradient of one column would run back through every column's network
                     x_N3HW_here = x_N3HW if followed else x_N3HW.detach()
                     found = family.columns(x_N3HW_here, names, [name for name in kept if name not in names])
                 scores.update({prefix + name: found[name] for name in names})
@@ -159,11 +159,11 @@ class FaceScorer:
     def _pictures(self, state: tuple[Tensor, ...], x_N3HW: Tensor) -> dict[str, NDArray]:
         kept = x_N3HW if self._picture_size == self._scored_size else self.generator.image(state, self._picture_size)
         pixels = (kept.permute(0, 2, 3, 1) * 127.5 + 128).clamp(0, 255).to(torch.uint8)
-        # uint8 hides what is not finite: the picture's mean stands for it
+        # uint8 cannot show values that are not finite, so the mean of the picture is kept too
         return {PIXELS: pixels.cpu().numpy(), PICTURE: _numpy(x_N3HW.mean(dim=(1, 2, 3)))}
 
     def look_at_all(self, codes: Codes, batch_size: int) -> dict[str, NDArray]:
-        """`look` for any number of rows, one or more, in batches of one size."""
+        """`look` for one row or more, in batches of one size."""
         found = []
         for first in range(0, len(codes), batch_size):
             some = codes.select(slice(first, first + batch_size))
@@ -172,12 +172,12 @@ class FaceScorer:
         return {name: np.concatenate([columns[name] for columns in found]) for name in found[0]}
 
     def warm_up(self, batch_size: int, gradients: bool = False) -> None:
-        """Make faces of padding, so that what is compiled, tuned or allocated at first use belongs to no row.
+        """Make faces from padding, so that compilation, tuning and allocation at first use do not fall on any row.
 
-        gradients: of the followed families' scores too, of `at_once` rows where that says how many.
+        gradients: also compute gradients of the followed scores, for `at_once` rows if that is a number.
 
         Raises:
-            SpecError: there is no memory for so many rows.
+            SpecError: there is not enough memory for so many rows.
         """
         rows = self.at_once or batch_size if gradients else batch_size
         values = torch.zeros(rows, self.generator.w_dim, device=self.device, requires_grad=gradients)
@@ -197,8 +197,8 @@ class FaceScorer:
         self.take_seconds()
 
     def take_seconds(self) -> dict[str, float]:
-        """Seconds since last asked: `synth_seconds` and `score_seconds` of looks, `search_synth_seconds` and
-        `search_score_seconds` of calls, without backward passes; on a GPU the most memory used so far, in bytes.
+        """Seconds since the last call: `synth_seconds` and `score_seconds` of `look`, `search_synth_seconds` and
+        `search_score_seconds` of scoring, both without backward passes; on a GPU also the peak memory so far, in bytes.
         """
         seconds, self._seconds = dict(self._seconds), defaultdict(float)
         if self.device.type == "cuda":
@@ -206,7 +206,7 @@ class FaceScorer:
         return seconds
 
     def _faces(self, codes: Codes) -> tuple[tuple[Tensor, ...], Tensor]:
-        """The state after the last layer, and the pictures that classifiers look at."""
+        """The generator's state after the last layer, and the pictures that classifiers look at."""
         generator, codes = self.generator, codes.to(self.device)
         if codes.space == "z":
             codes = Codes("w+", generator.map(codes.values, self._psi, self._cutoff))

@@ -1,9 +1,9 @@
 """Rows are computed in micro-batches of one fixed shape B, aligned on the global index: row i is always slot i mod B.
 
-So a row meets the same arithmetic whatever shard, worker or resume it falls into. Slots with no row (tails, rejected
-rows) hold padding. Where a micro-batch fails as a whole, it is bisected with padding in the other slots until the row
-that breaks it stands alone; that row is rejected with its reason and its neighbours come out as ever. Where no row of
-it comes out, one of padding alone tells whether the rows are to blame or what they were computed with.
+So the arithmetic on a row is the same, whatever shard, worker or resume computes it. Slots with no row (at the ends of
+a range, or of rejected rows) hold padding. Where a micro-batch raises, it is bisected, with padding in the other slots,
+until the row that causes the error is alone; that row is rejected with its reason, and the other rows come out
+unchanged. Where every row raises, a micro-batch of padding alone tells whether the rows are the cause.
 """
 
 import traceback
@@ -30,7 +30,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def aligned(first: int, stop: int, batch_size: int) -> Iterator[Indices]:
-    """The indices of each micro-batch that touches [first, stop), all B slots of it, also those outside the range."""
+    """The indices of each micro-batch that touches [first, stop): all B slots, including those outside the range."""
     for start in range(first - first % batch_size, stop, batch_size):
         yield np.arange(start, start + batch_size, dtype=np.int64)
 
@@ -41,7 +41,7 @@ def computed_or_rejected(
     """`compute_or_reject` for each micro-batch with wanted rows of a task.
 
     compute: takes the micro-batch's indices (B,) too.
-    there: the rows that there are, rising; None for all.
+    there: the rows that exist, in rising order; None if all do.
     """
     for index in aligned(task.first, task.stop, batch_size):
         wanted = task.wanted(index)
@@ -55,7 +55,7 @@ def microbatches(
     latents: Latents, columns: Sequence[str], task: Task, size: int
 ) -> Iterator[tuple[Indices, Slots, Indices, pa.Table]]:
     """The wanted rows of a task in aligned blocks: index (B,), which of them are wanted (B,), the slots of the rows
-    that there are, and these rows. Row i is in slot i mod B; B, `size`, is a micro-batch or several whole ones.
+    that exist, and these rows. Row i is in slot i mod B; B, `size`, is one micro-batch or several whole ones.
     """
     rows = latents.batches(columns, task.first, task.stop, rows=max(1024, size))
     for start, block in blocks(rows, size):
@@ -69,7 +69,7 @@ def microbatches(
 
 
 def blocks(rows: Iterator[pa.RecordBatch], size: int) -> Iterator[tuple[int, pa.Table]]:
-    """Rows in rising order of index, cut where index // size changes: (first index of the block, its rows)."""
+    """Split rows, in rising order of index, where index // size changes: (first index of the block, its rows)."""
     waiting: list[pa.RecordBatch] = []
     for batch in rows:
         index = batch["index"].to_numpy()
@@ -86,11 +86,11 @@ def blocks(rows: Iterator[pa.RecordBatch], size: int) -> Iterator[tuple[int, pa.
 
 
 def compute_or_reject(indices: Indices, wanted: Slots, compute: Compute) -> Computed:
-    """Compute the wanted slots; return the indices and columns of the rows that came out, and the rejected rows.
+    """Compute the wanted slots; return the indices and columns of the rows that succeed, and the rejected rows.
 
     `compute(slots)` returns columns of B rows, of which those outside `slots` are padding. A row with a value that is
-    not finite is rejected. What is no row's fault goes up: errors meant for the user, lack of memory, a broken device,
-    and, where every row raises, the error that padding alone raises too.
+    not finite is rejected. Errors that no row causes are raised: errors meant for the user, lack of memory, a broken
+    device, and, where every row raises and padding alone raises too, the error of the padding.
     """
     pieces: list[tuple[Slots, Columns]] = []
     rejects: list[Reject] = []
@@ -126,25 +126,25 @@ def batch_of(
     tables: Callable[[Indices, Columns], Mapping[str, Rows]],
     counters: Mapping[str, float] | None = None,
 ) -> Batch:
-    """What a micro-batch gives the engine. tables: the rows of each output, of the rows that came out."""
+    """The output of a micro-batch, for the engine. tables: makes the rows of each output from those that succeeded."""
     index, columns, rejects = came_out
     return Batch(tables(index, columns) if len(index) else no_rows(outputs), tuple(rejects), counters or {})
 
 
 def no_rows(outputs: Mapping[str, TableSchema]) -> dict[str, Rows]:
-    """An empty piece of each table."""
+    """An empty table for each output."""
     return {name: schema.arrow.empty_table() for name, schema in outputs.items()}
 
 
 def rows_of(schema: TableSchema, columns: Mapping[str, object]) -> pa.Table:
-    """The rows of one table, from all the columns that a micro-batch gave."""
+    """The rows of one table, from all columns of a micro-batch."""
     return schema.rows({name: columns[name] for name in schema.arrow.names})
 
 
 def trace_of(error: BaseException) -> str:
-    """Where an error was raised, in words that are the same on every machine: no home directory, no address.
+    """Where an error was raised, in the same words on every machine: without home directories and memory addresses.
 
-    One line a frame, the innermost last: `pipeline/stages/dataset.py:63 in _compute: ws_NLW = ...`.
+    One line per frame, the innermost last: `pipeline/stages/dataset.py:63 in _compute: ws_NLW = ...`.
     """
     frames = traceback.extract_tb(error.__traceback__)
     lines = [f"{_place(frame.filename)}:{frame.lineno} in {frame.name}: {frame.line}" for frame in frames]

@@ -1,4 +1,4 @@
-"""What IALS can be asked."""
+"""The flags of IALS."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ if TYPE_CHECKING:
 
 PAPER_LAMBDAS = (0.75, 0.0)
 RELEASED_LAMBDAS = (0.0, 0.75)
-"""Of the public code."""
+"""Those of the public code."""
 RELEASED_PSI = 0.5
-"""Of the latents that the public code edits."""
+"""Truncation of the latents that the public code edits."""
 
 
 class Steps(BaseModel):
-    """How steps are taken, whatever is asked for."""
+    """The length, number and kind of the steps, for any request."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     GROUP: ClassVar[str | None] = "ials"
 
     step_size: float = Field(0.1, gt=0, allow_inf_nan=False, description="Length of a step.")
-    steps: int = Field(20, ge=1, le=10_000, description="How many steps.")
-    loss: Loss = Field("score", description="Whose gradient is followed, the score's or that of Eq. 3.")
-    no_incremental: bool = Field(False, description="Keep the direction of the source, instead of searching anew.")
-    per_layer: bool = Field(False, description="In w+: a direction for each layer, not one for all.")
+    steps: int = Field(20, ge=1, le=10_000, description="Number of steps.")
+    loss: Loss = Field("score", description="Follow the gradient of the score, or of the loss of Eq. 3.")
+    no_incremental: bool = Field(False, description="Keep the direction found at the source at every step.")
+    per_layer: bool = Field(False, description="In w+: one direction for each layer, not one for all.")
     as_released: bool = Field(
         False,
-        description="As the public code: both parts of each condition are projected out, and the lambdas are 0 and "
-        "0.75 by default.",
+        description="Follow the public code: the attribute-level direction of each preserved attribute is projected "
+        "out too, and the lambdas are 0 and 0.75 by default.",
     )
     recompute: bool = Field(
         False,
@@ -50,23 +50,23 @@ class Steps(BaseModel):
 
     @property
     def psi(self) -> float | None:
-        """Truncation of the latents that the public code edits, where it is to be as that code."""
+        """Truncation of the latents that the public code edits, with --as-released; else None."""
         return RELEASED_PSI if self.as_released else None
 
     def strengths(self, target: Target) -> tuple[float, ...]:
-        """Of each step, negative where the target is 0."""
+        """The strength after each step, negative where the target is 0."""
         sign = -1 if target == "0" else 1
         return tuple(sign * self.step_size * step for step in range(1, self.steps + 1))
 
     def check_space(self, space: Space) -> None:
-        """Raise SpecError where steps cannot be taken so in this space."""
+        """Raise SpecError where --per-layer does not go with this space."""
         if self.per_layer and space != "w+":
             raise SpecError(f"--per-layer: these edits are in {space}, pass --space w+")
 
     def editor(
         self, directions: Sequence[Direction], scores: Scores | None, at_once: int | None = None, look: bool = False
     ) -> IALS:
-        """IALS with these; arguments as there. scores: None does where no lambda is below 1."""
+        """IALS with these flags; the arguments are its own. scores may be None where no lambda is below 1."""
         return IALS(
             directions,
             scores or _no_scores,
@@ -82,7 +82,8 @@ class Steps(BaseModel):
 
 
 class Config(Steps, EditorConfig):
-    """Move latents by steps along the gradients of scores; write DIR/edits and DIR/requests, and DIR/edit_images where pictures are asked.
+    """Move latents in steps along score gradients; write DIR/edits and DIR/requests, and DIR/edit_images if pictures
+    are asked for.
 
     Example: stylemill edit ials --latents out/faces/latents --directions out/fit/directions --attribute male --preserve smile --out out/male
     """  # noqa: E501  one line can be pasted
@@ -91,17 +92,25 @@ class Config(Steps, EditorConfig):
     SPACES: ClassVar[tuple[Space, ...]] = ("w", "w+", "s")
 
     lambda1: float | None = Field(
-        None, ge=0, le=1, description="Share of the attribute-level direction in that of the attribute. Default: 0.75."
+        None,
+        ge=0,
+        le=1,
+        description="Share of the attribute-level direction in the direction of the attribute; the rest is the face's "
+        "own gradient. Default: 0.75.",
     )
     lambda2: float | None = Field(
-        None, ge=0, le=1, description="The same for each attribute that is preserved. Default: 0."
+        None, ge=0, le=1, description="The same share for each preserved attribute. Default: 0."
     )
-    target: Target = Field("1", description="To the attribute, away from it, or to the other side of where a row is.")
-    until: float | None = Field(None, ge=0, allow_inf_nan=False, description="Stop at this score beyond the boundary.")
+    target: Target = Field(
+        "1", description="1 towards the attribute, 0 away from it, flip to the other side of the boundary."
+    )
+    until: float | None = Field(
+        None, ge=0, allow_inf_nan=False, description="Stop a face when its score is this far beyond the boundary."
+    )
 
     @property
     def lambdas(self) -> tuple[float, float]:
-        """lambda1 and lambda2: as given, else the paper's, or the public code's."""
+        """lambda1 and lambda2: as given, else those of the paper, or of the public code with --as-released."""
         first, second = RELEASED_LAMBDAS if self.as_released else PAPER_LAMBDAS
         return first if self.lambda1 is None else self.lambda1, second if self.lambda2 is None else self.lambda2
 

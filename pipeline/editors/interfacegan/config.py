@@ -1,4 +1,4 @@
-"""What InterFaceGAN can be asked."""
+"""The flags of InterFaceGAN."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from pipeline.directions.direction import Direction
 
 FIRST = 0.5
-"""The first strength that is tried for a score."""
+"""The first strength that the search for a score tries."""
 
 
 class Config(EditorConfig):
-    """Move latents along directions; write DIR/edits and DIR/requests, and DIR/edit_images where pictures are asked.
+    """Move latents along directions; write DIR/edits and DIR/requests, and DIR/edit_images if pictures are asked for.
 
     Example: stylemill edit interfacegan --latents out/faces/latents --directions out/fit/directions --attribute smile --strengths=-3,3 --out out/smiles
     """  # noqa: E501  one line can be pasted
@@ -33,20 +33,30 @@ class Config(EditorConfig):
     GROUP: ClassVar[str | None] = "interfacegan"
 
     strengths: tuple[FiniteFloat, ...] = Field(
-        (), description="How far, a step for each; negative ones go against the attribute."
+        (), description="Distances to move, one step for each; a negative one moves away from the attribute."
     )
-    until: float | None = Field(None, ge=0, allow_inf_nan=False, description="Go on to this score beyond the boundary.")
+    until: float | None = Field(
+        None,
+        ge=0,
+        allow_inf_nan=False,
+        description="Search for the strength at which the score is this far beyond the boundary.",
+    )
     target: Target | None = Field(
-        None, description="With --until: away from the attribute, to it, or to the other side of where a row is."
+        None,
+        description="With --until: 1 towards the attribute, 0 away from it, flip to the other side of the boundary.",
     )
     bound: float = Field(10.0, gt=0, allow_inf_nan=False, description="With --until: the largest strength tried.")
-    tolerance: float = Field(0.02, gt=0, allow_inf_nan=False, description="With --until: how closely it is found.")
-    absolute: bool = Field(False, description="Strengths are distances from the boundary, not steps from the source.")
-    as_released: bool = Field(
-        False, description="As the public code: absolute without intercept, and in w+ relative to the source."
+    tolerance: float = Field(
+        0.02, gt=0, allow_inf_nan=False, description="With --until: how exactly the strength is found."
     )
-    layers: str | None = Field(None, description="Rows of w+ that move, as in 0-7 or 0,2,4-6. Default: all.")
-    psi_after: float | None = Field(None, allow_inf_nan=False, description="Truncate what comes out; in w and w+.")
+    absolute: bool = Field(False, description="Strengths are distances from the boundary, not from the source.")
+    as_released: bool = Field(
+        False, description="Follow the public code: absolute without the intercept, but in w+ relative to the source."
+    )
+    layers: str | None = Field(None, description="Rows of w+ (layers) to move, as in 0-7 or 0,2,4-6. Default: all.")
+    psi_after: float | None = Field(
+        None, allow_inf_nan=False, description="Truncate the edited codes with this psi; in w and w+ only."
+    )
 
     @field_validator("layers")
     @classmethod
@@ -78,7 +88,7 @@ class Config(EditorConfig):
 
     @property
     def rows_of_w_plus(self) -> tuple[int, ...] | None:
-        """That move."""
+        """The rows of w+ to move; None for all."""
         return None if self.layers is None else spans(self.layers, "rows of w+")
 
     @property
