@@ -145,7 +145,7 @@ def best_batch(work: Work, faces: FaceScorer, device: str, rate: float, most: in
         try:
             found = rows / seconds_of(work, w_NW[:rows], device)
         except (MemoryError, RuntimeError) as error:
-            if best is None or not device_failed(error):
+            if best is None or not (isinstance(error, MemoryError) or device_failed(error)):
                 raise
             break
         memory = torch.cuda.max_memory_allocated() if device == "cuda" else 0

@@ -110,6 +110,7 @@ def plan_measure(spec: MeasureSpec) -> tuple[Job, int | None]:
         },
         networks=[*(source.generator.name for source in sources), *judge.weights],
         present=[int(record.rows > 0) for table in tables for record in table.records()],
+        versions=("scipy",),
         derived=derived_of(spec.out, tuple(stage.outputs), spec.edits),
         about=about(largest, judge),
     )  # fmt: skip

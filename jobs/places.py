@@ -26,7 +26,8 @@ FIELDS = (
 """Fields of specs that name directories, tables or files."""
 
 AS_TYPED = ("edits", "from_", "working_dir")
-"""Of these, those that are kept as they were typed, as all positional ones are: this process alone reads them."""
+"""Of these, those that are kept as they were typed, for records and messages, as all positional ones are: the verb
+makes them absolute where it opens them."""
 
 
 def ends_with_this_process(url: str) -> bool:

@@ -19,7 +19,7 @@ from pipeline.tables import Layout
 
 PACKAGES = ("stylemill", "torch", "numpy", "pyarrow", "pillow")
 """Whose versions can move bytes."""
-DIGESTED = ("latents", "labels", "directions", "artifact", "file", "force")
+DIGESTED = ("latents", "labels", "directions", "artifact", "force")
 """Fields that name what a job stands on, or allow it: its digest decides the rows, not where it lies."""
 
 

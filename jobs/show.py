@@ -1,11 +1,16 @@
 """Tables on standard output."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from rich.box import SIMPLE
 from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table as Grid
 
-from pipeline.report import study
+if TYPE_CHECKING:
+    from pipeline.report import study
 
 WIDEST = 10_000
 
@@ -19,6 +24,8 @@ def show(grid: Grid) -> None:
 
 def show_part(part: study.Grid | str) -> None:
     """Print a table or a sentence of a page."""
+    from pipeline.report.study import cell  # with pandas and Jinja, which not every verb that shows a table needs
+
     if isinstance(part, str):
         Console().print(part, highlight=False, markup=False, soft_wrap=True)
         return
@@ -27,5 +34,5 @@ def show_part(part: study.Grid | str) -> None:
     for name in part.frame.columns:
         grid.add_column(str(name), justify="right", no_wrap=True)
     for name, values in zip(part.frame.index, part.frame.itertuples(index=False), strict=True):
-        grid.add_row(str(name), *(study.cell(value, part.digits) for value in values))
+        grid.add_row(str(name), *(cell(value, part.digits) for value in values))
     show(grid)

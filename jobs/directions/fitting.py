@@ -27,7 +27,7 @@ def main(argv: Sequence[str]) -> int:
     if spec.latents:
         strips = StripsSpec(
             directions=store.join(spec.out, "directions"), latents=spec.latents, generator=spec.generator,
-            local=spec.local, out=spec.out,
+            force=spec.generator is not None, local=spec.local, out=spec.out,
         )  # fmt: skip
         say(f"      {shlex.join(['stylemill', *command_of(strips)])} makes pictures of what they do")
     return code or (TASKS_FAILED if missing else 0)

@@ -8,6 +8,7 @@ import tyro
 from pydantic import Field
 
 from jobs.flags import Spec, parse
+from jobs.places import absolute
 from jobs.show import show_part
 from pipeline.report import study
 from pipeline.report.direction_list import frame_of, listed
@@ -32,8 +33,9 @@ class ListSpec(Spec):
 def main(argv: Sequence[str]) -> int:
     """Run the verb; returns the exit code."""
     spec = parse(ListSpec, argv)
-    inside = store.join(spec.directory, "directions")
-    [table] = open_tables([inside if Table(inside).manifest() is not None else spec.directory], "directions")
+    directory = absolute(spec.directory)
+    inside = store.join(directory, "directions")
+    [table] = open_tables([inside if Table(inside).manifest() is not None else directory], "directions")
     found = listed(table.url)
     if spec.json_lines:
         for one in found:

@@ -80,7 +80,7 @@ def plan_dt(spec: DtSpec) -> tuple[Job, int | None]:
     job = plan(
         spec, stage, layout, facts, latents=latents, directions=table, generator=generator,
         families={"classifiers": classifiers, "judge": judge}, digests={"labels_digest": digest_of(labels.judge)},
-        digested=(*DIGESTED, "grid"), derived=derived(spec.out, stage, layout),
+        digested=(*DIGESTED, "grid"), versions=("scikit-learn", "scipy"), derived=derived(spec.out, stage, layout),
     )  # fmt: skip
     return job, workers
 

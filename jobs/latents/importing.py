@@ -103,7 +103,9 @@ def plan_import(spec: ImportSpec) -> tuple[Job, int | None]:
     _tell(spec, values, index)
     facts = {**spec_facts(spec, runtime, CODES, VERB, **layout.facts), "rows_per_shard": rows_per_shard}
     digests = {"file_digest": hashlib.sha256(content).hexdigest()}
-    job = plan(spec, stage, layout, facts, verb=VERB, generator=generator, digests=digests, present=present)
+    job = plan(
+        spec, stage, layout, facts, verb=VERB, generator=generator, digests=digests, digested=("file",), present=present
+    )  # fmt: skip
     return job, workers
 
 

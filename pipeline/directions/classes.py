@@ -1,7 +1,8 @@
 """Which rows are the two classes of a fit, and how the others are labelled (paper Sec. 3.1 and its public code).
 
-By rank: the rows of the highest and of the lowest scores, n of each. By threshold: all rows. Nothing takes 0 for the
-boundary of raw scores: it is where the threshold is given, or half-way between the lowest and the highest score.
+By rank: the rows of the highest and of the lowest scores, n of each. By threshold: all rows. The boundary of raw scores
+is where the threshold is given, or half-way between the lowest and the highest score; ridge regression alone, which has
+no classes of its own, takes 0 where none is given.
 """
 
 from __future__ import annotations

@@ -42,9 +42,9 @@ def listed(url: str) -> list[Listed]:
     rows = table.read([name for name in table.schema.arrow.names if name != "vector"]).to_pylist()
     cells = grids.read().to_pylist() if grids.parts() else []
     names = ["|".join([row["attribute"], *filter(None, [",".join(row["conditions"])])]) for row in rows]
-    return [
-        _listed(row, name if names.count(name) == 1 else f"{name}#{row['index']}", cells)
-        for row, name in zip(rows, names, strict=True)
+    return [  # numbered by place, as `pipeline.directions.lookup.by_name` does: a rejected row leaves a gap in `index`
+        _listed(row, name if names.count(name) == 1 else f"{name}#{place}", cells)
+        for place, (row, name) in enumerate(zip(rows, names, strict=True))
     ]
 
 

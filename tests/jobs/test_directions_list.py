@@ -2,12 +2,14 @@
 
 import json
 
+import pyarrow as pa
 import pytest
 from planted import ATTRIBUTES, directions, plant
 
 from jobs.__main__ import main
 from jobs.small import write_small
 from pipeline.directions import normalised
+from pipeline.directions.lookup import by_name
 from pipeline.stages.direction_rows import to_rows
 from schemas import directions as directions_schema
 
@@ -53,6 +55,26 @@ def test_directions_that_were_not_fitted_and_conditions(tmp_path, capsys):
     [line] = capsys.readouterr().out.splitlines()
     found = json.loads(line)
     assert (found["conditions"], found["agreement"], found["accuracies"]) == (["male", "smile"], None, {})
+
+
+def test_names_that_two_share_have_the_number_that_chooses_them(tmp_path, capsys):
+    """Also where a component was rejected, which leaves a gap in the index."""
+    two = [normalised("smile", "ganspace", "w", vector) for vector in ([1.0, 0.0], [0.0, 1.0])]
+    rows = to_rows(two)
+    place = rows.schema.get_field_index("index")
+    rows = rows.set_column(place, rows.schema.field(place), pa.array([3, 5], rows.schema.field(place).type))
+    write_small(f"{tmp_path}/d", directions_schema(), rows, {"verb": "planted"})
+    capsys.readouterr()
+    assert main(["directions", "list", f"{tmp_path}/d", "--json-lines"]) == 0
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [one["name"] for one in found] == [*by_name(two)] == ["smile#0", "smile#1"]
+    assert [one["index"] for one in found] == [3, 5]
+
+
+def test_a_table_is_named_from_within_its_directory(fitted, capsys, monkeypatch):
+    monkeypatch.chdir(fitted)
+    assert main(["directions", "list", "directions", "--json-lines"]) == 0
+    assert all(json.loads(line)["agreement"] for line in capsys.readouterr().out.splitlines())
 
 
 def test_what_has_no_directions_is_one_line(tmp_path, capsys):

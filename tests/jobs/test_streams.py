@@ -82,6 +82,7 @@ def test_a_list_of_directions_that_is_lost_is_one_line_and_1(tmp_path):
         ("models list", True),
         ("directions list out", True),
         ("directions fit --help", True),
+        ("directions help", True),
         ("submit --no-wait -- sample", True),
         ("submit -- sample --no-wait", False),
         ("directions fit", False),
