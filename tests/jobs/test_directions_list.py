@@ -11,6 +11,7 @@ from jobs.small import write_small
 from pipeline.directions import normalised
 from pipeline.directions.lookup import by_name
 from pipeline.stages.direction_rows import to_rows
+from pipeline.tables import Table
 from schemas import directions as directions_schema
 
 
@@ -63,8 +64,8 @@ def test_names_that_two_share_have_the_number_that_chooses_them(tmp_path, capsys
     rows = to_rows(two)
     place = rows.schema.get_field_index("index")
     rows = rows.set_column(place, rows.schema.field(place), pa.array([3, 5], rows.schema.field(place).type))
-    write_small(f"{tmp_path}/d", directions_schema(), rows, {"verb": "planted"})
-    capsys.readouterr()
+    table = Table.create(f"{tmp_path}/d", directions_schema(), rows=6, rows_per_shard=6)
+    table.seal([table.publish(0, rows)], {"verb": "planted"}, "f" * 64)
     assert main(["directions", "list", f"{tmp_path}/d", "--json-lines"]) == 0
     found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [one["name"] for one in found] == [*by_name(two)] == ["smile#0", "smile#1"]
