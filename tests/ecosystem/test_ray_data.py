@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sealed_tables import IMAGES, NUMBERS
 
-pytestmark = pytest.mark.ray
+pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
@@ -19,20 +19,14 @@ def ray_data():
         ray.shutdown()
 
 
-OFTEN = ("latents-ws", "directions", "images-png")
-"""Tables that are read at each `make test`: vectors of vectors, lists that may be empty, pictures."""
 KEY = ("index", "request", "group")
-
-
-def each_but_few_slow(names):
-    return [name if name in OFTEN else pytest.param(name, marks=pytest.mark.slow) for name in names]
 
 
 def rows_of(ray_data, url):
     return sorted(ray_data.read_parquet(url).take_all(), key=lambda row: [row.get(name) for name in KEY])
 
 
-@pytest.mark.parametrize("numbers_table", each_but_few_slow(NUMBERS), indirect=True)
+@pytest.mark.parametrize("numbers_table", NUMBERS, indirect=True)
 def test_numbers(numbers_table, ray_data):
     rows = rows_of(ray_data, numbers_table.url)
     assert list(rows[0]) == list(numbers_table.columns)
@@ -53,7 +47,7 @@ def test_types(examples, ray_data):
     assert "512" in types["ws"]
 
 
-@pytest.mark.parametrize("images_table", each_but_few_slow(IMAGES), indirect=True)
+@pytest.mark.parametrize("images_table", IMAGES, indirect=True)
 def test_pictures(images_table, ray_data):
     rows = rows_of(ray_data, images_table.url)
     assert [row["image"] for row in rows] == images_table.columns["image"]

@@ -78,6 +78,7 @@ def test_a_signal_while_the_pool_closes_changes_no_exit_code(tmp_path, number):
     assert "interrupted" not in ended.stderr
 
 
+@pytest.mark.slow
 @both
 def test_a_signal_while_the_pool_closes_ends_the_study(tmp_path, number):
     words = ["--generator", "stylegan2-tiny", "--rows", "4", "--local", "--threads", "1"]

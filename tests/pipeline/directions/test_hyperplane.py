@@ -37,6 +37,7 @@ def test_classes_that_are_not_alike_in_number(C):
     assert fit(x_ND, positive_N, C).normal @ _libsvm(x_ND, positive_N, C)[0] >= 0.9999
 
 
+@pytest.mark.slow
 def test_it_is_libsvms_on_5000_rows_of_512():
     x_ND, scores, _ = faces(5000, 512, seed=1)
     positive_N = scores > 0
