@@ -109,7 +109,7 @@ def choose_of(spec: LabelledChoice, table: Table) -> Indices | None:
 
 def beside(urls: Sequence[str]) -> list[Labels]:
     """The tables `labels` in the same directories as these tables, those that there are. Raises as `open_labels`."""
-    labels = [store.join(url.rsplit("/", 1)[0], "labels") for url in urls]
+    labels = [store.join(store.parent(url), "labels") for url in urls]
     return [open_labels(url) for url in dict.fromkeys(labels) if Table(url).parts()]
 
 

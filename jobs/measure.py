@@ -134,7 +134,7 @@ def _open(name: str) -> Table:
 def _source(name: str, table: Table, judge: ClassifierRef, facts: Mapping[str, Any], generator: Generator) -> Source:
     spec = facts["spec"]
     _check_source_is_kept(name, table)
-    parent = table.url.rsplit("/", 1)[0]
+    parent = store.parent(table.url)
     judged = {JUDGE + attribute for attribute in judge.attributes} <= set(table.schema.arrow.names)
     scored = [attribute for attribute in spec["scored"] if JUDGE + attribute in table.schema.arrow.names]
     kept = judge.family.name, scored

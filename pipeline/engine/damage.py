@@ -19,7 +19,7 @@ from pipeline.tables.verify import unreadable
 def outputs_below(out: str) -> list[Output]:
     """The artifacts and tables of a directory, rejects too, or the one that the directory itself is."""
     if _is_output(out):
-        made_here = is_artifact(out) or out in _artifacts_of_jobs(_above(out))
+        made_here = is_artifact(out) or out in _artifacts_of_jobs(store.parent(out))
         return [Artifact(out) if made_here else Table(out)]
     below = [store.join(out, name) for name in store.list_directories(out) if not name.startswith(".")]
     rejects = [store.join(out, "rejects", verb) for verb in verbs(out)]
@@ -87,7 +87,7 @@ def _books(output: Output) -> tuple[Books | None, str]:
         return None, ""
     verb = found["verb"]
     of_rejects = output.url.endswith(f"/rejects/{verb}")
-    out = output.url.removesuffix(f"/rejects/{verb}") if of_rejects else _above(output.url)
+    out = output.url.removesuffix(f"/rejects/{verb}") if of_rejects else store.parent(output.url)
     books = Books(out, verb)
     return (None if books.spec() is None else books), "rejects" if of_rejects else output.url.rsplit("/", 1)[1]
 
@@ -100,7 +100,3 @@ def _artifacts_of_jobs(out: str) -> list[str]:
 
 def _is_output(url: str) -> bool:
     return store.exists(manifest_url(url)) or bool(Table(url).parts()) or is_artifact(url)
-
-
-def _above(url: str) -> str:
-    return url.rsplit("/", 1)[0]

@@ -76,7 +76,7 @@ class Lease:
         }  # found out once: a renewal opens no file but the lease
 
     def __enter__(self) -> "Lease":
-        store.make_directory(self.url.rsplit("/", 1)[0])
+        store.make_directory(store.parent(self.url))
         self._take()
         self._renewing.start()
         return self

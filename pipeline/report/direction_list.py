@@ -38,7 +38,7 @@ class Listed:
 
 def listed(url: str) -> list[Listed]:
     """The directions of a table, with what the table of grids beside it says of their choice. Raises StoreError."""
-    table, grids = Table.open(url), Table(store.join(url.rstrip("/").rpartition("/")[0], "grids"))
+    table, grids = Table.open(url), Table(store.join(store.parent(url), "grids"))
     rows = table.read([name for name in table.schema.arrow.names if name != "vector"]).to_pylist()
     cells = grids.read().to_pylist() if grids.parts() else []
     names = ["|".join([row["attribute"], *filter(None, [",".join(row["conditions"])])]) for row in rows]

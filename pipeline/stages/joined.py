@@ -271,13 +271,8 @@ def _rejected(table: Table) -> Indices:
     found = owner.owner(table)
     if found is None:
         return np.empty(0, dtype=np.int64)
-    rejects = Table(store.join(above(table), "rejects", found["verb"]))
+    rejects = Table(store.join(store.parent(table.url), "rejects", found["verb"]))
     return index_of(rejects) if rejects.manifest() is not None else np.empty(0, dtype=np.int64)
-
-
-def above(table: Table) -> str:
-    """The directory that a table is in."""
-    return table.url.rstrip("/").rsplit("/", 1)[0]
 
 
 def _some(rows: Indices) -> str:

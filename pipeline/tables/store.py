@@ -77,6 +77,12 @@ def join(url: str, *names: str) -> str:
     return url
 
 
+def parent(url: str) -> str:
+    """The directory that a directory or file is in: `s3://bucket/x` of `s3://bucket/x/latents`, `.` of a bare name."""
+    folder, slash, _ = url.rstrip("/").rpartition("/")
+    return folder if slash else "."
+
+
 def make_directory(url: str) -> None:
     """Make a local directory and its parents. Object stores have no directories: nothing is done there."""
     if (path := local_path(url)) is not None:

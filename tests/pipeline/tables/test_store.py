@@ -193,3 +193,12 @@ def test_list_many_asks_s3_for_all_at_once(bucket, monkeypatch):
 
     monkeypatch.setattr(s3fs.S3FileSystem, "call_s3", call_s3)
     assert store.list_many(urls) == [{"x": 1}, {"x": 1}, {"x": 1}, {}]
+
+
+@pytest.mark.parametrize(
+    ("url", "parent"),
+    [("s3://bucket/x/latents", "s3://bucket/x"), ("/a/b/", "/a"), ("/a", ""), ("out/fit", "out"), ("directions", ".")],
+)
+def test_what_is_beside_a_directory_is_found_from_its_parent(url, parent):
+    assert store.parent(url) == parent
+    assert store.join(store.parent("/a"), "grids") == "/grids"
