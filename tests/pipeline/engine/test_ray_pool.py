@@ -57,7 +57,7 @@ def test_a_shard_that_hangs_is_timed_out_and_its_worker_replaced(bench, tmp_path
     for mark in bench.marks.iterdir():
         mark.unlink()
     bench.out = str(tmp_path / "ray")
-    summary = bench.run(RayPool(2, cpus=1, task_timeout=5.0), bench.job(hang_once_on=(1,)))
+    summary = bench.run(RayPool(2, cpus=1, task_timeout=20.0), bench.job(hang_once_on=(1,)))
     assert (summary.exit_code, summary.workers_lost) == (0, 1)
     assert bench.part_bytes() == alone
 
@@ -66,7 +66,7 @@ def test_a_shard_that_hangs_is_timed_out_and_its_worker_replaced(bench, tmp_path
 def test_every_attempt_is_in_the_journal(bench):
     journal = []
     job = bench.job(die_once_on=(0,), hang_once_on=(2,))
-    pool = RayPool(1, cpus=1, task_timeout=5.0)
+    pool = RayPool(1, cpus=1, task_timeout=20.0)
     pool.prepare()
     outcomes = list(pool.map(job.stage, job.tasks, job.outputs(), journal.append))
     pool.close()
