@@ -16,7 +16,7 @@ import tyro
 
 from benchmarks.machine import header
 from jobs.dataset import DatasetSpec, run_dataset
-from pipeline.engine.books import Books
+from pipeline.engine.job_records import JobRecords
 from pipeline.engine.machine import cores
 
 RESULTS = Path(__file__).parent / "results" / "overhead.md"
@@ -69,7 +69,7 @@ def pipeline(name: str, rows: int, seed: int, batch_size: int, threads: int, wor
         )  # fmt: skip
         code = run_dataset(spec)
         wall = time.perf_counter() - begun
-        summary = Books(out, "dataset").summary()
+        summary = JobRecords(out, "dataset").summary()
     if code or summary is None:
         raise SystemExit(f"the job ended with {code}")
     steady = summary["seconds"] - summary["startup_seconds"]

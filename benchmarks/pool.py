@@ -24,7 +24,7 @@ import schemas
 from benchmarks.machine import header
 from benchmarks.scale import Nothing
 from pipeline.engine.attempt import Outputs
-from pipeline.engine.books import Books
+from pipeline.engine.job_records import JobRecords
 from pipeline.engine.layout import cut, tasks
 from pipeline.engine.local_pool import LocalPool
 from pipeline.engine.outcome import Outcome
@@ -66,16 +66,16 @@ def measure(pool: str, tables: str, shards: int) -> dict[str, float]:
     work = tasks(layout, [0] * shards)
     workers = _pool(pool)
     with tempfile.TemporaryDirectory() as out, closing(workers):
-        books = Books(out, VERB)
-        books.create_spec({})
+        job_records = JobRecords(out, VERB)
+        job_records.create_spec({})
         workers.prepare()
         kept: list[Outcome] = []
-        outcomes = workers.map(stage, work, outputs, books.journal)
+        outcomes = workers.map(stage, work, outputs, job_records.journal)
         kept.append(next(outcomes))  # by now a worker is open
         process = psutil.Process()
         memory, cpu, begun = process.memory_info().rss, time.process_time(), time.perf_counter()
         for outcome in outcomes:
-            books.record(outcome)
+            job_records.record(outcome)
             kept.append(outcome)
         seconds, cpu = time.perf_counter() - begun, time.process_time() - cpu
         memory = process.memory_info().rss - memory

@@ -30,8 +30,8 @@ from benchmarks.machine import header, peak_memory
 from benchmarks.s3_server import s3_server
 from pipeline.engine import run as engine
 from pipeline.engine.attempt import Outputs
-from pipeline.engine.books import Books
 from pipeline.engine.job import Job
+from pipeline.engine.job_records import JobRecords
 from pipeline.engine.journal import Journal
 from pipeline.engine.layout import cut
 from pipeline.engine.local_pool import LocalPool
@@ -86,9 +86,9 @@ def _tables(out: str, shards: int) -> Iterable[tuple[str, Table]]:
 
 
 def record_outcomes(out: str, shards: int, done: int) -> None:
-    """The books of a job that has been started and has `done` shards behind it, flushed as a run does."""
-    job, books = job_of(out, shards), Books(out, VERB)
-    books.create_spec(job.record())
+    """The records of a job that has been started and has `done` shards behind it, flushed as a run does."""
+    job, job_records = job_of(out, shards), JobRecords(out, VERB)
+    job_records.create_spec(job.record())
     for _, table in _tables(out, shards):
         mine = store.canonical_json({"verb": VERB, "fingerprint": job.fingerprint})
         store.write_atomic(store.join(table.url, ".stylemill", "owner.json"), mine)
@@ -100,8 +100,8 @@ def record_outcomes(out: str, shards: int, done: int) -> None:
         }
         parts["rejects"] = PartRecord(name, task.shard, 0, BYTES["rejects"], f"{task.shard:064x}", None, None)
         counters = {"map_seconds": 1.25, "synth_seconds": 310.5, "score_seconds": 101.75, "write_seconds": 33.0}
-        books.record(Outcome(task.shard, parts, counters=counters))
-    books.flush()
+        job_records.record(Outcome(task.shard, parts, counters=counters))
+    job_records.flush()
 
 
 @contextmanager

@@ -28,7 +28,7 @@ import tyro
 
 from benchmarks.machine import header
 from jobs.__main__ import main as stylemill
-from pipeline.engine.books import Books
+from pipeline.engine.job_records import JobRecords
 from tests.faults import damage, faces, steering
 from tests.faults.drivers import Driver
 from tests.faults.faces import Faces
@@ -248,7 +248,7 @@ class Soak:
         self.tally.add("parts that differ", len(differing))
         if isinstance(job, Steering):
             self.tally.add("attempts begun, of squares and cubes", len(job.began()))
-        for attempt in Books(job.out, job.verb).attempts():
+        for attempt in JobRecords(job.out, job.verb).attempts():
             self.tally.add("attempts on record")
             self.tally.add(f"attempts on record that ended: {attempt.end}")
         if differing or lost:

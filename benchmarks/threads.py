@@ -39,7 +39,7 @@ TIMEOUT_SECONDS = 300
 
 @dataclass(frozen=True)
 class JobKind:
-    """A verb with its flags; `folder` has its books. load: what the default reckons that a worker takes."""
+    """A verb with its flags; `folder` has its records. load: what the default reckons that a worker takes."""
 
     name: str
     words: tuple[str, ...]
@@ -122,9 +122,9 @@ def measure(kind: JobKind, flags: Sequence[str]) -> Run:
         begun = time.perf_counter()
         command([*kind.words, *flags, "--out", out])
         seconds = time.perf_counter() - begun
-        books = Path(out) / ".stylemill" / kind.folder
-        summary = json.loads((books / "summary.json").read_text())
-        spec = json.loads((books / "spec.json").read_text())["spec"]
+        job_records = Path(out) / ".stylemill" / kind.folder
+        summary = json.loads((job_records / "summary.json").read_text())
+        spec = json.loads((job_records / "spec.json").read_text())["spec"]
     memory = summary["counters"]["peak_rss_bytes"]
     return Run(summary["workers"], spec.get("threads", 1), summary["rows_per_second"], seconds, memory)
 

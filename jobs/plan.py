@@ -44,7 +44,7 @@ def plan(
 
     Args:
         facts: what goes into the stored spec.
-        verb: the name that its books go by; by default the spec's.
+        verb: the name under which its records are stored; by default the spec's.
         generator, latents, directions, families: what it stands on; their digests decide its rows. families: by the
             part that they play, as `classifiers` and `judge`; None of a job that has nothing to do with scores.
         digests: of what it stands on besides. networks: whose weights it uses besides.

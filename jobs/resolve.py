@@ -10,7 +10,7 @@ import torch
 
 from jobs.flags import say
 from jobs.options import RUN_FIELDS, RunFlags
-from pipeline.engine.books import Books
+from pipeline.engine.job_records import JobRecords
 from pipeline.engine.machine import cores
 from pipeline.engine.workers import GB, Load, rows_of_a_shard, workers_here
 from pipeline.errors import OutputDiffers, SpecError
@@ -122,7 +122,7 @@ def spec_facts(
 
 def _stored(spec: RunFlags, verb: str) -> Mapping[str, Any]:
     """The choices of the first start; none where there was none, or all is to be made anew."""
-    stored = None if spec.replace else Books(spec.out, verb).spec()
+    stored = None if spec.replace else JobRecords(spec.out, verb).spec()
     return stored["spec"] if stored else {}
 
 

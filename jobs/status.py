@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.table import Table as Grid
 
 from jobs.flags import Spec, parse
-from pipeline.engine.books import verbs
 from pipeline.engine.duration import duration
+from pipeline.engine.job_records import verbs
 from pipeline.engine.state import state_of
 from pipeline.errors import StoreError
 

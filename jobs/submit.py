@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 CHECKOUT = Path(__file__).parents[1]
 ANSWER_SECONDS = 10.0
 STOP_SECONDS = 60
-"""What a stopped driver has to close its books and to give its lease back, before Ray kills it; Ray's own is 3."""
+"""What a stopped driver has to write its records and release its lease, before Ray kills it; Ray's own is 3."""
 
 
 class SubmitSpec(Spec):

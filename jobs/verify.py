@@ -1,7 +1,7 @@
 """`stylemill verify DIR`: every byte of every table below a directory against its manifest, and the tables against
 each other.
 
-Parts that were read and differ from what was written are noted in their job's books, so that the same command makes
+Parts that were read and differ from what was written are noted in their job's records, so that the same command makes
 them again. Nothing is written on account of a part that cannot be read from here, or of a file that is not the job's.
 """
 
@@ -12,9 +12,9 @@ from pydantic import Field
 
 from jobs.flags import Spec, parse, say
 from jobs.places import absolute
-from pipeline.engine.books import verbs
-from pipeline.engine.coverage import not_derived, uncovered
+from pipeline.engine.consistency import inconsistencies, not_derived
 from pipeline.engine.damage import note_damage, outputs_below, problems_of
+from pipeline.engine.job_records import verbs
 from pipeline.engine.owner import Output
 from pipeline.errors import StoreError
 from pipeline.tables import Artifact
@@ -43,7 +43,7 @@ def main(argv: Sequence[str]) -> int:
     wrong += [_tell(out, verb, not_derived(out, verb), "the same command makes it") for verb in jobs]
     if not any(wrong) and not spec.fast:
         again = "run the {} command again with --replace"
-        wrong += [_tell(out, verb, uncovered(out, verb), again.format(verb)) for verb in jobs]
+        wrong += [_tell(out, verb, inconsistencies(out, verb), again.format(verb)) for verb in jobs]
     return int(any(wrong))
 
 

@@ -35,7 +35,7 @@ class NotMade(StylemillError):
     exit_code = 1
 
 
-class Fenced(StylemillError):
+class LeaseLost(StylemillError):
     """A worker found that the job is not its driver's any more, or that it does not see the output at all."""
 
     exit_code = 1

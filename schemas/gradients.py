@@ -18,7 +18,7 @@ def gradients() -> TableSchema:
     slope      float64  norm of the score's gradient, a score per unit of the codes; 0 where the score is flat
     count      int64    how many unit gradients `sum` is the sum of; 0 where it is empty
     sum        list<float64>  none, or the sum, flattened: the last rows of a part have it, one for each attribute, for
-                        all rows of the part; where rejected rows were taken up later, the last of these have their own
+                        all rows of the part; where rejected rows were retried later, the last of these have their own
 
     Rows rise by (index, place). The mean is that of all sums: the sum of `sum` over the sum of `count`.
     """

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from jobs.flags import say
 from pipeline.directions.doubts import doubt
-from pipeline.engine.books import Books
 from pipeline.engine.derived import DerivedFile
 from pipeline.engine.job import Job
+from pipeline.engine.job_records import JobRecords
 from pipeline.report.direction_list import Listed, listed
 from pipeline.report.directions import DOUBTS
 from pipeline.stages.direction_rows import read_directions
@@ -50,7 +50,7 @@ def _warn(job: Job, stage: FitStage) -> None:
     if doubts := (store.read_json(store.join(job.out, DOUBTS)) or {}).get("doubts"):
         said = "; ".join(f"{name} ({why})" for name, why in doubts.items())
         say(f"Warn  hardly to be relied on: {said}. More rows, or other scores, may mend it")
-    counters = [outcome.counters for outcome in Books(job.out, job.verb).outcomes().values()]
+    counters = [outcome.counters for outcome in JobRecords(job.out, job.verb).outcomes().values()]
     for counter, sentence in stage.config.NOTES.items():
         if count := sum(counter in one for one in counters):
             say(f"Note  {count} of the directions: {sentence}")

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from pipeline.editors import EditRequest
 from pipeline.editors.effect import Effect, effects
-from pipeline.engine.books import Books
 from pipeline.engine.job import Job
+from pipeline.engine.job_records import JobRecords
 from pipeline.stages.edit import STEPS_DROPPED, EditStage
 
 
@@ -14,13 +14,13 @@ def remarks_on(job: Job) -> Iterator[str]:
     against their score, or did not reach it.
     """
     assert isinstance(job.stage, EditStage)
-    books, requests = Books(job.out, job.verb), job.stage.requests
-    if dropped := (books.summary() or {}).get("counters", {}).get(STEPS_DROPPED):
+    job_records, requests = JobRecords(job.out, job.verb), job.stage.requests
+    if dropped := (job_records.summary() or {}).get("counters", {}).get(STEPS_DROPPED):
         yield (
             f"Note  {dropped:,.0f} steps were not finite and are not in the table (column stop: of which rows): "
             "they go too far"
         )
-    outcomes = books.outcomes().values()
+    outcomes = job_records.outcomes().values()
     rows = sum(outcome.parts["edits"].planned_rows for outcome in outcomes if outcome.ok)
     found = effects((outcome.counters for outcome in outcomes), len(requests))
     for asked, directions, effect in zip(requests, job.stage.directions, found, strict=True):

@@ -10,7 +10,7 @@ import torch
 from jobs.classifiers import classifier_ref
 from jobs.constants import Constants
 from jobs.flags import say
-from pipeline.engine.books import Books
+from pipeline.engine.job_records import JobRecords
 from pipeline.models import backend, generators
 from pipeline.models.classifiers import ATTRIBUTES
 from pipeline.models.codes import Codes
@@ -48,7 +48,7 @@ def say_ahead(passes: Passes) -> None:
 
 def say_time_left(passes: Passes, labelled: str) -> None:
     """How long that takes, from how long it took to label the faces in a folder; nothing where that is not known."""
-    done = Books(labelled, "label").outcomes().values()
+    done = JobRecords(labelled, "label").outcomes().values()
     seconds = math.fsum(outcome.counters.get("seconds", 0.0) for outcome in done)
     faces = sum(record.rows for record in Table.open(store.join(labelled, "labels")).records())
     if seconds and faces:

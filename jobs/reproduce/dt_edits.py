@@ -7,7 +7,7 @@ from typing import Any
 from jobs.dt.plan import passes
 from jobs.dt.spec import DtSpec
 from jobs.reproduce.study import edit_spec, step
-from pipeline.engine.books import Books
+from pipeline.engine.job_records import JobRecords
 from pipeline.metrics import LEVEL
 from pipeline.report import wording
 from pipeline.report.dt.paper import CHOICE
@@ -26,7 +26,7 @@ def run(asked: DtSpec) -> PairResult:
 
 def work(asked: DtSpec) -> str:
     """Passes through the generator, and seconds of computing over all of its shards."""
-    done = Books(asked.out, "dt").outcomes().values()
+    done = JobRecords(asked.out, "dt").outcomes().values()
     seconds = math.fsum(outcome.counters.get("seconds", 0.0) for outcome in done)
     return f"{passes(asked)}; {wording.duration(seconds)}"
 

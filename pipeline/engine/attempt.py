@@ -21,11 +21,11 @@ import pyarrow as pa
 
 import schemas
 from pipeline.engine.checkpoints import Checkpoints
-from pipeline.engine.fence import Fence
-from pipeline.engine.merge import merged, standing
+from pipeline.engine.lease_check import LeaseCheck
+from pipeline.engine.merge import merged, published_rows
 from pipeline.engine.outcome import Outcome, merge_counters
 from pipeline.engine.stage import RAISED, Batch, Reject, Task, Trainer, Worker
-from pipeline.errors import Fenced, StoreError, StylemillError
+from pipeline.errors import LeaseLost, StoreError, StylemillError
 from pipeline.tables import Artifact, ArtifactFiles, PartWriter, Table
 
 REJECTS = "rejects"
@@ -38,7 +38,7 @@ RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
 @dataclass(frozen=True)
 class Outputs:
-    """Where a job's rows go: its tables in publishing order, the table of the rejected rows, and the run's fence.
+    """Where a job's rows go: its tables in publishing order, the table of the rejected rows, and the run's lease.
 
     Or, in place of rows, its artifact, and the checkpoints on the way to it.
     """
@@ -46,7 +46,7 @@ class Outputs:
     verb: str
     tables: Mapping[str, Table]
     rejects: Table
-    fence: Fence | None = None
+    lease_check: LeaseCheck | None = None
     artifact: Artifact | None = None
     checkpoints: Checkpoints | None = None
 
@@ -66,27 +66,27 @@ def attempt(worker: Worker | Trainer, task: Task, outputs: Outputs) -> Attempt:
         task = _with_rejected(task, outputs) if task.again else task
         return (yield from _run(cast(Worker, worker), task, outputs))
     except Exception as error:
-        meant_for_user = isinstance(error, StylemillError)
+        for_user = isinstance(error, StylemillError)
         of_store = isinstance(error, StoreError)
         if of_store:
             time.sleep(STORE_PAUSE_SECONDS)
         return Outcome(
             shard=task.shard,
-            error=str(error) if meant_for_user else f"{type(error).__name__}: {error}",
+            error=str(error) if for_user else f"{type(error).__name__}: {error}",
             traceback=traceback.format_exc(),
-            retry=not meant_for_user or of_store,
-            halt=meant_for_user and (not of_store or _store_is_closed(error)),
+            retry=not for_user or of_store,
+            halt=for_user and (not of_store or _store_is_closed(error)),
             broken="CUDA error" in str(error),
-            fenced=isinstance(error, Fenced),
+            lease_lost=isinstance(error, LeaseLost),
         )
 
 
-def outcome_of(attempt: Attempt, tell: Callable[[int], None] = lambda rows: None) -> Outcome:
-    """Let an attempt run to its end; `tell` gets the number of rows whenever there is a new one."""
+def outcome_of(attempt: Attempt, on_rows: Callable[[int], None] = lambda rows: None) -> Outcome:
+    """Run an attempt to its end; `on_rows` is called with the number of rows done whenever it changes."""
     with closing(attempt):
         while True:
             try:
-                tell(next(attempt))
+                on_rows(next(attempt))
             except StopIteration as end:
                 outcome: Outcome = end.value
                 return outcome
@@ -110,7 +110,7 @@ def _run(worker: Worker, task: Task, outputs: Outputs) -> Attempt:
     writers = {name: table.writer(task.shard, task.shards) for name, table in tables.items()}
     try:
         with ThreadPoolExecutor(1, thread_name_prefix="writer") as thread:
-            sink = _Straight(outputs, writers) if task.only is None else _Among(outputs, writers, task)
+            sink = _AppendRows(outputs, writers) if task.only is None else _MergeRows(outputs, writers, task)
             writing: deque[Future[None]] = deque()
             for batch in worker.run(task):
                 merge_counters(counters, batch.counters)
@@ -126,15 +126,15 @@ def _run(worker: Worker, task: Task, outputs: Outputs) -> Attempt:
         reasons = sink.close(_reject_rows(rejects, outputs.verb))
         parts = {name: writer.finish() for name, writer in writers.items()}
         for name in outputs.tables:
-            made, aside = parts[name].planned_rows, parts[REJECTS].rows
-            if made + aside != task.rows:
+            made, rejected = parts[name].planned_rows, parts[REJECTS].rows
+            if made + rejected != task.rows:
                 raise RuntimeError(
-                    f"shard {task.shard}: table {name} got {made} rows and {aside} were rejected, of {task.rows}: "
+                    f"shard {task.shard}: table {name} got {made} rows and {rejected} were rejected, of {task.rows}: "
                     "the stage lost or doubled rows"
                 )
         for writer in writers.values():
-            if outputs.fence:
-                outputs.fence.check()
+            if outputs.lease_check:
+                outputs.lease_check.check()
             writer.publish()
     finally:
         for writer in writers.values():
@@ -148,14 +148,14 @@ def _train(worker: Trainer, task: Task, outputs: Outputs, artifact: Artifact) ->
     started = time.perf_counter()
     counters: dict[str, float] = {}
     made: ArtifactFiles | None = None
-    checkpoints = outputs.checkpoints and replace(outputs.checkpoints, fence=outputs.fence)
+    checkpoints = outputs.checkpoints and replace(outputs.checkpoints, lease_check=outputs.lease_check)
     for progress in worker.run(replace(task, checkpoints=checkpoints)):
         merge_counters(counters, progress.counters)
         made = progress.made
         yield progress.steps
     if made is None:
         raise RuntimeError("the stage ended without the files of its artifact")
-    record = artifact.publish(made, outputs.fence.check if outputs.fence else lambda: None)
+    record = artifact.publish(made, outputs.lease_check.check if outputs.lease_check else lambda: None)
     counters |= {"seconds": time.perf_counter() - started, "peak_rss_bytes": _peak()}
     return Outcome(task.shard, {artifact.name: replace(record, rows=task.rows)}, {}, counters)
 
@@ -165,8 +165,8 @@ def _peak() -> float:
     return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * RSS_UNIT)
 
 
-class _Straight:
-    """Rows go into their parts as they come. `rows`: how many of the planned ones have come."""
+class _AppendRows:
+    """Rows are written to their parts as they come. `rows`: how many of the planned ones have come."""
 
     def __init__(self, outputs: Outputs, writers: Mapping[str, PartWriter]) -> None:
         self._outputs, self._writers, self.seconds, self.rows = outputs, writers, 0.0, 0
@@ -185,8 +185,8 @@ class _Straight:
         return dict(Counter(rejects["reason"].to_pylist()))
 
 
-class _Among:
-    """Rows that were taken up again: kept until the end, then written among those that stand."""
+class _MergeRows:
+    """Rejected rows that are tried again: kept until the end, then merged with the rows published before."""
 
     def __init__(self, outputs: Outputs, writers: Mapping[str, PartWriter], task: Task) -> None:
         self._outputs, self._writers, self._task, self.seconds, self.rows = outputs, writers, task, 0.0, 0
@@ -202,14 +202,14 @@ class _Among:
         self.rows += seen + len(batch.rejects)
 
     def close(self, rejects: pa.Table) -> dict[str, int]:
-        """Write all rows, standing and new; how many are rejected now, by reason."""
+        """Write all rows, old and new; how many are rejected now, by reason."""
         begun = time.perf_counter()
         reasons: Counter[str] = Counter()
-        for rows in merged(standing(self._outputs.rejects, self._task), rejects):
+        for rows in merged(published_rows(self._outputs.rejects, self._task), rejects):
             reasons.update(rows["reason"].to_pylist())
             self._writers[REJECTS].write(rows)
         for name, table in self._outputs.tables.items():
-            for rows in merged(standing(table, self._task), pa.concat_tables(self._rows[name])):
+            for rows in merged(published_rows(table, self._task), pa.concat_tables(self._rows[name])):
                 self._writers[name].write(rows)
         self.seconds += time.perf_counter() - begun
         return dict(reasons)

@@ -1,6 +1,6 @@
 """Where a training keeps its state, so that a killed one goes on: DIR/.stylemill/VERB/checkpoints/.
 
-A checkpoint is named FINGERPRINT-STEP-SHA256, each shortened: that of another job, and a damaged one, are passed over.
+A checkpoint is named FINGERPRINT-STEP-SHA256, each shortened: that of another job, and a damaged one, are skipped.
 """
 
 import hashlib
@@ -8,7 +8,7 @@ import logging
 import re
 from dataclasses import dataclass
 
-from pipeline.engine.fence import Fence
+from pipeline.engine.lease_check import LeaseCheck
 from pipeline.tables import store
 
 NAME = re.compile(r"([0-9a-f]{16})-(\d{9})-([0-9a-f]{16})\.checkpoint")
@@ -17,16 +17,16 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Checkpoints:
-    """Those of the job of this fingerprint; `fence` keeps a worker that was given up from writing any."""
+    """Those of the job of this fingerprint; `lease_check` keeps a worker that was given up from writing any."""
 
     url: str
     fingerprint: str
-    fence: Fence | None = None
+    lease_check: LeaseCheck | None = None
 
     def save(self, step: int, content: bytes) -> None:
-        """Keep the state after so many steps, in place of an earlier one. Raises Fenced and StoreError."""
-        if self.fence:
-            self.fence.check()
+        """Keep the state after so many steps, in place of an earlier one. Raises LeaseLost and StoreError."""
+        if self.lease_check:
+            self.lease_check.check()
         before = store.list_names(self.url)
         name = f"{self.fingerprint[:16]}-{step:09d}-{_digest(content)}.checkpoint"
         store.write_atomic(store.join(self.url, name), content)
@@ -41,7 +41,7 @@ class Checkpoints:
             content = store.read_bytes(store.join(self.url, name))
             if content is not None and _digest(content) == place[3]:
                 return int(place[2]), content
-            log.warning("%s is damaged, and is passed over", store.join(self.url, name))
+            log.warning("%s is damaged and is skipped", store.join(self.url, name))
         return None
 
     def clear(self) -> None:

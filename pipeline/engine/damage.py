@@ -1,11 +1,11 @@
-"""Damaged parts of tables, and how their jobs come to make them again: a note in the books of the job.
+"""Damaged parts of tables, and how their jobs come to make them again: a note in the job's records.
 
 Nothing is noted of a part that cannot be read from here, nor while a driver is at work.
 """
 
 from collections.abc import Sequence
 
-from pipeline.engine.books import Books, verbs
+from pipeline.engine.job_records import JobRecords, verbs
 from pipeline.engine.lease import holder, why_alive
 from pipeline.engine.owner import Output, owner
 from pipeline.engine.plan import DAMAGED
@@ -34,37 +34,37 @@ def problems_of(output: Output, deep: bool) -> list[Problem]:
     """
     problems = output.verify(deep)
     if deep and isinstance(output, Table) and not output.sealed:
-        problems += _against_the_books(output)
+        problems += _differences_from_records(output)
     return problems
 
 
 def note_damage(output: Output, problems: Sequence[Problem]) -> str:
-    """Note the damaged parts in the books of their job; what was done, or why nothing was, as a sentence; empty where
+    """Note the damaged parts in the records of their job; what was done, or why nothing was, as a sentence; empty where
     there is nothing to note.
     """
     parts = {problem.part for problem in problems if problem.damaged}
     damaged = {place[0] for part in parts if (place := parse_part_name(part)) is not None}
     if parts and isinstance(output, Artifact):
         damaged = {0}  # its one task
-    books, name = _books(output) if damaged else (None, "")
-    if books is None:
+    job_records, name = _job_records(output) if damaged else (None, "")
+    if job_records is None:
         return ""
-    if name in (books.spec() or {}).get("derived", {}):
-        return f"the same {books.verb} command makes {name} of {books.out} again"
-    lease = holder(books.lease_url)
+    if name in (job_records.spec() or {}).get("derived", {}):
+        return f"the same {job_records.verb} command makes {name} of {job_records.out} again"
+    lease = holder(job_records.lease_url)
     if lease and (why := why_alive(lease)):
         return (
-            f"a driver is at work on the {books.verb} job of {books.out}: process {lease['pid']} on "
-            f"{lease['host']}, {why}. Nothing is put on its books: run verify again when it has ended"
+            f"a driver is at work on the {job_records.verb} job of {job_records.out}: process {lease['pid']} on "
+            f"{lease['host']}, {why}. Nothing is noted in its records: run verify again when it has ended"
         )
-    books.set_suspects({**books.suspects(), **dict.fromkeys(damaged, DAMAGED)})
-    return f"the same {books.verb} command makes {len(damaged)} shards of {books.out} again"
+    job_records.set_suspects({**job_records.suspects(), **dict.fromkeys(damaged, DAMAGED)})
+    return f"the same {job_records.verb} command makes {len(damaged)} shards of {job_records.out} again"
 
 
-def _against_the_books(table: Table) -> list[Problem]:
+def _differences_from_records(table: Table) -> list[Problem]:
     problems = []
-    books, name = _books(table)
-    for outcome in books.outcomes().values() if books else ():
+    job_records, name = _job_records(table)
+    for outcome in job_records.outcomes().values() if job_records else ():
         record = outcome.parts.get(name)
         if record is None:
             continue
@@ -80,21 +80,23 @@ def _against_the_books(table: Table) -> list[Problem]:
     return problems
 
 
-def _books(output: Output) -> tuple[Books | None, str]:
-    """The books of the job that makes an output, and its name there."""
+def _job_records(output: Output) -> tuple[JobRecords | None, str]:
+    """The records of the job that makes an output, and its name there."""
     found = owner(output)
     if found is None:
         return None, ""
     verb = found["verb"]
     of_rejects = output.url.endswith(f"/rejects/{verb}")
     out = output.url.removesuffix(f"/rejects/{verb}") if of_rejects else store.parent(output.url)
-    books = Books(out, verb)
-    return (None if books.spec() is None else books), "rejects" if of_rejects else output.url.rsplit("/", 1)[1]
+    job_records = JobRecords(out, verb)
+    return (None if job_records.spec() is None else job_records), "rejects" if of_rejects else output.url.rsplit(
+        "/", 1
+    )[1]
 
 
 def _artifacts_of_jobs(out: str) -> list[str]:
     """Those that the jobs of a directory make, also before they are there."""
-    stored = [Books(out, verb).spec() or {} for verb in verbs(out)]
+    stored = [JobRecords(out, verb).spec() or {} for verb in verbs(out)]
     return [store.join(out, spec["artifact"]) for spec in stored if spec.get("artifact")]
 
 

@@ -3,9 +3,9 @@
 import logging
 from collections.abc import Callable
 
-from pipeline.engine.books import Books
 from pipeline.engine.derived import Derived
 from pipeline.engine.job import Job
+from pipeline.engine.job_records import JobRecords
 from pipeline.errors import NotMade, StoreError, StylemillError
 from pipeline.tables import store
 
@@ -13,12 +13,12 @@ log = logging.getLogger(__name__)
 
 
 def lacking(job: Job) -> list[Derived]:
-    """Those that are missing, damaged, or made from other rows than those that the job's tables hold now."""
+    """Those that are missing, damaged, or made from other rows than those that the job's tables check_lease now."""
     return [one for one in job.derived if not _is_made(job, one)]
 
 
-def derive(job: Job, hold: Callable[[], None], say: Callable[[str], None]) -> None:
-    """Make those that are lacking, one after another; `hold` raises where the lease is lost.
+def derive(job: Job, check_lease: Callable[[], None], say: Callable[[str], None]) -> None:
+    """Make those that are lacking, one after another; `check_lease` raises where the lease is lost.
 
     Raises:
         NotMade: one could not be made, by a defect of ours.
@@ -27,7 +27,7 @@ def derive(job: Job, hold: Callable[[], None], say: Callable[[str], None]) -> No
     for one in lacking(job):
         url = store.join(job.out, one.name)
         try:
-            made = one.make(Books(job.out, job.verb), job.fingerprint, job.derived_facts(one), hold)
+            made = one.make(JobRecords(job.out, job.verb), job.fingerprint, job.derived_facts(one), check_lease)
         except StylemillError:
             raise
         except Exception as error:
@@ -44,4 +44,4 @@ def _is_made(job: Job, one: Derived) -> bool:
         facts = job.derived_facts(one)
     except StoreError:  # a table that it is made of is not sealed
         return False
-    return one.is_made(Books(job.out, job.verb), job.fingerprint, facts)
+    return one.is_made(JobRecords(job.out, job.verb), job.fingerprint, facts)

@@ -1,6 +1,6 @@
 """Outputs that the driver makes itself: small tables and files, from the job's sealed tables or from what was asked.
 
-Each is written whole, what tells that it is complete last: a table its manifest, a file its line in the job's books.
+Each is written whole, what tells that it is complete last: a table its manifest, a file its line in the job's records.
 """
 
 import hashlib
@@ -10,8 +10,8 @@ from typing import Any, TypeAlias
 
 import pyarrow as pa
 
-from pipeline.engine.books import Books
 from pipeline.engine.fingerprint import fingerprint
+from pipeline.engine.job_records import JobRecords
 from pipeline.engine.owner import claim
 from pipeline.errors import StoreError
 from pipeline.tables import Table, store
@@ -37,9 +37,9 @@ class DerivedTable:
     def table(self, out: str) -> Table:
         return Table(store.join(out, self.name))
 
-    def is_made(self, books: Books, job: str, facts: Facts) -> bool:
+    def is_made(self, job_records: JobRecords, job: str, facts: Facts) -> bool:
         """Whether it is there, whole, and made of these facts by the job of this fingerprint."""
-        table = self.table(books.out)
+        table = self.table(job_records.out)
         try:
             manifest = table.manifest()
             return (
@@ -51,17 +51,17 @@ class DerivedTable:
         except StoreError:  # damaged, or not to be read: it is made again, which tells
             return False
 
-    def make(self, books: Books, job: str, facts: Facts, hold: Callable[[], None]) -> str:
-        """Make it, in place of what is there; how much it is, in words. `hold` raises where the lease is lost."""
+    def make(self, job_records: JobRecords, job: str, facts: Facts, check_lease: Callable[[], None]) -> str:
+        """Make it, in place of what is there; its size, in words. `check_lease` raises if the lease is lost."""
         rows = self.rows()
-        hold()
-        claim([self.table(books.out)], books.verb, job)
-        write_whole(self.table(books.out).url, self.schema, rows, facts, job, hold)
+        check_lease()
+        claim([self.table(job_records.out)], job_records.verb, job)
+        write_whole(self.table(job_records.out).url, self.schema, rows, facts, job, check_lease)
         return f"{rows.num_rows:,} row{'' if rows.num_rows == 1 else 's'}"
 
-    def unseal(self, books: Books) -> None:
+    def unseal(self, job_records: JobRecords) -> None:
         """From now on it is not complete: what it was made of changes."""
-        self.table(books.out).unseal()
+        self.table(job_records.out).unseal()
 
 
 @dataclass(frozen=True)
@@ -73,42 +73,47 @@ class DerivedFile:
     reads: tuple[str, ...] = ()
     facts: Facts = field(default_factory=dict)
 
-    def is_made(self, books: Books, job: str, facts: Facts) -> bool:
+    def is_made(self, job_records: JobRecords, job: str, facts: Facts) -> bool:
         """Whether it is there, whole, and made of these facts."""
         try:
-            record = books.files().get(self.name)
-            return record is not None and record["made_of"] == fingerprint(facts) and is_whole(books, self.name)
+            record = job_records.files().get(self.name)
+            return record is not None and record["made_of"] == fingerprint(facts) and is_whole(job_records, self.name)
         except StoreError:
             return False
 
-    def make(self, books: Books, job: str, facts: Facts, hold: Callable[[], None]) -> str:
+    def make(self, job_records: JobRecords, job: str, facts: Facts, check_lease: Callable[[], None]) -> str:
         """As that of a table."""
         content = self.content()
-        hold()
-        store.write_atomic(store.join(books.out, self.name), content)
-        books.record_file(self.name, content, fingerprint(facts))
+        check_lease()
+        store.write_atomic(store.join(job_records.out, self.name), content)
+        job_records.record_file(self.name, content, fingerprint(facts))
         return f"{len(content):,} bytes"
 
-    def unseal(self, books: Books) -> None:
+    def unseal(self, job_records: JobRecords) -> None:
         """As that of a table."""
-        books.record_file(self.name, None)
+        job_records.record_file(self.name, None)
 
 
 Derived: TypeAlias = DerivedTable | DerivedFile
 
 
 def write_whole(
-    url: str, schema: TableSchema, rows: pa.Table, facts: Facts, digest: str, hold: Callable[[], None] = lambda: None
+    url: str,
+    schema: TableSchema,
+    rows: pa.Table,
+    facts: Facts,
+    digest: str,
+    check_lease: Callable[[], None] = lambda: None,
 ) -> None:
-    """Make and seal a table of one part, in place of what is there. `hold` raises where it may be sealed no more."""
+    """Make and seal a table of one part, in place of what is there. `check_lease` raises if it may not be sealed."""
     Table(url).clear()
     table = Table.create(url, schema, rows=max(1, rows.num_rows), rows_per_shard=max(1, rows.num_rows))
     record = table.publish(0, rows)
-    hold()
+    check_lease()
     table.seal([record], facts, digest)
 
 
-def is_whole(books: Books, name: str) -> bool:
+def is_whole(job_records: JobRecords, name: str) -> bool:
     """Whether a file is the one on record. Raises StoreError where it cannot be read."""
-    content, record = store.read_bytes(store.join(books.out, name)), books.files().get(name)
+    content, record = store.read_bytes(store.join(job_records.out, name)), job_records.files().get(name)
     return content is not None and record is not None and hashlib.sha256(content).hexdigest() == record["sha256"]

@@ -8,10 +8,10 @@ from typing import Any
 
 import schemas
 from pipeline.engine.attempt import Outputs
-from pipeline.engine.books import Books
 from pipeline.engine.checkpoints import Checkpoints
 from pipeline.engine.derived import Derived, DerivedTable
 from pipeline.engine.fingerprint import fingerprint
+from pipeline.engine.job_records import JobRecords
 from pipeline.engine.layout import tasks
 from pipeline.engine.stage import Stage, Task
 from pipeline.tables import Layout, Table, store
@@ -78,7 +78,7 @@ class Job:
                 named[name] = Table(url, kind, self.layout)
             else:
                 artifact = kind(url)
-                checkpoints = Checkpoints(Books(self.out, self.verb).checkpoints_url, self.fingerprint)
+                checkpoints = Checkpoints(JobRecords(self.out, self.verb).checkpoints_url, self.fingerprint)
         rejects = Table(store.join(self.out, "rejects", self.verb), schemas.rejects(), self.layout)
         return Outputs(self.verb, named, rejects, artifact=artifact, checkpoints=checkpoints)
 

@@ -11,7 +11,7 @@ from pipeline.errors import SpecError
 from pipeline.tables import Layout
 
 MAX_SHARDS = 1_000_000
-"""Of one job: each is a task in the driver's memory, a line of its books, and a file in every table."""
+"""Of one job: each is a task in the driver's memory, a line of its records, and a file in every table."""
 
 
 def cut(rows: int, rows_per_shard: int, batch_size: int, first: int = 0) -> Layout:

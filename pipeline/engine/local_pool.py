@@ -24,7 +24,7 @@ class LocalPool:
     lost = 0
     lost_nodes = 0
     opened_at: float | None = None
-    waiting_for_room = False
+    waiting_for_resources = False
 
     def __init__(self) -> None:
         self._name = f"{socket.gethostname()}:{os.getpid()}"
@@ -35,8 +35,8 @@ class LocalPool:
         now = self._now
         return (AtWork(now[0], time.perf_counter() - now[1], self._name, now[2]),) if now else ()
 
-    def tell(self, shard: int, began: float, rows: int) -> None:
-        """What `at_work` says from now on."""
+    def set_progress(self, shard: int, began: float, rows: int) -> None:
+        """What `at_work` returns from now on."""
         self._now = (shard, began, rows)
 
     def prepare(self) -> None:
@@ -58,9 +58,9 @@ class LocalPool:
         while shards.unfinished:
             task = shards.take()
             began = time.perf_counter()
-            self.tell(task.shard, began, 0)
+            self.set_progress(task.shard, began, 0)
             try:
-                outcome = outcome_of(attempt(worker, task, outputs), partial(self.tell, task.shard, began))
+                outcome = outcome_of(attempt(worker, task, outputs), partial(self.set_progress, task.shard, began))
             finally:
                 self._now = None
             if outcome.broken:

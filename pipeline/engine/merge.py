@@ -1,4 +1,4 @@
-"""Rows that were taken up again, put among those that were published before, in order of index."""
+"""Merge rows that were rejected once and tried again with those published before, in order of index."""
 
 from collections.abc import Iterable, Iterator
 
@@ -9,8 +9,8 @@ from pipeline.engine.stage import Task
 from pipeline.tables import Table
 
 
-def standing(table: Table, task: Task) -> Iterator[pa.Table]:
-    """The rows of a shard as they are published, a few at a time, without those that the task takes up again."""
+def published_rows(table: Table, task: Task) -> Iterator[pa.Table]:
+    """The published rows of a shard, a few at a time, without those that the task tries again."""
     for batch in table.batches(shards=[task.shard]):
         rows = pa.Table.from_batches([batch])
         yield rows.filter(pa.array(~np.isin(rows["index"].to_numpy(), task.only or ())))

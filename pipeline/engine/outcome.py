@@ -21,7 +21,7 @@ class Outcome:
     """`parts` by table name, `rejects` by reason. A task that failed has an `error` and no parts.
 
     `retry`: another try may help. `halt`: if it stays failed, no other task will fare better: the person acts first.
-    `broken`: the worker cannot go on, its device is lost. `fenced`: another driver holds the job, or none does.
+    `broken`: the worker cannot go on, its device is lost. `lease_lost`: another driver holds the job, or none does.
     """
 
     shard: int
@@ -34,7 +34,7 @@ class Outcome:
     retry: bool = True
     halt: bool = False
     broken: bool = False
-    fenced: bool = False
+    lease_lost: bool = False
 
     @property
     def ok(self) -> bool:
@@ -57,6 +57,8 @@ class Outcome:
     def from_json(cls, line: str | bytes) -> "Outcome":
         """Raises AttributeError, KeyError, TypeError or ValueError where the line is no outcome."""
         facts = json.loads(line)
+        if "fenced" in facts:  # as earlier versions wrote it
+            facts["lease_lost"] = facts.pop("fenced")
         facts["parts"] = {name: PartRecord.from_dict(part) for name, part in facts["parts"].items()}
         outcome = cls(**facts)
         counts = (outcome.shard, outcome.attempts, *outcome.rejects.values())

@@ -16,9 +16,9 @@ BEGUN = "begun, not finished"
 DELETED = "part missing"
 CHANGED = "part changed since"
 DAMAGED = "found damaged by verify"
-TAKEN_UP = "with rejected rows taken up again"
+RETRIED = "with rejected rows to try again"
 OVERWRITTEN = "overwritten by a worker that had been given up"
-HALF_TAKEN_UP = "half way through taking up rejected rows"
+HALF_RETRIED = "stopped while rejected rows were tried again"
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Plan:
     """`done` holds the outcome of each finished shard; `why` counts the reasons of the remaining ones.
 
     `unrecorded` shards have all their parts and no record: the driver died between the two. `records`: all on record.
-    `again`: the outcomes of finished shards whose rejected rows are to be taken up again. `hidden`: by table, the names
+    `again`: the outcomes of finished shards whose rejected rows are to be tried again. `hidden`: by table, the names
     of hidden files, among which is what killed writers left.
     """
 
@@ -92,8 +92,8 @@ def make_plan(
     return Plan(tasks, done, unrecorded, remaining, dict(sorted(why.items())), outcomes, hidden=hidden)
 
 
-def take_up_rejected(plan: Plan) -> Plan:
-    """The plan with the rows that were rejected as work again; a shard that lost most of its rows is made anew."""
+def retry_rejected(plan: Plan) -> Plan:
+    """The plan with the rejected rows to be computed again; a shard with most of its rows rejected is made anew."""
     again = []
     for task in plan.tasks:
         outcome = plan.done.get(task.shard)
@@ -101,7 +101,7 @@ def take_up_rejected(plan: Plan) -> Plan:
             again.append(replace(task, again=2 * outcome.rejected <= task.rows))
     taken = {task.shard: plan.done[task.shard] for task in again}
     done = {shard: outcome for shard, outcome in plan.done.items() if shard not in taken}
-    why = {**plan.why, TAKEN_UP: len(again)} if again else plan.why
+    why = {**plan.why, RETRIED: len(again)} if again else plan.why
     return replace(plan, done=done, remaining=[*plan.remaining, *again], why=why, again={**plan.again, **taken})
 
 

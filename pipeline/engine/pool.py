@@ -39,8 +39,8 @@ class Pool(Protocol):
 
     `expected`: workers that were asked for; where there are to be as many as fit, those that `prepare` found room for.
 
-    `opened_at`: `time.perf_counter()` when the first worker had its models open. `waiting_for_room`: the cluster has
-    had no place for a single worker yet. All of them, and `at_work`, may be read from another thread. `map` is a
+    `opened_at`: `time.perf_counter()` when the first worker had its models open. `waiting_for_resources`: the cluster
+    has had no place for a single worker yet. All of them, and `at_work`, may be read from another thread. `map` is a
     generator, and closing it stops the work.
     """
 
@@ -60,7 +60,7 @@ class Pool(Protocol):
     def opened_at(self) -> float | None: ...
 
     @property
-    def waiting_for_room(self) -> bool: ...
+    def waiting_for_resources(self) -> bool: ...
 
     def at_work(self) -> tuple[AtWork, ...]: ...
 

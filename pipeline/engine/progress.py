@@ -9,10 +9,10 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from pipeline.engine.cadence import SILENT_SECONDS, Cadence
 from pipeline.engine.duration import duration
 from pipeline.engine.outcome import Outcome
 from pipeline.engine.pool import AtWork, Pool
+from pipeline.engine.print_interval import SILENT_SECONDS, PrintInterval
 from pipeline.engine.stragglers import Stragglers
 
 WAKE_SECONDS = 0.5
@@ -70,11 +70,11 @@ class Progress:
         self._rows_left -= rows
 
     def _tell(self) -> None:
-        cadence = Cadence(self._started, self._share())
+        interval = PrintInterval(self._started, self._share())
         while not self._stop.wait(WAKE_SECONDS):
             now = time.perf_counter()
             line = self._line()
-            if cadence.due(now, self._share(), self._news, now - self._new_at):
+            if interval.due(now, self._share(), self._news, now - self._new_at):
                 self._console.print(line, soft_wrap=True)
 
     def _at_work(self) -> list[AtWork]:
@@ -117,7 +117,7 @@ class Progress:
     def _before_the_first_rows(self) -> list[str]:
         if self._pool.opened_at:
             return ["computing"]
-        return ["waiting for room on the cluster" if self._pool.waiting_for_room else "starting"]
+        return ["waiting for room on the cluster" if self._pool.waiting_for_resources else "starting"]
 
 
 def _named(slow: list[AtWork]) -> str:

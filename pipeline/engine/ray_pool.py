@@ -1,7 +1,7 @@
 """The pool on Ray: actors that the driver owns, one model load each, one shard a call. The only file that knows Ray.
 
 Ray is asked to restart and retry nothing (`max_restarts=0, max_task_retries=0`): its own retries burn out while an
-actor is being restarted, and hide what a shard costs. The crew does that.
+actor is being restarted, and hide what a shard costs. `WorkerGroup` does that.
 """
 
 import atexit
@@ -24,8 +24,7 @@ from ray.exceptions import AuthenticationError, RayActorError, RayError
 from ray.job_config import JobConfig
 
 from pipeline.engine.attempt import Attempt, Outputs, attempt, outcome_of
-from pipeline.engine.causes import cause, last_line
-from pipeline.engine.crew import Crew, Nodes, WorkerDied, at_work
+from pipeline.engine.capacity import check_capacity, worker_capacity
 from pipeline.engine.head import TOKEN_HELP, ClusterLost, answers, check_address
 from pipeline.engine.journal import Journal
 from pipeline.engine.machine import cores
@@ -33,9 +32,10 @@ from pipeline.engine.outcome import Outcome
 from pipeline.engine.own_code import import_path, own_code
 from pipeline.engine.place import Place, this_place
 from pipeline.engine.pool import AtWork
-from pipeline.engine.room import check_room, room
 from pipeline.engine.stage import Stage, Task, Trainer, Worker
 from pipeline.engine.temp_dir import ray_temp_dir
+from pipeline.engine.worker_deaths import cause, last_line
+from pipeline.engine.worker_group import Nodes, WorkerDied, WorkerGroup, at_work
 from pipeline.errors import SpecError, StylemillError
 
 log = logging.getLogger(__name__)
@@ -69,8 +69,8 @@ class _Actor:
     def open(self) -> StylemillError | None:
         """Open the models; an error meant for the user is a value here, any other one is Ray's to carry."""
         try:
-            if self._outputs.fence:
-                self._outputs.fence.check_visible()
+            if self._outputs.lease_check:
+                self._outputs.lease_check.check_visible()
             self._worker = self._stage.open()
         except StylemillError as error:
             return error
@@ -113,7 +113,7 @@ class _SameCode(JobConfig):
 
 
 class _RayCluster:
-    """A Ray cluster that this process has joined, as the crew sees it: actors of `cpus` and `gpus` each."""
+    """A Ray cluster that this process has joined, as `WorkerGroup` sees it: actors of `cpus` and `gpus` each."""
 
     def __init__(self, cpus: float, gpus: float) -> None:
         context = ray.get_runtime_context()
@@ -204,35 +204,35 @@ class RayPool:
         self._joins = not self._owned or self._address not in (None, "", "local")
         self.expected, self._running = workers or 1, False
         self._cluster: _RayCluster | None = None
-        self._crew: Crew | None = None
+        self._group: WorkerGroup | None = None
 
     # -- what it says of itself, to any thread ------------------------------------------------------------------------
 
     @property
     def workers(self) -> int:
-        if self._crew is None:
+        if self._group is None:
             return self.expected
-        return self._crew.size if self._running else self._crew.most
+        return self._group.size if self._running else self._group.most
 
     @property
     def lost(self) -> int:
-        return self._crew.lost if self._crew else 0
+        return self._group.lost if self._group else 0
 
     @property
     def lost_nodes(self) -> int:
-        return len(self._crew.lost_nodes) if self._crew else 0
+        return len(self._group.lost_nodes) if self._group else 0
 
     @property
     def opened_at(self) -> float | None:
-        return self._crew.opened_at if self._crew else None
+        return self._group.opened_at if self._group else None
 
     @property
-    def waiting_for_room(self) -> bool:
-        return self._crew is not None and self._crew.waiting_for_room
+    def waiting_for_resources(self) -> bool:
+        return self._group is not None and self._group.waiting_for_resources
 
     def at_work(self) -> tuple[AtWork, ...]:
         """The shards at work."""
-        return at_work(self._crew) if self._crew else ()
+        return at_work(self._group) if self._group else ()
 
     # -- the story ----------------------------------------------------------------------------------------------------
 
@@ -249,7 +249,7 @@ class RayPool:
         self._cluster = _RayCluster(self._cpus, self._gpus)
         while (nodes := self._cluster.nodes()) is None:
             time.sleep(1.0)  # a busy head; one that stays silent is an error in the end
-        places = check_room(nodes.values(), self._cpus, self._gpus)
+        places = check_capacity(nodes.values(), self._cpus, self._gpus)
         if self._asked is None:
             self.expected = places
         elif self._asked > places:
@@ -267,23 +267,23 @@ class RayPool:
             raise RuntimeError("map before prepare")
         self._cluster.give(stage, outputs)
         spare = SPARE if self._asked is None and self._joins else 0
-        self._crew = Crew(self._cluster, self._wanted, self._timeout, spare)
+        self._group = WorkerGroup(self._cluster, self._wanted, self._timeout, spare)
         self._running = True
         try:
-            with closing(self._crew.map(tasks, journal)) as outcomes:
+            with closing(self._group.map(tasks, journal)) as outcomes:
                 yield from outcomes
         finally:
             self._running = False
 
     def close(self) -> None:
         """Stop the workers; the cluster too where this pool started it."""
-        if self._crew:
-            self._crew.dismiss()
+        if self._group:
+            self._group.dismiss()
         if self._owned and ray.is_initialized():
             _shut_down()
 
     def _wanted(self, nodes: Nodes) -> int:
-        return self._asked or max(1, room(nodes.values(), self._cpus, self._gpus))
+        return self._asked or max(1, worker_capacity(nodes.values(), self._cpus, self._gpus))
 
     def _connect(self) -> None:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")

@@ -6,19 +6,19 @@ from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
-from pipeline.engine.agree import check_spec, settle_in, take_stock
 from pipeline.engine.attempt import Outputs
-from pipeline.engine.books import Books
 from pipeline.engine.derive import lacking
 from pipeline.engine.estimate import estimate
-from pipeline.engine.fence import Fence
 from pipeline.engine.job import Job
+from pipeline.engine.job_records import JobRecords
 from pipeline.engine.lease import Lease
+from pipeline.engine.lease_check import LeaseCheck
 from pipeline.engine.outcome import Outcome
-from pipeline.engine.plan import Plan, take_up_rejected
+from pipeline.engine.plan import Plan, retry_rejected
 from pipeline.engine.pool import Pool
+from pipeline.engine.prepare import check_spec, plan_job, prepare_outputs
 from pipeline.engine.progress import Progress
-from pipeline.engine.signals import count_signals, heed_sigterm, signals_as_before
+from pipeline.engine.signals import count_signals, handle_sigterm, preserve_signal_handlers
 from pipeline.engine.stage import Task
 from pipeline.engine.summary import Summary, summarise
 from pipeline.engine.work import Work
@@ -53,30 +53,30 @@ def run(job: Job, pool: Pool, options: RunOptions, say: Say) -> Summary | None:
         Busy: another driver is running the job.
         StylemillError: a worker cannot open its models, or the store fails.
     """
-    books = Books(job.out, job.verb)
-    check_spec(job, books, options.replace)
+    job_records = JobRecords(job.out, job.verb)
+    check_spec(job, job_records, options.replace)
     if options.dry_run:
-        _say_plan(job, _plan(job, books, job.outputs(), options), say, foresee=True)
+        _say_plan(job, _plan(job, job_records, job.outputs(), options), say, foresee=True)
         return None
-    with signals_as_before(), closing(pool):
-        heed_sigterm()
-        with Lease(books.lease_url) as lease:
-            check_spec(job, books, options.replace)
-            outputs = replace(job.outputs(), fence=Fence(lease.url, lease.token))
-            plan = _plan(job, books, outputs, options)
+    with preserve_signal_handlers(), closing(pool):
+        handle_sigterm()
+        with Lease(job_records.lease_url) as lease:
+            check_spec(job, job_records, options.replace)
+            outputs = replace(job.outputs(), lease_check=LeaseCheck(lease.url, lease.token))
+            plan = _plan(job, job_records, outputs, options)
             if plan.remaining:
                 pool.prepare()  # before anything is cleared, so that nothing is lost if the cluster cannot do the work
-                heed_sigterm()  # again, because Ray sets a handler of its own when it is joined
-            plan = settle_in(job, books, outputs, options.replace, plan, say)
+                handle_sigterm()  # again, because Ray sets a handler of its own when it is joined
+            plan = prepare_outputs(job, job_records, outputs, options.replace, plan, say)
             if options.retry_rejected:
-                plan = take_up_rejected(plan)
+                plan = retry_rejected(plan)
             _say_plan(job, plan, say)
-            return _work(job, Work(job, books, outputs, plan), pool, options, lease, say)
+            return _work(job, Work(job, job_records, outputs, plan), pool, options, lease, say)
 
 
-def _plan(job: Job, books: Books, outputs: Outputs, options: RunOptions) -> Plan:
-    plan = take_stock(job, books, outputs, options.replace)
-    return take_up_rejected(plan) if options.retry_rejected else plan
+def _plan(job: Job, job_records: JobRecords, outputs: Outputs, options: RunOptions) -> Plan:
+    plan = plan_job(job, job_records, outputs, options.replace)
+    return retry_rejected(plan) if options.retry_rejected else plan
 
 
 # -- work -------------------------------------------------------------------------------------------------------------
@@ -112,11 +112,11 @@ def _work(job: Job, work: Work, pool: Pool, options: RunOptions, lease: Lease, s
         for line in estimate(work.ran[0] if work.ran else None, sum(work.rows.values()), summary, pool.expected):
             say(line)
     _say_end(job, summary, work.failed, say)
-    last = _last_summary(work.books)
+    last = _last_summary(work.job_records)
     # where nothing ran, the last summary stays; but there may be parts whose driver died before it recorded them
     before = (last.get("shards_done"), last.get("lacking", []))
     if tasks or error or before != (summary.shards_done, list(summary.lacking)):
-        work.books.write_summary({**summary.facts(), "weights": [dict(weight) for weight in job.weights]})
+        work.job_records.write_summary({**summary.facts(), "weights": [dict(weight) for weight in job.weights]})
     if error is not None:
         raise error
     return summary
@@ -166,21 +166,21 @@ def _complete(work: Work, interrupted: bool, say: Say) -> _End:
 
 def _progress(job: Job, work: Work, pool: Pool) -> Progress:
     rows = {task.shard: task.rows for task in job.tasks}
-    standing = sum(rows[shard] - count for shard, count in work.rows.items())  # rows not to be computed again
+    kept = sum(rows[shard] - count for shard, count in work.rows.items())  # rows not to be computed again
     return Progress(
         pool,
         shards=len(rows),
         rows=sum(rows.values()),
         shards_done=len(work.done),
-        rows_done=sum(rows[shard] for shard in work.done) + standing,
+        rows_done=sum(rows[shard] for shard in work.done) + kept,
         rows_left=sum(work.rows.values()),
     )
 
 
-def _last_summary(books: Books) -> Mapping[str, Any]:
+def _last_summary(job_records: JobRecords) -> Mapping[str, Any]:
     """The summary of the run before; empty if there is none, or if it is damaged (it is then written again)."""
     try:
-        return books.summary() or {}
+        return job_records.summary() or {}
     except StoreError:
         return {}
 

@@ -1,6 +1,6 @@
-"""SIGINT and SIGTERM while a job runs: both end it in good order, whichever line of code they meet.
+"""SIGINT and SIGTERM while a job runs: both end it in good order, whichever line of code is running.
 
-Python lets only the main thread set what a signal does: in another one nothing here changes anything.
+Python lets only the main thread set what a signal does: in other threads these functions do nothing.
 """
 
 import os
@@ -13,8 +13,8 @@ from typing import Any
 
 STOPS = (signal.SIGINT, signal.SIGTERM)
 
-PATIENCE = 3
-"""Of the signals that come once a run is summed up, the third ends what hangs: its last write, or Ray."""
+ABORT_AT = 3
+"""The third signal after a run is summed up aborts what still hangs: its last write, or Ray."""
 
 AGAIN_SECONDS = 0.02
 """After so long a signal is sent again whose KeyboardInterrupt was dropped."""
@@ -28,7 +28,7 @@ def late_signals() -> int:
 
 
 @contextmanager
-def signals_as_before() -> Iterator[None]:
+def preserve_signal_handlers() -> Iterator[None]:
     """No KeyboardInterrupt is lost within; afterwards SIGINT and SIGTERM do again what they did before."""
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -48,7 +48,7 @@ def signals_as_before() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def heed_sigterm() -> None:
+def handle_sigterm() -> None:
     """From now on SIGTERM ends the run as Ctrl-C does: outcomes kept, summary written."""
 
     def stop(number: int, frame: object) -> None:
@@ -63,7 +63,7 @@ def count_signals() -> None:
 
     def remember(number: int, frame: object) -> None:
         _late.append(number)
-        if len(_late) - before >= PATIENCE:
+        if len(_late) - before >= ABORT_AT:
             raise KeyboardInterrupt
 
     for number in STOPS:
@@ -73,7 +73,7 @@ def count_signals() -> None:
 def _send_again(hook: Any, timers: list[threading.Timer]) -> Any:
     """A hook for exceptions that Python drops because a finaliser raised them: where a signal is handled in one (Ray's
     object references have them), its KeyboardInterrupt ends nothing. It is sent once more when the finaliser is done,
-    as SIGTERM, which a run always heeds; SIGINT is ignored by what a shell starts in the background.
+    as SIGTERM, which a run always handles; SIGINT is ignored by what a shell starts in the background.
     """
 
     def dropped(what: Any) -> None:

@@ -22,7 +22,7 @@ class Task:
 
     `present` is the number of rows in that range where it has gaps (rows that an earlier stage rejected).
     `checkpoints`: of a task that makes an artifact, where it keeps its state. Its range is that of its steps.
-    `again`: the shard is published, and the rows that it rejected are taken up again; a worker looks up which they are
+    `again`: the shard is published, and the rows that it rejected are tried again; a worker looks up which they are
     and names them in `only`. The others stay as they are.
     """
 

@@ -1,29 +1,29 @@
-"""Where a job stands, from its books and tables alone: what is done, what runs, what failed, what was rejected."""
+"""Where a job stands, from its records and tables alone: what is done, what runs, what failed, what was rejected."""
 
 from collections import Counter
 from typing import Any
 
 from pipeline.engine.attempt import REJECTS
-from pipeline.engine.books import Books
-from pipeline.engine.coverage import not_derived
+from pipeline.engine.consistency import not_derived
+from pipeline.engine.job_records import JobRecords
 from pipeline.engine.lease import holder, why_alive
 from pipeline.tables import Table, store
 
 
 def state_of(out: str, verb: str) -> dict[str, Any] | None:
-    """What the books of one job say now; None where it was never started. Raises StoreError where they are damaged."""
-    books = Books(out, verb)
-    stored = books.spec()
+    """The state of one job; None if it was never started. Raises StoreError if its records are damaged."""
+    job_records = JobRecords(out, verb)
+    stored = job_records.spec()
     if stored is None:
         return None
-    outcomes, lease = books.outcomes().values(), holder(books.lease_url)
+    outcomes, lease = job_records.outcomes().values(), holder(job_records.lease_url)
     alive = why_alive(lease) if lease else None
     done = [outcome for outcome in outcomes if outcome.ok]
     failed = sorted((outcome for outcome in outcomes if not outcome.ok), key=lambda outcome: outcome.shard)
-    reasons, ends = Counter[str](), Counter(attempt.end for attempt in books.attempts())
+    reasons, ends = Counter[str](), Counter(attempt.end for attempt in job_records.attempts())
     for outcome in done:
         reasons.update(outcome.rejects)
-    suspects = Counter(books.suspects().values())
+    suspects = Counter(job_records.suspects().values())
     derived = stored.get("derived", {})
     places = [("rejects", verb) if name == REJECTS else (name,) for name in stored["tables"] if name not in derived]
     lacking = list(not_derived(out, verb))
@@ -46,5 +46,5 @@ def state_of(out: str, verb: str) -> dict[str, Any] | None:
         "bytes": sum(part.bytes for outcome in done for part in outcome.parts.values()),
         "attempts": dict(sorted(ends.items())),
         "errors": {str(outcome.shard): f"{outcome.error} ({outcome.attempts} attempts)" for outcome in failed},
-        "last_run": books.summary(),
+        "last_run": job_records.summary(),
     }

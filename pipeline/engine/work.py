@@ -1,17 +1,17 @@
-"""One run's work: the shards given out, what became of them, and the books and tables opened and closed for it."""
+"""One run's work: the shards given out, what became of them, and the job's records and tables, updated for it."""
 
 from collections.abc import Callable
 from copy import copy
 
 from pipeline.engine.attempt import Outputs
-from pipeline.engine.books import Books
 from pipeline.engine.derive import derive, lacking
 from pipeline.engine.job import Job
+from pipeline.engine.job_records import JobRecords
 from pipeline.engine.journal import ERROR, PUBLISHED, Attempt
 from pipeline.engine.outcome import Outcome
-from pipeline.engine.plan import HALF_TAKEN_UP, OVERWRITTEN, Plan
+from pipeline.engine.plan import HALF_RETRIED, OVERWRITTEN, Plan
 from pipeline.engine.stage import Task
-from pipeline.errors import Busy, Fenced, StoreError
+from pipeline.errors import Busy, LeaseLost, StoreError
 from pipeline.tables import store
 
 
@@ -21,8 +21,8 @@ class Work:
     `lacking`: names of the derived outputs that are not there, as far as is known: all, until `derive` has made them.
     """
 
-    def __init__(self, job: Job, books: Books, outputs: Outputs, plan: Plan) -> None:
-        self.books, self.outputs = books, outputs
+    def __init__(self, job: Job, job_records: JobRecords, outputs: Outputs, plan: Plan) -> None:
+        self.job_records, self.outputs = job_records, outputs
         self.done, self.failed, self.ran = dict(plan.done), dict[int, Outcome](), list[Outcome]()
         self.rows: dict[int, int] = {}
         self.lacking = [one.name for one in job.derived]
@@ -36,50 +36,52 @@ class Work:
         given = {task.shard for task in tasks}
         self.done |= {shard: outcome for shard, outcome in plan.again.items() if shard not in given}
         self.rows = {task.shard: plan.again[task.shard].rejected if task.again else task.rows for task in tasks}
-        before = self.books.suspects()
+        before = self.job_records.suspects()
         suspects = {shard: why for shard, why in before.items() if shard not in self.done}
-        suspects |= dict.fromkeys(given & plan.again.keys(), HALF_TAKEN_UP)
+        suspects |= dict.fromkeys(given & plan.again.keys(), HALF_RETRIED)
         if suspects != before:
-            self.books.set_suspects(suspects)
+            self.job_records.set_suspects(suspects)
         if tasks:
             for name, table in self.outputs.all.items():
                 table.unseal()
                 table.sweep(plan.hidden[name])
             for one in self._job.derived:
                 if one.reads:
-                    one.unseal(self.books)
+                    one.unseal(self.job_records)
         return tasks
 
     def journal(self, attempt: Attempt) -> None:
-        """Keep a line about an attempt, and in mind that one whose worker was lost may yet publish."""
-        self.books.journal(attempt)
+        """Keep a line about an attempt, and note a lost worker's shard: that worker may still publish."""
+        self.job_records.journal(attempt)
         if attempt.end not in (PUBLISHED, ERROR):
             self._doubtful.add(attempt.shard)
 
     def record(self, outcome: Outcome) -> None:
-        """Put an outcome on the books.
+        """Record an outcome.
 
         Raises:
             Busy: it comes of a worker that found another driver's lease.
         """
-        if outcome.fenced:
-            self._hold()
-        self.books.record(outcome)
+        if outcome.lease_lost:
+            self._check_lease()
+        self.job_records.record(outcome)
         self.ran.append(outcome)
         (self.done if outcome.ok else self.failed)[outcome.shard] = outcome
 
     def end(self, say: Callable[[str], None]) -> None:
-        """Close the books; a store that refuses is said, and costs only the reading of parts at the next start.
+        """Write the records. If the store fails, say so: the next start then reads the parts instead.
 
         Raises:
-            Busy: the lease is another driver's: the books are its own now, and are left alone.
+            Busy: the lease is another driver's: the records are its own now, and are left alone.
         """
-        self._hold()
+        self._check_lease()
         made = {outcome.shard for outcome in self.ran if outcome.ok}
         try:
-            self.books.flush()
-            self.books.set_suspects({shard: why for shard, why in self.books.suspects().items() if shard not in made})
-            self.books.compact({**self._plan.records, **self.failed, **self.done})
+            self.job_records.flush()
+            self.job_records.set_suspects(
+                {shard: why for shard, why in self.job_records.suspects().items() if shard not in made}
+            )
+            self.job_records.compact({**self._plan.records, **self.failed, **self.done})
         except StoreError as error:
             say(f"Note  {error} (shards without a record are recognised by their parts)")
 
@@ -98,7 +100,9 @@ class Work:
         for (name, table), found in zip(unsealed.items(), listings, strict=True):
             records = [self.done[task.shard].parts[name] for task in tasks]
             facts = self._job.facts_of(name)
-            copy(table).seal(records, facts, self._job.fingerprint, found)  # it goes, and its large manifest with it
+            copy(table).seal(
+                records, facts, self._job.fingerprint, found
+            )  # a copy, so that its large manifest is freed
         if self.outputs.checkpoints is not None:
             self.outputs.checkpoints.clear()
 
@@ -107,16 +111,16 @@ class Work:
         if len(self.done) < len(self._job.tasks):
             return
         try:
-            derive(self._job, self._hold, say)
+            derive(self._job, self._check_lease, say)
         finally:
             self.lacking = [one.name for one in lacking(self._job)]
 
     def _check_doubtful(self) -> None:
-        """A worker that was given up may have published after the one that took its place: on another processor other
+        """A worker that was given up may have published after its replacement, and on another processor that is other
         bytes. The parts of such shards are read again."""
         overwritten = {shard for shard in self._doubtful & self.done.keys() if self._differs(self.done[shard])}
         if overwritten:
-            self.books.set_suspects({**self.books.suspects(), **dict.fromkeys(overwritten, OVERWRITTEN)})
+            self.job_records.set_suspects({**self.job_records.suspects(), **dict.fromkeys(overwritten, OVERWRITTEN)})
             raise StoreError(
                 f"{len(overwritten)} shards were overwritten by workers that had been given up (the first: shard "
                 f"{min(overwritten)}); the same command makes them again"
@@ -126,11 +130,11 @@ class Work:
         parts = outcome.parts
         return any(table.sha256_of(parts[name]) != parts[name].sha256 for name, table in self.outputs.all.items())
 
-    def _hold(self) -> None:
+    def _check_lease(self) -> None:
         try:
-            if self.outputs.fence:
-                self.outputs.fence.check()
-        except Fenced as fenced:
-            raise Busy(f"the lease of this driver is lost, nothing more is written: {fenced}") from fenced
+            if self.outputs.lease_check:
+                self.outputs.lease_check.check()
+        except LeaseLost as lease_lost:
+            raise Busy(f"the lease of this driver is lost, nothing more is written: {lease_lost}") from lease_lost
         except StoreError:
-            return  # it cannot be seen now whose it is: as far as is known, ours
+            return  # unknown now; taken to be ours

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 import schemas
 from pipeline.engine import owner
-from pipeline.engine.books import Books
+from pipeline.engine.job_records import JobRecords
 from pipeline.errors import SpecError
 from pipeline.stages.joined import Labels, check_labels, classifier_of, index_of, label_columns
 from pipeline.stages.source import Indices, Latents, combined_digest
@@ -139,7 +139,13 @@ def _latents_digest(table: Table) -> str | None:
     if table.schema.name == "latents":
         return table.digest if sealed else None
     found = owner.owner(table)
-    asked = sealed["facts"] if sealed else (Books(store.parent(table.url), found["verb"]).spec() or {}) if found else {}
+    asked = (
+        sealed["facts"]
+        if sealed
+        else (JobRecords(store.parent(table.url), found["verb"]).spec() or {})
+        if found
+        else {}
+    )
     if (digest := asked.get("resolved", {}).get("latents_digest")) is not None:
         return str(digest)
     beside = Table(store.join(store.parent(table.url), "latents"))

@@ -38,16 +38,16 @@ class Artifact:
 
     # Writing
 
-    def publish(self, made: ArtifactFiles, hold: Callable[[], None] = lambda: None) -> PartRecord:
-        """Put the files in their places, each whole, the card last; `hold` is called before each and may raise."""
-        hold()
+    def publish(self, made: ArtifactFiles, before_each: Callable[[], None] = lambda: None) -> PartRecord:
+        """Put the files in their places, each whole, the card last; `before_each` is called before each."""
+        before_each()
         self.unseal()
         store.delete(store.join(self.url, CARD))
         for name, content in made.files.items():
-            hold()
+            before_each()
             store.write_atomic(store.join(self.url, name), content)
         card = made.card.with_files({name: _record(content) for name, content in made.files.items()}).encode()
-        hold()
+        before_each()
         store.write_atomic(store.join(self.url, CARD), card)
         return _as_part({**made.files, CARD: card})
 
@@ -201,7 +201,7 @@ def _record(content: bytes) -> FileRecord:
 
 
 def _as_part(files: Mapping[str, bytes]) -> PartRecord:
-    """What the books hold of an artifact that is published: bytes of all files, sha256 of their digests."""
+    """What the job's records hold of an artifact that is published: bytes of all files, sha256 of their digests."""
     digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     sha256 = hashlib.sha256(store.canonical_json(digests)).hexdigest()
     return PartRecord(CARD, 0, 0, sum(map(len, files.values())), sha256, None, None)

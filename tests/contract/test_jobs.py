@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from jobs.__main__ import main
-from pipeline.engine.books import Books
+from pipeline.engine.job_records import JobRecords
 from pipeline.engine.lease import Lease, holder
 from pipeline.tables import Table
 
@@ -58,7 +58,7 @@ def copy(whole, tmp_path):
 
 
 def files(out: Path) -> dict[str, bytes]:
-    """What a job made: every file but its books, and the page, which tells how long it took."""
+    """What a job made: every file but its records, and the page, which tells how long it took."""
     found = {str(path.relative_to(out)): path for path in sorted(out.rglob("*")) if path.is_file()}
     return {
         name: path.read_bytes() for name, path in found.items() if "/." not in f"/{name}" and not name.endswith(".html")
@@ -71,14 +71,14 @@ def rows(out: Path) -> dict[str, list[dict]]:
     return {name: Table.open(f"{out}/{name}").read().to_pylist() for name in tables if not name.startswith("metrics")}
 
 
-def books(out: Path) -> Path:
+def job_records(out: Path) -> Path:
     (found,) = (out / ".stylemill").iterdir()
     return found
 
 
 def last_of(out: Path, case: Case) -> str:
     """The table that is published last of those that hold the shards."""
-    tables = json.loads((books(out) / "spec.json").read_text())["tables"]
+    tables = json.loads((job_records(out) / "spec.json").read_text())["tables"]
     return [name for name in tables if name not in case.last][-1]
 
 
@@ -89,10 +89,10 @@ def test_every_verb_that_runs_shards_has_a_case():
 def test_it_is_sealed_whole_and_counted(whole):
     assert main(["verify", str(whole)]) == 0
     assert main(["status", str(whole), "--check"]) == 0
-    summary = json.loads((books(whole) / "summary.json").read_text())
+    summary = json.loads((job_records(whole) / "summary.json").read_text())
     assert summary["exit_code"] == 0
     assert summary["planned"] == summary["published"] + summary["rejected"] + summary["failed"] > 0
-    assert not (books(whole) / "lease.json").exists()
+    assert not (job_records(whole) / "lease.json").exists()
 
 
 def test_a_stopped_job_goes_on_to_the_same_bytes_and_then_runs_nothing(case, inputs, whole, tmp_path, capsys):
@@ -117,10 +117,10 @@ def test_a_killed_job_goes_on_to_the_same_bytes(case, inputs, whole, copy, capsy
         manifest.unlink()
     (torn, *_) = (copy / last_of(copy, case)).glob("part-*.parquet")
     torn.rename(torn.with_name(f".{torn.name}.77-ab.staged"))
-    for line in (books(copy) / "outcomes").iterdir():
+    for line in (job_records(copy) / "outcomes").iterdir():
         line.unlink()
-    (books(copy) / "summary.json").unlink()
-    lease = str(books(copy) / "lease.json")
+    (job_records(copy) / "summary.json").unlink()
+    lease = str(job_records(copy) / "lease.json")
     with Lease(lease):
         record = holder(lease)
     Path(lease).write_text(json.dumps({**record, "pid": 2**22 + 1}))
@@ -154,7 +154,7 @@ QUICK = ("dataset", "mean-gradient")
 def test_two_workers_of_ray_make_the_bytes_of_one(case, inputs, whole, tmp_path, cluster):
     assert case.run(inputs, tmp_path, where=ON_RAY) == 0
     assert files(tmp_path) == files(whole)
-    prints = [json.loads((books(out) / "spec.json").read_text())["fingerprint"] for out in (tmp_path, whole)]
+    prints = [json.loads((job_records(out) / "spec.json").read_text())["fingerprint"] for out in (tmp_path, whole)]
     assert prints[0] == prints[1]
 
 
@@ -174,7 +174,7 @@ def test_a_dry_run_writes_nothing(case, inputs, tmp_path, capsys):
 
 
 def test_a_second_driver_is_turned_away_with_5(case, inputs, whole, tmp_path, capsys):
-    with Lease(Books(str(tmp_path), books(whole).name).lease_url):
+    with Lease(JobRecords(str(tmp_path), job_records(whole).name).lease_url):
         assert case.run(inputs, tmp_path) == 5
     assert f"process {os.getpid()} on" in capsys.readouterr().err
     assert files(tmp_path) == {}

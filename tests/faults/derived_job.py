@@ -8,7 +8,7 @@
     after NAME      it is complete
 
 VERB may be `powers`, the steered stage with a sum of its squares as a table and as a text. The sum waits while the file
-ORDERS/hold-sums is there. MOMENT `never` kills nothing.
+ORDERS/check_lease-sums is there. MOMENT `never` kills nothing.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from unittest import mock
 import schemas
 from jobs import __main__ as command_line
 from jobs.flags import say
-from pipeline.engine.books import Books
 from pipeline.engine.derived import DerivedFile, DerivedTable
 from pipeline.engine.job import Job
+from pipeline.engine.job_records import JobRecords
 from pipeline.engine.local_pool import LocalPool
 from pipeline.engine.run import RunOptions, run
 from pipeline.tables import Table
@@ -54,7 +54,7 @@ def _text(out: str) -> bytes:
 
 
 def _rows(out: str, orders: Path):
-    while (orders / "hold-sums").exists():
+    while (orders / "check_lease-sums").exists():
         time.sleep(steered.POLL_SECONDS)
     total = [_sum(out)]
     return SUM.rows({"index": [0], "sum": total, "age_years": total, "yaw_degrees": total})
@@ -75,14 +75,14 @@ def kill_at(moment: str, name: str) -> None:
     for kind in (DerivedTable, DerivedFile):
         make = kind.make
 
-        def dying(one, books, job, facts, hold, make=make):
+        def dying(one, job_records, job, facts, check_lease, make=make):
             if one.name != name:
-                return make(one, books, job, facts, hold)
+                return make(one, job_records, job, facts, check_lease)
             if moment == "before":
                 die()
-            sealed = mock.patch.object(Table if isinstance(one, DerivedTable) else Books, _last(one), die)
+            sealed = mock.patch.object(Table if isinstance(one, DerivedTable) else JobRecords, _last(one), die)
             with sealed if moment == "unsealed" else mock.patch.object(steered, "VERB", steered.VERB):
-                made = make(one, books, job, facts, die if moment == "rows" else hold)
+                made = make(one, job_records, job, facts, die if moment == "rows" else check_lease)
             die()
             return made
 

@@ -35,7 +35,7 @@ class FakeCluster:
         return self._cluster.address
 
     def add(self, gpus: int = 0) -> Any:
-        """One more node; its GPUs are numbers in Ray's books alone."""
+        """One more node; its GPUs are numbers in Ray's bookkeeping alone."""
         resources = {"num_cpus": self._cpus, "num_gpus": gpus, "object_store_memory": STORE_BYTES}
         node = self._cluster.add_node(**resources, include_log_monitor=False)
         self.nodes.append(node)

@@ -1,4 +1,4 @@
-"""More work than GPUs: workers that share one, jobs that want the same one. The GPU is one in Ray's books alone."""
+"""More work than GPUs: workers that share one, jobs that want the same one. The GPU exists for Ray alone."""
 
 import pytest
 

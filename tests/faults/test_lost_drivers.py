@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.engine.books import Books
+from pipeline.engine.job_records import JobRecords
 from pipeline.engine.lease import Lease, holder
 
 from .whole import assert_whole
@@ -21,7 +21,7 @@ def test_a_killed_driver_is_taken_over_at_once_by_the_same_command(job, undistur
     driver.when(lambda: job.published() >= 5, "shards were published")
     driver.kill()
     assert not Path(job.out, "cubes/.stylemill/manifest.json").exists()
-    assert holder(Books(job.out, job.verb).lease_url)["pid"] == driver.process.pid
+    assert holder(JobRecords(job.out, job.verb).lease_url)["pid"] == driver.process.pid
     job.go()
     assert " 0 done," not in job.finish("--workers", "1").said()
     assert_whole(job.out, job.verb, undisturbed)
@@ -51,7 +51,7 @@ def test_a_stopped_driver_says_what_is_safe_and_the_same_command_continues(job, 
     counts = f"{8 * heard} published + 0 rejected + 0 failed + {64 - 8 * heard} not run"
     assert f"Stop  {heard}/8 shards | 64 rows = {counts}" in driver.said()
     assert "Traceback" not in driver.said()
-    assert holder(Books(job.out, job.verb).lease_url) is None
+    assert holder(JobRecords(job.out, job.verb).lease_url) is None
     job.go()
     assert "3 done, 5 to run" in job.finish().said()
     assert_whole(job.out, job.verb, undisturbed)
@@ -70,7 +70,7 @@ def test_a_second_driver_is_turned_away_and_told_who_holds_the_lease(job, undist
 
 
 def test_another_hosts_lease_is_respected_until_it_runs_out(job, undisturbed):
-    url = Books(job.out, job.verb).lease_url
+    url = JobRecords(job.out, job.verb).lease_url
     with Lease(url):
         record = {**holder(url), "host": "elsewhere"}
     Path(url).write_text(json.dumps(record))
@@ -94,7 +94,7 @@ def test_a_driver_stopped_before_or_after_its_work_ends_with_130_too(job, flaky_
     assert driver.ended(20) == 130, driver.said()
     assert "the same command continues" in driver.said()
     assert "SIGTERM received" not in driver.said()
-    assert holder(Books(job.out, job.verb).lease_url) is None
+    assert holder(JobRecords(job.out, job.verb).lease_url) is None
     block.unlink()
     job.finish("--workers", "1")
     assert_whole(job.out, job.verb, undisturbed)

@@ -7,7 +7,7 @@ from contextlib import suppress
 import psutil
 import pytest
 
-from pipeline.engine.books import Books
+from pipeline.engine.job_records import JobRecords
 from pipeline.engine.journal import WORKER_LOST
 
 from .whole import assert_whole, summary
@@ -35,7 +35,7 @@ def test_a_shard_that_kills_its_worker_each_time_is_given_up_and_the_rest_is_don
     assert "shard 3" in driver.said()
     assert "5 workers died on this shard" in driver.said()
     assert "Stop  7/8 shards | 64 rows = 56 published + 0 rejected + 8 failed" in driver.said()
-    tried = [attempt.end for attempt in Books(job.out, job.verb).attempts() if attempt.shard == 3]
+    tried = [attempt.end for attempt in JobRecords(job.out, job.verb).attempts() if attempt.shard == 3]
     assert tried == [WORKER_LOST] * 5
     assert len(job.began(3)) >= 5  # where the answer of the shard before dies with the worker, the death is that one's
     job.go()

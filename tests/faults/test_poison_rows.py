@@ -1,4 +1,4 @@
-"""Rows that break their micro-batch or come out not finite: rejected alone, taken up again alone."""
+"""Rows that break their micro-batch or are not finite: rejected alone, tried again alone."""
 
 import pytest
 

@@ -10,7 +10,7 @@ from tiny_jobs import dataset, rows, tables
 
 import schemas
 from jobs.__main__ import main
-from pipeline.engine.books import Books
+from pipeline.engine.job_records import JobRecords
 from pipeline.engine.lease import Lease
 from pipeline.tables import Table
 
@@ -75,15 +75,15 @@ def test_verify_beside_a_driver_at_work_leaves_its_books_alone(made, tmp_path, c
     out = shutil.copytree(made, tmp_path / "set")
     part = out / "labels" / "part-00001-of-00003.parquet"
     part.write_bytes(part.read_bytes()[:-1] + b"\0")
-    books = Books(str(out), "dataset")
-    with Lease(books.lease_url):
+    job_records = JobRecords(str(out), "dataset")
+    with Lease(job_records.lease_url):
         assert main(["verify", str(out)]) == 1
         said = capsys.readouterr().err
         assert f"a driver is at work on the dataset job of {out}: process {os.getpid()} on" in said
-        assert "still running. Nothing is put on its books: run verify again when it has ended" in said
-        assert books.suspects() == {}
+        assert "still running. Nothing is noted in its records: run verify again when it has ended" in said
+        assert job_records.suspects() == {}
     assert main(["verify", str(out)]) == 1
-    assert books.suspects() == {1: "found damaged by verify"}
+    assert job_records.suspects() == {1: "found damaged by verify"}
 
 
 def test_a_poison_row_is_set_aside_and_its_neighbours_are_the_same_bytes(made, tmp_path, capsys, monkeypatch):

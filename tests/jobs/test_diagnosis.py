@@ -1,4 +1,4 @@
-"""verify writes into the books what it has read and found to differ, and nothing else."""
+"""verify writes into the records what it has read and found to differ, and nothing else."""
 
 import errno
 import os

@@ -113,7 +113,7 @@ def test_where_no_choice_has_a_hyperplane_weights_are_named(tmp_path, noise, cap
 
 
 def test_a_fraction_of_yes_and_no_is_refused(tmp_path, codes, capsys):
-    """It was left out in silence, and stood in the books as if it had been taken."""
+    """It was left out in silence, and was recorded as if it had been taken."""
     w_NW, scores = codes
     np.save(tmp_path / "codes.npy", w_NW)
     np.save(tmp_path / "yes.npy", scores > 1)

@@ -12,7 +12,7 @@ from jobs.reproduce.cost import say_ahead, say_time_left
 from jobs.reproduce.ials import IalsSpec, ahead, cost
 from jobs.reproduce.step_size import StepSize, of_trial
 from jobs.small import write_small
-from pipeline.engine.books import Books
+from pipeline.engine.job_records import JobRecords
 from pipeline.engine.outcome import Outcome
 from pipeline.errors import SpecError
 from pipeline.metrics.step_size import length
@@ -157,11 +157,11 @@ def test_the_time_to_come_is_that_of_all_faces_that_do(tmp_path, capsys):
     capsys.readouterr()
     say_time_left(ahead(spec), str(labelled))
     assert capsys.readouterr().err == ""
-    books = Books(str(labelled), "label")
-    books.create_spec({})
+    job_records = JobRecords(str(labelled), "label")
+    job_records.create_spec({})
     for shard, seconds in enumerate((1.0, 3.0)):
-        books.record(Outcome(shard, counters={"seconds": seconds}))
-    books.flush()
+        job_records.record(Outcome(shard, counters={"seconds": seconds}))
+    job_records.flush()
     faces = 64 * 11 + 3 * 64 + 64  # step sizes, the faces they are chosen on, means of gradients
     faces += 4 * 4 * 3 + 2 * 4 * 21 + 4 * 3 + 2 * 4 * 3 + 2 * (len(CELLS) + 1) * 3
     back = 64 * 2 + 4 * 2 * (0 + 1 + 2 + 2) + 4 * 20 * 2 + 4 * 2 + 4 * 2 * 2

@@ -1,4 +1,4 @@
-"""What an operator does with a job: one shard first, rejected rows again, a share of the rows, a look at the books."""
+"""What an operator does with a job: one shard first, rejected rows again, a share of the rows, the records."""
 
 import json
 import re
@@ -44,7 +44,7 @@ def test_rejected_rows_are_taken_up_again_alone_and_the_bytes_are_as_if_nothing_
     assert dataset(tmp_path, *WORDS) == 0
     assert "17 published + 3 rejected (1 not finite, 2 raised)" in capsys.readouterr().err
     assert dataset(tmp_path, *WORDS, "--retry-rejected", "--dry-run") == 0
-    assert "2 done, 1 to run (1 with rejected rows taken up again)" in capsys.readouterr().err
+    assert "2 done, 1 to run (1 with rejected rows to try again)" in capsys.readouterr().err
     before = (tmp_path / "labels/.stylemill/manifest.json").read_bytes()
     assert dataset(tmp_path, *WORDS, "--retry-rejected") == 0
     said = capsys.readouterr().err
@@ -75,20 +75,20 @@ def test_nothing_rejected_is_nothing_to_take_up(made, capsys):
 
 
 def test_a_retry_that_was_cut_off_before_it_published_costs_no_whole_shard(poison, tmp_path, capsys):
-    from pipeline.engine.books import Books
-    from pipeline.engine.plan import HALF_TAKEN_UP
+    from pipeline.engine.job_records import JobRecords
+    from pipeline.engine.plan import HALF_RETRIED
 
     dataset(tmp_path, *WORDS)
-    Books(str(tmp_path), "dataset").set_suspects({1: HALF_TAKEN_UP})
+    JobRecords(str(tmp_path), "dataset").set_suspects({1: HALF_RETRIED})
     capsys.readouterr()
     assert dataset(tmp_path, *WORDS) == 0
     assert "3 shards, 20 rows: all done" in capsys.readouterr().err
     part = tmp_path / "rejects/dataset/part-00001-of-00003.parquet"
     part.write_bytes((tmp_path / "rejects/dataset/part-00000-of-00003.parquet").read_bytes())
-    Books(str(tmp_path), "dataset").set_suspects({1: HALF_TAKEN_UP})
+    JobRecords(str(tmp_path), "dataset").set_suspects({1: HALF_RETRIED})
     poison.clear()
     assert dataset(tmp_path, *WORDS) == 0
-    assert "1 to run (1 half way through taking up rejected rows)" in capsys.readouterr().err
+    assert "1 to run (1 stopped while rejected rows were tried again)" in capsys.readouterr().err
     assert main(["verify", str(tmp_path)]) == 0
 
 
@@ -184,7 +184,7 @@ def test_the_journal_has_a_line_for_each_attempt(tmp_path):
 
 
 def test_status_tells_what_failed_what_is_aside_and_who_is_at_work(poison, tmp_path, capsys, monkeypatch):
-    from pipeline.engine.books import Books
+    from pipeline.engine.job_records import JobRecords
     from pipeline.engine.lease import Lease
 
     real = FaceScorer.take_seconds
@@ -198,7 +198,7 @@ def test_status_tells_what_failed_what_is_aside_and_who_is_at_work(poison, tmp_p
     monkeypatch.setattr(FaceScorer, "take_seconds", broken)
     assert dataset(tmp_path, *WORDS) == 1
     capsys.readouterr()
-    with Lease(Books(str(tmp_path), "dataset").lease_url):
+    with Lease(JobRecords(str(tmp_path), "dataset").lease_url):
         assert main(["status", str(tmp_path), "--json-lines"]) == 0
     state = json.loads(capsys.readouterr().out)
     assert (state["shards_done"], state["shards_failed"], state["rejects_by_reason"]) == (

@@ -8,7 +8,7 @@ from jobs import resolve as resolve_module
 from jobs.options import RunFlags
 from jobs.resolve import CODES, FACES, FITS, GRADIENTS, VECTORS, resolve
 from pipeline.engine import workers as workers_module
-from pipeline.engine.books import SPEC, Books
+from pipeline.engine.job_records import SPEC, JobRecords
 from pipeline.engine.workers import GB, rows_of_a_shard
 
 
@@ -123,7 +123,7 @@ def test_no_more_workers_than_shards_or_than_the_work_is_worth(choose, capsys):
 
 def test_a_resume_keeps_threads_and_shards_and_takes_the_workers_that_fit(choose, tmp_path):
     begun = {"threads": 4, "rows_per_shard": 64, "batch_size": 2}
-    Books(str(tmp_path), "dataset").create_spec({**{name: kind() for name, kind in SPEC.items()}, "spec": begun})
+    JobRecords(str(tmp_path), "dataset").create_spec({**{name: kind() for name, kind in SPEC.items()}, "spec": begun})
     assert choose() == (2, 4, 64)
     assert choose(local=True) == (1, 4, 64)
     assert choose(replace=True) == (8, 1, 64)

@@ -98,8 +98,8 @@ def test_a_flipped_bit_is_found_and_made_again(set_in_bucket, wanted, capsys):
 
 
 def test_parts_without_a_record_are_read_and_believed(set_in_bucket, wanted, capsys):
-    books = store.join(set_in_bucket, ".stylemill", "dataset", "outcomes")
-    store.delete_many([store.join(books, name) for name in store.list_names(books)])
+    job_records = store.join(set_in_bucket, ".stylemill", "dataset", "outcomes")
+    store.delete_many([store.join(job_records, name) for name in store.list_names(job_records)])
     assert again(set_in_bucket) == 0
     assert "all done" in capsys.readouterr().err
     assert parts(set_in_bucket) == wanted

@@ -59,12 +59,12 @@ def test_a_job_is_followed_to_its_tables_and_its_exit_codes_come_back(cluster, t
 
 
 def test_a_job_that_is_followed_no_more_goes_on_until_it_is_stopped(cluster, tmp_path):
-    books = tmp_path / ".stylemill" / "dataset"
+    job_records = tmp_path / ".stylemill" / "dataset"
     words = [*TINY, "--rows", "4000000", "--rows-per-shard", "64", "--workers", "1", "--out", str(tmp_path)]
     assert "a-long-one\n" in ended(start(cluster, "--no-wait", "--submission-id", "a-long-one", "--", *words), 0)
     follower = start(cluster, "--follow", "a-long-one")
     assert any(line.startswith("Plan") for line in follower.stdout)
-    assert json.loads((books / "lease.json").read_text())["pid"]
+    assert json.loads((job_records / "lease.json").read_text())["pid"]
 
     follower.send_signal(signal.SIGINT)
     said = ended(follower, 130)
@@ -81,8 +81,8 @@ def test_a_job_that_is_followed_no_more_goes_on_until_it_is_stopped(cluster, tmp
     stop = [str(BIN / "ray"), "job", "stop", "--address", cluster.address, "a-long-one"]
     subprocess.run(stop, env=cluster.environment(), check=True, capture_output=True, timeout=60)
     assert "shards are safe; the same command continues" in ended(follower, 130)
-    assert not (books / "lease.json").exists()
-    assert json.loads((books / "summary.json").read_text())["exit_code"] == 130
+    assert not (job_records / "lease.json").exists()
+    assert json.loads((job_records / "summary.json").read_text())["exit_code"] == 130
 
 
 @pytest.mark.parametrize(

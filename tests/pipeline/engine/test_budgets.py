@@ -4,10 +4,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.engine.budgets import Deaths, Shards
-from pipeline.engine.causes import Doubt, Doubts, cause
 from pipeline.engine.outcome import Outcome
 from pipeline.engine.pool import ATTEMPTS, DEATHS, LOST_NODES
 from pipeline.engine.stage import Task
+from pipeline.engine.worker_deaths import DoubtfulDeath, DoubtfulDeaths, cause
 
 
 def shards(number=3):
@@ -164,10 +164,10 @@ def test_what_a_worker_died_of():
 
 
 def test_a_doubt_is_settled_by_the_node_or_by_time():
-    doubts = Doubts()
-    doubts.add(Doubt(0, "a", 10.0, None))
-    doubts.add(Doubt(1, "b", 10.0, None))
-    doubts.add(Doubt(2, "a", 20.0, None))
+    doubts = DoubtfulDeaths()
+    doubts.add(DoubtfulDeath(0, "a", 10.0, None))
+    doubts.add(DoubtfulDeath(1, "b", 10.0, None))
+    doubts.add(DoubtfulDeath(2, "a", 20.0, None))
     assert [(doubt.key, lost) for doubt, lost in doubts.resolved({"a"}, 5.0)] == [(1, True)]
     assert [(doubt.key, lost) for doubt, lost in doubts.resolved({"a"}, 15.0)] == [(0, False)]
     assert bool(doubts)
@@ -177,10 +177,10 @@ def test_a_doubt_is_settled_by_the_node_or_by_time():
 
 def test_a_worker_that_died_before_it_had_a_place_is_excused_where_a_node_goes():
     """Ray places workers on a node that is dead and not yet known to be, one after another."""
-    doubts = Doubts()
+    doubts = DoubtfulDeaths()
     for _ in range(5):
-        doubts.add(Doubt(-1, "", 20.0, None, frozenset({"a", "b"})))
+        doubts.add(DoubtfulDeath(-1, "", 20.0, None, frozenset({"a", "b"})))
     assert list(doubts.resolved({"a", "b"}, 10.0)) == []
     assert [lost for _, lost in doubts.resolved({"a", "c"}, 15.0)] == [True] * 5
-    doubts.add(Doubt(-1, "", 20.0, None, frozenset({"a", "c"})))
+    doubts.add(DoubtfulDeath(-1, "", 20.0, None, frozenset({"a", "c"})))
     assert [lost for _, lost in doubts.resolved({"a", "c", "d"}, 20.0)] == [False]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from squares import SquaresStage, SquaresWorker
 
-from pipeline.engine.books import Books
+from pipeline.engine.job_records import JobRecords
 from pipeline.engine.local_pool import LocalPool
 from pipeline.engine.outcome import merge_counters
 from pipeline.engine.stage import Batch, Task
@@ -49,7 +49,9 @@ def test_the_summary_has_the_largest_of_all_shards_and_each_attempt_its_own(benc
     assert (summary.counters["peak_device_bytes"], summary.counters["squares"]) == (17.5e9, 32)
     stored = json.loads(Path(bench.out, ".stylemill/squares/summary.json").read_text())
     assert stored["counters"]["peak_device_bytes"] == 17.5e9
-    of_each = {found.shard: found.counters["peak_device_bytes"] for found in Books(bench.out, "squares").attempts()}
+    of_each = {
+        found.shard: found.counters["peak_device_bytes"] for found in JobRecords(bench.out, "squares").attempts()
+    }
     assert of_each == {shard: gigabytes * 1e9 for shard, gigabytes in enumerate(GIGABYTES)}
 
 

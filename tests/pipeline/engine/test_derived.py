@@ -9,8 +9,8 @@ import pytest
 
 import schemas
 from jobs.__main__ import main
-from pipeline.engine.books import Books
 from pipeline.engine.derived import DerivedFile, DerivedTable
+from pipeline.engine.job_records import JobRecords
 from pipeline.engine.lease import holder
 from pipeline.engine.local_pool import LocalPool
 from pipeline.errors import Busy, NotMade, OutputDiffers, SpecError, StoreError
@@ -39,7 +39,7 @@ class Sum:
         if name in fails:
             raise fails[name]
         self.made.append(name)
-        held = holder(Books(self.out, "squares").lease_url)
+        held = holder(JobRecords(self.out, "squares").lease_url)
         assert held is not None
         value = [7.0] if name == "asked" else [self.total()]
         return SCHEMA.rows({"index": [0], "total": value, "age_years": value, "yaw_degrees": value})
@@ -86,7 +86,7 @@ def test_they_are_made_of_the_sealed_tables_before_the_job_is_done(sums, capsys)
     manifest = Table.open(f"{sums.out}/sums").require_sealed()
     assert manifest["fingerprint"] == sums.job().fingerprint
     assert manifest["facts"]["resolved"]["labels_digest"] == Table.open(f"{sums.out}/labels").digest
-    spec = Books(sums.out, "squares").spec()
+    spec = JobRecords(sums.out, "squares").spec()
     assert spec["tables"] == ["rejects", "labels", "asked", "sums"]
     assert spec["derived"] == {"asked": [], "sums": ["labels"], "sum.txt": ["labels"]}
     assert states(sums.out, capsys)["complete"]
@@ -136,7 +136,7 @@ def test_those_made_from_other_rows_are_made_again(sums, capsys):
     assert sums.run(sums.job(reject_every=5)).exit_code == 0
     less = sums.found()[0]
     assert less < TOTAL
-    with pytest.raises(NotMade):  # the rejected rows are taken up, and the sum is not made
+    with pytest.raises(NotMade):  # the rejected rows are tried again, and the sum is not made
         sums.run(sums.job(fails={"sums": ZeroDivisionError("no sum")}), retry_rejected=True)
     assert not states(sums.out, capsys)["complete"]
     assert Table(f"{sums.out}/sums").manifest() is None
@@ -198,10 +198,10 @@ def test_a_stop_while_one_is_made_ends_with_130(sums):
 
 
 def test_a_driver_that_lost_its_lease_leaves_them_alone(sums):
-    """Another driver took over while the sum was computed: this one writes neither the sum nor the books."""
+    """Another driver took over while the sum was computed: this one writes neither the sum nor the records."""
 
     def rows():
-        url = Path(Books(sums.out, "squares").lease_url)
+        url = Path(JobRecords(sums.out, "squares").lease_url)
         url.write_text(json.dumps({**json.loads(url.read_text()), "token": "another's"}))
         return sums.rows("sums", {})
 
@@ -209,7 +209,7 @@ def test_a_driver_that_lost_its_lease_leaves_them_alone(sums):
     with pytest.raises(Busy, match="the lease of this driver is lost"):
         sums.run(job)
     assert Table(f"{sums.out}/sums").parts() == {}
-    assert Books(sums.out, "squares").summary() is None
+    assert JobRecords(sums.out, "squares").summary() is None
 
 
 def test_another_jobs_table_is_refused_before_anything_runs_and_replaced_when_asked(sums):

@@ -14,8 +14,10 @@ def test_a_broken_device_ends_the_run_and_the_same_command_continues(bench):
 
 def test_the_rows_of_the_shard_at_work_are_seen_as_they_are_written(bench, monkeypatch):
     job, pool, seen = bench.job(rows=16, rows_per_shard=16, reject_every=5, slow_seconds=0.01), LocalPool(), []
-    told = LocalPool.tell
-    monkeypatch.setattr(LocalPool, "tell", lambda self, *now: (told(self, *now), seen.append(self.at_work()[0])))
+    told = LocalPool.set_progress
+    monkeypatch.setattr(
+        LocalPool, "set_progress", lambda self, *now: (told(self, *now), seen.append(self.at_work()[0]))
+    )
     assert [outcome.ok for outcome in pool.map(job.stage, job.tasks, job.outputs(), lambda attempt: None)] == [True]
     rows = [shard.rows for shard in seen]
     assert rows == sorted(rows)

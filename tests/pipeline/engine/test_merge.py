@@ -1,4 +1,4 @@
-"""Rows taken up again among those that stand: the order and the rows of one table that had never been apart."""
+"""Rows tried again, merged with those published before: the order and rows of one table computed at once."""
 
 import pyarrow as pa
 from hypothesis import given, settings

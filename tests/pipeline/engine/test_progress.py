@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.engine.cadence import APART_SECONDS, EVERY_SECONDS, SILENT_SECONDS, Cadence
 from pipeline.engine.outcome import Outcome
 from pipeline.engine.pool import AtWork
+from pipeline.engine.print_interval import APART_SECONDS, EVERY_SECONDS, SILENT_SECONDS, PrintInterval
 from pipeline.engine.progress import Progress
 from pipeline.engine.stragglers import Stragglers
 
@@ -17,7 +17,7 @@ from pipeline.engine.stragglers import Stragglers
 class Pool:
     """What a pool says of itself."""
 
-    workers, lost, lost_nodes, waiting_for_room = 8, 0, 0, False
+    workers, lost, lost_nodes, waiting_for_resources = 8, 0, 0, False
     opened_at = None
     working: tuple[AtWork, ...] = ()
 
@@ -37,7 +37,7 @@ def test_what_the_line_says():
     pool = Pool()
     progress = progress_of(pool, shards_done=41, rows_done=4100, rows_left=2300)
     assert str(progress._line()) == "Run   41/64 shards | 4,100/6,400 rows | 8 workers | 0 lost | starting | 0 rejected"
-    pool.waiting_for_room = True
+    pool.waiting_for_resources = True
     assert "| waiting for room on the cluster |" in str(progress._line())
     pool.opened_at = time.perf_counter() - 2.0
     assert "| computing |" in str(progress._line())
@@ -107,10 +107,10 @@ def test_slow_is_three_medians_and_ten_seconds_at_least():
 
 
 def test_lines_come_every_30_seconds_or_5_per_cent_and_two_seconds_apart():
-    cadence, news = Cadence(0.0, 0.5), itertools.count()
+    interval, news = PrintInterval(0.0, 0.5), itertools.count()
 
     def due(now, share):
-        return cadence.due(now, share, next(news), 0.0)
+        return interval.due(now, share, next(news), 0.0)
 
     assert not due(1.9, 0.9)
     assert due(2.0, 0.55)
@@ -120,20 +120,20 @@ def test_lines_come_every_30_seconds_or_5_per_cent_and_two_seconds_apart():
 
 
 def test_what_is_not_new_is_not_said_again_but_that_it_is_not():
-    cadence = Cadence(0.0, 0.0)
-    said = [now for now in range(0, 2000) if cadence.due(float(now), 0.1, "the same", float(now))]
+    interval = PrintInterval(0.0, 0.0)
+    said = [now for now in range(0, 2000) if interval.due(float(now), 0.1, "the same", float(now))]
     assert said == [2, 120, 240, 480, 960, 1920]
-    assert cadence.due(2001.0, 0.1, "other", 0.0)
-    assert not cadence.due(2120.0, 0.1, "other", 119.0)
-    assert cadence.due(2121.0, 0.1, "other", 120.0)
+    assert interval.due(2001.0, 0.1, "other", 0.0)
+    assert not interval.due(2120.0, 0.1, "other", 119.0)
+    assert interval.due(2121.0, 0.1, "other", 120.0)
 
 
 @given(st.lists(st.tuples(st.floats(0, 5), st.floats(0, 0.2)), max_size=200))
 def test_lines_are_never_too_close_nor_too_far_apart_while_there_is_news(steps):
-    cadence, now, share, said = Cadence(0.0, 0.0), 0.0, 0.0, [0.0]
+    interval, now, share, said = PrintInterval(0.0, 0.0), 0.0, 0.0, [0.0]
     for number, (seconds, more) in enumerate(steps):
         now, share = now + seconds, share + more
-        if cadence.due(now, share, number, 0.0):
+        if interval.due(now, share, number, 0.0):
             said.append(now)
         assert now - said[-1] < EVERY_SECONDS
     assert all(after - before >= APART_SECONDS for before, after in itertools.pairwise(said))
@@ -141,20 +141,20 @@ def test_lines_are_never_too_close_nor_too_far_apart_while_there_is_news(steps):
 
 @given(st.lists(st.tuples(st.floats(0, 60), st.integers(0, 3)), max_size=200))
 def test_no_line_is_printed_twice_but_to_say_how_long_it_has_been_so(steps):
-    cadence, now, news, new_at, said = Cadence(0.0, 0.0), 0.0, None, 0.0, [None]
+    interval, now, news, new_at, said = PrintInterval(0.0, 0.0), 0.0, None, 0.0, [None]
     for seconds, found in steps:
         now += seconds
         if found != news:
             news, new_at = found, now
-        if cadence.due(now, 0.0, news, now - new_at):
+        if interval.due(now, 0.0, news, now - new_at):
             assert news != said[-1] or now - new_at >= SILENT_SECONDS
             said.append(news)
 
 
 @pytest.mark.parametrize(("first", "lines"), [(0.05, True), (60.0, False)])
 def test_without_a_terminal_a_line_is_printed_by_time(monkeypatch, capsys, first, lines):
-    monkeypatch.setattr("pipeline.engine.cadence.APART_SECONDS", first)
-    monkeypatch.setattr("pipeline.engine.cadence.EVERY_SECONDS", first)
+    monkeypatch.setattr("pipeline.engine.print_interval.APART_SECONDS", first)
+    monkeypatch.setattr("pipeline.engine.print_interval.EVERY_SECONDS", first)
     monkeypatch.setattr("pipeline.engine.progress.WAKE_SECONDS", 0.01)
     said, deadline = "", time.monotonic() + (10.0 if lines else 0.3)
     with progress_of(Pool(), shards=4, rows=400, shards_done=1, rows_done=100, rows_left=300):

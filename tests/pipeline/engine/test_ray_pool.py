@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import ray
 
-from pipeline.engine import crew, ray_pool
+from pipeline.engine import ray_pool, worker_group
 from pipeline.engine.journal import PUBLISHED, TIMEOUT, WORKER_LOST
 from pipeline.engine.local_pool import LocalPool
 from pipeline.engine.ray_pool import RayPool
@@ -83,8 +83,10 @@ def test_every_attempt_is_in_the_journal(bench):
 def test_a_worker_tells_how_many_rows_of_its_shard_are_done(bench, monkeypatch):
     monkeypatch.setattr(ray_pool, "TELL_SECONDS", 0.1)
     job, pool, seen = bench.job(rows=64, rows_per_shard=32, slow_seconds=0.3), RayPool(1, cpus=1), []
-    tick = crew.Crew._tick
-    monkeypatch.setattr(crew.Crew, "_tick", lambda self: (yield from tick(self)) or seen.extend(pool.at_work()))
+    tick = worker_group.WorkerGroup._tick
+    monkeypatch.setattr(
+        worker_group.WorkerGroup, "_tick", lambda self: (yield from tick(self)) or seen.extend(pool.at_work())
+    )
     pool.prepare()
     outcomes = list(pool.map(job.stage, job.tasks, job.outputs(), lambda attempt: None))
     pool.close()

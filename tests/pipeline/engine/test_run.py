@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.engine.books import Books
+from pipeline.engine.job_records import JobRecords
 from pipeline.engine.layout import cut, cut_chosen, tasks
 from pipeline.engine.lease import Lease, holder
 from pipeline.engine.local_pool import LocalPool
@@ -28,8 +28,8 @@ def test_a_job_publishes_seals_and_sums_up(bench):
     assert manifest["fingerprint"] == bench.job().fingerprint
     assert table.verify() == []
     assert Table.open(f"{bench.out}/rejects/squares").read().num_rows == 0
-    books = json.loads(Path(bench.out, ".stylemill/squares/summary.json").read_text())
-    assert books["published"] == 32
+    job_records = json.loads(Path(bench.out, ".stylemill/squares/summary.json").read_text())
+    assert job_records["published"] == 32
 
 
 def test_planned_is_published_and_rejected_and_failed(bench):
@@ -234,7 +234,7 @@ def test_too_many_rejects_is_exit_code_3(bench):
 
 
 def test_a_live_driver_is_respected_and_named(bench):
-    url = Books(bench.out, "squares").lease_url
+    url = JobRecords(bench.out, "squares").lease_url
     with Lease(url), pytest.raises(Busy, match=r"process \d+ on .* still running"):
         bench.run(LocalPool())
     assert holder(url) is None
@@ -242,7 +242,7 @@ def test_a_live_driver_is_respected_and_named(bench):
 
 
 def test_a_dead_driver_is_taken_over_at_once(bench):
-    url = Books(bench.out, "squares").lease_url
+    url = JobRecords(bench.out, "squares").lease_url
     with Lease(url):
         record = holder(url)
     record |= {"started": record["started"] - 1000, "ticks": record["ticks"] - 1000}  # another process had this pid
@@ -251,7 +251,7 @@ def test_a_dead_driver_is_taken_over_at_once(bench):
 
 
 def test_another_hosts_lease_runs_out(bench):
-    url = Books(bench.out, "squares").lease_url
+    url = JobRecords(bench.out, "squares").lease_url
     with Lease(url):
         record = holder(url)
     record["host"] = "elsewhere"

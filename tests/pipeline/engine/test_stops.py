@@ -28,7 +28,7 @@ def test_ctrl_c_keeps_what_is_done(bench, monkeypatch):
     assert any("2 shards are safe; the same command continues" in line for line in bench.said)
     monkeypatch.setattr(LocalPool, "map", real)
     assert bench.run(LocalPool()).exit_code == 0
-    assert bench.attempts() == 4  # the third was published before it was interrupted, and is adopted
+    assert bench.attempts() == 4  # the third was published before it was interrupted, and its record is recovered
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

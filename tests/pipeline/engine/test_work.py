@@ -1,4 +1,4 @@
-"""Runs that end badly: what is on the books then is the truth, and never another driver's loss."""
+"""Runs that end badly: what is recorded then is the truth, and never another driver's loss."""
 
 import json
 from collections import Counter
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from squares import SquaresWorker
 
-from pipeline.engine.books import Books
+from pipeline.engine.job_records import JobRecords
 from pipeline.engine.journal import TIMEOUT, Attempt
 from pipeline.engine.local_pool import LocalPool
 from pipeline.engine.state import state_of
@@ -21,7 +21,7 @@ def test_a_driver_that_lost_its_lease_leaves_the_winners_books_alone(bench, monk
     def stalls(self, task):
         if task.shard == 2 and not stalled:
             stalled.append(task)  # so long that its lease runs out, and another driver finishes the job
-            store.delete(Books(bench.out, "squares").lease_url)
+            store.delete(JobRecords(bench.out, "squares").lease_url)
             assert bench.run(LocalPool()).exit_code == 0
         yield from real(self, task)
 
@@ -96,7 +96,7 @@ def test_planning_a_retry_reads_no_part(bench, monkeypatch):
 
     monkeypatch.setattr(Table, "read", none)
     assert bench.run(LocalPool(), bench.job(reject_every=5), retry_rejected=True, dry_run=True) is None
-    assert "4 with rejected rows taken up again" in bench.said[1]
+    assert "4 with rejected rows to try again" in bench.said[1]
 
 
 def test_a_resume_lists_each_table_once_and_sweeps_by_it(bench, monkeypatch):

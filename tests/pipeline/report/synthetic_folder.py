@@ -95,7 +95,7 @@ def make(
     sealed: bool = True,
     shards: int | None = None,
     side: int = 64,
-    books: bool = True,
+    job_records: bool = True,
 ) -> str:
     """Publish the tables (the first `shards` of them only, if given) and the bookkeeping; returns `url`."""
     columns = scores(rows, attributes)
@@ -126,7 +126,7 @@ def make(
         ]
         if sealed:
             table.seal(records, {})
-    if books:
+    if job_records:
         document(url, "spec", SPEC)
         document(url, "summary", SUMMARY)
         rejects(url, {40: "not finite", 41: "not finite"})

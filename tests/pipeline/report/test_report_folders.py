@@ -27,7 +27,7 @@ def test_without_pictures_each_face_is_its_number(tmp_path: Path) -> None:
 
 
 def test_latents_alone_make_a_page_of_faces_without_scores(tmp_path: Path) -> None:
-    folder = synthetic_folder.make(str(tmp_path), tables=["latents", "images"], books=False)
+    folder = synthetic_folder.make(str(tmp_path), tables=["latents", "images"], job_records=False)
     document = Page.of(report.write(folder))
     assert len(document.all("img")) == page.RANDOM_FACES
     assert "Attributes" not in [h.text for h in document.all("h2")]
@@ -44,7 +44,7 @@ def test_latents_without_pictures_or_labels_have_provenance_alone(tmp_path: Path
 
 
 def test_an_unsealed_folder_shows_the_rows_so_far_and_says_so(tmp_path: Path) -> None:
-    folder = synthetic_folder.make(str(tmp_path), sealed=False, shards=1, books=False)
+    folder = synthetic_folder.make(str(tmp_path), sealed=False, shards=1, job_records=False)
     synthetic_folder.document(folder, "spec", synthetic_folder.SPEC)
     document = Page.of(report.write(folder))
     assert document.one("p", "state").has("warning")
@@ -111,7 +111,7 @@ def test_rows_without_a_finite_score_are_counted_apart(tmp_path: Path) -> None:
     "content", [b"{", b"[1, 2]", b'"words"', b'{"spec": 3, "weights": [1], "versions": []}', b"{}"]
 )
 def test_damaged_or_poor_books_are_said_and_never_stop_the_page(tmp_path: Path, content: bytes) -> None:
-    folder = synthetic_folder.make(str(tmp_path), books=False)
+    folder = synthetic_folder.make(str(tmp_path), job_records=False)
     synthetic_folder.document(folder, "spec", content)
     synthetic_folder.document(folder, "summary", content)
     document = Page.of(report.write(folder))
@@ -160,7 +160,7 @@ def test_a_run_that_did_not_end_well_is_said_at_the_top(tmp_path: Path) -> None:
 
 
 def test_while_the_first_run_goes_on_the_spec_says_what_is_planned_and_by_which_weights(tmp_path: Path) -> None:
-    folder = synthetic_folder.make(str(tmp_path), sealed=False, shards=1, books=False)
+    folder = synthetic_folder.make(str(tmp_path), sealed=False, shards=1, job_records=False)
     spec = {**synthetic_folder.SPEC, "planned": 42, "weights": synthetic_folder.SUMMARY["weights"]}
     synthetic_folder.document(folder, "spec", spec)
     document = Page.of(report.write(folder))

@@ -32,7 +32,7 @@ def read_groups(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 @pytest.mark.parametrize("sealed", [True, False])
 def test_only_the_row_groups_of_wanted_rows_are_read(tmp_path: Path, read_groups: list[int], sealed: bool) -> None:
     synthetic_folder.make(
-        str(tmp_path), rows=900, rows_per_shard=450, tables=["images"], sealed=sealed, side=8, books=False
+        str(tmp_path), rows=900, rows_per_shard=450, tables=["images"], sealed=sealed, side=8, job_records=False
     )
     table = Table.open(str(tmp_path / "images"))
     found = dict(pictures.read(table, {5, 17, 320, 455, 5000}))

@@ -9,7 +9,7 @@ from odd_stores import CountingFileSystem
 
 import schemas
 from pipeline.engine.attempt import Outputs
-from pipeline.engine.books import Books
+from pipeline.engine.job_records import JobRecords
 from pipeline.engine.layout import cut, tasks
 from pipeline.engine.outcome import Outcome
 from pipeline.engine.plan import make_plan
@@ -27,7 +27,7 @@ def outputs_of(out, layout):
 def a_finished_job(fs, out, shards):
     """Parts of ten bytes and the outcomes that say so."""
     layout = cut(shards * 10, 10, 10)
-    outputs, books = outputs_of(out, layout), Books(out, "dataset")
+    outputs, job_records = outputs_of(out, layout), JobRecords(out, "dataset")
     for shard in range(shards):
         name = part_name(shard, shards)
         records = {}
@@ -36,15 +36,15 @@ def a_finished_job(fs, out, shards):
             rows = range(10 * shard, 10 * shard + 10) if table != "rejects" else range(0)
             ends = (rows[0], rows[-1]) if rows else (None, None)
             records[table] = PartRecord(name, shard, len(rows), 10, "0" * 64, *ends)
-        books.record(Outcome(shard, records))
-    books.flush()
+        job_records.record(Outcome(shard, records))
+    job_records.flush()
 
 
 def plan_and_seal(out, shards):
     layout = cut(shards * 10, 10, 10)
-    outputs, books = outputs_of(out, layout), Books(out, "dataset")
-    outcomes = books.outcomes()
-    books.compact(outcomes)
+    outputs, job_records = outputs_of(out, layout), JobRecords(out, "dataset")
+    outcomes = job_records.outcomes()
+    job_records.compact(outcomes)
     plan = make_plan(tasks(layout), outputs, outcomes)
     assert len(plan.done) == shards
     for name, table in outputs.all.items():
@@ -62,7 +62,7 @@ def requests(shards):
 def test_planning_and_sealing_ask_no_more_for_more_shards():
     few, many = requests(6), requests(600)
     assert few == many
-    assert few["list"] <= 3 + 2 * 4  # the books; each table at planning and at sealing
+    assert few["list"] <= 3 + 2 * 4  # the records; each table at planning and at sealing
     assert few["write"] == 4
 
 

@@ -1,4 +1,4 @@
-"""Shards that are published but not on record (the driver died in between): their records are read off the parts."""
+"""Shards that are published but not on record (the driver died in between): their records are made from the parts."""
 
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
@@ -13,22 +13,22 @@ from pipeline.errors import Damaged
 SHARDS_AT_ONCE = 4  # each holds one row group, and one part on the temporary disk where it lies in an object store
 
 
-def adopt(tasks: Sequence[Task], outputs: Outputs) -> Iterator[Outcome]:
+def recover_outcomes(tasks: Sequence[Task], outputs: Outputs) -> Iterator[Outcome]:
     """An outcome for each task whose parts read back whole; a damaged one is left to be computed again.
 
     Raises StoreError where a part cannot be read from here: it may be whole.
     """
-    with ThreadPoolExecutor(SHARDS_AT_ONCE, thread_name_prefix="adopt") as threads:
+    with ThreadPoolExecutor(SHARDS_AT_ONCE, thread_name_prefix="recovery") as threads:
         reading: deque[Future[Outcome]] = deque()
         for task in tasks:
             if len(reading) == SHARDS_AT_ONCE:
                 yield reading.popleft().result()
-            reading.append(threads.submit(_adopted, task, outputs))
+            reading.append(threads.submit(_recovered, task, outputs))
         for one in reading:
             yield one.result()
 
 
-def _adopted(task: Task, outputs: Outputs) -> Outcome:
+def _recovered(task: Task, outputs: Outputs) -> Outcome:
     try:
         if outputs.artifact is not None:
             record = replace(outputs.artifact.inspect(), rows=task.rows)

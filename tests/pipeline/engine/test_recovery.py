@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.engine.adopt import SHARDS_AT_ONCE, adopt
 from pipeline.engine.local_pool import LocalPool
+from pipeline.engine.recovery import SHARDS_AT_ONCE, recover_outcomes
 from pipeline.errors import StoreError
 from pipeline.tables import Table, reader
 
@@ -24,7 +24,7 @@ def unrecorded(bench):
 
 def test_every_shard_has_an_outcome_and_a_damaged_one_an_error(unrecorded, bench):
     Path(bench.out, "labels/part-00003-of-00016.parquet").write_bytes(b"no part")
-    found = {outcome.shard: outcome for outcome in adopt(unrecorded.tasks, unrecorded.outputs())}
+    found = {outcome.shard: outcome for outcome in recover_outcomes(unrecorded.tasks, unrecorded.outputs())}
     assert sorted(found) == list(range(16))
     assert [shard for shard, outcome in found.items() if not outcome.ok] == [3]
     assert "part-00003-of-00016.parquet" in found[3].error
@@ -44,7 +44,7 @@ def test_shards_are_read_at_once_and_few_are_in_hand(unrecorded, monkeypatch):
         return real(self, shard)
 
     monkeypatch.setattr(Table, "inspect", inspect)
-    for ended, _ in enumerate(adopt(unrecorded.tasks, unrecorded.outputs())):
+    for ended, _ in enumerate(recover_outcomes(unrecorded.tasks, unrecorded.outputs())):
         assert len(begun) <= ended + SHARDS_AT_ONCE
     assert len(begun) == 16
 

@@ -1,8 +1,8 @@
-"""The bookkeeping of one job, in DIR/.stylemill/VERB: spec, outcomes, attempts, lease, summary.
+"""The records of one job, in DIR/.stylemill/VERB: spec, outcomes, attempts, lease, summary.
 
 A dot folder, because readers of Parquet open every other file below a table. Outcomes are flushed in batches, each
 flush one small file named RUN-FLUSH, so that a later line about a shard always sorts after an earlier one; the journal
-of attempts is flushed with them. A store that refuses a flush loses nothing: the lines wait for the next one, and
+of attempts is flushed with them. If a flush fails, nothing is lost: the lines wait for the next one, and
 shards without a line are recognised by their parts.
 """
 
@@ -47,7 +47,7 @@ SAFE = "delete it, which is safe: "
 log = logging.getLogger(__name__)
 
 
-class Books:
+class JobRecords:
     """Read and write the records of job `verb` on directory URL `out`."""
 
     def __init__(self, out: str, verb: str) -> None:
@@ -91,7 +91,7 @@ class Books:
         """Remove all but the lease, and the derived files: the job starts afresh (`--replace`)."""
         for url in (self._outcomes_url, self._attempts_url):
             store.delete_many([store.join(url, name) for name in _lines_files(url)])
-        with suppress(StoreError):  # a damaged list goes, and tells of no file
+        with suppress(StoreError):  # a damaged list names no files
             store.delete_many([store.join(self.out, name) for name in self.files()])
         store.delete_many([store.join(self.checkpoints_url, name) for name in store.list_names(self.checkpoints_url)])
         for name in ("summary.json", "suspects.json", "files.json", "spec.json"):
@@ -160,7 +160,7 @@ class Books:
             files = [*_lines_files(self._outcomes_url), *_lines_files(self._attempts_url)]
             self._run = 1 + max((int(name.split("-")[0]) for name in files), default=0)
         url = store.join(place, f"{self._run:06d}-{self._flushes:06d}.jsonl")
-        content = io.BytesIO()  # of 100,000 outcomes 100 MB, held once
+        content = io.BytesIO()  # 100 MB for 100,000 outcomes, held once
         content.writelines(line.to_json().encode() + b"\n" for line in lines)
         store.write_atomic(url, content.getvalue())
         self._flushes += 1
@@ -227,7 +227,7 @@ class Books:
 
 
 def _lines_files(url: str) -> list[str]:
-    """Of what `Books` has written; what others have put there is passed over."""
+    """Of what `JobRecords` has written; other files there are ignored."""
     return sorted(name for name in store.list_names(url) if LINES_FILE.fullmatch(name))
 
 

@@ -4,20 +4,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.engine.room import check_room, room
+from pipeline.engine.capacity import check_capacity, worker_capacity
 from pipeline.errors import SpecError
 
 
 def test_each_node_is_counted_by_what_it_lacks_most():
     nodes = [{"CPU": 8, "GPU": 2}, {"CPU": 2, "GPU": 4}, {"CPU": 64}]
-    assert room(nodes, cpus=2, gpus=1) == 2 + 1
-    assert room(nodes, cpus=2, gpus=0) == 4 + 1 + 32
+    assert worker_capacity(nodes, cpus=2, gpus=1) == 2 + 1
+    assert worker_capacity(nodes, cpus=2, gpus=0) == 4 + 1 + 32
 
 
 def test_a_fraction_of_a_gpu_lies_on_one():
-    assert room([{"CPU": 16, "GPU": 2}], cpus=1, gpus=0.5) == 4
-    assert room([{"CPU": 16, "GPU": 2}], cpus=1, gpus=0.4) == 4
-    assert room([{"CPU": 16, "GPU": 1}], cpus=1, gpus=0.1) == 10
+    assert worker_capacity([{"CPU": 16, "GPU": 2}], cpus=1, gpus=0.5) == 4
+    assert worker_capacity([{"CPU": 16, "GPU": 2}], cpus=1, gpus=0.4) == 4
+    assert worker_capacity([{"CPU": 16, "GPU": 1}], cpus=1, gpus=0.1) == 10
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def test_a_fraction_of_a_gpu_lies_on_one():
 )
 def test_what_can_never_be_placed_is_refused(nodes, message):
     with pytest.raises(SpecError, match=message):
-        check_room(nodes, cpus=2, gpus=1)
+        check_capacity(nodes, cpus=2, gpus=1)
 
 
 @given(
@@ -39,6 +39,6 @@ def test_what_can_never_be_placed_is_refused(nodes, message):
 )
 def test_what_fits_uses_no_more_than_there_is(nodes, cpus, gpus):
     for node in [{"CPU": float(cpu), "GPU": float(gpu)} for cpu, gpu in nodes]:
-        places = room([node], cpus, gpus)
+        places = worker_capacity([node], cpus, gpus)
         assert places * cpus <= node["CPU"]
         assert places * gpus <= node["GPU"]

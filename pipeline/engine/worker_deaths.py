@@ -1,12 +1,12 @@
-"""What a worker died of, by what Ray says of it: its shard, or the node under it.
+"""Why a worker died, told from Ray's error: because of its shard, or because its node was lost.
 
 Measured with ray.cluster_utils.Cluster, Ray 2.60: when a node leaves in order (SIGTERM, `remove_node(allow_graceful)`),
 its actors' errors say "its node has died", and it is dead in `ray.nodes()` in the same moment (0.0 s). A node that is
 killed whole (`allow_graceful=False`) makes its actors "unavailable" after 2.3 s and is declared dead 15 s after the
 kill, by missed heartbeats. A worker that is killed on a healthy node is reported by its raylet within 0.01 s, and so is
-one that ends because its raylet did, 15 s before the node is declared dead. So the nodes are looked at again for as
-long as given here, before a death is put down to the shard for good. (The soak found five workers in a row placed on
-a node that was dead and not yet known to be.)
+one that ends because its raylet did, 15 s before the node is declared dead. So the list of nodes is
+read again for as long as given here before a death counts against the shard. (The soak found five workers in a row
+placed on a node that was dead and not yet known to be.)
 """
 
 from collections.abc import Container, Iterator
@@ -20,7 +20,7 @@ UNREACHABLE_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class Cause:
-    """`node_lost`: known already to be the node's end. `seconds`: for how long it may still prove to be."""
+    """`node_lost`: the node is known to be lost. `seconds`: for how long it may still turn out to be."""
 
     why: str
     node_lost: bool = False
@@ -45,10 +45,10 @@ def last_line(text: str) -> str:
 
 
 @dataclass(frozen=True)
-class Doubt:
-    """A death at `key` (a shard, or opening) on `node`; its record waits for the answer.
+class DoubtfulDeath:
+    """A death at `key` (a shard, or opening) on `node`; its record waits until it is known why.
 
-    A worker that died before it told its place has no `node`: it was on one of those `among` which it was started.
+    A worker that died before it reported its place has no `node`: it ran on one of the nodes `among`.
     """
 
     key: int
@@ -58,32 +58,32 @@ class Doubt:
     among: frozenset[str] = frozenset()
 
     def lost(self, nodes: Container[str]) -> bool:
-        """Whether its node, or one that may be it, is not among the living `nodes`."""
+        """Whether its node, or one that may be it, is not among the live `nodes`."""
         return any(node not in nodes for node in ([self.node] if self.node else self.among))
 
-    def answered(self, node_lost: bool) -> Attempt | None:
+    def attempt(self, node_lost: bool) -> Attempt | None:
         return self.record and replace(self.record, end=NODE_LOST if node_lost else WORKER_LOST)
 
 
-class Doubts:
+class DoubtfulDeaths:
     """Deaths whose nodes are still being watched."""
 
     def __init__(self) -> None:
-        self._open: list[Doubt] = []
+        self._open: list[DoubtfulDeath] = []
 
     def __bool__(self) -> bool:
         return bool(self._open)
 
-    def add(self, doubt: Doubt) -> None:
-        self._open.append(doubt)
+    def add(self, death: DoubtfulDeath) -> None:
+        self._open.append(death)
 
-    def resolved(self, nodes: Container[str], now: float) -> Iterator[tuple[Doubt, bool]]:
-        """Those that are answered: with True where the node is not among the living `nodes`, False where time is up."""
+    def resolved(self, nodes: Container[str], now: float) -> Iterator[tuple[DoubtfulDeath, bool]]:
+        """Those that are decided: with True if the node is not among the live `nodes`, False if the time is up."""
         watched, self._open = self._open, []
-        for doubt in watched:
-            if doubt.lost(nodes):
-                yield doubt, True
-            elif now >= doubt.until:
-                yield doubt, False
+        for death in watched:
+            if death.lost(nodes):
+                yield death, True
+            elif now >= death.until:
+                yield death, False
             else:
-                self._open.append(doubt)
+                self._open.append(death)

@@ -1,4 +1,4 @@
-"""Books that are empty, cut off or of another shape: one line that names the file, and removing it is safe."""
+"""JobRecords that are empty, cut off or of another shape: one line that names the file, and removing it is safe."""
 
 import shutil
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 from tiny_jobs import dataset, tables
 
 from jobs.__main__ import main
-from pipeline.engine.plan import HALF_TAKEN_UP
+from pipeline.engine.plan import HALF_RETRIED
 
 WORDS = ("--rows", "20", "--rows-per-shard", "8", "--images", "png")
 BOOKS = Path(".stylemill/dataset")
@@ -78,7 +78,7 @@ def test_outcomes(out, made, capsys, content):
     assert_nothing_is_lost(out, made, capsys)
 
 
-@pytest.mark.parametrize("suspects", ["{}", f'{{"1": "{HALF_TAKEN_UP}"}}'])
+@pytest.mark.parametrize("suspects", ["{}", f'{{"1": "{HALF_RETRIED}"}}'])
 def test_an_outcome_without_its_parts_has_them_made_again(out, made, capsys, suspects):
     (file,) = (out / BOOKS / "outcomes").glob("*.jsonl")
     file.write_text(file.read_text() + '{"shard": 1, "parts": {}, "rejects": {}}\n')

@@ -1,4 +1,4 @@
-"""When to print a line of progress where no terminal redraws one, and what makes a line worth printing."""
+"""When to print a line of progress if the output is not a terminal."""
 
 from collections.abc import Hashable
 
@@ -8,7 +8,7 @@ APART_SECONDS = 2.0
 SILENT_SECONDS = 120.0
 
 
-class Cadence:
+class PrintInterval:
     """Every 30 seconds, or at each 5 per cent where those come sooner; never before two seconds have passed.
 
     Where nothing is new since the last line, that is said after two minutes, then four, eight, ..., and no more.
@@ -20,7 +20,7 @@ class Cadence:
         self._silence = SILENT_SECONDS
 
     def due(self, now: float, share: float, news: Hashable, silent: float) -> bool:
-        """Whether to print now; the next line is then reckoned from here.
+        """Whether to print now; the next interval then starts here.
 
         Args:
             news: what the line says, apart from what time alone changes.

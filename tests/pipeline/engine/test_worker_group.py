@@ -1,4 +1,4 @@
-"""The crew on a cluster that a test makes up: workers die, nodes vanish, heads fall silent, and time costs nothing."""
+"""The workers on a cluster that a test makes up: workers die, nodes vanish, heads fall silent; time is simulated."""
 
 import heapq
 import random
@@ -8,17 +8,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.engine import crew as crew_module
-from pipeline.engine.causes import cause
-from pipeline.engine.crew import Crew, WorkerDied
+from pipeline.engine import worker_group as worker_group_module
+from pipeline.engine.capacity import worker_capacity
 from pipeline.engine.head import ClusterLost
 from pipeline.engine.outcome import Outcome
 from pipeline.engine.own_code import own_code
 from pipeline.engine.place import Place
 from pipeline.engine.pool import ATTEMPTS, DEATHS, LOST_NODES
-from pipeline.engine.room import room
 from pipeline.engine.stage import Task
 from pipeline.engine.versions import versions
+from pipeline.engine.worker_deaths import cause
+from pipeline.engine.worker_group import WorkerDied, WorkerGroup
 from pipeline.errors import SpecError
 
 KILLED = "The actor is dead because its worker process has died."
@@ -156,7 +156,7 @@ class MadeUpCluster:
 @pytest.fixture
 def clock(monkeypatch):
     made_up = Clock()
-    monkeypatch.setattr(crew_module, "time", made_up)
+    monkeypatch.setattr(worker_group_module, "time", made_up)
     return made_up
 
 
@@ -168,9 +168,9 @@ def fine(task, actor):
     return 10.0, Outcome(task.shard)
 
 
-def drive(crew, number, each=lambda outcome: None):
+def drive(group, number, each=lambda outcome: None):
     journal, outcomes = [], {}
-    for outcome in crew.map(tasks(number), journal.append):
+    for outcome in group.map(tasks(number), journal.append):
         assert outcome.shard not in outcomes
         outcomes[outcome.shard] = outcome
         each(outcome)
@@ -184,11 +184,11 @@ def died(task, actor):
 
 def test_all_shards_run_once_and_all_workers_are_let_go(clock):
     cluster = MadeUpCluster(clock, {"a": 2, "b": 2}, fine)
-    crew = Crew(cluster, lambda nodes: 4)
-    outcomes, journal = drive(crew, 20)
+    group = WorkerGroup(cluster, lambda nodes: 4)
+    outcomes, journal = drive(group, 20)
     assert all(outcome.ok for outcome in outcomes.values())
     assert set(cluster.ran.values()) == {1}
-    assert (crew.most, crew.size, crew.lost, len(cluster.actors)) == (4, 0, 0, 4)
+    assert (group.most, group.size, group.lost, len(cluster.actors)) == (4, 0, 0, 4)
     assert cluster.free == {"a": 2, "b": 2}
     assert [record.number for record in journal] == [1] * 20
     assert clock.now < 1000 + 2 + 20 / 4 * 10 + 5
@@ -196,41 +196,41 @@ def test_all_shards_run_once_and_all_workers_are_let_go(clock):
 
 def test_workers_that_have_no_place_wait_while_the_others_go_on(clock):
     cluster = MadeUpCluster(clock, {"a": 1}, fine)
-    crew = Crew(cluster, lambda nodes: 3)
-    drive(crew, 5)
-    assert (crew.most, set(cluster.ran.values())) == (3, {1})
+    group = WorkerGroup(cluster, lambda nodes: 3)
+    drive(group, 5)
+    assert (group.most, set(cluster.ran.values())) == (3, {1})
 
 
 def test_idle_workers_leave_their_room_to_others(clock):
     cluster = MadeUpCluster(
         clock, {"a": 3}, lambda task, actor: (100.0 if task.shard == 0 else 1.0, Outcome(task.shard))
     )
-    crew = Crew(cluster, lambda nodes: 3)
+    group = WorkerGroup(cluster, lambda nodes: 3)
     free = []
-    drive(crew, 3, lambda outcome: free.append(cluster.free["a"]))
+    drive(group, 3, lambda outcome: free.append(cluster.free["a"]))
     assert free[-1] == 2  # while shard 0 was at work, the other two places were given back
 
 
 def test_a_shard_that_kills_is_given_up_after_five_and_the_others_are_done(clock):
     cluster = MadeUpCluster(clock, {"a": 2}, lambda task, actor: (died if task.shard == 1 else fine)(task, actor))
-    crew = Crew(cluster, lambda nodes: 2)
-    outcomes, journal = drive(crew, 8)
+    group = WorkerGroup(cluster, lambda nodes: 2)
+    outcomes, journal = drive(group, 8)
     assert [shard for shard, outcome in outcomes.items() if not outcome.ok] == [1]
     assert "5 workers died on this shard, shard 1" in outcomes[1].error
     assert [record.end for record in journal if record.shard == 1] == ["worker lost"] * DEATHS
     assert [record.number for record in journal if record.shard == 1] == [1, 2, 3, 4, 5]
-    assert (crew.lost, len(crew.lost_nodes)) == (DEATHS, 0)
+    assert (group.lost, len(group.lost_nodes)) == (DEATHS, 0)
 
 
 def test_lost_nodes_have_no_limit_though_they_are_known_late(clock):
     cluster = MadeUpCluster(clock, {"n0": 1}, fine)
-    crew = Crew(cluster, lambda nodes: 1)
+    group = WorkerGroup(cluster, lambda nodes: 1)
     for number in range(20):
         cluster._at(clock.now + 5 + 15 * number, None, lambda number=number: cluster.lose(f"n{number}"))
         cluster._at(clock.now + 8 + 15 * number, None, lambda number=number: cluster.join(f"n{number + 1}", 1))
-    outcomes, journal = drive(crew, 3)
+    outcomes, journal = drive(group, 3)
     assert all(outcome.ok for outcome in outcomes.values())
-    assert len(crew.lost_nodes) > DEATHS
+    assert len(group.lost_nodes) > DEATHS
     assert {record.end for record in journal} == {"published", "node lost"}
 
 
@@ -249,13 +249,13 @@ def test_a_shard_that_takes_its_nodes_down_is_the_last_and_is_given_up(clock):
         return reference
 
     cluster.run = run
-    crew = Crew(cluster, lambda nodes: 1)
+    group = WorkerGroup(cluster, lambda nodes: 1)
     ended = []
-    outcomes, journal = drive(crew, 4, lambda outcome: ended.append((outcome.shard, len(crew.lost_nodes))))
+    outcomes, journal = drive(group, 4, lambda outcome: ended.append((outcome.shard, len(group.lost_nodes))))
     assert [shard for shard, _ in ended][-1] == 0
     assert ended[0][1] <= 4  # the others did not wait for all of its losses
     assert "20 nodes were lost" in outcomes[0].error
-    assert len(crew.lost_nodes) == LOST_NODES
+    assert len(group.lost_nodes) == LOST_NODES
     assert [record.end for record in journal if record.shard == 0] == ["node lost"] * LOST_NODES
     assert all(outcomes[shard].ok for shard in (1, 2, 3))
 
@@ -268,7 +268,7 @@ def test_a_worker_that_hangs_is_replaced_and_the_try_counted(clock):
         return (1e9 if task.shard == 2 or (hangs[task.shard] == 1 and task.shard == 3) else 1.0), Outcome(task.shard)
 
     cluster = MadeUpCluster(clock, {"a": 2}, fate)
-    outcomes, journal = drive(Crew(cluster, lambda nodes: 2, task_timeout=30.0), 6)
+    outcomes, journal = drive(WorkerGroup(cluster, lambda nodes: 2, task_timeout=30.0), 6)
     assert (outcomes[2].error, outcomes[2].attempts) == ("no result after 30 s (--task-timeout)", ATTEMPTS)
     assert [shard for shard, outcome in outcomes.items() if not outcome.ok] == [2]
     assert [record.end for record in journal if record.shard == 2] == ["timeout"] * ATTEMPTS
@@ -277,21 +277,21 @@ def test_a_worker_that_hangs_is_replaced_and_the_try_counted(clock):
 
 def test_the_clock_of_the_second_shard_in_hand_starts_when_the_first_has_ended(clock):
     cluster = MadeUpCluster(clock, {"a": 1}, lambda task, actor: (20.0, Outcome(task.shard)))
-    outcomes, journal = drive(Crew(cluster, lambda nodes: 1, task_timeout=30.0), 6)
+    outcomes, journal = drive(WorkerGroup(cluster, lambda nodes: 1, task_timeout=30.0), 6)
     assert all(outcome.ok for outcome in outcomes.values())
     assert {record.end for record in journal} == {"published"}
 
 
 def test_nodes_that_join_are_used_and_lost_ones_not_waited_for(clock):
     cluster = MadeUpCluster(clock, {"a": 1}, fine)
-    crew = Crew(cluster, lambda nodes: max(1, room(nodes.values(), 1, 0)))
+    group = WorkerGroup(cluster, lambda nodes: max(1, worker_capacity(nodes.values(), 1, 0)))
     sizes = []
     cluster._at(clock.now + 50, None, lambda: cluster.join("b", 3))
     cluster._at(clock.now + 100, None, lambda: cluster.lose("b"))
-    outcomes, _ = drive(crew, 60, lambda outcome: sizes.append(crew.size))
+    outcomes, _ = drive(group, 60, lambda outcome: sizes.append(group.size))
     assert all(outcome.ok for outcome in outcomes.values())
     assert (sizes[0], max(sizes), sizes[-3]) == (1, 4, 1)
-    assert crew.lost == 3
+    assert group.lost == 3
 
 
 @pytest.mark.parametrize(("task_timeout", "seconds"), [(20.0, 600), (100.0, 1000)])
@@ -305,10 +305,10 @@ def test_a_worker_that_hangs_while_it_opens_its_models_is_replaced(clock, monkey
     def hangs(reference):
         return reference in cluster.actors[0].calls[1:2]  # what `open` of the first returns
 
-    crew = Crew(cluster, lambda nodes: 1, task_timeout=task_timeout)
-    outcomes, _ = drive(crew, 2)
+    group = WorkerGroup(cluster, lambda nodes: 1, task_timeout=task_timeout)
+    outcomes, _ = drive(group, 2)
     assert all(outcome.ok for outcome in outcomes.values())
-    assert (crew.lost, len(cluster.actors)) == (1, 2)
+    assert (group.lost, len(cluster.actors)) == (1, 2)
     assert 1000 + seconds < clock.now < 1000 + seconds + 40
 
 
@@ -325,20 +325,20 @@ def test_workers_that_all_hang_while_they_open_their_models_end_the_run(clock, m
     with pytest.raises(
         SpecError, match=r"5 workers in a row died while opening .*: its models were not open after 600 s"
     ):
-        drive(Crew(cluster, lambda nodes: 2, task_timeout=5.0), 3)
+        drive(WorkerGroup(cluster, lambda nodes: 2, task_timeout=5.0), 3)
 
 
 def test_waiting_for_a_place_is_not_opening(clock):
     cluster = MadeUpCluster(clock, {"a": 0}, fine)
     cluster._at(clock.now + 5000, None, lambda: cluster.join("b", 1))
-    crew = Crew(cluster, lambda nodes: 1, task_timeout=20.0)
-    drive(crew, 2)
-    assert crew.lost == 0
+    group = WorkerGroup(cluster, lambda nodes: 1, task_timeout=20.0)
+    drive(group, 2)
+    assert group.lost == 0
 
 
 def test_spare_workers_are_demand_and_make_a_cluster_grow(clock):
     cluster = MadeUpCluster(clock, {"n0": 1}, fine)
-    crew = Crew(cluster, lambda nodes: max(1, room(nodes.values(), 1, 0)), spare=2)
+    group = WorkerGroup(cluster, lambda nodes: max(1, worker_capacity(nodes.values(), 1, 0)), spare=2)
     demand, sizes, joining = [], [], set()
 
     def autoscaler():
@@ -349,21 +349,21 @@ def test_spare_workers_are_demand_and_make_a_cluster_grow(clock):
 
     for seconds in range(5, 200, 5):
         cluster._at(clock.now + seconds, None, autoscaler)
-    drive(crew, 60, lambda outcome: sizes.append(crew.size))
+    drive(group, 60, lambda outcome: sizes.append(group.size))
     assert joining == {"n1", "n2", "n3"}
     assert (demand[0], max(demand)) == (2, 2)
-    assert (sizes[0], max(sizes), crew.most) == (1, 4, 4)  # those that only wait are no workers
+    assert (sizes[0], max(sizes), group.most) == (1, 4, 4)  # those that only wait are no workers
     assert set(cluster.ran.values()) == {1}
-    assert (crew.lost, crew.size, cluster.waiting) == (0, 0, [])
+    assert (group.lost, group.size, cluster.waiting) == (0, 0, [])
 
 
 def test_spare_workers_go_when_the_queue_is_empty(clock):
     cluster = MadeUpCluster(clock, {"a": 1}, fine)
-    crew = Crew(cluster, lambda nodes: 1, spare=2)
+    group = WorkerGroup(cluster, lambda nodes: 1, spare=2)
     waiting = []
-    drive(crew, 6, lambda outcome: waiting.append(len(cluster.waiting)))
+    drive(group, 6, lambda outcome: waiting.append(len(cluster.waiting)))
     assert (waiting[0], waiting[-1]) == (2, 0)
-    assert (crew.most, crew.lost, len(cluster.actors)) == (1, 0, 3)
+    assert (group.most, group.lost, len(cluster.actors)) == (1, 0, 3)
 
 
 def test_workers_that_die_while_opening_are_bounded_in_a_row(clock, monkeypatch):
@@ -377,7 +377,7 @@ def test_workers_that_die_while_opening_are_bounded_in_a_row(clock, monkeypatch)
 
     monkeypatch.setattr(cluster, "result", result)
     with pytest.raises(SpecError, match=f"{DEATHS} workers in a row died while opening their models"):
-        drive(Crew(cluster, lambda nodes: 1), 3)
+        drive(WorkerGroup(cluster, lambda nodes: 1), 3)
     assert DEATHS <= len(cluster.actors) <= DEATHS + 2
 
 
@@ -389,31 +389,31 @@ def test_a_silent_head_is_waited_for_and_then_given_up(clock):
         seen.append(outcome.shard)
         cluster.silent_since = cluster.silent_since or clock.now
 
-    crew = Crew(cluster, lambda nodes: 2)
+    group = WorkerGroup(cluster, lambda nodes: 2)
     with pytest.raises(ClusterLost):
-        drive(crew, 1000, fall_silent)
+        drive(group, 1000, fall_silent)
     assert len(seen) > 8  # what the workers finished in the meantime has come
-    assert (crew.size, crew.at_work) == (0, ())
+    assert (group.size, group.at_work) == (0, ())
 
 
 def test_room_is_waited_for_and_said(clock):
     cluster = MadeUpCluster(clock, {"a": 0}, fine)
-    crew = Crew(cluster, lambda nodes: 2)
+    group = WorkerGroup(cluster, lambda nodes: 2)
     said = []
     for seconds in range(0, 60, 4):
-        cluster._at(clock.now + seconds, None, lambda: said.append(crew.waiting_for_room))
+        cluster._at(clock.now + seconds, None, lambda: said.append(group.waiting_for_resources))
     cluster._at(clock.now + 60, None, lambda: cluster.join("b", 1))
-    outcomes, _ = drive(crew, 3)
+    outcomes, _ = drive(group, 3)
     assert len(outcomes) == 3
-    assert (said[0], said[-1], crew.waiting_for_room) == (False, True, False)
+    assert (said[0], said[-1], group.waiting_for_resources) == (False, True, False)
 
 
 def test_shards_at_work_are_seen_with_their_workers(clock):
     cluster = MadeUpCluster(clock, {"a": 2}, fine)
-    crew = Crew(cluster, lambda nodes: 2)
+    group = WorkerGroup(cluster, lambda nodes: 2)
     seen = []
-    cluster._at(clock.now + 8, None, lambda: seen.extend(crew_module.at_work(crew)))
-    drive(crew, 4)
+    cluster._at(clock.now + 8, None, lambda: seen.extend(worker_group_module.at_work(group)))
+    drive(group, 4)
     assert sorted((entry.shard, entry.worker) for entry in seen) == [(0, "actor-0"), (2, "actor-1")]  # 1 is in hand
     assert all(5 < entry.seconds < 7 for entry in seen)
 
@@ -435,17 +435,17 @@ def test_whatever_dies_every_shard_ends_once_and_honestly(seed, number, workers)
             return 3.0, Outcome(task.shard, error="no", broken=chance.random() < 0.3)
         return chance.uniform(0.1, 20), Outcome(task.shard)
 
-    before, crew_module.time = crew_module.time, clock
+    before, worker_group_module.time = worker_group_module.time, clock
     try:
         cluster = MadeUpCluster(clock, {"head": 2}, fate)
         for node in range(10):
             cluster._at(clock.now + chance.uniform(0, 200), None, lambda node=node: cluster.join(f"n{node}", 2))
             cluster._at(clock.now + chance.uniform(200, 400), None, lambda node=node: cluster.lose(f"n{node}"))
-        crew = Crew(cluster, lambda nodes: workers, task_timeout=30.0)
-        outcomes, journal = drive(crew, number)
+        group = WorkerGroup(cluster, lambda nodes: workers, task_timeout=30.0)
+        outcomes, journal = drive(group, number)
     finally:
-        crew_module.time = before
-    assert crew.size == 0
+        worker_group_module.time = before
+    assert group.size == 0
     ends = {shard: Counter(record.end for record in journal if record.shard == shard) for shard in range(number)}
     for shard, outcome in outcomes.items():
         assert outcome.ok == (ends[shard]["published"] == 1)

@@ -7,19 +7,19 @@ from pipeline.errors import SpecError
 TOLERANCE = 1e-9
 
 
-def room(nodes: Iterable[Mapping[str, float]], cpus: float, gpus: float) -> int:
+def worker_capacity(nodes: Iterable[Mapping[str, float]], cpus: float, gpus: float) -> int:
     """Workers of `cpus` and `gpus` each that fit on nodes with these resources (`CPU`, `GPU`), were they all free."""
     return sum(min(_fit(node, "CPU", cpus), _fit(node, "GPU", gpus)) for node in nodes)
 
 
-def check_room(nodes: Iterable[Mapping[str, float]], cpus: float, gpus: float) -> int:
-    """As `room`; an actor that no node can ever hold would wait in silence.
+def check_capacity(nodes: Iterable[Mapping[str, float]], cpus: float, gpus: float) -> int:
+    """As `worker_capacity`; an actor that no node can ever hold would wait in silence.
 
     Raises:
         SpecError: not one worker fits.
     """
     nodes = list(nodes)
-    places = room(nodes, cpus, gpus)
+    places = worker_capacity(nodes, cpus, gpus)
     if places:
         return places
     for kind, each in (("CPU", cpus), ("GPU", gpus)):

@@ -1,4 +1,4 @@
-"""Whether a job's outputs belong together.
+"""Whether a job's outputs fit together.
 
 Its tables have one fingerprint, the same rows, and with the rejects all that was planned; what is derived from them is
 there, and made of these very tables.
@@ -8,18 +8,18 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pipeline.engine.attempt import REJECTS
-from pipeline.engine.books import Books
 from pipeline.engine.derived import is_whole
+from pipeline.engine.job_records import JobRecords
 from pipeline.tables import Artifact, Table, store
 
 
-def uncovered(out: str, verb: str) -> Iterator[str]:
-    """What is amiss between the sealed, readable tables of job `verb` on `out`, a sentence each.
+def inconsistencies(out: str, verb: str) -> Iterator[str]:
+    """What does not fit between the sealed, readable tables of job `verb` on `out`, a sentence each.
 
     Raises:
         StoreError: a table cannot be read.
     """
-    stored = Books(out, verb).spec()
+    stored = JobRecords(out, verb).spec()
     if stored is None:
         return
     if (name := stored.get("artifact")) is not None:
@@ -38,7 +38,7 @@ def uncovered(out: str, verb: str) -> Iterator[str]:
     for shard in range(stored["shards"]):
         index = {name: _index(table, shard) for name, table in tables.items()}
         seen += len(set.union(*index.values()))
-        yield from _apart(shard, index)
+        yield from _different_rows(shard, index)
     if seen != stored["planned"]:
         yield f"{seen:,} rows are published or rejected, {stored['planned']:,} were planned"
 
@@ -48,13 +48,13 @@ def not_derived(out: str, verb: str) -> Iterator[str]:
 
     A table's own parts are not looked at: `Table.verify` does that. Raises StoreError where one cannot be read.
     """
-    books = Books(out, verb)
-    stored = books.spec() or {}
+    job_records = JobRecords(out, verb)
+    stored = job_records.spec() or {}
     for name, reads in stored.get("derived", {}).items():
         if name not in stored["tables"]:
-            if name not in books.files():
+            if name not in job_records.files():
                 yield f"{name} is not made yet"
-            elif not is_whole(books, name):
+            elif not is_whole(job_records, name):
                 yield f"{name} is missing, or is not the file that was written"
             continue
         manifest = Table(store.join(out, name)).manifest()
@@ -70,7 +70,7 @@ def _is_another(table: Table, name: str, made: Mapping[str, Any]) -> bool:
     return table.manifest() is not None and table.digest != made["facts"]["resolved"].get(f"{name}_digest")
 
 
-def _apart(shard: int, index: Mapping[str, set[int]]) -> Iterator[str]:
+def _different_rows(shard: int, index: Mapping[str, set[int]]) -> Iterator[str]:
     names = [name for name in index if name != REJECTS]
     first = index[names[0]]
     for name in names[1:]:

@@ -1,31 +1,31 @@
-"""Whether a job and what lies at its output agree, and the taking of stock: the steps before any work."""
+"""The steps before any work: compare the job with what its output holds, plan, prepare the output."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from pipeline.engine.adopt import adopt
 from pipeline.engine.attempt import REJECTS, Outputs
-from pipeline.engine.books import Books
 from pipeline.engine.fingerprint import differences
 from pipeline.engine.job import Job
+from pipeline.engine.job_records import JobRecords
 from pipeline.engine.outcome import Outcome
 from pipeline.engine.owner import Output, check, claim, disown, holds_parts
-from pipeline.engine.plan import HALF_TAKEN_UP, Plan, make_plan
+from pipeline.engine.plan import HALF_RETRIED, Plan, make_plan
+from pipeline.engine.recovery import recover_outcomes
 from pipeline.errors import OutputDiffers
 from pipeline.tables import Artifact, Table, store
 
 
-def check_spec(job: Job, books: Books, replace: bool) -> None:
+def check_spec(job: Job, job_records: JobRecords, replace: bool) -> None:
     """Raise OutputDiffers where rows of another spec are there already; a start that made none does not count."""
-    stored = books.spec()
-    if stored is None or replace or stored["fingerprint"] == job.fingerprint or not _begun(job, books):
+    stored = job_records.spec()
+    if stored is None or replace or stored["fingerprint"] == job.fingerprint or not _begun(job, job_records):
         return
     facts = {**stored["spec"], **stored["resolved"], "stage": stored["stage"], "stage_version": stored["stage_version"]}
-    apart = differences(facts, job.facts)
+    changed = differences(facts, job.facts)
     raise OutputDiffers(
-        f"{job.out} was made from another spec ({'; '.join(apart)}); "
-        + (_further_rows(facts, job.facts) if job.grows and len(apart) == 1 else "")
+        f"{job.out} was made from another spec ({'; '.join(changed)}); "
+        + (_further_rows(facts, job.facts) if job.grows and len(changed) == 1 else "")
         + "choose another --out, ask for what is there, or pass --replace to make it anew"
     )
 
@@ -41,55 +41,62 @@ def _further_rows(there: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
     )
 
 
-def take_stock(job: Job, books: Books, outputs: Outputs, replace: bool) -> Plan:
+def plan_job(job: Job, job_records: JobRecords, outputs: Outputs, replace: bool) -> Plan:
     """What is done and what remains, from one listing a table and the outcomes; nothing is written.
 
     Raises:
         OutputDiffers: a table is another job's.
     """
-    stored = books.spec()
+    stored = job_records.spec()
     differs = stored is not None and stored["fingerprint"] != job.fingerprint
     if not replace and not differs:
         check(_owned(job, outputs), job.verb, job.fingerprint)
     if differs or (stored is None and replace):
         return make_plan(job.tasks, outputs, {}, fresh=True)
-    outcomes = books.outcomes()
-    return make_plan(job.tasks, outputs, outcomes, _suspects(books, outputs, outcomes))
+    outcomes = job_records.outcomes()
+    return make_plan(job.tasks, outputs, outcomes, _suspects(job_records, outputs, outcomes))
 
 
-def settle_in(job: Job, books: Books, outputs: Outputs, replace: bool, plan: Plan, say: Callable[[str], None]) -> Plan:
-    """Store the spec at the first start, put the job's name on its tables, clear what is in the way; the plan."""
-    stored = books.spec()
+def prepare_outputs(
+    job: Job, job_records: JobRecords, outputs: Outputs, replace: bool, plan: Plan, say: Callable[[str], None]
+) -> Plan:
+    """Store the spec at the first start, put the job's name on its tables, delete what is in the way; the plan."""
+    stored = job_records.spec()
     if stored is not None and stored["fingerprint"] != job.fingerprint:
-        _clear(job, books, stored["tables"], stored.get("artifact"))
+        _clear(job, job_records, stored["tables"], stored.get("artifact"))
         stored = None
     if stored is None:
         if replace:
-            _clear(job, books, [*outputs.all, *job.derived_tables], outputs.artifact.name if outputs.artifact else None)
+            _clear(
+                job,
+                job_records,
+                [*outputs.all, *job.derived_tables],
+                outputs.artifact.name if outputs.artifact else None,
+            )
         check(_owned(job, outputs), job.verb, job.fingerprint)
-        books.create_spec(job.record())
+        job_records.create_spec(job.record())
     elif versions := differences(stored["versions"], job.versions):
         say(f"Note  package versions differ from the first start: {'; '.join(versions)}: bytes may differ")
     claim(outputs.all.values(), job.verb, job.fingerprint)
-    books.compact(plan.records)
+    job_records.compact(plan.records)
     if plan.unrecorded:
         shards = len(plan.unrecorded)
         say(f"Note  {'1 shard has' if shards == 1 else f'{shards:,} shards have'} no record: reading their parts")
-        for outcome in adopt(plan.unrecorded, outputs):
-            books.record(outcome)
-        books.flush()
-        plan = take_stock(job, books, outputs, replace)
+        for outcome in recover_outcomes(plan.unrecorded, outputs):
+            job_records.record(outcome)
+        job_records.flush()
+        plan = plan_job(job, job_records, outputs, replace)
     return plan
 
 
-def _suspects(books: Books, outputs: Outputs, outcomes: Mapping[int, Outcome]) -> dict[int, str]:
+def _suspects(job_records: JobRecords, outputs: Outputs, outcomes: Mapping[int, Outcome]) -> dict[int, str]:
     """Shards not to be trusted.
 
-    Where rejected rows were being taken up, the rejects are published first: as long as they are those on record,
+    Where rejected rows were being tried again, the rejects are published first: as long as they are those on record,
     nothing else was.
     """
-    suspects = books.suspects()
-    half = [shard for shard, why in suspects.items() if why == HALF_TAKEN_UP]
+    suspects = job_records.suspects()
+    half = [shard for shard, why in suspects.items() if why == HALF_RETRIED]
     done = {shard: outcomes[shard].parts for shard in half if shard in outcomes and outcomes[shard].ok}
     records = {shard: parts[REJECTS] for shard, parts in done.items() if REJECTS in parts}
     contents = store.read_many([store.join(outputs.rejects.url, record.name) for record in records.values()])
@@ -103,13 +110,17 @@ def _owned(job: Job, outputs: Outputs) -> list[Output]:
     return [*outputs.all.values(), *job.derived_tables.values()]
 
 
-def _begun(job: Job, books: Books) -> bool:
-    return bool(books.outcomes()) or books.has_checkpoints() or any(map(holds_parts, job.outputs().all.values()))
+def _begun(job: Job, job_records: JobRecords) -> bool:
+    return (
+        bool(job_records.outcomes())
+        or job_records.has_checkpoints()
+        or any(map(holds_parts, job.outputs().all.values()))
+    )
 
 
-def _clear(job: Job, books: Books, names: Iterable[str], artifact: str | None) -> None:
-    """Delete the outputs of an earlier spec, also those that the new one does not have, and its books."""
+def _clear(job: Job, job_records: JobRecords, names: Iterable[str], artifact: str | None) -> None:
+    """Delete the outputs of an earlier spec, also those that the new one does not have, and its records."""
     for name in names:
         url = store.join(job.out, *(("rejects", job.verb) if name == REJECTS else (name,)))
         disown(Artifact(url) if name == artifact else Table(url))
-    books.forget()
+    job_records.forget()
