@@ -21,7 +21,7 @@ import tyro
 import schemas
 from benchmarks.machine import header
 from jobs.__main__ import main as stylemill
-from jobs.small import write_small
+from jobs.small_outputs import write_small_table
 from pipeline.directions import normalised
 from pipeline.models import classifiers, generators
 from pipeline.models.codes import Codes
@@ -123,7 +123,7 @@ def main(rows: int = 20_000, faces: int = 3) -> None:
     direction = normalised("old", "svm", "w", raw, generator=generator.fingerprint)
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
-        write_small(str(work / "directions"), schemas.directions(), to_rows([direction]), {"verb": "noise"})
+        write_small_table(str(work / "directions"), schemas.directions(), to_rows([direction]), {"verb": "noise"})
         w_NW = latents(work / "latents" / str(rows), rows)
         few_NW = latents(work / "latents" / str(faces), faces)
         lines = [

@@ -12,8 +12,8 @@ from jobs.flags import Names, parse, say
 from jobs.launch import launch
 from jobs.options import PSI_HELP, RunFlags, note_psi
 from jobs.plan import plan
+from jobs.print_tables import show
 from jobs.resolve import resolve, spec_facts
-from jobs.show import show
 from pipeline.engine.derived import DerivedFile
 from pipeline.engine.job import Job
 from pipeline.engine.layout import cut

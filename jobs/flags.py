@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, fie
 
 from jobs import spec_file
 from jobs.command_line import comma_list, command_line, flag_of, flags_class, take_spec_file, tie_numbers, values_of
-from jobs.places import absolute, is_place, stays_as_typed
+from jobs.locations import absolute, is_location, stays_as_typed
 from pipeline.errors import SpecError
 from pipeline.urls import mistake
 
@@ -56,7 +56,7 @@ class Spec(BaseModel):
     def _is_a_place(cls, value: Any, info: ValidationInfo) -> Any:
         name = str(info.field_name)
         field, urls = cls.model_fields[name], value if isinstance(value, tuple) else (value,)
-        if not is_place(name, field) or urls == (None,):
+        if not is_location(name, field) or urls == (None,):
             return value
         for url in urls:
             if why := mistake(url):

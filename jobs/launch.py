@@ -5,8 +5,8 @@ import shlex
 import sys
 
 from jobs.flags import say
+from jobs.locations import is_in_memory
 from jobs.options import RunFlags
-from jobs.places import ends_with_this_process
 from pipeline.engine.job import Job
 from pipeline.engine.pool import Pool
 from pipeline.engine.run import RunOptions, run
@@ -14,7 +14,7 @@ from pipeline.engine.run import RunOptions, run
 
 def launch(job: Job, workers: int | None, spec: RunFlags) -> int:
     """Run the job; the exit code as docs/promises.md lists them."""
-    if ends_with_this_process(job.out):
+    if is_in_memory(job.out):
         say(f"Note  {job.out} is memory of this process: it is gone when the process ends")
     names = (field.name for field in dataclasses.fields(RunOptions))
     options = RunOptions(**{name: getattr(spec, name) for name in names})

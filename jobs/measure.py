@@ -9,11 +9,11 @@ from jobs.classifiers import classifier_ref
 from jobs.constants import CalibrationFlag, Constants, about
 from jobs.flags import Names, parse
 from jobs.launch import launch
+from jobs.locations import absolute
 from jobs.options import DEFAULT_ATTRIBUTES, RunFlags
-from jobs.places import absolute
 from jobs.plan import plan
+from jobs.print_tables import show_part
 from jobs.resolve import resolve, spec_facts
-from jobs.show import show_part
 from pipeline.editors import EditRequest
 from pipeline.engine.job import Job
 from pipeline.errors import SpecError

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from jobs.flags import Names, Spec, say
-from jobs.places import ends_with_this_process
+from jobs.locations import is_in_memory
 from pipeline.models.classifiers.attributes import ATTRIBUTES, LIST
 from pipeline.models.generators import Generator
 from pipeline.models.randomness import MAX_SEED
@@ -116,7 +116,7 @@ class RunFlags(RayFlags, WorkFlags):
 
     @model_validator(mode="after")
     def _agree(self) -> "RunFlags":
-        if not self.local and ends_with_this_process(self.out):
+        if not self.local and is_in_memory(self.out):
             raise ValueError(
                 f"--out {self.out}: workers do not see the memory of this process, and it is gone when the command "
                 "ends; give a directory or another URL (from within Python: --local, which writes to it)"

@@ -11,7 +11,7 @@ from pydantic import create_model
 from jobs import __main__, subverbs
 from jobs.command_line import command_line, flag_of
 from jobs.flags import Spec, flags_of, parse
-from jobs.places import is_place
+from jobs.locations import is_location
 from pipeline.errors import SpecError
 
 NOT_SENT = ("demo", "submit")
@@ -102,7 +102,7 @@ def _check(given: Spec) -> None:
 
 def _urls(given: Spec) -> Iterator[tuple[str, str]]:
     for name, info in type(given).model_fields.items():
-        if not is_place(name, info):
+        if not is_location(name, info):
             continue
         value = getattr(given, name)
         for url in value if isinstance(value, tuple) else (value,):

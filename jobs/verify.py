@@ -11,7 +11,7 @@ import tyro
 from pydantic import Field
 
 from jobs.flags import Spec, parse, say
-from jobs.places import absolute
+from jobs.locations import absolute
 from pipeline.engine.consistency import inconsistencies, not_derived
 from pipeline.engine.damage import note_damage, outputs_below, problems_of
 from pipeline.engine.job_records import verbs

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import ModelFileError
-from pipeline.lookalikes import HEAD_BYTES, check_content
+from pipeline.file_content import HEAD_BYTES, check_content
 from pipeline.tables import Table, store
-from pipeline.tables.own_labels import SUFFIXES, WHAT
+from pipeline.tables.label_files import SUFFIXES, WHAT
 
 
 def read_npy(url: str) -> tuple[NDArray, str]:

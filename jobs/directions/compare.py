@@ -12,8 +12,8 @@ from pydantic import Field
 import schemas
 from jobs.flags import Names, parse, say
 from jobs.options import canonical
-from jobs.show import show_part
-from jobs.small import DirectionsSpec, write_small
+from jobs.print_tables import show_part
+from jobs.small_outputs import DirectionsSpec, write_small_table
 from pipeline.directions.compare import Correlations, correlations, cosines
 from pipeline.directions.names import joined
 from pipeline.errors import SpecError
@@ -42,7 +42,7 @@ class CompareSpec(DirectionsSpec):
 def main(argv: Sequence[str]) -> int:
     """Run the verb; returns the exit code."""
     spec = parse(CompareSpec, argv)
-    url, picture = spec.free("comparisons"), spec.free("comparisons.png")
+    url, picture = spec.output_url("comparisons"), spec.output_url("comparisons.png")
     table, named = spec.open_directions()
     labels = None if spec.labels is None else open_labels(spec.labels)
     columns = {} if labels is None else _columns(labels)
@@ -59,7 +59,7 @@ def main(argv: Sequence[str]) -> int:
         "spec": {"attributes": attributes},
         "resolved": {"directions_digest": table.digest, "labels_digest": labels.digest if labels else None},
     }
-    write_small(url, schemas.comparisons(), _rows(matrices), facts)
+    write_small_table(url, schemas.comparisons(), _rows(matrices), facts)
     shown = {TITLES[name]: (matrix.names, matrix.values) for name, matrix in matrices.items()}
     store.write_atomic(picture, heat_maps(shown))
     say(f"Done  {picture}")

@@ -6,7 +6,7 @@ from pydantic import Field
 
 import schemas
 from jobs.flags import Names, parse
-from jobs.small import DirectionsSpec, write_small
+from jobs.small_outputs import DirectionsSpec, write_small_table
 from pipeline.directions.conditional import project
 from pipeline.directions.lookup import pick
 from pipeline.directions.names import joined
@@ -28,7 +28,7 @@ class ConditionSpec(DirectionsSpec):
 def main(argv: Sequence[str]) -> int:
     """Run the verb; returns the exit code."""
     spec = parse(ConditionSpec, argv)
-    url = spec.free("directions", *spec.directions)
+    url = spec.output_url("directions", *spec.directions)
     table, named = spec.open_directions()
     primal = pick(named, spec.primal, table.url)
     projected = project(primal, [pick(named, name, table.url) for name in joined(spec.preserve, named)])
@@ -37,5 +37,5 @@ def main(argv: Sequence[str]) -> int:
         "spec": {"primal": spec.primal, "preserve": list(spec.preserve)},
         "resolved": {"directions_digest": table.digest},
     }
-    write_small(url, schemas.directions(), to_rows([projected]), facts)
+    write_small_table(url, schemas.directions(), to_rows([projected]), facts)
     return 0

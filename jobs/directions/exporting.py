@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from jobs.flags import Names, parse, say
-from jobs.small import DirectionsSpec
+from jobs.small_outputs import DirectionsSpec
 from pipeline.directions import Direction
 from pipeline.directions.formats import file_name, write
 from pipeline.directions.lookup import pick
@@ -54,7 +54,7 @@ def main(argv: Sequence[str]) -> int:
         if file in files:
             raise SpecError(f"{name} would be written to {file}, as another direction: choose one by --attributes")
         files[file] = write(spec.format, direction)
-    places = {spec.free(file): content for file, content in files.items()}
+    places = {spec.output_url(file): content for file, content in files.items()}
     store.make_directory(spec.out)
     for place, content in places.items():
         store.write_atomic(place, content)

@@ -11,7 +11,7 @@ from pydantic import Field
 import schemas
 from jobs.flags import parse, say
 from jobs.latents.opening import check_width
-from jobs.small import SmallSpec, write_small
+from jobs.small_outputs import SmallOutputSpec, write_small_table
 from pipeline.directions.formats import Imported, check_file_name, check_generator, read
 from pipeline.errors import ModelFileError, SpecError
 from pipeline.models import generators
@@ -21,7 +21,7 @@ from pipeline.stages.direction_rows import to_rows
 from pipeline.tables import store
 
 
-class ImportSpec(SmallSpec):
+class ImportSpec(SmallOutputSpec):
     """Read directions from files of InterFaceGAN, anycost-gan, encoder4editing or HiGAN: DIR/directions holds them.
 
     Example: stylemill directions import --format e4e age.pt smile.pt --generator mobilestylegan-ffhq --out out/e4e
@@ -44,7 +44,7 @@ class ImportSpec(SmallSpec):
 def main(argv: Sequence[str]) -> int:
     """Run the verb; returns the exit code."""
     spec = parse(ImportSpec, argv)
-    url = spec.free("directions")
+    url = spec.output_url("directions")
     generator = generators.load(spec.generator, backend="eager") if spec.generator else None
     if spec.attribute and len(spec.files) > 1:
         raise SpecError(f"--attribute names one direction, {len(spec.files)} files are given: import them one by one")
@@ -65,7 +65,7 @@ def main(argv: Sequence[str]) -> int:
             "generator_digest": generator.fingerprint if generator else None,
         },
     }
-    write_small(url, schemas.directions(), to_rows([imported.direction for imported in found]), facts)
+    write_small_table(url, schemas.directions(), to_rows([imported.direction for imported in found]), facts)
     return 0
 
 

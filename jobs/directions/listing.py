@@ -8,8 +8,8 @@ import tyro
 from pydantic import Field
 
 from jobs.flags import Spec, parse
-from jobs.places import absolute
-from jobs.show import show_part
+from jobs.locations import absolute
+from jobs.print_tables import show_part
 from pipeline.report import study
 from pipeline.report.direction_list import frame_of, listed
 from pipeline.stages.source import open_tables

@@ -1,14 +1,14 @@
-"""What fits came to: a line for each direction on the screen, and one warning about those that prove nothing."""
+"""How good the fits are: a line for each direction on the screen, and one warning about unreliable ones."""
 
 from collections.abc import Iterator
 
 from jobs.flags import say
-from pipeline.directions.doubts import doubt
+from pipeline.directions.unreliable import why_unreliable
 from pipeline.engine.derived import DerivedFile
 from pipeline.engine.job import Job
 from pipeline.engine.job_records import JobRecords
 from pipeline.report.direction_list import Listed, listed
-from pipeline.report.directions import DOUBTS
+from pipeline.report.directions import UNRELIABLE_FITS
 from pipeline.stages.direction_rows import read_directions
 from pipeline.stages.fit import FitStage
 from pipeline.stages.mean_gradient import MeanGradientStage
@@ -17,23 +17,23 @@ from pipeline.tables import Table, store
 SHOWN = 20
 
 
-def doubts_file(job: Job, stage: FitStage) -> DerivedFile:
-    """The fits that prove nothing, for the screen and the page."""
+def unreliable_fits_file(job: Job, stage: FitStage) -> DerivedFile:
+    """The unreliable fits, for the screen and the page."""
 
     def content() -> bytes:
-        url, doubts = store.join(job.out, "directions"), dict[str, str]()
+        url, unreliable = store.join(job.out, "directions"), dict[str, str]()
         for fit, direction in zip(listed(url), read_directions(Table.open(url)), strict=True):
             config = stage.config_of(stage.attributes[fit.index])
             fitted_on = stage.rows.codes(), stage.scores[:, fit.index], stage.seed, stage.rows.per_layer
-            if why := doubt(config, direction, fit.agreement, *fitted_on):
-                doubts[fit.name] = why
-        return store.canonical_json({"fingerprint": job.fingerprint, "doubts": doubts})
+            if why := why_unreliable(config, direction, fit.agreement, *fitted_on):
+                unreliable[fit.name] = why
+        return store.canonical_json({"fingerprint": job.fingerprint, "unreliable": unreliable})
 
-    return DerivedFile(DOUBTS, content, tuple(stage.outputs))
+    return DerivedFile(UNRELIABLE_FITS, content, tuple(stage.outputs))
 
 
 def report_fits(job: Job) -> list[str]:
-    """Say what the complete directions of a job came to; the attributes of which none was found."""
+    """Print the quality of a job's directions; returns the attributes of which none was found."""
     fits = listed(store.join(job.out, "directions"))
     for line in _lines(fits):
         say(line)
@@ -47,9 +47,9 @@ def report_fits(job: Job) -> list[str]:
 
 
 def _warn(job: Job, stage: FitStage) -> None:
-    if doubts := (store.read_json(store.join(job.out, DOUBTS)) or {}).get("doubts"):
-        said = "; ".join(f"{name} ({why})" for name, why in doubts.items())
-        say(f"Warn  hardly to be relied on: {said}. More rows, or other scores, may mend it")
+    if unreliable := (store.read_json(store.join(job.out, UNRELIABLE_FITS)) or {}).get("unreliable"):
+        said = "; ".join(f"{name} ({why})" for name, why in unreliable.items())
+        say(f"Warn  unreliable: {said}. More rows, or other scores, may help")
     counters = [outcome.counters for outcome in JobRecords(job.out, job.verb).outcomes().values()]
     for counter, sentence in stage.config.NOTES.items():
         if count := sum(counter in one for one in counters):

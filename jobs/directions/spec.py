@@ -13,7 +13,7 @@ from pipeline.directions.method import FitConfig
 from pipeline.directions.methods import METHODS, config_of
 from pipeline.models.layers import spans
 from pipeline.models.randomness import MAX_SEED
-from pipeline.tables.own_labels import is_own
+from pipeline.tables.label_files import is_label_file
 
 VERB = "directions"
 """The verb under which the job's records are kept."""
@@ -114,7 +114,7 @@ class FitSpec(RowChoice, CalibrationFlag, MethodFlags, RunFlags):
             raise ValueError("--as-released: the public code's is --opposite, of latents sampled with --psi 0.5")
         not_its = [name for name in (*OF_LABELS, *OF_METHODS) if name not in ("labels", "per_layer")]
         self._refuse((*not_its, *NAMING), "--method mean-gradient takes no")
-        if own := [url for url in self.labels if is_own(url)]:
+        if own := [url for url in self.labels if is_label_file(url)]:
             raise ValueError(f"--method mean-gradient takes labels of classifiers, a table, not {own[0]}")
         if self.space == "z":
             raise ValueError("--method mean-gradient finds directions of w, w+ and s: no gradient is taken in z")

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from jobs.choice import choose
 from jobs.directions.arrays import read_npy
-from jobs.directions.quality import doubts_file
+from jobs.directions.quality import unreliable_fits_file
 from jobs.directions.spec import VERB, FitSpec
 from jobs.flags import say
 from jobs.latents.opening import check_width, open_latents
@@ -23,7 +23,7 @@ from pipeline.models import generators
 from pipeline.stages.fit import FitStage
 from pipeline.stages.fit_rows import FitRows, from_array, from_table
 from pipeline.stages.joined import join, open_labels, scores_of
-from pipeline.tables.own_labels import OwnLabels
+from pipeline.tables.label_files import LabelFile
 
 INPUTS = ("latents", "labels", "codes", "scores")
 """Where they lie decides nothing: their digests do."""
@@ -74,7 +74,7 @@ def plan_labelled(spec: FitSpec) -> tuple[Job, int | None]:
         digests={**given.digests, "generator_digest": given.generator, "classifiers_digests": list(given.classifiers)},
         digested=INPUTS,
     )  # fmt: skip
-    return replace(job, derived=[doubts_file(job, stage)]), workers
+    return replace(job, derived=[unreliable_fits_file(job, stage)]), workers
 
 
 def _yes_or_no(spec: FitSpec, given: _Given) -> dict[str, float]:
@@ -103,7 +103,7 @@ def _from_tables(spec: FitSpec) -> _Given:
     latents = choose(spec, latents, spec.labels)
     labels = [open_labels(url) for url in spec.labels]
     for own in labels:
-        if isinstance(own, OwnLabels) and own.text and not spec.attributes:
+        if isinstance(own, LabelFile) and own.text and not spec.attributes:
             say(f"Note  {own.url}: {', '.join(own.text)} holds text, and is left out")
     names = spec.attributes or tuple(dict.fromkeys(name for table in labels for name in scores_of(table)))
     joined = join(latents, labels, canonical(names))

@@ -6,7 +6,7 @@ from jobs.dt.plan import passes, plan_dt
 from jobs.dt.spec import DtSpec
 from jobs.flags import parse, say
 from jobs.launch import launch
-from jobs.show import show_part
+from jobs.print_tables import show_part
 from pipeline.engine.job import Job
 from pipeline.report.dt.page import on_screen, write
 from pipeline.report.dt.result import PairResult, read

@@ -13,7 +13,7 @@ from pydantic import Field
 from jobs.dataset import DatasetSpec
 from jobs.directions.spec import FitSpec
 from jobs.label import LabelSpec
-from jobs.places import absolute
+from jobs.locations import absolute
 from jobs.reproduce.study import StudySpec, step
 from jobs.sample import SampleSpec
 from pipeline.directions import Direction

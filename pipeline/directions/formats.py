@@ -28,7 +28,7 @@ from pipeline.directions import restricted
 from pipeline.directions.direction import Direction, normalised
 from pipeline.directions.names import FileName, boundary_name, parse_boundary, parse_stem, stem
 from pipeline.errors import ModelFileError, SpecError
-from pipeline.lookalikes import check_content
+from pipeline.file_content import check_content
 from pipeline.models.codes import Space
 
 MOST_LAYERS, WIDEST = 64, 4096

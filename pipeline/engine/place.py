@@ -5,7 +5,7 @@ import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pipeline.engine.own_code import Code, own_code
+from pipeline.engine.code_digest import Code, running_code
 from pipeline.engine.versions import versions
 from pipeline.errors import SpecError
 
@@ -23,12 +23,12 @@ class Place:
 
 
 def this_place(node: str) -> Place:
-    return Place(f"{socket.gethostname()}:{os.getpid()}", node, versions(), own_code())
+    return Place(f"{socket.gethostname()}:{os.getpid()}", node, versions(), running_code())
 
 
 def check_code(place: Place) -> None:
     """Raise SpecError where a worker would run other code than this driver: its rows would be others, unnoticed."""
-    here = own_code()
+    here = running_code()
     if not isinstance(place, Place):
         raise SpecError(f"a worker runs another version of stylemill than this driver ({here}): {ALIKE}")
     there = place.code

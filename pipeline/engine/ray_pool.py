@@ -25,11 +25,11 @@ from ray.job_config import JobConfig
 
 from pipeline.engine.attempt import Attempt, Outputs, attempt, outcome_of
 from pipeline.engine.capacity import check_capacity, worker_capacity
+from pipeline.engine.code_digest import import_path, running_code
 from pipeline.engine.head import TOKEN_HELP, ClusterLost, answers, check_address
 from pipeline.engine.journal import Journal
 from pipeline.engine.machine import cores
 from pipeline.engine.outcome import Outcome
-from pipeline.engine.own_code import import_path, own_code
 from pipeline.engine.place import Place, this_place
 from pipeline.engine.pool import AtWork
 from pipeline.engine.stage import Stage, Task, Trainer, Worker
@@ -155,7 +155,7 @@ class _RayCluster:
             found = ray.get(next(reference) if isinstance(reference, ray.ObjectRefGenerator) else reference)
         except RayActorError as error:
             if error.actor_init_failed:
-                why, here = last_line(str(error)), own_code()
+                why, here = last_line(str(error)), running_code()
                 raise SpecError(f"a worker cannot start (has its node the stylemill of {here}?): {why}") from error
             raise WorkerDied(cause(type(error).__name__, str(error), error.preempted)) from error
         except RayError as error:
@@ -243,7 +243,7 @@ class RayPool:
             SpecError: there is none at the address, it does not let us in, none can be started here, or it can place
                 none of the workers.
         """
-        own_code()  # as it is now: files that are changed later are not this driver's any more
+        running_code()  # as it is now: files that are changed later are not this driver's any more
         if not ray.is_initialized():
             self._connect()
         self._cluster = _RayCluster(self._cpus, self._gpus)

@@ -24,7 +24,7 @@ OTHERS = (
     "The pictures in DIR/strips are of other directions, which these have replaced: stylemill directions strips "
     "--replace makes them anew."
 )
-DOUBTS = ".stylemill/directions/doubts.json"
+UNRELIABLE_FITS = ".stylemill/directions/unreliable_fits.json"
 """The fits that prove nothing, by name, and why: as the job that fitted them has judged them."""
 
 
@@ -90,16 +90,16 @@ def _look(row: "pd.Series[Any]", side: int) -> study.Look:
 def _fits(directory: str, directions: Sequence[Listed], notes: list[str]) -> study.Section:
     frame = frame_of(directions)
     frame = frame.drop(columns=[name for name in ("space", "method") if frame[name].nunique() == 1])  # it is at the top
-    sentences = [f"{name} is hardly to be relied on: {why}." for name, why in _doubts(directory, notes).items()]
+    sentences = [f"{name} is unreliable: {why}." for name, why in _unreliable(directory, notes).items()]
     return study.Section("How they were fitted", sentences, [study.Grid("Directions", frame)])
 
 
-def _doubts(directory: str, notes: list[str]) -> Mapping[str, str]:
+def _unreliable(directory: str, notes: list[str]) -> Mapping[str, str]:
     """By name; none where the directions were not fitted by the job that judged them."""
-    found = gather.document(directory, DOUBTS, notes)
+    found = gather.document(directory, UNRELIABLE_FITS, notes)
     manifest = Table(store.join(directory, "directions")).manifest() or {}
-    doubts = found.get("doubts") if found.get("fingerprint") == manifest.get("fingerprint") else None
-    return doubts if isinstance(doubts, dict) else {}
+    unreliable = found.get("unreliable") if found.get("fingerprint") == manifest.get("fingerprint") else None
+    return unreliable if isinstance(unreliable, dict) else {}
 
 
 def _effects(directory: str, directions: Sequence[Listed]) -> Iterator[study.Section]:

@@ -47,8 +47,8 @@ def write(
         notes.append(wording.chosen(found.faces, found.all_faces))
     faces = faces or (FACES if chosen is None else max(FACES, min(len(chosen), MOST_CHOSEN)))
     numbers = [_section(found, branch) for branch in found.branches]
-    aside = [_rejected(run)] if len(run.rejects) else []
-    sections = [strips(found, directory, faces), *numbers, *aside, study.Section("On using them", ON_USING_THEM)]
+    rejected = [_rejected(run)] if len(run.rejects) else []
+    sections = [strips(found, directory, faces), *numbers, *rejected, study.Section("On using them", ON_USING_THEM)]
     name = store.resolve(directory)[1].rstrip("/").rsplit("/", 1)[-1]
     top = study.Top(_headline(found, run), [*_states(found, run), *(("warning", note) for note in notes)])
     return study.write(url, title or name, LEAD, sections, _facts(found, run), top)

@@ -18,7 +18,7 @@ from pipeline.errors import SpecError
 from pipeline.stages.joined import Labels, check_labels, classifier_of, index_of, label_columns
 from pipeline.stages.source import Indices, Latents, combined_digest
 from pipeline.tables import Table, store
-from pipeline.tables.own_labels import OwnLabels
+from pipeline.tables.label_files import LabelFile
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyRelation
@@ -160,7 +160,7 @@ def _places(index: Indices, labels: Labels) -> tuple[Indices, Indices]:
 
 def _family(labels: Labels) -> str:
     """What the columns of a second table of the same attributes begin with."""
-    facts: Mapping[str, Any] = {} if isinstance(labels, OwnLabels) else labels.require_sealed()["facts"]
+    facts: Mapping[str, Any] = {} if isinstance(labels, LabelFile) else labels.require_sealed()["facts"]
     family = facts.get("spec", {}).get("classifiers")
     if family is None:
         raise SpecError(f"{labels.url} has labels that another table has too: give one of them")

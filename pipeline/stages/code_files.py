@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pipeline.errors import ModelFileError, SpecError
-from pipeline.lookalikes import check_content
+from pipeline.file_content import check_content
 from pipeline.models.code_arrays import ENDINGS, as_float32, choose_array, read_arrays
 from schemas.arrays import one_array
 

@@ -17,10 +17,10 @@ from pipeline.engine.fingerprint import differences
 from pipeline.errors import SpecError
 from pipeline.stages.source import Indices, Latents, check_kind, indices_of, names_of
 from pipeline.tables import Table, store
-from pipeline.tables.own_labels import INDEX, OwnLabels, is_own, read_labels
+from pipeline.tables.label_files import INDEX, LabelFile, is_label_file, read_labels
 from schemas.labels import MEASURES
 
-Labels = Table | OwnLabels
+Labels = Table | LabelFile
 Pieces = tuple[Labels, ...]
 """Labels of the same attributes and of different rows."""
 NAMED = 3
@@ -34,7 +34,7 @@ def open_labels(url: str) -> Labels:
         SpecError: as `read_labels`.
         StoreError: the table is not there, or not complete, or the file cannot be read.
     """
-    if is_own(url):
+    if is_label_file(url):
         return read_labels(url)
     table = Table.open(url)
     table.require_sealed()
@@ -75,7 +75,7 @@ def join(latents: Latents, labels: Sequence[Labels], attributes: Sequence[str]) 
     tables = [_Group.of_tables(pieces) for pieces in used if isinstance(pieces[0], Table)]
     kept, notes = _common([_Group(latents.tables, latents.all_indices, latents.url), *tables])
     for pieces, its in used.items():
-        if isinstance(pieces[0], OwnLabels):
+        if isinstance(pieces[0], LabelFile):
             kept, more = _labelled(_stacked(pieces, its), its, kept, latents)
             notes = (*notes, *more)
     if latents.chosen is not None:
@@ -116,7 +116,7 @@ class _Group:
 
 def scores_of(labels: Labels) -> list[str]:
     """The columns that are scores: not the row number, nor, of a labels table, what has a unit of its own."""
-    if isinstance(labels, OwnLabels):
+    if isinstance(labels, LabelFile):
         return list(labels.columns)
     return [name for name in labels.schema.arrow.names if name not in (INDEX, *MEASURES)]
 
@@ -126,7 +126,7 @@ def label_columns(labels: Labels) -> dict[str, NDArray[np.floating]]:
     return _read(labels, _columns(labels))
 
 
-def _labelled(own: OwnLabels, names: Sequence[str], kept: Indices, latents: Latents) -> tuple[Indices, tuple[str, ...]]:
+def _labelled(own: LabelFile, names: Sequence[str], kept: Indices, latents: Latents) -> tuple[Indices, tuple[str, ...]]:
     """The rows of `kept` that a file of one's own labels, in each of these columns; what was left out, in sentences."""
     there = latents.all_indices
     foreign = np.setdiff1d(own.index, there, assume_unique=True)
@@ -152,19 +152,19 @@ def _labelled(own: OwnLabels, names: Sequence[str], kept: Indices, latents: Late
     return full, tuple(notes) if len(full) < len(kept) else ()
 
 
-def _stacked(pieces: Pieces, names: Sequence[str]) -> OwnLabels:
+def _stacked(pieces: Pieces, names: Sequence[str]) -> LabelFile:
     """Files of one's own as one."""
-    files = [piece for piece in pieces if isinstance(piece, OwnLabels)]
+    files = [piece for piece in pieces if isinstance(piece, LabelFile)]
     if len(files) == 1:
         return files[0]
     index = np.concatenate([file.index for file in files])
     order = np.argsort(index)
     columns = {name: np.concatenate([file.columns[name] for file in files])[order] for name in names}
-    return OwnLabels(" and ".join(file.url for file in files), index[order], columns, {}, "")
+    return LabelFile(" and ".join(file.url for file in files), index[order], columns, {}, "")
 
 
 def _read(labels: Labels, names: Sequence[str]) -> dict[str, NDArray[np.floating]]:
-    if isinstance(labels, OwnLabels):
+    if isinstance(labels, LabelFile):
         return {name: labels.columns[name] for name in names}
     rows = labels.read(columns=list(names))
     return {name: schemas.to_numpy(rows[name]) for name in names}
@@ -172,7 +172,7 @@ def _read(labels: Labels, names: Sequence[str]) -> dict[str, NDArray[np.floating
 
 def classifier_of(labels: Labels) -> str | None:
     """Who scored them; None where people did."""
-    if isinstance(labels, OwnLabels):
+    if isinstance(labels, LabelFile):
         return None
     found: str | None = labels.require_sealed()["facts"].get("resolved", {}).get("classifiers_digest")
     return found
@@ -211,7 +211,7 @@ def _pieces(name: str, labels: Sequence[Labels]) -> Pieces:
     having = tuple(table for table in labels if name in _columns(table))
     if not having:
         for own in labels:
-            if isinstance(own, OwnLabels) and name in own.text:
+            if isinstance(own, LabelFile) and name in own.text:
                 raise SpecError(
                     f"{own.url}: {name} holds text ({own.text[name]}): write 1 where a face has it and 0 where not"
                 )
@@ -226,14 +226,14 @@ def _pieces(name: str, labels: Sequence[Labels]) -> Pieces:
 
 
 def _columns(labels: Labels) -> list[str]:
-    if isinstance(labels, OwnLabels):
+    if isinstance(labels, LabelFile):
         return list(labels.columns)
     return [name for name in labels.schema.arrow.names if name != INDEX]
 
 
 def index_of(labels: Labels) -> Indices:
     """(N,) row numbers, rising."""
-    if isinstance(labels, OwnLabels):
+    if isinstance(labels, LabelFile):
         return labels.index
     return indices_of(labels)
 

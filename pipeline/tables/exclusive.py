@@ -10,14 +10,14 @@ from typing import Any
 from fsspec import AbstractFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
 
-from pipeline.tables.patience import http_status, patiently
+from pipeline.tables.retries import http_status, with_retries
 
 S3 = {"s3", "s3a"}
 CONDITIONAL = S3 | {"gs", "gcs", "abfs", "abfss", "az"}
-SETTLE_SECONDS = 0.5
+CLAIM_SECONDS = 0.5
 MARK = "stylemill"
 
-_heeding: dict[tuple[AbstractFileSystem, str], bool] = {}
+_conditional_stores: dict[tuple[AbstractFileSystem, str], bool] = {}
 _memory = threading.Lock()
 
 
@@ -26,7 +26,7 @@ def create(fs: AbstractFileSystem, path: str, content: bytes) -> bool:
     if isinstance(fs, MemoryFileSystem):
         with _memory:
             return _conditionally(fs, path, content)
-    if protocols(fs) & CONDITIONAL and _heeds(fs, path):
+    if protocols(fs) & CONDITIONAL and _supports_condition(fs, path):
         return _conditionally(fs, path, content)
     return _by_claim(fs, path, content)
 
@@ -38,9 +38,9 @@ def protocols(fs: AbstractFileSystem) -> set[str]:
 def _conditionally(fs: AbstractFileSystem, path: str, content: bytes) -> bool:
     """One request that the store refuses where there is a file.
 
-    An answer may be lost on its way back, and the next try then finds our own file there. On S3, whose library tries
-    again by itself and does not tell, the file carries a mark of this call; elsewhere the bytes are compared, if a try
-    of ours had failed before.
+    An answer may be lost on its way back, and the next try then finds our own file there. On S3, whose library
+    retries by itself without notice, the file has a mark of this call in its metadata; elsewhere the bytes are compared
+    if one of our tries had failed before.
     """
     mark = secrets.token_hex(8)
     marked: dict[str, Any] = {"Metadata": {MARK: mark}} if protocols(fs) & S3 else {}
@@ -62,32 +62,32 @@ def _conditionally(fs: AbstractFileSystem, path: str, content: bytes) -> bool:
                 return False
         return True
 
-    return patiently(attempt)
+    return with_retries(attempt)
 
 
 def _says_taken(error: Exception) -> bool:
     return isinstance(error, FileExistsError) or http_status(error) == 412
 
 
-def _heeds(fs: AbstractFileSystem, path: str) -> bool:
-    """Whether the store heeds the condition: tried on a file of our own, once a process for each bucket.
+def _supports_condition(fs: AbstractFileSystem, path: str) -> bool:
+    """Whether the store supports the condition: tried on a file of our own, once per process and bucket.
 
-    A store that speaks S3 and does not know the condition ignores it, and every caller would win.
+    An S3-compatible store without it ignores the condition, and every caller would win.
     """
     key = (fs, path.split("/", 1)[0])
-    if key not in _heeding:
+    if key not in _conditional_stores:
         probe = f"{path}.{secrets.token_hex(4)}.probe"
         try:
-            patiently(fs.pipe_file, probe, b"")
-            _heeding[key] = not _accepts_again(fs, probe)
+            with_retries(fs.pipe_file, probe, b"")
+            _conditional_stores[key] = not _accepts_again(fs, probe)
         finally:
-            patiently(fs.rm_file, probe)
-    return _heeding[key]
+            with_retries(fs.rm_file, probe)
+    return _conditional_stores[key]
 
 
 def _accepts_again(fs: AbstractFileSystem, probe: str) -> bool:
     try:
-        patiently(fs.pipe_file, probe, b"again", mode="create")
+        with_retries(fs.pipe_file, probe, b"again", mode="create")
     except OSError as error:
         if _says_taken(error):
             return False
@@ -97,30 +97,30 @@ def _accepts_again(fs: AbstractFileSystem, probe: str) -> bool:
 
 
 def _by_claim(fs: AbstractFileSystem, path: str, content: bytes) -> bool:
-    """For stores without a condition: the last one to write his token beside the file, within a moment, may make it."""
+    """For stores without a condition: the last one to write its token beside the file, within a moment, may make it."""
     claim, token = f"{path}.claim", secrets.token_hex(8).encode()
-    if patiently(fs.exists, path):
+    if with_retries(fs.exists, path):
         return False
-    patiently(fs.pipe_file, claim, token)
-    time.sleep(SETTLE_SECONDS)
-    if _read(fs, claim) != token or patiently(fs.exists, path):
+    with_retries(fs.pipe_file, claim, token)
+    time.sleep(CLAIM_SECONDS)
+    if _read(fs, claim) != token or with_retries(fs.exists, path):
         _wait_for(fs, path)
         return False
-    patiently(fs.pipe_file, path, content)
+    with_retries(fs.pipe_file, path, content)
     with suppress(FileNotFoundError):
-        patiently(fs.rm_file, claim)
+        with_retries(fs.rm_file, claim)
     return True
 
 
 def _read(fs: AbstractFileSystem, path: str) -> bytes | None:
     try:
-        return bytes(patiently(fs.cat_file, path))
+        return bytes(with_retries(fs.cat_file, path))
     except FileNotFoundError:
         return None
 
 
 def _wait_for(fs: AbstractFileSystem, path: str) -> None:
-    """The winner's file is about to be there: who lost may read it, not take it for a missing one."""
-    deadline = time.monotonic() + 4 * SETTLE_SECONDS
-    while not patiently(fs.exists, path) and time.monotonic() < deadline:
-        time.sleep(SETTLE_SECONDS / 10)
+    """Wait for the winner's file, so that a caller who lost can read it."""
+    deadline = time.monotonic() + 4 * CLAIM_SECONDS
+    while not with_retries(fs.exists, path) and time.monotonic() < deadline:
+        time.sleep(CLAIM_SECONDS / 10)

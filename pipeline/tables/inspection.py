@@ -6,9 +6,9 @@ from pathlib import Path
 from pipeline.errors import Damaged
 from pipeline.tables import reader, store
 from pipeline.tables.parts import PartRecord
-from pipeline.tables.patience import patiently
+from pipeline.tables.retries import with_retries
+from pipeline.tables.row_order import RowOrder
 from pipeline.tables.store_errors import store_errors
-from pipeline.tables.succession import Succession
 from schemas import SchemaError, TableSchema
 
 
@@ -28,7 +28,7 @@ def digest_of(path: Path, url: str) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
     with store_errors("read", url):
-        return patiently(read)
+        return with_retries(read)
 
 
 def inspect(url: str, schema: TableSchema, shard: int) -> PartRecord:
@@ -39,7 +39,7 @@ def inspect(url: str, schema: TableSchema, shard: int) -> PartRecord:
         Damaged: the part is damaged, of another schema, or holds a row that is not valid.
         StoreError: it is missing, or cannot be read.
     """
-    rows = Succession(schema)
+    rows = RowOrder(schema)
     with store.local_copy(url) as path:
         with reader.open_part(str(path), named=url) as part:
             reader.check_schema(url, schema, part)

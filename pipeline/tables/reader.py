@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from pipeline.errors import Damaged, StoreError
 from pipeline.tables import store
-from pipeline.tables.patience import patiently
+from pipeline.tables.retries import with_retries
 from pipeline.tables.store_errors import one_line, store_errors
 from schemas import SchemaError, TableSchema, from_arrow
 
@@ -31,7 +31,7 @@ def open_part(url: str, named: str | None = None) -> Iterator[pq.ParquetFile]:
     url = named or url
     with store_errors("read", url):
         try:
-            with patiently(fs.open, path, "rb") as file, _Part(_Patient(file)) as part:
+            with with_retries(fs.open, path, "rb") as file, _Part(_RetryingFile(file)) as part:
                 yield part
         except (pa.ArrowException, OSError) as error:
             if isinstance(error, MemoryError) or not _is_of_arrow(error):
@@ -125,7 +125,7 @@ class _Part(pq.ParquetFile):
     (`use_threads`); neither was faster here.
     """
 
-    def __init__(self, file: "_Patient"):
+    def __init__(self, file: "_RetryingFile"):
         super().__init__(file, page_checksum_verification=True, pre_buffer=False)
 
     def read(self, columns: Sequence[str] | None = None) -> pa.Table:
@@ -141,7 +141,7 @@ class _Part(pq.ParquetFile):
         return super().iter_batches(batch_size, columns=columns, use_threads=False)
 
 
-class _Patient:
+class _RetryingFile:
     """A file to read, each of whose reads is tried again where it fails in a way that passes."""
 
     mode = "rb"
@@ -150,7 +150,7 @@ class _Patient:
         self._file = file
 
     def read(self, size: int = -1) -> bytes:
-        return patiently(self._read, self._file.tell(), size)
+        return with_retries(self._read, self._file.tell(), size)
 
     def seek(self, offset: int, whence: int = 0) -> int:
         return int(self._file.seek(offset, whence))

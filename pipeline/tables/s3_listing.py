@@ -12,7 +12,7 @@ from xml.parsers import expat
 from fsspec import AbstractFileSystem
 from fsspec.asyn import sync
 
-from pipeline.tables.patience import patiently
+from pipeline.tables.retries import with_retries
 
 EVENT = "before-parse.*.ListObjectsV2"  # by its wildcard ahead of botocore's handlers, which would read the whole page
 GOES_ON = ("NextContinuationToken", "EncodingType")
@@ -21,7 +21,7 @@ _ours: ContextVar[bool] = ContextVar("stylemill_listing", default=False)
 
 
 def list_s3(fs: AbstractFileSystem, path: str) -> dict[str, int]:
-    """Name -> bytes of each file directly in `path`, of an s3fs file system; each page is asked for patiently.
+    """Name -> bytes of each file directly in `path`, of an s3fs file system; each page with retries.
 
     Raises:
         FileNotFoundError: there is no such bucket.
@@ -31,7 +31,7 @@ def list_s3(fs: AbstractFileSystem, path: str) -> dict[str, int]:
     question = {"Bucket": bucket, "Prefix": prefix, "Delimiter": "/", **fs.req_kw}
     found: dict[str, int] = {}
     while True:
-        page = patiently(_page, fs, question)
+        page = with_retries(_page, fs, question)
         found.update((file["Key"][len(prefix) :], file["Size"]) for file in page.get("Contents", ()))
         if not page.get("IsTruncated"):
             break

@@ -1,7 +1,7 @@
 """Files anywhere: a local path, or any fsspec URL (`s3://bucket/x`, `memory://x`, `file:///x`).
 
-The few operations that tables and the engine need, each whole or not at all. Every one tries again on errors that pass
-by themselves (`patience.py`), and raises `pipeline.errors.StoreError`, in one line that names the URL and what to do,
+The few operations that tables and the engine need, each whole or not at all. Each retries on transient
+errors (`retries.py`), and raises `pipeline.errors.StoreError`, in one line that names the URL and what to do,
 where storage fails all the same.
 
 How a file comes to be, whole, and how `create_exclusive` finds one winner:
@@ -14,7 +14,7 @@ How a file comes to be, whole, and how `create_exclusive` finds one winner:
 | `memory://` | one assignment | a lock of this process, which is all that sees it |
 | others | a hidden name beside it, then the store's own move | a claim beside it, read back after a moment |
 
-A store that speaks S3 and ignores `If-None-Match` is found out by a try on a file of our own, and treated as the others
+An S3-compatible store that ignores `If-None-Match` is detected by a try on a file of our own, and treated as the others
 are. A killed upload to S3 leaves invisible pieces that cost money: give the bucket a lifecycle rule that aborts
 incomplete multipart uploads. The claim of the others is as good as their clocks are fast: two callers who are more than
 half a second apart between looking and writing could both win.
@@ -36,20 +36,20 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from pipeline.errors import SpecError, StoreError
 from pipeline.tables import exclusive, local_files, staging
-from pipeline.tables.patience import passes_by_itself, patiently
+from pipeline.tables.retries import is_transient, with_retries
 from pipeline.tables.s3_listing import list_s3
 from pipeline.tables.store_errors import store_errors
 from pipeline.urls import mistake
 
 READS_AT_ONCE = 64
 LISTINGS_AT_ONCE = 4
-S3_UPLOAD = {"chunksize": 32 << 20, "max_concurrency": 4}  # 128 MiB in memory at most, for each part on its way
+S3_UPLOAD = {"chunksize": 32 << 20, "max_concurrency": 4}  # at most 128 MiB in memory for each upload
 
 
 def resolve(url: str) -> tuple[AbstractFileSystem, str]:
     """The file system of a URL and the path in it.
 
-    Raises SpecError for a protocol that fsspec does not know, and for what cannot be meant (`pipeline.urls`).
+    Raises SpecError for a protocol that fsspec does not know, and for a probable mistake (`pipeline.urls`).
     """
     if why := mistake(url):
         raise SpecError(f"{_shown(url)}: {why}" if url.strip() else why)
@@ -60,7 +60,7 @@ def resolve(url: str) -> tuple[AbstractFileSystem, str]:
             fs, path = url_to_fs(url)
     except ValueError as error:
         raise SpecError(f"{url}: {error}; name a local path, s3://bucket/..., or another fsspec URL") from error
-    fs.invalidate_cache()  # listings kept from before would hide what other workers have published
+    fs.invalidate_cache()  # a cached listing would hide what other workers have published
     return fs, path
 
 
@@ -87,7 +87,7 @@ def make_directory(url: str) -> None:
     """Make a local directory and its parents. Object stores have no directories: nothing is done there."""
     if (path := local_path(url)) is not None:
         with store_errors("make", url):
-            patiently(path.mkdir, parents=True, exist_ok=True)
+            with_retries(path.mkdir, parents=True, exist_ok=True)
 
 
 def read_bytes(url: str) -> bytes | None:
@@ -95,7 +95,7 @@ def read_bytes(url: str) -> bytes | None:
     fs, path = resolve(url)
     with store_errors("read", url):
         try:
-            return bytes(patiently(fs.cat_file, path))
+            return bytes(with_retries(fs.cat_file, path))
         except FileNotFoundError:
             return None
 
@@ -110,12 +110,12 @@ def read_many(urls: Sequence[str]) -> list[bytes | None]:
             continue
         options: dict[str, Any] = {"batch_size": READS_AT_ONCE}
         if _is_s3(fs):
-            options["max_concurrency"] = 1  # else the size of each is asked first
+            options["max_concurrency"] = 1  # else s3fs asks for the size of each first
         contents = fs.cat_ranges([path for _, path in places], None, None, on_error="return", **options)
         for (place, _), content in zip(places, contents, strict=True):
             if isinstance(content, FileNotFoundError):
                 continue
-            if isinstance(content, BaseException) and passes_by_itself(content):
+            if isinstance(content, BaseException) and is_transient(content):
                 found[place] = read_bytes(urls[place])
                 continue
             with store_errors("read", urls[place]):
@@ -159,7 +159,7 @@ def write_atomic(url: str, content: bytes) -> None:
     fs, path = resolve(url)
     with store_errors("write", url):
         if isinstance(fs, LocalFileSystem):
-            patiently(local_files.write, Path(path), content)
+            with_retries(local_files.write, Path(path), content)
         else:
             _put(fs, path, lambda place: fs.pipe_file(place, content))
 
@@ -179,8 +179,8 @@ def move_local(staged: Path, url: str) -> None:
     """Give a whole file, safely on disk in the same directory, its name, over an older one; also after a crash."""
     with store_errors("publish", url):
         path = resolve(url)[1]
-        patiently(staged.replace, path)
-        patiently(local_files.sync_directory, staged.parent)
+        with_retries(staged.replace, path)
+        with_retries(local_files.sync_directory, staged.parent)
 
 
 def create_exclusive(url: str, content: bytes) -> bool:
@@ -189,7 +189,7 @@ def create_exclusive(url: str, content: bytes) -> bool:
     with store_errors("create", url):
         if not isinstance(fs, LocalFileSystem):
             return exclusive.create(fs, path, content)
-        return patiently(local_files.create, Path(path), content)
+        return with_retries(local_files.create, Path(path), content)
 
 
 def list_names(url: str) -> dict[str, int]:
@@ -198,13 +198,13 @@ def list_names(url: str) -> dict[str, int]:
     with store_errors("list", url):
         try:
             if isinstance(fs, LocalFileSystem):
-                return patiently(local_files.names, path)
+                return with_retries(local_files.names, path)
             if _is_s3(fs):
                 return list_s3(fs, path)
-            entries = patiently(fs.ls, path, detail=True)
+            entries = with_retries(fs.ls, path, detail=True)
         except FileNotFoundError:
             return {}
-    fs.invalidate_cache()  # it would keep the entries of every table ever listed
+    fs.invalidate_cache()  # else it keeps the entries of every table ever listed
     here = path.rstrip("/")
     return {
         entry["name"].rsplit("/", 1)[-1]: int(entry["size"])
@@ -226,7 +226,7 @@ def list_directories(url: str) -> list[str]:
     fs, path = resolve(url)
     with store_errors("list", url):
         try:
-            entries = patiently(fs.ls, path, detail=True)
+            entries = with_retries(fs.ls, path, detail=True)
         except (FileNotFoundError, NotADirectoryError):
             return []
     return sorted(entry["name"].rstrip("/").rsplit("/", 1)[-1] for entry in entries if entry["type"] == "directory")
@@ -237,7 +237,7 @@ def size(url: str) -> int | None:
     fs, path = resolve(url)
     with store_errors("look at", url):
         try:
-            return int(patiently(fs.info, path)["size"] or 0)
+            return int(with_retries(fs.info, path)["size"] or 0)
         except FileNotFoundError:
             return None
 
@@ -246,7 +246,7 @@ def exists(url: str) -> bool:
     """Whether there is a file or directory."""
     fs, path = resolve(url)
     with store_errors("look at", url):
-        return bool(patiently(fs.exists, path))
+        return bool(with_retries(fs.exists, path))
 
 
 def delete(url: str) -> None:
@@ -266,7 +266,7 @@ def delete_many(urls: Sequence[str]) -> None:
             continue
         with store_errors("delete", f"{len(paths)} files such as {urls[places[0][0]]}"):
             try:
-                patiently(fs.rm, paths)
+                with_retries(fs.rm, paths)
             except FileNotFoundError:
                 for path in paths:
                     _delete_one(fs, path)
@@ -283,7 +283,7 @@ def local_copy(url: str) -> Iterator[Path]:
     copy = staging.directory() / local_files.staged_name(url.rsplit("/", 1)[-1])
     try:
         with store_errors("read", url), staging.disk_errors(str(copy)):
-            patiently(fs.get_file, remote, str(copy))
+            with_retries(fs.get_file, remote, str(copy))
         yield copy
     finally:
         copy.unlink(missing_ok=True)
@@ -304,17 +304,17 @@ def _parsed(content: bytes, url: str, remedy: str) -> Any:
 def _put(fs: AbstractFileSystem, path: str, write: Callable[[str], Any]) -> None:
     """Have `write` make the file; beside its place, and moved there, where files show before they are whole."""
     if isinstance(fs, MemoryFileSystem) or exclusive.protocols(fs) & exclusive.CONDITIONAL:
-        patiently(write, path)
+        with_retries(write, path)
         return
     folder, _, name = path.rpartition("/")
-    patiently(fs.makedirs, folder, exist_ok=True)
+    with_retries(fs.makedirs, folder, exist_ok=True)
     staged = f"{folder}/{local_files.staged_name(name)}"
-    patiently(write, staged)
+    with_retries(write, staged)
     if type(fs).mv in (AbstractFileSystem.mv, AsyncFileSystem.mv):  # these look for patterns and directories first
-        patiently(fs.cp_file, staged, path)
+        with_retries(fs.cp_file, staged, path)
         _delete_one(fs, staged)
     else:
-        patiently(fs.mv, staged, path)
+        with_retries(fs.mv, staged, path)
 
 
 def _by_store(urls: Sequence[str]) -> Iterable[tuple[AbstractFileSystem, list[tuple[int, str]]]]:
@@ -330,7 +330,7 @@ def _by_store(urls: Sequence[str]) -> Iterable[tuple[AbstractFileSystem, list[tu
 
 
 def _check_deleted(urls: Sequence[str]) -> None:
-    """Some stores say nothing of what they did not delete in bulk; one listing for each directory tells."""
+    """Some stores do not report what they failed to delete in bulk: list each directory once to check."""
     names: defaultdict[str, set[str]] = defaultdict(set)
     for url in urls:
         folder, _, name = url.rpartition("/")
@@ -342,7 +342,7 @@ def _check_deleted(urls: Sequence[str]) -> None:
 
 def _delete_one(fs: AbstractFileSystem, path: str) -> None:
     with suppress(FileNotFoundError):
-        patiently(fs.rm_file, path)
+        with_retries(fs.rm_file, path)
 
 
 def _is_s3(fs: AbstractFileSystem) -> bool:

@@ -14,8 +14,8 @@ from pipeline.tables import manifest as manifests
 from pipeline.tables import reader, store
 from pipeline.tables.inspection import digest_of
 from pipeline.tables.parts import Layout, PartRecord, parse_part_name
+from pipeline.tables.row_order import RowOrder
 from pipeline.tables.store_errors import one_line
-from pipeline.tables.succession import Succession
 from schemas import SchemaError, from_arrow
 
 REMAKE = "delete it and run the command that makes the table again"
@@ -128,7 +128,7 @@ def _amiss(
             schema = from_arrow(part.schema_arrow)
             if _columns(manifests.schema_card(schema)) != _columns(manifest["schema"]):
                 return [(f"its columns are {schema.name}({', '.join(schema.arrow.names)}), not those of the table", "")]
-            rows = Succession(schema)
+            rows = RowOrder(schema)
             for group in range(part.num_row_groups):
                 where = f"row group {group} of {part.num_row_groups}"
                 table = part.read_row_group(group)
@@ -145,7 +145,7 @@ def _amiss(
     return [(what, "") for what in _other_rows(rows, record, layout)]
 
 
-def _other_rows(rows: Succession, record: PartRecord, layout: Layout | None) -> Iterator[str]:
+def _other_rows(rows: RowOrder, record: PartRecord, layout: Layout | None) -> Iterator[str]:
     """How the rows of a part differ from those on record, and from those of its shard."""
     first, last = rows.first, rows.last
     if (rows.rows, first, last) != (record.rows, record.index_first, record.index_last):

@@ -16,8 +16,8 @@ import pyarrow.parquet as pq
 from pipeline.tables import local_files, staging, store
 from pipeline.tables.parts import PartRecord, part_name
 from pipeline.tables.row_groups import RowGroups
+from pipeline.tables.row_order import RowOrder
 from pipeline.tables.store_errors import store_errors
-from pipeline.tables.succession import Succession
 from schemas import SchemaError, TableSchema
 
 
@@ -33,7 +33,7 @@ class PartWriter:
         self.url = store.join(table_url, part_name(shard, shards))
         self._schema, self._shard, self._name, self._indices = schema, shard, part_name(shard, shards), indices
         self._record: PartRecord | None = None
-        self._rows = Succession(schema)
+        self._rows = RowOrder(schema)
         self._groups = RowGroups(schema)
         store.make_directory(table_url)
         directory = store.local_path(table_url)

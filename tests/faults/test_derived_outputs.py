@@ -11,7 +11,7 @@ import pytest
 
 import schemas
 from jobs.__main__ import main
-from jobs.small import write_small
+from jobs.small_outputs import write_small_table
 from pipeline.directions import normalised
 from pipeline.models import generators
 from pipeline.stages.direction_rows import to_rows
@@ -96,7 +96,7 @@ def test_edits_and_what_is_measured_of_them(tmp_path, capsys):
     assert main(faces) == 0
     whose = generators.load("stylegan2-tiny", backend="eager").fingerprint
     one = normalised("old", "svm", "w", np.random.default_rng(5).standard_normal(512), generator=whose)
-    write_small(str(tmp_path / "directions"), schemas.directions(), to_rows([one]), {"verb": "planted"})
+    write_small_table(str(tmp_path / "directions"), schemas.directions(), to_rows([one]), {"verb": "planted"})
     edits = [
         "edit",
         "interfacegan",

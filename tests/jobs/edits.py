@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 
 from jobs.__main__ import main
-from jobs.small import write_small
+from jobs.small_outputs import write_small_table
 from pipeline.directions import Direction, normalised
 from pipeline.editors import EDITORS
 from pipeline.models import generators
@@ -32,7 +32,7 @@ def planted(out, spaces=("w", "z", "s"), generator=None, names=("old", "eyeglass
         for space in spaces
         for name in names
     ]
-    write_small(str(out), directions_schema(), to_rows(found), {"verb": "planted"})
+    write_small_table(str(out), directions_schema(), to_rows(found), {"verb": "planted"})
     return found
 
 

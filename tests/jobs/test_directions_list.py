@@ -7,7 +7,7 @@ import pytest
 from planted import ATTRIBUTES, directions, plant
 
 from jobs.__main__ import main
-from jobs.small import write_small
+from jobs.small_outputs import write_small_table
 from pipeline.directions import normalised
 from pipeline.directions.lookup import by_name
 from pipeline.stages.direction_rows import to_rows
@@ -48,7 +48,7 @@ def test_the_table_shows_each_direction(fitted, capsys):
 
 def test_directions_that_were_not_fitted_and_conditions(tmp_path, capsys):
     kept = [normalised("old", "imported", "w", [3.0, 4.0], conditions=("male", "smile"))]
-    write_small(f"{tmp_path}/d", directions_schema(), to_rows(kept), {"verb": "planted"})
+    write_small_table(f"{tmp_path}/d", directions_schema(), to_rows(kept), {"verb": "planted"})
     capsys.readouterr()
     assert main(["directions", "list", f"{tmp_path}/d"]) == 0
     assert "old|male,smile" in capsys.readouterr().out

@@ -65,10 +65,10 @@ def test_a_rare_class_that_is_never_found_is_warned_of_and_weights_are_named(fac
     words = ["--attributes", "old", "--threshold", threshold, "--C", "0.001"]
     assert fit(faces, tmp_path / "plain", *words) == 0
     [line] = warnings(capsys)
-    why = "50 % of each class kept aside on its side, by chance 50 %, --class-weight balanced may help"
+    why = "50 % of the held-out rows of each class on its side, by chance 50 %, --class-weight balanced may help"
     assert why in line
     assert main(["report", str(tmp_path / "plain")]) == 0
-    assert f"old is hardly to be relied on: {why}." in (tmp_path / "plain/report.html").read_text()
+    assert f"old is unreliable: {why}." in (tmp_path / "plain/report.html").read_text()
     assert fit(faces, tmp_path / "weighted", *words, "--class-weight", "balanced") == 0
     assert not any("by chance" in line for line in warnings(capsys))
 

@@ -128,7 +128,7 @@ def test_without_strips_the_page_says_how_to_make_them_and_what_is_near_chance(t
     assert main(["report", f"{tmp_path}/fit"]) == 0
     text = Path(tmp_path, "fit/report.html").read_text()
     assert "stylemill directions strips --directions DIR/directions" in text
-    assert "noise is hardly to be relied on: " in text
+    assert "noise is unreliable: " in text
 
 
 def test_directions_from_elsewhere_have_strips_and_a_page_too(tmp_path):

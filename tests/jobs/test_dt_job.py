@@ -10,7 +10,7 @@ from sklearn.metrics import cohen_kappa_score
 from tiny_jobs import rows, tables
 
 from jobs.__main__ import main
-from jobs.small import write_small
+from jobs.small_outputs import write_small_table
 from pipeline.directions import normalised
 from pipeline.editors.ials import IALS
 from pipeline.models import classifiers, generators
@@ -176,7 +176,7 @@ def test_in_styles_and_without_increments(inputs, tmp_path):
 def test_a_direction_that_vanishes_stands_still(inputs, tmp_path):
     vector = np.random.default_rng(2).standard_normal(512)
     same = [normalised(name, "svm", "w", vector) for name in ("male", "yaw")]
-    write_small(str(tmp_path / "same"), directions_schema(), to_rows(same), {"verb": "planted"})
+    write_small_table(str(tmp_path / "same"), directions_schema(), to_rows(same), {"verb": "planted"})
     words = ["--pairs", "male:yaw", "--rows", "3", "--steps", "2", "--lambdas", "1:1,0:0"]
     assert dt((*inputs[:2], str(tmp_path / "same")), tmp_path / "out", *words) == 0
     found = steps(tmp_path / "out")
@@ -290,7 +290,7 @@ def test_labels_that_do_not_fit_are_refused(inputs, tmp_path, capsys):
     assert "is a table of latents, not of labels" in capsys.readouterr().err
     facts, table = Table.open(labels).require_sealed()["facts"], Table.open(labels)
     facts = {**facts, "resolved": {**facts["resolved"], "generator_digest": "f" * 64}}
-    write_small(str(tmp_path / "foreign"), table.schema, table.read(), facts)
+    write_small_table(str(tmp_path / "foreign"), table.schema, table.read(), facts)
     assert dt((latents, str(tmp_path / "foreign"), directions), tmp_path / "out", *words) == 2
     assert "not of this stylegan2-tiny" in capsys.readouterr().err
     assert main(["dt", "--latents", latents, "--labels", labels, "--out", str(tmp_path / "out"), *TINY, *words]) == 2
@@ -307,7 +307,7 @@ def test_labels_of_both_families_tell_how_well_they_agree_on_unedited_faces(inpu
     seen.loc[:2, "yaw"] *= -1
     seen.loc[20:24, "old"] *= -1
     made = pa.Table.from_pandas(seen[table.schema.arrow.names], table.schema.arrow, preserve_index=False)
-    write_small(str(tmp_path / "own"), table.schema, made, table.require_sealed()["facts"])
+    write_small_table(str(tmp_path / "own"), table.schema, made, table.require_sealed()["facts"])
     words = ["--pairs", "yaw:old,male:old", "--rows", "2", "--steps", "1", "--lambdas", "1:1", "--space", "w"]
     assert dt((latents, f"{tmp_path}/own,{labels}", directions), tmp_path / "out", *words) == 0  # in either order
     found = Table.open(f"{tmp_path}/out/dt_auc").read().to_pandas().set_index(["primal", "family"])["kappa"]

@@ -11,7 +11,7 @@ from tiny_jobs import tables
 
 import schemas
 from jobs.__main__ import main
-from jobs.small import write_small
+from jobs.small_outputs import write_small_table
 from pipeline.directions import normalised
 from pipeline.directions.conditional import project
 from pipeline.models import classifiers, generators
@@ -127,7 +127,7 @@ def young(tmp_path_factory, latents, generator):
     vector = -codes.grad.mean(0).double().numpy()
     direction = normalised("young", "mean-gradient", "w", vector, generator=generator.fingerprint)
     out = tmp_path_factory.mktemp("young")
-    write_small(str(out), schemas.directions(), to_rows([direction]), {"verb": "planted"})
+    write_small_table(str(out), schemas.directions(), to_rows([direction]), {"verb": "planted"})
     return out, direction.vector.astype(np.float64)
 
 

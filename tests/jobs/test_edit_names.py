@@ -3,7 +3,7 @@
 import pytest
 from edits import edit, planted, sample
 
-from jobs.small import write_small
+from jobs.small_outputs import write_small_table
 from pipeline.directions.conditional import project
 from pipeline.directions.lookup import by_name
 from pipeline.stages.direction_rows import to_rows
@@ -18,7 +18,7 @@ def made(tmp_path_factory):
     latents = sample(out / "faces", 4, 4)
     old, eyeglasses, young = planted(out / "plain", ("w",))
     found = [old, eyeglasses, young, *(project(old, [eyeglasses, young]),) * 2, project(old, [young])]
-    write_small(f"{out}/directions", directions_schema(), to_rows(found), {"verb": "planted"})
+    write_small_table(f"{out}/directions", directions_schema(), to_rows(found), {"verb": "planted"})
     return latents, f"{out}/directions", found
 
 

@@ -5,7 +5,7 @@ import pytest
 from edits import edit, sample
 
 import schemas
-from jobs.small import write_small
+from jobs.small_outputs import write_small_table
 from pipeline.directions import normalised
 from pipeline.models import classifiers, generators
 from pipeline.models.codes import Codes
@@ -26,7 +26,7 @@ def made(tmp_path_factory):
     vector = codes.grad.mean(0).double().numpy()
     for name, sign in (("with", 1), ("against", -1)):
         direction = normalised("old", "svm", "w", np.sign(sign) * vector, generator=generator.fingerprint)
-        write_small(f"{out}/{name}", schemas.directions(), to_rows([direction]), {"verb": "planted"})
+        write_small_table(f"{out}/{name}", schemas.directions(), to_rows([direction]), {"verb": "planted"})
     return latents, out
 
 

@@ -11,7 +11,7 @@ from jobs.__main__ import main
 from jobs.reproduce.cost import say_ahead, say_time_left
 from jobs.reproduce.ials import IalsSpec, ahead, cost
 from jobs.reproduce.step_size import StepSize, of_trial
-from jobs.small import write_small
+from jobs.small_outputs import write_small_table
 from pipeline.engine.job_records import JobRecords
 from pipeline.engine.outcome import Outcome
 from pipeline.errors import SpecError
@@ -101,7 +101,7 @@ def searched(url, strengths, beyond=0):
          "latent": [0.0, 0.0], "generator": "g"}
         for index, (strength, stop) in enumerate(zip(strengths, stops, strict=True)) for step in (0, 1)
     ]  # fmt: skip
-    write_small(str(url / "edits"), schema, pa.Table.from_pylist(rows, schema.arrow), {"verb": "edit"})
+    write_small_table(str(url / "edits"), schema, pa.Table.from_pylist(rows, schema.arrow), {"verb": "edit"})
     return str(url)
 
 
@@ -152,7 +152,7 @@ def test_the_time_to_come_is_that_of_all_faces_that_do(tmp_path, capsys):
     labelled = tmp_path / "others-judged"
     schema = schemas.labels(["smile"])
     rows = schema.rows({"index": np.arange(20), "smile": 0.5, "age_years": 30.0, "yaw_degrees": 0.0})
-    write_small(str(labelled / "labels"), schema, rows, {})
+    write_small_table(str(labelled / "labels"), schema, rows, {})
     spec = IalsSpec(out="out", device="cpu", pairs=("male:smile",), steps=2, rows=4, gradient_faces=64)
     capsys.readouterr()
     say_time_left(ahead(spec), str(labelled))

@@ -15,7 +15,7 @@ from edits import HOW, edit, planted, sample, written_again
 import schemas
 from jobs.__main__ import main
 from jobs.measure import rows_may_stop
-from jobs.small import write_small
+from jobs.small_outputs import write_small_table
 from pipeline.editors import EditRequest
 from pipeline.metrics import Effects
 from pipeline.models import classifiers, generators
@@ -304,7 +304,7 @@ def test_edits_with_requests_of_version_1_are_measured_as_before(scored, tmp_pat
         Table.open(f"{directory}/requests").read().select(old.arrow.names).replace_schema_metadata(old.arrow.metadata)
     )
     facts = {"verb": "edit", "spec": {"edits": Table.open(scored).require_sealed()["fingerprint"]}, "resolved": {}}
-    write_small(f"{directory}/requests", old, rows, facts)
+    write_small_table(f"{directory}/requests", old, rows, facts)
     for name, edits in (("new", scored), ("old", f"{directory}/edits")):
         assert measure(tmp_path / name, edits) == 0
     new, found = (measured(tmp_path / name).drop(columns="edits") for name in ("new", "old"))

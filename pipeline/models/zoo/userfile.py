@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from pipeline.errors import ModelFileError
-from pipeline.lookalikes import check_content
+from pipeline.file_content import check_content
 from pipeline.models.zoo import formats
 from pipeline.models.zoo.formats import Parts
 

@@ -116,10 +116,10 @@ def _said(result: PairResult) -> str:
     agreed = unknown if math.isnan(row["kappa"]) else f"{row['kappa']:.2f}"
     edited = "not defined" if math.isnan(row["kappa_edited"]) else f"{row['kappa_edited']:.2f}"
     other = result.seen.families[own].started_there
-    away = f", of which {other:,} start with another class by {own}" if other else ""
-    aside = f", {result.seen.rejected:,} were rejected" if result.seen.rejected else ""
+    away = f", of which {other:,} start in the other class by {own}" if other else ""
+    rejected = f", {result.seen.rejected:,} were rejected" if result.seen.rejected else ""
     return (
-        f"{row['rows']:,} rows that start {side} {result.pair[0]} as {judge} sees them{away}{aside}. Kappa of {judge} "
+        f"{row['rows']:,} rows that start {side} {result.pair[0]} by {judge}{away}{rejected}. Kappa of {judge} "
         f"and {own} is {agreed} on unedited faces: the pair is {'ranked' if row['ranked'] else 'shown, and not ranked'}"
         f". On the faces of these edits, with their sources, it is {edited}. All cells reach p = {row['common']:.2f}."
     )

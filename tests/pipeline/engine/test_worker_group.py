@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from pipeline.engine import worker_group as worker_group_module
 from pipeline.engine.capacity import worker_capacity
+from pipeline.engine.code_digest import running_code
 from pipeline.engine.head import ClusterLost
 from pipeline.engine.outcome import Outcome
-from pipeline.engine.own_code import own_code
 from pipeline.engine.place import Place
 from pipeline.engine.pool import ATTEMPTS, DEATHS, LOST_NODES
 from pipeline.engine.stage import Task
@@ -81,7 +81,7 @@ class MadeUpCluster:
             self.waiting.remove(entry)
             self.free[node] -= 1
             actor.node, actor.free_at = node, self.clock.now + 2.0
-            self._at(self.clock.now + 1.0, placed, Place(actor.name, node, versions(), own_code()))
+            self._at(self.clock.now + 1.0, placed, Place(actor.name, node, versions(), running_code()))
             self._at(actor.free_at, opened, None)
             actor.calls += [placed, opened]
 

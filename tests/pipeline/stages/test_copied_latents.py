@@ -3,7 +3,7 @@
 import numpy as np
 
 import schemas
-from jobs.small import write_small
+from jobs.small_outputs import write_small_table
 from pipeline.stages.copied_latents import copy_rows
 from pipeline.tables import Table
 
@@ -13,7 +13,7 @@ def test_chosen_latents_are_the_same_bits(tmp_path):
     w = np.random.default_rng(0).standard_normal((40, 4)).astype(np.float32)
     rows = schema.rows({"index": np.arange(40), "w": w, "psi": 0.5, "seed": 7, "generator": "g"})
     facts = {"verb": "sample", "spec": {"generator": "g"}, "resolved": {"generator_digest": "d"}}
-    write_small(str(tmp_path / "all"), schema, rows, facts)
+    write_small_table(str(tmp_path / "all"), schema, rows, facts)
     whole, chosen = Table.open(str(tmp_path / "all")), list(range(3, 40, 2))
     copy_rows(whole, chosen, str(tmp_path / "some"))
     some = Table.open(str(tmp_path / "some"))

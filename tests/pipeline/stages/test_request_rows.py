@@ -1,7 +1,7 @@
 """Requests come back from their table as they went in; tables of version 1 are read too."""
 
 import schemas
-from jobs.small import write_small
+from jobs.small_outputs import write_small_table
 from pipeline.editors import EditRequest
 from pipeline.stages.request_rows import LAMBDAS, read_requests, to_rows
 from pipeline.tables import Table
@@ -15,7 +15,7 @@ REQUESTS = [
 
 
 def test_requests_come_back_as_they_were(tmp_path):
-    write_small(str(tmp_path), schemas.requests(), to_rows(REQUESTS), {"verb": "edit"})
+    write_small_table(str(tmp_path), schemas.requests(), to_rows(REQUESTS), {"verb": "edit"})
     assert read_requests(Table.open(str(tmp_path))) == dict(enumerate(REQUESTS))
 
 
@@ -23,7 +23,7 @@ def test_a_table_of_version_1_has_the_lambdas_alone(tmp_path):
     old = schemas.requests(with_options=False)
     rows = to_rows(REQUESTS[:2]).drop_columns(["options", "option_values"]).replace_schema_metadata(old.arrow.metadata)
     assert from_arrow(rows.schema).arrow == old.arrow
-    write_small(str(tmp_path), old, rows, {"verb": "edit"})
+    write_small_table(str(tmp_path), old, rows, {"verb": "edit"})
     assert read_requests(Table.open(str(tmp_path))) == dict(enumerate(REQUESTS[:2]))
 
 

@@ -44,13 +44,13 @@ def test_two_processes_of_four_threads_race_on_s3():
 @pytest.mark.parametrize("where", ["plain", "memory", "s3 without conditions"])
 def test_eight_threads_race(where, monkeypatch):
     if where == "s3 without conditions":
-        monkeypatch.setattr(exclusive, "_heeding", {})
+        monkeypatch.setattr(exclusive, "_conditional_stores", {})
         with s3_server("faces", conditions=False):
             fs = fsspec.filesystem("s3")
             fs.pipe_file("faces/x", b"1", mode="create")
             fs.pipe_file("faces/x", b"2", mode="create")
             race_of_threads(f"s3://faces/{uuid.uuid4().hex}")
-            assert list(exclusive._heeding.values()) == [False]
+            assert list(exclusive._conditional_stores.values()) == [False]
     else:
         race_of_threads(f"{where}://{uuid.uuid4().hex}")
 
@@ -77,7 +77,7 @@ def race_of_threads(place):
 
 
 def test_the_store_is_asked_once_whether_it_heeds_the_condition(bucket, monkeypatch):
-    monkeypatch.setattr(exclusive, "_heeding", {})
+    monkeypatch.setattr(exclusive, "_conditional_stores", {})
     asked = []
     monkeypatch.setattr(exclusive, "_accepts_again", lambda fs, probe: asked.append(probe) or False)
     assert all(store.create_exclusive(store.join(bucket, str(number)), b"1") for number in range(3))

@@ -35,7 +35,7 @@ def table(tmp_path):
 def test_the_calling_thread_reads_and_lets_go(table, monkeypatch, read):
     threads, left = set(), set()
 
-    class Watched(reader._Patient):
+    class Watched(reader._RetryingFile):
         def __init__(self, file):
             left.add(id(self))
             super().__init__(file)
@@ -48,7 +48,7 @@ def test_the_calling_thread_reads_and_lets_go(table, monkeypatch, read):
             threads.add(threading.get_ident())
             left.discard(id(self))
 
-    monkeypatch.setattr(reader, "_Patient", Watched)
+    monkeypatch.setattr(reader, "_RetryingFile", Watched)
     gc.freeze()  # all that was imported: it takes half a second to look through
     try:
         for _ in range(20):

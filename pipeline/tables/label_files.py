@@ -1,4 +1,4 @@
-"""Labels of one's own: a CSV, TSV or Parquet file of `index`, the row numbers of a latents table, and any columns.
+"""Label files: a CSV, TSV or Parquet file of `index`, the row numbers of a latents table, and any columns.
 
 Numbers are scores. Yes and no may be written as 1 and 0, 1 and -1, true and false or yes and no. An empty cell is a row
 without that label. Shapes: N rows of the file.
@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pipeline.errors import SpecError
-from pipeline.lookalikes import check_content
+from pipeline.file_content import check_content
 from pipeline.tables import store
 
 INDEX = "index"
@@ -28,7 +28,7 @@ WHAT = f"labels of your own are a .csv, .tsv or .parquet file of `{INDEX}` and a
 
 
 @dataclass(frozen=True, eq=False)
-class OwnLabels:
+class LabelFile:
     """index (N,) rising; columns (N,) float64 by name, NaN where a cell is empty; text: columns that are no numbers, by
     name, with a few of their values; digest: sha256 of the file.
     """
@@ -40,15 +40,15 @@ class OwnLabels:
     digest: str
 
 
-def is_own(url: str) -> bool:
-    """Whether it is, or is named like, a file of one's own labels, not a table."""
+def is_label_file(url: str) -> bool:
+    """Whether it is, or is named like, a label file, not a table."""
     path = store.local_path(url)
     if path is not None and path.is_dir():
         return False
     return url.lower().endswith(SUFFIXES) or (path is not None and path.is_file())
 
 
-def read_labels(url: str) -> OwnLabels:
+def read_labels(url: str) -> LabelFile:
     """The file's labels.
 
     Raises:
@@ -80,7 +80,7 @@ def read_labels(url: str) -> OwnLabels:
             columns[name] = values[np.argsort(index)]
     if not columns:
         raise SpecError(f"{url} has no column of numbers, or of yes and no, besides `{INDEX}`")
-    return OwnLabels(url, np.sort(index), columns, text, hashlib.sha256(content).hexdigest())
+    return LabelFile(url, np.sort(index), columns, text, hashlib.sha256(content).hexdigest())
 
 
 def _parsed(url: str, content: bytes) -> pa.Table:
@@ -99,7 +99,7 @@ def _parsed(url: str, content: bytes) -> pa.Table:
 
 
 def _separator(text: str) -> str:
-    """The one that stands most often in the first line."""
+    """The most frequent one in the first line."""
     return max(SEPARATORS, key=text.split("\n", 1)[0].count)
 
 

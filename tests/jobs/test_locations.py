@@ -7,8 +7,8 @@ from jobs.__main__ import main
 from jobs.command_line import METAVARS
 from jobs.flags import parse
 from jobs.label import LabelSpec
+from jobs.locations import FIELDS
 from jobs.measure import MeasureSpec
-from jobs.places import FIELDS
 from jobs.status import StatusSpec
 
 WRONG = {"": "empty path (was a variable unset?)", "s3:/bucket": "write s3://bucket", "s3://b//x": "write s3://b/x"}

@@ -1,4 +1,4 @@
-"""Small tables and files that a verb makes at once, in this process; a table with what it stands on in its manifest."""
+"""Small tables and files that a verb makes in this process; a table's manifest holds what it was made from."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,7 +7,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from jobs.flags import Names, Spec, say
-from jobs.places import ends_with_this_process
+from jobs.locations import is_in_memory
 from pipeline.directions import Direction
 from pipeline.directions.lookup import by_name
 from pipeline.engine.derived import write_whole
@@ -19,21 +19,21 @@ from pipeline.tables import Table, store
 from schemas import TableSchema
 
 
-class SmallSpec(Spec):
+class SmallOutputSpec(Spec):
     """Of verbs that make a small table or a few files."""
 
     out: str = Field(description="Directory for what is made.")
     replace: bool = Field(False, description="Make it anew where it is there already.")
 
-    def free(self, name: str, *inputs: str) -> str:
-        """The place of DIR/`name`; looked at before anything is computed.
+    def output_url(self, name: str, *inputs: str) -> str:
+        """The URL of DIR/`name`, checked before anything is computed.
 
         Raises:
             OutputDiffers: there is a file or a table, and it is not to be replaced.
             SpecError: it is one of the tables that the new one is made from.
         """
         url = store.join(self.out, name)
-        if ends_with_this_process(url):
+        if is_in_memory(url):
             say(f"Note  {url} is memory of this process: it is gone when the process ends")
         if url.rstrip("/") in {one.rstrip("/") for one in inputs}:
             raise SpecError(f"{url} is what the new table would be made from: choose another --out")
@@ -42,7 +42,7 @@ class SmallSpec(Spec):
         return url
 
 
-class DirectionsSpec(SmallSpec):
+class DirectionsSpec(SmallOutputSpec):
     """Of verbs that make something of directions."""
 
     directions: Names = Field(min_length=1, description="A table of directions, or several with commas between.")
@@ -53,8 +53,8 @@ class DirectionsSpec(SmallSpec):
         return tables, by_name(tables.directions)
 
 
-def write_small(url: str, schema: TableSchema, rows: pa.Table, facts: Mapping[str, Any]) -> None:
-    """Write and seal a table of one part, in place of what is there (`SmallSpec.free` has looked).
+def write_small_table(url: str, schema: TableSchema, rows: pa.Table, facts: Mapping[str, Any]) -> None:
+    """Write and seal a table of one part, in place of what is there (`SmallOutputSpec.output_url` has checked).
 
     Raises:
         StoreError: storage fails.

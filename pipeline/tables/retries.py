@@ -1,4 +1,4 @@
-"""Errors of a store that pass by themselves, and trying again until they have.
+"""Transient errors of a store, and retries.
 
 A dropped connection, a throttled request or an input/output error of a network disk is tried again; a full disk, a
 missing bucket or a refused permission is not: a person has to act on those.
@@ -42,7 +42,7 @@ _NUMBERS = (
     errno.EPIPE,
     errno.ESTALE,
     errno.ETIMEDOUT,
-    getattr(errno, "EREMOTEIO", errno.EIO),  # s3fs' word for "500", on Linux
+    getattr(errno, "EREMOTEIO", errno.EIO),  # what s3fs makes of "500", on Linux
 )
 _NEVER = (FileNotFoundError, FileExistsError, PermissionError, IsADirectoryError, NotADirectoryError)
 _STATUSES = (408, 409, 425, 429)  # with all of 5xx but 501, "not implemented"
@@ -58,15 +58,15 @@ _NAMES = (  # of botocore and aiohttp, which need not be installed
 )
 
 
-def patiently(operation: Callable[Args, Result], *args: Args.args, **kwargs: Args.kwargs) -> Result:
-    """Call it, and again after 0.1, 0.3 and 0.9 s (and up to 0.2 s more) while it fails in a way that passes.
+def with_retries(operation: Callable[Args, Result], *args: Args.args, **kwargs: Args.kwargs) -> Result:
+    """Call it, and again after 0.1, 0.3 and 0.9 s (and up to 0.2 s more) while it fails with a transient error.
 
     The operation must be one that may be done twice. Raises what its last try raised.
     """
     return _RETRYING(operation, *args, **kwargs)
 
 
-def passes_by_itself(error: BaseException) -> bool:
+def is_transient(error: BaseException) -> bool:
     """Whether the same request may well succeed in a moment."""
     if isinstance(error, _NEVER):
         return False
@@ -116,7 +116,7 @@ def _with_causes(error: BaseException) -> Iterator[BaseException]:
 _RETRYING = Retrying(
     stop=stop_after_attempt(TRIES) | stop_after_delay(SECONDS),
     wait=wait_exponential_jitter(initial=0.1, exp_base=3, max=2, jitter=0.2),
-    retry=retry_if_exception(passes_by_itself),
+    retry=retry_if_exception(is_transient),
     before_sleep=before_sleep_log(log, logging.INFO),
     reraise=True,
 )

@@ -11,7 +11,7 @@ from pipeline.directions import formats
 from pipeline.errors import ModelFileError
 from pipeline.models.zoo import userfile
 from pipeline.stages.code_files import read_file
-from pipeline.tables.own_labels import read_labels
+from pipeline.tables.label_files import read_labels
 
 FILES = {
     b"<!DOCTYPE html>\n<html><head><title>a.npy</title></head></html>": "a web page",

@@ -1,4 +1,4 @@
-"""Rows that come a few at a time: they rise by the key from one lot to the next, too, and are counted by index."""
+"""Checks that rows that come in batches rise by the key from one batch to the next, and counts them by index."""
 
 import numpy as np
 import pyarrow as pa
@@ -6,8 +6,8 @@ import pyarrow as pa
 from schemas import SchemaError, TableSchema
 
 
-class Succession:
-    """What is known of the valid rows of one part that have come so far.
+class RowOrder:
+    """The rows of one part that have come so far.
 
     first, last: of their indices; None before there is a row.
     """
@@ -26,7 +26,7 @@ class Succession:
         return None if self._schema.key == ("index",) else self._indices
 
     def add(self, rows: pa.Table | pa.RecordBatch) -> None:
-        """Take note of rows, which are valid in themselves. Raises SchemaError where they do not follow on."""
+        """Count valid rows. Raises SchemaError if they do not come after the rows before."""
         if not rows.num_rows:
             return
         start, end = self._schema.key_of(rows, 0), self._schema.key_of(rows, rows.num_rows - 1)

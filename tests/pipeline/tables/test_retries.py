@@ -22,8 +22,8 @@ from s3fs.errors import translate_boto_error
 
 import schemas
 from pipeline.errors import StoreError
-from pipeline.tables import Table, patience, store
-from pipeline.tables.patience import TRIES, passes_by_itself
+from pipeline.tables import Table, retries, store
+from pipeline.tables.retries import TRIES, is_transient
 
 SCHEMA = schemas.labels(["smile"])
 
@@ -38,7 +38,7 @@ def flaky(monkeypatch):
     """A fresh URL. The pauses between tries are left out."""
     FlakyFileSystem.calls.clear()
     FlakyFileSystem.failed.clear()
-    monkeypatch.setattr(patience._RETRYING, "sleep", lambda _: None)
+    monkeypatch.setattr(retries._RETRYING, "sleep", lambda _: None)
     yield f"faltering://{uuid.uuid4().hex}"
     assert FlakyFileSystem.failed["read"] > 5
     assert FlakyFileSystem.failed["write"] > 5
@@ -131,7 +131,7 @@ class GoogleError(Exception):
     ids=repr,
 )
 def test_which_errors_pass(error, passes):
-    assert passes_by_itself(error) is passes
+    assert is_transient(error) is passes
 
 
 @pytest.mark.parametrize(
@@ -167,4 +167,4 @@ def test_an_answer_of_s3_that_was_cut_off_is_asked_for_again():
     from botocore.exceptions import FlexibleChecksumError
 
     error = FlexibleChecksumError(error_msg="Expected checksum EYNZSA== did not match calculated checksum: AAAAAA==")
-    assert passes_by_itself(error)
+    assert is_transient(error)

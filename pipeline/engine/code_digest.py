@@ -1,6 +1,7 @@
-"""Which code this process runs: a digest of the files of our packages, and where they lie.
+"""Which code this process runs: a digest of the files of our packages, and their directories.
 
-Versions do not tell: two checkouts of one version hold different code, and make different rows under one fingerprint.
+Versions are not enough: two checkouts of one version may hold different code and make different rows under one
+fingerprint.
 """
 
 import functools
@@ -29,7 +30,7 @@ class Code:
 
 
 @functools.cache
-def own_code() -> Code:
+def running_code() -> Code:
     """That of this process, as it lay on disk at the first call."""
     return code_of([place for package in PACKAGES if (place := _place(package)) is not None])
 
@@ -46,7 +47,7 @@ def code_of(places: Sequence[Path]) -> Code:
 
 def import_path() -> list[str]:
     """Where another Python has to look to import the same code; nothing of what is installed, which it finds itself."""
-    return [root for root in own_code().roots if Path(root).name not in INSTALLED]
+    return [root for root in running_code().roots if Path(root).name not in INSTALLED]
 
 
 def _place(package: str) -> Path | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.engine.own_code import PACKAGES, SUFFIXES, Code, code_of, import_path, own_code
+from pipeline.engine.code_digest import PACKAGES, SUFFIXES, Code, code_of, import_path, running_code
 from pipeline.engine.place import Place, check_code, this_place
 from pipeline.errors import SpecError
 
@@ -25,14 +25,14 @@ def package(tmp_path) -> Path:
 
 
 def test_it_is_of_this_checkout():
-    assert own_code() == code_of([ROOT / package for package in PACKAGES])
-    assert own_code().roots == (str(ROOT),)
+    assert running_code() == code_of([ROOT / package for package in PACKAGES])
+    assert running_code().roots == (str(ROOT),)
     assert import_path() == [str(ROOT)]
 
 
 def test_what_is_installed_is_left_to_the_other_python_to_find(monkeypatch):
     code = Code("0" * 64, ("/venv/lib/python3.11/site-packages", "/usr/lib/python3/dist-packages", "/home/me/mine"))
-    monkeypatch.setattr("pipeline.engine.own_code.own_code", lambda: code)
+    monkeypatch.setattr("pipeline.engine.code_digest.running_code", lambda: code)
     assert import_path() == ["/home/me/mine"]
 
 
@@ -89,7 +89,7 @@ def test_a_worker_with_other_code_is_refused_and_both_places_are_named():
     assert "the worker far:7 runs other code than this driver: /srv/other (sha256 abababababab) there" in str(
         seen.value
     )
-    assert f"{ROOT} (sha256 {own_code().sha256[:12]}) here" in str(seen.value)
+    assert f"{ROOT} (sha256 {running_code().sha256[:12]}) here" in str(seen.value)
     assert "stylemill submit" in str(seen.value)
 
 

@@ -1,13 +1,13 @@
-"""What a file is that is not the model or array that its name promises: told from its first bytes.
+"""Recognise a file that is not the model or array that its name suggests, from its first bytes.
 
-Downloads often leave a web page or a Git-LFS pointer under the right name, and a reader's own words about such bytes
-("pickled data", "invalid header") do not say so.
+Downloads often leave a web page or a Git-LFS pointer under the right name, and a reader's own message ("pickled data",
+"invalid header") does not say so.
 """
 
 from pipeline.errors import ModelFileError
 
 HEAD_BYTES = 512
-"""As many as are looked at."""
+"""How many bytes are checked."""
 
 LFS = b"version https://git-lfs"
 PAGES = (b"<!doctype html", b"<html", b"<head", b"<body", b"<!--")

@@ -1,4 +1,4 @@
-"""Tables on standard output."""
+"""Print tables to standard output."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where tables and files lie, as a person types it: a path, or any fsspec URL."""
+"""Locations of tables and files on the command line: a path, or any fsspec URL."""
 
 from typing import Literal, get_origin
 
@@ -30,8 +30,8 @@ AS_TYPED = ("edits", "from_", "working_dir")
 makes them absolute where it opens them."""
 
 
-def ends_with_this_process(url: str) -> bool:
-    """Whether what is written there is gone when the command ends, and seen by no other process."""
+def is_in_memory(url: str) -> bool:
+    """Whether the URL is in this process's memory: lost when the command ends, and not seen by other processes."""
     return isinstance(store.resolve(url)[0], MemoryFileSystem)
 
 
@@ -41,7 +41,7 @@ def absolute(url: str) -> str:
     return url if path is None else str(path.absolute())
 
 
-def is_place(name: str, info: FieldInfo) -> bool:
+def is_location(name: str, info: FieldInfo) -> bool:
     """Whether a field of a spec names places: --scores of edit is one of four words."""
     return name in FIELDS and get_origin(info.annotation) is not Literal
 
