@@ -1,6 +1,7 @@
 """What a row is, for each kind of table: columns, types, units, encodings. Needs pyarrow and numpy alone."""
 
 from schemas.arrays import to_numpy
+from schemas.channels import channels
 from schemas.comparisons import comparisons
 from schemas.directions import directions
 from schemas.dt_auc import dt_auc
@@ -26,6 +27,7 @@ from schemas.table_schema import SchemaError, TableSchema
 __all__ = [
     "SchemaError",
     "TableSchema",
+    "channels",
     "comparisons",
     "directions",
     "dt_auc",

@@ -4,6 +4,7 @@ import json
 
 import pyarrow as pa
 
+from schemas.channels import channels
 from schemas.comparisons import comparisons
 from schemas.directions import directions
 from schemas.dt_auc import dt_auc
@@ -48,6 +49,7 @@ def from_arrow(found: pa.Schema) -> TableSchema:
         "grids": _grids,
         "effects": _effects,
         "strips": _strips,
+        "channels": _channels,
         "comparisons": _comparisons,
         "dt_steps": _dt_steps,
         "dt_curves": _dt_curves,
@@ -141,6 +143,10 @@ def _grids(_: pa.Schema) -> TableSchema:
 
 def _effects(_: pa.Schema) -> TableSchema:
     return effects()
+
+
+def _channels(_: pa.Schema) -> TableSchema:
+    return channels()
 
 
 def _comparisons(_: pa.Schema) -> TableSchema:

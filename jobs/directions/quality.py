@@ -1,5 +1,6 @@
 """How good the fits are: a line for each direction on the screen, and one warning about unreliable ones."""
 
+import math
 from collections.abc import Iterator
 
 from jobs.flags import say
@@ -72,6 +73,8 @@ def _facts(fit: Listed) -> Iterator[str]:
             yield f"{part} {100 * share:.0f} %"
     if fit.agreement is not None:
         yield f"two halves agree {fit.agreement:.2f}"
+    if fit.sparsity is not None:
+        yield f"{fit.channels:,} of {math.prod(fit.shape):,} channels ({100 * fit.sparsity:.1f} % zeros)"
     if fit.rows is not None:
         yield f"{fit.rows:,} rows"
     if fit.C is not None:

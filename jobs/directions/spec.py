@@ -107,7 +107,7 @@ class FitSpec(RowChoice, CalibrationFlag, MethodFlags, RunFlags):
     def config(self) -> FitConfig:
         """The flags of a method that is fitted on labels. Raises SpecError where the method is another."""
         config = config_of(self.method)
-        return config.model_validate({name: getattr(self, name) for name in config.model_fields})
+        return config.model_validate({name: getattr(self, name) for name in config.model_fields}).variant
 
     def _fits_mean_gradient(self) -> None:
         if self.as_released:

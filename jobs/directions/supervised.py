@@ -1,5 +1,6 @@
 """The job that fits a direction of each labelled attribute: its inputs, its rows, and how they are spread."""
 
+import math
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -18,8 +19,11 @@ from jobs.resolve import FITS, resolve, spec_facts
 from pipeline.directions.classes import two_values
 from pipeline.engine.job import Job
 from pipeline.engine.layout import cut
+from pipeline.engine.machine import free_memory
+from pipeline.engine.workers import GB
 from pipeline.errors import SpecError
 from pipeline.models import generators
+from pipeline.models.generators import Generator
 from pipeline.stages.fit import FitStage
 from pipeline.stages.fit_rows import FitRows, from_array, from_table
 from pipeline.stages.joined import join, open_labels, scores_of
@@ -27,6 +31,10 @@ from pipeline.tables.label_files import LabelFile
 
 INPUTS = ("latents", "labels", "codes", "scores")
 """Where they lie decides nothing: their digests do."""
+ROW_BYTES = 4
+"""Of a number of the rows that all fits share: float32."""
+WORTH_A_WORD = 1e9
+"""Bytes of a fit from which on they are told."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +48,7 @@ class _Given:
     generator: str | None
     named: str | None
     digests: dict[str, Any]
+    layers: tuple[tuple[str, int], ...] = ()
     choice: dict[str, Any] = field(default_factory=dict)
 
 
@@ -55,6 +64,7 @@ def plan_labelled(spec: FitSpec) -> tuple[Job, int | None]:
         seed=spec.seed,
         generator=given.generator,
         thresholds=_yes_or_no(spec, given),
+        layers=given.layers,
     )
     stage.check()
     fits = len(given.attributes)
@@ -109,6 +119,8 @@ def _from_tables(spec: FitSpec) -> _Given:
     joined = join(latents, labels, canonical(names))
     for note in joined.notes:
         say(f"Note  {note}")
+    if sampled.generator is not None:
+        _check_memory(spec, len(joined.index), math.prod(_row_shape(spec, sampled.generator)))
     return _Given(
         rows=from_table(latents, spec.space, spec.per_layer, sampled.generator, joined.index),
         scores=joined.scores,
@@ -117,6 +129,7 @@ def _from_tables(spec: FitSpec) -> _Given:
         generator=sampled.fingerprint,
         named=sampled.name,
         digests={"latents_digest": latents.digest, "labels_digests": [table.digest for table in labels]},
+        layers=_layers(spec, sampled.generator),
         choice=latents.choice,
     )
 
@@ -148,4 +161,33 @@ def _from_arrays(spec: FitSpec) -> _Given:
         generator=generator.fingerprint if generator else None,
         named=spec.generator,
         digests={"codes_digest": codes_digest, "scores_digest": scores_digest},
+        layers=_layers(spec, generator),
     )
+
+
+def _layers(spec: FitSpec, generator: Generator | None) -> tuple[tuple[str, int], ...]:
+    """Name and width of each style layer; none where codes are in another space."""
+    if spec.space != "s" or generator is None:
+        return ()
+    return tuple((layer.name, layer.width) for layer in generator.style_layers)
+
+
+def _row_shape(spec: FitSpec, generator: Generator) -> tuple[int, ...]:
+    """Of a row as the method sees it."""
+    shape = generator.shape_of(spec.space)
+    return shape if spec.space != "w+" or spec.per_layer else shape[1:]
+
+
+def _check_memory(spec: FitSpec, rows: int, width: int) -> None:
+    """Say what a fit of so many rows takes, if it is much. Raises SpecError where this machine has less memory."""
+    fitted = spec.config.bytes_needed(rows, width)
+    if fitted < WORTH_A_WORD:
+        return
+    needed, free = fitted + ROW_BYTES * rows * width, free_memory()
+    what = f"{rows:,} rows of {width:,} numbers take about {needed / GB:.1f} GB of memory for each attribute"
+    if needed > free and not spec.address:
+        raise SpecError(
+            f"{what}, and {free / GB:.1f} GB are free: choose fewer rows (--index 0:{rows * free // (2 * needed):,}), "
+            "or run it where there is more"
+        )
+    say(f"Note  {what}; {free / GB:.1f} GB are free here")

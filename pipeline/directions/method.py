@@ -24,11 +24,15 @@ from pipeline.models.codes import Codes
 
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """A direction, the choices that were tried for it, and counters of what is to be said of it (`FitConfig.NOTES`)."""
+    """A direction, the choices that were tried for it, and counters of what is to be said of it (`FitConfig.NOTES`).
+
+    hyperplane: where the direction is not the normal of the hyperplane that tells the classes apart, that normal.
+    """
 
     direction: Direction
     tried: tuple[Cell, ...] = ()
     counters: Mapping[str, float] = field(default_factory=dict)
+    hyperplane: Direction | None = None
 
 
 class FitConfig(BaseModel, ABC):
@@ -60,6 +64,20 @@ class FitConfig(BaseModel, ABC):
     def keeps_tried(self) -> bool:
         """Whether choices are tried, and kept in a table."""
         return False
+
+    @property
+    def keeps_hyperplanes(self) -> bool:
+        """Whether `Fit.hyperplane` is there, and kept in a table."""
+        return False
+
+    @property
+    def variant(self) -> FitConfig:
+        """The method that these flags mean, where a flag makes it another one."""
+        return self
+
+    def bytes_needed(self, rows: int, width: int) -> int:
+        """Of memory, beside the rows themselves, to fit so many rows of this width; 0 where it is not worth a word."""
+        return 0
 
     @property
     def advice(self) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import Field, model_validator
 
+from pipeline.directions import sparse_svm
 from pipeline.directions.choose import (
     FRACTION,
     LEAST_ROWS,
@@ -34,6 +35,8 @@ from pipeline.errors import SpecError
 from pipeline.models.codes import Codes
 
 RELEASED_C, RELEASED_FRACTION = 1.0, 0.02
+OF_L2 = ("margin", "class_weight", "as_released")
+"""Flags that do not go with --penalty l1."""
 STORED_MARGIN = 0.05
 """The margin that is stored for a fit where no C is chosen. Fixed, so that stored specs of older fits still match."""
 CHUNK = 65536
@@ -57,15 +60,21 @@ class Config(FitConfig):
         None,
         gt=0,
         allow_inf_nan=False,
-        description="SVM regularisation C, for unscaled codes. Default: chosen by how well the normals of two halves "
-        "of the rows agree; in w mostly 0.001 to 0.01.",
+        description="SVM regularisation C, for unscaled codes (with --penalty l1: standardised ones). Default: chosen "
+        "by how well the normals of two halves of the rows agree; in w mostly 0.001 to 0.01.",
     )
     fraction: float | None = Field(
         None,
         gt=0,
         le=0.5,
         description=f"Share of the rows in each class (highest and lowest scores). Default: {FRACTION}, but at least "
-        f"{LEAST_ROWS} rows in each class if there are as many.",
+        f"{LEAST_ROWS} rows in each class if there are as many. With --penalty l1: all rows, parted at score 0.",
+    )
+    penalty: Literal["l2", "l1"] = Field(
+        "l2",
+        exclude=True,
+        description="l1: on standardised channels, so that most numbers of the normal are 0 (Style Intervention); both "
+        "classes weigh the same. DIR/directions is where to move, DIR/hyperplanes the normals.",
     )
     margin: float | None = Field(
         None,
@@ -87,9 +96,17 @@ class Config(FitConfig):
             raise ValueError(f"--as-released decides it: leave out --{given[0].replace('_', '-')}")
         if self.margin is not None and self.C is not None:
             raise ValueError("--margin is for choosing C: leave out one of the two")
+        if self.penalty == "l1" and (given := [name for name in OF_L2 if getattr(self, name)]):
+            raise ValueError(f"--penalty l1 takes no --{given[0].replace('_', '-')}")
         if self.class_weight and self.fraction is not None:
             raise ValueError("--class-weight goes with no --fraction, by which both classes have as many rows")
         return self
+
+    @property
+    def variant(self) -> FitConfig:
+        if self.penalty == "l2":
+            return self
+        return sparse_svm.Config(C=self.C, fraction=self.fraction, threshold=self.threshold)
 
     @property
     def balanced(self) -> bool:
@@ -104,7 +121,7 @@ class Config(FitConfig):
     def facts(self) -> Mapping[str, Any]:
         """What is stored: C is "chosen" where it is chosen, C and fraction are None where --as-released decides."""
         return {
-            **super().facts,
+            **{name: value for name, value in super().facts.items() if name != "penalty"},
             "C": self.C if self.C or self.as_released else "chosen",
             "fraction": self.fraction if self.fraction or self.as_released or self.of_all_rows else FRACTION,
             "margin": self._margin if self.C is None and not self.as_released else STORED_MARGIN,

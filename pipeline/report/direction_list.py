@@ -1,5 +1,6 @@
 """The directions of a table as they are listed: the names that choose them, and what is known of their fits."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +17,8 @@ class Listed:
     """One direction, as the columns of the table say; None where they say nothing.
 
     name: by which it is chosen: `old|male`, or `old#3`, with its row, where several are named old. agreement: cosine of
-    the directions of two halves of the rows, where C or the fraction was chosen.
+    the directions of two halves of the rows, where C or the fraction was chosen. channels: how many style channels it
+    moves, where that is told (sparse directions).
     """
 
     index: int
@@ -34,6 +36,12 @@ class Listed:
     intercept: float
     generator: str | None
     classifier: str | None
+    channels: int | None = None
+
+    @property
+    def sparsity(self) -> float | None:
+        """Share of its numbers that are 0, where that is told."""
+        return None if self.channels is None else 1 - self.channels / math.prod(self.shape)
 
 
 def listed(url: str) -> list[Listed]:
@@ -41,9 +49,11 @@ def listed(url: str) -> list[Listed]:
     table, grids = Table.open(url), Table(store.join(store.parent(url), "grids"))
     rows = table.read([name for name in table.schema.arrow.names if name != "vector"]).to_pylist()
     cells = grids.read().to_pylist() if grids.parts() else []
+    moved = channels_of(url)
+    counts = None if moved is None else moved["index"].value_counts()
     names = ["|".join([row["attribute"], *filter(None, [",".join(row["conditions"])])]) for row in rows]
     return [  # numbered by place, as `pipeline.directions.lookup.by_name` does: a rejected row leaves a gap in `index`
-        _listed(row, name if names.count(name) == 1 else f"{name}#{place}", cells)
+        _listed(row, name if names.count(name) == 1 else f"{name}#{place}", cells, counts)
         for place, (row, name) in enumerate(zip(rows, names, strict=True))
     ]
 
@@ -59,13 +69,26 @@ def frame_of(directions: Sequence[Listed]) -> pd.DataFrame:
             "agreement": [one.agreement for one in directions],
             "C": [_plain(one.C) for one in directions],
             "class share": [_plain(one.fraction) for one in directions],
+            "channels": [one.channels for one in directions],
+            "zeros": [_share(one.sparsity) for one in directions],
         },
         index=[one.name for one in directions],
     )
     return frame.dropna(axis="columns", how="all")
 
 
-def _listed(row: Mapping[str, Any], name: str, cells: Sequence[Mapping[str, Any]]) -> Listed:
+def channels_of(url: str) -> pd.DataFrame | None:
+    """The style channels that the directions of a table move, from the table that the same job made beside it; None
+    where there is none.
+    """
+    table = Table(store.join(store.parent(url), "channels"))
+    made_by = [(one.manifest() or {}).get("fingerprint") for one in (table, Table(url))]
+    return table.read().to_pandas() if made_by[0] is not None and made_by[0] == made_by[1] else None
+
+
+def _listed(
+    row: Mapping[str, Any], name: str, cells: Sequence[Mapping[str, Any]], counts: "pd.Series[int] | None"
+) -> Listed:
     C, fraction, rows = (row[column][0] if row[column] else None for column in ("C", "fraction", "rows"))
     return Listed(
         **{column: row[column] for column in ("index", "attribute", "conditions", "space", "shape", "method")},
@@ -78,6 +101,7 @@ def _listed(row: Mapping[str, Any], name: str, cells: Sequence[Mapping[str, Any]
         accuracies={part: row[f"accuracy_{part}"][0] for part in ACCURACIES if row[f"accuracy_{part}"]},
         agreement=_agreement(C, fraction, [cell for cell in cells if cell["index"] == row["index"]]),
         intercept=row["intercept"],
+        channels=None if counts is None else int(counts.get(row["index"], 0)),
     )
 
 

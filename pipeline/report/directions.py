@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from pipeline.report import gather, pictures, provenance, study, wording
-from pipeline.report.direction_list import Listed, frame_of, listed
+from pipeline.report.direction_list import Listed, channels_of, frame_of, listed
 from pipeline.report.edit_strips import small
 from pipeline.tables import Table, store
 
@@ -24,6 +24,7 @@ OTHERS = (
     "The pictures in DIR/strips are of other directions, which these have replaced: stylemill directions strips "
     "--replace makes them anew."
 )
+SHOWN_CHANNELS = 10
 UNRELIABLE_FITS = ".stylemill/directions/unreliable_fits.json"
 """The fits that prove nothing, by name, and why: as the job that fitted them has judged them."""
 
@@ -43,7 +44,10 @@ def write(directory: str, url: str, title: str | None = None, faces: int | None 
     found = listed(table.url) if table.parts() else []
     sections = [study.Section("Directions", ["No direction is here."])]
     if found:
-        sections = [_strips(directory, found, faces), _fits(directory, found, notes), *_effects(directory, found)]
+        sections = [
+            _strips(directory, found, faces), _fits(directory, found, notes), *_channels(table.url, found),
+            *_effects(directory, found),
+        ]  # fmt: skip
     top = study.Top(_headline(table, found, run), [*_states(table, run), *(("warning", note) for note in notes)])
     name = store.resolve(directory)[1].rstrip("/").rsplit("/", 1)[-1]
     return study.write(url, title or name, LEAD, sections, _facts(table, found, run), top)
@@ -100,6 +104,25 @@ def _unreliable(directory: str, notes: list[str]) -> Mapping[str, str]:
     manifest = Table(store.join(directory, "directions")).manifest() or {}
     unreliable = found.get("unreliable") if found.get("fingerprint") == manifest.get("fingerprint") else None
     return unreliable if isinstance(unreliable, dict) else {}
+
+
+def _channels(url: str, directions: Sequence[Listed]) -> Iterator[study.Section]:
+    """The style channels that sparse directions move most."""
+    moved = channels_of(url)
+    if moved is None:
+        return
+    moved = moved.assign(size=moved["weight"].abs()).sort_values(["index", "size"], ascending=[True, False])
+    grids = []
+    for one in directions:
+        its = moved[moved["index"] == one.index]
+        top = its.head(SHOWN_CHANNELS).set_index("place")[["layer", "channel", "weight", "effect"]]
+        grids.append(study.Grid(f"{one.name}: {len(top)} of {len(its)} channels", top))
+    sentence = (
+        "Style channels with the largest weight in each direction, by their number in s. Effect: the weight in "
+        "standard deviations of the channel, as a share of the largest. stylemill directions channels makes a "
+        "direction of each channel, for strips of its own."
+    )
+    yield study.Section("Which channels they move", [sentence], grids)
 
 
 def _effects(directory: str, directions: Sequence[Listed]) -> Iterator[study.Section]:

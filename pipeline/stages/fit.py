@@ -18,6 +18,7 @@ from pipeline.directions.method import FitConfig
 from pipeline.directions.names import check_name
 from pipeline.engine.stage import Batch, Task
 from pipeline.errors import SpecError
+from pipeline.stages.channel_rows import channel_rows
 from pipeline.stages.direction_rows import to_rows
 from pipeline.stages.fit_rows import FitRows
 from schemas import TableSchema
@@ -27,6 +28,7 @@ from schemas import TableSchema
 class FitStage:
     """Fit a direction of each attribute; row and shard k are attribute k.
 
+    layers: name and width of each style layer, where rows are in s and the generator is known.
     scores: (N, A). classifiers: what scored each attribute. config: the method, and what was asked of it. seed: of the
     split into rows to fit on and rows to validate on. thresholds: by attribute, of those that are yes or no.
     """
@@ -40,13 +42,17 @@ class FitStage:
     generator: str | None
     threads: int = 1
     thresholds: Mapping[str, float] = field(default_factory=dict)
+    layers: tuple[tuple[str, int], ...] = ()
     name: str = field(default="fit", init=False)
     version: int = field(default=4, init=False)
 
     @property
     def outputs(self) -> Mapping[str, TableSchema]:
         tried = any(self.config_of(attribute).keeps_tried for attribute in self.attributes)
-        return {**({"grids": schemas.grids()} if tried else {}), "directions": schemas.directions()}
+        grids = {"grids": schemas.grids()} if tried else {}
+        normals = {"hyperplanes": schemas.directions()} if self.config.keeps_hyperplanes else {}
+        channels = {"channels": schemas.channels()} if normals and self.rows.space == "s" else {}
+        return {**grids, **normals, **channels, "directions": schemas.directions()}
 
     def config_of(self, attribute: str) -> FitConfig:
         """How one attribute is fitted."""
@@ -93,6 +99,10 @@ class FitWorker:
         except SpecError as error:
             raise SpecError(f"{attribute}: {error}") from error
         tables = {"directions": to_rows([stage.rows.named(found.direction)], index)}
+        if found.hyperplane is not None:
+            tables["hyperplanes"] = to_rows([stage.rows.named(found.hyperplane)], index)
+            if "channels" in stage.outputs:
+                tables["channels"] = channel_rows(index, found.direction, found.hyperplane, stage.layers)
         if "grids" in stage.outputs:
             tables["grids"] = _grid(index, attribute, found.tried)
         return Batch(tables, (), {"fit_seconds": time.perf_counter() - begun, **found.counters})

@@ -72,6 +72,10 @@ CASES = {
         "directions fit --latents {planted}/latents --labels {planted}/labels --fraction 0.5",
         changed="--seed 1", named="seed: 0 there, 1 asked", networks=(),
     ),
+    "svm-l1": Case(
+        "directions fit --penalty l1 --latents {planted}/latents --labels {planted}/labels",
+        changed="--C 0.5", named="c: chosen there, 0.5 asked", networks=(),
+    ),
     "ridge": Case(
         "directions fit --method ridge --latents {planted}/latents --labels {planted}/labels",
         changed="--alpha 10", named="alpha: 1000.0 there, 10.0 asked", networks=(),

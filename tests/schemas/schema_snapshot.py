@@ -34,6 +34,7 @@ SCHEMAS = {
     "grids": schemas.grids(),
     "effects": schemas.effects(),
     "strips": schemas.strips(),
+    "channels": schemas.channels(),
     "comparisons": schemas.comparisons(),
     "dt_steps": schemas.dt_steps(),
     "dt_curves": schemas.dt_curves(),
