@@ -13,7 +13,7 @@ from unittest import mock
 import boto3
 import s3fs
 
-SECONDS_TO_START = 60.0
+SECONDS_TO_START = 300.0
 
 _SERVE = """
 import logging, os, sys
@@ -72,7 +72,7 @@ def _wait(address: str) -> None:
     deadline = time.monotonic() + SECONDS_TO_START
     while True:
         try:
-            urllib.request.urlopen(address, timeout=5).close()
+            urllib.request.urlopen(address, timeout=60).close()
             return
         except urllib.error.HTTPError:
             return

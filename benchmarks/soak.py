@@ -36,8 +36,8 @@ from tests.faults.fake_cluster import FakeCluster
 from tests.faults.flaky_s3 import FlakyS3
 from tests.faults.services import BUCKET, services
 from tests.faults.steering import Steering
-from tests.faults.waiting import until
 from tests.faults.whole import parts, summary
+from tests.waiting import until
 
 RESULTS = Path(__file__).parent / "results" / "soak.md"
 TASK_TIMEOUT_SECONDS = 6

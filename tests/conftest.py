@@ -4,8 +4,17 @@ import signal
 
 import hypothesis
 import pytest
+from hypothesis import HealthCheck
 
-hypothesis.settings.register_profile("busy", deadline=None)  # a busy machine is no failure
+# A busy machine is no failure, and examples may share a directory.
+hypothesis.settings.register_profile(
+    "busy",
+    deadline=None,
+    suppress_health_check=[
+        HealthCheck.too_slow,
+        HealthCheck.function_scoped_fixture,
+    ],
+)
 hypothesis.settings.load_profile("busy")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as `stylemill` itself; read when torch is imported
 if "PYTEST_XDIST_WORKER" in os.environ:

@@ -33,7 +33,7 @@ def test_every_metric_has_a_case():
 
 
 @each
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(2, 200), st.lists(st.integers(0, 200), max_size=6), st.randoms(use_true_random=False))
 def test_any_pieces_in_any_order_give_the_same(name, rows, cuts, random):
     metric, make = CASES[name]

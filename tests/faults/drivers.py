@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from .waiting import until
+from tests.waiting import LONG, until
 
 REPOSITORY = Path(__file__).parents[2]
 JOB = [sys.executable, "-m", "jobs"]
@@ -48,14 +48,14 @@ class Driver:
     def said(self) -> str:
         return self._log.read_text(errors="replace")
 
-    def ended(self, seconds: float = 90.0) -> int:
+    def ended(self, seconds: float = LONG) -> int:
         """The exit code, as soon as it is there."""
         try:
             return self.process.wait(seconds)
         except subprocess.TimeoutExpired:
             raise TimeoutError(f"the driver did not end in {seconds:g} s; it said: {self.said()}") from None
 
-    def when(self, happened: Callable[[], object], what: str, seconds: float = 60.0) -> None:
+    def when(self, happened: Callable[[], object], what: str, seconds: float = LONG) -> None:
         """Wait for something that must come while this driver is at work."""
 
         def look() -> bool:

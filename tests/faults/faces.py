@@ -28,12 +28,14 @@ def undisturbed(folder: Path) -> dict[str, bytes]:
 
 
 class Faces:
-    """`start` drivers, who work on `out` by the cluster at `address`; `model` is the generator's file."""
+    """`start` drivers, who work on `out` by the cluster at `address`, or have one each; `model` is the generator's
+    file."""
 
     verb = "dataset"
 
-    def __init__(self, folder: Path, address: str) -> None:
-        self.folder, self.address, self.out = folder, address, str(folder / "out")
+    def __init__(self, folder: Path, address: str | None) -> None:
+        self.folder, self.out = folder, str(folder / "out")
+        self._where = ["--address", address] if address else []
         self.model, self.orders = folder / "model", folder / "orders"
         self.orders.mkdir(parents=True)
         self.model.write_text("0")
@@ -55,7 +57,7 @@ class Faces:
 
     def start(self, *words: str) -> Driver:
         program = [sys.executable, "-m", "tests.faults.tiny_job", str(self.model), str(self.orders)]
-        command = [*program, *WORDS, "--out", self.out, "--address", self.address, *words]
+        command = [*program, *WORDS, "--out", self.out, *self._where, *words]
         self._drivers.append(Driver(command, self.folder / f"driver-{len(self._drivers)}.log"))
         return self._drivers[-1]
 

@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
 import psutil
 from ray.cluster_utils import Cluster
 
-from .waiting import until
+from tests.waiting import until
 
-NODE_IS_DEAD_AFTER = {  # a node that does not answer, but whose connections stand, is dead after about five seconds
+DEAD_SOON = {
     "health_check_initial_delay_ms": 2000,
     "health_check_period_ms": 1000,
-    "health_check_timeout_ms": 1000,
+    "health_check_timeout_ms": 2000,
     "health_check_failure_threshold": 4,
 }
+"""A node that does not answer, but whose connections stand, is dead after ten seconds; by Ray's defaults after a
+minute, since a busy machine may stand still."""
 STORE_BYTES = 100 * 1024 * 1024
 
 
 class FakeCluster:
-    def __init__(self, nodes: int = 2, cpus: int = 2) -> None:
+    def __init__(self, nodes: int = 2, cpus: int = 2, config: Mapping[str, int] | None = None) -> None:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         head = {"num_cpus": 0, "include_dashboard": False, "object_store_memory": STORE_BYTES}
-        self._cluster = Cluster(initialize_head=True, head_node_args={**head, "_system_config": NODE_IS_DEAD_AFTER})
+        self._cluster = Cluster(initialize_head=True, head_node_args={**head, "_system_config": dict(config or {})})
         self._cpus = cpus
         self.nodes: list[Any] = []
         self.fill(nodes)

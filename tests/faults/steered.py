@@ -7,6 +7,7 @@
     raise-17    row 17 breaks any micro-batch that it is in
     infinite-17 row 17 comes out not finite
     pace        seconds that each micro-batch takes
+    ahead       seconds by which the clock of the driver is ahead where it looks at how long workers take
 
 A worker waits until the file is gone. It leaves `began-3-PID-NANOSECONDS`, and `computed-...` before it
 waits to be late.
@@ -34,6 +35,7 @@ from schemas import TableSchema
 VERB = "powers"
 BATCH_SIZE = 4
 POLL_SECONDS = 0.005
+AHEAD = "ahead"
 
 
 def powers(out: str, orders: str, rows: int, rows_per_shard: int, seed: int = 1) -> Job:

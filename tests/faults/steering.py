@@ -10,10 +10,10 @@ import psutil
 
 from pipeline.engine.local_pool import LocalPool
 from pipeline.engine.run import RunOptions, run
+from tests.waiting import until
 
 from . import steered
 from .drivers import STEERED, Driver
-from .waiting import until
 from .whole import parts
 
 ROWS, ROWS_PER_SHARD = 64, 8
@@ -40,6 +40,7 @@ class Steering:
         self.orders = folder / "orders"
         self.orders.mkdir(parents=True)
         self._drivers: list[Driver] = []
+        self._seconds_ahead = 0.0
         self.words = ["--rows", str(ROWS), "--rows-per-shard", str(ROWS_PER_SHARD)]
 
     # -- orders -------------------------------------------------------------------------------------------------------
@@ -57,13 +58,19 @@ class Steering:
         (self.orders / "pace.new").write_text(str(seconds))
         (self.orders / "pace.new").replace(self.orders / "pace")
 
+    def advance_clock(self, seconds: float) -> None:
+        """So much more time has passed, for the driver."""
+        self._seconds_ahead += seconds
+        (self.orders / "ahead.new").write_text(str(self._seconds_ahead))
+        (self.orders / "ahead.new").replace(self.orders / steered.AHEAD)
+
     def hold_all(self) -> None:
         self.give(*(f"hold-{shard}" for shard in range(SHARDS)))
 
     def go(self) -> None:
-        """Withdraw every order."""
+        """Withdraw every order; the clock stays as it is."""
         for order in self.orders.iterdir():
-            if not order.name.startswith(("began-", "computed-")):
+            if not order.name.startswith(("began-", "computed-", steered.AHEAD)):
                 with suppress(FileNotFoundError):
                     order.unlink()
 
@@ -101,7 +108,7 @@ class Steering:
         for driver in self._drivers:
             driver.end()
         self.go()
-        until(lambda: not [pid for pid in set(self.began()) if _works(pid)], "the job's workers were gone", 30)
+        until(lambda: not [pid for pid in set(self.began()) if _works(pid)], "the job's workers were gone")
 
 
 def _pids(marks) -> list[int]:

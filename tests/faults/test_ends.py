@@ -24,7 +24,6 @@ def eight(tmp_path_factory):
     return out
 
 
-@pytest.mark.timeout(900)
 @pytest.mark.parametrize(("verb", "times"), [("verify", 200), ("report", 40)])
 def test_every_one_ends_with_0(eight, verb, times):
     command = [sys.executable, "-m", "tests.faults.repeated", str(times // AT_ONCE), verb, eight]

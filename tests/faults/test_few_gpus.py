@@ -2,8 +2,9 @@
 
 import pytest
 
+from tests.waiting import until
+
 from .steering import Steering
-from .waiting import until
 from .whole import assert_whole, summary
 
 

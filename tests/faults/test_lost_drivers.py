@@ -43,7 +43,7 @@ def test_a_stopped_driver_says_what_is_safe_and_the_same_command_continues(job, 
     driver = job.start("--workers", "2")
     driver.when(lambda: job.published() == 3, "three shards were published")
     driver.tell(number)
-    assert driver.ended(20) == 130, driver.said()
+    assert driver.ended() == 130, driver.said()
     safe = re.search(r"Stop  interrupted: (\d) shards are safe; the same command continues", driver.said())
     assert safe, driver.said()
     heard = int(safe[1])  # of the third shard it may not have heard yet
@@ -91,7 +91,7 @@ def test_a_driver_stopped_before_or_after_its_work_ends_with_130_too(job, flaky_
     driver = job.start("--workers", "2")
     driver.when(lambda: list(flaky_orders.glob("blocked-*")), f"it wrote {writing}")
     driver.tell(number)
-    assert driver.ended(20) == 130, driver.said()
+    assert driver.ended() == 130, driver.said()
     assert "the same command continues" in driver.said()
     assert "SIGTERM received" not in driver.said()
     assert holder(JobRecords(job.out, job.verb).lease_url) is None

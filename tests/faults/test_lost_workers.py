@@ -9,6 +9,7 @@ import pytest
 
 from pipeline.engine.job_records import JobRecords
 from pipeline.engine.journal import WORKER_LOST
+from pipeline.engine.pool import ATTEMPTS
 
 from .whole import assert_whole, summary
 
@@ -17,14 +18,16 @@ from .whole import assert_whole, summary
 def test_workers_killed_at_random_moments_are_replaced(job, cluster, undisturbed, seed):
     chance = random.Random(seed)
     job.pace(0.1)
+    job.give("hold-7")
     driver = job.start("--workers", "3")
-    for kill in range(1, 5):
-        driver.when(lambda kill=kill: len(job.began()) > 2 * kill, "shards were begun")
+    for kill in range(1, 4):
+        driver.when(lambda kill=kill: len(job.began()) > 2 * kill and cluster.workers(), "shards were begun")
         time.sleep(chance.uniform(0, 0.15))
-        with suppress(psutil.NoSuchProcess):
+        with suppress(psutil.NoSuchProcess, IndexError):  # one that ends by itself
             chance.choice(cluster.workers()).kill()
+    job.go()
     assert driver.ended() == 0, driver.said()
-    assert summary(job.out, job.verb)["workers_lost"] >= 2
+    assert summary(job.out, job.verb)["workers_lost"] >= 1
     assert_whole(job.out, job.verb, undisturbed)
 
 
@@ -45,7 +48,9 @@ def test_a_shard_that_kills_its_worker_each_time_is_given_up_and_the_rest_is_don
 
 def test_a_task_that_hangs_is_timed_out_and_its_worker_replaced(job, undisturbed):
     job.give("hang-2")
-    driver = job.start("--workers", "1", "--task-timeout", "2")
+    driver = job.start("--workers", "1", "--task-timeout", "3600")
+    driver.when(lambda: job.began(2) and not (job.orders / "hang-2").exists(), "shard 2 hung")
+    job.advance_clock(3601)
     assert driver.ended() == 0, driver.said()
     first, second = job.began(2)
     assert first != second
@@ -55,9 +60,13 @@ def test_a_task_that_hangs_is_timed_out_and_its_worker_replaced(job, undisturbed
 
 def test_a_task_that_always_hangs_is_an_error_that_names_the_limit(job, undisturbed):
     job.give("hold-2")
-    driver = job.start("--workers", "1", "--task-timeout", "1")
+    driver = job.start("--workers", "2", "--task-timeout", "3600")
+    driver.when(lambda: job.published() == 7, "all others were published")
+    for tried in range(ATTEMPTS):
+        driver.when(lambda tried=tried: len(job.began(2)) > tried, "shard 2 was begun")
+        job.advance_clock(3601)
     assert driver.ended() == 1, driver.said()
-    assert "shard 2 after 3 attempts: no result after 1 s (--task-timeout)" in driver.said()
+    assert "shard 2 after 3 attempts: no result after 3600 s (--task-timeout)" in driver.said()
     assert "Stop  7/8 shards | 64 rows = 56 published + 0 rejected + 8 failed" in driver.said()
     job.go()
     job.finish()

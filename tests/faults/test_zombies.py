@@ -3,10 +3,19 @@
 import pytest
 
 from pipeline.tables import store
+from tests.waiting import until
 
+from .fake_cluster import DEAD_SOON, FakeCluster
 from .services import BUCKET
-from .waiting import until
 from .whole import assert_whole, parts
+
+
+@pytest.fixture(scope="module")
+def shared_cluster(stores):
+    """A cluster that soon takes a node for dead."""
+    cluster = FakeCluster(config=DEAD_SOON)
+    yield cluster
+    cluster.close()
 
 
 @pytest.mark.parametrize("scheme", ["", "flaky://", f"s3://{BUCKET}"])

@@ -15,9 +15,10 @@ from pathlib import Path
 
 import psutil
 
+from tests.waiting import LONG
+
 BIN = Path(sys.executable).parent
 TOKEN = "a-token-of-the-tests"
-DEADLINE_SECONDS = 60
 
 
 class Cluster:
@@ -98,18 +99,18 @@ class Cluster:
             f"{self.address}/nodes?view=summary", headers={"Authorization": f"Bearer {TOKEN}"}
         )
         try:
-            with urllib.request.urlopen(request, timeout=5) as answer:
+            with urllib.request.urlopen(request, timeout=30) as answer:
                 nodes = json.load(answer)["data"]["summary"]
         except OSError:
             return 0
         return sum(node["raylet"].get("state") == "ALIVE" for node in nodes)
 
     def _wait(self, ready: Callable[[], bool], what: str) -> None:
-        deadline = time.monotonic() + DEADLINE_SECONDS
+        deadline = time.monotonic() + LONG
         while not ready():
             for place, node in enumerate(self._nodes):
                 assert node.poll() is None, (self._home / f"node-{place}.log").read_text()
-            assert time.monotonic() < deadline, f"{what} did not come up in {DEADLINE_SECONDS} s"
+            assert time.monotonic() < deadline, f"{what} did not come up in {LONG:g} s"
             time.sleep(0.1)
 
 

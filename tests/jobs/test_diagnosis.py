@@ -17,6 +17,7 @@ from tiny_jobs import TINY, dataset
 from jobs.__main__ import main
 from pipeline.tables import inspection, reader
 from schemas import SchemaError
+from tests.waiting import LONG
 
 WORDS = ("--rows", "20", "--rows-per-shard", "8", "--images", "png")
 PART = "labels/part-00001-of-00003.parquet"
@@ -146,7 +147,7 @@ def test_a_path_that_is_not_utf8(made, tmp_path):
     shutil.copytree(os.fsencode(made), out)
     for words in (["verify"], ["dataset", *TINY, *WORDS, "--out"]):
         ended = subprocess.run(
-            [sys.executable, "-m", "jobs", *words, out], check=False, capture_output=True, timeout=120
+            [sys.executable, "-m", "jobs", *words, out], check=False, capture_output=True, timeout=LONG
         )
         assert ended.returncode == 0, ended.stderr
     assert b"all done" in ended.stderr

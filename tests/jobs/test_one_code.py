@@ -10,6 +10,7 @@ import pytest
 from tiny_jobs import tables
 
 from jobs.__main__ import main
+from tests.waiting import LONG
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
@@ -39,7 +40,7 @@ def other_checkout(place: Path) -> Path:
 
 def run(command: list[str], cwd: Path) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "RAY_ADDRESS": "local"}
-    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=LONG, check=False)
 
 
 def test_another_checkout_in_the_current_directory_changes_no_row(tmp_path):

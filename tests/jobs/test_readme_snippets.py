@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import LONG
+
 ROOT = Path(__file__).parents[2]
 PAGES = [page for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))) if page.name != "editors.md"]
 """Those of editors.md, which need one another, are run by tests/pipeline/editors/test_docs.py."""
@@ -62,6 +64,6 @@ def test_each_snippet_runs(made, tmp_path, code):
         capture_output=True,
         text=True,
         check=False,
-        timeout=280,
+        timeout=LONG,
     )
     assert ended.returncode == 0, ended.stderr

@@ -12,6 +12,7 @@ from tiny_jobs import TINY
 from jobs import sample
 from jobs.reproduce.study import step
 from pipeline.errors import SpecError
+from tests.waiting import LONG
 
 HERE = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
 
@@ -103,7 +104,7 @@ def test_a_step_that_was_interrupted_interrupts_the_study(monkeypatch):
 @pytest.mark.parametrize(("signals", "code"), [(2, 0), (3, 130)])
 def test_the_third_signal_ends_a_ray_that_hangs(number, signals, code):
     command = [sys.executable, "-c", HANGS, str(signals), str(int(number))]
-    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=LONG)
     assert (ended.returncode, ended.stderr) == (code, "")
 
 

@@ -12,6 +12,7 @@ import s3fs
 from benchmarks.s3_server import s3_server
 from jobs.__main__ import main
 from pipeline.tables import Table, part_name, store
+from tests.waiting import LONG
 
 WORDS = ["--generator", "stylegan2-tiny", "--classifiers", "tiny", "--images", "png", "--size", "32"]
 WORDS += ["--backend", "eager", "--threads", "1", "--batch-size", "4", "--rows", "20", "--rows-per-shard", "8"]
@@ -63,7 +64,7 @@ def test_the_bytes_are_those_of_a_directory(set_in_bucket, wanted):
 def test_two_workers_of_ray_in_a_process_of_their_own_make_them_too(bucket, wanted):
     out = f"{bucket}/by-ray"
     words = [sys.executable, "-m", "jobs", "dataset", *WORDS, "--workers", "2", "--out", out]
-    ended = subprocess.run(words, check=False, capture_output=True, text=True, timeout=120)
+    ended = subprocess.run(words, check=False, capture_output=True, text=True, timeout=LONG)
     assert ended.returncode == 0, ended.stderr
     assert parts(out) == wanted
 

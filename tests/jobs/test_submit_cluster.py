@@ -12,6 +12,7 @@ from a_cluster import BIN, Cluster
 from tiny_jobs import rows, tables
 
 from jobs.__main__ import main
+from tests.waiting import LONG
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
@@ -34,7 +35,7 @@ def start(cluster: Cluster, *words: str, **environment: str) -> subprocess.Popen
 
 def ended(process: subprocess.Popen, code: int) -> str:
     """Everything that the process said, after it ended with this code."""
-    said = "".join(process.communicate(timeout=120))
+    said = "".join(process.communicate(timeout=LONG))
     assert process.returncode == code, said
     return said
 
@@ -79,7 +80,7 @@ def test_a_job_that_is_followed_no_more_goes_on_until_it_is_stopped(cluster, tmp
 
     follower = start(cluster, "--follow", "a-long-one")
     stop = [str(BIN / "ray"), "job", "stop", "--address", cluster.address, "a-long-one"]
-    subprocess.run(stop, env=cluster.environment(), check=True, capture_output=True, timeout=60)
+    subprocess.run(stop, env=cluster.environment(), check=True, capture_output=True, timeout=LONG)
     assert "shards are safe; the same command continues" in ended(follower, 130)
     assert not (job_records / "lease.json").exists()
     assert json.loads((job_records / "summary.json").read_text())["exit_code"] == 130

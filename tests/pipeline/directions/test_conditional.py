@@ -27,7 +27,7 @@ def _flat(found):
 
 
 @given(several)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_orthogonal_to_every_condition_and_of_norm_1(case):
     primal, conditions = _made(*case)
     found = project(primal, conditions)
@@ -39,7 +39,7 @@ def test_orthogonal_to_every_condition_and_of_norm_1(case):
 
 
 @given(several)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_the_order_does_not_matter_nor_doing_it_twice(case):
     primal, conditions = _made(*case)
     found = project(primal, conditions)
@@ -49,7 +49,7 @@ def test_the_order_does_not_matter_nor_doing_it_twice(case):
 
 
 @given(st.integers(0, 10**6))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_the_closed_forms_for_one_and_two(seed):
     primal, (first, second) = _made("w", seed, 2)
     n, p, q = map(_flat, (primal, first, second))
@@ -62,7 +62,7 @@ def test_the_closed_forms_for_one_and_two(seed):
 
 
 @given(several)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_the_boundary_stays_where_all_conditions_are_at_theirs(case):
     """The intercept: the distance is the same combination of the distances as the vector is of the vectors."""
     primal, conditions = _made(*case)

@@ -66,7 +66,7 @@ def _objective(w_D, b, x_ND, sign_N, C):
 
 
 @given(st.integers(0, 10**6), st.floats(1e-4, 10), st.integers(4, 60), st.integers(1, 8))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @pytest.mark.filterwarnings("ignore:Liblinear failed to converge")
 def test_no_step_away_lowers_the_objective(seed, C, rows, width):
     draw = np.random.default_rng(seed)
@@ -136,7 +136,7 @@ def test_the_limit_of_passes_is_told():
 
 
 @given(st.floats(1e-2, 1e2), st.integers(0, 99))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_shift_and_scale_of_the_codes_change_nothing_else(scale, seed):
     x_ND, scores, _ = faces(200, 10, seed=seed)
     x_ND = x_ND.astype(np.float64)

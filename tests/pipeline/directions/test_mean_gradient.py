@@ -68,7 +68,7 @@ def test_a_flat_score_is_not_counted_and_what_is_not_finite_is_seen():
 
 
 @given(st.lists(st.integers(0, 60), max_size=6), st.integers(0, 999))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_sums_do_not_depend_on_the_shards(cuts, seed):
     units, _ = unit_gradients(np.random.default_rng(seed).standard_normal((60, 3, 4)))
     whole = GradientSum.of(units)

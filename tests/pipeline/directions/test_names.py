@@ -78,7 +78,7 @@ def test_plain_names_stay_readable_in_the_names_of_files():
         assert (file_name("e4e", direction(np.ones(4), name)) == f"{name}.pt") or odd
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(NAMES, LISTS, st.sampled_from(["interfacegan", "e4e"]), st.sampled_from(["z", "w"]), st.sampled_from(GANS))
 def test_every_name_and_list_of_conditions_survives_export_and_import(attribute, conditions, form, space, gan):
     space = "w" if form == "e4e" else space
@@ -95,7 +95,7 @@ def test_every_name_and_list_of_conditions_survives_export_and_import(attribute,
     assert (found.direction.space, found.direction.name, found.taken_as_w) == (space, made.name, False)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.tuples(NAMES, LISTS), min_size=1, max_size=4))
 def test_the_name_that_is_printed_chooses_the_direction(kinds):
     """The flag splits at commas; several directions of one name are told apart by their number."""

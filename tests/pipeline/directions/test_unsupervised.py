@@ -36,7 +36,7 @@ def test_components_are_scikit_learns():
 
 
 @given(st.lists(st.integers(1, 199), max_size=6), st.integers(0, 999))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_moments_do_not_depend_on_the_shards(cuts, seed):
     x_ND = np.random.default_rng(seed).standard_normal((200, 5)) + 1e3
     one, other = _moments(x_ND), _moments(x_ND, cuts)

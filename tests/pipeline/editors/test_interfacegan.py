@@ -65,7 +65,7 @@ def test_as_released_knows_no_intercept_and_is_relative_in_w_plus(space, shape):
         np.testing.assert_allclose(trace.at(k).values.numpy(), values + t * v, rtol=0, atol=2e-6)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.sampled_from(FORMS), strengths, strengths)
 def test_relative_edits_add_up(form, a, b):
     n, x = direction(*form), codes(form[0], 3)
@@ -74,7 +74,7 @@ def test_relative_edits_add_up(form, a, b):
     torch.testing.assert_close(twice, once, rtol=0, atol=1e-5)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.sampled_from(FORMS), strengths, strengths)
 def test_absolute_edits_forget_where_they_came_from(form, a, b):
     n, x = direction(*form), codes(form[0], 3)
@@ -85,7 +85,7 @@ def test_absolute_edits_forget_where_they_came_from(form, a, b):
     torch.testing.assert_close(by_way_of_a.values, once.values, rtol=0, atol=1e-5)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.sampled_from(FORMS), st.floats(-8, 8, width=32), st.integers(1, 3))
 def test_a_conditional_edit_leaves_the_conditions_alone(form, alpha, count):
     others = [direction(*form, attribute=f"other {seed}", seed=seed) for seed in range(2, 2 + count)]

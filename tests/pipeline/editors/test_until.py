@@ -78,7 +78,7 @@ def test_a_score_that_is_out_of_reach():
     torch.testing.assert_close(trace.scores["old"][:, 0], score(trace.at(0)), rtol=0, atol=1e-6)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(1, 11), st.integers(0, 1000))
 def test_a_row_is_bit_by_bit_the_same_beside_any_others(rows, seed):
     x, names = codes("w", rows, seed), ("old", "male")

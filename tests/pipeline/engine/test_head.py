@@ -10,6 +10,13 @@ import pytest
 
 from pipeline.engine.head import CHECK_ALIVE, answers, check_address, token
 from pipeline.errors import SpecError
+from tests.waiting import LONG
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch):
+    for name in ("CONNECT_SECONDS", "ANSWER_SECONDS"):
+        monkeypatch.setattr(f"pipeline.engine.head.{name}", LONG)
 
 
 @pytest.fixture(autouse=True)
@@ -61,7 +68,7 @@ def something_else():
 def test_a_head_that_answers_is_joined():
     with head() as address:
         check_address(address)
-        assert answers(address)
+        assert answers(address, LONG)
     assert not answers(address)
     check_address("auto")
 
@@ -96,7 +103,7 @@ def test_a_cluster_with_a_token(monkeypatch, tmp_path):
         monkeypatch.setenv("RAY_AUTH_TOKEN", "guess")
         with pytest.raises(SpecError, match="the token of this host is not the cluster's"):
             check_address(address)
-        assert answers(address)  # it is there all the same
+        assert answers(address, LONG)  # it is there all the same
         monkeypatch.setenv("RAY_AUTH_TOKEN", "secret")
         check_address(address)
 

@@ -15,6 +15,7 @@ from pipeline.engine import lease as leases
 from pipeline.engine.lease import Lease, holder, why_alive
 from pipeline.errors import Busy, StoreError
 from pipeline.tables import store
+from tests.waiting import LONG, until
 
 
 @pytest.fixture
@@ -89,7 +90,7 @@ def test_a_lease_from_before_namespaces_were_recorded_is_read(url, record):
 def unshare() -> list[str]:
     words = ["unshare", "--pid", "--fork", "--mount-proc"]
     try:
-        able = subprocess.run([*words, "true"], capture_output=True, timeout=10, check=False).returncode == 0
+        able = subprocess.run([*words, "true"], capture_output=True, timeout=LONG, check=False).returncode == 0
     except FileNotFoundError:
         able = False
     return words if able else pytest.skip("this machine gives no PID namespaces")
@@ -100,7 +101,7 @@ def test_a_live_driver_is_alive_for_a_container_on_the_hosts_network(url):
     code = "import sys; from pipeline.engine.lease import *; print(why_alive(holder(sys.argv[1])))"
     with Lease(url):
         words += [sys.executable, "-c", code, url]
-        seen = subprocess.run(words, capture_output=True, text=True, timeout=30, check=False)
+        seen = subprocess.run(words, capture_output=True, text=True, timeout=LONG, check=False)
     assert seen.stdout.startswith("its lease ends by itself in "), seen.stderr
 
 
@@ -120,7 +121,7 @@ def test_a_live_driver_of_another_user_is_alive_where_proc_hides_it(url):
         pytest.skip("this machine lets nobody mount /proc")
     with Lease(url):
         command = [*mount, sys.executable, "-c", HIDDEN, url]
-        seen = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+        seen = subprocess.run(command, capture_output=True, text=True, timeout=LONG, check=False)
     assert seen.stdout.startswith("its lease ends by itself in "), seen.stderr
 
 
@@ -132,71 +133,76 @@ def test_where_no_pid_namespace_can_be_told_the_lease_decides(url, record, monke
 
 
 def test_a_driver_that_was_killed_and_not_yet_waited_for_is_dead(url):
-    code = "import sys, time; from pipeline.engine.lease import *; Lease(sys.argv[1]).__enter__(); time.sleep(60)"
+    code = "import sys, time; from pipeline.engine.lease import *; Lease(sys.argv[1]).__enter__(); time.sleep(3600)"
     with subprocess.Popen([sys.executable, "-c", code, url]) as driver:
-        while not Path(url).exists():
-            assert driver.poll() is None
-            time.sleep(0.01)
+        until(lambda: Path(url).exists() or driver.poll(), "the driver had the lease")
         assert why_alive(holder(url)) == "still running"
         driver.kill()
-        deadline = time.monotonic() + 10
-        while why_alive(holder(url)) and time.monotonic() < deadline:
-            time.sleep(0.01)
+        until(lambda: not why_alive(holder(url)), "it counted as dead")
         with Lease(url):
             pass
 
 
 # -- clocks -----------------------------------------------------------------------------------------------------------
 
-AHEAD = 90 * 86400.0
+NOW, AHEAD = 1e9, 90 * 86400.0
+
+
+class Clock:
+    """In place of `time`: it stands still but for `sleep`. `at`: what happens by itself after so many seconds."""
+
+    def __init__(self, monkeypatch) -> None:
+        self.passed, self.at = 0.0, {}
+        monkeypatch.setattr(leases, "time", self)
+
+    def time(self) -> float:
+        return NOW + self.passed
+
+    def monotonic(self) -> float:
+        return self.passed
+
+    def sleep(self, seconds: float) -> None:
+        self.passed += seconds
+        for when in [when for when in self.at if when <= self.passed]:
+            self.at.pop(when)()
 
 
 @pytest.fixture
-def quick(monkeypatch):
-    monkeypatch.setattr(leases, "LEASE_SECONDS", 0.4)
-    monkeypatch.setattr(leases, "LOOK_SECONDS", 0.02)
+def clock(monkeypatch):
+    return Clock(monkeypatch)
 
 
-@pytest.mark.usefixtures("quick")
-def test_a_lease_by_a_clock_far_ahead_that_is_not_renewed_is_taken_over_within_a_lease(url, record, caplog):
-    gone = lay(url, record, host="elsewhere", expires=time.time() + AHEAD)
-    assert why_alive(gone) == "a clock that is 90 d 00 h ahead of this host's"
-    began = time.monotonic()
+@pytest.fixture
+def ahead(url, record, clock):
+    """The lease of another host whose clock is far ahead of this one's."""
+    return lay(url, record, host="elsewhere", expires=NOW + leases.LEASE_SECONDS + AHEAD)
+
+
+def test_a_lease_by_a_clock_far_ahead_that_is_not_renewed_is_taken_over_after_a_lease(url, ahead, clock, caplog):
+    assert why_alive(ahead) == "a clock that is 90 d 00 h ahead of this host's"
     with Lease(url) as lease:
-        assert 0.4 <= time.monotonic() - began < 5
+        assert clock.passed == leases.LEASE_SECONDS
         assert holder(url)["token"] == lease.token
-    assert "looking for 0 s whether it renews it" in caplog.text
+    assert "looking for 60 s whether it renews it" in caplog.text
 
 
-@pytest.mark.usefixtures("quick")
-def test_a_lease_by_a_clock_far_ahead_that_is_renewed_is_respected(url, record):
-    lay(url, record, host="elsewhere", expires=time.time() + AHEAD)
-    renewal = threading.Timer(0.1, lay, (url, record), {"host": "elsewhere", "expires": time.time() + AHEAD + 15})
-    renewal.start()
+def test_a_lease_by_a_clock_far_ahead_that_is_renewed_is_respected(url, ahead, clock):
+    clock.at[15] = lambda: lay(url, ahead, expires=ahead["expires"] + 15)
     with pytest.raises(Busy, match=r"process .* on elsewhere, which renews its lease; set its clock or this one right"):
         Lease(url).__enter__()
-    renewal.join()
 
 
-@pytest.mark.usefixtures("quick")
-def test_a_lease_that_another_takes_while_it_is_watched_is_his(url, record):
-    lay(url, record, host="elsewhere", expires=time.time() + AHEAD)
-    rival = {"host": "a third", "expires": time.time() + 60, "token": "another"}
-    takes = threading.Timer(0.1, lay, (url, record), rival)
-    takes.start()
+def test_a_lease_that_another_takes_while_it_is_watched_is_theirs(url, ahead, clock):
+    clock.at[15] = lambda: lay(url, ahead, host="a third", expires=NOW + 75, token="another")
     with pytest.raises(Busy, match=r"process .* on a third, which took the lease over just now"):
         Lease(url).__enter__()
-    takes.join()
 
 
-@pytest.mark.usefixtures("quick")
-def test_a_lease_that_is_given_back_while_it_is_watched_is_free(url, record):
-    lay(url, record, host="elsewhere", expires=time.time() + AHEAD)
-    gone = threading.Timer(0.1, Path(url).unlink)
-    gone.start()
+def test_a_lease_that_is_given_back_while_it_is_watched_is_free(url, ahead, clock):
+    clock.at[15] = Path(url).unlink
     with Lease(url) as lease:
+        assert clock.passed == 15
         assert holder(url)["token"] == lease.token
-    gone.join()
 
 
 # -- renewing ---------------------------------------------------------------------------------------------------------
@@ -218,11 +224,8 @@ def test_a_machine_that_opens_no_file_for_a_moment_does_not_end_the_renewing(url
         for name in ("_boot", "_namespace", "_own_start"):
             monkeypatch.setattr(leases, name, refuse)
         monkeypatch.setattr(store, "write_atomic", no_file)
-        deadline = time.monotonic() + 5
-        while holder(url)["expires"] == first and time.monotonic() < deadline:
-            time.sleep(0.01)
+        until(lambda: holder(url)["expires"] > first, "the lease was renewed")
         assert lease._renewing.is_alive()
-        assert holder(url)["expires"] > first
     assert len(failures) == 1
     assert "the lease could not be renewed" in caplog.text
 
@@ -260,16 +263,14 @@ def test_of_many_who_find_the_same_dead_holder_one_holds_the_lease(url, record):
             try:
                 with Lease(url):
                     ends.append("held")
-                    go_on.wait(10)
+                    go_on.wait(LONG)
             except Busy:
                 ends.append("busy")
 
         drivers = [threading.Thread(target=drive) for _ in range(6)]
         for driver in drivers:
             driver.start()
-        deadline = time.monotonic() + 10
-        while len(ends) < 6 and time.monotonic() < deadline:
-            time.sleep(0.01)
+        until(lambda ends=ends: len(ends) == 6, "all had tried")
         go_on.set()
         for driver in drivers:
             driver.join()

@@ -1,7 +1,7 @@
 """Rows tried again, merged with those published before: the order and rows of one table computed at once."""
 
 import pyarrow as pa
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.engine.merge import merged
@@ -16,7 +16,6 @@ def rows(index) -> pa.Table:
     )
 
 
-@settings(deadline=None)  # the machine may be busy
 @given(st.sets(st.integers(0, 60)), st.sets(st.integers(0, 60)), st.integers(1, 9))
 def test_all_rows_come_once_in_order(old, new, rows_at_once):
     standing = sorted(old - new)

@@ -2,7 +2,9 @@
 
 import subprocess
 import sys
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import ray
@@ -12,6 +14,7 @@ from pipeline.engine.journal import PUBLISHED, TIMEOUT, WORKER_LOST
 from pipeline.engine.local_pool import LocalPool
 from pipeline.engine.ray_pool import RayPool
 from pipeline.errors import SpecError
+from tests.waiting import LONG
 
 pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("cluster")]
 
@@ -50,23 +53,40 @@ def test_errors_of_the_work_have_a_budget_of_their_own(bench):
     assert any("shard 3 after 3 attempts: ZeroDivisionError: no square today" in line for line in bench.said)
 
 
+def pass_an_hour(monkeypatch, bench, pool, shard):
+    """For the driver, as soon as it waits for this shard alone, which was begun."""
+    ahead, tick = [0.0], worker_group.WorkerGroup._tick
+
+    def tick_and_look(self):
+        yield from tick(self)
+        if [at_work.shard for at_work in pool.at_work()] == [shard] and list(bench.marks.glob(f"{shard}-*")):
+            ahead[0] = 3601.0
+
+    monkeypatch.setattr(worker_group.WorkerGroup, "_tick", tick_and_look)
+    clock = SimpleNamespace(perf_counter=lambda: time.perf_counter() + ahead[0], sleep=time.sleep)
+    monkeypatch.setattr(worker_group, "time", clock)
+
+
 @pytest.mark.slow
-def test_a_shard_that_hangs_is_timed_out_and_its_worker_replaced(bench, tmp_path):
+def test_a_shard_that_hangs_is_timed_out_and_its_worker_replaced(bench, tmp_path, monkeypatch):
     bench.run(LocalPool())
     alone = bench.part_bytes()
     for mark in bench.marks.iterdir():
         mark.unlink()
     bench.out = str(tmp_path / "ray")
-    summary = bench.run(RayPool(2, cpus=1, task_timeout=20.0), bench.job(hang_once_on=(1,)))
+    pool = RayPool(2, cpus=1, task_timeout=3600.0)
+    pass_an_hour(monkeypatch, bench, pool, 1)
+    summary = bench.run(pool, bench.job(hang_once_on=(1,)))
     assert (summary.exit_code, summary.workers_lost) == (0, 1)
     assert bench.part_bytes() == alone
 
 
 @pytest.mark.slow
-def test_every_attempt_is_in_the_journal(bench):
+def test_every_attempt_is_in_the_journal(bench, monkeypatch):
     journal = []
     job = bench.job(die_once_on=(0,), hang_once_on=(2,))
-    pool = RayPool(1, cpus=1, task_timeout=20.0)
+    pool = RayPool(1, cpus=1, task_timeout=3600.0)
+    pass_an_hour(monkeypatch, bench, pool, 2)
     pool.prepare()
     outcomes = list(pool.map(job.stage, job.tasks, job.outputs(), journal.append))
     pool.close()
@@ -149,7 +169,7 @@ def test_two_jobs_that_both_want_the_whole_cluster_both_finish(bench, tmp_path):
         assert other.stdout.readline() == "joined\n"
         summary = bench.run(RayPool(2, cpus=2), bench.job(rows=96, slow_seconds=0.2))
         assert (summary.exit_code, summary.published) == (0, 96)
-        assert other.wait(timeout=60) == 0
+        assert other.wait(timeout=LONG) == 0
     finally:
         other.kill()
 

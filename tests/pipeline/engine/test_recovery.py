@@ -11,6 +11,7 @@ from pipeline.engine.local_pool import LocalPool
 from pipeline.engine.recovery import SHARDS_AT_ONCE, recover_outcomes
 from pipeline.errors import StoreError
 from pipeline.tables import Table, reader
+from tests.waiting import LONG
 
 
 @pytest.fixture
@@ -40,7 +41,7 @@ def test_shards_are_read_at_once_and_few_are_in_hand(unrecorded, monkeypatch):
             first = shard not in begun
             begun.add(shard)
         if first:
-            together.wait(timeout=20)
+            together.wait(timeout=LONG)
         return real(self, shard)
 
     monkeypatch.setattr(Table, "inspect", inspect)

@@ -3,7 +3,6 @@
 import errno
 import json
 import shutil
-import time
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,7 @@ from pipeline.engine.lease import Lease, holder
 from pipeline.engine.local_pool import LocalPool
 from pipeline.errors import Busy, OutputDiffers, SpecError, StoreError
 from pipeline.tables import PartWriter, Table, store
+from tests.waiting import until
 
 
 def test_a_job_publishes_seals_and_sums_up(bench):
@@ -177,22 +177,18 @@ def test_a_lease_that_another_takes_is_noticed_and_one_that_cannot_be_renewed_is
             real(url, content)
 
         monkeypatch.setattr(store, "write_atomic", fails_once)
-        wait_until(lambda: failures and holder(url)["expires"] > first)
+        until(lambda: failures and holder(url)["expires"] > first, "the lease was renewed")
         lease.check()
-        Path(url).write_text(json.dumps({**holder(url), "token": "another"}))
-        wait_until(lambda: not lease._renewing.is_alive())
+        others = json.dumps({**holder(url), "token": "another"})
+
+        def noticed():
+            Path(url).write_text(others)  # again where a renewal that had begun before wrote over it
+            return not lease._renewing.is_alive()
+
+        until(noticed, "the renewing ended")
         with pytest.raises(Busy, match="another driver took over"):
             lease.check()
     assert holder(url)["token"] == "another"
-
-
-def wait_until(done):
-    """At most five seconds."""
-    for _ in range(500):
-        if done():
-            return
-        time.sleep(0.01)
-    raise AssertionError("it did not come to pass")
 
 
 def test_a_store_that_fails_one_shard_does_not_stop_the_others(bench, monkeypatch):

@@ -9,6 +9,7 @@ import pytest
 
 from pipeline.engine.local_pool import LocalPool
 from pipeline.engine.signals import late_signals
+from tests.waiting import LONG
 
 
 def test_ctrl_c_keeps_what_is_done(bench, monkeypatch):
@@ -44,7 +45,7 @@ def test_a_signal_that_meets_a_finaliser_stops_the_job_all_the_same(bench, monke
             yield outcome
             if done == 1:
                 Reference()
-                time.sleep(5)
+                time.sleep(LONG)
 
     monkeypatch.setattr(LocalPool, "map", dropping)
     hook = sys.unraisablehook

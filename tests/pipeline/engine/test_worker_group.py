@@ -418,7 +418,7 @@ def test_shards_at_work_are_seen_with_their_workers(clock):
     assert all(5 < entry.seconds < 7 for entry in seen)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 2**32), st.integers(1, 40), st.integers(1, 6))
 def test_whatever_dies_every_shard_ends_once_and_honestly(seed, number, workers):
     """Random kills, lost nodes, errors, hangs and broken devices: budgets hold, nothing is lost, doubled or leaked."""

@@ -11,7 +11,7 @@ from pipeline.errors import SpecError
 from pipeline.metrics import kappa
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=60))
 def test_kappa_is_what_the_rows_agree_on_beyond_what_their_shares_give(pairs):
     first, second = np.array(pairs).T

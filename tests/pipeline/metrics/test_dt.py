@@ -20,7 +20,7 @@ def outcomes(rows: int, seed: int) -> Outcomes:
     return Outcomes(noise.random(rows) < 0.3, noise.random(rows) < 0.8)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.integers(1, 200), st.integers(0, 999), st.lists(st.integers(0, 200), max_size=6))
 def test_any_pieces_equal_the_shares_of_all_rows(rows, seed, cuts):
     whole = outcomes(rows, seed)

@@ -42,7 +42,7 @@ def area_by_hand(points: list[tuple[Fraction, Fraction]], up_to: Fraction) -> Fr
     return area
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(COUNTS)
 def test_points_are_those_of_the_definition(counts):
     found, wanted = curve(counts), by_hand(counts)
@@ -51,7 +51,7 @@ def test_points_are_those_of_the_definition(counts):
     assert found.p_max == found.p[-1]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(COUNTS)
 def test_p_rises_from_zero_and_both_are_shares(counts):
     found = curve(counts)
@@ -62,7 +62,7 @@ def test_p_rises_from_zero_and_both_are_shares(counts):
     assert ((found.q >= 0) & (found.q <= 1)).all()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(1, 40), st.integers(1, 8), st.integers(0, 999), st.randoms(use_true_random=False))
 def test_order_of_rows_does_not_matter(rows, steps, seed, random):
     noise = np.random.default_rng(seed)
@@ -73,7 +73,7 @@ def test_order_of_rows_does_not_matter(rows, steps, seed, random):
     assert (first.p.tolist(), first.q.tolist()) == (other.p.tolist(), other.q.tolist())
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(COUNTS, st.integers(0, 48))
 def test_area_is_the_definitions_and_that_of_numpy_and_scipy(counts, part):
     found, wanted = curve(counts), by_hand(counts)

@@ -27,7 +27,7 @@ def batch(frame: pd.DataFrame) -> EffectBatch:
     return EffectBatch(frame["before"].to_numpy(), frame["after"].to_numpy())
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(2, 300), st.integers(0, 999), st.lists(st.integers(0, 300), max_size=6), st.sampled_from([0.0, 1e4]))
 def test_any_pieces_equal_pandas(rows, seed, cuts, shift):
     frame = raw(rows, seed, shift)

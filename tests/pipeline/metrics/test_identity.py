@@ -27,7 +27,7 @@ def cosines(batch: IdentityBatch) -> pd.Series:
     return pd.Series([a @ b / math.sqrt((a @ a) * (b @ b)) for a, b in pairs])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.integers(2, 200), st.integers(0, 99), st.lists(st.integers(0, 200), max_size=5), st.sampled_from([0.0, 0.8, 9])
 )

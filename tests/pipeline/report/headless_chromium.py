@@ -35,7 +35,7 @@ def find() -> str | None:
 class Chromium:
     """One browser with one page. Use as a context manager."""
 
-    def __init__(self, executable: str, profile: Path, seconds: float = 60) -> None:
+    def __init__(self, executable: str, profile: Path, seconds: float = 300) -> None:
         self.seconds = seconds
         self.events: list[dict[str, Any]] = []
         self._buffer, self._last, self._session = b"", 0, None
@@ -68,7 +68,7 @@ class Chromium:
         """Closing the pipe ends the browser; one that does not listen is killed."""
         os.close(self._commands)
         os.close(self._answers)
-        end = time.monotonic() + 10
+        end = time.monotonic() + 60
         while os.waitpid(self._process, os.WNOHANG) == (0, 0):
             if time.monotonic() > end:
                 os.kill(self._process, signal.SIGKILL)

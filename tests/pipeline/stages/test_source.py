@@ -5,7 +5,7 @@ import pickle
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import schemas
@@ -37,7 +37,7 @@ def write(url, index, rows_per_shard=4, schema=SCHEMA) -> str:
     return table.url
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=60)
 @given(
     owners=st.dictionaries(st.integers(0, 40), st.integers(0, 2), min_size=1, max_size=30),
     chosen=st.none() | st.sets(st.integers(0, 40)),
@@ -65,7 +65,7 @@ def test_rows_come_in_order_and_once_however_the_tables_are_cut(owners, chosen, 
         assert all(len(batch) for batch in batches)
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=40)
 @given(index=st.sets(st.integers(0, 60), min_size=1), size=st.integers(1, 8), batches=st.integers(1, 3))
 def test_every_chosen_row_is_in_its_slot_of_one_micro_batch_of_one_shard(index, size, batches, tmp_path_factory):
     latents = Latents.open([write(tmp_path_factory.mktemp("table") / "t", range(61), 7)])

@@ -10,6 +10,7 @@ from odd_stores import PlainFileSystem
 
 from benchmarks.s3_server import s3_server
 from pipeline.tables import exclusive, store
+from tests.waiting import LONG
 
 
 def race(urls, gate, answers):
@@ -35,7 +36,7 @@ def test_two_processes_of_four_threads_race_on_s3():
         racers = [spawn.Process(target=race, args=(urls, gate, answers)) for _ in range(2)]
         for racer in racers:
             racer.start()
-        found = [answers.get(timeout=120) for _ in range(8 * len(urls))]
+        found = [answers.get(timeout=LONG) for _ in range(8 * len(urls))]
         for racer in racers:
             racer.join()
     assert sorted(url for url, won in found if won) == sorted(urls)

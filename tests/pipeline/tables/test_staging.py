@@ -16,6 +16,7 @@ from odd_stores import PlainFileSystem
 import schemas
 from pipeline.errors import StoreError
 from pipeline.tables import PartWriter, Table, staging, store
+from tests.waiting import LONG
 
 SCHEMA = schemas.labels(["smile"])
 
@@ -77,7 +78,7 @@ def test_who_comes_next_sweeps(other):
 
 def test_who_ends_well_leaves_nothing(other):
     process, theirs = other
-    process.communicate("\n", timeout=60)
+    process.communicate("\n", timeout=LONG)
     assert process.returncode == 0
     assert not theirs.parent.exists()
 

@@ -10,6 +10,7 @@ import s3fs
 
 from pipeline.errors import SpecError, StoreError
 from pipeline.tables import store
+from tests.waiting import LONG
 
 
 def test_write_read_list_delete(place):
@@ -188,7 +189,7 @@ def test_list_many_asks_s3_for_all_at_once(bucket, monkeypatch):
     together, real = threading.Barrier(4), s3fs.S3FileSystem.call_s3
 
     def call_s3(self, method, **question):
-        together.wait(timeout=20)
+        together.wait(timeout=LONG)
         return real(self, method, **question)
 
     monkeypatch.setattr(s3fs.S3FileSystem, "call_s3", call_s3)

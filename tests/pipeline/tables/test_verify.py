@@ -7,7 +7,7 @@ import fsspec
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import schemas
@@ -67,7 +67,7 @@ def test_one_flipped_bit_names_its_row_group(table, part):
     assert page.endswith("delete it and run the command that makes the table again")
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 @given(st.data())
 def test_a_flipped_bit_anywhere_is_found_and_nothing_raises(table, part, data):
     sound = part.read_bytes()
@@ -81,7 +81,7 @@ def test_a_flipped_bit_anywhere_is_found_and_nothing_raises(table, part, data):
         part.write_bytes(sound)
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30)
 @given(st.data())
 def test_cut_anywhere_is_found_and_nothing_raises(table, part, data):
     sound = part.read_bytes()

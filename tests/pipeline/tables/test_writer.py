@@ -11,7 +11,7 @@ import fsspec
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import schemas
@@ -50,7 +50,7 @@ def write(folder, schema, rows, cuts):
 
 
 CHUNKINGS = st.lists(st.integers(0, 10**6), max_size=30)
-QUICK = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+QUICK = settings(max_examples=25)
 
 
 @QUICK

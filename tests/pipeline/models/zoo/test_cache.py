@@ -16,6 +16,7 @@ import toy_registry
 from pipeline.errors import ModelFileError
 from pipeline.models import zoo
 from pipeline.models.zoo import cache, catalogue, registries
+from tests.waiting import LONG
 
 
 def test_what_was_pulled_is_loaded_offline_in_its_own_dtype(registry, monkeypatch):
@@ -182,7 +183,7 @@ def test_two_processes_at_once_fetch_once(registry, home, tmp_path):
         for _ in range(2)
     ]
     for process in running:
-        said, errors = process.communicate(timeout=120)
+        said, errors = process.communicate(timeout=LONG)
         assert (process.returncode, said.strip()) == (0, "27.0"), errors
     assert len(registry.fetches()) == 1
     assert zoo.load("toy-one").tensors
