@@ -82,13 +82,17 @@ def resolve(
     threads = choose("threads", spec.threads if load.threads else None, lambda: _threads(spec, device, load))
     try:
         _check_device(device, spec)
-        name: backend.Name = choose("backend", spec.backend, lambda: backend.resolve("auto", device))
-        backend.resolve(name, device)
+        resolution = generator.resolution if generator else 0
+        passes = 0 if load.gradients or not load.threads else units or rows
+        name: backend.Name = choose(
+            "backend", spec.backend, lambda: _backend(spec, device, passes, resolution, threads)
+        )
+        if not _is_elsewhere(spec):
+            backend.resolve(name, device)
     except SpecError as error:
         if there:
             raise OutputDiffers(f"{spec.out} was begun with what this machine cannot do: {error}") from error
         raise
-    resolution = generator.resolution if generator else 0
     batch_size = choose(
         "batch_size",
         spec.batch_size,
@@ -115,6 +119,8 @@ def spec_facts(
     """
     own = {name: value for name, value in spec.model_dump(mode="json").items() if name not in RUN_FIELDS}
     how = asdict(runtime)
+    if runtime.backend == "compiled":
+        how["compiled_version"] = backend.COMPILED_VERSION
     if not load.threads and (verb is None or "threads" not in _stored(spec, verb)):
         del how["threads"]
     return {**own, **how, **more}
@@ -132,6 +138,26 @@ def _device(spec: RunFlags) -> str:
     if _is_elsewhere(spec):
         raise SpecError("this machine cannot tell what the cluster's workers have: pass --device cuda or --device cpu")
     return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _backend(spec: RunFlags, device: str, passes: int, resolution: int, threads: int) -> backend.Name:
+    """What `--backend` is where nobody chose: compiled for a job on CPUs that repays it, where a compiler is known of.
+
+    passes: forward passes of the generator without gradients, in the whole job.
+    """
+    workers = spec.workers if isinstance(spec.workers, int) else 1 if spec.local else max(1, cores() // threads)
+    if device != "cpu" or not resolution or not backend.worth_compiling(passes, resolution, workers):
+        return "eager"
+    if _is_elsewhere(spec):
+        why = "this machine cannot tell whether the cluster's workers have a C++ compiler"
+    elif not (why := backend.cannot_compile()):
+        say(
+            f"Note  --backend compiled, since {passes:,} faces repay a minute of compilation by each kind of machine; "
+            "--backend eager does without"
+        )
+        return "compiled"
+    say(f"Note  --backend eager: compiled would repay itself, but {why}; --backend compiled asks for it")
+    return "eager"
 
 
 def _check_device(device: str, spec: RunFlags) -> None:

@@ -3,21 +3,32 @@
 A choice is resolved once, at the first start of a job, and stored in its spec: on equal hardware the same backend,
 precision, thread count and batch size give the same bytes.
 
-`auto` is `eager`, because it was measured (benchmarks/results/generator.md): on a CPU the eager layers, channels-last
-and with memory that is kept, are faster than OpenVINO and need no C++ compiler. `compiled` gains a little more in
-forward passes of two rows or more, after some time for compiling; passes with gradients stay eager, which is faster.
+`compiled` runs the large layers of a forward pass as code that TorchInductor writes and a C++ compiler (on a GPU,
+Triton) translates, after up to a minute of compilation at the first use. Small layers and passes with gradients are
+eager with either. `auto` is eager; a job that leaves the choice open takes compiled where that repays the minute
+(`worth_compiling`).
 """
 
 from __future__ import annotations
 
 import ctypes
+import functools
+import hashlib
 import os
+import platform
 import shutil
-from collections.abc import Callable
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 import torch
+from filelock import FileLock, Timeout
 
 from pipeline.errors import SpecError
 
@@ -25,6 +36,15 @@ Name = Literal["eager", "compiled"]
 Precision = Literal["fp32", "tf32", "bf16"]
 NAMES: tuple[Name, ...] = get_args(Name)
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+
+COMPILED_VERSION = 2
+"""Of the code that is compiled. Raise it when a bit of its results changes: jobs store it, and a resume compares it."""
+LARGE = 2**19
+"""Numbers in one row of a layer's input, from which on the layer is compiled on a CPU: smaller ones gain nothing."""
+PASSES_PER_WORKER = 4096
+"""Forward passes at 1024 px from which on a worker repays compilation: see `worth_compiling`."""
+LOCK_SECONDS = 900.0
+"""How long a process waits for another one that compiles the same, before it compiles for itself."""
 
 MALLOC_KEEPS = {"M_MMAP_MAX": (-4, 0), "M_TRIM_THRESHOLD": (-1, 2**31 - 1), "M_ARENA_MAX": (-8, 1)}
 """Parameters of glibc's mallopt, with their numbers in malloc.h."""
@@ -49,13 +69,21 @@ class Backend:
         return torch.bfloat16 if self.precision == "bf16" else torch.float32
 
     def wrap(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """A function of tensors that will be called again and again with the same shapes, ready to run."""
+        """A layer, (state, styles) -> state, that will be called again and again with the same shapes."""
         if self.name == "eager":
             return function
         compiled = torch.compile(function, dynamic=False)
+        known: set[torch.Size] = set()
 
-        def run(*tensors: Any) -> Any:
-            return (function if torch.is_grad_enabled() else compiled)(*tensors)
+        def run(state: tuple[torch.Tensor, ...], styles: torch.Tensor) -> Any:
+            shape = state[0].shape
+            if torch.is_grad_enabled() or (self.device.type == "cpu" and shape[1:].numel() < LARGE):
+                return function(state, styles)
+            if shape in known:
+                return compiled(state, styles)
+            known.add(shape)
+            with _one_compiles():
+                return compiled(state, styles)
 
         return run
 
@@ -93,18 +121,34 @@ def choose(
 
 
 def resolve(name: str, device: str | torch.device) -> Name:
-    """What `auto` stands for on this machine; any other name is given back if it can run here.
+    """What a name stands for on this machine: `auto` for eager; any other is given back if it can run here.
 
     Raises:
-        SpecError: the name is unknown, or `compiled` was asked for on a CPU without a C++ compiler.
+        SpecError: the name is unknown, or `compiled` was asked for on a CPU where no C++ compiler works.
     """
     if name == "auto":
         return "eager"
     if name not in NAMES:
         raise SpecError(f"unknown backend {name!r}: choose one of auto, {', '.join(NAMES)}")
-    if name == "compiled" and torch.device(device).type == "cpu" and not _cpp_compiler():
-        raise SpecError("backend compiled needs a C++ compiler, and there is none here: install g++, or choose eager")
+    if name == "compiled" and torch.device(device).type == "cpu" and (why := cannot_compile()):
+        raise SpecError(
+            f"backend compiled needs a C++ compiler, and {why}: install g++ and python3-dev, or choose eager"
+        )
     return name
+
+
+def worth_compiling(passes: int, resolution: int, workers: int) -> bool:
+    """Whether a CPU job repays compilation several times over.
+
+    Args:
+        passes: forward passes without gradients, one for each face, in the whole job.
+        resolution: the generator's, in pixels of a side.
+        workers: among which they are divided. Each waits for the compilation, and saves time on its own share.
+
+    A pass at 1024 px saves 0.04 s of a core or more, compiling takes 20 to 70 s (benchmarks/results/generator.md):
+    `PASSES_PER_WORKER` passes save over twice the longest of these times and eight times the shortest.
+    """
+    return passes * (resolution / 1024) ** 2 >= PASSES_PER_WORKER * workers
 
 
 def default_batch_size(resolution: int, device: str | torch.device, name: Name, gradients: bool = False) -> int:
@@ -118,7 +162,7 @@ def default_batch_size(resolution: int, device: str | torch.device, name: Name, 
     """
     if torch.device(device).type == "cuda":
         return min(256, (8 if gradients else 16) * (1024 // resolution) ** 2)
-    return min(32, (4 if name == "compiled" else 2) * (1024 // resolution) ** 2)
+    return min(32, 2 * (1024 // resolution) ** 2)
 
 
 def device_failed(error: Exception) -> bool:
@@ -127,17 +171,63 @@ def device_failed(error: Exception) -> bool:
     return type(error).__name__ == "OutOfMemoryError" or any(sign in str(error) for sign in signs)
 
 
-def _cpp_compiler() -> str | None:
-    candidates = (os.environ.get("CXX"), "g++", "clang++", "c++")
-    return next((found for name in candidates if name and (found := shutil.which(name))), None)
+def cannot_compile() -> str:
+    """Why no C++ code can be compiled here for Python; empty where it can. Tries it once, in less than a second."""
+    name = os.environ.get("CXX") or ("clang++" if sys.platform == "darwin" else "g++")  # as TorchInductor looks for one
+    found = shutil.which(name)
+    return f"{name} is not here" if found is None else _failure(found)
+
+
+@functools.cache
+def _failure(compiler: str) -> str:
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / "try.cpp"
+        source.write_text("#include <Python.h>\n#include <vector>\n")
+        asked = [compiler, "-fsyntax-only", f"-I{sysconfig.get_path('include')}", str(source)]
+        tried = subprocess.run(asked, capture_output=True, text=True, check=False)
+    said = (tried.stderr.strip() or "no message").splitlines()[0]
+    return "" if tried.returncode == 0 else f"{compiler} fails ({said})"
 
 
 def _share_compiled_code() -> None:
-    """Workers and later runs find what was compiled once. Each layer and shape is a graph of its own: allow many."""
+    """Workers and later runs find what was compiled once, for the processor that they run on.
+
+    Each layer and shape is a graph of its own: allow many.
+    """
     from pipeline.models.zoo.cache import home
 
-    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(home() / "inductor"))
+    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(home() / "inductor" / _processor()))
     torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, 256)
+
+
+def _processor() -> str:
+    """A folder's name for machine code of this kind of processor: a home directory may serve several."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else [platform.processor()]
+    kind = sorted({line for line in lines if line.startswith(("model name", "flags", "Features", "CPU part"))})
+    return hashlib.sha256("\n".join([platform.machine(), *kind]).encode()).hexdigest()[:12]
+
+
+@contextmanager
+def _one_compiles() -> Iterator[None]:
+    """Held while a layer is compiled: others that need it wait, and then find it in the cache."""
+    folder = Path(os.environ["TORCHINDUCTOR_CACHE_DIR"])
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / "stylemill.lock")
+        lock.acquire(timeout=LOCK_SECONDS)
+    except Timeout:
+        yield  # its holder hangs
+        return
+    except OSError as error:
+        raise SpecError(
+            f"{folder}: {error.strerror or error}: no room for compiled code there; set TORCHINDUCTOR_CACHE_DIR to a "
+            "directory of yours, or choose --backend eager"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _keep_freed_memory() -> None:

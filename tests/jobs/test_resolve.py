@@ -6,10 +6,12 @@ import pytest
 
 from jobs import resolve as resolve_module
 from jobs.options import RunFlags
-from jobs.resolve import CODES, FACES, FITS, GRADIENTS, VECTORS, resolve
+from jobs.resolve import CODES, FACES, FITS, GRADIENTS, VECTORS, resolve, spec_facts
 from pipeline.engine import workers as workers_module
 from pipeline.engine.job_records import SPEC, JobRecords
 from pipeline.engine.workers import GB, rows_of_a_shard
+from pipeline.errors import OutputDiffers, SpecError
+from pipeline.stages.models import Runtime
 
 
 @pytest.fixture
@@ -18,6 +20,7 @@ def machine(monkeypatch):
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     monkeypatch.setattr(resolve_module.torch.cuda, "device_count", lambda: 2)
     monkeypatch.setattr(resolve_module.torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(resolve_module.backend, "cannot_compile", lambda: "")
 
     def change(cores: int, gigabytes: float = 64) -> None:
         monkeypatch.setattr(resolve_module, "cores", lambda: cores)
@@ -33,7 +36,7 @@ def choose(machine, tmp_path):
     """(workers, threads, rows per shard) of a job of 6,400 rows."""
 
     def chosen(rows=6400, shards=None, load=FACES, resolution=1024, **flags):
-        spec = RunFlags(out=str(tmp_path), **{"device": "cpu", "batch_size": 2, **flags})
+        spec = RunFlags(out=str(tmp_path), **{"device": "cpu", "batch_size": 2, "backend": "eager", **flags})
         runtime, per_shard, workers = resolve(
             spec, "dataset", SimpleNamespace(resolution=resolution), rows, shards, load
         )
@@ -127,6 +130,63 @@ def test_a_resume_keeps_threads_and_shards_and_takes_the_workers_that_fit(choose
     assert choose() == (2, 4, 64)
     assert choose(local=True) == (1, 4, 64)
     assert choose(replace=True) == (8, 1, 64)
+
+
+@pytest.fixture
+def backend_of(machine, tmp_path):
+    """The backend of a job on 2 cores, by its load, rows and flags."""
+    machine(2)
+
+    def chosen(rows, load=FACES, resolution=1024, units=None, **flags):
+        spec = RunFlags(out=str(tmp_path), **{"device": "cpu", **flags})
+        return resolve(spec, "dataset", SimpleNamespace(resolution=resolution), rows, None, load, units)[0].backend
+
+    return chosen
+
+
+def test_jobs_that_repay_compilation_on_every_worker_are_compiled_and_say_so(backend_of, capsys):
+    assert backend_of(8191) == "eager"
+    assert capsys.readouterr().err == ""
+    assert backend_of(8192) == backend_of(16, units=8192) == "compiled"
+    assert "--backend compiled, since 8,192 faces repay" in capsys.readouterr().err
+    assert backend_of(4096, local=True) == backend_of(4096, workers=1) == "compiled"
+    assert backend_of(4096 * 16, resolution=256, workers=1) == "compiled"
+    assert backend_of(4096 * 16 - 1, resolution=256, workers=1) == "eager"
+
+
+def test_what_gains_nothing_or_was_not_measured_is_eager(backend_of, capsys):
+    for load in (GRADIENTS, CODES, VECTORS):
+        assert backend_of(10**9, load=load) == "eager"
+    assert backend_of(10**9, device="cuda", gpus_per_worker=1) == "eager"
+    assert backend_of(10**5, resolution=32) == "eager"
+    assert "backend" not in capsys.readouterr().err
+
+
+def test_without_a_compiler_a_long_job_is_eager_and_says_why(backend_of, capsys, monkeypatch):
+    assert backend_of(10**5, address="head:6379", workers=2) == "eager"
+    assert "cannot tell whether the cluster's workers have a C++ compiler" in capsys.readouterr().err
+    monkeypatch.setattr(resolve_module.backend, "cannot_compile", lambda: "g++ is not here")
+    assert backend_of(10**5) == "eager"
+    assert "--backend eager: compiled would repay itself, but g++ is not here" in capsys.readouterr().err
+    with pytest.raises(SpecError, match=r"needs a C\+\+ compiler, and g\+\+ is not here"):
+        backend_of(10**5, backend="compiled")
+
+
+@pytest.mark.parametrize("begun", ["eager", "compiled"])
+def test_a_resume_keeps_the_backend_of_the_first_start(backend_of, tmp_path, begun, monkeypatch):
+    stored = {"backend": begun, "rows_per_shard": 64, "batch_size": 2, "threads": 1}
+    JobRecords(str(tmp_path), "dataset").create_spec({**{name: kind() for name, kind in SPEC.items()}, "spec": stored})
+    assert backend_of(16) == backend_of(10**6) == begun
+    if begun == "compiled":
+        monkeypatch.setattr(resolve_module.backend, "cannot_compile", lambda: "g++ is not here")
+        with pytest.raises(OutputDiffers, match="begun with what this machine cannot do"):
+            backend_of(16)
+
+
+def test_compiled_code_of_another_version_is_another_job(tmp_path):
+    spec = RunFlags(out=str(tmp_path), replace=True)
+    stored = [spec_facts(spec, Runtime("cpu", 1, name, "fp32", 2)) for name in ("eager", "compiled")]
+    assert [one.get("compiled_version") for one in stored] == [None, resolve_module.backend.COMPILED_VERSION]
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from pipeline.errors import SpecError
 from pipeline.models.backend import Backend
 from pipeline.models.generators.frozen_conv import frozen_conv
 from pipeline.models.generators.generator import Generator, ModulatedLayer, fingerprint
-from pipeline.models.generators.haar import haar_inverse
+from pipeline.models.generators.haar import haar_inverse, haar_sums
 
 ARCHITECTURE = "mobilestylegan 1"
 W_DIM = 512
@@ -56,7 +56,7 @@ class Up(ModulatedLayer):
         super().__init__(nn.Linear(W_DIM, channels), channels)
 
     def forward(self, state: State, s_NC: Tensor) -> State:
-        return State(haar_inverse(modulate(state.features, s_NC)))
+        return State(haar_sums(modulate(state.features, s_NC * 0.5)))
 
 
 class DenseConv(ModulatedLayer):
@@ -84,6 +84,10 @@ class SeparableConv(ModulatedLayer):
         self.bias = nn.Parameter(torch.empty(channels_out))
 
     def forward(self, state: State, s_NC: Tensor) -> State:
+        if torch.compiler.is_compiling():
+            x_NHWC = nhwc(frozen_conv(nchw(state.features), self.depthwise))
+            y_NHWC = modulated_pointwise(x_NHWC, self.pointwise, s_NC) + (self.noise[..., None] + self.bias)
+            return State(functional.leaky_relu(y_NHWC, LEAK))
         x_NCHW = nchw(modulate(state.features, s_NC))
         x_NCHW = frozen_conv(x_NCHW, self.depthwise)
         y_NCHW = frozen_conv(x_NCHW, self.pointwise, self.bias)
@@ -99,11 +103,23 @@ class ToImage(ModulatedLayer):
         self.bias = nn.Parameter(torch.empty(12))
 
     def forward(self, state: State, s_NC: Tensor) -> State:
+        if torch.compiler.is_compiling():
+            return State(modulated_pointwise(state.features, self.weight, s_NC) + self.bias)
         return State(nhwc(frozen_conv(nchw(modulate(state.features, s_NC)), self.weight, self.bias)))
 
 
 def modulate(x_NHWC: Tensor, s_NC: Tensor) -> Tensor:
     return x_NHWC * s_NC[:, None, None].to(x_NHWC.dtype)
+
+
+def modulated_pointwise(x_NHWC: Tensor, weight_DC: Tensor, s_NC: Tensor) -> Tensor:
+    """(N, H, W, D): a 1x1 convolution of modulated features, with the styles in each row's weights.
+
+    A depthwise convolution may come between style and weights, as it mixes no channels. Compiled code does it in this
+    way: it is one pass over the features less, and equal but for rounding.
+    """
+    weight_NCD = weight_DC.t() * s_NC[:, :, None].to(weight_DC.dtype)
+    return torch.bmm(x_NHWC.flatten(1, 2), weight_NCD).unflatten(1, x_NHWC.shape[1:3])
 
 
 def activate(y_NCHW: Tensor, noise: Tensor) -> Tensor:

@@ -1,6 +1,9 @@
+import sys
+
 import numpy as np
 import pytest
 import torch
+from filelock import FileLock, Timeout
 
 from pipeline.errors import SpecError
 from pipeline.models import backend, generators
@@ -29,11 +32,56 @@ def test_a_missing_gpu_is_said() -> None:
 def test_compiled_needs_a_compiler_and_nothing_else_does(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     monkeypatch.delenv("CXX", raising=False)
-    with pytest.raises(SpecError, match=r"C\+\+ compiler.*choose eager"):
+    with pytest.raises(SpecError, match=r"C\+\+ compiler.*not here.*choose eager"):
         backend.resolve("compiled", "cpu")
     generator = generators.load("stylegan2-tiny")
     assert generator.backend.name == "eager"
     assert generator.synthesize(Codes("z", torch.ones(1, 512))).isfinite().all()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell script in place of a compiler")
+def test_a_compiler_that_does_not_find_pythons_headers_is_told_with_what_it_says(tmp_path, monkeypatch) -> None:
+    broken = tmp_path / "g++"
+    broken.write_text("#!/bin/sh\necho 'Python.h: No such file' >&2\nexit 1\n")
+    broken.chmod(0o755)
+    monkeypatch.setenv("CXX", str(broken))
+    with pytest.raises(SpecError, match=r"fails \(Python.h: No such file\): install g\+\+ and python3-dev"):
+        backend.resolve("compiled", "cpu")
+
+
+def test_a_cache_that_cannot_be_written_is_told(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "file" / "code"))
+    with pytest.raises(SpecError, match="TORCHINDUCTOR_CACHE_DIR"), backend._one_compiles():
+        pass
+
+
+def test_while_one_compiles_others_wait(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(backend, "LOCK_SECONDS", 0.1)
+    with backend._one_compiles():
+        with pytest.raises(Timeout):
+            FileLock(tmp_path / "stylemill.lock", timeout=0).acquire()
+        with backend._one_compiles():
+            pass  # the holder hangs: after a while one goes on without
+    with FileLock(tmp_path / "stylemill.lock", timeout=0):
+        pass
+
+
+def test_compiled_layers_put_the_styles_into_the_weights() -> None:
+    """What is compiled, run as it is: equal to the eager layers but for rounding."""
+    from pipeline.models.generators.mobilestylegan import SeparableConv, State, ToImage
+
+    random = torch.Generator().manual_seed(0)
+    for layer in (SeparableConv(8, 6, 4), ToImage(8)):
+        for parameter in layer.parameters():
+            parameter.data = torch.randn(parameter.shape, generator=random)
+        state, s_NC = (torch.randn(shape, generator=random) for shape in ((3, 4, 4, 8), (3, 8)))
+        with torch.no_grad(), pytest.MonkeyPatch.context() as patch:
+            eager = layer(State(state.clone()), s_NC)
+            patch.setattr(torch.compiler, "is_compiling", lambda: True)
+            folded = layer(State(state.clone()), s_NC)
+        torch.testing.assert_close(folded.features, eager.features, atol=1e-4, rtol=1e-5)
 
 
 def test_threads_are_set() -> None:
@@ -77,13 +125,15 @@ def test_large_blocks_are_kept_by_the_process() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(backend._cpp_compiler() is None, reason="needs a C++ compiler")
+@pytest.mark.skipif(bool(backend.cannot_compile()), reason="needs a C++ compiler")
 def test_compiled_is_equal_and_shares_its_code(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One layer, since compiling takes seconds: the same values, gradients from the eager layer, code in the cache."""
     from pipeline.models.generators.stylegan2 import State
 
     monkeypatch.setenv("STYLEMILL_HOME", str(tmp_path))
-    monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR", raising=False)
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", "")  # put back afterwards
+    monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR")
+    monkeypatch.setattr(backend, "LARGE", 0)
     eager, compiled = (generators.load("stylegan2-tiny", backend=name) for name in ("eager", "compiled"))
     random = np.random.default_rng(0)
     x = torch.from_numpy(random.standard_normal((2, 32, 4, 4), dtype=np.float32))

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional
 
-from pipeline.models.generators.haar import haar_inverse
+from pipeline.models.generators.haar import haar_inverse, haar_sums
 
 sizes = st.integers(1, 5)
 
@@ -31,6 +31,16 @@ def test_orthonormal_and_the_mean_of_a_quad_is_half_its_low_band(
     torch.testing.assert_close(y.square().sum(), x.square().sum())
     means = functional.avg_pool2d(y.permute(0, 3, 1, 2), 2).permute(0, 2, 3, 1)
     torch.testing.assert_close(means, x[..., :channels] / 2)
+
+
+def test_with_and_without_gradients_the_bits_are_the_same() -> None:
+    x = bands(1, 2, 4, 6, 4 * 8).float()
+    kept = x.clone()
+    with torch.no_grad():
+        assert torch.equal(haar_inverse(x), haar_sums(x * 0.5))
+        overwriting = haar_inverse(x)
+    assert torch.equal(x, kept)
+    assert torch.equal(overwriting, haar_inverse(x.requires_grad_()))
 
 
 def test_it_is_the_transposed_convolution_with_haar_taps() -> None:
