@@ -25,10 +25,11 @@ os.fsync = lambda descriptor: None  # no test cuts the power, and most of the ti
 
 LONGEST = (
     "contract/test_jobs.py",
+    "contract/test_edits.py",
+    "contract/test_readers.py",
     "pipeline/engine/test_ray_pool.py",
     "jobs/test_dt_job.py",
     "jobs/test_measure.py",
-    "jobs/test_edit_ials.py",
     "jobs/test_streams.py",
     "jobs/test_reproduce.py",
     "jobs/test_directions_mean_gradient.py",

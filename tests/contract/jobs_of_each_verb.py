@@ -17,18 +17,22 @@ HERE = ("--local",)
 ON_RAY = ("--address", "auto", "--workers", "2")
 ALONE = ("latents import",)
 """Verbs that know no other worker than their own process."""
+FACELESS = ("sample", "import", "measure")
+"""Jobs that open networks and make no face; those edits that `measure` is given have their scores."""
 VERBS = [verb for verb in SPECS if issubclass(kind_of(verb), RunFlags)]
 
 
 @dataclass(frozen=True)
 class Case:
-    """Words of a command, with `{name}` where an input goes; flags that make it another job, and how the refusal names
-    the field. `last`: what is not there before all rows are. `cut`: the words that cut it into shards of another size.
+    """Words of a command, with `{name}` where an input goes. `changed`: flags that make it another job, and how the
+    refusal names the field; `free`: flags that decide no row. `last`: what is not there before all rows are. `cut`: the
+    words that cut it into shards of another size. `rows`: the function that gives a stage its codes, from an index.
     """
 
     words: str
-    changed: str
-    named: str
+    changed: dict[str, str]
+    free: str = "--max-rejects 0"
+    rows: str = ""
     last: tuple[str, ...] = ()
     cut: str = ""
     networks: tuple[str, ...] = NETWORKS
@@ -42,72 +46,78 @@ class Case:
         return main([*given, *self.networks, *(() if self.verb in ALONE else where), "--out", str(out), *words])
 
 
-ROWS = "--rows 20 --rows-per-shard 8"
-CUT = "--rows-per-shard 20"
+ROWS = "--rows 12 --rows-per-shard 8"
+CUT = "--rows-per-shard 12"
+NORMAL = "pipeline.stages.dataset.standard_normal"
+CODES = "pipeline.stages.codes.codes_of"
 TINY = "--generator stylegan2-tiny"
 EDITED = "--latents {latents} --directions {directions} --rows-per-shard 8 --attribute old"
 JUDGED = "--classifiers tiny --judge tiny-judge --scores both"
 CASES = {
     "dataset": Case(
         f"dataset {TINY} --classifiers tiny,tiny-judge {ROWS} --images png --size 32",
-        changed="--seed 2", named="seed: 1 there, 2 asked", cut=CUT,
+        changed={
+            "--seed 2": "seed: 1 there, 2 asked", "--psi 0.5": "psi: 0.7 there, 0.5 asked", "--images jpeg": "images: ",
+            "--attributes smile": "attributes: ", "--batch-size 2": "batch_size: 4 there, 2 asked",
+        },
+        free="--attributes yaw,eyeglasses,old,male,smile --classifiers tiny,tiny-judge", rows=NORMAL, cut=CUT,
     ),
     "sample": Case(
         f"sample {TINY} {ROWS} --cutoff 2",
-        changed="--psi 0.5", named="psi: 0.7 there, 0.5 asked", cut=CUT,
+        changed={"--psi 0.5": "psi: 0.7 there, 0.5 asked"}, rows=NORMAL, cut=CUT,
     ),
     "import": Case(
         f"latents import {{codes}} {TINY} --space z --psi 0.7 --rows-per-shard 8",
-        changed="--psi 0.5", named="psi: 0.7 there, 0.5 asked", cut=CUT,
+        changed={"--psi 0.5": "psi: 0.7 there, 0.5 asked"}, cut=CUT,
     ),
     "label": Case(
         "label --latents {latents} --classifiers tiny --rows-per-shard 8",
-        changed="--classifiers tiny-judge", named="classifiers: tiny there", cut=CUT,
+        changed={"--classifiers tiny-judge": "classifiers: tiny there"}, rows=CODES, cut=CUT,
     ),
     "calibrate": Case(
         f"calibrate {TINY} --classifiers tiny,tiny-judge {ROWS}",
-        changed="--seed 3", named="seed: 7 there, 3 asked", last=("calibration.json",), cut=CUT,
+        changed={"--seed 3": "seed: 7 there, 3 asked"}, last=("calibration.json",), cut=CUT,
     ),
     "svm": Case(
         "directions fit --latents {planted}/latents --labels {planted}/labels --fraction 0.5",
-        changed="--seed 1", named="seed: 0 there, 1 asked", networks=(),
+        changed={"--seed 1": "seed: 0 there, 1 asked"}, networks=(),
     ),
     "svm-l1": Case(
         "directions fit --penalty l1 --latents {planted}/latents --labels {planted}/labels",
-        changed="--C 0.5", named="c: chosen there, 0.5 asked", networks=(),
+        changed={"--C 0.5": "c: chosen there, 0.5 asked"}, networks=(),
     ),
     "ridge": Case(
         "directions fit --method ridge --latents {planted}/latents --labels {planted}/labels",
-        changed="--alpha 10", named="alpha: 1000.0 there, 10.0 asked", networks=(),
+        changed={"--alpha 10": "alpha: 1000.0 there, 10.0 asked"}, networks=(),
     ),
     "mean-gradient": Case(
         "directions fit --method mean-gradient --latents {latents} --classifiers tiny --attributes smile,male,old",
-        changed="--opposite", named="opposite: false there, true asked", last=("directions",),
+        changed={"--opposite": "opposite: false there, true asked"}, last=("directions",),
     ),
     "ganspace": Case(
         "directions fit --method ganspace --latents {latents} --classifiers tiny --components 3 --measure-rows 6",
-        changed="--measure-rows 5", named="measure_rows: 6 there, 5 asked",
+        changed={"--measure-rows 5": "measure_rows: 6 there, 5 asked"},
     ),
     "strips": Case(
         "directions strips --latents {latents} --directions {directions} --faces 2 --size 32",
-        changed="--faces 3", named="faces: [0, 1] there",
+        changed={"--faces 3": "faces: [0, 1] there"},
     ),
     "interfacegan": Case(
         f"edit interfacegan {EDITED},young --strengths=-2,2 {JUDGED} --images png --size 32",
-        changed="--strengths=-2,3", named="strengths", last=("requests",), cut=CUT,
+        changed={"--strengths=-2,3": "strengths"}, rows=CODES, last=("requests",), cut=CUT,
     ),
     "ials": Case(
         f"edit ials {EDITED} --preserve eyeglasses --steps 3 --step-size 0.5 --keep all {JUDGED}",
-        changed="--lambda1 0.5", named="lambda1", last=("requests",), cut=CUT,
+        changed={"--lambda1 0.5": "lambda1"}, free="--recompute", rows=CODES, last=("requests",), cut=CUT,
     ),
     "measure": Case(
         "measure --edits {edits} --families tiny-judge",
-        changed="--measured yaw,old", named="measured: ", last=("measured", "measured.csv"),
+        changed={"--measured yaw,old": "measured: "}, last=("measured", "measured.csv"),
     ),
     "dt": Case(
         "dt --latents {latents} --labels {judged} --directions {directions} --pairs male:eyeglasses --rows 5 --steps 3 "
         "--step-size 4 --lambdas 1:1,0.75:0 --rows-per-shard 4 --classifiers tiny --judge tiny-judge",
-        changed="--loss bce", named="loss", last=("dt_curves", "dt_auc", "requests", "metrics"),
+        changed={"--loss bce": "loss"}, last=("dt_curves", "dt_auc", "requests", "metrics"),
         cut="--rows-per-shard 8",
     ),
 }  # fmt: skip
@@ -117,7 +127,7 @@ def edit_by(editor: str) -> Case:
     """Of an editor without a case of its own: what all editors take."""
     directions = "--directions {directions}" if config_of(editor).TAKES_DIRECTIONS else ""
     words = f"edit {editor} --latents {{latents}} {directions} --rows-per-shard 8 --attribute old {JUDGED}"
-    return Case(words, changed="--attribute male", named="attribute", last=("requests",), cut=CUT)
+    return Case(words, changed={"--attribute male": "attribute"}, rows=CODES, last=("requests",), cut=CUT)
 
 
 CASES |= {editor: edit_by(editor) for editor in EDITORS if editor not in CASES}
@@ -137,7 +147,7 @@ def make_inputs(folder: Path) -> dict[str, str]:
     }
     plant(inputs["planted"])
     planted(inputs["directions"], ("w",), names=("old", "young", "eyeglasses", "male"))
-    np.save(inputs["codes"], np.random.default_rng(1).standard_normal((20, 512)).astype(np.float32))
+    np.save(inputs["codes"], np.random.default_rng(1).standard_normal((12, 512)).astype(np.float32))
     for name, words in {
         "latents": f"sample {TINY} {ROWS}",
         "labels": "label --latents {latents} --classifiers tiny",

@@ -3,17 +3,21 @@ kill; a changed spec refused by name; one driver at a time; damage found and mad
 
 import json
 import os
+import pkgutil
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from jobs.__main__ import main
 from pipeline.engine.job_records import JobRecords
 from pipeline.engine.lease import Lease, holder
+from pipeline.models.faces import FaceScorer
+from pipeline.models.generators.stylegan2 import StyleGAN2
 from pipeline.tables import Table
 
-from .jobs_of_each_verb import ALONE, CASES, ON_RAY, VERBS, Case, make_inputs
+from .jobs_of_each_verb import ALONE, CASES, FACELESS, NORMAL, ON_RAY, VERBS, Case, make_inputs
 
 
 @pytest.fixture(scope="module")
@@ -160,10 +164,68 @@ def test_two_workers_of_ray_make_the_bytes_of_one(case, inputs, whole, tmp_path,
 
 def test_a_changed_spec_is_refused_with_4_by_name_and_changes_nothing(case, inputs, whole, capsys):
     before = files(whole)
-    for dry in ((), ("--dry-run",)):
-        assert case.run(inputs, whole, *case.changed.split(), *dry) == 4
-        assert case.named in capsys.readouterr().err.lower()
+    for changed, named in case.changed.items():
+        for dry in ((), ("--dry-run",)):
+            assert case.run(inputs, whole, *changed.split(), *dry) == 4
+            assert named in capsys.readouterr().err.lower()
     assert files(whole) == before
+
+
+def test_flags_that_decide_no_row_change_no_spec(case, inputs, whole, capsys):
+    before = files(whole)
+    capsys.readouterr()
+    assert case.run(inputs, whole, *case.free.split()) == 0
+    assert "all done" in capsys.readouterr().err
+    assert files(whole) == before
+
+
+BAD = [3, 9]
+
+
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.rows])
+def test_rows_that_are_not_finite_are_rejected_alone_and_can_be_taken_up_again(
+    case, inputs, whole, tmp_path, monkeypatch, capsys
+):
+    real = pkgutil.resolve_name(case.rows)
+
+    def poisoned(first, second, third):
+        """Of (seed, index, width), or of (rows, space, generator)."""
+        found = real(first, second, third)
+        values, index = (found, second) if case.rows == NORMAL else (found.values, first["index"].to_numpy())
+        values[np.isin(index, BAD)] = np.nan
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(case.rows, poisoned)
+        assert case.run(inputs, tmp_path) == 0
+        assert "10 published + 2 rejected (2 not finite)" in capsys.readouterr().err
+        assert case.run(inputs, tmp_path, "--max-rejects", "1") == 3
+    found, wanted = rows(tmp_path), rows(whole)
+    [aside] = [name for name in found if name.startswith("rejects/")]
+    assert [(row["index"], row["reason"]) for row in found.pop(aside)] == [(row, "not finite") for row in BAD]
+    for name in found:
+        kept = wanted[name] if name in case.last else [row for row in wanted[name] if row["index"] not in BAD]
+        assert found[name] == kept
+    assert main(["verify", str(tmp_path)]) == 0
+    assert case.run(inputs, tmp_path, "--retry-rejected") == 0
+    assert files(tmp_path) == files(whole)
+
+
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.networks and name not in FACELESS])
+def test_a_network_that_is_broken_fails_the_shards_and_rejects_no_row(
+    case, inputs, whole, tmp_path, monkeypatch, capsys
+):
+    def broken(*_):
+        raise ValueError("a broken network")
+
+    planned = json.loads((job_records(whole) / "summary.json").read_text())["planned"]
+    monkeypatch.setattr(FaceScorer, "warm_up", lambda self, batch_size, gradients=False: None)
+    monkeypatch.setattr(StyleGAN2, "run", broken)
+    capsys.readouterr()
+    assert case.run(inputs, tmp_path) == 1
+    said = capsys.readouterr().err
+    assert "ValueError: a broken network" in said
+    assert f"= 0 published + 0 rejected + {planned} failed" in said
 
 
 def test_a_dry_run_writes_nothing(case, inputs, tmp_path, capsys):

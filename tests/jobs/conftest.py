@@ -1,4 +1,8 @@
+from pathlib import Path
+
 import pytest
+from edits import planted, sample
+from planted import plant
 from tiny_jobs import dataset
 
 
@@ -8,3 +12,46 @@ def made(tmp_path_factory):
     out = tmp_path_factory.mktemp("made")
     assert dataset(out, "--rows", "20", "--rows-per-shard", "8", "--images", "png") == 0
     return out
+
+
+@pytest.fixture(scope="session")
+def eighty(tmp_path_factory):
+    """80 labelled faces without pictures."""
+    out = tmp_path_factory.mktemp("eighty")
+    assert dataset(out, "--rows", "80", "--rows-per-shard", "32") == 0
+    return out
+
+
+@pytest.fixture(scope="session")
+def latents(tmp_path_factory):
+    """A table of 22 rows in shards of 8."""
+    return sample(tmp_path_factory.mktemp("sampled"), 22, 8)
+
+
+@pytest.fixture(scope="session")
+def directions(tmp_path_factory):
+    """A table of random directions in w, z and s."""
+    out = tmp_path_factory.mktemp("directions")
+    planted(out)
+    return out
+
+
+@pytest.fixture(scope="session")
+def flat(tmp_path_factory):
+    """Latents and labels of 600 rows of 16 numbers, without a network; the directions that the labels are linear in."""
+    out = tmp_path_factory.mktemp("planted")
+    return out, plant(out)
+
+
+@pytest.fixture
+def refused(capsys):
+    """`refused(code, message)`: a command ended with this code, 2 by default, and one line that has these words;
+    nothing lies at `out`."""
+
+    def check(code: int, message: str, expected: int = 2, out: Path | None = None) -> None:
+        said = capsys.readouterr().err.strip()
+        assert message in said
+        assert (code, said.count("\n")) == (expected, 0), said
+        assert out is None or not out.exists()
+
+    return check
