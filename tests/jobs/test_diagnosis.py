@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from tiny_jobs import TINY, dataset
 
@@ -151,14 +150,3 @@ def test_a_path_that_is_not_utf8(made, tmp_path):
         )
         assert ended.returncode == 0, ended.stderr
     assert b"all done" in ended.stderr
-
-
-def test_a_part_that_was_read_and_differs_is_put_on_the_books(out, capsys):
-    rows = pq.read_table(out / PART)
-    (out / PART).unlink()
-    pq.write_table(rows, out / PART)
-    assert main(["verify", str(out)]) == 1
-    assert "the same dataset command makes 1 shards" in capsys.readouterr().err
-    assert dataset(out, *WORDS) == 0
-    assert "1 to run (1 found damaged by verify)" in capsys.readouterr().err
-    assert_all_is_done(out, capsys)

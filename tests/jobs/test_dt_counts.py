@@ -155,16 +155,6 @@ def test_kappa_of_unedited_faces_decides_what_is_ranked_and_that_of_all_faces_is
     assert found.groupby(["primal", "condition"])["ranked"].first().tolist() == [False, True, True]
 
 
-def test_the_partials_are_counts_of_each_part(made):
-    partials, found = table(made, "metrics"), table(made, "dt_curves")
-    assert partials["index"].nunique() == -(-len(PAIRS) * len(CELLS) * ROWS // 8)
-    assert (partials["metric"] == "dt").all()
-    assert partials["count"].max() <= 8
-    assert partials["count"].sum() == found["count"].sum()
-    assert partials["transformed"].sum() == pytest.approx((found["count"] * found["p"]).sum())
-    assert partials.groupby("index")["group"].agg(list).map(lambda numbers: numbers == list(range(len(numbers)))).all()
-
-
 def test_the_screen_says_what_is_best_and_what_is_not_ranked(made, capsys):
     count(job(made, PAIRS, CELLS, ROWS, STEPS, kappa=KAPPA))
     said = capsys.readouterr()
@@ -220,31 +210,6 @@ def test_families_that_see_one_class_alone_have_no_kappa_and_are_not_ranked(tmp_
     )
     assert not found["ranked"].any()
     assert math.isclose(found["auc_common"].iloc[0][0], 1.0)
-    assert "No pair" not in (tmp_path / "report.html").read_text()
-    assert (
-        "Kappa of judge and faces is not defined on unedited faces: the pair is shown, and not ranked"
-        in (tmp_path / "report.html").read_text()
-    )
-
-
-def test_without_labels_of_the_family_that_edits_no_pair_is_ranked(tmp_path, capsys):
-    made = job(tmp_path, PAIRS[:1], CELLS, ROWS, STEPS, kappa=None)
-    write_steps(made, drifting(1, CELLS, ROWS, STEPS))
-    count(made)
-    assert not table(tmp_path, "dt_auc")["ranked"].any()
-    assert "No pair is ranked: that takes a kappa of 0.6 or more on unedited faces (--labels of both" in (
-        capsys.readouterr().out
-    )
-    assert "is not known (--labels has none by faces) on unedited faces" in (tmp_path / "report.html").read_text()
-
-
-def test_where_every_row_is_set_aside_there_is_a_page_without_a_curve(tmp_path, capsys):
-    made = job(tmp_path, PAIRS[:1], CELLS[:2], 4, STEPS)
-    write_steps(made, drifting(1, CELLS[:2], 4, STEPS), aside=set(range(8)))
-    count(made)
-    assert "no row is left that starts in the source class as judge sees it" in capsys.readouterr().err
-    assert len(table(tmp_path, "dt_curves")) == len(table(tmp_path, "dt_auc")) == 0
-    assert "No row could be measured." in (tmp_path / "report.html").read_text()
 
 
 def test_as_released_a_p_that_falls_is_taken_off():

@@ -40,23 +40,16 @@ def test_flags_and_defaults():
         (["--rows", str(2**62 + 1)], f"--rows {2**62 + 1}: input should be less than or equal to {2**62}"),
         (["--range", f"0:{2**62 + 1}"], f"and at most {2**62}"),
         (["--psi", "nan"], "--psi nan: input should be a finite number"),
-        (["--psi", "inf"], "--psi inf: input should be a finite number"),
         (["--seed", "-1"], "--seed -1: input should be greater than or equal to 0"),
         (["--attributes", ","], "--attributes"),
         (["--gpus-per-worker", "1.5"], "--gpus-per-worker 1.5: give a whole number of GPUs, or a fraction of one"),
         (["--gpus-per-worker", "nan"], "--gpus-per-worker nan: input should be a finite number"),
-        (["--gpus-per-worker", "inf"], "--gpus-per-worker inf: input should be a finite number"),
-        (["--quality", "101"], "--quality 101: input should be less than or equal to 100"),
         (["--seed", "99999999999999999999999"], "--seed 99999999999999999999999: "),
         (["--rows-per-shard", str(2**63)], f"--rows-per-shard {2**63}: give a number up to {2**63 - 1}"),
         (["--threads", "1025"], "--threads 1025: input should be less than or equal to 1024"),
-        (["--batch-size", "1000000"], "--batch-size 1000000: input should be less than or equal to 65536"),
-        (["--workers", "1000000"], "--workers 1000000: input should be less than or equal to 100000"),
         (["--task-timeout", "1e30"], "--task-timeout 1e+30: input should be less than or equal to 10000000"),
         (["--psi", "1e300"], "--psi 1e+300: give a number up to 3.4e+38"),
-        (["--task-timeout", "inf"], "--task-timeout inf: input should be a finite number"),
         (["--range", f"0:{2**63}"], f"--range 0:{2**63}: give FIRST:STOP"),
-        (["--range", "0:" + "9" * 40], "give FIRST:STOP"),
         (["--range", "5:5"], "--range 5:5: give FIRST:STOP with STOP above FIRST"),
         (["--local", "--workers", "2"], "--local is one worker in this process"),
         (["--local", "--address", "a:1"], "--local and --address exclude each other"),
@@ -146,7 +139,7 @@ def test_a_positional_is_named_and_bounds_are_said(capsys):
         assert words in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("columns", ["1", "2", "5", "7", "39"])
+@pytest.mark.parametrize("columns", ["1", "7", "39"])
 def test_a_help_comes_to_its_end_in_a_terminal_of_few_columns(columns, monkeypatch, capsys):
     monkeypatch.setenv("COLUMNS", columns)
     with pytest.raises(SystemExit, match="0"):

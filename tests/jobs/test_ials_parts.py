@@ -135,19 +135,6 @@ def test_a_step_size_is_chosen_on_as_many_faces_as_asked(tmp_path):
         of_trial(searched(tmp_path / "all", [0.0, 0.0]), 2, 5)
 
 
-def test_what_a_study_takes_is_told_before(monkeypatch):
-    monkeypatch.setattr(IalsSpec, "check", lambda spec: None)  # there is no such folder
-    spec = IalsSpec(out="out", device="cpu", from_="faces", gradient_faces=64)
-    own = 2 * 4 * 60 * 11
-    paper, kept, gradient = 2 * 2 * 32 * 21, 2 * 32 * 11, 2 * 2 * 32 * 11
-    strips = 2 * 2 * (len(CELLS) + 1) * 11
-    others = 180 + 192 + 2 * 64 * 11 + 64
-    assert cost(spec).forward == own + paper + kept + gradient + strips + others
-    back = 2 * 60 * 10 * (0 + 1 + 2 + 2) + 2 * 32 * 20 * 2 + 2 * 32 * 2 + 2 * 32 * 10 * 2
-    back += 2 * 2 * (10 * sum((first < 1) + (second < 1) for first, second in CELLS) + 2)
-    assert cost(spec).backward == back + 64 * 4
-
-
 def test_the_time_to_come_is_that_of_all_faces_that_do(tmp_path, capsys):
     labelled = tmp_path / "others-judged"
     schema = schemas.labels(["smile"])

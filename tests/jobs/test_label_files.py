@@ -6,8 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from planted import directions, plant, write_labels
-from tiny_jobs import dataset
+from planted import directions, write_labels
 
 import schemas
 from jobs.__main__ import main
@@ -17,12 +16,10 @@ GIVEN = ("--C", "1", "--fraction", "0.5")
 
 
 @pytest.fixture(scope="module")
-def faces(tmp_path_factory):
+def faces(flat):
     """Latents of 600 rows, the direction of `old`, and the distances along it."""
-    out = tmp_path_factory.mktemp("planted")
-    wanted = plant(out)[2]
-    w_NW = schemas.to_numpy(Table.open(f"{out}/latents").read()["w"])
-    return out, wanted, w_NW @ wanted
+    out, (_, _, wanted) = flat
+    return out, wanted, schemas.to_numpy(Table.open(f"{out}/latents").read()["w"]) @ wanted
 
 
 def fit(faces, labels, out, *words: str) -> int:
@@ -55,9 +52,7 @@ def test_scores_of_a_file_give_what_a_table_gives(faces, tmp_path, suffix):
     assert main(["verify", str(tmp_path / "own")]) == 0
 
 
-@pytest.mark.parametrize(
-    ("yes", "no"), [(1, 0), (1, -1), (True, False), ("yes", "no"), ("Yes", "No"), ("TRUE", "FALSE"), ("y", "n")]
-)
+@pytest.mark.parametrize(("yes", "no"), [(1, -1), ("Yes", "No"), ("TRUE", "FALSE"), ("y", "n")])
 def test_yes_and_no_are_told_without_a_threshold(faces, tmp_path, capsys, yes, no):
     """Few are yes; all rows are used, and as many as are there are in each class."""
     has = faces[2] > 1.0
@@ -115,18 +110,6 @@ def test_other_labels_make_another_fingerprint(faces, tmp_path, capsys):
     assert "labels_digests" in capsys.readouterr().err
 
 
-def test_the_generator_is_remembered_from_the_latents(tmp_path):
-    assert dataset(tmp_path, "--rows", "32") == 0
-    labels = Table.open(f"{tmp_path}/labels").read().to_pandas()
-    path = written(labels[["index"]].assign(glow=labels["smile"] > labels["smile"].median()), tmp_path / "hand.csv")
-    words = ["--latents", f"{tmp_path}/latents", "--labels", str(path), "--space", "z", "--C", "0.01"]
-    assert main(["directions", "fit", "--local", *words, "--out", str(tmp_path / "fit")]) == 0
-    [row] = directions(tmp_path / "fit")
-    assert (
-        row["generator"] == Table.open(f"{tmp_path}/latents").require_sealed()["facts"]["resolved"]["generator_digest"]
-    )
-
-
 LINES = "index,beard\n0,1\n1,0\n2,1\n3,0\n4,1\n5,0\n"
 
 
@@ -136,31 +119,20 @@ LINES = "index,beard\n0,1\n1,0\n2,1\n3,0\n4,1\n5,0\n"
         ("a.csv", LINES.replace("index", "face"), "one must be `index`, the row's number in the latents table"),
         ("a.csv", LINES.replace("5,0", "4,0"), "has 2 rows with the index 4: leave one"),
         ("a.csv", LINES.replace("5,0", "5.5,0"), "the index of row 6 is 5.5: it is the row's number"),
-        ("a.csv", LINES.replace("5,0", "-1,0"), "the index of row 6 is -1"),
         ("a.csv", LINES.replace("0,1\n1", "0.png,1\n1"), "the index of row 1 is '0.png'"),
-        ("a.csv", LINES.replace("5,0", "10000000000000000000,0"), "the index of row 6 is 1e+19"),
         ("a.csv", "index,beard\nyes,1\nno,0\n", "the index of row 1 is 'yes': it is the row's number"),
-        ("a.csv", "index,beard\ntrue,1\nfalse,0\n", "the index of row 1 is True: it is the row's number"),
         ("a.csv", LINES.replace("5,0", "900,0"), "labels row 900, and"),
         ("a.csv", LINES.replace(",1", ",man").replace(",0", ",woman"), "no column of numbers, or of yes and no"),
         ("a.csv", LINES.replace("beard", "index"), "has two columns 'index'"),
         ("a.csv", LINES + "6\n", "a.csv cannot be read: CSV parse error"),
         ("a.csv", "index,beard\n", "has no row"),
-        ("a.csv", "", "a.csv: the file is empty"),
         ("a.csv", b"index,b\xffart\n0,1\n", "a.csv is not in UTF-8 (byte 7)"),
-        ("a.parquet", "index,beard", "a.parquet cannot be read"),
         ("a.xlsx", "x", "labels of your own are a .csv, .tsv or .parquet file of `index` and a column"),
-        ("none.csv", None, "none.csv: there is no such file"),
     ],
 )
-def test_a_file_that_cannot_be_taken_is_one_line(faces, tmp_path, capsys, name, content, message):
-    if content is not None:
-        (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
-    assert fit(faces, tmp_path / name, tmp_path / "out") == 2
-    said = capsys.readouterr().err.strip()
-    assert message in said
-    assert "\n" not in said
-    assert not (tmp_path / "out").exists()
+def test_a_file_that_cannot_be_taken_is_one_line(faces, tmp_path, refused, name, content, message):
+    (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+    refused(fit(faces, tmp_path / name, tmp_path / "out"), message, out=tmp_path / "out")
 
 
 def test_text_is_left_out_or_asked_for_by_name_is_refused(faces, tmp_path, capsys):
@@ -172,29 +144,25 @@ def test_text_is_left_out_or_asked_for_by_name_is_refused(faces, tmp_path, capsy
     assert "who holds text ('man', 'woman'): write 1 where a face has it and 0 where not" in capsys.readouterr().err
 
 
-def test_other_ways_to_say_it_are_told_the_right_one(faces, tmp_path, capsys):
-    path = written(pd.DataFrame({"index": range(600), "beard": faces[2]}), tmp_path / "hand.csv")
-    np.save(tmp_path / "w.npy", np.zeros((600, 16), np.float32))
-    np.save(tmp_path / "scores.npy", faces[2])
-    latents, out = f"{faces[0]}/latents", ["--out", str(tmp_path / "out")]
-    for words, message in (
-        (["--codes", latents, "--scores", str(path), "--attribute", "beard"], "is a table: pass latents as --latents"),
-        (["--codes", f"{tmp_path}/w.npy", "--scores", str(path), "--attribute", "beard"], "for --latents and --labels"),
-        (
-            ["--latents", latents, "--scores", f"{tmp_path}/scores.npy"],
-            "a .csv of index and a column for each attribute",
-        ),
-        (["--latents", latents], "--latents need --labels: a table, or a .csv of index"),
-        (["--latents", f"{tmp_path}/w.npy", "--labels", str(path)], "stylemill latents import makes one of a file"),
-        (["--latents", latents, "--labels", str(path), "--method", "mean-gradient"], "takes labels of classifiers"),
-    ):
-        assert main(["directions", "fit", "--local", *words, *out]) == 2
-        said = capsys.readouterr().err.strip()
-        assert message in said
-        assert "\n" not in said
-
-
 def test_semicolons_and_a_byte_order_mark_are_read(faces, tmp_path):
     frame = pd.DataFrame({"index": range(600), "beard": (faces[2] > 0).astype(int)})
     frame.to_csv(tmp_path / "hand.csv", index=False, sep=";", encoding="utf-8-sig")
     assert fit(faces, tmp_path / "hand.csv", tmp_path / "out", "--C", "1") == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("--codes {latents} --scores {hand} --attribute beard", "is a table: pass latents as --latents"),
+        ("--codes {w} --scores {hand} --attribute beard", "for --latents and --labels"),
+        ("--latents {latents} --scores {w}", "a .csv of index and a column for each attribute"),
+        ("--latents {latents}", "--latents need --labels: a table, or a .csv of index"),
+        ("--latents {w} --labels {hand}", "stylemill latents import makes one of a file"),
+        ("--latents {latents} --labels {hand} --method mean-gradient", "takes labels of classifiers"),
+    ],
+)
+def test_other_ways_to_say_it_are_told_the_right_one(faces, tmp_path, refused, words, message):
+    hand = written(pd.DataFrame({"index": range(600), "beard": faces[2]}), tmp_path / "hand.csv")
+    np.save(tmp_path / "w.npy", np.zeros((600, 16), np.float32))
+    words = words.format(latents=f"{faces[0]}/latents", hand=hand, w=f"{tmp_path}/w.npy")
+    refused(main(["directions", "fit", "--local", *words.split(), "--out", f"{tmp_path}/out"]), message)

@@ -47,8 +47,10 @@ def saved(folder, name, values):
     return file
 
 
-@pytest.mark.parametrize("name", ["w.npy", "w.npz", "w.pt", "w.parquet"])
-@pytest.mark.parametrize("shape", [(ROWS, WIDTH), (ROWS, 1, WIDTH)])
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [("w.npy", (ROWS, WIDTH)), ("w.npz", (ROWS, 1, WIDTH)), ("w.pt", (ROWS, WIDTH)), ("w.parquet", (ROWS, 1, WIDTH))],
+)
 def test_w_of_every_form_comes_in_as_it_is(name, shape, tmp_path):
     assert bring(saved(tmp_path, name, W.reshape(shape)), tmp_path) == 0
     table = Table.open(f"{tmp_path}/latents")
@@ -57,9 +59,6 @@ def test_w_of_every_form_comes_in_as_it_is(name, shape, tmp_path):
     assert rows["index"].to_pylist() == list(range(ROWS))
     assert rows["psi"].null_count == rows["seed"].null_count == ROWS
     assert set(rows["generator"].to_pylist()) == {"stylegan2-tiny"}
-    assert main(["verify", str(tmp_path)]) == 0
-    assert main(["status", str(tmp_path)]) == 0
-    assert bring(tmp_path / name, tmp_path) == 0  # and once more: all done
 
 
 @pytest.mark.parametrize("kind", [pa.list_(pa.list_(pa.float64())), "fixed"])
@@ -93,42 +92,17 @@ def test_z_is_kept_and_w_is_that_which_sample_makes_of_it(tmp_path):
     assert found.equals(wanted)
 
 
-def test_own_codes_are_labelled_edited_measured_and_fitted_on_as_sampled_ones_are(tmp_path):
-    url = sample(tmp_path / "sampled", 40, 8)
-    pq.write_table(Table.open(url).read(["w"]), tmp_path / "w.parquet")
+def test_own_codes_are_labelled_and_edited_as_sampled_ones_are(latents, directions, tmp_path):
+    pq.write_table(Table.open(latents).read(["w"]), tmp_path / "w.parquet")
     assert bring(tmp_path / "w.parquet", tmp_path / "own") == 0
-    made = {}
-    planted(tmp_path / "directions")
-    for name, latents in (("sampled", url), ("own", f"{tmp_path}/own/latents")):
-        out = tmp_path / f"of-{name}"
-        assert main(["label", "--latents", latents, "--classifiers", "tiny", "--out", str(out), *HOW]) == 0
-        ials = [
-            "ials",
-            "--attribute",
-            "old",
-            "--steps",
-            "2",
-            "--scores",
-            "judge",
-            "--keep",
-            "all",
-            "--space",
-            "w",
-        ]
-        assert edit(latents, tmp_path / "directions", out, *ials) == 0
-        linear = ["--attribute", "old", "--strengths", "1", "--space", "w"]
-        assert edit(latents, tmp_path / "directions", out / "linear", *linear) == 0
-        measured = ["--families", "tiny-judge", "--out", str(out / "measured"), *HOW]
-        assert main(["measure", "--edits", f"{out}/edits", *measured]) == 0
-        fitted = ["--labels", f"{out}/labels", "--attributes", "old", "--fraction", "0.4", "--C", "1", "--local"]
-        assert main(["directions", "fit", "--latents", latents, *fitted, "--out", str(out / "fit")]) == 0
-        tables = ("labels", "edits", "linear/edits", "measured/measured", "fit/directions")
-        made[name] = [Table.open(f"{out}/{table}").read() for table in tables]
-    own, sampled = made["own"], made["sampled"]
-    assert [table.num_rows > 0 for table in own] == [True] * 5
-    for mine, theirs in zip(own[:3], sampled[:3], strict=True):
+    made, words = [], "ials --attribute old --steps 1 --scores judge --space w"
+    for out, its in ((tmp_path / "a", latents), (tmp_path / "b", f"{tmp_path}/own/latents")):
+        assert main(["label", "--latents", its, "--classifiers", "tiny", "--out", str(out), *HOW]) == 0
+        assert edit(its, directions, out, *words.split()) == 0
+        made.append([Table.open(f"{out}/{table}").read() for table in ("labels", "edits")])
+    for mine, theirs in zip(*made, strict=True):
+        assert mine.num_rows > 0
         assert mine.equals(theirs)
-    assert own[4].equals(sampled[4])
 
 
 def test_rows_that_are_not_finite_are_rejected_and_named(tmp_path, capsys):
@@ -187,36 +161,19 @@ REST = list(range(1, ROWS))
     [
         ({"index": [1, *REST]}, "column index: 2 rows have 1: leave one, or pass --first 0, which numbers the rows"),
         ({"index": [0.5, *REST]}, "column index: row 0 has 0.5: give each a whole number from 0 on, or pass --first 0"),
-        ({"index": [None, *REST]}, "column index: row 0 has None"),
-        ({"index": [-1, *REST]}, "column index: row 0 has -1"),
-        ({"index": [float("nan"), *REST]}, "column index: row 0 has nan"),
         ({"index": list("abcdefghijklm")}, "column index: row 0 has 'a'"),
         ({"index": range(ROWS), "seed": [1.5] * ROWS}, "column seed: row 0 has 1.5: give a whole number from 0 to"),
-        ({"index": range(ROWS), "seed": [0, -1] + [0] * (ROWS - 2)}, "column seed: row 1 has -1"),
         ({"index": range(ROWS), "seed": pa.array([2**63] * ROWS, pa.uint64())}, "column seed: row 0 has 9223372036854"),
         ({"index": range(ROWS), "seed": ["x"] * ROWS}, "column seed: row 0 has 'x'"),
         ({"psi": ["high"] * ROWS}, "column psi: row 0 has 'high': give a number, or leave it empty"),
         ({"psi": [0.5, float("inf")] + [0.5] * (ROWS - 2)}, "column psi: row 1 has inf"),
-        ({"psi": [1e300] * ROWS}, "column psi: row 0 has 1e+300"),
     ],
 )
-def test_columns_that_cannot_be_meant_are_refused_by_row_and_can_be_left_out(columns, message, tmp_path, capsys):
+def test_columns_that_cannot_be_meant_are_refused_by_row_and_can_be_left_out(columns, message, tmp_path, refused):
     columns = {name: values if isinstance(values, pa.Array) else list(values) for name, values in columns.items()}
     with_columns(tmp_path / "x.parquet", **columns)
-    assert bring(tmp_path / "x.parquet", tmp_path / "out") == 2
-    said = capsys.readouterr().err.strip()
-    assert message in said
-    assert "\n" not in said
+    refused(bring(tmp_path / "x.parquet", tmp_path / "out"), message)
     assert bring(tmp_path / "x.parquet", tmp_path / "anew", "--first", "0", "--psi", "1") == 0
-
-
-class Hostile:
-    def __reduce__(self):
-        return print, ("run",)
-
-
-def hostile(file):
-    torch.save(Hostile(), file)
 
 
 @pytest.mark.parametrize(
@@ -229,13 +186,8 @@ def hostile(file):
         ("x.npy", lambda file: np.save(file, np.ones((2, WIDTH), int)), [], "w", "codes are floating-point numbers"),
         ("x.npy", lambda file: np.save(file, np.zeros((0, WIDTH))), [], "w", "shape (0, 512)"),
         ("x.npy", lambda file: np.save(file, W), [], "z", "--space z needs --psi"),
-        ("x.npy", lambda file: file.write_text("<html>"), [], "w", "this is a web page (HTML), not the file"),
-        ("x.npy", lambda file: np.save(file, np.array([{}])), [], "w", "Python objects"),
-        ("x.pt", hostile, [], "w", "holds code or objects"),
         ("x.npz", lambda file: np.savez(file, a=W, b=W), [], "w", "which one holds the codes, with --array"),
         ("x.npz", lambda file: np.savez(file, a=W, b=W), ["--array", "c"], "w", "has no 'c'; it has a (13, 512)"),
-        ("x.npz", lambda file: file.write_text("no"), [], "w", "not a whole .npz archive"),
-        ("x.parquet", lambda file: file.write_text("no"), [], "w", "not a whole Parquet file"),
         (
             "x.parquet", lambda file: pq.write_table(pa.table({"w": [[1.0], None]}), file), [], "w",
             "column w: row 1 is null",
@@ -245,17 +197,11 @@ def hostile(file):
             "column w: row 1 is not as long as row 0",
         ),
         ("x.csv", lambda file: file.write_text("no"), [], "w", "codes are read from files that end in .npy, .npz"),
-        ("x.npy", lambda file: None, [], "w", "there is no such file"),
     ],
 )  # fmt: skip
-def test_what_holds_no_codes_is_refused_in_one_line(name, write, words, space, message, tmp_path, capsys):
+def test_what_holds_no_codes_is_refused_in_one_line(name, write, words, space, message, tmp_path, refused):
     write(tmp_path / name)
-    assert bring(tmp_path / name, tmp_path, *words, space=space) == 2
-    said = capsys.readouterr().err.strip()
-    assert message in said
-    assert name in said or message.startswith("--")
-    assert "\n" not in said
-    assert not (tmp_path / "latents").exists()
+    refused(bring(tmp_path / name, tmp_path, *words, space=space), message, out=tmp_path / "latents")
 
 
 def test_z_of_rows_that_have_none_is_refused_and_not_made_up(tmp_path, capsys):

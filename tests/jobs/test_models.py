@@ -35,13 +35,6 @@ def test_list_shows_every_network_and_what_is_cached(stored, capsys):
     assert "non-commercial" in lines["mobilestylegan-ffhq"]
 
 
-def test_list_as_markdown_is_the_table_of_the_catalogue(home, capsys):
-    assert main(["models", "list", "--markdown"]) == 0
-    rows = capsys.readouterr().out.splitlines()
-    assert len(rows) == len(zoo.CATALOGUE) + 2
-    assert all(row.count(" | ") == 5 for row in rows)
-
-
 def test_the_page_of_networks_shows_the_catalogue_as_it_is():
     from pathlib import Path
 

@@ -103,13 +103,6 @@ def test_it_has_every_part(page):
     assert "<h2>Beside the paper&#x27;s Table 1</h2>".replace("&#x27;", "'") in page
 
 
-def test_all_workers_can_take_part_in_labelling(out):
-    for name, labels, last in (
-        ("others-judged", "labels", 16), ("others-judged", "labels_tiny", 16), ("trial-judged", "labels", 8),
-    ):  # fmt: skip
-        assert [part.rows for part in Table.open(str(out / name / labels)).records()] == [16, 16, last]
-
-
 def test_a_step_is_as_long_as_nine_faces_of_ten_need(out, text):
     sizes = json.loads(Path(out, "step-sizes.json").read_text())
     assert list(sizes) == ["male:smile", "old:eyeglasses"]
@@ -263,25 +256,3 @@ def test_too_few_faces_are_said_as_soon_as_they_are_judged(small, out, tmp_path,
         in (capsys.readouterr().err)
     )
     assert not (tmp_path / "trial").exists()
-
-
-def test_too_few_faces_to_choose_a_step_size_on_are_said(small, out, tmp_path, capsys):
-    words = [*WORDS, "--from", str(out), "--trial", "20", "--trial-faces", "24", "--out", str(tmp_path)]
-    assert main(["reproduce", "ials", *words]) == 2
-    there = int((frame(tmp_path, "trial-judged", "labels")["male"] <= 0).sum())
-    said = capsys.readouterr().err
-    assert (
-        f"{there} of 24 faces to choose step sizes on start without male, and --trial 20 are asked: pass --trial "
-        f"{there} --trial-faces 24" in said
-    )
-    assert said.index("faces forward, ") < said.index("Step  ") < said.index("from here on about")
-    assert not (tmp_path / "trial-male-smile").exists()
-
-
-def test_a_gradient_to_nowhere_is_said_before(small, out, tmp_path, capsys):
-    first = frame(out, "faces", "labels").iloc[0]
-    has = next(name for name in ("male", "smile", "old", "eyeglasses") if first[name] >= 0)
-    words = [*WORDS, "--from", str(out), "--gradient-faces", "1", "--out", str(tmp_path / "out")]
-    assert main(["reproduce", "ials", *words]) == 2
-    assert f"none of the first 1 labelled faces lacks {has}" in capsys.readouterr().err
-    assert not (tmp_path / "out").exists()

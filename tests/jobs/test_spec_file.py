@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobs.dataset import DatasetSpec
@@ -42,25 +42,17 @@ def test_a_file_gives_defaults_and_flags_win(tmp_path):
     ("text", "name", "value"),
     [
         ("rows: 0100", "rows", 100),  # 64 in YAML 1.1
-        ("rows: +7", "rows", 7),
         ("psi: 1", "psi", 1.0),
-        ("psi: 1e0", "psi", 1.0),
         ("psi: -.5", "psi", -0.5),
         ("range: 0:64", "range", "0:64"),  # 64 in base 60 in YAML 1.1
         ("local: true", "local", True),
-        ("local: FALSE", "local", False),
         ("workers: auto", "workers", "auto"),
-        ("workers: 2", "workers", 2),
         ("generator: 2026", "generator", "2026"),
         ("generator: yes", "generator", "yes"),
-        ("generator: 2026-01-02", "generator", "2026-01-02"),
         ("attributes: smile, old", "attributes", ("smile", "old")),
-        ("attributes: smile", "attributes", ("smile",)),
         ("attributes: [smile]", "attributes", ("smile",)),
-        ("rows: !!int 7", "rows", 7),
         ("local: !!bool true", "local", True),
         ("generator: !!str 2026", "generator", "2026"),
-        ("attributes: !!seq [smile]", "attributes", ("smile",)),
         ("out: \u00e9t\u00e9", "out", str(Path("\u00e9t\u00e9").absolute())),
         ('{"seed": 3, "local": true}', "seed", 3),  # JSON is YAML
         ("\ufeffseed: 3", "seed", 3),
@@ -80,56 +72,39 @@ def test_values_are_those_of_the_flags(tmp_path, text, name, value):
         ("rows: 5\nseed: 2\nrows: 6", "line 3: rows is there twice"),
         ("rows-per-shard: 5\nrows_per_shard: 6", "line 2: rows_per_shard is there twice"),
         ("rows:", "line 1: --rows has no value"),
-        ("rows: null", "--rows has no value"),
         ("title: ~", "unknown key 'title'"),
-        ("generator: ~", "--generator has no value"),
         ("seed: true", "--seed true: give a whole number"),
         ("psi: yes", "--psi yes: give a number"),
         ("local: yes", "--local yes: give true or false"),
         ("local: 1", "--local 1: give true or false"),
-        ("local: on", "--local on: give true or false"),
         ("generator: true", "--generator true: give text: put it in quotes"),
         ("rows: many", "--rows many: give a whole number"),
         ('rows: "5"', '--rows "5": give a whole number'),
         ("rows: 1:30", "--rows 1:30: give a whole number"),  # 90 in YAML 1.1
         ("rows: 1_000", "--rows 1_000: give a whole number"),
-        ("rows: 0x10", "--rows 0x10: give a whole number"),
         ("rows: 5.0", "--rows 5.0: give a whole number"),
-        ("rows: 2026-01-02", "--rows 2026-01-02: give a whole number"),
         (f"rows: {'9' * 5000}", "give a whole number"),
         ("psi: .inf", "--psi .inf: give a number"),
-        ("size: 3.5", "--size 3.5: "),
         ("rows: 0", "--rows 0: input should be greater than 0"),
         ("rows: [5]", "--rows takes one value, not a list"),
         ("attributes: [[smile]]", "--attributes takes no list in a list"),
-        ("attributes: [smile, ~]", "--attributes has no value"),
         ("rows: {a: 1}", "--rows takes no keys of its own"),
         ("rows: &x [*x]", "--rows takes one value"),
         ("<<: {rows: 5}", "unknown key '<<'"),
         ("rows: !!python/name:os.system x", "--rows: the tag !!python/name:os.system is not one of spec files"),
         ("generator: !!python/object:os.system x", "line 1: --generator: the tag !!python/object:os.system is not"),
         ("generator: !foo {a: 1}", "--generator: the tag !foo is not one of spec files: leave it out"),
-        ("generator: !foo [a]", "--generator: the tag !foo is not"),
-        ("generator: !!str [a]", "--generator: the tag !!str is not"),
         ("generator: !!binary YQ==", "--generator: the tag !!binary is not"),
-        ("attributes: [smile, !foo old]", "--attributes: the tag !foo is not"),
         ("attributes: !!seq smile", "--attributes: the tag !!seq is not"),
-        ("attributes: !!set {smile}", "--attributes: the tag !!set is not"),
-        ("local: !!bool [a]", "--local: the tag !!bool is not"),
         ("local: !!bool maybe", "--local maybe: give true or false"),
-        ("rows: !!int [a]", "--rows: the tag !!int is not"),
         ("rows: !!int five", "--rows five: give a whole number"),
         ("!foo rows: 5", "line 1: the tag !foo is not"),
         ("!!map [rows]", "must hold 'flag: value' lines"),
-        ("!!map rows", "must hold 'flag: value' lines"),
         ("rows: [", "is not YAML"),
         ("rows: 5\n\tseed: 6", "is not YAML"),
         ("rows: 5\n---\nrows: 6", "is not YAML"),
         ("[" * 100_000, "is not YAML"),
-        ("rows: \x07", "is not YAML"),
-        ("- a\n- b", "must hold 'flag: value' lines"),
         ("", "must hold 'flag: value' lines"),
-        ("rows", "must hold 'flag: value' lines"),
         ("%YAML 1.1\n---\nrows: 5", "begins with '%YAML 1.1'"),
         ("# a\n%TAG ! tag:x,2000:\n---\nrows: 5", "begins with '%TAG"),
         (b"rows: 5\nout: caf\xe9\n", "line 2 is not UTF-8 (byte 0xe9)"),
@@ -188,6 +163,7 @@ class Kinds(Spec):
     many: tuple[str, ...] = ()
 
 
+@settings(max_examples=40)
 @given(
     st.fixed_dictionaries(
         {},

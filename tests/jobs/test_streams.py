@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
-from edits import planted
 
 from jobs.__main__ import _answers
 from jobs.streams import LenientFile
@@ -32,46 +31,31 @@ def shell(line: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
 
 
 @pytest.mark.parametrize(
-    "streams",
+    "closed",
     [
-        *(pytest.param(closed, marks=pytest.mark.slow) for closed in (">&-", "2>&-", ">&- 2>&-")),
         "<&- >&- 2>&-",
-        pytest.param(">/dev/full 2>/dev/full", marks=needs_full),
-        "2>&1 | true",
+        pytest.param(">/dev/full 2>/dev/full", marks=[needs_full, pytest.mark.slow]),
+        pytest.param("2>&1 | true", marks=pytest.mark.slow),
     ],
 )
-def test_a_job_is_done_and_ends_with_its_own_code(tmp_path, streams):
-    ended = shell(f"stylemill sample {TINY} --out {tmp_path} {streams}")
+def test_a_job_is_done_and_ends_with_its_own_code(tmp_path, closed):
+    ended = shell(f"stylemill sample {TINY} --out {tmp_path} {closed}")
     assert ended.returncode == 0, ended
     assert json.loads((tmp_path / ".stylemill/sample/summary.json").read_text())["exit_code"] == 0
     assert (tmp_path / "latents/.stylemill/manifest.json").exists()
     assert b"Traceback" not in ended.stderr
 
 
-@pytest.mark.parametrize(
-    "closed", [pytest.param("2>&-", marks=pytest.mark.slow), pytest.param("2>/dev/full", marks=needs_full)]
-)
-def test_the_code_of_a_job_that_fails_is_its_own_too(tmp_path, closed):
-    job = f"stylemill sample {TINY} --psi 1e38 --max-rejects 3 --out {tmp_path} {closed}"
+@needs_full
+def test_the_code_of_a_job_that_fails_is_its_own_too(tmp_path):
+    job = f"stylemill sample {TINY} --psi 1e38 --max-rejects 3 --out {tmp_path} 2>/dev/full"
     assert shell(job).returncode == 3
 
 
 @needs_full
-@pytest.mark.parametrize(
-    "verb", ["status DIR --json-lines", pytest.param("models list", marks=pytest.mark.slow), "--version"]
-)
+@pytest.mark.parametrize("verb", ["status DIR --json-lines", "--version"])
 def test_an_answer_that_is_lost_is_one_line_and_1(made, verb):
     ended = shell(f"stylemill {verb.replace('DIR', str(made))} >/dev/full")
-    assert (ended.returncode, ended.stderr.decode()) == (
-        1,
-        "stylemill: standard output: No space left on device: the answer is lost\n",
-    )
-
-
-@needs_full
-def test_a_list_of_directions_that_is_lost_is_one_line_and_1(tmp_path):
-    planted(tmp_path / "directions", ("w",))
-    ended = shell(f"stylemill directions list {tmp_path} --json-lines >/dev/full")
     assert (ended.returncode, ended.stderr.decode()) == (
         1,
         "stylemill: standard output: No space left on device: the answer is lost\n",
@@ -122,18 +106,10 @@ def test_a_reader_that_has_enough_is_no_failure(made):
     assert (ended.returncode, ended.stderr) == (0, b"")
 
 
-@needs_full
-def test_what_a_page_is_called_may_be_lost_and_the_page_is_there(made, tmp_path):
-    shell(f"cp -r {made} {tmp_path}/faces")
-    assert shell(f"stylemill report {tmp_path}/faces >/dev/full").returncode == 0
-    assert (tmp_path / "faces/report.html").exists()
-
-
 @pytest.mark.parametrize(
     ("name", "locale", "encoding"),
     [
         pytest.param("\u00e9t\u00e9-\u65e5\u672c", "C", "iso-8859-1", marks=pytest.mark.slow),
-        pytest.param(os.fsdecode(b"caf\xe9"), "C", "ascii", marks=pytest.mark.slow),
         (os.fsdecode(b"caf\xe9"), "C.UTF-8", "utf-8"),
     ],
 )

@@ -120,19 +120,8 @@ def test_weights_come_from_the_shared_zoo_and_no_registry_is_asked(cluster, tmp_
         for name, value in {**NO_REGISTRY, "STYLEMILL_ZOO": str(tmp_path / "zoo")}.items():
             environment.setenv(name, value)
         assert main(["models", "pull", "mobilestylegan-ffhq"]) == 0
-    words = [
-        "sample",
-        "--rows",
-        "64",
-        "--device",
-        "cpu",
-        "--threads",
-        "1",
-        "--batch-size",
-        "8",
-        "--rows-per-shard",
-        "32",
-    ]
+    words = ["sample", "--rows", "64", "--device", "cpu", "--threads", "1"]
+    words += ["--batch-size", "8", "--rows-per-shard", "32"]
     blocked = [word for name, value in NO_REGISTRY.items() for word in ("--env", f"{name}={value}")]
     blocked += ["--env", "NO_PROXY=127.0.0.1"]
     alone = ["--env", f"STYLEMILL_HOME={tmp_path / 'alone'}", "--", *words, "--out", str(tmp_path / "none")]

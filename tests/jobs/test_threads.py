@@ -9,12 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from edits import HOW, planted
-from tiny_jobs import dataset, tables
+from tiny_jobs import dataset
 
 from jobs.__main__ import main
 from jobs.resolve import CODES
-from pipeline.engine.fingerprint import differences
 
 ROOT = Path(__file__).parents[2]
 TINY = ["--generator", "stylegan2-tiny", "--rows", "4", "--local", "--threads", "2", "--device", "cpu"]
@@ -57,28 +55,3 @@ def test_a_job_without_faces_that_was_begun_when_it_had_threads_goes_on(tmp_path
     assert "(seed: 1 there, 3 asked); " in said
     assert main([*words, "--replace"]) == 0
     assert "threads" not in json.loads((tmp_path / ".stylemill/sample/spec.json").read_text())["spec"]
-
-
-def test_why_threads_matter_is_said_where_both_have_some():
-    assert differences({"threads": 2}, {}) == ["threads: 2 there, null asked"]
-
-
-def test_where_no_face_is_made_threads_decide_nothing_and_may_change(tmp_path):
-    planted(tmp_path / "directions", ("w",))
-    sample = ["sample", "--generator", "stylegan2-tiny", "--rows", "16", "--rows-per-shard", "8"]
-    edit = [
-        "edit",
-        "interfacegan",
-        "--directions",
-        f"{tmp_path}/directions",
-        "--attribute",
-        "old",
-        "--strengths=-1,1",
-        "--absolute",
-    ]
-    for out, more in (("a", ()), ("b", ("--threads", "2"))):
-        for words in (sample, [*edit, "--latents", f"{tmp_path}/{out}/latents"]):
-            assert main([*words, *HOW, "--out", f"{tmp_path}/{out}", "--limit", "1"]) == 0
-            assert main([*words, *HOW, "--out", f"{tmp_path}/{out}", *more]) == 0
-    assert len(tables(tmp_path / "a")) == 9
-    assert tables(tmp_path / "a") == tables(tmp_path / "b")
