@@ -1,9 +1,10 @@
 """Fixed crops of FFHQ-aligned pictures, resized with antialiasing: what each network looks at.
 
-A resize is a linear map along each axis, so a crop is two small matrix products: fast, differentiable, compilable, and
-the same for every row. Pictures are aligned (the eyes are where FFHQ puts them), so one box per network serves all.
+A resize is a linear map along each axis, so a crop is small matrix products: differentiable, compilable, and the same
+for every row. A new pixel weighs only a few neighbours, so new pixels are made in groups, each from the old pixels that
+it sees. Pictures are aligned (the eyes are where FFHQ puts them), so one box per network serves all.
 
-Shapes: N rows, C channels, H and W the picture's pixels, h and w the crop's.
+Shapes: N rows, C channels, H and W the picture's pixels, h and w the crop's, g new pixels of a group, G old ones.
 """
 
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from torch import Tensor, nn
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 LUMA = (0.299, 0.587, 0.114)
+GROUP = 32
+"""New pixels that are made together. Fewer would be fewer products in all, but in smaller, slower matrices."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +42,29 @@ class Crop:
     def __call__(self, x_NCHW: Tensor) -> Tensor:
         """The box of each row: (N, C, H, W) -> (N, C, height, width), in the picture's own range."""
         height, width = x_NCHW.shape[2:]
-        first, last, rows_hH = resampling(height, self.top, self.bottom, self.height, x_NCHW.device, x_NCHW.dtype)
-        start, stop, columns_wW = resampling(width, self.left, self.right, self.width, x_NCHW.device, x_NCHW.dtype)
-        return rows_hH @ (x_NCHW[:, :, first:last, start:stop] @ columns_wW.T)
+        about = (x_NCHW.device, x_NCHW.dtype)
+        rows = grouped(height, self.top, self.bottom, self.height, *about)
+        columns = grouped(width, self.left, self.right, self.width, *about)
+        first, last = min(group[0] for group in rows), max(group[1] for group in rows)
+        x_NCHW = x_NCHW[:, :, first:last]
+        narrow_NCHw = torch.cat([x_NCHW[..., start:stop] @ part_gG.T for start, stop, part_gG in columns], dim=3)
+        made = [part_gG @ narrow_NCHw[:, :, start - first : stop - first] for start, stop, part_gG in rows]
+        return torch.cat(made, dim=2)
+
+
+@lru_cache(maxsize=256)
+def grouped(
+    length: int, start: float, stop: float, size: int, device: torch.device, dtype: torch.dtype
+) -> list[tuple[int, int, Tensor]]:
+    """The matrix of `resampling` in parts of GROUP rows: first pixel, end pixel, and the part (g, end - first)."""
+    first, _, matrix = resampling(length, start, stop, size, device, dtype)
+    parts = []
+    for at in range(0, size, GROUP):
+        rows_gG = matrix[at : at + GROUP]
+        used = rows_gG.sum(0).nonzero()
+        begin, end = int(used.min()), int(used.max()) + 1
+        parts.append((first + begin, first + end, rows_gG[:, begin:end].contiguous()))
+    return parts
 
 
 @lru_cache(maxsize=256)

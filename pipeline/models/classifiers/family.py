@@ -17,7 +17,7 @@ from pipeline.models.classifiers.attributes import MEASURES, MEASURES_LIST
 from pipeline.models.classifiers.calibration import Scale
 from pipeline.models.classifiers.networks import Networks
 
-VERSION = 1
+VERSION = 2
 """Raised by hand when equal weights and constants give other scores: another crop, another statistic."""
 
 _MEASURES: Mapping[str, Measure] = {one.name: one for one in MEASURES_LIST}
@@ -51,6 +51,7 @@ class Statistics(nn.Module):
         constant: further ones, without gradients.
         """
         followed = {self._statistics[name][0] for name in names}
+        x_N3HW = x_N3HW.contiguous()  # once, and not in every crop
         seen = {}
         for reader in dict.fromkeys(self._statistics[name][0] for name in (*names, *constant)):
             with torch.set_grad_enabled(torch.is_grad_enabled() and reader in followed):

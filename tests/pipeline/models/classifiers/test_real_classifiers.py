@@ -8,7 +8,7 @@ from pipeline.models import classifiers, generators
 from pipeline.models.classifiers import Family
 from pipeline.models.classifiers.identity import Identity
 from pipeline.models.classifiers.networks import Networks
-from pipeline.models.classifiers.parser import CLASSES, Parser
+from pipeline.models.classifiers.parser import CLASSES, EYES, SCORED, Parser, at_size, region
 from pipeline.models.codes import Codes
 from pipeline.models.randomness import standard_normal
 
@@ -100,6 +100,33 @@ def test_parser_finds_the_parts_where_they_are(faces: Tensor) -> None:
     share = [(winner == part[name]).float().mean((1, 2)) for name in ("eyeglasses", "hair")]
     assert (share[0] > 0.01).tolist() == [True, False, False, True]
     assert (share[1] > 0.01).all()
+
+
+def test_scores_see_what_masks_see(faces: Tensor) -> None:
+    parser = Parser(Networks())
+    with torch.no_grad():
+        masks, parsed = parser.masks(faces), parser(faces)
+    assert parsed.picture.shape == (4, 3, 288, 288)
+    assert parsed.logits.shape == (4, len(CLASSES), 36, 36)
+    seen = SCORED(masks).argmax(1)[:, 4::8, 4::8]
+    assert (parsed.logits.argmax(1) == seen).float().mean() > 0.9
+    eyes = region(parsed.logits, EYES).argmax(1) == CLASSES.index("eyeglasses")
+    assert (eyes.float().mean((1, 2)) > 0.1).tolist() == [True, False, False, True]
+
+
+def test_the_parser_at_other_sizes(faces: Tensor) -> None:
+    network = Networks().program("bisenet-celebamask", "parsing_logits")
+    with torch.no_grad():
+        same = at_size(network, 448)(faces[:1, :, :448, :448])["parsing_logits"]
+        assert torch.equal(same, network(faces[:1, :, :448, :448])["parsing_logits"])
+        assert at_size(network, 320)(faces[:1, :, :320, :320])["parsing_logits"].shape == (1, len(CLASSES), 40, 40)
+    with pytest.raises(ValueError, match="a multiple of 32, not 300"):
+        at_size(network, 300)
+
+
+def test_the_judges_age_is_that_of_the_mirror_image(faces: Tensor) -> None:
+    judge = classifiers.load("judge", ("old",), measures=("age_years",))
+    torch.testing.assert_close(judge.labels(faces)["age_years"], judge.labels(faces.flip(3))["age_years"])
 
 
 def test_identity_knows_a_face_in_the_mirror(faces: Tensor) -> None:
