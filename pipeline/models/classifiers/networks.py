@@ -3,14 +3,11 @@
 They run eager: compiling gained next to nothing on a CPU, since nearly all of their time is in convolutions.
 """
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 
 from pipeline.models import zoo
-
-Network = Callable[[Tensor], dict[str, Tensor]]
+from pipeline.models.program import Program
 
 
 class Networks:
@@ -24,7 +21,7 @@ class Networks:
         self.digests: dict[str, str] = {}
         self._weights: dict[str, zoo.Weights] = {}
 
-    def program(self, name: str, *outputs: str) -> Network:
+    def program(self, name: str, *outputs: str) -> Program:
         """A network with a graph, cut down to these outputs: (N, C, h, w) -> {output: tensor}.
 
         Raises ModelFileError if it has not been pulled, is damaged, or has no such output.
