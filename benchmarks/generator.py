@@ -1,6 +1,7 @@
 """How fast the built-in generator is beside OpenVINO, and where the time of its layers goes.
 
     python -m benchmarks.generator
+    python -m benchmarks.generator --precision bf16     # bf16 beside fp32 alone: rows/s and how far scores move
 
 Every contestant is a process of its own. Within a group they take turns, one batch each, round after round, so that a
 slow minute of the machine falls on all of them; the best round counts. Memory is a process's peak, all included. All
@@ -15,19 +16,26 @@ from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
 import tyro
 
-from benchmarks.machine import header, peak_memory
+from benchmarks.machine import bf16_instructions, header, peak_memory
 from benchmarks.openvino_reference import OpenVINOReference
 from pipeline.engine.machine import cores
-from pipeline.models import generators
+from pipeline.models import classifiers, generators
+from pipeline.models.backend import cannot_compile
 from pipeline.models.codes import Codes
+from pipeline.models.faces import FaceScorer
+from pipeline.models.randomness import standard_normal
 
 RESULTS = Path(__file__).parent / "results" / "generator.md"
+BF16_RESULTS = RESULTS.with_name("bf16.md")
 NAME = "mobilestylegan-ffhq"
+PSI = 0.7
+"""Truncation of the faces whose scores are compared."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +102,7 @@ def contest(contestants: Sequence[Contestant], rounds: int, together: bool = Fal
         ours, theirs = context.Pipe()
         process = context.Process(target=serve, args=(contestant, theirs))
         process.start()
+        theirs.close()  # so that recv ends where the process has died
         first.append(ours.recv())
         pipes.append(ours)
         processes.append(process)
@@ -134,7 +143,12 @@ class Benchmark:
     """How long to measure."""
 
     rounds: int = 20
-    out: Path = RESULTS
+    precision: Literal["fp32", "bf16"] = "fp32"
+    """bf16 compares it with fp32, and leaves out OpenVINO and the rest."""
+    faces: int = 32
+    """How many are labelled in both precisions."""
+    out: Path | None = None
+    """A file for the report; by default benchmarks/results/generator.md, or bf16.md beside it."""
 
 
 def table(rows: Sequence[tuple[Contestant, Result]], base: Result) -> str:
@@ -179,7 +193,10 @@ def measure(options: Benchmark) -> str:
     text += "## Other sizes and precisions\n\n"
     text += table(list(zip(who[:2], results[:2], strict=True)), results[0])
     text += table(list(zip(who[2:], results[2:], strict=True)), results[2])
-    text += compiled(options, eager)
+    if not (why := cannot_compile()):
+        text += compiled(options, openvino)
+    else:
+        text += f"Backend compiled: not measured, since {why}.\n\n"
     text += workers(options, eager)
 
     needed, rate = arithmetic()
@@ -191,25 +208,27 @@ def measure(options: Benchmark) -> str:
     return text
 
 
-def compiled(options: Benchmark, eager: Contestant) -> str:
-    """The compiled backend with an empty and with a filled cache of code."""
+def compiled(options: Benchmark, openvino: Contestant) -> str:
+    """The compiled backend beside the other two, with an empty and with a filled cache of code."""
     before = os.environ.get("TORCHINDUCTOR_CACHE_DIR")
-    lines = []
+    ours = [replace(openvino, engine="compiled", rows=rows) for rows in (1, 2, 4)]
+    who = [openvino, replace(openvino, engine="eager", rows=2), *ours]
     with tempfile.TemporaryDirectory() as cache:
         os.environ["TORCHINDUCTOR_CACHE_DIR"] = cache
-        for rows in (2, 4):
-            who = [replace(eager, rows=rows), replace(eager, engine="compiled", rows=rows)]
-            cold = contest(who, options.rounds)
-            warm = contest(who[1:], 1)[0]
-            lines.append(
-                f"At {rows} rows, compiled takes {cold[1].seconds:.3f} s an image, eager {cold[0].seconds:.3f}; the "
-                f"first batch {cold[1].first:.0f} s with an empty cache of code, {warm.first:.0f} s with a filled one."
-            )
+        results = contest(who, options.rounds)
+        filled = contest(ours[1:2], 1)[0]
     if before is None:
         del os.environ["TORCHINDUCTOR_CACHE_DIR"]
     else:
         os.environ["TORCHINDUCTOR_CACHE_DIR"] = before
-    return "## Backend compiled\n\n" + "\n\n".join(lines) + "\n\n"
+    best = min(result.seconds for result in results[2:])
+    return (
+        "## Backend compiled\n\n"
+        f"Compiled makes **{results[0].seconds / best:.2f} times** the images of OpenVINO, and "
+        f"{results[1].seconds / best:.2f} times those of eager. At 2 rows, its first batch takes "
+        f"{results[3].first:.0f} s where the cache of code is empty, {filled.first:.0f} s where it is filled.\n\n"
+        + table(list(zip(who, results, strict=True)), results[0])
+    )
 
 
 def workers(options: Benchmark, eager: Contestant) -> str:
@@ -224,8 +243,45 @@ def workers(options: Benchmark, eager: Contestant) -> str:
     )
 
 
+def bf16(options: Benchmark) -> str:
+    """bf16 beside fp32: images and rows labelled a second, and the largest change of each score."""
+    engines = ["eager"] if cannot_compile() else ["eager", "compiled"]
+    who = [Contestant(e, 2, precision=p, threads=cores()) for e in engines for p in ("fp32", "bf16")]
+    results = contest(who, options.rounds)
+    text = "# bf16 beside fp32 on a CPU\n\n"
+    text += header("python -m benchmarks.generator", f"--precision bf16 --rounds {options.rounds}")
+    text += f"{cores()} threads. Instructions for bf16: {', '.join(bf16_instructions()) or 'none'}.\n\n"
+    text += "| backend | precision | images/s | fp32 = 1 |\n| --- | --- | --- | --- |\n"
+    for i, (one, result) in enumerate(zip(who, results, strict=True)):
+        beside = results[i - i % 2].seconds / result.seconds
+        text += f"| {one.engine} | {one.precision} | {1 / result.seconds:.2f} | {beside:.2f} |\n"
+    ways = [("eager", "fp32"), *((engine, "bf16") for engine in engines)]
+    found = [labelled(*way, options.faces) for way in ways]
+    exact = found[0][1]
+    text += (
+        f"\n{options.faces} faces of seed 1, psi {PSI}, labelled by `faces`: rows/s, and the largest change of each "
+    )
+    text += "column beside eager fp32 (scores in standard deviations).\n\n"
+    text += f"| backend | precision | rows/s | {' | '.join(exact)} |\n|{' --- |' * (3 + len(exact))}\n"
+    for (engine, precision), (rate, columns) in zip(ways, found, strict=True):
+        moved = " | ".join(f"{np.abs(columns[name] - exact[name]).max():.3f}" for name in exact)
+        text += f"| {engine} | {precision} | {rate:.2f} | {moved} |\n"
+    return text
+
+
+def labelled(engine: str, precision: str, rows: int) -> tuple[float, dict[str, np.ndarray]]:
+    """(rows a second, columns) of some faces, in this process."""
+    generator = generators.load(NAME, backend=engine, precision=precision, threads=cores())
+    faces = FaceScorer(generator, {"": classifiers.load("faces")}, psi=PSI)
+    faces.warm_up(2)
+    z_NZ = torch.from_numpy(standard_normal(1, np.arange(rows), 512))
+    begun = time.perf_counter()
+    columns = faces.look_at_all(Codes("z", z_NZ), 2)
+    return rows / (time.perf_counter() - begun), columns
+
+
 if __name__ == "__main__":
     chosen = tyro.cli(Benchmark, description=__doc__)
-    report = measure(chosen)
-    chosen.out.write_text(report)
+    report = (bf16 if chosen.precision == "bf16" else measure)(chosen)
+    (chosen.out or (BF16_RESULTS if chosen.precision == "bf16" else RESULTS)).write_text(report)
     print(report)

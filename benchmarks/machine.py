@@ -24,14 +24,26 @@ def header(command: str, flags: str = "") -> str:
 
 def processor() -> str:
     """The processor's name and its widest vector instructions."""
-    info = Path("/proc/cpuinfo")
-    if not info.exists():
+    fields = _cpuinfo()
+    if not fields:
         return platform.processor()
-    lines = dict(line.split(":", 1) for line in info.read_text().splitlines() if ":" in line)
-    fields = {name.strip(): value.strip() for name, value in lines.items()}
     flags = fields.get("flags", "").split()
     widest = next((flag for flag in ("avx512f", "avx2") if flag in flags), "no avx2")
     return f"{fields.get('model name', platform.processor())} ({widest})"
+
+
+def bf16_instructions() -> list[str]:
+    """Which instructions for bf16 the processor has: amx_bf16, avx512_bf16, avx_ne_convert."""
+    flags = _cpuinfo().get("flags", "").split()
+    return [flag for flag in ("amx_bf16", "avx512_bf16", "avx_ne_convert") if flag in flags]
+
+
+def _cpuinfo() -> dict[str, str]:
+    info = Path("/proc/cpuinfo")
+    if not info.exists():
+        return {}
+    lines = (line.split(":", 1) for line in info.read_text().splitlines() if ":" in line)
+    return {name.strip(): value.strip() for name, value in lines}
 
 
 def peak_memory() -> int:

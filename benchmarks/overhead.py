@@ -1,6 +1,7 @@
 """What the pipeline costs beside a bare loop over the same model calls, and what a second worker brings.
 
     python -m benchmarks.overhead --rows 512
+    python -m benchmarks.overhead --rows 512 --backend compiled
 
 The bare loop draws z, maps, synthesises and scores micro-batches of the same shape in this process; it keeps nothing.
 `dataset` does the same and also encodes JPEGs, writes and publishes three tables with their rejects, in one process and
@@ -11,6 +12,7 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import tyro
 
@@ -19,7 +21,8 @@ from jobs.dataset import DatasetSpec, run_dataset
 from pipeline.engine.job_records import JobRecords
 from pipeline.engine.machine import cores
 
-RESULTS = Path(__file__).parent / "results" / "overhead.md"
+RESULTS = Path(__file__).parent / "results"
+Backend = Literal["eager", "compiled"]
 
 
 @dataclass
@@ -36,7 +39,7 @@ class Line:
         return self.rows / self.steady_seconds
 
 
-def bare(rows: int, seed: int, batch_size: int, threads: int) -> Line:
+def bare(rows: int, seed: int, batch_size: int, threads: int, backend: Backend) -> Line:
     """The model calls alone."""
     import numpy as np
     import torch
@@ -48,7 +51,7 @@ def bare(rows: int, seed: int, batch_size: int, threads: int) -> Line:
 
     begun = time.perf_counter()
     name = "mobilestylegan-ffhq"
-    generator = generators.load(name, backend=_backend(), threads=threads)
+    generator = generators.load(name, backend=backend, threads=threads)
     family = classifiers.load("faces", DatasetSpec.model_fields["attributes"].default)
     faces = FaceScorer(generator, {"": family}, psi=0.7)
     faces.warm_up(batch_size)
@@ -59,13 +62,15 @@ def bare(rows: int, seed: int, batch_size: int, threads: int) -> Line:
     return Line("bare loop, 1 process", opened - begun, time.perf_counter() - opened, rows)
 
 
-def pipeline(name: str, rows: int, seed: int, batch_size: int, threads: int, workers: int, local: bool) -> Line:
+def pipeline(
+    name: str, rows: int, seed: int, batch_size: int, threads: int, backend: Backend, workers: int, local: bool
+) -> Line:
     """The job, on a fresh output."""
     with tempfile.TemporaryDirectory() as out:
         begun = time.perf_counter()
         spec = DatasetSpec(
             out=out, rows=rows, seed=seed, images="jpeg", size=512, batch_size=batch_size, threads=threads,
-            backend=_backend(), workers=workers, local=local,
+            backend=backend, workers=workers, local=local,
         )  # fmt: skip
         code = run_dataset(spec)
         wall = time.perf_counter() - begun
@@ -76,28 +81,29 @@ def pipeline(name: str, rows: int, seed: int, batch_size: int, threads: int, wor
     return Line(name, wall - steady, steady, rows)
 
 
-def main(rows: int = 512, seed: int = 3, batch_size: int = 2) -> None:
+def main(rows: int = 512, seed: int = 3, batch_size: int = 2, backend: Backend = "eager") -> None:
     """Measure, print and keep the table.
 
     Args:
         rows: faces, each way.
         seed: of the rows.
         batch_size: rows of a micro-batch.
+        backend: of the generator, in the bare loop too.
     """
     count = cores()
     lines = [
-        bare(rows, seed, batch_size, count),
-        pipeline("dataset --local", rows, seed, batch_size, count, 1, local=True),
-        pipeline("dataset, Ray, 1 worker", rows, seed, batch_size, count, 1, local=False),
-        pipeline(f"dataset, Ray, {count} workers of 1 thread", rows, seed, batch_size, 1, count, local=False),
+        bare(rows, seed, batch_size, count, backend),
+        pipeline("dataset --local", rows, seed, batch_size, count, backend, 1, local=True),
+        pipeline("dataset, Ray, 1 worker", rows, seed, batch_size, count, backend, 1, local=False),
+        pipeline(f"dataset, Ray, {count} workers of 1 thread", rows, seed, batch_size, 1, backend, count, local=False),
     ]
     text = (
         "# What the pipeline costs beside a bare loop\n\n"
-        + header("python -m benchmarks.overhead", f"--rows {rows}")
+        + header("python -m benchmarks.overhead", f"--rows {rows} --backend {backend}")
         + _table(lines)
     )
     print(text)
-    RESULTS.write_text(text)
+    (RESULTS / ("overhead.md" if backend == "eager" else "overhead-compiled.md")).write_text(text)
 
 
 def _table(lines: list[Line]) -> str:
@@ -109,12 +115,6 @@ def _table(lines: list[Line]) -> str:
             f"| {line.rate / base:.2f} |"
         )
     return "\n".join(rows) + "\n"
-
-
-def _backend() -> str:
-    from pipeline.models import backend
-
-    return backend.resolve("auto", "cpu")
 
 
 if __name__ == "__main__":

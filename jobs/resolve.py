@@ -93,6 +93,8 @@ def resolve(
         if there:
             raise OutputDiffers(f"{spec.out} was begun with what this machine cannot do: {error}") from error
         raise
+    if spec.precision == "bf16" and not _is_elsewhere(spec) and backend.bf16_is_slow(device):
+        say("Note  --precision bf16: this processor has no instructions for it; --precision fp32 is faster")
     batch_size = choose(
         "batch_size",
         spec.batch_size,

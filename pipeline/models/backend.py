@@ -151,6 +151,11 @@ def worth_compiling(passes: int, resolution: int, workers: int) -> bool:
     return passes * (resolution / 1024) ** 2 >= PASSES_PER_WORKER * workers
 
 
+def bf16_is_slow(device: str | torch.device) -> bool:
+    """Whether bf16 is slower than fp32, since the processor has no instructions for it."""
+    return torch.device(device).type == "cpu" and not torch.ops.mkldnn._is_mkldnn_bf16_supported()
+
+
 def default_batch_size(resolution: int, device: str | torch.device, name: Name, gradients: bool = False) -> int:
     """Rows of a micro-batch that run well: on a CPU few, since more are no faster and each takes 0.5 GB at 1024 px.
 

@@ -172,6 +172,15 @@ def test_without_a_compiler_a_long_job_is_eager_and_says_why(backend_of, capsys,
         backend_of(10**5, backend="compiled")
 
 
+@pytest.mark.parametrize("slow", [True, False])
+def test_bf16_where_it_is_slow_is_told(backend_of, capsys, monkeypatch, slow):
+    monkeypatch.setattr(resolve_module.backend, "bf16_is_slow", lambda device: slow)
+    backend_of(16)
+    assert capsys.readouterr().err.count("bf16") == 0
+    backend_of(16, precision="bf16")
+    assert capsys.readouterr().err.count("--precision fp32 is faster") == slow
+
+
 @pytest.mark.parametrize("begun", ["eager", "compiled"])
 def test_a_resume_keeps_the_backend_of_the_first_start(backend_of, tmp_path, begun, monkeypatch):
     stored = {"backend": begun, "rows_per_shard": 64, "batch_size": 2, "threads": 1}
