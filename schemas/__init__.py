@@ -2,6 +2,7 @@
 
 from schemas.arrays import to_numpy
 from schemas.channels import channels
+from schemas.coefficients import coefficients
 from schemas.comparisons import comparisons
 from schemas.directions import directions
 from schemas.dt_auc import dt_auc
@@ -28,6 +29,7 @@ __all__ = [
     "SchemaError",
     "TableSchema",
     "channels",
+    "coefficients",
     "comparisons",
     "directions",
     "dt_auc",

@@ -5,6 +5,7 @@ import json
 import pyarrow as pa
 
 from schemas.channels import channels
+from schemas.coefficients import coefficients
 from schemas.comparisons import comparisons
 from schemas.directions import directions
 from schemas.dt_auc import dt_auc
@@ -50,6 +51,7 @@ def from_arrow(found: pa.Schema) -> TableSchema:
         "effects": _effects,
         "strips": _strips,
         "channels": _channels,
+        "coefficients": _coefficients,
         "comparisons": _comparisons,
         "dt_steps": _dt_steps,
         "dt_curves": _dt_curves,
@@ -147,6 +149,11 @@ def _effects(_: pa.Schema) -> TableSchema:
 
 def _channels(_: pa.Schema) -> TableSchema:
     return channels()
+
+
+def _coefficients(found: pa.Schema) -> TableSchema:
+    kept = found.field("coefficients").type if "coefficients" in found.names else None
+    return coefficients(kept.list_size if kept is not None and pa.types.is_fixed_size_list(kept) else 1)
 
 
 def _comparisons(_: pa.Schema) -> TableSchema:

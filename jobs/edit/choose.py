@@ -1,7 +1,7 @@
 """From names to requests: the directions that an editor needs, chosen and checked, and what is asked of it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from jobs.flags import say
 from pipeline.directions import Direction
@@ -19,19 +19,25 @@ from pipeline.stages.source import Latents
 
 @dataclass(frozen=True)
 class Choice:
-    """The direction that each name means, and the space in which codes are moved."""
+    """The direction that each name means, the second one of it where the editor needs two, and the space in which codes
+    are read."""
 
     chosen: Mapping[str, Chosen]
     space: Space
+    also: Mapping[str, Chosen] = field(default_factory=dict)
+
+    @property
+    def all(self) -> list[Chosen]:
+        return [*self.chosen.values(), *self.also.values()]
 
     @property
     def directions(self) -> tuple[Direction, ...]:
-        return tuple(one.direction for one in self.chosen.values())
+        return tuple(one.direction for one in self.all)
 
     @property
     def numbers(self) -> list[list[int]]:
         """Rows of the table of directions."""
-        return [one.numbers for one in self.chosen.values()]
+        return [one.numbers for one in self.all]
 
     def attribute(self, name: str) -> str:
         """The attribute, where the flag says `old#3`."""
@@ -54,19 +60,45 @@ def choose_directions(
         SpecError: a name means none or several, or a direction does not fit the generator or the editor.
     """
     chosen: dict[str, Chosen] = {}
+    also: dict[str, Chosen] = {}
     if needed.names and table is not None:
         only, why = (space, f"--space {space}") if space else needed.space or (None, "")
+        if needed.also_in is not None:
+            only, why = (only, why) if only else (_other_space(table, needed.also_in), "a direction to move along")
+            also = _also(needed, needed.also_in, table)
         lookup = Lookup(table.directions, table.url, only, why)
         found = lookup.projected(needed.names, needed.preserve) if needed.projected else None
         chosen = lookup.attribute_level(needed.names) if found is None else found
     directions = [one.direction for one in chosen.values()]
-    check_directions(directions, generator, force)
+    check_directions([*directions, *(one.direction for one in also.values())], generator, force)
     found_space: Space = directions[0].space if directions else space or "w"
     if found_space not in spaces:
         assert table is not None
         raise SpecError(f"{table.url}: these directions are in {found_space}, the editor moves codes in "
                         f"{', '.join(spaces)}")  # fmt: skip
-    return Choice(chosen, found_space)
+    return Choice(chosen, found_space, also)
+
+
+def _also(needed: Needed, space: Space, table: DirectionTables) -> dict[str, Chosen]:
+    """The second direction of each name, in that space."""
+    there = {one.attribute for one in table.directions if one.space == space}
+    if missing := [name for name in needed.names if name.split("#", maxsplit=1)[0] not in there]:
+        raise SpecError(
+            f"{table.url} has no direction of {missing[0]} in {space}: fit one with stylemill directions fit --space "
+            f"{space} --penalty l1, and name both tables in --directions"
+        )
+    names = [name.split("#", maxsplit=1)[0] for name in needed.names]
+    return Lookup(table.directions, table.url, space, f"a direction in {space}").attribute_level(names)
+
+
+def _other_space(table: DirectionTables, space: Space) -> Space:
+    """The one space beside this one in which there are directions."""
+    spaces = sorted({one.space for one in table.directions if one.space != space})
+    if not spaces:
+        raise SpecError(f"{table.url} has only directions in {space}: name a table of z, w or w+ too, in --directions")
+    if len(spaces) > 1:
+        raise SpecError(f"{table.url} has directions in {' and '.join(spaces)}: choose one with --space")
+    return spaces[0]
 
 
 def known(attribute: str) -> tuple[str, int]:

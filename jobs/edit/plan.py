@@ -19,6 +19,7 @@ from pipeline.engine.derived import DerivedTable
 from pipeline.engine.job import Job
 from pipeline.engine.workers import Load
 from pipeline.errors import SpecError
+from pipeline.models.classifiers import parsing
 from pipeline.models.generators import Generator
 from pipeline.stages.codes import needed_columns, truncation_of
 from pipeline.stages.direction_rows import DirectionTables
@@ -49,6 +50,7 @@ def plan_edit(spec: EditSpec) -> tuple[Job, int | None]:
     classifiers = _classifiers(spec, constants)
     search, artifact = _search(spec, traits, classifiers, constants), _artifact(spec, generator)
     needed_columns(latents.schema, choice.space)
+    space, parser = config.edits_in(choice.space), _parser(spec, traits)
     note_psi(latents, traits.psi)
     truncated = Truncated(*truncation_of(latents, generator)) if choice.space == "z" else Truncated()
     load, (rows, shards) = _load(spec, traits), latents.size
@@ -68,12 +70,14 @@ def plan_edit(spec: EditSpec) -> tuple[Job, int | None]:
     keep = spec.pictures(generator)
     stage = EditStage(
         latents=latents,
-        space=choice.space,
-        shape=generator.shape_of(choice.space),
+        read_in=choice.space,
+        space=space,
+        shape=generator.shape_of(space),
         editor=config,
         requests=requests,
         directions=directions,
         search=search,
+        parser=parser,
         artifact=artifact,
         kept=kept_steps(keep_steps, traits.steps),
         generator=Model(generator.name, generator.fingerprint),
@@ -92,7 +96,8 @@ def plan_edit(spec: EditSpec) -> tuple[Job, int | None]:
         "direction_numbers": choice.numbers,
         "keep": keep_steps,
         "generator": generator.name,
-        "space": choice.space,
+        "space": space,
+        **({} if space == choice.space else {"read_in": choice.space}),
         "table_psi": truncated.psi,
         "table_cutoff": truncated.cutoff,
     }
@@ -107,7 +112,10 @@ def plan_edit(spec: EditSpec) -> tuple[Job, int | None]:
         directions=table,
         generator=generator,
         families=families | ({} if search is None else {"search": search}),
-        digests={} if artifact is None else {"artifact_digest": artifact.digest},
+        digests={
+            **({} if artifact is None else {"artifact_digest": artifact.digest}),
+            **({} if parser is None else {"parser_digest": parser.fingerprint}),
+        },
         present=present,
         derived=[DerivedTable("requests", schemas.requests(), partial(to_rows, requests))],
     )
@@ -142,6 +150,13 @@ def _artifact(spec: EditSpec, generator: Generator) -> ArtifactRef | None:
     return ArtifactRef(url, what, trained.digest)
 
 
+def _parser(spec: EditSpec, traits: Traits) -> Model | None:
+    """The face parser that the editor needs. Raises SpecError where the family has none."""
+    if not traits.masks:
+        return None
+    return Model(spec.classifiers, parsing.load(spec.classifiers).fingerprint)
+
+
 def _search(
     spec: EditSpec, traits: Traits, classifiers: Sequence[ClassifierRef], constants: Constants
 ) -> ClassifierRef | None:
@@ -154,7 +169,7 @@ def _search(
 
 
 def _load(spec: EditSpec, traits: Traits) -> Load:
-    if traits.gradients:
+    if traits.gradients or traits.masks:
         return GRADIENTS
     return FACES if traits.looks_at or spec.scores != "none" or spec.images != "none" else VECTORS
 

@@ -40,6 +40,14 @@ class Faces(Protocol):
         """Scores (N,) by attribute; of some attributes, or all."""
         ...
 
+    def styles(self, codes: Codes) -> Tensor:
+        """s (N, S) of codes in any space; z is truncated as that of the faces."""
+        ...
+
+    def masks(self, x_N3HW: Tensor) -> Tensor:
+        """(N, 3, H, W) in [-1, 1] -> (N, 19, H, W): probabilities of the face parser's classes."""
+        ...
+
 
 class Editor(Protocol):
     """A method that moves latents, ready for work."""
@@ -62,6 +70,7 @@ class Needed:
     names: none where it needs none. projected: whether each is to have `preserve` projected out of it; else they are
     attribute-level ones, and the editor projects by itself. why: what is said where no table is given.
     space: the only one that the flags allow, with the flag that says so; none for that of the directions.
+    also_in: a space in which each attribute needs a second direction, beside that in another one.
     """
 
     names: tuple[str, ...] = ()
@@ -69,6 +78,7 @@ class Needed:
     projected: bool = False
     why: str = ""
     space: tuple[Space, str] | None = None
+    also_in: Space | None = None
 
 
 @dataclass(frozen=True)
@@ -84,6 +94,8 @@ class Traits:
         one.
     independent_steps: whether a step stands where another one of the same row is not finite.
     recompute: whether features are computed twice, which takes less memory and more time.
+    masks: whether it needs a face parser, and pictures with gradients.
+    solves: whether it solves for coefficients of style channels, which are kept (`Trace.solved`).
     psi: truncation of the latents that the method's public code edits, where it is to be as that code.
     """
 
@@ -96,6 +108,8 @@ class Traits:
     rows_may_stop: bool = False
     independent_steps: bool = False
     recompute: bool = False
+    masks: bool = False
+    solves: bool = False
     psi: float | None = None
 
 
@@ -120,6 +134,10 @@ class EditorConfig(BaseModel, ABC):
     def needed(self, attributes: Sequence[str], preserve: Sequence[str]) -> Needed:
         """The directions for edits of these attributes that preserve those."""
         return Needed()
+
+    def edits_in(self, space: Space) -> Space:
+        """The space of the edits of codes that are read in this one."""
+        return space
 
     def check(self, space: Space, generator: Generator) -> None:
         """Raise SpecError where the flags do not go with this space of this generator."""

@@ -6,7 +6,7 @@ Shapes: N rows, K kept steps.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -35,6 +35,7 @@ class Trace:
         stopped before, or it was not finite; the values there mean nothing.
     strengths: (N, K) float64, how far along the direction, signed. Absolute edits: the distance from the boundary.
     scores: by attribute (N, K), as the editor saw them; NaN where it did not look.
+    solved: what was solved for, by name: `coefficients` (N, S) and `errors` (N, T), NaN for rows without.
     stops: (N) why each row stopped: DONE, REACHED, `not_reached(...)` or NOT_FINITE. The last is to be rejected.
     """
 
@@ -44,6 +45,7 @@ class Trace:
     strengths: Tensor
     scores: Mapping[str, Tensor]
     stops: tuple[str, ...]
+    solved: Mapping[str, Tensor] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.stops)

@@ -19,6 +19,7 @@ from pipeline.errors import SpecError
 from pipeline.models.backend import device_failed
 from pipeline.models.classifiers import Family
 from pipeline.models.classifiers.identity import Identity
+from pipeline.models.classifiers.parsing import FaceParser
 from pipeline.models.codes import Codes
 from pipeline.models.generators import Generator
 
@@ -43,6 +44,7 @@ class FaceScorer:
         families: classifiers by the prefix of their columns; a column is named prefix + attribute.
         follow: prefixes of the families whose scores carry gradients; by default all that can. The others look at the
             same faces and are never differentiated.
+        parser: where the parts of a face are; None where no masks are asked for.
         identity: the network that embeds a face to tell who it is; None for no embedding.
         picture_size: width and height in pixels of the pictures that `look` returns; None for no pictures.
         psi, cutoff: truncation with which codes in z are mapped.
@@ -65,6 +67,7 @@ class FaceScorer:
         families: Mapping[str, Family],
         follow: Collection[str] | None = None,
         identity: Identity | None = None,
+        parser: FaceParser | None = None,
         picture_size: int | None = None,
         psi: float = 1.0,
         cutoff: int | None = None,
@@ -80,7 +83,7 @@ class FaceScorer:
                 name = self.families[prefix].name
                 raise SpecError(f"{name} judges and gives no gradient: choose a family to edit with")
         self._follow = frozenset(follow)
-        self._identity, self._recompute = identity, recompute
+        self._identity, self._parser, self._recompute = identity, parser, recompute
         self._picture_size = None if picture_size is None else generator.check_size(picture_size)
         self._psi, self._cutoff = psi, generator.check_cutoff(cutoff)
         self._scored_size = min(SCORED_SIZE, generator.resolution)
@@ -155,6 +158,19 @@ class FaceScorer:
                     seen[EMBEDDING] = _numpy(self._identity(x_N3HW))
         return scores, seen | pictures
 
+    def styles(self, codes: Codes) -> Tensor:
+        """s (N, S) of codes in any space; z is truncated as for faces. Raises SpecError as a call."""
+        codes = codes.to(self.device)
+        if codes.space == "z":
+            codes = Codes("w+", self.generator.map(codes.values, self._psi, self._cutoff))
+        return self.generator.styles_of(codes)
+
+    def masks(self, x_N3HW: Tensor) -> Tensor:
+        """(N, 3, H, W) in [-1, 1] -> (N, 19, H, W): probabilities of the face parser's classes. Raises SpecError."""
+        if self._parser is None:
+            raise SpecError("masks are asked for, and no face parser is open: give the scorer one")
+        return self._parser.masks(x_N3HW)
+
     @torch.no_grad()
     def _pictures(self, state: tuple[Tensor, ...], x_N3HW: Tensor) -> dict[str, NDArray]:
         kept = x_N3HW if self._picture_size == self._scored_size else self.generator.image(state, self._picture_size)
@@ -207,10 +223,7 @@ class FaceScorer:
 
     def _faces(self, codes: Codes) -> tuple[tuple[Tensor, ...], Tensor]:
         """The generator's state after the last layer, and the pictures that classifiers look at."""
-        generator, codes = self.generator, codes.to(self.device)
-        if codes.space == "z":
-            codes = Codes("w+", generator.map(codes.values, self._psi, self._cutoff))
-        s_NS = generator.styles_of(codes)
+        generator, s_NS = self.generator, self.styles(codes)
         state, layers = generator.start(len(codes)), len(generator.style_layers)
         if self._recompute and torch.is_grad_enabled():
             for first in range(0, layers, SEGMENT):

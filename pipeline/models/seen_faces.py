@@ -50,6 +50,14 @@ class SeenFaces:
         self._keep(columns, enumerate(_keys(codes)))
         return scores
 
+    def styles(self, codes: Codes) -> Tensor:
+        """As `FaceScorer.styles`."""
+        return self._faces.styles(codes)
+
+    def masks(self, x_N3HW: Tensor) -> Tensor:
+        """As `FaceScorer.masks`."""
+        return self._faces.masks(x_N3HW)
+
     def look(self, codes: Codes, slots: NDArray[np.bool_]) -> dict[str, NDArray]:
         """The columns (N, ...) of the rows in `slots`, a mask (N,), and 0 for the others. What was seen is taken as it
         was; the faces of which one column was not are made in one pass, of N rows.
@@ -85,6 +93,14 @@ class SomeScores:
 
     def __call__(self, codes: Codes, attributes: Collection[str] | None = None) -> dict[str, Tensor]:
         return self._faces(codes, self._attributes if attributes is None else attributes)
+
+    def styles(self, codes: Codes) -> Tensor:
+        """As `FaceScorer.styles`."""
+        return self._faces.styles(codes)
+
+    def masks(self, x_N3HW: Tensor) -> Tensor:
+        """As `FaceScorer.masks`."""
+        return self._faces.masks(x_N3HW)
 
 
 def _keys(codes: Codes) -> list[bytes]:

@@ -24,6 +24,7 @@ from pipeline.models.faces import PICTURE, PIXELS, FaceScorer
 from pipeline.models.generators import Generator
 from pipeline.models.seen_faces import SeenFaces, SomeScores
 from pipeline.stages.codes import code_batches
+from pipeline.stages.coefficient_rows import coefficient_rows, solved_columns
 from pipeline.stages.microbatch import Columns, Indices, Slots, batch_of, compute_or_reject
 from pipeline.stages.models import (
     ArtifactRef,
@@ -49,19 +50,22 @@ STEPS_DROPPED = "steps_not_finite"
 class EditStage:
     """Edit latents as each request says.
 
-    shape: of one row of codes in `space`. directions: for each request those that the editor needs, in `space`;
-    requests that share them share an editor. search: the classifiers that the editor looks with; None where it looks at
-    nothing, all that is scored besides included where this is by the same family. artifact: what was trained for the
+    read_in, space: of the codes that the editor is given, and of the edits. shape: of one row of codes in `space`.
+    directions: for each request those that the editor needs; requests that share them share an editor. search: the
+    classifiers that the editor looks with; None where it looks at nothing, all that is scored besides included where
+    this is by the same family. parser: the family whose face parser it needs. artifact: what was trained for the
     editor. kept: the steps that go into the table. classifiers: whose scores become columns.
     """
 
     latents: Latents
+    read_in: Space
     space: Space
     shape: tuple[int, ...]
     editor: EditorConfig
     requests: tuple[EditRequest, ...]
     directions: tuple[tuple[Direction, ...], ...]
     search: ClassifierRef | None
+    parser: Model | None
     artifact: ArtifactRef | None
     kept: tuple[int, ...]
     generator: Model
@@ -75,7 +79,8 @@ class EditStage:
     @property
     def outputs(self) -> Mapping[str, TableSchema]:
         pictures = {"edit_images": schemas.edit_images()} if self.keep else {}
-        return {**pictures, "edits": self.edits}
+        solved = {"coefficients": schemas.coefficients(self.shape[0])} if self.traits.solves else {}
+        return {**pictures, **solved, "edits": self.edits}
 
     @property
     def edits(self) -> TableSchema:
@@ -106,7 +111,7 @@ class EditStage:
     def block(self) -> int:
         """Rows edited together: a micro-batch where networks are at work, else as many whole ones as there is room."""
         batch_size = self.runtime.batch_size
-        if self.looks or self.search is not None:
+        if self.looks or self.search is not None or self.parser is not None:
             return batch_size
         row_bytes = 8 * int(np.prod(self.shape)) * (1 + self.traits.steps)
         return batch_size * max(1, min(8192, BLOCK_BYTES // row_bytes) // batch_size)
@@ -124,7 +129,7 @@ class EditWorker:
         self.generator: Generator | None = None
         self.faces: FaceScorer | None = None
         self.seen: SeenFaces | None = None
-        if stage.looks or stage.search is not None or self.traits.needs_generator or stage.space != "w":
+        if stage.looks or stage.search is not None or self.traits.needs_generator or stage.read_in != "w":
             self.generator = open_generator(stage.generator, stage.runtime)
         else:
             torch.set_num_threads(stage.runtime.threads)
@@ -138,13 +143,13 @@ class EditWorker:
     def _open_faces(self, generator: Generator) -> FaceScorer:
         """The generator with those who look at its faces, for the editor and for the table."""
         stage, gradients = self.stage, self.traits.gradients
-        if not stage.looks and stage.search is None:
+        if not stage.looks and stage.search is None and stage.parser is None:
             return FaceScorer(generator, {})
         search = [] if stage.search is None else [stage.search]
         others = [ref for ref in stage.classifiers if ref.prefix or not search]
         faces = open_scorer(
             generator, stage.runtime, [*search, *others], follow=gradients, recompute=self.traits.recompute,
-            picture_size=stage.keep.size if stage.keep else None, truncated=stage.truncated,
+            picture_size=stage.keep.size if stage.keep else None, truncated=stage.truncated, parser=stage.parser,
         )  # fmt: skip
         if gradients and stage.looks:
             faces.warm_up(stage.runtime.batch_size)
@@ -164,7 +169,7 @@ class EditWorker:
     def run(self, task: Task) -> Iterator[Batch]:
         """One batch for each block of rows, aligned on the index; a row keeps the slot that its index gives it."""
         stage = self.stage
-        for index, wanted, codes in code_batches(stage.latents, stage.space, self.generator, task, stage.block):
+        for index, wanted, codes in code_batches(stage.latents, stage.read_in, self.generator, task, stage.block):
             came_out = compute_or_reject(index, wanted, partial(self._compute, codes))
             kept, made, _ = came_out
             counters = counted(made["slope"], made["stop"]) if len(kept) else {}
@@ -182,7 +187,9 @@ class EditWorker:
         if self.seen:
             self.seen.forget()
         # nothing is sought for what is not finite; where all is padding, the networks are put to the test
-        some = codes.only(slots, np.nan if stage.search is not None and slots.any() else 0.0)
+        sought = stage.search is not None or stage.parser is not None
+        some = codes.only(slots, np.nan if sought and slots.any() else 0.0)
+        solved: list[dict[str, NDArray]] = []
         for request, asked in enumerate(stage.requests):
             begun = time.perf_counter()
             trace = self.editors[request].edit(some.to(self.device), [asked] * rows)
@@ -196,6 +203,7 @@ class EditWorker:
             lost = (trace.steps < 1).all(dim=1).cpu().numpy() & (np.array(trace.stops) == NOT_FINITE)
             latent[lost, request], strength[lost, request] = np.nan, np.nan  # so they are rejected
             stops[:, request] = trace.stops
+            solved.append({name: found.float().cpu().numpy() for name, found in trace.solved.items()})
             slope[:, request] = slope_of_trace(trace, asked.attribute)
         columns: dict[str, NDArray] = {"latent": latent, "strength": strength, "steps": steps, "stop": stops}
         if self.seen and stage.looks:
@@ -206,6 +214,8 @@ class EditWorker:
                     scores, stage.requests[request].attribute, strength[:, request], steps[:, request] != NO_STEP, JUDGE
                 )
         columns["slope"] = slope
+        if self.traits.solves:
+            columns |= solved_columns(solved)
         if self.traits.independent_steps:
             self._dropped += drop_steps(columns, slots)
         return columns
@@ -240,6 +250,8 @@ class EditWorker:
         stop = np.broadcast_to(made["stop"][:, :, None], there.shape)[there].tolist()
         facts = {"stop": stop, "space": stage.space, "generator": stage.generator.name}
         tables: dict[str, Rows] = {"edits": stage.edits.rows({**keys, **measured, **facts})}
+        if self.traits.solves:
+            tables["coefficients"] = coefficient_rows(index, made, stage.requests)
         if stage.keep:
             path = "{index:09d}-{request}-{step:02d}"
             tables["edit_images"] = stage.keep.rows(schemas.edit_images(), path, keys, made[PIXELS][there])

@@ -8,7 +8,7 @@ from torch import Tensor
 from pipeline.card import Card
 from pipeline.errors import ModelFileError
 from pipeline.models import classifiers, generators
-from pipeline.models.classifiers import identity
+from pipeline.models.classifiers import identity, parsing
 from pipeline.models.faces import FaceScorer
 from pipeline.models.zoo.formats import safetensors
 from pipeline.tables import Artifact, store
@@ -146,11 +146,13 @@ def open_scorer(
     picture_size: int | None = None,
     truncated: Truncated = Truncated(),
     recompute: bool = False,
+    parser: Model | None = None,
 ) -> FaceScorer:
     """The generator with those who look at its faces, warmed up.
 
     follow: whether gradients are computed: of the first family's scores, of no others'.
-    identity_digest: of the network that tells whose face it is; None to do without. The rest as in `FaceScorer`.
+    identity_digest: of the network that tells whose face it is; None to do without.
+    parser: the family whose face parser gives masks; None to do without. The rest as in `FaceScorer`.
 
     Raises:
         ModelFileError: a network is another than the job was started with.
@@ -160,11 +162,16 @@ def open_scorer(
     if identity_digest is not None:
         whose = identity.load(runtime.device)
         Model("the network of identity", identity_digest).check(whose.fingerprint)
+    masks = None
+    if parser is not None:
+        masks = parsing.load(parser.name, runtime.device)
+        Model(f"the face parser of {parser.name}", parser.fingerprint).check(masks.fingerprint)
     faces = FaceScorer(
         generator,
         {ref.prefix: ref.open(runtime) for ref in scored_by},
         follow=[scored_by[0].prefix] if follow else (),
         identity=whose,
+        parser=masks,
         picture_size=picture_size,
         psi=truncated.psi,
         cutoff=truncated.cutoff,

@@ -110,6 +110,11 @@ CASES = {
         f"edit ials {EDITED} --preserve eyeglasses --steps 3 --step-size 0.5 --keep all {JUDGED}",
         changed={"--lambda1 0.5": "lambda1"}, free="--recompute", rows=CODES, last=("requests",), cut=CUT,
     ),
+    "style-intervention": Case(
+        "edit style-intervention --latents {latents} --directions {directions},{sparse} --rows-per-shard 8 "
+        f"--attribute old --steps 1 --always {JUDGED}",
+        changed={"--move 2": "move: 3.0 there, 2.0 asked"}, rows=CODES, last=("requests",), cut=CUT,
+    ),
     "measure": Case(
         "measure --edits {edits} --families tiny-judge",
         changed={"--measured yaw,old": "measured: "}, last=("measured", "measured.csv"),
@@ -141,12 +146,14 @@ def make_inputs(folder: Path) -> dict[str, str]:
         "labels": f"{folder}/labels/labels",
         "judged": f"{folder}/judged/labels",
         "directions": f"{folder}/directions",
+        "sparse": f"{folder}/sparse",
         "edits": f"{folder}/edits/edits",
         "planted": f"{folder}/planted",
         "codes": f"{folder}/codes.npy",
     }
     plant(inputs["planted"])
     planted(inputs["directions"], ("w",), names=("old", "young", "eyeglasses", "male"))
+    planted(inputs["sparse"], ("s",), names=("old",))
     np.save(inputs["codes"], np.random.default_rng(1).standard_normal((12, 512)).astype(np.float32))
     for name, words in {
         "latents": f"sample {TINY} {ROWS}",

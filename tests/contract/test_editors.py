@@ -6,11 +6,16 @@ import torch
 
 from pipeline.editors import EDITORS, NOT_FINITE, config_of
 from pipeline.models import classifiers, generators
+from pipeline.models.classifiers import parsing
 from pipeline.models.codes import Codes
 from pipeline.models.faces import FaceScorer
 from tests.pipeline.editors import faces64
 
-FLAGS = {"interfacegan": {"strengths": (-2.0, 3.0)}, "ials": {"steps": 3, "step_size": 0.5}}
+FLAGS = {
+    "interfacegan": {"strengths": (-2.0, 3.0)},
+    "ials": {"steps": 3, "step_size": 0.5},
+    "style-intervention": {"steps": 2, "always": True},
+}
 """Of an edit of a few steps; another editor is asked what all editors are."""
 ROWS = 4
 CASES = [
@@ -25,7 +30,8 @@ CASES = [
 @pytest.fixture(scope="module")
 def faces():
     generator = generators.load("stylegan2-tiny", backend="eager")
-    return FaceScorer(generator, {"": classifiers.load("tiny", faces64.ATTRIBUTES, measures=())})
+    family = classifiers.load("tiny", faces64.ATTRIBUTES, measures=())
+    return FaceScorer(generator, {"": family}, parser=parsing.load("tiny"))
 
 
 def codes(space, seed=0) -> Codes:
@@ -36,7 +42,9 @@ def edited(name, faces, some):
     config = config_of(name).model_validate(FLAGS.get(name, {}))
     request = config.request("old")
     steps = config.traits([request]).steps
-    trace = config.open(faces, faces64.directions(some.space, shared=True)).edit(some, [request] * ROWS)
+    also = config.needed(("old",), ()).also_in
+    directions = [*faces64.directions(some.space, shared=True), *(faces64.directions(also) if also else ())]
+    trace = config.open(faces, directions).edit(some, [request] * ROWS)
     assert trace.values.shape[:2] == (ROWS, steps + 1)
     return trace
 
@@ -44,7 +52,9 @@ def edited(name, faces, some):
 @pytest.mark.parametrize(("name", "space"), CASES)
 def test_the_source_is_step_0_and_every_step_moves(name, space, faces):
     trace = edited(name, faces, codes(space))
-    assert torch.equal(trace.at(0).values, codes(space).values)
+    moved = config_of(name).model_validate(FLAGS.get(name, {})).edits_in(space) != space
+    source = faces.styles(codes(space)) if moved else codes(space).values
+    assert torch.equal(trace.at(0).values, source)
     assert trace.steps.tolist() == [list(range(trace.values.shape[1]))] * ROWS
     for step in range(1, trace.values.shape[1]):
         assert not torch.equal(trace.values[:, step], trace.values[:, step - 1])

@@ -35,6 +35,7 @@ SCHEMAS = {
     "effects": schemas.effects(),
     "strips": schemas.strips(),
     "channels": schemas.channels(),
+    "coefficients": schemas.coefficients(6752),
     "comparisons": schemas.comparisons(),
     "dt_steps": schemas.dt_steps(),
     "dt_curves": schemas.dt_curves(),

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import conv2d, interpolate
 
 from pipeline.models.classifiers import attributes
 from pipeline.models.classifiers.attribute import Reading
@@ -20,10 +21,12 @@ from pipeline.models.classifiers.boundary import SameShare
 from pipeline.models.classifiers.calibration import Scale
 from pipeline.models.classifiers.crops import Crop
 from pipeline.models.classifiers.networks import Networks
+from pipeline.models.classifiers.parser import CLASSES
 
 CROP = Crop(0.0, 0.0, 1.0, 1.0, 16, 16)
 STANDS_IN = {"tiny": "faces", "tiny-judge": "judge"}
 SEEDS = {"tiny": 1, "tiny-judge": 2}
+PARSER_SEED = 3
 FEATURES = 32 * 16
 HEAD = ("smile", "male", "old", "eyeglasses", "yaw", "age_years")
 """Statistics whose weights are drawn together. Those of any other are drawn by its name, so that it moves none."""
@@ -69,6 +72,25 @@ class TinyReader(nn.Module):
         for _, tensor in sorted(self.state_dict().items()):
             digest.update(tensor.cpu().contiguous().numpy().tobytes())
         return digest.hexdigest()
+
+
+class TinyParser(nn.Module):
+    """In place of the face parser: one convolution, whose classes lie in patches."""
+
+    weight: Tensor
+
+    def __init__(self, networks: Networks) -> None:
+        super().__init__()
+        generator = torch.Generator().manual_seed(PARSER_SEED)
+        self.register_buffer("weight", torch.randn(len(CLASSES), 3, 3, 3, generator=generator))
+        self.requires_grad_(False)
+        networks.digests["tiny-parser"] = hashlib.sha256(self.weight.numpy().tobytes()).hexdigest()
+
+    def masks(self, x_N3HW: Tensor) -> Tensor:
+        """(N, 3, H, W) in [-1, 1] -> (N, 19, H, W): probabilities, in the order of `parser.CLASSES`."""
+        small: Tensor = CROP(x_N3HW)
+        logits = conv2d(small - small.mean(dim=(2, 3), keepdim=True), self.weight, stride=2, padding=1)
+        return interpolate(logits, size=x_N3HW.shape[2:], mode="bilinear", align_corners=False).softmax(1)
 
 
 def readings(family: str) -> dict[str, Reading]:

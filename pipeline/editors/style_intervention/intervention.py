@@ -1,0 +1,287 @@
+"""Style Intervention: the move of a latent direction and that of a sparse one, merged channel by channel (Sec. 3.2).
+
+Shapes: N rows, n rows that are solved together, S style channels, K strengths, T layers, 3HW pixels.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
+
+import torch
+from torch import Tensor
+
+from pipeline.directions.aliases import plain
+from pipeline.editors.editor import Faces
+from pipeline.editors.gradients import score_of
+from pipeline.editors.request import SIDES, EditRequest
+from pipeline.editors.style_intervention.losses import merged
+from pipeline.editors.style_intervention.regions import dilated, mask_of, region_of
+from pipeline.editors.style_intervention.solver import Problem, Settings, Solution, solve
+from pipeline.editors.trace import DONE, NO_STEP, NOT_FINITE, REACHED, Trace
+from pipeline.errors import SpecError
+from pipeline.models.codes import Codes
+from pipeline.models.generators import Generator
+from pipeline.models.randomness import standard_normal
+
+if TYPE_CHECKING:
+    from pipeline.directions.direction import Direction
+
+Mask = Literal["source", "union"]
+SPREAD_ROWS, SPREAD_BATCH = 1024, 64
+"""Latents that the spread of the channels is taken of, and how many are mapped together."""
+MOST_PIXELS = 512
+"""Of a side of the pictures in which pixels are compared."""
+
+
+class StyleIntervention:
+    """Moves each row in s along ds_m = (1 - Lambda) ds_z + Lambda ds_n, with coefficients Lambda of its own.
+
+    ds_z: the move along the attribute's direction in z, w or w+, as it comes out in s. ds_n: along its sparse direction
+    in s, of the same length in standard deviations of the channels (times `length`).
+
+    Args:
+        faces: generator, face parser, and the classifiers that tell on which side a source is.
+        directions: of each attribute one in z, w or w+, all in one space, and one in s.
+        settings: of the solver.
+        mask: the region in the source, or also in the picture moved by ds_z.
+        dilation: pixels, in a picture of 512 px.
+        region: classes of the face parser; those of the attribute where none are given.
+        always: also faces that are on the target's side already.
+
+    Raises:
+        SpecError: two directions are of one attribute and kind.
+    """
+
+    def __init__(
+        self,
+        faces: Faces,
+        directions: Sequence[Direction],
+        settings: Settings | None = None,
+        *,
+        mask: Mask = "source",
+        dilation: int = 16,
+        region: Sequence[str] = (),
+        always: bool = False,
+    ) -> None:
+        self._faces, self._settings = faces, settings or Settings()
+        self._mask, self._dilation, self._region, self._always = mask, dilation, tuple(region), always
+        self._size = min(MOST_PIXELS, faces.generator.resolution)
+        self._latent: dict[str, Direction] = {}
+        self._sparse: dict[str, Direction] = {}
+        for direction in directions:
+            kind = self._sparse if direction.space == "s" else self._latent
+            if direction.attribute in kind:
+                raise SpecError(f"there are two directions of {direction.attribute} in {direction.space}: give one")
+            kind[direction.attribute] = direction
+        self._spread_S: Tensor | None = None
+
+    def edit(self, codes: Codes, requests: Sequence[EditRequest]) -> Trace:
+        """Edit each row as its request says: a step for each strength k, at s + (1 - Lambda) ds_z + k Lambda ds_n.
+
+        The trace is in s, with `coefficients` (N, S) and `errors` (N, T + 1), NaN where a row was not solved for.
+        A row ends at its source where it is on the target's side already (REACHED), where its face has no such region,
+        or where its direction moves no style.
+
+        Raises:
+            SpecError: codes and requests differ in length, rows differ in their number of strengths, or a direction or
+                a region is missing.
+        """
+        steps = self._check(codes, requests)
+        usable_N = torch.isfinite(codes.values).flatten(1).all(dim=1)
+        codes = Codes(codes.space, torch.where(_shaped(usable_N, codes.values), codes.values, 0.0))
+        with torch.no_grad():
+            s_NS = self._faces.styles(codes)
+            sides_N, seen = self._sides(s_NS, requests, usable_N)
+            by_z_NS, by_n_NS = self._displacements(codes, s_NS, requests, sides_N)
+        stops = ["" if usable else NOT_FINITE for usable in usable_N.tolist()]
+        self._stop_where_nothing_is_to_do(stops, requests, sides_N, seen, by_z_NS, by_n_NS)
+        values = s_NS[:, None].repeat(1, steps + 1, 1)
+        coefficients_NS = torch.full_like(s_NS, torch.nan)
+        errors: dict[int, Tensor] = {}
+        for rows in self._together(stops, requests):
+            for row, solution in self._solve(rows, requests, stops, s_NS, by_z_NS, by_n_NS):
+                coefficients_NS[row], errors[row] = solution.coefficients[0], solution.errors[0]
+                values[row, 1:] = self._steps(s_NS[row], solution.coefficients[0], by_z_NS[row], by_n_NS[row],
+                                              requests[row])  # fmt: skip
+                finite = bool(torch.isfinite(values[row]).all() and torch.isfinite(errors[row]).all())
+                stops[row] = DONE if finite else NOT_FINITE
+        return self._trace(values, stops, requests, sides_N, coefficients_NS, errors)
+
+    # -- what is known before anything is solved -----------------------------------------------------------------------
+
+    def _check(self, codes: Codes, requests: Sequence[EditRequest]) -> int:
+        """How many strengths every request has."""
+        if len(codes) != len(requests):
+            raise SpecError(f"there are {len(codes)} codes and {len(requests)} requests: give one request for each row")
+        if not len(requests):
+            raise SpecError("there is no row to edit")
+        if len(numbers := {len(request.strengths) for request in requests}) > 1 or 0 in numbers:
+            raise SpecError("rows that are edited together have as many strengths each, and at least one")
+        for request in dict.fromkeys(requests):
+            region_of(request.attribute, self._region)
+            for kind, where in ((self._latent, "in z, w or w+"), (self._sparse, "in s (a sparse one)")):
+                if request.attribute not in kind:
+                    raise SpecError(f"there is no direction of {request.attribute} {where}: fit it, and give both")
+        return numbers.pop()
+
+    def _sides(
+        self, s_NS: Tensor, requests: Sequence[EditRequest], usable_N: Tensor
+    ) -> tuple[list[float], list[float | None]]:
+        """2y - 1 of each row, and the score of its source where it is looked at."""
+        asked = [SIDES[request.target] for request in requests]
+        if self._always and all(asked):
+            return asked, [None] * len(asked)
+        columns = self._faces(Codes("s", s_NS), sorted({plain(request.attribute) for request in requests}))
+        scores = [
+            float(score_of(request.attribute, {name: float(column[row]) for name, column in columns.items()}))
+            for row, request in enumerate(requests)
+        ]
+        sides = [side or (-1.0 if score > 0 else 1.0) for side, score in zip(asked, scores, strict=True)]
+        return sides, list(scores)
+
+    def _displacements(
+        self, codes: Codes, s_NS: Tensor, requests: Sequence[EditRequest], sides: Sequence[float]
+    ) -> tuple[Tensor, Tensor]:
+        """ds_z and ds_n of each row, (N, S)."""
+        moved = codes.values.clone()
+        unit_NS = torch.zeros_like(s_NS)
+        for row, (request, side) in enumerate(zip(requests, sides, strict=True)):
+            along = self._latent[request.attribute].along(codes)
+            moved[row] += side * request.options.get("move", 1.0) * along
+            unit_NS[row] = side * self._sparse[request.attribute].along(Codes("s", s_NS))
+        by_z_NS = self._faces.styles(Codes(codes.space, moved)) - s_NS
+        spread_S = self._spread(s_NS)
+        lengths_N1 = [torch.linalg.vector_norm(by_NS / spread_S, dim=1, keepdim=True) for by_NS in (by_z_NS, unit_NS)]
+        scale = torch.tensor([[request.options.get("length", 1.0)] for request in requests], device=s_NS.device)
+        return by_z_NS, unit_NS * (scale.to(s_NS) * lengths_N1[0] / lengths_N1[1])
+
+    def _spread(self, like: Tensor) -> Tensor:
+        """Standard deviation of each style channel over the generator's own latents, (S,)."""
+        if self._spread_S is None:
+            self._spread_S = channel_spread(self._faces.generator)
+        return self._spread_S.to(like)
+
+    def _stop_where_nothing_is_to_do(
+        self,
+        stops: list[str],
+        requests: Sequence[EditRequest],
+        sides: Sequence[float],
+        scores: Sequence[float | None],
+        by_z_NS: Tensor,
+        by_n_NS: Tensor,
+    ) -> None:
+        finite = (torch.isfinite(by_z_NS) & torch.isfinite(by_n_NS)).all(dim=1).tolist()
+        still = ((by_z_NS == 0).all(dim=1) | (by_n_NS == 0).all(dim=1)).tolist()
+        for row, request in enumerate(requests):
+            score = scores[row]
+            if stops[row]:
+                continue
+            if score is not None and math.isnan(score):
+                stops[row] = NOT_FINITE
+            elif not self._always and request.target != "flip" and score is not None and sides[row] * score > 0:
+                stops[row] = REACHED
+            elif still[row]:
+                stops[row] = f"the direction of {request.attribute} moves no style"
+            elif not finite[row]:
+                stops[row] = NOT_FINITE
+
+    # -- solving -------------------------------------------------------------------------------------------------------
+
+    def _together(self, stops: Sequence[str], requests: Sequence[EditRequest]) -> list[list[int]]:
+        """Rows that are solved in one batch: of one region, as many as the device takes well."""
+        left = [row for row, stop in enumerate(stops) if not stop]
+        by_region: dict[tuple[str, ...], list[int]] = {}
+        for row in left:
+            by_region.setdefault(region_of(requests[row].attribute, self._region), []).append(row)
+        most = self._faces.at_once or max(len(left), 1)
+        return [rows[i : i + most] for rows in by_region.values() for i in range(0, len(rows), most)]
+
+    def _solve(
+        self,
+        rows: list[int],
+        requests: Sequence[EditRequest],
+        stops: list[str],
+        s_NS: Tensor,
+        by_z_NS: Tensor,
+        by_n_NS: Tensor,
+    ) -> list[tuple[int, Solution]]:
+        """The solutions of some rows, one each; a row whose face has no such region stops."""
+        generator, region = self._faces.generator, region_of(requests[rows[0]].attribute, self._region)
+        s, by_z, by_n = (each[rows] for each in (s_NS, by_z_NS, by_n_NS))
+        with torch.no_grad():
+            source = generator.synthesize(Codes("s", s), self._size)
+            mask = mask_of(self._faces.masks(source), region)
+            if self._mask == "union":
+                mask |= mask_of(self._faces.masks(generator.synthesize(Codes("s", s + by_z), self._size)), region)
+        there = mask.flatten(1).any(dim=1).tolist()
+        for row, found in zip(rows, there, strict=True):
+            if not found:
+                stops[row] = f"the face parser finds no region of {requests[row].attribute}"
+        if not any(there):
+            return []
+        outside = (~dilated(mask, self._dilation)).to(source)
+        solution = solve(generator, Problem(s, by_z, by_n, source, outside), self._settings)
+        return [
+            (row, Solution(solution.coefficients[i : i + 1], solution.errors[i : i + 1]))
+            for i, (row, found) in enumerate(zip(rows, there, strict=True))
+            if found
+        ]
+
+    @staticmethod
+    def _steps(s_S: Tensor, coefficients_S: Tensor, by_z_S: Tensor, by_n_S: Tensor, request: EditRequest) -> Tensor:
+        """(K, S): the edit, with k times ds_n in place of ds_n."""
+        side = SIDES[request.target] or 1.0  # strengths of target 0 are negative, and ds_n is turned already
+        strengths_K1 = torch.tensor([[side * strength] for strength in request.strengths]).to(s_S)
+        return s_S + merged(coefficients_S, by_z_S, strengths_K1 * by_n_S)
+
+    def _trace(
+        self,
+        values: Tensor,
+        stops: Sequence[str],
+        requests: Sequence[EditRequest],
+        sides: Sequence[float],
+        coefficients_NS: Tensor,
+        errors: dict[int, Tensor],
+    ) -> Trace:
+        steps_K = torch.arange(values.shape[1])
+        last_N1 = torch.tensor([[self._last(stop, values.shape[1] - 1)] for stop in stops])
+        asked = [
+            [0.0, *((side * k if request.target == "flip" else k) + 0.0 for k in request.strengths)]
+            for request, side in zip(requests, sides, strict=True)
+        ]
+        groups = 1 + (1 if self._settings.at_once else len(self._faces.generator.style_layers))
+        nothing = values.new_full((groups,), torch.nan)
+        return Trace(
+            space="s",
+            values=values,
+            steps=torch.where(steps_K <= last_N1, steps_K, NO_STEP).to(values.device),
+            strengths=torch.tensor(asked, dtype=torch.float64, device=values.device),
+            scores={},
+            stops=tuple(stops),
+            solved={
+                "coefficients": coefficients_NS,
+                "errors": torch.stack([errors.get(row, nothing) for row in range(len(stops))]),
+            },
+        )
+
+    @staticmethod
+    def _last(stop: str, steps: int) -> int:
+        """The last step of a row that ended so."""
+        return {DONE: steps, NOT_FINITE: -1}.get(stop, 0)
+
+
+def _shaped(mask_N: Tensor, values: Tensor) -> Tensor:
+    return mask_N.view(-1, *[1] * (values.dim() - 1))
+
+
+@torch.no_grad()
+def channel_spread(generator: Generator) -> Tensor:
+    """Standard deviation of each style channel over latents of the generator, (S,); 1 for one that never moves. The
+    same bits each time. Truncation shrinks all channels alike, so it is left out: only ratios count.
+    """
+    z = torch.from_numpy(standard_normal(0, range(SPREAD_ROWS), generator.z_dim)).to(generator.w_avg)
+    s = torch.cat([generator.styles(generator.map(some)) for some in z.split(SPREAD_BATCH)]).double()
+    spread_S = s.std(dim=0)
+    return torch.where(spread_S > 0, spread_S, 1.0)
