@@ -163,23 +163,6 @@ def test_a_generator_without_constants_borrows_the_built_in_ones(tmp_path, capsy
     assert spec_of(tmp_path, "dataset")["calibration"]["borrowed"] is True
 
 
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (None, "there is no such file; stylemill calibrate writes one"),
-        (b"{}", "is not a calibration of classifiers: give the calibration.json that stylemill calibrate wrote"),
-    ],
-)
-def test_what_is_no_calibration_is_one_line(content, message, tmp_path, capsys):
-    path = tmp_path / "constants.json"
-    if content is not None:
-        path.write_bytes(content)
-    assert dataset(tmp_path / "out", "--rows", "4", "--calibration", str(path)) == 2
-    assert capsys.readouterr().err.strip() == f"stylemill dataset: --calibration {path}" + (
-        f": {message}" if content is None else f" {message}"
-    )
-
-
 def test_workers_get_the_constants_of_the_driver(file):
     """They are sent along, and looked up nowhere."""
     constants = Constants(generators.load(GENERATOR, backend="eager"), file)
@@ -197,17 +180,6 @@ def test_what_a_family_does_not_see_is_unjudged_or_an_error(monkeypatch, tmp_pat
     assert "eyeglasses" not in columns(tmp_path / "all", "labels")
     assert dataset(tmp_path / "one", "--rows", "4", "--attributes", "smile,eyeglasses") == 2
     assert "tiny does not see eyeglasses: it sees smile, male, old, yaw" in capsys.readouterr().err
-
-
-def test_a_page_says_what_an_attribute_means(made_page):
-    assert "The face wears eyeglasses or sunglasses." in made_page
-
-
-@pytest.fixture
-def made_page(tmp_path) -> str:
-    assert dataset(tmp_path, "--rows", "4") == 0
-    assert main(["report", str(tmp_path)]) == 0
-    return Path(tmp_path, "report.html").read_text()
 
 
 def test_numbers_of_the_judge_say_what_is_unjudged(monkeypatch, tmp_path, capsys):

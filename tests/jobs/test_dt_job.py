@@ -11,16 +11,14 @@ from tiny_jobs import rows, tables
 
 from jobs.__main__ import main
 from jobs.small_outputs import write_small_table
-from pipeline.directions import normalised
 from pipeline.editors.ials import IALS
 from pipeline.models import classifiers, generators
 from pipeline.models.codes import Codes
 from pipeline.models.faces import FaceScorer
 from pipeline.stages import dt as stage
 from pipeline.stages.codes import read_codes
-from pipeline.stages.direction_rows import read_directions, to_rows
+from pipeline.stages.direction_rows import read_directions
 from pipeline.tables import Table
-from schemas import directions as directions_schema
 from schemas.dt_steps import SCORES
 from tests.pipeline.editors.requested import same
 
@@ -157,41 +155,6 @@ def test_the_plan_counts_the_passes(inputs, tmp_path, capsys, monkeypatch):
     assert (sum(forward), sum(backward), sum(scored)) == (128, 120, 512)
 
 
-def test_in_styles_and_without_increments(inputs, tmp_path):
-    words = [*WORDS, "--space", "s", "--lambdas", "0:0", "--pairs", "male:yaw"]
-    assert dt(inputs, tmp_path / "s", *words) == 0
-    assert dt(inputs, tmp_path / "once", *words, "--no-incremental") == 0
-    found, once = steps(tmp_path / "s"), steps(tmp_path / "once")
-    assert found.loc[found["step"] < 2, "primal"].equals(once.loc[once["step"] < 2, "primal"])
-    assert not found.loc[found["step"] == STEPS, "primal"].equals(once.loc[once["step"] == STEPS, "primal"])
-    with torch.no_grad():
-        generator = generators.load("stylegan2-tiny", backend="eager")
-        index, codes = read_codes(Table.open(inputs[0]), "s", generator)
-        source = codes.values[np.isin(index, found["row"].unique())]
-        family = classifiers.load("tiny", ("male",), measures=())
-        expected = family.scores(generator.synthesize(Codes("s", source)))[:, 0].numpy()
-    np.testing.assert_allclose(found.loc[found["step"] == 0, "primal"], expected, atol=1e-3)
-
-
-def test_a_direction_that_vanishes_stands_still(inputs, tmp_path):
-    vector = np.random.default_rng(2).standard_normal(512)
-    same = [normalised(name, "svm", "w", vector) for name in ("male", "yaw")]
-    write_small_table(str(tmp_path / "same"), directions_schema(), to_rows(same), {"verb": "planted"})
-    words = ["--pairs", "male:yaw", "--rows", "3", "--steps", "2", "--lambdas", "1:1,0:0"]
-    assert dt((*inputs[:2], str(tmp_path / "same")), tmp_path / "out", *words) == 0
-    found = steps(tmp_path / "out")
-    still = found[found["request"] == 0]
-    assert set(still["stop"]) == {"nothing of male is left beside its conditions"}
-    assert still["step"].tolist() == [0, 1, 2] * 3
-    assert (still.groupby("row")[list(SCORES)].nunique() == 1).all(axis=None)
-    assert (still["strength"] == 0).all()
-    assert (found[found["request"] == 1].groupby("row")["primal"].nunique() == 3).all()
-    areas = Table.open(f"{tmp_path}/out/dt_auc").read().to_pandas().set_index(["family", "lambda1"])
-    assert areas.loc[("tiny-judge", 1.0), "p_max"] == 0
-    assert len(areas.loc[("tiny-judge", 1.0), "auc_common"]) == 0
-    assert not areas["ranked"].any()
-
-
 def test_a_row_that_is_set_aside_in_a_cell_is_left_out_of_all_cells(whole, inputs, tmp_path, capsys, monkeypatch):
     real, bad = stage.points, {(2, 1), (5, 0)}  # request and place of the row
 
@@ -229,36 +192,26 @@ def test_a_row_that_is_set_aside_in_a_cell_is_left_out_of_all_cells(whole, input
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--pairs", "male"], "male is not a pair: give PRIMAL:CONDITION"),
-        (["--pairs", "male:male"], "male is to change and to stay at once"),
-        (["--pairs", "male:old,male:old"], "male:old is named twice"),
-        (["--pairs", "male:bangs", "--space", "w"], "has no direction of 'bangs'"),
-        (["--pairs", "male:old"], "has several directions of male: choose male#0 (svm, w)"),
-        (["--pairs", "male#0:old#3,male#4:old#3"], "the directions are in s and w"),
-        (["--lambdas", "1:2"], "1:2 is not a cell"),
-        (["--lambdas", "1"], "1 is not a cell"),
-        (["--lambdas", "1:1,1:1.0"], "1:1 is named twice"),
-        (["--lambdas", "1:1", "--grid", "0.5"], "give --lambdas or --grid"),
-        (["--grid", "0.3"], "a width of which 1 is a multiple"),
-        (["--judge", "tiny"], "--judge tiny is the family that edits"),
-        (["--pairs", "male:old", "--space", "w", "--rows", "41"], "rows that start without male, and 41 are needed"),
-        (["--pairs", "male:old", "--space", "w", "--first", "30", "--rows", "11"], "and 41 are needed"),
-        (["--pairs", "male:old", "--space", "w", "--per-layer"], "these edits are in w, pass --space w+"),
-        (["--pairs", "male#8:old#11"], "these directions are in z"),
+        ("--pairs male", "male is not a pair: give PRIMAL:CONDITION"),
+        ("--pairs male:male", "male is to change and to stay at once"),
+        ("--pairs male:old,male:old", "male:old is named twice"),
+        ("--pairs male:bangs --space w", "has no direction of 'bangs'"),
+        ("--pairs male:old", "has several directions of male: choose male#0 (svm, w)"),
+        ("--pairs male#0:old#3,male#4:old#3", "the directions are in s and w"),
+        ("--lambdas 1:2", "1:2 is not a cell"),
+        ("--lambdas 1", "1 is not a cell"),
+        ("--lambdas 1:1,1:1.0", "1:1 is named twice"),
+        ("--lambdas 1:1 --grid 0.5", "give --lambdas or --grid"),
+        ("--grid 0.3", "a width of which 1 is a multiple"),
+        ("--judge tiny", "--judge tiny is the family that edits"),
+        ("--pairs male:old --space w --rows 41", "rows that start without male, and 41 are needed"),
+        ("--pairs male:old --space w --first 30 --rows 11", "and 41 are needed"),
+        ("--pairs male:old --space w --per-layer", "these edits are in w, pass --space w+"),
+        ("--pairs male#8:old#11", "these directions are in z"),
     ],
 )
-def test_what_cannot_be_is_one_line_and_2(words, message, inputs, tmp_path, capsys):
-    assert dt(inputs, tmp_path / "out", *words) == 2
-    said = capsys.readouterr().err.strip()
-    assert message in said
-    assert "\n" not in said
-    assert not (tmp_path / "out").exists()
-
-
-def test_two_names_of_one_attribute_are_no_pair(inputs, tmp_path, capsys):
-    planted(tmp_path / "d", ("w",), names=("old", "young"))
-    assert dt((*inputs[:2], str(tmp_path / "d")), tmp_path / "out", "--pairs", "old:young") == 2
-    assert "old:young: these are one attribute" in capsys.readouterr().err
+def test_what_cannot_be_is_one_line_and_2(words, message, inputs, tmp_path, refused):
+    refused(dt(inputs, tmp_path / "out", *words.split()), message, out=tmp_path / "out")
 
 
 def test_an_alias_has_the_sign_of_its_name(inputs, tmp_path):
@@ -272,32 +225,29 @@ def test_an_alias_has_the_sign_of_its_name(inputs, tmp_path):
     assert (start["judge_primal"] <= 0).all()
 
 
-def test_labels_that_do_not_fit_are_refused(inputs, tmp_path, capsys):
+def test_labels_that_do_not_fit_are_refused(inputs, tmp_path, refused, capsys):
     latents, labels, directions, own = inputs
-    words = ["--pairs", "male:old", "--space", "w", "--rows", "2"]
-    other = sample(tmp_path / "other", 8, 8, "--seed", "9")
-    assert dt((other, labels, directions), tmp_path / "out", *words) == 2
-    assert "labels of other latents" in capsys.readouterr().err
-    assert dt((latents, own, directions), tmp_path / "out", *words) == 2
-    assert "was labelled by tiny, and tiny-judge is to measure" in capsys.readouterr().err
-    swapped = ["--classifiers", "tiny-judge", "--judge", "tiny"]
-    assert dt((latents, own, directions), tmp_path / "out", *words, *swapped) == 2
-    assert capsys.readouterr().err.startswith("stylemill dt: --classifiers tiny-judge judges and gives no gradient")
-    assert not (tmp_path / "out").exists()
-    assert dt((latents, f"{labels},{labels}", directions), tmp_path / "out", *words) == 2
-    assert "are both by tiny-judge: give one of them" in capsys.readouterr().err
-    assert dt((latents, latents, directions), tmp_path / "out", *words) == 2
-    assert "is a table of latents, not of labels" in capsys.readouterr().err
-    facts, table = Table.open(labels).require_sealed()["facts"], Table.open(labels)
+    out, words = tmp_path / "out", ["--pairs", "male:old", "--space", "w", "--rows", "2"]
+    other, table = sample(tmp_path / "other", 8, 8, "--seed", "9"), Table.open(labels)
+    facts = table.require_sealed()["facts"]
     facts = {**facts, "resolved": {**facts["resolved"], "generator_digest": "f" * 64}}
     write_small_table(str(tmp_path / "foreign"), table.schema, table.read(), facts)
-    assert dt((latents, str(tmp_path / "foreign"), directions), tmp_path / "out", *words) == 2
-    assert "not of this stylegan2-tiny" in capsys.readouterr().err
-    assert main(["dt", "--latents", latents, "--labels", labels, "--out", str(tmp_path / "out"), *TINY, *words]) == 2
-    assert "--directions: a lambda above 0" in capsys.readouterr().err
-    bare = ["--latents", latents, "--labels", labels, "--out", str(tmp_path / "out"), "--lambdas", "0:0"]
-    assert main(["dt", *bare, *TINY, *words, "--as-released"]) == 2
-    assert "--directions: --as-released projects out" in capsys.readouterr().err
+    planted(tmp_path / "twins", ("w",), names=("old", "young"))
+    capsys.readouterr()
+    swapped = ["--classifiers", "tiny-judge", "--judge", "tiny"]
+    for given, more, message in (
+        ((other, labels, directions), [], "labels of other latents"),
+        ((latents, own, directions), [], "was labelled by tiny, and tiny-judge is to measure"),
+        ((latents, own, directions), swapped, "--classifiers tiny-judge judges and gives no gradient"),
+        ((latents, f"{labels},{labels}", directions), [], "are both by tiny-judge: give one of them"),
+        ((latents, latents, directions), [], "is a table of latents, not of labels"),
+        ((latents, f"{tmp_path}/foreign", directions), [], "not of this stylegan2-tiny"),
+        ((latents, labels, f"{tmp_path}/twins"), ["--pairs", "old:young"], "old:young: these are one attribute"),
+    ):
+        refused(dt(given, out, *words, *more), message, out=out)
+    bare = ["dt", "--latents", latents, "--labels", labels, "--out", str(out), *TINY, *words]
+    refused(main(bare), "--directions: a lambda above 0")
+    refused(main([*bare, "--lambdas", "0:0", "--as-released"]), "--directions: --as-released projects out")
 
 
 def test_labels_of_both_families_tell_how_well_they_agree_on_unedited_faces(inputs, tmp_path):
@@ -330,44 +280,6 @@ def test_labels_that_come_later_remake_the_small_tables_and_no_face(inputs, tmp_
     assert [len(kappa) for kappa in found["kappa"]] == [1] * len(found)
 
 
-@pytest.mark.parametrize("size", ["1", "4"])
-def test_a_row_that_raises_is_set_aside_alone_even_with_a_micro_batch_of_its_own(inputs, tmp_path, monkeypatch, size):
-    real = stage.DtWorker._edit
-    bad = read_codes(Table.open(inputs[0]), "w", generators.load("stylegan2-tiny", backend="eager"))[1].values[:40]
-
-    def raising(self, codes, wishes):
-        if any(torch.equal(values, bad[poisoned]) for values in codes.values):
-            raise ValueError("a face that cannot be")
-        return real(self, codes, wishes)
-
-    judged = pd.read_parquet(inputs[1])
-    poisoned = int(judged["index"][judged["male"] <= 0].iloc[2])
-    monkeypatch.setattr(stage.DtWorker, "_edit", raising)
-    words = ["--pairs", "male:yaw", "--rows", "5", "--steps", "1", "--lambdas", "0:0", "--space", "w"]
-    assert dt(inputs, tmp_path, *words, "--batch-size", size) == 0
-    assert [row["index"] for row in rows(tmp_path, "rejects/dt")] == [2]
-    assert steps(tmp_path)["index"].unique().tolist() == [0, 1, 3, 4]
-
-
-def test_networks_that_break_fail_the_shard_and_set_no_row_aside(inputs, tmp_path, monkeypatch, capsys):
-    def broken(self, codes, attributes=None):
-        raise ValueError("a broken network")
-
-    monkeypatch.setattr(FaceScorer, "warm_up", lambda self, batch_size, gradients=False: None)
-    monkeypatch.setattr(FaceScorer, "__call__", broken)
-    words = ["--pairs", "male:yaw", "--rows", "2", "--steps", "1", "--lambdas", "0:0", "--space", "w"]
-    assert dt(inputs, tmp_path, *words) == 1
-    said = capsys.readouterr().err
-    assert "a broken network" in said
-    assert "2 rows = 0 published + 0 rejected + 2 failed" in said
-
-
-def test_as_released_has_the_cell_of_the_public_code_where_none_are_named(inputs, tmp_path):
-    words = ["--pairs", "male:yaw", "--rows", "1", "--steps", "1", "--space", "w", "--as-released"]
-    assert dt(inputs, tmp_path, *words) == 0
-    assert [0.0, 0.75] in [row["lambdas"] for row in rows(tmp_path, "requests")]
-
-
 def test_as_released_counts_as_the_public_code_does(inputs, tmp_path, capsys):
     words = ["--pairs", "male:yaw", "--rows", "6", "--steps", "5", "--step-size", str(SIZE), "--space", "w"]
     assert dt(inputs, tmp_path, *words, "--lambdas", "1:1,0.75:0,0:0", "--as-released") == 0
@@ -388,7 +300,3 @@ def test_as_released_counts_as_the_public_code_does(inputs, tmp_path, capsys):
     expected = by_hand(inputs, ours["row"].iloc[0], 2, released=True)  # a request of (0.75, 0)
     mine = ours[(ours["request"] == 1) & (ours["row"] == ours["row"].iloc[0])]
     np.testing.assert_allclose(mine[list(SCORES)].iloc[: STEPS + 1], expected, atol=1e-3)
-    alone = tmp_path / "alone"  # no cell has a share of the condition's direction
-    assert dt(inputs, alone, *words, "--lambdas", "0.75:0", "--as-released") == 0
-    same = steps(alone).set_index(["row", "step"])["primal"]
-    np.testing.assert_allclose(same, ours[ours["request"] == 1].set_index(["row", "step"])["primal"], atol=1e-3)

@@ -1,7 +1,5 @@
 """`stylemill measure` on the tiny networks: against pandas on raw scores, several tables, faces, what is refused."""
 
-import re
-import shlex
 import shutil
 from pathlib import Path
 
@@ -10,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 import torch
-from edits import HOW, edit, planted, sample, written_again
+from edits import HOW, edit, written_again
 
 import schemas
 from jobs.__main__ import main
@@ -27,31 +25,20 @@ from pipeline.stages import measure as stage
 from pipeline.tables import Table
 
 ROWS = 22
+WORDS = "--attribute old,young --preserve eyeglasses --space w --strengths=-4,4"
 JUDGED = list(classifiers.attributes_of("tiny-judge"))
 
 
 @pytest.fixture(scope="module")
-def inputs(tmp_path_factory):
-    out = tmp_path_factory.mktemp("inputs")
-    planted(out / "directions")
-    return sample(out, ROWS), out / "directions"
+def inputs(latents, directions):
+    return latents, directions
 
 
 @pytest.fixture(scope="module")
 def scored(inputs, tmp_path_factory):
     """Edits in w that have the judge's scores."""
     out = tmp_path_factory.mktemp("scored")
-    words = [
-        "--attribute",
-        "old,young",
-        "--preserve",
-        "eyeglasses",
-        "--space",
-        "w",
-        "--strengths=-4,4",
-        "--scores",
-        "judge",
-    ]
+    words = [*WORDS.split(), "--scores", "judge"]
     assert edit(*inputs, out, *words) == 0
     return f"{out}/edits"
 
@@ -60,10 +47,7 @@ def scored(inputs, tmp_path_factory):
 def unscored(inputs, tmp_path_factory):
     """The same without scores."""
     out = tmp_path_factory.mktemp("unscored")
-    assert (
-        edit(*inputs, out, "--attribute", "old,young", "--preserve", "eyeglasses", "--space", "w", "--strengths=-4,4")
-        == 0
-    )
+    assert edit(*inputs, out, *WORDS.split()) == 0
     return f"{out}/edits"
 
 
@@ -110,25 +94,11 @@ def test_the_numbers_are_those_of_pandas(scored, tmp_path, capsys, monkeypatch):
     assert found.loc[(1, 2, "yaw"), "strength"] == 4.0
     assert found.loc[(0, 1, "old"), "strength"] == -4.0
     assert list(found.loc[(0, 1, "old"), "conditions"]) == ["eyeglasses"]
+    partials = Table.open(f"{tmp_path}/metrics").read().to_pandas()  # a group for each part
+    assert partials.groupby("index").size().tolist() == [len(found)] * 3
     csv = pd.read_csv(tmp_path / "measured.csv")
     np.testing.assert_allclose(csv["mean"], [value[0] for value in measured(tmp_path)["mean"]])
     assert main(["verify", str(tmp_path)]) == 0
-
-
-def test_partials_are_a_group_for_each_part(scored, tmp_path):
-    assert measure(tmp_path, scored, words=["--measured", "yaw,old"]) == 0
-    partials = Table.open(f"{tmp_path}/metrics").read().to_pandas()
-    assert partials.groupby("index").size().tolist() == [8, 8, 8]
-    assert set(partials["measured"]) == {"old", "yaw"}
-    assert partials.groupby(["request", "step", "measured"])["count"].sum().unique().tolist() == [ROWS]
-
-
-def test_faces_are_made_where_the_table_has_no_scores(scored, unscored, tmp_path):
-    for name, table in (("a", scored), ("b", unscored)):
-        assert measure(tmp_path / name, table) == 0
-    a, b = measured(tmp_path / "a"), measured(tmp_path / "b")
-    for name in ("mean", "sd", "flip_rate"):
-        np.testing.assert_allclose(np.concatenate(list(a[name])), np.concatenate(list(b[name])), atol=1e-6)
 
 
 def test_another_judges_scores_are_not_taken(scored, tmp_path, monkeypatch):
@@ -149,12 +119,9 @@ def test_another_judges_scores_are_not_taken(scored, tmp_path, monkeypatch):
     assert not np.allclose(*changes)
 
 
-@pytest.mark.parametrize(
-    "words", [["--space", "z"], ["--space", "s"], ["--space", "w", "--until", "9", "--target", "1"]]
-)
-def test_every_space_is_measured_as_it_is_scored(words, inputs, tmp_path):
-    strengths = [] if "--until" in words else ["--strengths=5"]
-    words = ["--attribute", "old", *words, *strengths]
+@pytest.mark.parametrize("words", ["--space z --strengths=5", "--space w --until 9 --target 1"])
+def test_faces_of_a_table_without_scores_are_scored_as_they_were(words, inputs, tmp_path):
+    words = ["--index", "0:8", "--attribute", "old", *words.split()]
     assert edit(*inputs, tmp_path / "scored", *words, "--scores", "judge") == 0
     assert edit(*inputs, tmp_path / "plain", *words) == 0
     for name in ("scored", "plain"):
@@ -191,7 +158,7 @@ def picture_identity(monkeypatch):
 
 
 @pytest.mark.usefixtures("picture_identity")
-@pytest.mark.parametrize("table", ["scored", "unscored"])
+@pytest.mark.parametrize("table", ["scored"])
 def test_identity_is_the_cosine_to_the_source(table, request, tmp_path, capsys):
     url = request.getfixturevalue(table)
     assert measure(tmp_path, url, words=["--identity"]) == 0
@@ -224,24 +191,6 @@ def test_the_real_network_of_identity_sees_the_same_face_as_itself(inputs, tmp_p
     assert found.loc[2, "mean"][0] < 0.999
 
 
-def test_rows_that_were_set_aside_are_not_measured(inputs, tmp_path, monkeypatch):
-    from pipeline.stages import codes as editing
-
-    real = editing.codes_of
-
-    def poisoned(rows, space, generator):
-        codes = real(rows, space, generator)
-        codes.values[rows["index"].to_numpy() // 8 == 1] = np.nan
-        codes.values[rows["index"].to_numpy() == 3] = np.nan
-        return codes
-
-    monkeypatch.setattr(editing, "codes_of", poisoned)
-    assert edit(*inputs, tmp_path / "e", "--attribute", "old", "--space", "w", "--strengths=4") == 0
-    assert measure(tmp_path / "m", f"{tmp_path}/e/edits") == 0
-    assert set(measured(tmp_path / "m")["count"]) == {ROWS - 9}
-    assert set(Table.open(f"{tmp_path}/m/metrics").read()["index"].to_pylist()) == {0, 2}
-
-
 def test_a_face_that_is_not_finite_is_named(unscored, tmp_path, capsys, monkeypatch):
     real = classifiers.family.Family.raw
 
@@ -256,31 +205,23 @@ def test_a_face_that_is_not_finite_is_named(unscored, tmp_path, capsys, monkeypa
     assert "row 2, request 0, step 0: judge_smile is not finite" in said
 
 
-def test_the_example_is_a_command():
-    from jobs.flags import parse
-    from jobs.measure import MeasureSpec
-
-    [example] = re.findall(r"Example: stylemill measure (.*)", MeasureSpec.__doc__)
-    assert parse(MeasureSpec, shlex.split(example)).identity
-
-
-def test_what_cannot_be_is_one_line_and_2(inputs, scored, tmp_path, capsys):
-    latents, directions = inputs
-    assert edit(latents, directions, tmp_path / "last", "--attribute", "old#0", "--strengths=1", "--keep", "last") == 0
-    capsys.readouterr()
-
-    def refused(message, *names, words=(), code=2):
-        assert measure(tmp_path / "out", *names, words=words) == code
-        said = capsys.readouterr().err.strip()
-        assert message in said
-        assert "\n" not in said
-        assert not (tmp_path / "out").exists()
-
-    refused("keeps no step 0, the source to compare with", f"{tmp_path}/last/edits")
-    refused("is a table of latents, not of edits", latents)
-    refused("names a table twice", scored, scored)
-    refused("unknown attribute 'freckles'", scored, words=["--measured", "freckles"])
-    refused("is not a table", f"{tmp_path}/nothing", code=1)
+def test_what_cannot_be_is_one_line_and_2(inputs, scored, tmp_path, refused, capsys):
+    out = tmp_path / "out"
+    ends = (
+        "--attribute old --space w --strengths=1 --keep last",
+        "ials --attribute old --lambda1 0 --steps 1 --space w",
+    )
+    for place, words in enumerate(ends):
+        assert edit(*inputs, tmp_path / f"last{place}", "--index", "0:4", *words.split()) == 0
+        capsys.readouterr()
+        refused(measure(out, f"{tmp_path}/last{place}/edits"), "keeps no step 0, the source to compare with: edit with")
+    for names, words, message, code in (
+        ([inputs[0]], [], "is a table of latents, not of edits", 2),
+        ([scored, scored], [], "names a table twice", 2),
+        ([scored], ["--measured", "freckles"], "unknown attribute 'freckles'", 2),
+        ([f"{tmp_path}/nothing"], [], "is not a table", 1),
+    ):
+        refused(measure(out, *names, words=words), message, code, out=out)
 
 
 @pytest.mark.parametrize(
@@ -313,7 +254,7 @@ def test_edits_with_requests_of_version_1_are_measured_as_before(scored, tmp_pat
     assert [asked[row["index"]]["attribute"] for row in rows.to_pylist()] == rows["attribute"].to_pylist()
 
 
-@pytest.mark.parametrize("keep", ["all", "3"])
+@pytest.mark.parametrize("keep", ["3"])
 def test_rows_that_end_before_others_stand_still(inputs, tmp_path, keep):
     """IALS with --until: each row's steps are as many as it takes; so that no step is of the stubborn faces alone.
 
@@ -374,10 +315,3 @@ def test_rows_that_flip_to_the_boundary_are_not_put_together(inputs, tmp_path, c
         expected = change[request][down[request] == side].mean()
         assert found["mean"].iloc[place][0] == pytest.approx(expected, abs=1e-6)
     assert "+0, down" in capsys.readouterr().out
-
-
-def test_ials_that_keeps_its_last_step_alone_cannot_be_measured(inputs, tmp_path, capsys):
-    asked = ["ials", "--attribute", "old", "--lambda1", "0", "--steps", "1", "--space", "w"]
-    assert edit(*inputs, tmp_path / "edited", *asked) == 0
-    assert measure(tmp_path / "out", f"{tmp_path}/edited/edits") == 2
-    assert "keeps no step 0, the source to compare with: edit with --keep all" in capsys.readouterr().err

@@ -5,12 +5,9 @@ from pathlib import Path
 
 import pytest
 from edits import edit, planted, sample
-from planted import plant
 from tiny_jobs import dataset
 
 from jobs.__main__ import main
-from pipeline.stages.edit import EditWorker
-from pipeline.stages.fit import FitWorker
 from pipeline.tables import Table
 
 PICTURES = ["--scores", "both", "--images", "png", "--size", "32"]
@@ -40,56 +37,39 @@ def test_edits_that_were_all_rejected(inputs, tmp_path):
     assert "not finite" in text
 
 
-def test_edits_that_all_failed(inputs, tmp_path, monkeypatch):
+BROKEN = {
+    "pipeline.stages.edit.EditWorker.run": (
+        "edit",
+        "the same edit command",
+        "No edit is here, and so no face is shown.",
+    ),
+    "pipeline.stages.fit.FitWorker._fit": ("directions", "the same command", "No direction is here."),
+    "pipeline.stages.dataset.DatasetWorker.run": ("dataset", "", "No row has been published here."),
+}
+
+
+@pytest.mark.parametrize("worker", BROKEN)
+def test_jobs_that_failed(worker, inputs, flat, tmp_path, monkeypatch):
     def broken(self, task):
         raise OSError("the disk is gone")
 
-    monkeypatch.setattr(EditWorker, "run", broken)
-    assert edit(*inputs, tmp_path, "--attribute", "old", "--strengths=1", *PICTURES) == 1
+    monkeypatch.setattr(worker, broken)
+    verb, same, nothing = BROKEN[worker]
+    own = ["--latents", f"{flat[0]}/latents", "--labels", f"{flat[0]}/labels", "--local", "--out", str(tmp_path)]
+    run = {
+        "edit": lambda: edit(*inputs, tmp_path, "--attribute", "old", "--strengths=1", *PICTURES),
+        "directions": lambda: main(["directions", "fit", *own]),
+        "dataset": lambda: dataset(tmp_path, "--rows", "8", "--images", "png"),
+    }
+    assert run[verb]() == 1
     assert main(["report", str(tmp_path)]) == 0
     text = Path(tmp_path, "report.html").read_text()
     assert states(text) == [
-        "Not complete: the same edit command runs what is left",
-        "The last run of edit ended with exit code 1, some tasks failed",
+        f"Not complete: {same} runs what is left" if same else "Nothing has been published here",
+        f"The last run of {verb} ended with exit code 1, some tasks failed",
     ]
-    assert "No edit is here, and so no face is shown." in text
+    assert nothing in text
     assert "the disk is gone" in text
-    assert "<dt>generator</dt><dd>stylegan2-tiny</dd>" in text
-
-
-def test_directions_that_all_failed(tmp_path, monkeypatch):
-    def broken(self, index):
-        raise OSError("the disk is gone")
-
-    monkeypatch.setattr(FitWorker, "_fit", broken)
-    plant(tmp_path)
-    words = ["--latents", f"{tmp_path}/latents", "--labels", f"{tmp_path}/labels", "--local"]
-    assert main(["directions", "fit", *words, "--out", f"{tmp_path}/fit"]) == 1
-    assert main(["report", f"{tmp_path}/fit"]) == 0
-    text = Path(tmp_path, "fit/report.html").read_text()
-    assert states(text) == [
-        "Not complete: the same command runs what is left",
-        "The last run of directions ended with exit code 1, some tasks failed",
-    ]
-    assert "No direction is here." in text
-    assert "the disk is gone" in text
-
-
-def test_a_data_set_that_failed(tmp_path, monkeypatch):
-    from pipeline.stages import dataset as stage
-
-    def broken(self, task):
-        raise OSError("the disk is gone")
-
-    monkeypatch.setattr(stage.DatasetWorker, "run", broken)
-    assert dataset(tmp_path, "--rows", "8", "--images", "png") == 1
-    assert main(["report", str(tmp_path)]) == 0
-    text = Path(tmp_path, "report.html").read_text()
-    assert states(text) == [
-        "Nothing has been published here",
-        "The last run of dataset ended with exit code 1, some tasks failed",
-    ]
-    assert "No row has been published here." in text
 
 
 def test_a_picture_that_does_not_decode_is_said_in_its_place(inputs, tmp_path):

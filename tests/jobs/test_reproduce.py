@@ -11,10 +11,8 @@ import torch
 
 from jobs import reproduce
 from jobs.__main__ import main
-from jobs.dataset import DatasetSpec
 from jobs.reproduce import interfacegan
-from jobs.reproduce.study import cached, step
-from pipeline.errors import SpecError
+from jobs.reproduce.study import cached
 from pipeline.models.classifiers import identity
 from pipeline.report import study, wording
 from pipeline.report.fits import said_jackknifed
@@ -97,19 +95,6 @@ def test_its_numbers_are_those_of_the_tables(out, page):
     assert wording.count(400) in page
 
 
-def test_the_learning_curve_is_that_of_the_grids(out, page):
-    grids, fitted = (Table.open(f"{out}/fit-w-200/{name}").read().to_pandas() for name in ("grids", "directions"))
-    assert set(fitted["attribute"]) == {"smile", "old", "eyeglasses"}
-    own = grids[grids["attribute"] == "old"]
-    C = fitted.set_index("attribute")["C"]["old"][0]
-    best = own.loc[own["agreement"].idxmax()]
-    taken = own[np.isclose(own["C"], C) & (own["fraction"] == best["fraction"])].iloc[0]
-    assert "| 200 | " in Path(out, "report.md").read_text()
-    assert study.cell(float(taken["agreement"])) in next(
-        line for line in Path(out, "report.md").read_text().splitlines() if line.startswith("| 200 |")
-    )
-
-
 def test_claims_are_told_with_intervals(out, page):
     edits = {name: Table.open(f"{out}/{name}/edits").read().to_pandas() for name in ("edit-z", "edit-z-on")}
     change = {
@@ -181,12 +166,6 @@ def test_halves_that_do_not_agree_leave_the_rest_of_the_page():
     less = interfacegan.less_entangled({"w": [0.1, 0.1, 0.1], "z": [0.3, 0.3, 0.31]})
     assert less.verdict == "so here"
     assert less.ours == pytest.approx(-0.2)
-
-
-def test_a_step_that_fails_ends_the_study(quick, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("jobs.__main__.main", lambda words: 3)
-    with pytest.raises(SpecError, match="the step `stylemill dataset` ended with exit code 3"):
-        step(DatasetSpec(out="x"))
 
 
 def test_a_dry_run_says_how_many_faces_will_be_made_and_makes_none(out, tmp_path, capsys):

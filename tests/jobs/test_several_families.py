@@ -1,7 +1,5 @@
 """Labels by several families in one pass of the generator: a table each, as if each family had been asked alone."""
 
-import shutil
-
 import numpy as np
 import pytest
 import torch
@@ -84,20 +82,6 @@ def test_each_table_says_whose_labels_it_has(both, tmp_path):
     assert len(rows(tmp_path, "labels")) == 20
 
 
-def test_a_shard_lacks_a_table_and_is_made_again(both, tmp_path, capsys):
-    out = shutil.copytree(both, tmp_path / "out")
-    assert dataset(tmp_path / "cut", BOTH, "--limit", "1") == 0
-    assert dataset(tmp_path / "cut") == 0
-    (out / JUDGED / "part-00001-of-00003.parquet").unlink()
-    capsys.readouterr()
-    assert dataset(out) == 0
-    assert "1 to run (1 part missing)" in capsys.readouterr().err
-    assert tables(out) == tables(both) == tables(tmp_path / "cut")
-    assert main(["status", str(out)]) == 0
-    assert main(["report", str(out)]) == 0
-    assert f"Sealed: latents, labels, images, {JUDGED}" in (out / "report.html").read_text()
-
-
 def test_a_row_that_one_family_cannot_score_is_in_no_table(both, tmp_path, monkeypatch):
     real = classifiers.Family.raw
 
@@ -115,12 +99,3 @@ def test_a_row_that_one_family_cannot_score_is_in_no_table(both, tmp_path, monke
         assert [row["index"] for row in rows(tmp_path, table)] == kept
     [aside] = rows(tmp_path, "rejects/dataset")
     assert (aside["index"], aside["detail"]) == (6, "tiny-judge_smile")
-
-
-def test_what_cannot_be_is_one_line_and_2(both, tmp_path, capsys):
-    assert dataset(tmp_path, "tiny,tiny") == 2
-    assert "--classifiers names tiny twice" in capsys.readouterr().err
-    assert label(f"{both}/latents", tmp_path, "tiny,glass") == 2
-    assert "unknown family of classifiers 'glass'" in capsys.readouterr().err
-    assert dataset(both, "tiny") == 4
-    assert "classifiers" in capsys.readouterr().err

@@ -9,7 +9,7 @@ from jobs.__main__ import main
 from pipeline.stages.choice import label_table
 from pipeline.tables import Table
 
-ROWS, FIRST = 40, 18
+ROWS, FIRST = 24, 10
 FIT = ["--attributes", "smile,old", "--fraction", "0.4", "--C", "1", "--local"]
 
 
@@ -29,17 +29,6 @@ def both(made, table):
 
 def read(out, table):
     return Table.open(f"{out}/{table}").read()
-
-
-def test_labels_of_two_tables_are_those_of_one(made, tmp_path):
-    for name, latents in (("one", f"{made}/whole/latents"), ("two", both(made, "latents"))):
-        words = ["--latents", latents, "--classifiers", "tiny-judge", "--rows-per-shard", "8", *HOW]
-        assert main(["label", *words, "--out", str(tmp_path / name)]) == 0
-    assert rows(tmp_path / "two", "labels") == rows(tmp_path / "one", "labels")
-    assert len(Table.open(f"{tmp_path}/two/labels").records()) == 5
-    assert main(["verify", str(tmp_path / "two")]) == 0
-    turned = f"{made}/b/latents,{made}/a/latents"  # the order of the names decides nothing
-    assert main(["label", "--latents", turned, *words[2:], "--out", str(tmp_path / "two")]) == 0
 
 
 @pytest.mark.parametrize(
@@ -63,7 +52,7 @@ def test_directions_of_two_tables_are_those_of_one(made, tmp_path):
     ):
         words = ["--latents", latents, "--labels", labels]
         assert main(["directions", "fit", *words, *FIT, "--out", str(tmp_path / name)]) == 0
-        assert main(["directions", "fit", *words, *grads, "--rows", "30", "--out", str(tmp_path / f"{name}-m")]) == 0
+        assert main(["directions", "fit", *words, *grads, "--rows", "20", "--out", str(tmp_path / f"{name}-m")]) == 0
         pca = ["--method", "ganspace", "--components", "2", "--classifiers", "tiny", *HOW]
         assert main(["directions", "fit", *words[:2], *pca, "--out", str(tmp_path / f"{name}-g")]) == 0
     assert read(tmp_path / "two", "directions").equals(read(tmp_path / "one", "directions"))
@@ -72,20 +61,6 @@ def test_directions_of_two_tables_are_those_of_one(made, tmp_path):
         assert found["attribute"].equals(wanted["attribute"])
         for mine, theirs in zip(found["vector"].to_pylist(), wanted["vector"].to_pylist(), strict=True):
             assert abs(np.dot(mine, theirs)) > 0.99999
-
-
-def test_curves_of_two_tables_are_those_of_one(made, tmp_path):
-    words = ["--directions", f"{made}/directions", "--pairs", "old:eyeglasses", "--rows", "4", "--steps", "2"]
-    words += ["--classifiers", "tiny", "--judge", "tiny-judge", "--lambdas", "1:1", *HOW]
-    for name in ("whole", "a", "b"):
-        judged = ["--latents", f"{made}/{name}/latents", "--classifiers", "tiny-judge", *HOW]
-        assert main(["label", *judged, "--out", f"{tmp_path}/{name}"]) == 0
-    for name, latents, labels in (
-        ("one", f"{made}/whole/latents", f"{tmp_path}/whole/labels"),
-        ("two", both(made, "latents"), both(tmp_path, "labels")),
-    ):
-        assert main(["dt", "--latents", latents, "--labels", labels, *words, "--out", str(tmp_path / name)]) == 0
-    assert read(tmp_path / "two", "dt_steps").equals(read(tmp_path / "one", "dt_steps"))
 
 
 def test_what_does_not_go_together_is_refused(made, tmp_path, capsys):
@@ -133,7 +108,7 @@ def test_labels_go_on_no_rows_of_another_table(made, tmp_path, capsys):
     assert main(words) == 0
 
 
-def test_a_direction_of_one_table_is_conditioned_on_one_of_another(made, tmp_path, capsys):
+def test_a_direction_of_one_table_is_conditioned_on_one_of_another(made, tmp_path, refused, capsys):
     """As a published age on a fitted gender."""
     planted(tmp_path / "age", spaces=("w",), names=("age", "old"))
     planted(tmp_path / "male", spaces=("w",), names=("smile", "male"))
@@ -148,17 +123,12 @@ def test_a_direction_of_one_table_is_conditioned_on_one_of_another(made, tmp_pat
     moved = np.stack(rows_[rows_.step == 1].latent) - np.stack(rows_[rows_.step == 0].latent)
     assert abs(moved @ np.array(second["male"]["vector"])).max() < 1e-4
     assert (moved @ np.array(first["age"]["vector"]) > 1).all()
-    ials = ["ials", "--attribute", "old", "--preserve", "male", "--steps", "1", "--lambda2", "1"]
-    assert edit(latents, both, tmp_path / "ials", *ials) == 0
     out = ["--out", str(tmp_path / "alone")]
     assert main(["directions", "condition", "--directions", both, "--primal", "age", "--preserve", "male", *out]) == 0
     alone = rows(tmp_path / "alone", "directions")[0]
     np.testing.assert_allclose(moved[0] / 2, np.array(alone["vector"]), atol=1e-5)
-    assert (
-        main(["directions", "condition", "--directions", both, "--primal", "age", "--preserve", "hat", *out[:1], "x"])
-        == 2
-    )
-    assert "age and " in (said := capsys.readouterr().err)
-    assert "no direction 'hat'; it has age, old, smile, male" in said
-    assert edit(latents, f"{tmp_path}/age,{tmp_path}/age", tmp_path / "twice", *words) == 2
-    assert "--directions names a table twice" in capsys.readouterr().err
+    condition = ["directions", "condition", "--directions", both, "--primal", "age", "--preserve", "hat", "--out", "x"]
+    capsys.readouterr()
+    refused(main(condition), "no direction 'hat'; it has age, old, smile, male")
+    twice = f"{tmp_path}/age,{tmp_path}/age"
+    refused(edit(latents, twice, tmp_path / "twice", *words), "--directions names a table twice")

@@ -11,7 +11,7 @@ import s3fs
 
 from benchmarks.s3_server import s3_server
 from jobs.__main__ import main
-from pipeline.tables import Table, part_name, store
+from pipeline.tables import part_name, store
 from tests.waiting import LONG
 
 WORDS = ["--generator", "stylegan2-tiny", "--classifiers", "tiny", "--images", "png", "--size", "32"]
@@ -78,13 +78,6 @@ def test_memory_holds_them_too(wanted, capsys):
     assert main(["verify", out]) == 0
 
 
-def test_a_deleted_object_is_made_again(set_in_bucket, wanted, capsys):
-    store.delete(store.join(set_in_bucket, "labels", part_name(1, 3)))
-    assert again(set_in_bucket) == 0
-    assert "2 done, 1 to run (1 part missing)" in capsys.readouterr().err
-    assert parts(set_in_bucket) == wanted
-
-
 def test_a_flipped_bit_is_found_and_made_again(set_in_bucket, wanted, capsys):
     url = store.join(set_in_bucket, "images", part_name(2, 3))
     content = bytearray(store.read_bytes(url))
@@ -98,14 +91,6 @@ def test_a_flipped_bit_is_found_and_made_again(set_in_bucket, wanted, capsys):
     assert main(["verify", set_in_bucket]) == 0
 
 
-def test_parts_without_a_record_are_read_and_believed(set_in_bucket, wanted, capsys):
-    job_records = store.join(set_in_bucket, ".stylemill", "dataset", "outcomes")
-    store.delete_many([store.join(job_records, name) for name in store.list_names(job_records)])
-    assert again(set_in_bucket) == 0
-    assert "all done" in capsys.readouterr().err
-    assert parts(set_in_bucket) == wanted
-
-
 def test_each_table_is_listed_once(set_in_bucket, monkeypatch):
     listed, real = Counter(), s3fs.S3FileSystem.call_s3
 
@@ -116,15 +101,6 @@ def test_each_table_is_listed_once(set_in_bucket, monkeypatch):
     monkeypatch.setattr(s3fs.S3FileSystem, "call_s3", count)
     assert again(set_in_bucket) == 0
     assert [listed["list_objects_v2", f"set/{table}/"] for table in TABLES] == [1] * 4
-
-
-def test_other_rows_are_refused_and_replace_makes_them(set_in_bucket, tmp_path):
-    assert again(set_in_bucket, "--seed", "2") == 4
-    assert again(set_in_bucket, "--seed", "2", "--replace") == 0
-    assert again(str(tmp_path), "--seed", "2") == 0
-    assert parts(set_in_bucket) == parts(str(tmp_path))
-    assert set(Table.open(f"{set_in_bucket}/latents").read()["seed"].to_pylist()) == {2}
-    assert main(["verify", set_in_bucket]) == 0
 
 
 def test_a_missing_bucket_is_one_line(bucket, capsys):
