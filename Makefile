@@ -40,6 +40,7 @@ bench: $(VENV)/.test
 	$(BIN)/stylemill models pull
 	$(BIN)/python -m benchmarks.generator
 	$(BIN)/python -m benchmarks.overhead
+	$(BIN)/python -m benchmarks.overhead --backend compiled
 	$(BIN)/python -m benchmarks.threads
 	$(BIN)/python -m benchmarks.scale
 	$(BIN)/python -m benchmarks.pool

@@ -1,7 +1,7 @@
 """Whether a GPU computes what the CPU does, and how fast: tables on the screen, in under five minutes.
 
     python -m benchmarks.gpu                  # or make bench-gpu, which keeps them in benchmarks/results/gpu.md
-    python -m benchmarks.gpu --device cpu     # where there is no GPU, to see that the script runs
+    python -m benchmarks.gpu --device cpu --precisions fp32 --seconds 60     # to see that it runs where there is no GPU
 
 It needs torch, NumPy and safetensors alone, and the weights in the cache (`stylemill models pull`; STYLEMILL_HOME says
 where), so it runs on a machine on which nothing can be installed. Pictures are of 512 px, as classifiers look at them.
@@ -14,7 +14,7 @@ import argparse
 import platform
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from pipeline.errors import StylemillError
 from pipeline.models import classifiers, generators
-from pipeline.models.backend import choose, device_failed
+from pipeline.models.backend import PRECISIONS, choose, device_failed
 from pipeline.models.codes import Codes
 from pipeline.models.faces import FaceScorer
 from pipeline.models.randomness import standard_normal
@@ -158,11 +158,12 @@ def best_batch(work: Work, faces: FaceScorer, device: str, rate: float, most: in
     return best
 
 
-def tables(name: str, family: str, device: str, most: int, size: int, seconds: float) -> Iterator[str]:
+def tables(
+    name: str, family: str, device: str, precisions: Sequence[str], most: int, size: int, seconds: float
+) -> Iterator[str]:
     """Markdown, a piece when it is known."""
     begun = time.perf_counter()
     choose("eager", device)
-    precisions = ("fp32", "tf32", "bf16") if device == "cuda" else ("fp32", "bf16")
     hardware = torch.cuda.get_device_name() if device == "cuda" else platform.processor() or platform.machine()
     versions = f"torch {torch.__version__}, Python {platform.python_version()}"
     yield f"# {hardware}\n\n`python -m benchmarks.gpu`, {versions}\n\n"
@@ -197,15 +198,22 @@ def main() -> int:
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--generator", default="mobilestylegan-ffhq")
     parser.add_argument("--classifiers", default="faces")
+    parser.add_argument(
+        "--precisions", nargs="+", choices=PRECISIONS, help="default: fp32, bf16, on a GPU tf32 too; a CPU without "
+        "instructions for bf16 takes ten times as long for it",
+    )  # fmt: skip
     parser.add_argument("--most", type=int, default=256, help="rows at once, at most")
     parser.add_argument("--product", type=int, default=0, help="size of a matrix product; 0: 8192 on a GPU, else 1024")
     parser.add_argument("--seconds", type=float, default=200.0, help="about how long it measures speed")
     parser.add_argument("--out", type=Path, help="a file for the tables")
     asked = parser.parse_args()
+    precisions = asked.precisions or (("fp32", "tf32", "bf16") if asked.device == "cuda" else ("fp32", "bf16"))
     size = asked.product or (8192 if asked.device == "cuda" else 1024)
     text = ""
     try:
-        for piece in tables(asked.generator, asked.classifiers, asked.device, asked.most, size, asked.seconds):
+        for piece in tables(
+            asked.generator, asked.classifiers, asked.device, precisions, asked.most, size, asked.seconds
+        ):
             print(piece, end="", flush=True)
             text += piece
     except StylemillError as error:
