@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from pydantic import Field, FiniteFloat
+from pydantic import Field, FiniteFloat, field_validator
 
 from pipeline.editors.editor import Artifact, EditorConfig, Faces, Needed, Traits
 from pipeline.editors.request import EditRequest, Target
@@ -53,7 +53,7 @@ class Config(EditorConfig):
     )
     dilation: int = Field(16, ge=0, description="Grow the mask by so many pixels of a 512 px picture.")
     region: tuple[str, ...] = Field(
-        (), description="Classes of the face parser that may change. Default: those of the attribute."
+        (), description="Classes of the face parser that may change: hair,hat. Default: those of the attribute."
     )
     pixel_loss: PixelLoss = Field(
         "mean", description="Eq. 9: mean of squares outside the mask, or (norm) the paper's norm."
@@ -66,6 +66,11 @@ class Config(EditorConfig):
         1e-3, ge=0, lt=1, description="A layer stops when a step lowers its loss by less than this share."
     )
     at_once: bool = Field(False, description="Solve for all layers together, not layer by layer (ablation).")
+
+    @field_validator("region")
+    @classmethod
+    def _with_commas(cls, words: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(name for word in words for name in word.split(","))
 
     @property
     def settings(self) -> Settings:

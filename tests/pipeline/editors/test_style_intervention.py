@@ -338,6 +338,7 @@ def test_what_cannot_be_edited(generator):
     with pytest.raises(SpecError, match="beard is not an attribute that the classifiers know"):
         config.request("beard")
     assert Config.model_validate({"region": ("hair",)}).request("beard").attribute == "beard"
+    assert Config.model_validate({"region": ("hair,hat",)}).region == ("hair", "hat")
     with pytest.raises(SpecError, match="no class 'hat-rack': its classes are"):
         Config.model_validate({"region": ("hat-rack",)}).request("beard")
     with pytest.raises(SpecError, match="leave out --preserve"):
