@@ -82,8 +82,10 @@ def test_another_hosts_lease_is_respected_until_it_runs_out(job, undisturbed):
     assert_whole(job.out, job.verb, undisturbed)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("writing", ["powers/spec.json", "cubes/.stylemill/manifest.json"])
+@pytest.mark.parametrize(
+    ("number", "writing"),
+    [(signal.SIGINT, "powers/spec.json"), (signal.SIGTERM, "cubes/.stylemill/manifest.json")],
+)
 def test_a_driver_stopped_before_or_after_its_work_ends_with_130_too(job, flaky_orders, undisturbed, number, writing):
     job.out = f"flaky://{job.out}"
     block = flaky_orders / f"block-{writing.replace('/', '+')}"

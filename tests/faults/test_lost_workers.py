@@ -5,7 +5,6 @@ import time
 from contextlib import suppress
 
 import psutil
-import pytest
 
 from pipeline.engine.job_records import JobRecords
 from pipeline.engine.journal import WORKER_LOST
@@ -14,9 +13,8 @@ from pipeline.engine.pool import ATTEMPTS
 from .whole import assert_whole, summary
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_workers_killed_at_random_moments_are_replaced(job, cluster, undisturbed, seed):
-    chance = random.Random(seed)
+def test_workers_killed_at_random_moments_are_replaced(job, cluster, undisturbed):
+    chance = random.Random(1)
     job.pace(0.1)
     job.give("hold-7")
     driver = job.start("--workers", "3")

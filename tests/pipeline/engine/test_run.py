@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.engine.job_records import JobRecords
 from pipeline.engine.layout import cut, cut_chosen, tasks
 from pipeline.engine.lease import Lease, holder
 from pipeline.engine.local_pool import LocalPool
@@ -218,45 +217,9 @@ def fail_publishing(monkeypatch, part, error):
     monkeypatch.setattr(PartWriter, "publish", publish)
 
 
-def test_a_dry_run_touches_nothing(bench):
-    assert bench.run(LocalPool(), dry_run=True) is None
-    assert "4 shards, 32 rows: 0 done, 4 to run (4 never started)" in bench.said[1]
-    assert not Path(bench.out).exists()
-
-
 def test_too_many_rejects_is_exit_code_3(bench):
     assert bench.run(LocalPool(), bench.job(reject_every=5), max_rejects=6).exit_code == 3
     assert bench.run(LocalPool(), bench.job(reject_every=5), max_rejects=7).exit_code == 0
-
-
-def test_a_live_driver_is_respected_and_named(bench):
-    url = JobRecords(bench.out, "squares").lease_url
-    with Lease(url), pytest.raises(Busy, match=r"process \d+ on .* still running"):
-        bench.run(LocalPool())
-    assert holder(url) is None
-    assert bench.run(LocalPool()).exit_code == 0
-
-
-def test_a_dead_driver_is_taken_over_at_once(bench):
-    url = JobRecords(bench.out, "squares").lease_url
-    with Lease(url):
-        record = holder(url)
-    record |= {"started": record["started"] - 1000, "ticks": record["ticks"] - 1000}  # another process had this pid
-    Path(url).write_text(json.dumps(record))
-    assert bench.run(LocalPool()).exit_code == 0
-
-
-def test_another_hosts_lease_runs_out(bench):
-    url = JobRecords(bench.out, "squares").lease_url
-    with Lease(url):
-        record = holder(url)
-    record["host"] = "elsewhere"
-    Path(url).write_text(json.dumps(record))
-    with pytest.raises(Busy, match="on elsewhere, its lease ends by itself in"):
-        bench.run(LocalPool())
-    record["expires"] = 0
-    Path(url).write_text(json.dumps(record))
-    assert bench.run(LocalPool()).exit_code == 0
 
 
 def test_changed_versions_are_one_line(bench):

@@ -1,10 +1,8 @@
 """The page in a real browser: it loads alone, its pictures decode, faces enlarge, and it fits a phone."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
-import headless_chromium
 import pytest
 import synthetic_folder
 from headless_chromium import Chromium
@@ -15,15 +13,6 @@ pytestmark = pytest.mark.browser
 
 SETTLED = "new Promise(done => requestAnimationFrame(() => setTimeout(done, 200)))"
 MIDDLE = "(e => { const r = e.getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2]; })"
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
-    executable = headless_chromium.find()
-    if executable is None:
-        pytest.skip("no Chromium here: install Debian's `chromium`")
-    with Chromium(executable, tmp_path_factory.mktemp("profile")) as chromium:
-        yield chromium
 
 
 @pytest.fixture(scope="module")

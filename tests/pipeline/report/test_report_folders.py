@@ -14,11 +14,6 @@ from pipeline.errors import StoreError
 from pipeline.report import gather, page, pictures
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> str:
-    return synthetic_folder.make(str(tmp_path / "faces"))
-
-
 def test_without_pictures_each_face_is_its_number(tmp_path: Path) -> None:
     document = Page.of(report.write(synthetic_folder.make(str(tmp_path), tables=["latents", "labels"])))
     assert not document.all("img")

@@ -24,11 +24,6 @@ def colour_of(uri: str) -> tuple[int, ...]:
     return tuple(round(value) for value in np.asarray(image)[image.height // 2 :].reshape(-1, 3).mean(0))
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> str:
-    return synthetic_folder.make(str(tmp_path / "faces"))
-
-
 def test_the_url_of_the_page_comes_back(folder: str) -> None:
     assert report.write(folder) == f"{folder}/report.html"
     assert Path(folder, "report.html").is_file()

@@ -1,9 +1,7 @@
 """A page of strips, tables and curves in a real browser: nothing is clipped, whatever the width of the window."""
 
 import io
-from collections.abc import Iterator
 
-import headless_chromium
 import pandas as pd
 import pytest
 from headless_chromium import Chromium
@@ -17,15 +15,6 @@ NAMES = ("smile", "male", "old", "eyeglasses", "yaw")
 BEYOND = """[...document.querySelectorAll("header *, nav *, main *")].filter(
   (e) => e.getBoundingClientRect().width && e.getBoundingClientRect().right > document.documentElement.clientWidth + 1
 ).map((e) => e.tagName + " " + e.textContent.slice(0, 40))"""
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
-    executable = headless_chromium.find()
-    if executable is None:
-        pytest.skip("no Chromium here: install Debian's `chromium`")
-    with Chromium(executable, tmp_path_factory.mktemp("profile")) as chromium:
-        yield chromium
 
 
 @pytest.fixture(scope="module")
