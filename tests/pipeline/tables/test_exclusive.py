@@ -1,7 +1,9 @@
 """One of many callers makes the file, on every kind of store."""
 
 import threading
+import time
 import uuid
+from types import SimpleNamespace
 
 import fsspec
 import pytest
@@ -16,16 +18,23 @@ def test_eight_threads_race_on_s3(conditions, monkeypatch):
     """With conditions the server answers one after another: moto has no atomic create of its own."""
     monkeypatch.setattr(exclusive, "_conditional_stores", {})
     with s3_server("faces", one_at_a_time=conditions, conditions=conditions):
-        race_of_threads(f"s3://faces/{uuid.uuid4().hex}")
+        race_of_threads(f"s3://faces/{uuid.uuid4().hex}", monkeypatch)
         assert list(exclusive._conditional_stores.values()) == [conditions]
 
 
 @pytest.mark.parametrize("where", ["plain", "memory"])
-def test_eight_threads_race(where):
-    race_of_threads(f"{where}://{uuid.uuid4().hex}")
+def test_eight_threads_race(where, monkeypatch):
+    race_of_threads(f"{where}://{uuid.uuid4().hex}", monkeypatch)
 
 
-def race_of_threads(place):
+def race_of_threads(place, monkeypatch):
+    claimed = threading.Barrier(8)
+
+    def sleep(seconds):
+        """The moment in which others may claim it too is over when all have, however slow the machine is."""
+        claimed.wait() if seconds == exclusive.CLAIM_SECONDS else time.sleep(seconds)
+
+    monkeypatch.setattr(exclusive, "time", SimpleNamespace(sleep=sleep, monotonic=lambda: 0.0))
     for number in range(3):
         url, gate, won = store.join(place, str(number)), threading.Barrier(8), []
 
