@@ -14,6 +14,7 @@ from jobs.flags import say
 from pipeline.engine import print_interval
 from pipeline.engine.pool import Pool
 from pipeline.engine.run import RunOptions, run
+from tests.waiting import LONG
 
 from . import steered
 from .steered import AHEAD
@@ -49,11 +50,12 @@ def _pool(flags: argparse.Namespace) -> Pool:
         return LocalPool()
     from ray import cloudpickle
 
-    from pipeline.engine import worker_group
+    from pipeline.engine import head, worker_group
     from pipeline.engine.ray_pool import RayPool
 
     cloudpickle.register_pickle_by_value(steered)  # Ray's workers cannot import a test's modules
     worker_group.time = Clock(Path(flags.orders, AHEAD))
+    head.CONNECT_SECONDS = head.ANSWER_SECONDS = LONG
     return RayPool(flags.workers, 1, flags.gpus, flags.address, flags.task_timeout)
 
 

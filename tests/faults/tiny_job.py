@@ -24,10 +24,12 @@ from ray import cloudpickle
 
 import jobs.dataset
 from jobs.__main__ import end, main
+from pipeline.engine import head
 from pipeline.engine.stage import Batch, Task
 from pipeline.models import generators
 from pipeline.models.generators.stylegan2 import tiny_stylegan2
 from pipeline.stages.dataset import DatasetStage, DatasetWorker
+from tests.waiting import LONG
 
 POLL_SECONDS = 0.005
 FROM_FILE = "tiny-from-file"
@@ -91,5 +93,6 @@ if __name__ == "__main__":
 
     cloudpickle.register_pickle_by_value(tiny_job)  # Ray's workers cannot import a test's modules
     tiny_job.register(sys.argv[1])
+    head.CONNECT_SECONDS = head.ANSWER_SECONDS = LONG
     jobs.dataset.DatasetStage = tiny_job.stage
     end(main(["dataset", "--generator", FROM_FILE, *sys.argv[3:]]))
