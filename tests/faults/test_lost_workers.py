@@ -58,8 +58,7 @@ def test_a_task_that_hangs_is_timed_out_and_its_worker_replaced(job, undisturbed
 
 def test_a_task_that_always_hangs_is_an_error_that_names_the_limit(job, undisturbed):
     job.give("hold-2")
-    driver = job.start("--workers", "2", "--task-timeout", "3600")
-    driver.when(lambda: job.published() == 7, "all others were published")
+    driver = job.start("--workers", "1", "--task-timeout", "3600")
     for tried in range(ATTEMPTS):
         driver.when(lambda tried=tried: len(job.began(2)) > tried, "shard 2 was begun")
         job.advance_clock(3601)
