@@ -8,10 +8,10 @@ import synthetic_folder
 from headless_chromium import Chromium
 
 from pipeline import report
+from tests.waiting import until
 
 pytestmark = pytest.mark.browser
 
-SETTLED = "new Promise(done => requestAnimationFrame(() => setTimeout(done, 200)))"
 MIDDLE = "(e => { const r = e.getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2]; })"
 
 
@@ -37,7 +37,7 @@ def test_the_policy_of_the_page_forbids_the_network(browser: Chromium, url: str)
     browser.show(url)
     asked = "fetch('http://localhost:9/').then(() => 'sent', () => 'refused')"
     assert browser.evaluate(asked) == "refused"
-    assert any("Content Security Policy" in complaint for complaint in browser.complaints())
+    until(lambda: any("Content Security Policy" in complaint for complaint in browser.complaints()), "it was told")
 
 
 def test_a_click_enlarges_and_keys_walk_through_the_sheet(browser: Chromium, url: str) -> None:
@@ -59,8 +59,7 @@ def test_a_click_enlarges_and_keys_walk_through_the_sheet(browser: Chromium, url
         browser.press("ArrowLeft", 37)
     assert browser.evaluate(shown) == browser.evaluate(index.format(23))
     browser.press("Escape", 27)
-    browser.evaluate(SETTLED)
-    assert browser.evaluate("document.querySelector('#viewer').open") is False
+    until(lambda: not browser.evaluate("document.querySelector('#viewer').open"), "the viewer was closed")
     assert browser.complaints() == []
 
 
@@ -71,8 +70,8 @@ def test_the_keyboard_alone_opens_a_face_and_comes_back_to_it(browser: Chromium,
     assert browser.evaluate("document.querySelector('#viewer').open") is True
     assert browser.evaluate("document.querySelector('.viewer-sheet').textContent") == "smile, lowest: 7 of 9"
     browser.press("Escape", 27)
-    browser.evaluate(SETTLED)
-    assert browser.evaluate("[...document.querySelectorAll('.frame')].indexOf(document.activeElement)") == 30
+    focus = "[...document.querySelectorAll('.frame')].indexOf(document.activeElement)"
+    until(lambda: browser.evaluate(focus) == 30, "the face had the focus again")
 
 
 def test_without_pictures_a_face_still_opens(browser: Chromium, tmp_path: Path) -> None:
@@ -91,8 +90,7 @@ def test_the_mouse_over_a_face_shows_all_its_labels(browser: Chromium, url: str)
     )
     assert browser.evaluate(card) == "hidden"
     browser.hover(*place)
-    browser.evaluate(SETTLED)
-    assert browser.evaluate(card) == "visible"
+    until(lambda: browser.evaluate(card) == "visible", "its card was shown")
 
 
 def test_text_has_enough_contrast_in_both_schemes(browser: Chromium, url: str) -> None:

@@ -51,7 +51,7 @@ def test_the_calling_thread_reads_and_lets_go(table, monkeypatch, read):
     monkeypatch.setattr(reader, "_RetryingFile", Watched)
     gc.freeze()  # all that was imported: it takes half a second to look through
     try:
-        for _ in range(20):
+        for _ in range(5):
             kept = read(table)
             gc.collect()
             assert not left, "the file is held by someone when its part has been read"
