@@ -98,11 +98,17 @@ READERS = {
     "datasets": (by_datasets, datasets_type),
     "Ray Data": (by_ray, named(PLAIN, nothing)),
 }
-SLOW = [pytest.mark.ray, pytest.mark.slow, pytest.mark.usefixtures("cluster")]
+SLOW = [pytest.mark.ray, pytest.mark.slow]
 every = pytest.mark.parametrize(
     ("read", "type_of"),
     [pytest.param(*reader, id=name, marks=SLOW if name == "Ray Data" else ()) for name, reader in READERS.items()],
 )
+
+
+@pytest.fixture(autouse=True)
+def ray_where_it_reads(request):
+    if request.node.get_closest_marker("ray"):
+        request.getfixturevalue("cluster")
 
 
 def plain(value: Any) -> Any:
