@@ -1,5 +1,6 @@
-"""The command line: one verb a job, each a module with `main(argv) -> exit code`, imported when it is asked for; or a
-package of further verbs, listed in its VERBS.
+"""The command line: one verb per job, each a module with `main(argv) -> exit code`, imported when it is called; or a
+package of further verbs, listed in its VERBS. Flags are tyro's. Its subcommands are not used: they would import every
+verb, and with them torch and Ray, for any help text.
 """
 
 import errno
@@ -23,29 +24,29 @@ from schemas import SchemaError
 VERBS = {
     "models": "list, pull, verify and show the networks",
     "dataset": "sample faces, label them, keep latents, labels and pictures",
-    "sample": "latents alone",
-    "latents": "codes of your own as a latents table",
-    "label": "scores of the faces of a latents table",
+    "sample": "sample latents only",
+    "latents": "import your own codes as a latents table",
+    "label": "score the faces of a latents table",
     "directions": "fit directions on labels, or find, project, compare, import and export them",
-    "edit": "move latents by one of the editors",
-    "calibrate": "where the classifiers' scores are 0 on a generator's faces, and their unit",
-    "measure": "what edits changed, by the judge",
-    "dt": "how well an attribute changes alone: Disentanglement-Transformation curves",
-    "reproduce": "a paper's tables on the generator at hand",
-    "submit": "run one of these on a cluster, through Ray's job server",
-    "status": "what a directory holds: done, running, failed, rejected",
-    "verify": "check every byte of the tables of a directory",
-    "report": "a page of pictures and figures of a directory",
-    "demo": "512 labelled faces and their page, from nothing",
+    "edit": "move latents with one of the editors",
+    "calibrate": "measure the boundary and unit of each score on the faces of a generator",
+    "measure": "measure what edits changed, with the second family of classifiers",
+    "dt": "compute Disentanglement-Transformation curves: how well an attribute changes alone",
+    "reproduce": "repeat the experiments of a paper",
+    "submit": "run one of these on a Ray cluster, through its job server",
+    "status": "show what is done, running, failed and rejected in a directory",
+    "verify": "check the tables of a directory against their digests",
+    "report": "write an HTML page of pictures and figures of a directory",
+    "demo": "label 512 faces and write their page",
 }
 ANSWERS = (["models"], ["status"], ["directions", "list"], ["help"], ["directions", "help"], ["--version"])
-"""What is asked for its answer on standard output fails where that is lost; a job's tables are made all the same."""
+"""These fail if their standard output cannot be written; other verbs, which write tables, do not."""
 HELP = {"-h", "--help"}
 TRACEBACK = "STYLEMILL_TRACEBACK"
 WAIT = {"OMP_WAIT_POLICY": "PASSIVE"}
-"""How threads of one operation wait for each other: asleep. Spinning, as by default, they take the core from the one
-that they wait for wherever other work is on it. Read by the OpenMP runtime when torch loads it, so set before any verb
-is imported; workers of a Ray cluster that this process starts inherit it.
+"""Threads of one operation wait for each other asleep. Spinning, the default, takes the core away from the thread
+that is waited for when other work runs on the machine. The OpenMP runtime reads it when torch is loaded, so it is set
+before any verb is imported; workers of a Ray cluster that this process starts inherit it.
 """
 USAGE = """usage: stylemill VERB [FLAGS]   (stylemill VERB --help shows the flags and an example)
        stylemill --version
@@ -57,7 +58,7 @@ exit codes: 0 complete, 1 tasks failed, 2 bad usage or spec, 3 more rejects than
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one verb; an error meant for the person is one line, any other is ours and keeps its traceback."""
+    """Run one verb; an error for the user is one line, any other is a bug and keeps its traceback."""
     words = list(sys.argv[1:] if argv is None else argv)
     usage = USAGE.format(verbs="\n".join(f"  {verb:12}{what}" for verb, what in VERBS.items()))
     if not words or words[0] in (*HELP, "help"):
@@ -107,7 +108,7 @@ def _check_directory() -> None:
 
 
 def _reason(error: OSError | UnicodeError | MemoryError) -> str:
-    """What this machine refused, with the file where it is known."""
+    """The operating system's error, with the file where it is known."""
     if isinstance(error, MemoryError):
         more = f": {error}" if str(error) else ""
         return f"out of memory{more}; a smaller --batch-size or --rows-per-shard needs less"

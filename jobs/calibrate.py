@@ -43,7 +43,7 @@ class CalibrateSpec(RunFlags):
     generator: str = Field("mobilestylegan-ffhq", description="A generator by name.")
     classifiers: Names = Field(("faces", "judge"), min_length=1, description="Families of classifiers.")
     rows: int = Field(1000, ge=2, description="Faces to measure on.")
-    seed: int = Field(7, ge=0, le=MAX_SEED, description="With a row's number, decides that face.")
+    seed: int = Field(7, ge=0, le=MAX_SEED, description="Random seed; a face depends only on the seed and its number.")
     psi: float = Field(0.7, allow_inf_nan=False, description=f"Truncation: 1 is none, 0 the mean face; {PSI_HELP}.")
 
 

@@ -35,14 +35,15 @@ class RowChoice(Spec):
 
     GROUP = "rows"
 
-    index: Names = Field((), description="These rows alone, by number: 85,215 or 0:64,100.")
+    index: Names = Field((), description="Only these rows, by number: 85,215 or 0:64,100.")
     where: str | None = Field(
         None,
         min_length=1,
-        description="The rows for which this holds, in SQL over the labels: 'smile > 0 and age_years > 60'.",
+        description="Only rows for which this SQL condition on their labels holds: 'smile > 0 and age_years > 60'.",
     )
     top: Top = Field(
-        "", description="Of those, so many with the highest value: 10 age_years; or of an expression, as 0-age_years."
+        "",
+        description="Of those, the N with the highest value of a column or expression: 10 age_years, 10 0-age_years.",
     )
 
     @field_validator("index")
@@ -74,7 +75,7 @@ class LabelledChoice(RowChoice):
     GROUP = "rows"
 
     labels: Names = Field(
-        (), description="Labels that --where and --top speak of. Default: the table labels beside the latents."
+        (), description="Labels tables for --where and --top. Default: the table labels beside the latents."
     )
 
 

@@ -64,7 +64,7 @@ NUMBERS = comma_list("X,Y,...", lambda text: tuple(text.split(",")))
 """Of a field of numbers with commas between them; pydantic says which word is none."""
 HELP_OF_SPEC = tyro.conf.arg(
     metavar="FILE",
-    help="YAML file with flags as its keys, as in `rows: 64`; what is given here wins over it.",
+    help="YAML file with flags as its keys, as in `rows: 64`; flags given here override it.",
     help_behavior_hint="",
 )
 

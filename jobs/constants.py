@@ -1,4 +1,4 @@
-"""By whose boundaries and units the classifiers of a job score, and what it says of that."""
+"""The boundaries and units (calibration) with which the classifiers of a job score, and the notes about them."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -19,8 +19,8 @@ class CalibrationFlag(Spec):
 
     calibration: str | None = Field(
         None,
-        description="calibration.json of stylemill calibrate: boundaries and units of scores. Default: those that are "
-        "known for the generator, else the built-in generator's, and a line says so.",
+        description="calibration.json of stylemill calibrate: boundaries and units of scores. Default: those known "
+        "for the generator, else those of the built-in generator, with a note.",
     )
 
 

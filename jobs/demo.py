@@ -11,7 +11,7 @@ from pipeline import report
 
 
 class DemoSpec(Spec):
-    """Fetch the networks, make labelled faces with Ray, and write the page that shows them.
+    """Fetch the networks, make labelled faces with Ray, and write their page.
 
     Example: stylemill demo --rows 512 --out out/demo
     """

@@ -22,16 +22,16 @@ SpecT = TypeVar("SpecT", bound="Spec")
 LARGEST_INT, LARGEST_FLOAT = 2**63 - 1, 3.4e38
 """What fits the tables' integers and the networks' numbers."""
 Names = Annotated[tuple[str, ...], comma_list("A,B,...", spec_file.split)]
-"""Names with commas between them."""
+"""Names separated by commas."""
 
 
 class Spec(BaseModel):
-    """What one run of a verb was asked to do. The docstring of a subclass is its help text.
+    """The flags of one run of a verb. The docstring of a subclass is its help text.
 
     Relative paths are taken from here, since workers have working directories of their own.
 
-    VERB: what it is a run of, as `directions fit`. GROUP: flags that a class with one declares stand in a box of their
-    own in the help. AS_TYPED: whether relative paths stay so.
+    VERB: the verb, as `directions fit`. GROUP: the title of the box in
+    the help for the flags of this class. AS_TYPED: whether relative paths stay so.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -101,13 +101,13 @@ def one_line() -> Iterator[None]:
 def command_of(spec: Spec) -> list[str]:
     """The words of the command line that asks for this, without `stylemill`; `parse` makes the same spec of them.
 
-    What is as by default is left out.
+    Values that are the default are left out.
     """
     return [*spec.VERB.split(), *flags_of(spec)]
 
 
 def flags_of(spec: Spec) -> Iterator[str]:
-    """What has no flag, then its flags, as words."""
+    """Positional arguments, then flags, as words."""
     fields = type(spec).model_fields.items()
     for name, info in sorted(fields, key=lambda field: tyro.conf.Positional not in field[1].metadata):
         value = getattr(spec, name)
@@ -139,5 +139,5 @@ def _one_line(error: ValidationError) -> str:
 
 
 def say(line: str) -> None:
-    """A line for the person at the terminal; standard output stays free for what was asked for."""
+    """Print a line for the user to standard error; standard output is for results."""
     print(line, file=sys.stderr, flush=True)

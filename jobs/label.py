@@ -16,7 +16,7 @@ from pipeline.stages.models import Model
 
 
 class LabelSpec(LabelledChoice, LatentsFlags, LabellingFlags, RunFlags):
-    """Make the faces of a sealed latents table once more, score them, and write DIR/labels.
+    """Make the faces of a complete latents table, score them, and write DIR/labels.
 
     With several --classifiers, DIR/labels is of the first family and DIR/labels_FAMILY of each further one.
 

@@ -34,17 +34,17 @@ from schemas.edits import JUDGE
 
 
 class MeasureSpec(CalibrationFlag, RunFlags):
-    """Measure sealed tables of edits: partial numbers in DIR/metrics, and what they say in DIR/measured.
+    """Measure complete tables of edits: partial sums in DIR/metrics, results in DIR/measured.
 
     Example: stylemill measure --edits out/smiles/edits --identity --out out/smiles-measured
     """
 
     VERB = "measure"
 
-    edits: Names = Field(min_length=1, description="Tables of edits: paths or any fsspec URLs, commas between.")
-    families: str = Field("judge", description="The family of classifiers that judges.")
+    edits: Names = Field(min_length=1, description="Tables of edits, separated by commas: paths or any fsspec URLs.")
+    families: str = Field("judge", description="Family of classifiers that measures the edits.")
     measured: Names = Field(DEFAULT_ATTRIBUTES, min_length=1, description="Attributes whose scores are compared.")
-    identity: bool = Field(False, description="Measure too whether it is still the same face (DIR/metrics_identity).")
+    identity: bool = Field(False, description="Also measure whether the identity is kept (DIR/metrics_identity).")
 
     @model_validator(mode="after")
     def _each_once(self) -> "MeasureSpec":

@@ -49,7 +49,7 @@ class MachineFlags(Spec):
 
 
 class WorkFlags(MachineFlags):
-    """What part of a job is to be done now."""
+    """How much of a job is run now."""
 
     GROUP = "run"
 
@@ -59,7 +59,7 @@ class WorkFlags(MachineFlags):
     max_rejects: int | None = Field(
         None,
         ge=0,
-        description="Exit with 3 when more rows than this are rejected. Default: only when all rows are.",
+        description="Exit with code 3 if more rows than this are rejected. Default: only if all are.",
     )
     retry_rejected: bool = Field(False, description="Compute rejected rows again, and only those.")
     replace: bool = Field(False, description="Delete what an earlier, different run left in the same tables.")
@@ -73,7 +73,7 @@ class RayFlags(Spec):
 
     workers: Workers | Literal["auto"] | None = Field(
         None,
-        description="Number of worker processes, or auto: as many as there is room and work for. Default: auto; on "
+        description="Number of worker processes, or auto: as many as resources and work allow. Default: auto; on "
         "this machine's GPUs one for each.",
     )
     gpus_per_worker: float | None = Field(
@@ -155,7 +155,7 @@ class LatentsFlags(Spec):
     """The flags of jobs on rows of latents."""
 
     latents: Names = Field(min_length=1, description=LATENTS)
-    generator: str | None = Field(None, description="Default: the one that the latents table names.")
+    generator: str | None = Field(None, description="Name of the generator. Default: the one in the latents table.")
 
 
 class PictureFlags(Spec):
@@ -178,7 +178,7 @@ class RowFlags(RunFlags):
     psi: float = Field(0.7, allow_inf_nan=False, description=f"Truncation: 1 is none, 0 the mean face; {PSI_HELP}.")
     cutoff: int | None = Field(None, ge=0, description="Truncate only the first N layers (the table then holds w+).")
     rows: int | None = Field(None, gt=0, le=MAX_ROWS, description=f"How many rows, from 0 on. Default: {DEFAULT_ROWS}.")
-    range: str | None = Field(None, description="FIRST:STOP in place of --rows: one driver's share of a large job.")
+    range: str | None = Field(None, description="FIRST:STOP in place of --rows: a part of a large job.")
 
     @field_validator("range")
     @classmethod

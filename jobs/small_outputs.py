@@ -22,8 +22,8 @@ from schemas import TableSchema
 class SmallOutputSpec(Spec):
     """Of verbs that make a small table or a few files."""
 
-    out: str = Field(description="Directory for what is made.")
-    replace: bool = Field(False, description="Make it anew where it is there already.")
+    out: str = Field(description="Output directory.")
+    replace: bool = Field(False, description="Overwrite existing output.")
 
     def output_url(self, name: str, *inputs: str) -> str:
         """The URL of DIR/`name`, checked before anything is computed.
@@ -45,7 +45,7 @@ class SmallOutputSpec(Spec):
 class DirectionsSpec(SmallOutputSpec):
     """Of verbs that make something of directions."""
 
-    directions: Names = Field(min_length=1, description="A table of directions, or several with commas between.")
+    directions: Names = Field(min_length=1, description="A table of directions, or several, separated by commas.")
 
     def open_directions(self) -> tuple[DirectionTables, dict[str, Direction]]:
         """The tables, and their directions by name; errors as `DirectionTables.open`."""

@@ -19,14 +19,14 @@ ERRORS_SHOWN = 5
 
 
 class StatusSpec(Spec):
-    """What the jobs of a directory have done so far.
+    """Show what the jobs of a directory have done so far.
 
     Example: stylemill status out/faces
     """
 
     VERB = "status"
 
-    out: tyro.conf.Positional[str] = Field(description="The directory that the jobs write to.")
+    out: tyro.conf.Positional[str] = Field(description="Output directory of the jobs.")
     json_lines: bool = Field(False, description="One line of JSON for each job, for a script.")
     check: bool = Field(False, description="Exit with 1 where a job is not complete.")
 

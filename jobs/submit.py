@@ -29,7 +29,7 @@ STOP_SECONDS = 60
 
 
 class SubmitSpec(Spec):
-    """Run a verb on a cluster, by its job server (the port of the dashboard, 8265), and follow it to its end. The exit
+    """Run a verb on a cluster, through its job server (the dashboard's port, 8265), and follow it to its end. The exit
     code is the verb's own. The job goes on where the following ends: Ctrl-C, a closed laptop.
 
     Example: stylemill submit --address http://127.0.0.1:8265 -- dataset --rows 64 --device cpu --out /tmp/faces
@@ -50,7 +50,7 @@ class SubmitSpec(Spec):
     )
     submission_id: str | None = Field(None, pattern=r"^[\w.-]+$", description="A name for the job. Default: Ray's.")
     no_wait: bool = Field(False, description="Print the job's name and do not follow it.")
-    follow: str | None = Field(None, description="Follow the job of this name; nothing is sent.")
+    follow: str | None = Field(None, description="Follow the job of this name; submit nothing.")
 
 
 def main(argv: Sequence[str]) -> int:

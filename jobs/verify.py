@@ -21,7 +21,7 @@ from pipeline.tables import Artifact
 
 
 class VerifySpec(Spec):
-    """Check tables: digests, page checksums, types, that each index is there once, and that one job's tables agree.
+    """Check tables: digests, page checksums, types, that each index occurs once, and that one job's tables agree.
 
     Example: stylemill verify out/faces
     """
@@ -29,7 +29,7 @@ class VerifySpec(Spec):
     VERB = "verify"
 
     out: tyro.conf.Positional[str] = Field(description="A directory of tables, or one table.")
-    fast: bool = Field(False, description="Sizes and presence alone; no part is read.")
+    fast: bool = Field(False, description="Check only sizes and presence; read no part.")
 
 
 def main(argv: Sequence[str]) -> int:

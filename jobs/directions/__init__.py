@@ -2,11 +2,11 @@
 
 VERBS = {
     "fit": ("fitting", "fit directions on labelled latents, or find them without labels"),
-    "list": ("listing", "which there are, and how well they were fitted"),
-    "condition": ("condition", "take other directions out of one"),
-    "channels": ("channels", "the style channels that a direction moves most, as directions of their own"),
-    "strips": ("strips", "pictures of a few faces moved along each direction"),
+    "list": ("listing", "list directions, and how well they were fitted"),
+    "condition": ("condition", "project other directions out of one"),
+    "channels": ("channels", "make directions of the style channels that a direction moves most"),
+    "strips": ("strips", "make pictures of a few faces moved along each direction"),
     "compare": ("compare", "cosines of directions, correlations of labels, and a picture of both"),
-    "import": ("importing", "directions from other projects' files"),
-    "export": ("exporting", "directions as other projects' files"),
+    "import": ("importing", "import directions from other projects' files"),
+    "export": ("exporting", "export directions to other projects' files"),
 }

@@ -1,4 +1,4 @@
-"""`stylemill directions condition`: a direction that leaves other attributes alone."""
+"""`stylemill directions condition`: project other directions out of one."""
 
 from collections.abc import Sequence
 
@@ -14,15 +14,15 @@ from pipeline.stages.direction_rows import to_rows
 
 
 class ConditionSpec(DirectionsSpec):
-    """Project a direction on the orthogonal complement of others: DIR/directions holds the one that is left.
+    """Project a direction onto the orthogonal complement of others, and write the result to DIR/directions.
 
     Example: stylemill directions condition --directions out/fit/directions --primal old --preserve male --out out/old
     """
 
     VERB = "directions condition"
 
-    primal: str = Field(description="The direction to change, by name; old#3 is row 3, where two are named old.")
-    preserve: Names = Field(min_length=1, description="The directions to take out of it, by name.")
+    primal: str = Field(description="The direction to change, by name; old#3 is row 3, where two rows are named old.")
+    preserve: Names = Field(min_length=1, description="The directions to project out of it, by name.")
 
 
 def main(argv: Sequence[str]) -> int:

@@ -1,4 +1,4 @@
-"""`stylemill directions import`: directions from other projects' files. Nothing in a file is ever executed."""
+"""`stylemill directions import`: import directions from other projects' files. Nothing in a file is ever executed."""
 
 import hashlib
 from collections.abc import Sequence

@@ -62,7 +62,7 @@ class FitSpec(RowChoice, CalibrationFlag, MethodFlags, RunFlags):
         False, description="Follow the public code: C 1, fraction 0.02, no intercept; for sefa, rows of norm 1."
     )
     seed: int = Field(0, ge=0, le=MAX_SEED, description="Random seed of the split into training and validation rows.")
-    generator: str | None = Field(None, description="Default: the one that the latents table names.")
+    generator: str | None = Field(None, description="Name of the generator. Default: the one in the latents table.")
     components: int | None = Field(None, gt=0, description="Number of components of ganspace or sefa. Default: 10.")
     layers: str | None = Field(None, description="Style layers that sefa uses, as in 0-7 or 0,2-4. Default: all.")
     measure_rows: int | None = Field(None, gt=0, description="Faces to move along each component. Default: 8.")

@@ -38,7 +38,7 @@ MEASURED_ROWS = 256
 
 
 class StripsSpec(RunFlags):
-    """Move a few faces along each direction and keep the pictures in DIR/strips: what a direction does.
+    """Move a few faces along each direction and write the pictures to DIR/strips.
 
     Example: stylemill directions strips --directions out/fit/directions --latents out/faces/latents --out out/fit
     """
@@ -54,8 +54,8 @@ class StripsSpec(RunFlags):
     size: int | None = Field(
         None, gt=0, description=f"Pixels of a side of the pictures. Default: {SIZE}, or the generator's own below that."
     )
-    generator: str | None = Field(None, description="Default: the one that the latents table names.")
-    force: bool = Field(False, description="Use directions of another generator, and latents too.")
+    generator: str | None = Field(None, description="Name of the generator. Default: the one in the latents table.")
+    force: bool = Field(False, description="Allow directions and latents of another generator.")
 
     @field_validator("rows_per_shard")
     @classmethod

@@ -124,7 +124,9 @@ def _by_attribute(spec: DtSpec, choice: Choice) -> tuple[Pair, ...]:
     pairs = tuple((choice.attribute(primal), choice.attribute(condition)) for primal, condition in spec.ordered)
     for primal, condition in pairs:
         if known(primal)[0] == known(condition)[0]:
-            raise SpecError(f"--pairs {primal}:{condition}: these are one attribute, which is to change and to stay")
+            raise SpecError(
+                f"--pairs {primal}:{condition}: these are one attribute, which cannot both change and stay unchanged"
+            )
     return pairs
 
 

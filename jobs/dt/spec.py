@@ -1,4 +1,4 @@
-"""What can be asked of `stylemill dt`."""
+"""The flags of `stylemill dt`."""
 
 import math
 from itertools import permutations
@@ -19,7 +19,7 @@ FEW = ("1:1", "0.75:0", "1:0", "0:0")
 
 
 class DtSpec(RowChoice, LatentsFlags, CalibrationFlag, RunFlags, Steps):  # type: ignore[misc]  # each has a GROUP of its own
-    """Count DT curves of IALS edits: scores in DIR/dt_steps, then DIR/dt_curves, DIR/dt_auc and DIR/report.html.
+    """Compute DT curves of IALS edits: scores in DIR/dt_steps, then DIR/dt_curves, DIR/dt_auc and DIR/report.html.
 
     Example: stylemill dt --latents out/faces/latents --labels out/faces-judged/labels,out/faces/labels --directions out/fit/directions --pairs male:smile --rows 8 --step-size 0.3 --out out/dt
     """  # noqa: E501  one line can be pasted
@@ -28,27 +28,33 @@ class DtSpec(RowChoice, LatentsFlags, CalibrationFlag, RunFlags, Steps):  # type
 
     labels: Names = Field(
         min_length=1,
-        description="Labels of these latents by the judge, which say which rows start in a class; and, with a comma, "
-        "by the family that edits: pairs are ranked where the two agree on unedited faces.",
+        description="Labels of these latents by the judge, which decide the class in which a row starts; after a comma "
+        "those by the family that edits: pairs are ranked only if both agree on unedited faces.",
     )
     directions: Names = Field(
-        (), description="The table of directions, or several with commas between; none is needed where lambdas are 0."
+        (), description="A table of directions, or several, separated by commas; not needed if all lambdas are 0."
     )
-    pairs: Names = Field(PAIRS, min_length=1, description="PRIMAL:CONDITION, what is edited and what is to stay.")
-    lambdas: Names = Field(FEW, min_length=1, description="LAMBDA1:LAMBDA2, a cell for each.")
-    grid: float | None = Field(None, gt=0, le=1, description="All cells of lambdas 0, GRID, 2 GRID, ... 1.")
-    rows: int = Field(100, gt=0, description="Rows of each pair, that start in the source class by --labels.")
-    first: int = Field(0, ge=0, description="How many such rows to pass over: kept for choosing a step size.")
-    target: Literal["1", "0"] = Field("1", description="Towards the attribute, or away from it.")
-    space: Literal["w", "w+", "s"] | None = Field(None, description="Default: the directions', or w.")
+    pairs: Names = Field(
+        PAIRS, min_length=1, description="PRIMAL:CONDITION, the attribute to change and the one to leave unchanged."
+    )
+    lambdas: Names = Field(FEW, min_length=1, description="LAMBDA1:LAMBDA2, one curve for each.")
+    grid: float | None = Field(None, gt=0, le=1, description="All combinations of the lambdas 0, GRID, 2 GRID, ... 1.")
+    rows: int = Field(
+        100, gt=0, description="Rows for each pair, among those that start in the source class by --labels."
+    )
+    first: int = Field(0, ge=0, description="Number of such rows to skip: those on which a step size was chosen.")
+    target: Literal["1", "0"] = Field("1", description="1 towards the attribute, 0 away from it.")
+    space: Literal["w", "w+", "s"] | None = Field(
+        None, description="Latent space of the edit. Default: that of the directions, or w."
+    )
     as_released: bool = Field(
         False,
-        description="As the public code: both parts of a condition are projected out; its own score, by the family "
-        "that edits, is told besides; its cell 0:0.75 is among those that are run where none are named.",
+        description="Follow the public code: project out both directions of a condition, also report its own "
+        "measure (by the editing family), and add its lambdas 0:0.75 to the default ones.",
     )
-    classifiers: str = Field("faces", description="The family whose gradients are followed.")
-    judge: str = Field("judge", description="The family that measures.")
-    force: bool = Field(False, description="Use directions of another generator, and latents too.")
+    classifiers: str = Field("faces", description="Family of classifiers whose gradients are followed.")
+    judge: str = Field("judge", description="Family of classifiers that measures the edits.")
+    force: bool = Field(False, description="Allow directions and latents of another generator.")
 
     @field_validator("pairs")
     @classmethod
@@ -70,7 +76,7 @@ class DtSpec(RowChoice, LatentsFlags, CalibrationFlag, RunFlags, Steps):  # type
     @classmethod
     def _divides_one(cls, width: float | None) -> float | None:
         if width is not None and not math.isclose(1 / width, round(1 / width), rel_tol=1e-6):
-            raise ValueError("give a width of which 1 is a multiple, as 0.25")
+            raise ValueError("1 must be a multiple of it, as of 0.25")
         return width
 
     @model_validator(mode="after")
@@ -82,7 +88,7 @@ class DtSpec(RowChoice, LatentsFlags, CalibrationFlag, RunFlags, Steps):  # type
         if not self.directions and self.as_released:
             raise ValueError("--directions: --as-released projects out the conditions' directions of that table")
         if self.judge == self.classifiers:
-            raise ValueError(f"--judge {self.judge} is the family that edits: it cannot tell what it was misled to see")
+            raise ValueError(f"--judge {self.judge} is the family that edits: measure with another one")
         return self
 
     @property
@@ -92,7 +98,7 @@ class DtSpec(RowChoice, LatentsFlags, CalibrationFlag, RunFlags, Steps):  # type
 
     @property
     def cells(self) -> tuple[Cell, ...]:
-        """The cells: those that need fewer gradients first, so that they share micro-batches without any."""
+        """The cells, those that need fewer gradients first, so that cells without gradients share micro-batches."""
         if self.grid is None:
             found = [_cell(word) for word in self.lambdas]
             if self.as_released and self.lambdas == FEW:
@@ -109,12 +115,12 @@ def gradients(cell: Cell) -> int:
 
 
 def as_pair(word: str) -> Pair:
-    """`male:smile` is male, leaving smile alone. Raises ValueError."""
+    """`male:smile` is to change male and leave smile unchanged. Raises ValueError."""
     primal, _, condition = word.partition(":")
     if not primal or not condition or ":" in condition:
         raise ValueError(f"{word} is not a pair: give PRIMAL:CONDITION, as male:smile")
     if primal == condition:
-        raise ValueError(f"{word}: {primal} is to change and to stay at once")
+        raise ValueError(f"{word}: {primal} cannot both change and stay unchanged")
     return primal, condition
 
 

@@ -1,3 +1,3 @@
 """`stylemill latents`: codes of one's own as a latents table."""
 
-VERBS = {"import": ("importing", "a latents table from a file of codes: .npy, .npz, .pt, .parquet")}
+VERBS = {"import": ("importing", "import a latents table from a file of codes: .npy, .npz, .pt, .parquet")}

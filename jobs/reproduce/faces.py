@@ -33,7 +33,7 @@ class FacesFlags(StudySpec):
     """Of studies that edit faces which start in the source class: where these come from, and how many."""
 
     from_: Annotated[str | None, tyro.conf.arg(name="from")] = Field(
-        None, description="A folder of `reproduce interfacegan`: its faces and directions are taken, not made anew."
+        None, description="A folder of `reproduce interfacegan` whose faces and directions are used."
     )
     labelled: int = Field(2000, ge=400, description="Without --from: faces to fit directions on.")
     rows: int | None = Field(None, ge=4, description="Faces edited, of each pair. Default: 60; on a GPU 100.")

@@ -33,7 +33,7 @@ PAPER = StepSize(0.1, 20)
 
 
 class IalsSpec(TrialFlags, FacesFlags):
-    """Choose step sizes, count DT curves, leave parts of the method out, make strips, and put the paper beside it.
+    """Choose step sizes, compute DT curves, leave out parts of the method, make strips, and compare with the paper.
 
     Example: stylemill reproduce ials --from out/interfacegan --rows 60 --out out/ials
     """
@@ -45,7 +45,7 @@ class IalsSpec(TrialFlags, FacesFlags):
     )
     lambdas: Names = Field((), description=f"LAMBDA1:LAMBDA2,... Default: {','.join(FEW)}; on a GPU --grid 0.25.")
     grid: float | None = Field(
-        None, gt=0, le=1, description="In place of --lambdas: all cells of lambdas 0, GRID, ... 1."
+        None, gt=0, le=1, description="In place of --lambdas: all combinations of the lambdas 0, GRID, ... 1."
     )
     steps: int | None = Field(None, ge=2, description=f"Of each edit. Default: 10; on a GPU {PAPER.steps}.")
     paper_steps: bool = Field(

@@ -38,7 +38,7 @@ CURVE_SHARES, GROUPS, PICTURE, STRIPS = (8, 4, 2), 10, 256, 3
 
 
 class InterfaceganSpec(StudySpec):
-    """Label faces, fit directions in Z and W, edit, measure, and put the paper's tables beside ours.
+    """Label faces, fit directions in Z and W, edit, measure, and compare with the paper's tables.
 
     Example: stylemill reproduce interfacegan --rows 4000 --out out/interfacegan
     """
@@ -48,8 +48,8 @@ class InterfaceganSpec(StudySpec):
     rows: int = Field(4000, ge=400, description="Labelled faces to fit on.")
     edited: int = Field(48, ge=4, description="Other faces, to be edited and measured.")
     attributes: Names = Field(("yaw", "smile", "old", "male", "eyeglasses"), description="In the paper's order.")
-    primal: str = Field("old", description="What is edited.")
-    condition: str = Field("eyeglasses", description="What the edit is to leave alone.")
+    primal: str = Field("old", description="The attribute to change.")
+    condition: str = Field("eyeglasses", description="The attribute to leave unchanged.")
 
     @model_validator(mode="after")
     def _known(self) -> "InterfaceganSpec":

@@ -30,9 +30,13 @@ class StudySpec(RayFlags, MachineFlags):
     out: str = Field(description="Directory: tables, one folder a step, and report.html.")
     seed: int = Field(1, ge=0, le=MAX_SEED - 2, description="Of the labelled faces; other faces have the next two.")
     generator: str = Field("mobilestylegan-ffhq", description="A generator by name.")
-    classifiers: str = Field("faces", description="The family that labels, and whose gradients are followed.")
-    judge: str = Field("judge", description="The family that measures edits.")
-    dry_run: bool = Field(False, description="Say how many passes through the generator and hours it is, and stop.")
+    classifiers: str = Field(
+        "faces", description="Family of classifiers that labels, and whose gradients are followed."
+    )
+    judge: str = Field("judge", description="Family of classifiers that measures the edits.")
+    dry_run: bool = Field(
+        False, description="Print the number of passes through the generator and the hours they take, and stop."
+    )
 
     def url(self, *names: str) -> str:
         """Of a folder or a file of the study."""

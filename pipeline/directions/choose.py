@@ -6,7 +6,7 @@ halves says how much of it is. It does not see what both halves miss: as C falls
 the means of the classes, which agrees with itself. So the best agreement alone takes C too small, and a margin of it is
 given up for a larger C (python -m benchmarks.directions).
 
-Shapes: N rows, D numbers of a row as the SVM sees them.
+Shapes: N rows, D features of a row.
 """
 
 from __future__ import annotations

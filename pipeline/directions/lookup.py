@@ -59,7 +59,7 @@ class Lookup:
         chosen: dict[str, Chosen] = {}
         for name in names:
             if name in preserve:
-                raise SpecError(f"{name} is to change and to stay at once: take it out of --preserve")
+                raise SpecError(f"{name} cannot both change and stay unchanged: take it out of --preserve")
             ready = [
                 number for number, one in enumerate(self.directions)
                 if preserve and one.attribute == name and sorted(one.conditions) == sorted(preserve)

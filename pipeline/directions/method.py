@@ -1,6 +1,6 @@
-"""A method that fits directions on scored rows: what it can be asked, and what a fit gives.
+"""The interface of a method that fits directions on scored rows: its flags, and the result of a fit.
 
-Shapes: N rows, D numbers of a row as a method sees them.
+Shapes: N rows, D features of a row.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from pipeline.models.codes import Codes
 
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """A direction, the choices that were tried for it, and counters of what is to be said of it (`FitConfig.NOTES`).
+    """A direction, the settings that were tried for it, and counters for the notes about it (`FitConfig.NOTES`).
 
-    hyperplane: where the direction is not the normal of the hyperplane that tells the classes apart, that normal.
+    hyperplane: the normal of the hyperplane that separates the classes, where the direction is another vector.
     """
 
     direction: Direction
@@ -36,10 +36,10 @@ class Fit:
 
 
 class FitConfig(BaseModel, ABC):
-    """What one method can be asked: a field is a flag of `stylemill directions fit --method NAME`, with its help.
+    """The flags of one method: a field is a flag of `stylemill directions fit --method NAME`, with its help.
 
-    A method that comes later excludes its flags from what is dumped, so that the stored specs of the others stay as
-    they are; `facts` has them.
+    A method that is added later excludes its flags from the dump, so that the stored specs of the others do not change;
+    `facts` has them.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -51,8 +51,8 @@ class FitConfig(BaseModel, ABC):
     threshold: float | None = Field(
         None,
         allow_inf_nan=False,
-        description="Score from which on a row is positive. svm: all rows are used then, unless there is --fraction. "
-        "Default: half-way between yes and no; of other scores, 0 for ridge.",
+        description="Rows with at least this score are positive. svm then uses all rows, unless --fraction is given. "
+        "Default: half-way between yes and no; for other scores, 0 with ridge.",
     )
 
     @property
@@ -86,7 +86,7 @@ class FitConfig(BaseModel, ABC):
 
     @property
     def of_ranks(self) -> str:
-        """A flag that is given and is about the highest and lowest scores, which yes and no have not; else empty."""
+        """A given flag that selects the highest and lowest scores, as yes and no have none; else empty."""
         return ""
 
     def of_yes_or_no(self, threshold: float) -> Self:
@@ -99,7 +99,7 @@ class FitConfig(BaseModel, ABC):
 
     @abstractmethod
     def classes(self, scores_N: NDArray[np.floating], seed: int, fraction: float | None) -> Classes:
-        """The rows that accuracies are told of, given the fraction of a direction. Raises SpecError."""
+        """The rows on which accuracies are measured, given the fraction of a direction. Raises SpecError."""
 
     def held_out(
         self, direction: Direction, rows_ND: NDArray[np.floating], scores_N: NDArray[np.floating], classes: Classes

@@ -2,7 +2,7 @@
 
     minimise over w, b    sum_i (y_i - <w, x_i> - b)^2 + alpha |w|^2
 
-Shapes: N rows, D numbers of a row as the regression sees them.
+Shapes: N rows, D features of a row.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Config(FitConfig):
     GROUP: ClassVar[str | None] = "ridge"
 
     alpha: float = Field(
-        1000.0, gt=0, allow_inf_nan=False, exclude=True, description="Ridge regularisation, for codes as they are."
+        1000.0, gt=0, allow_inf_nan=False, exclude=True, description="Ridge regularisation alpha, for unscaled codes."
     )
 
     def check(self, scores_N: NDArray[np.floating], seed: int) -> None:

@@ -80,7 +80,7 @@ class Config(FitConfig):
         None,
         ge=0,
         lt=1,
-        description=f"How much agreement to give up for a larger C, which shrinks the normal less. Default: {MARGIN}.",
+        description=f"The largest C is taken whose agreement is within this margin of the best. Default: {MARGIN}.",
     )
     class_weight: Literal["balanced"] | None = Field(
         None,

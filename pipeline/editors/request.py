@@ -35,7 +35,7 @@ class EditRequest:
     options: further numbers of the editor, by name: lambda1 and lambda2 of IALS.
 
     Raises:
-        SpecError: a number is not finite, the target is unknown, or an attribute is to change and to stay at once.
+        SpecError: a number is not finite, the target is unknown, or an attribute is both changed and preserved.
     """
 
     attribute: str
@@ -56,7 +56,7 @@ class EditRequest:
         if self.target not in TARGETS:
             raise SpecError(f"unknown target {self.target!r}: choose one of {', '.join(TARGETS)}")
         if self.attribute in self.preserve:
-            raise SpecError(f"{self.attribute} is to change and to stay at once: take it out of what is preserved")
+            raise SpecError(f"{self.attribute} cannot both change and stay unchanged: take it out of what is preserved")
 
     @property
     def name(self) -> str:

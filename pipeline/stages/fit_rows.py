@@ -1,6 +1,6 @@
 """The rows that directions are fitted on, read once into one array that all fits share.
 
-Shapes: N rows, D numbers of a row as the SVM sees them, L layers, W w_dim.
+Shapes: N rows, D features of a row, L layers, W w_dim.
 """
 
 import warnings

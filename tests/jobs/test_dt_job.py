@@ -193,7 +193,7 @@ def test_a_row_that_is_set_aside_in_a_cell_is_left_out_of_all_cells(whole, input
     ("words", "message"),
     [
         ("--pairs male", "male is not a pair: give PRIMAL:CONDITION"),
-        ("--pairs male:male", "male is to change and to stay at once"),
+        ("--pairs male:male", "male cannot both change and stay unchanged"),
         ("--pairs male:old,male:old", "male:old is named twice"),
         ("--pairs male:bangs --space w", "has no direction of 'bangs'"),
         ("--pairs male:old", "has several directions of male: choose male#0 (svm, w)"),
@@ -202,7 +202,7 @@ def test_a_row_that_is_set_aside_in_a_cell_is_left_out_of_all_cells(whole, input
         ("--lambdas 1", "1 is not a cell"),
         ("--lambdas 1:1,1:1.0", "1:1 is named twice"),
         ("--lambdas 1:1 --grid 0.5", "give --lambdas or --grid"),
-        ("--grid 0.3", "a width of which 1 is a multiple"),
+        ("--grid 0.3", "1 must be a multiple of it"),
         ("--judge tiny", "--judge tiny is the family that edits"),
         ("--pairs male:old --space w --rows 41", "rows that start without male, and 41 are needed"),
         ("--pairs male:old --space w --first 30 --rows 11", "and 41 are needed"),

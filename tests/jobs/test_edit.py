@@ -131,7 +131,7 @@ INTERFACEGAN = [
     ("--attribute old --strengths=1", "several directions of old: choose old#0 (svm, w), old#3 (svm, z)"),
     ("--attribute old#0,old#3 --strengths=1", "the directions are in w and z"),
     ("--attribute old#3 --space w --strengths=1", "old is in z, and --space w was asked for"),
-    ("--attribute old#0 --preserve old#0 --strengths=1", "is to change and to stay at once"),
+    ("--attribute old#0 --preserve old#0 --strengths=1", "cannot both change and stay unchanged"),
     ("--attribute old,old --strengths=1", "old is named twice"),
     ("--attribute old#0 --strengths=1,x", "x: input should be a valid number"),
     ("--attribute old#0 --strengths=1,inf", "inf: input should be a finite number"),
@@ -153,7 +153,7 @@ IALS_REFUSED = [
     (f"{IALS} --per-layer", "--per-layer: these edits are in w"),
     (f"{IALS} --lambda1 1.5", "lambda1"),
     (f"{IALS} --classifiers tiny-judge", "--classifiers tiny-judge judges and gives no gradient"),
-    (f"{IALS} --attribute old --preserve young", "old is to change and young is to stay, and these are one"),
+    (f"{IALS} --attribute old --preserve young", "old and young are one attribute, which cannot both change and stay"),
     (f"{IALS} --attribute hat", "no direction of 'hat'"),
     (f"{IALS} --steps 0", "steps"),
 ]

@@ -44,7 +44,7 @@ def test_a_dry_run_says_passes_and_hours_and_makes_nothing(tmp_path, capsys):
     [
         (["--pairs", "old:freckles"], "unknown attribute 'freckles'"),
         (["--pairs", "old"], "old is not a pair"),
-        (["--pairs", "old:old"], "to change and to stay at once"),
+        (["--pairs", "old:old"], "cannot both change and stay unchanged"),
         (["--pairs", "old:smile,old:smile"], "--pairs names one twice"),
         (["--pairs", "yaw:smile"], "without --from directions are fitted of"),
         (["--lambdas", "1:1,0:0"], "have both among them"),

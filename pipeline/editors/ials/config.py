@@ -61,7 +61,7 @@ class Steps(BaseModel):
     def check_space(self, space: Space) -> None:
         """Raise SpecError where --per-layer does not go with this space."""
         if self.per_layer and space != "w+":
-            raise SpecError(f"--per-layer: these edits are in {space}, pass --space w+")
+            raise SpecError(f"--per-layer: these edits are in {space}; pass --space w+")
 
     def editor(
         self, directions: Sequence[Direction], scores: Scores | None, at_once: int | None = None, look: bool = False
@@ -132,7 +132,8 @@ class Config(Steps, EditorConfig):
         for name in preserve:
             if plain(name) == plain(attribute):
                 raise SpecError(
-                    f"{attribute} is to change and {name} is to stay, and these are one: take it out of --preserve"
+                    f"{attribute} and {name} are one attribute, which cannot both change and stay: take it out "
+                    "of --preserve"
                 )
         strengths, options = self.strengths(self.target), dict(zip(LAMBDAS, self.lambdas, strict=True))
         return EditRequest(attribute, tuple(preserve), self.target, strengths, self.until, options)

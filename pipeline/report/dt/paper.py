@@ -78,6 +78,6 @@ MEANS = Variant(
 
 
 def plateau(areas: pd.DataFrame, judge: str) -> pd.DataFrame:
-    """Rows of `dt_auc` of the cells of the plateau, as the judge sees them."""
+    """Rows of `dt_auc` of the cells of the plateau, by the judge."""
     first, second = KEEPS_WELL
     return areas[(areas["lambda1"] >= first) & (areas["lambda2"] <= second) & (areas["family"] == judge)]

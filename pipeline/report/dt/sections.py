@@ -44,7 +44,7 @@ def best(result: PairResult) -> Cell | None:
 
 
 def overview(judge: str, areas: pd.DataFrame, heading: str = "Means over the pairs (Table 1, Eq. 7)") -> study.Section:
-    """Means over the pairs, the paper's claim and its Table 1; of rows of `dt_auc`, as a family sees them."""
+    """Means over the pairs, the paper's claim and its Table 1; of rows of `dt_auc`, by one family."""
     judged = areas[areas["family"] == judge]
     if not len(judged):
         return study.Section(heading, ["No row could be measured."])

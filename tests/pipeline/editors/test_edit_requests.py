@@ -45,7 +45,7 @@ def test_the_side_that_rows_go_to(target, sides):
     ("fields", "message"),
     [
         ({"target": "2"}, "unknown target '2'"),
-        ({"preserve": ("male", "old")}, "old is to change and to stay"),
+        ({"preserve": ("male", "old")}, "old cannot both change and stay"),
         ({"strengths": (1.0, math.nan)}, "strengths of old are not all finite: 1.0, nan"),
         ({"until": math.inf}, "until of old"),
         ({"options": {"lambda1": math.nan}}, "lambda1 of old"),
