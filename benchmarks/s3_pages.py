@@ -14,7 +14,7 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 from xml.sax.saxutils import escape
 
 PAGE = 1000
-ASKED = {"list-type", "prefix", "delimiter", "continuation-token", "encoding-type"}
+ASKED = {"list-type", "prefix", "delimiter", "continuation-token", "encoding-type", "max-keys"}
 
 
 class Pages:

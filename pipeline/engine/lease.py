@@ -1,4 +1,6 @@
-"""One driver at a time: a lease file that says who is at work, renewed while the work goes on.
+"""One driver at a time: a lease file that names the driver, renewed while it works.
+
+Our own because lock libraries (filelock, portalocker) need a file system, and the output may be in an object store.
 
 A dead holder whose process would be visible from here (same host, boot and PID namespace; told by pid and start time)
 is taken over at once. A pid that is not seen proves nothing by itself: another user's may be hidden (`hidepid=2`), and

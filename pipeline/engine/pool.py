@@ -1,4 +1,7 @@
-"""What a pool is: stages and tasks in, outcomes out in the order in which they end."""
+"""The interface of a pool: stages and tasks in, outcomes out in the order in which they end.
+
+Our own because ray.util.ActorPool has no retries, no replacement of lost workers and no growth with the cluster.
+"""
 
 import dataclasses
 import time

@@ -1,4 +1,6 @@
-"""Is one way of editing better than another? A paired bootstrap of the difference of their DT curves.
+"""Whether one way of editing is better than another: a paired bootstrap of the difference of their DT curves.
+
+Our own because a resample may have no common range, which scipy.stats.bootstrap can neither leave out nor count.
 
 Shapes: N rows, K steps without step 0, P = K + 1 points, R resamples.
 """

@@ -1,4 +1,7 @@
-"""Lines over a common axis, as SVG with their intervals; geometry only, colours are the style sheet's."""
+"""Lines over a common axis, as SVG with their intervals; geometry only, colours are in the style sheet.
+
+Our own, so that reports follow the page's light or dark colours and no plotting library is needed to write one.
+"""
 
 import math
 from collections.abc import Collection, Mapping
