@@ -1,12 +1,16 @@
 """How near fitted directions come to those that others fitted on far more faces of the same generator.
 
-    python -m benchmarks.directions --latents T --labels T --references T T
+    stylemill dataset --rows 1500 --seed 1 --psi 0.7 --out out/faces
+    stylemill directions import --format e4e age.pt smile.pt ... --generator mobilestylegan-ffhq --out out/e4e
+    python -m benchmarks.directions --latents out/faces/latents --labels out/faces/labels \
+        --references out/e4e/directions ... --rows 375 750 1500
 
-The references are tables of directions in w of the built-in generator that others published (`stylemill directions
-import`), as those of encoder4editing, StyleGAN-NADA, STIT and generators-with-stylegan2. Accuracy hardly tells good
+The references are tables of directions in w of the built-in generator that others published, one table for each
+project: encoder4editing (https://github.com/omertov/encoder4editing, editings/interfacegan_directions), StyleGAN-NADA,
+STIT and generators-with-stylegan2. Accuracy hardly tells good
 directions from poor ones, and the agreement of two halves of the rows does not see what both miss; the cosine with a
-direction that somebody else fitted, on other faces and by other classifiers, does. No way of fitting looks at it here:
-it measures what comes of each. How alike two references are of one attribute says how high it can rise.
+direction that somebody else fitted, on other faces and by other classifiers, does.
+No method uses it here. How alike two references are of one attribute says how high it can rise.
 """
 
 import time

@@ -20,7 +20,7 @@ from pipeline.directions.classes import two_values
 from pipeline.engine.job import Job
 from pipeline.engine.layout import cut
 from pipeline.engine.machine import free_memory
-from pipeline.engine.workers import GB
+from pipeline.engine.workers import GB, Load
 from pipeline.errors import SpecError
 from pipeline.models import generators
 from pipeline.models.generators import Generator
@@ -69,7 +69,7 @@ def plan_labelled(spec: FitSpec) -> tuple[Job, int | None]:
     stage.check()
     fits = len(given.attributes)
     on_cpu = spec.model_copy(update={"device": "cpu", "backend": "eager", "batch_size": 1, "rows_per_shard": 1})
-    runtime, _, workers = resolve(on_cpu, VERB, None, fits, fits, FITS)
+    runtime, _, workers = resolve(on_cpu, VERB, None, fits, fits, fit_load(given.rows))
     stage = replace(stage, threads=runtime.threads)
     facts = {
         **spec_facts(spec, runtime, FITS, VERB),
@@ -85,6 +85,11 @@ def plan_labelled(spec: FitSpec) -> tuple[Job, int | None]:
         digested=INPUTS,
     )  # fmt: skip
     return replace(job, derived=[unreliable_fits_file(job, stage)]), workers
+
+
+def fit_load(rows: FitRows) -> Load:
+    """What a fit takes of a worker: with the rows that workers share, a float64 copy of its own at most."""
+    return replace(FITS, open_bytes=FITS.open_bytes + 8 * rows.values.size)
 
 
 def _yes_or_no(spec: FitSpec, given: _Given) -> dict[str, float]:

@@ -31,7 +31,7 @@ def work(asked: DtSpec) -> str:
     return f"{passes(asked)}; {wording.duration(seconds)}"
 
 
-def edit_pictured(strips: Strips, asked: DtSpec, latents: Table, size: int, machine: Mapping[str, Any]) -> None:
+def edit_pictured(strips: Strips, asked: DtSpec, latents: Table, size: int, scoring: Mapping[str, Any]) -> None:
     """Edit the very latents that were measured, with pictures of every cell that is shown."""
     if not strips.faces:
         return
@@ -41,7 +41,7 @@ def edit_pictured(strips: Strips, asked: DtSpec, latents: Table, size: int, mach
         "latents": (copied,), "directions": asked.directions, "attribute": (primal,),
         "preserve": (condition,), "target": asked.target, "step_size": asked.step_size, "steps": asked.steps,
         "classifiers": asked.classifiers, "judge": asked.judge, "scores": "judge", "scored": (primal, condition),
-        "images": "webp", "size": size, **machine,
+        "images": "webp", "size": size, **scoring,
     }  # fmt: skip
     for cell in CELLS:
         keep = "all" if cell in (LEVEL, CHOICE) else "last"

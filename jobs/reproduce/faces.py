@@ -136,7 +136,7 @@ def label_faces(spec: StudySpec, rows: int, spaces: Sequence[Space], attributes:
     found = LabelledFaces(spec.out)
     make = DatasetSpec(
         generator=spec.generator, classifiers=(spec.classifiers,), rows=rows, seed=spec.seed, out=spec.url("faces"),
-        **spec.machine,
+        **spec.scoring,
     )  # fmt: skip
     step(make, "--generator, --classifiers or the flags of the run")
     for space in spaces:
@@ -173,7 +173,7 @@ def judge_others(
     the same pass: of each attribute that is to be edited, the rows that lack it, and so start in the source class.
     """
     latents, out = sample(spec, name, rows, seed, ROWS_PER_SHARD), spec.url(f"{name}-judged")
-    step(LabelSpec(latents=(latents,), classifiers=(spec.judge, *more), out=out, **spec.machine),
+    step(LabelSpec(latents=(latents,), classifiers=(spec.judge, *more), out=out, **spec.scoring),
          "--classifiers, --judge or the flags of the run")  # fmt: skip
     labels = Table.open(store.join(out, "labels")).read(columns=["index", *primals])
     index = labels["index"].to_numpy()

@@ -109,7 +109,7 @@ class IalsSpec(TrialFlags, FacesFlags):
             directions=(directions or self.labelled_faces.fitted("w"),), pairs=(":".join(pair),),
             lambdas=FEW if grid else lambdas, grid=grid, rows=rows or self.each, no_incremental=no_incremental,
             step_size=float(f"{size.length:.6g}"), steps=size.steps, classifiers=self.classifiers, judge=self.judge,
-            out=self.url(f"{name}-{'-'.join(pair)}"), **self.machine,
+            out=self.url(f"{name}-{'-'.join(pair)}"), **self.scoring,
         )  # fmt: skip
 
     def runs(self, pair: Pair, size: StepSize) -> dict[str, DtSpec]:
@@ -176,7 +176,7 @@ def make(spec: IalsSpec) -> Page:
     averaged = FitSpec(
         method="mean-gradient", latents=(faces.latents,), rows=spec.gradient_faces, opposite=True,
         attributes=spec.attributes, space="w", classifiers=spec.classifiers, out=spec.url("fit-gradient"),
-        **spec.machine,
+        **spec.scoring,
     )  # fmt: skip
     step(averaged, "--gradient-faces or the flags of the run")
     asked = {pair: spec.runs(pair, sizes[pair]) for pair in spec.edited}
@@ -185,7 +185,7 @@ def make(spec: IalsSpec) -> Page:
     for pair in spec.shown:
         strips.append(Strips(spec.url(f"pictures-{'-'.join(pair)}"), found[pair]["own"], found[pair]["kept"]))
         edit_pictured(strips[-1], asked[pair]["own"], Table.open(spec.url("others", "latents")),
-                      min(256, faces.generator.resolution), spec.machine)  # fmt: skip
+                      min(256, faces.generator.resolution), spec.scoring)  # fmt: skip
     took = {f"Work, {'|'.join(pair)}, {what}": work(one) for pair, its in asked.items() for what, one in its.items()}
     return page(spec, sizes, list(found.values()), strips, took)
 

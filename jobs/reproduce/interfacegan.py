@@ -94,7 +94,7 @@ def make(spec: InterfaceganSpec) -> Page:
             step(asked, "--primal, --condition, --judge or the flags of the run")
             edits["|".join((spec.primal, *preserve)) + f" in {space}"] = (asked.out, unit)
     tables = tuple(f"{url}/edits" for url, _ in edits.values())
-    step(MeasureSpec(edits=tables, families=spec.judge, identity=True, out=spec.url("measured"), **spec.machine),
+    step(MeasureSpec(edits=tables, families=spec.judge, identity=True, out=spec.url("measured"), **spec.scoring),
          "--judge or the flags of the run")  # fmt: skip
     two = sample(spec, "two", 2, spec.seed + 1)
     unit = sum(faces.unit("w", name) for name in spec.attributes) / len(spec.attributes)
@@ -141,7 +141,7 @@ def edited(
         "interfacegan", latents=(latents,), directions=(faces.fitted(space),), attribute=attributes, preserve=preserve,
         strengths=tuple(round(strength, 4) for strength in strengths),
         classifiers=spec.classifiers, images="webp", size=min(PICTURE, faces.generator.resolution),
-        out=spec.url(name), **judged, **spec.machine,
+        out=spec.url(name), **judged, **spec.scoring,
     )  # fmt: skip
 
 

@@ -93,7 +93,7 @@ def step_sizes(spec: TrialFlags, directions: str, pairs: Sequence[Pair], steps: 
         search = edit_spec(
             "interfacegan", latents=(spec.url(f"trial-without-{primal}"),), directions=(directions,),
             attribute=(primal,), preserve=(condition,), until=0.0, target="1", bound=BOUND, tolerance=TOLERANCE,
-            classifiers=spec.judge, out=url, **spec.machine,
+            classifiers=spec.judge, out=url, **spec.scoring,
         )  # fmt: skip
         step(search, "--trial or --step-size, which needs no trial,")
         sizes[primal, condition] = of_trial(url, spec.trial, steps)

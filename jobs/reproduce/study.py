@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import torch
 from pydantic import Field
 
+from jobs.constants import CalibrationFlag
 from jobs.edit.spec import SPECS, EditSpec
 from jobs.flags import Spec, command_of, one_line, parse, say
 from jobs.launch import command
@@ -24,7 +25,7 @@ ADVICE = {4: "choose another --out", 5: "run the same study again when the other
 """By exit code, where no flag of the study helps."""
 
 
-class StudySpec(RayFlags, MachineFlags):
+class StudySpec(CalibrationFlag, RayFlags, MachineFlags):
     """The flags that every study has."""
 
     out: str = Field(description="Directory: tables, one folder a step, and report.html.")
@@ -44,8 +45,13 @@ class StudySpec(RayFlags, MachineFlags):
 
     @property
     def machine(self) -> dict[str, Any]:
-        """What the steps that make faces are told of how they are run."""
+        """The flags of how steps that make faces are run."""
         return self.model_dump(include={*MachineFlags.model_fields, *RayFlags.model_fields})
+
+    @property
+    def scoring(self) -> dict[str, Any]:
+        """The flags of steps that score faces: the same, and the calibration."""
+        return {**self.machine, "calibration": self.calibration}
 
     @property
     def on_gpu(self) -> bool:

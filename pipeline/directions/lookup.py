@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from pipeline.direction_names import numbered
 from pipeline.directions.conditional import project
 from pipeline.directions.direction import Direction
 from pipeline.directions.names import joined
@@ -22,11 +23,7 @@ class Chosen:
 
 def by_name(directions: Sequence[Direction]) -> dict[str, Direction]:
     """The directions by name; those that share one are `old#0`, `old#3`: with their number in the table."""
-    names = [direction.name for direction in directions]
-    return {
-        name if names.count(name) == 1 else f"{name}#{number}": direction
-        for number, (name, direction) in enumerate(zip(names, directions, strict=True))
-    }
+    return dict(zip(numbered([direction.name for direction in directions]), directions, strict=True))
 
 
 def pick(directions: Mapping[str, Direction], name: str, where: str) -> Direction:

@@ -1,9 +1,7 @@
 """The methods that fit directions on scored rows: a new one is a file here with a `Config`, and a line in the list."""
 
-import importlib
-
 from pipeline.directions.method import FitConfig
-from pipeline.errors import SpecError
+from pipeline.listed import listed_module
 
 METHODS = {
     "svm": "the normal of a linear SVM between the highest and the lowest scores",
@@ -13,8 +11,6 @@ METHODS = {
 
 
 def config_of(name: str) -> type[FitConfig]:
-    """What a method can be asked, and by which it is fitted. Raises SpecError where there is no such method."""
-    if name not in METHODS:
-        raise SpecError(f"no method {name!r}; the methods are {', '.join(METHODS)}")
-    config: type[FitConfig] = importlib.import_module(f"pipeline.directions.{name.replace('-', '_')}").Config
+    """The flags of a method, which also fits. Raises SpecError where there is no such method."""
+    config: type[FitConfig] = listed_module("pipeline.directions", name, METHODS, "method").Config
     return config

@@ -19,6 +19,7 @@ from pipeline.directions.compare import Correlations
 from pipeline.directions.direction import Direction
 from pipeline.directions.svm import fit_direction
 from pipeline.errors import SpecError
+from pipeline.metrics.entanglement import mean_absolute_cosine
 from pipeline.models.codes import Codes
 
 
@@ -51,11 +52,6 @@ def disattenuated(first: Sequence[Direction], second: Sequence[Direction]) -> Co
     return Correlations(tuple(names), values)
 
 
-def entanglement(values_KK: NDArray[np.float64]) -> float:
-    """Mean of |cosine| over the pairs of K directions."""
-    return float(np.abs(values_KK[np.triu_indices(len(values_KK), 1)]).mean())
-
-
 def jackknifed_entanglement(
     codes: Codes, scores: Mapping[str, NDArray[np.float64]], directions: Mapping[str, Direction], groups: int
 ) -> list[float]:
@@ -76,7 +72,7 @@ def jackknifed_entanglement(
             _refitted(codes, scores, directions, np.flatnonzero((half == side) & (group != left_out)))
             for side in (0, 1)
         ]
-        found.append(entanglement(disattenuated(*halves).values))
+        found.append(mean_absolute_cosine(disattenuated(*halves).values))
     return found
 
 

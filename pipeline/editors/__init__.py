@@ -3,12 +3,10 @@
 A new editor is a file (or folder) here with a `Config`, and a line in the list.
 """
 
-import importlib
-
 from pipeline.editors.editor import Editor, EditorConfig, Faces, Needed, Scores, Traits
 from pipeline.editors.request import EditRequest
 from pipeline.editors.trace import DONE, NOT_FINITE, REACHED, Trace
-from pipeline.errors import SpecError
+from pipeline.listed import listed_module
 
 __all__ = [
     "DONE",
@@ -35,8 +33,6 @@ EDITORS = {
 
 
 def config_of(name: str) -> type[EditorConfig]:
-    """What an editor can be asked, with which it is opened. Raises SpecError where there is no such editor."""
-    if name not in EDITORS:
-        raise SpecError(f"no editor {name!r}; the editors are {', '.join(EDITORS)}")
-    config: type[EditorConfig] = importlib.import_module(f"pipeline.editors.{name.replace('-', '_')}").Config
+    """The flags of an editor, which also open it. Raises SpecError where there is no such editor."""
+    config: type[EditorConfig] = listed_module("pipeline.editors", name, EDITORS, "editor").Config
     return config

@@ -13,7 +13,7 @@ from pipeline.errors import StoreError
 from pipeline.tables import Artifact, Problem, Table, parse_part_name, store
 from pipeline.tables.artifact import is_artifact
 from pipeline.tables.manifest import manifest_url
-from pipeline.tables.verify import unreadable
+from pipeline.tables.verify import further, is_outage, unreadable
 
 
 def outputs_below(out: str) -> list[Output]:
@@ -64,14 +64,15 @@ def note_damage(output: Output, problems: Sequence[Problem]) -> str:
 def _differences_from_records(table: Table) -> list[Problem]:
     problems = []
     job_records, name = _job_records(table)
-    for outcome in job_records.outcomes().values() if job_records else ():
-        record = outcome.parts.get(name)
-        if record is None:
-            continue
+    outcomes = job_records.outcomes().values() if job_records else ()
+    parts = [outcome.parts[name] for outcome in outcomes if name in outcome.parts]
+    for place, record in enumerate(parts, 1):
         try:
             sha256 = table.sha256_of(record)
         except StoreError as error:
             problems.append(unreadable(record.name, error))
+            if is_outage(table.url, error) and place < len(parts):
+                return [*problems, further(len(parts) - place)]
             continue
         if sha256 not in (None, record.sha256):
             what = f"its sha256 is {sha256[:12]}..., {record.sha256[:12]}... is on record: changed or damaged"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import cache
+from functools import lru_cache
 from statistics import NormalDist
 
 Z95 = NormalDist().inv_cdf(0.975)
@@ -16,7 +16,7 @@ def of_mean(mean: float, sd: float, count: float, z: float = Z95) -> tuple[float
     return mean - half, mean + half
 
 
-@cache  # a table has the same few counts again and again, and SciPy takes a millisecond for each
+@lru_cache(maxsize=4096)  # a table has few different counts, and SciPy takes a millisecond for each
 def of_rate(hits: float, count: float) -> tuple[float, float]:
     """Wilson's score interval of 95 % of hits / count, whole numbers; it stays inside [0, 1]. NaN of no row."""
     from scipy.stats import binomtest

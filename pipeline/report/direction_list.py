@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from pipeline.direction_names import numbered
 from pipeline.report import wording
 from pipeline.tables import Table, store
 from schemas.directions import ACCURACIES
@@ -52,10 +53,7 @@ def listed(url: str) -> list[Listed]:
     moved = channels_of(url)
     counts = None if moved is None else moved["index"].value_counts()
     names = ["|".join([row["attribute"], *filter(None, [",".join(row["conditions"])])]) for row in rows]
-    return [  # numbered by place, as `pipeline.directions.lookup.by_name` does: a rejected row leaves a gap in `index`
-        _listed(row, name if names.count(name) == 1 else f"{name}#{place}", cells, counts)
-        for place, (row, name) in enumerate(zip(rows, names, strict=True))
-    ]
+    return [_listed(row, name, cells, counts) for row, name in zip(rows, numbered(names), strict=True)]
 
 
 def frame_of(directions: Sequence[Listed]) -> pd.DataFrame:

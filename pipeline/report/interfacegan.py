@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.metrics import intervals
+from pipeline.metrics.entanglement import mean_absolute_cosine
 from pipeline.report import fits, study
 from pipeline.report.measured import IDENTITY, Measured
 from pipeline.report.pictured import strips
@@ -88,8 +89,7 @@ def entanglement(
     ]
     names, grids = [NAMES.get(name, name) for name in attributes], []
     for space, values_AA in cosines.items():
-        mean = np.abs(values_AA[np.triu_indices(len(names), 1)]).mean()
-        uncorrected = f"as fitted on all faces, uncorrected, {mean:.3f}."
+        uncorrected = f"as fitted on all faces, uncorrected, {mean_absolute_cosine(values_AA):.3f}."
         sentences.append(f"in {space} {fits.said_jackknifed(corrected[space])}; {uncorrected}")
         grids.append(fits.matrix(f"Cosines of the normals in {space}, as fitted", values_AA, names))
     theirs = study.Grid("The paper's Table 2 (PGGAN, Z)", TABLE_2, shaded=True)

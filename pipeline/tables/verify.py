@@ -14,6 +14,7 @@ from pipeline.tables import manifest as manifests
 from pipeline.tables import reader, store
 from pipeline.tables.inspection import digest_of
 from pipeline.tables.parts import Layout, PartRecord, parse_part_name
+from pipeline.tables.retries import is_transient
 from pipeline.tables.row_order import RowOrder
 from pipeline.tables.store_errors import one_line
 from schemas import SchemaError, from_arrow
@@ -61,15 +62,22 @@ def verify(table_url: str, deep: bool = True) -> list[Problem]:
     records, layout = manifests.records(manifest), manifests.layout(manifest)
     found = store.list_names(table_url)
     problems = [*_manifest_problems(file, manifest, records), *_foreign(found, records)]
+    unchecked, reachable = 0, True
     for record in records:
         if record.name not in found:
             problems.append(Problem(record.name, "is missing", FINISH))
         elif found[record.name] != record.bytes:
             what = f"has {found[record.name]} bytes, {record.bytes} were written: torn or replaced"
             problems.append(Problem(record.name, what, REMAKE))
-        if deep and record.name in found:
-            problems += _part_problems(store.join(table_url, record.name), record, manifest, layout)
-    return problems
+        if deep and record.name in found and not reachable:
+            unchecked += 1
+        elif deep and record.name in found:
+            try:
+                problems += _part_problems(store.join(table_url, record.name), record, manifest, layout)
+            except StoreError as error:
+                problems.append(unreadable(record.name, error))
+                reachable = not is_outage(table_url, error)
+    return [*problems, *([further(unchecked)] if unchecked else [])]
 
 
 def _manifest_problems(file: str, manifest: dict[str, Any], records: list[PartRecord]) -> Iterator[Problem]:
@@ -94,23 +102,31 @@ def _foreign(found: dict[str, int], records: list[PartRecord]) -> Iterator[Probl
             yield Problem(name, f"is not in the manifest ({kind}): readers would open it", "move it elsewhere")
 
 
+def is_outage(url: str, error: StoreError) -> bool:
+    """Whether a remote store still failed after all retries: other files would fail too, each after seconds of them."""
+    return store.local_path(url) is None and error.__cause__ is not None and is_transient(error.__cause__)
+
+
+def further(parts: int) -> Problem:
+    """The finding that so many more parts were not read because the store fails."""
+    return Problem(f"{parts:,} more part{'' if parts == 1 else 's'}", "not checked: the store fails", ELSEWHERE)
+
+
 def unreadable(part: str, error: StoreError) -> Problem:
     """The finding that a part cannot be read from here, which says nothing of what is in it."""
     return Problem(part, f"is not checked: {one_line(error)}", ELSEWHERE)
 
 
 def _part_problems(url: str, record: PartRecord, manifest: dict[str, Any], layout: Layout | None) -> Iterator[Problem]:
-    try:
-        with store.local_copy(url) as path:
-            sha256 = digest_of(path, url)
-            changed = sha256 != record.sha256
-            if changed:
-                what = f"its sha256 is {sha256[:12]}..., {record.sha256[:12]}... was written: changed or damaged"
-                yield Problem(record.name, what, REMAKE, damaged=True)
-            for what, where in _amiss(path, url, record, manifest, layout):
-                yield Problem(record.name, what, REMAKE if changed else AS_WRITTEN, where, changed)
-    except StoreError as error:
-        yield unreadable(record.name, error)
+    """What is wrong with a part. Raises StoreError where it cannot be read from here."""
+    with store.local_copy(url) as path:
+        sha256 = digest_of(path, url)
+        changed = sha256 != record.sha256
+        if changed:
+            what = f"its sha256 is {sha256[:12]}..., {record.sha256[:12]}... was written: changed or damaged"
+            yield Problem(record.name, what, REMAKE, damaged=True)
+        for what, where in _amiss(path, url, record, manifest, layout):
+            yield Problem(record.name, what, REMAKE if changed else AS_WRITTEN, where, changed)
 
 
 def _columns(card: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,9 @@ from planted import plant, write_labels
 
 import schemas
 from jobs.__main__ import main
+from jobs.directions.supervised import fit_load
+from jobs.resolve import FITS
+from pipeline.stages.fit_rows import FitRows
 from pipeline.tables import Table
 
 
@@ -23,6 +26,11 @@ def fit(faces, out, *words, labels=None) -> int:
 
 def warnings(capsys) -> list[str]:
     return [line for line in capsys.readouterr().err.splitlines() if line.startswith("Warn")]
+
+
+def test_a_fit_takes_memory_for_a_float64_copy_of_its_rows():
+    rows = FitRows("w", np.zeros((1000, 512), np.float32))
+    assert fit_load(rows).open_bytes == FITS.open_bytes + 8 * 1000 * 512
 
 
 def test_a_good_fit_tells_its_numbers_and_warns_of_nothing(faces, tmp_path, capsys):

@@ -8,6 +8,7 @@ import pytest
 
 import schemas
 from jobs.__main__ import main
+from jobs.flags import command_of
 from jobs.reproduce.cost import say_ahead, say_time_left
 from jobs.reproduce.ials import IalsSpec, ahead, cost
 from jobs.reproduce.step_size import StepSize, of_trial
@@ -37,6 +38,14 @@ def test_a_dry_run_says_passes_and_hours_and_makes_nothing(tmp_path, capsys):
     )
     assert " on this machine in one process, at " in said
     assert not out.exists()
+
+
+def test_a_calibration_reaches_the_steps_that_score(tmp_path):
+    spec = IalsSpec(out=str(tmp_path), calibration=str(tmp_path / "calibration.json"), device="cpu")
+    asked = spec.dt(("old", "smile"), StepSize(0.3, 10), "own")
+    assert asked.calibration == spec.calibration == spec.scoring["calibration"]
+    assert f"--calibration={spec.calibration}" in command_of(asked)
+    assert "calibration" not in spec.machine
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,7 @@ class Steps(BaseModel):
     def check_space(self, space: Space) -> None:
         """Raise SpecError where --per-layer does not go with this space."""
         if self.per_layer and space != "w+":
-            raise SpecError(f"--per-layer: these edits are in {space}; pass --space w+")
+            raise SpecError(f"--per-layer: these edits are in {space}, pass --space w+")
 
     def editor(
         self, directions: Sequence[Direction], scores: Scores | None, at_once: int | None = None, look: bool = False

@@ -61,6 +61,10 @@ def test_w_plus_per_layer():
     assert (found.vector * truth).sum() / np.linalg.norm(truth) > 0.999
 
 
+def test_alpha_is_the_one_that_was_measured_best():
+    assert Config().alpha == 300
+
+
 def test_any_number_of_threads_gives_the_same_bits():
     x_ND, scores, _ = faces(900, 300, seed=9)
     found = []

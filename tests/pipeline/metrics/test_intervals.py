@@ -39,6 +39,10 @@ def _of_row(row):
     return intervals.of_mean(row.mean(), row.std(ddof=1), len(row))
 
 
+def test_intervals_of_rates_are_kept_up_to_a_bound():
+    assert intervals.of_rate.cache_info().maxsize == 4096
+
+
 def test_the_jackknife_of_a_mean_is_its_standard_error():
     values = np.random.default_rng(0).standard_normal(200) * 3 + 1
     left_out = [float(np.delete(values, i).mean()) for i in range(200)]

@@ -2,16 +2,18 @@
 
 import json
 import shutil
+import uuid
 
 import fsspec
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import schemas
-from pipeline.tables import PartRecord, Table, part_name, store
+from pipeline.tables import PartRecord, Table, part_name, retries, store
 from pipeline.tables import manifest as manifests
 
 SCHEMA = schemas.TableSchema("labels", 1, schemas.labels(["smile"]).arrow, row_group_rows=40)
@@ -209,3 +211,23 @@ def test_a_table_of_an_earlier_version_of_its_schema_is_sound(tmp_path):
     assert found.manifest()["schema"]["version"] == 1
     assert (found.schema, found.verify()) == (now, [])
     assert found.read()["seed"].to_pylist() == [3, 3]
+
+
+def test_a_store_that_stays_away_is_waited_for_once(monkeypatch):
+    """Each part that is read then would take the seconds of all retries."""
+    monkeypatch.setattr(retries._RETRYING, "sleep", lambda _: None)
+    table = Table.create(f"memory://{uuid.uuid4().hex}/labels", SCHEMA, rows=300, rows_per_shard=100)
+    table.seal([table.publish(shard, rows_of(range(100 * shard, 100 * shard + 100))) for shard in range(3)], {})
+    tried = []
+
+    def away(self, remote, local, **options):
+        tried.append(remote)
+        raise ConnectionResetError("the store is away")
+
+    monkeypatch.setattr(MemoryFileSystem, "get_file", away)
+    first, rest = problems(table)
+    assert first.startswith(f"{part_name(0, 3)}: is not checked: ")
+    assert (
+        rest == "2 more parts: not checked: the store fails: it may be whole: verify it again from where it can be read"
+    )
+    assert len(set(tried)) == 1
