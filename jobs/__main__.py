@@ -129,7 +129,7 @@ def end(code: int) -> NoReturn:
 
 
 def _answers(words: Sequence[str]) -> bool:
-    """Whether these words ask for what is printed on standard output: here `submit --no-wait` prints a job's name."""
+    """Whether the result of these words goes to standard output, as the job's name of `submit --no-wait`."""
     if not words or HELP & {*words} or any(list(words[: len(answer)]) == answer for answer in ANSWERS):
         return True
     return words[0] == "submit" and bool({"--no-wait", "--no_wait"} & {*takewhile(lambda word: word != "--", words)})

@@ -94,7 +94,7 @@ def _families(asked: Sequence[str]) -> list[str]:
     }
     beside = [rule.beside for its in rules.values() for rule in its if rule.beside]
     if missing := sorted(set(beside) - set(asked)):
-        say(f"Note  a boundary of {', '.join(asked)} is found beside {', '.join(missing)}: measured too")
+        say(f"Note  the boundary of {', '.join(asked)} needs {', '.join(missing)}: measured too")
     return list(dict.fromkeys([*(name for name in classifiers.FAMILIES if name in beside), *asked]))
 
 

@@ -90,7 +90,7 @@ def classifier_ref(
 
 
 def labelling(spec: LabellingFlags, generator: Generator) -> Labelling:
-    """The families that the flags name, with what each sees.
+    """The families that the flags name, with the attributes of each.
 
     Raises:
         SpecError: as `classifier_ref`, or a family is named twice.

@@ -61,7 +61,7 @@ def comma_list(metavar: str, words_of: Callable[[str], tuple[str, ...]]) -> Any:
 
 
 NUMBERS = comma_list("X,Y,...", lambda text: tuple(text.split(",")))
-"""Of a field of numbers with commas between them; pydantic says which word is none."""
+"""Of a field of numbers separated by commas; pydantic reports which word is no number."""
 HELP_OF_SPEC = tyro.conf.arg(
     metavar="FILE",
     help="YAML file with flags as its keys, as in `rows: 64`; flags given here override it.",

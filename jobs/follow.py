@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 GIVE_UP_SECONDS = 300.0
 RETRY_SECONDS = 2.0
 QUIET_SECONDS = 120.0
-"""A connection without a word for so long is made anew: one that died in silence says nothing either."""
+"""A connection without data for so long is renewed: a lost one gives no error."""
 
 NO_SUCH_COMMAND = (126, 127)
 

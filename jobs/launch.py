@@ -15,7 +15,7 @@ from pipeline.engine.run import RunOptions, run
 def launch(job: Job, workers: int | None, spec: RunFlags) -> int:
     """Run the job; the exit code as docs/promises.md lists them."""
     if is_in_memory(job.out):
-        say(f"Note  {job.out} is memory of this process: it is gone when the process ends")
+        say(f"Note  {job.out} is in the memory of this process: it is lost when the process ends")
     names = (field.name for field in dataclasses.fields(RunOptions))
     options = RunOptions(**{name: getattr(spec, name) for name in names})
     summary = run(job, _pool(spec, workers, job), options, say)

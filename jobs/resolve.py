@@ -138,7 +138,7 @@ def _device(spec: RunFlags) -> str:
     if spec.gpus_per_worker is not None:
         return "cuda" if spec.gpus_per_worker else "cpu"
     if _is_elsewhere(spec):
-        raise SpecError("this machine cannot tell what the cluster's workers have: pass --device cuda or --device cpu")
+        raise SpecError("whether the cluster's workers have GPUs is not known here: pass --device cuda or --device cpu")
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
@@ -186,7 +186,7 @@ def _workers(spec: RunFlags, device: str) -> int | None:
     if spec.workers is not None:
         return None if spec.workers == "auto" else spec.workers
     if _is_elsewhere(spec):
-        return None  # this machine's GPUs, or their lack, say nothing of those that work
+        return None  # the workers' machines may have other GPUs than this one
     return max(1, torch.cuda.device_count()) if device == "cuda" else 1
 
 

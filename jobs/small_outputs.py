@@ -34,7 +34,7 @@ class SmallOutputSpec(Spec):
         """
         url = store.join(self.out, name)
         if is_in_memory(url):
-            say(f"Note  {url} is memory of this process: it is gone when the process ends")
+            say(f"Note  {url} is in the memory of this process: it is lost when the process ends")
         if url.rstrip("/") in {one.rstrip("/") for one in inputs}:
             raise SpecError(f"{url} is what the new table would be made from: choose another --out")
         if not self.replace and store.exists(url):

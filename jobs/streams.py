@@ -1,4 +1,4 @@
-"""Standard streams that cannot stop a job: what it tells must not decide what it does.
+"""Standard streams that cannot stop a job: a full or closed one must not change what it does.
 
 `install` puts them in the place of Python's. A stream that is closed, full, or whose reader is gone loses the text and
 keeps the error (`lost`). A character that the locale has not is written as an escape, a byte of a path as it is.

@@ -237,7 +237,7 @@ def _one_line(address: str) -> Iterator[None]:
 
 
 def _quiet_ray() -> None:
-    """Ray tells of its packing at length; errors come as exceptions all the same."""
+    """Ray prints much about packing; errors come as exceptions."""
     for name in ("ray", "ray.dashboard.modules.dashboard_sdk", "ray.dashboard.modules.job.sdk"):
         logging.getLogger(name).setLevel(logging.ERROR)
 
@@ -251,7 +251,7 @@ def _follow(client: "JobSubmissionClient", job: str, address: str) -> int:
         with _one_line(address):
             return follow(client, job, again)
     except KeyboardInterrupt:
-        say(f"\nStop  {job} goes on without being followed. Follow it: {again}")
+        say(f"\nStop  {job} goes on; this command no longer follows it. Follow it: {again}")
         say(f"      Stop it: ray job stop --address {address} {job}")
         return 130
 

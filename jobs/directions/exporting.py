@@ -39,7 +39,9 @@ class ExportSpec(DirectionsSpec):
     @classmethod
     def _known_gan(cls, prefix: str | None) -> str | None:
         if prefix is not None and prefix.split("_")[0] not in GANS:
-            raise ValueError(f"import tells the attribute from GAN_DATASET where GAN is one of {', '.join(GANS)}")
+            raise ValueError(
+                f"import can separate the attribute from GAN_DATASET only if GAN is one of {', '.join(GANS)}"
+            )
         return prefix
 
 

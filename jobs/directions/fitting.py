@@ -29,7 +29,7 @@ def main(argv: Sequence[str]) -> int:
             directions=store.join(spec.out, "directions"), latents=spec.latents, generator=spec.generator,
             force=spec.generator is not None, local=spec.local, out=spec.out,
         )  # fmt: skip
-        say(f"      {shlex.join(['stylemill', *command_of(strips)])} makes pictures of what they do")
+        say(f"      {shlex.join(['stylemill', *command_of(strips)])} makes pictures of them")
     return code or (TASKS_FAILED if missing else 0)
 
 

@@ -33,12 +33,10 @@ class ImportSpec(SmallOutputSpec):
     format: Literal["interfacegan", "anycost", "e4e", "higan"] = Field(description="Whose files they are.")
     generator: str | None = Field(None, description="The generator whose latent space they are directions of.")
     attribute: str | None = Field(
-        None, min_length=1, description="Name of the one direction of one file, where its name tells none."
+        None, min_length=1, description="Name of the direction, if the one file's name does not give it."
     )
-    space: Literal["z", "w"] | None = Field(
-        None, description="Default: as the file's name tells, else w, which is said."
-    )
-    force: bool = Field(False, description="Take files whose names tell of another generator.")
+    space: Literal["z", "w"] | None = Field(None, description="Default: from the file's name, else w, with a note.")
+    force: bool = Field(False, description="Allow files whose names name another generator.")
 
 
 def main(argv: Sequence[str]) -> int:
@@ -52,7 +50,7 @@ def main(argv: Sequence[str]) -> int:
     found = [imported for file in spec.files for imported in _directions(spec, file, contents[file], generator)]
     names = [imported.direction.name for imported in found]
     if doubled := [name for name in names if names.count(name) > 1]:
-        say(f"Note  {doubled[0]} comes from several files: directions are told apart as {doubled[0]}#0, by row")
+        say(f"Note  {doubled[0]} comes from several files: they are named {doubled[0]}#0, by row")
     facts = {
         "verb": spec.VERB,
         "spec": {
@@ -77,7 +75,7 @@ def _bytes(file: str) -> bytes:
 
 
 def _directions(spec: ImportSpec, file: str, content: bytes, generator: Generator | None) -> list[Imported]:
-    """The directions of one file, checked against the generator, with what a person has to know said."""
+    """The directions of one file, checked against the generator, with notes for the user."""
     known = generator.fingerprint if generator else None
     if generator is not None and (warning := check_file_name(file, generator.name, generator.fingerprint, spec.force)):
         say(f"Note  {warning}")
@@ -85,7 +83,7 @@ def _directions(spec: ImportSpec, file: str, content: bytes, generator: Generato
     for imported in found:
         direction = imported.direction
         if imported.taken_as_w:
-            say(f"Note  {file}: nothing tells whether {direction.name} is of z or w, w is taken; --space z takes z")
+            say(f"Note  {file}: the file does not say whether {direction.name} is in z or w: w is assumed (--space z)")
         if generator is not None:
             what = f"{file}: the direction of {direction.name}"
             check_width(what, direction.vector.shape, direction.space, generator)

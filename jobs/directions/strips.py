@@ -34,7 +34,7 @@ VERB = "strips"
 FACES, SIZE = 4, 256
 DEVIATIONS = (-3.0, -1.5, 1.5, 3.0)
 MEASURED_ROWS = 256
-"""Latents that say how wide they spread along a direction."""
+"""Number of latents from which the spread along a direction is measured."""
 
 
 class StripsSpec(RunFlags):

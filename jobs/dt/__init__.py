@@ -50,6 +50,6 @@ def _notes(result: PairResult) -> Iterator[str]:
         yield f"{name}: {seen.rejected:,} rows were rejected in a cell, and are left out of all cells"
     for family, its in seen.families.items():
         if not its.rows.any():
-            yield f"{name}: no row is left that starts in the source class as {family} sees it"
+            yield f"{name}: no row is left that starts in the source class by {family}"
         elif its.started_there and family == result.judge:
-            yield f"{name}: {its.started_there:,} rows start on the target's side when seen anew, and are left out"
+            yield f"{name}: {its.started_there:,} rows start on the target's side when scored again, and are left out"

@@ -1,4 +1,4 @@
-"""Which rows of the latents are edited, those that the judge puts on the other side; and whether families agree."""
+"""Chooses the rows to edit, those in the source class by the judge, and measures how well the families agree."""
 
 import math
 from collections.abc import Sequence
@@ -44,8 +44,8 @@ def read_labels(spec: DtSpec, constants: Constants) -> Labels:
         found.setdefault(family, []).append(table)
     if spec.judge not in found:
         raise SpecError(
-            f"{found[spec.classifiers][0].url} was labelled by {spec.classifiers}, and {spec.judge} is to measure: the "
-            f"rows are to start where it sees them start. Label the latents with --classifiers {spec.judge}"
+            f"{found[spec.classifiers][0].url} was labelled by {spec.classifiers}, and {spec.judge} is to "
+            f"measure: its labels choose the rows. Label the latents with --classifiers {spec.judge}"
         )
     return Labels(tuple(found[spec.judge]), tuple(found.get(spec.classifiers, ())))
 
@@ -115,6 +115,6 @@ def _family(spec: DtSpec, labels: Table, constants: Constants) -> str:
     whose = asked.get("classifiers", "classifiers that it does not name")
     whose = f"another {whose} than the one installed here" if whose in (spec.judge, spec.classifiers) else whose
     raise SpecError(
-        f"{labels.url} was labelled by {whose}, and {spec.judge} is to measure: the rows are to start where it sees "
-        f"them start. Label the latents with --classifiers {spec.judge}"
+        f"{labels.url} was labelled by {whose}, and {spec.judge} is to measure: its labels choose the "
+        f"rows. Label the latents with --classifiers {spec.judge}"
     )

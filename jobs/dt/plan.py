@@ -1,4 +1,4 @@
-"""What `stylemill dt` will do."""
+"""Plans the job of `stylemill dt`."""
 
 from jobs.choice import choose
 from jobs.classifiers import classifier_ref

@@ -106,7 +106,7 @@ def known(attribute: str) -> tuple[str, int]:
     ours = our_attribute(attribute)
     if ours is None:
         names = ", ".join(classifiers.ATTRIBUTES)
-        raise SpecError(f"no classifier knows {attribute!r}, whose score is to be looked at: they know {names}")
+        raise SpecError(f"no classifier scores {attribute!r}, which this edit needs: they score {names}")
     return ours
 
 

@@ -1,4 +1,4 @@
-"""The faces of a study: labelled ones with directions fitted on them, and others, as the judge sees them."""
+"""The faces of a study: labelled ones with directions fitted on them, and others labelled by the judge."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

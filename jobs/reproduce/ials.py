@@ -1,4 +1,4 @@
-"""`stylemill reproduce ials`: is it worth asking the face itself which way its attribute lies?"""
+"""`stylemill reproduce ials`: whether a face's own gradients edit it better than directions shared by all faces."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

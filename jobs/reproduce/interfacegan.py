@@ -1,4 +1,4 @@
-"""`stylemill reproduce interfacegan`: what the paper says of PGGAN and StyleGAN, asked of the generator at hand."""
+"""`stylemill reproduce interfacegan`: the paper's experiments on PGGAN and StyleGAN, on another generator."""
 
 from collections.abc import Mapping, Sequence
 

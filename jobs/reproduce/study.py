@@ -1,4 +1,4 @@
-"""What every study is made of: its flags, its steps as specs of other verbs, its claims, its page."""
+"""What all studies share: flags, steps as specs of other verbs, claims, the page."""
 
 import shlex
 from collections.abc import Callable, Mapping, Sequence
@@ -85,8 +85,7 @@ def edit_spec(editor: str, **flags: Any) -> EditSpec:
 
 
 def step(spec: Spec, change: str = "a flag") -> None:
-    """Run a verb as from the command line, which is printed: each step of a study can be pasted and is resumed by
-    itself.
+    """Run a verb as from the command line, which is printed: each step of a study can be pasted and resumed alone.
 
     change: flags of the study that decide this step, to be named where it fails.
 
@@ -117,7 +116,7 @@ def cached(url: str, of: Mapping[str, Any], make: Callable[[], dict[str, list[fl
         numbers = kept.get("numbers")
         if isinstance(numbers, dict) and kept.get("digest") == fingerprint(numbers):
             return numbers
-        say(f"Note  {url} is not what was written there: its numbers are made anew")
+        say(f"Note  {url} was changed: its numbers are computed again")
     numbers = make()
     store.write_atomic(url, store.canonical_json({"of": of, "numbers": numbers, "digest": fingerprint(numbers)}))
     return numbers

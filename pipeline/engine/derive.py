@@ -1,4 +1,4 @@
-"""The making of what a job derives from its tables: under the lease, once these are sealed, before it says Done."""
+"""Make what a job derives from its tables: under the lease, after the tables are sealed, before Done is printed."""
 
 import logging
 from collections.abc import Callable

@@ -48,7 +48,7 @@ class DerivedTable:
                 and store.canonical_json(manifest["facts"]) == store.canonical_json(facts)
                 and all(table.sha256_of(record) == record.sha256 for record in table.records())
             )
-        except StoreError:  # damaged, or not to be read: it is made again, which tells
+        except StoreError:  # damaged or not readable: it is made again
             return False
 
     def make(self, job_records: JobRecords, job: str, facts: Facts, check_lease: Callable[[], None]) -> str:

@@ -1,4 +1,4 @@
-"""Seconds as a person says them."""
+"""Seconds in words."""
 
 
 def duration(seconds: float) -> str:

@@ -1,4 +1,4 @@
-"""What one shard tells of the rest of a job: rows a second, hours, memory; `unknown` where nothing was measured."""
+"""Estimate a job from one shard: rows a second, hours, memory; `unknown` if nothing was measured."""
 
 from pipeline.engine.duration import duration
 from pipeline.engine.outcome import Outcome

@@ -51,7 +51,7 @@ class Job:
         return {**self.spec, **self.resolved, "stage": self.stage.name, "stage_version": self.stage.version}
 
     def facts_of(self, table: str) -> dict[str, Any]:
-        """What the manifest of a table says of how it was made."""
+        """How a table was made, for its manifest."""
         own = self.table_facts.get(table, {})
         spec, resolved = {**self.spec, **own.get("spec", {})}, {**self.resolved, **own.get("resolved", {})}
         return {"verb": self.verb, "spec": spec, "resolved": resolved, **self.about}

@@ -209,7 +209,7 @@ def _damaged(url: str, why: str) -> StoreError:
 
 
 def why_alive(record: dict[str, Any]) -> str | None:
-    """Why the holder counts as alive, as far as this host can tell; None where it is dead."""
+    """Why the holder counts as alive, as far as is known here; None if it is dead."""
     runs = _runs(record)
     if runs is not None:
         return "still running" if runs else None

@@ -1,4 +1,4 @@
-"""Where a worker runs and with what, and whether that will do."""
+"""Where a worker runs, its package versions and code, and whether the code is the driver's."""
 
 import os
 import socket
@@ -14,7 +14,7 @@ ALIKE = "install the same stylemill on every node, or send the job with `stylemi
 
 @dataclass(frozen=True)
 class Place:
-    """`worker` is "host:pid", `node` Ray's node id; `versions` are those of packages that can move bytes."""
+    """`worker` is "host:pid", `node` Ray's node id; `versions` are those of packages that can change bytes."""
 
     worker: str
     node: str
@@ -27,7 +27,7 @@ def this_place(node: str) -> Place:
 
 
 def check_code(place: Place) -> None:
-    """Raise SpecError where a worker would run other code than this driver: its rows would be others, unnoticed."""
+    """Raise SpecError where a worker would run other code than this driver: its rows could differ unnoticed."""
     here = running_code()
     if not isinstance(place, Place):
         raise SpecError(f"a worker runs another version of stylemill than this driver ({here}): {ALIKE}")

@@ -1,4 +1,4 @@
-"""The pool on Ray: actors that the driver owns, one model load each, one shard a call. The only file that knows Ray.
+"""The pool on Ray: actors that the driver owns, one model load each, one shard a call. The only file that imports Ray.
 
 Ray is asked to restart and retry nothing (`max_restarts=0, max_task_retries=0`): its own retries burn out while an
 actor is being restarted, and hide what a shard costs. `WorkerGroup` does that.
@@ -15,8 +15,8 @@ from concurrent.futures import Future, wait
 from contextlib import closing
 from typing import Any
 
-# What raylets have to say (twenty lines of their log for each worker that was killed) reaches the driver's stdout past
-# log_to_driver, through this filter, which is read when ray is imported. What matters of it, the pool says itself.
+# The raylets' log (twenty lines for each worker that was killed) reaches the driver's stdout despite log_to_driver,
+# through this filter, which is read when ray is imported. The pool itself reports what matters of it.
 os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".*")
 
 import ray
@@ -47,7 +47,7 @@ SPARE = 2
 """Workers that wait for room where there are to be as many as fit: what makes a cluster grow."""
 
 TELL_SECONDS = 2.0
-"""How often a worker tells how many rows of its shard are done; where shards end sooner, it costs them nothing."""
+"""How often a worker reports how many rows of its shard are done; shorter shards report none."""
 
 TOLD_A_SECOND = 50.0
 """So often a driver hears of that from all its workers."""
@@ -113,7 +113,7 @@ class _SameCode(JobConfig):
 
 
 class _RayCluster:
-    """A Ray cluster that this process has joined, as `WorkerGroup` sees it: actors of `cpus` and `gpus` each."""
+    """A Ray cluster that this process has joined, as `WorkerGroup` uses it: actors of `cpus` and `gpus` each."""
 
     def __init__(self, cpus: float, gpus: float) -> None:
         context = ray.get_runtime_context()
@@ -206,7 +206,7 @@ class RayPool:
         self._cluster: _RayCluster | None = None
         self._group: WorkerGroup | None = None
 
-    # -- what it says of itself, to any thread ------------------------------------------------------------------------
+    # -- its state, for any thread ------------------------------------------------------------------------
 
     @property
     def workers(self) -> int:

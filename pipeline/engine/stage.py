@@ -1,4 +1,4 @@
-"""What the engine asks of work: tasks go in, batches of rows come out, or at the end the files of an artifact."""
+"""The interface of a stage: tasks go in, batches of rows come out, or at the end the files of an artifact."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field

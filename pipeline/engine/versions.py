@@ -1,4 +1,4 @@
-"""Versions of packages that can move bytes, without importing them."""
+"""Versions of the packages that can change the bytes of a result, read without importing them."""
 
 import functools
 import importlib.metadata
@@ -9,7 +9,7 @@ PACKAGES = ("torch", "numpy", "pyarrow")
 
 @functools.cache
 def versions() -> dict[str, str]:
-    """Those of this process; `none` where a package is not installed."""
+    """Versions in this process; `none` if a package is not installed."""
     return {name: version(name) for name in PACKAGES}
 
 
@@ -20,7 +20,7 @@ def unlike(there: Mapping[str, str]) -> str:
 
 
 def version(name: str) -> str:
-    """Of a package; `none` where it is not installed, as where a node runs what was uploaded to it."""
+    """Version of a package; `none` if it is not installed (a node may run uploaded code)."""
     try:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:

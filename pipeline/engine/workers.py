@@ -7,7 +7,7 @@ from pipeline.engine.machine import cores, free_memory
 
 GB = 1e9
 DRIVER_BYTES = 1.5 * GB
-"""For this process, for Ray's own and for what others ask for meanwhile."""
+"""For this process, Ray's processes and other programs."""
 
 SHARDS = 16
 """So many shards at least, where a shard is worth it: enough to keep 16 workers busy, and to lose little with one."""
@@ -61,7 +61,7 @@ def workers_here(load: Load, units: int, shards: int, threads: int, worker_bytes
         (
             max(1, int((free - DRIVER_BYTES) / worker_bytes)),
             f"{free / GB:.1f} GB of memory are free, and each may take {worker_bytes / GB:.1f} GB "
-            "(--workers N takes as many as you say)",
+            "(--workers N overrides it)",
         ),
     ]
     fewest, why = min(limits, key=lambda limit: limit[0])

@@ -1,4 +1,4 @@
-"""Do two families of classifiers see the same? Cohen's kappa.
+"""Cohen's kappa: how well two families of classifiers agree.
 
 Shapes: N rows.
 """

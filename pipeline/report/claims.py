@@ -74,7 +74,7 @@ def claims_section(claims: Sequence[Claim]) -> study.Section:
         for claim in claims
     ]  # fmt: skip
     frame = pd.DataFrame(rows, [claim.what for claim in claims], ["paper", "here", "95 %", "verdict"])
-    grids = [study.Grid("What the paper says, and what was found here", frame)] if rows else []
+    grids = [study.Grid("The paper's claims, and the results here", frame)] if rows else []
     return study.Section("The paper's claims", [summary(cases) for cases in by_claim.values()], grids)
 
 

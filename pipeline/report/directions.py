@@ -22,11 +22,11 @@ HOW_TO = (
 )
 OTHERS = (
     "The pictures in DIR/strips are of other directions, which these have replaced: stylemill directions strips "
-    "--replace makes them anew."
+    "--replace makes new ones."
 )
 SHOWN_CHANNELS = 10
 UNRELIABLE_FITS = ".stylemill/directions/unreliable_fits.json"
-"""The fits that prove nothing, by name, and why: as the job that fitted them has judged them."""
+"""The unreliable fits by name, with the reasons, written by the job that fitted them."""
 
 
 def write(directory: str, url: str, title: str | None = None, faces: int | None = None) -> str:

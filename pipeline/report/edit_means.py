@@ -28,7 +28,7 @@ BRANCH: list[Hashable] = ["request", "side"]
 
 @dataclass(frozen=True)
 class Edits:
-    """What a table of edits holds, summed up.
+    """Means over a table of edits.
 
     scores: its columns of scores. means, halves: (G, C) by group: mean, and half of its 95 % interval (NaN of one row).
     rows: of each group. stops: why the edits of each branch ended, by how many faces. asked: rows of `requests`.
@@ -48,7 +48,7 @@ class Edits:
 
     @classmethod
     def read(cls, directory: str, chosen: Collection[int] | None = None) -> "Edits":
-        """The edits of some rows, of all where none are chosen; then `all_faces` counts those that there are besides.
+        """The edits of some rows, or of all; `all_faces` counts all of them.
 
         A table without a part is one without a row. Raises StoreError where a table cannot be read.
         """
@@ -110,12 +110,12 @@ class Edits:
         return sorted({request for request, _ in self.stops})
 
     def heading(self, branch: Branch) -> str:
-        """The title, and where they go if rows of the request go either way."""
+        """The title, and the side, if rows of the request go to both."""
         request, side = branch
         return self.title(request) + (f", {self.way(side)}" if self.flips(request) else "")
 
     def flips(self, request: int) -> bool:
-        """Whether its rows go either way, as far as is known."""
+        """Whether its rows may go in both directions, as far as is known."""
         asked = self.asked.get(request, {}).get("target") == "flip"
         return asked or any(whose == request for _, whose in self.down)
 

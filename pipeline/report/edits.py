@@ -18,8 +18,8 @@ LEAD = (
 ON_USING_THEM = (
     "A generator of faces has learned from photographs of real people, who were not asked about this use of them. Do "
     "not present a face that it makes as a person who exists, and get consent before you edit anybody's photograph.",
-    "A score is what one network makes of one picture: male is nobody's gender, old is nobody's age. Do not use such "
-    "networks on people to decide anything about them.",
+    "A score is the output of one network for one picture: male is not a person's gender, and old is not a person's "
+    "age. Do not use such networks to make decisions about people.",
 )
 
 
@@ -48,7 +48,7 @@ def write(
     faces = faces or (FACES if chosen is None else max(FACES, min(len(chosen), MOST_CHOSEN)))
     numbers = [_section(found, branch) for branch in found.branches]
     rejected = [_rejected(run)] if len(run.rejects) else []
-    sections = [strips(found, directory, faces), *numbers, *rejected, study.Section("On using them", ON_USING_THEM)]
+    sections = [strips(found, directory, faces), *numbers, *rejected, study.Section("Use", ON_USING_THEM)]
     name = store.resolve(directory)[1].rstrip("/").rsplit("/", 1)[-1]
     top = study.Top(_headline(found, run), [*_states(found, run), *(("warning", note) for note in notes)])
     return study.write(url, title or name, LEAD, sections, _facts(found, run), top)
@@ -77,7 +77,7 @@ def _section(found: Edits, branch: Branch) -> study.Section:
         {name for name in found.scores if not name.startswith(JUDGE) and JUDGE + name not in found.scores}
     )
     if unjudged and any(name.startswith(JUDGE) for name in found.scores):
-        sentences.append(f"Unjudged: {', '.join(unjudged)}, which the judge does not see.")
+        sentences.append(f"Unjudged: {', '.join(unjudged)}, which the judge does not score.")
     if not parts:
         frame = pd.DataFrame(numbers, index=places)
         parts.append(study.Grid("Mean strength; no scores were kept (--scores)", frame))

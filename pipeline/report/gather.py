@@ -1,4 +1,4 @@
-"""What a folder of tables knows about itself: the labels, and how each job that wrote here was asked and ended.
+"""What is in a folder of tables: the labels, and the spec and the end of each job that wrote here.
 
 Everything may be absent except one of labels and latents. What is missing stays missing: the page says so.
 """

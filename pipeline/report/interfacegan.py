@@ -17,9 +17,9 @@ from pipeline.report.pictured import strips
 from pipeline.tables import Table, store
 
 LEAD = (
-    "The paper fits linear boundaries on 500,000 faces of PGGAN and looks at StyleGAN besides, with a ResNet-50 that "
-    "labels five attributes. Here the generator and the classifiers are those at hand, and the faces a hundredth of "
-    "that: what is compared is the pattern, not the digits."
+    "The paper fits linear boundaries on 500,000 faces of PGGAN, and also on StyleGAN, with a ResNet-50 that labels "
+    "five attributes. Here generator and classifiers are others, and the faces a hundredth of that: the pattern is "
+    "compared, not the digits."
 )
 NAMES = {"yaw": "Pose", "smile": "Smile", "old": "Age", "male": "Gender", "eyeglasses": "Eyeglasses"}
 """The paper's, in its order."""

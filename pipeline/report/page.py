@@ -123,7 +123,7 @@ def _attribute(gathered: Gathered, name: str, strips: sheets.Strips) -> Attribut
 
 
 class _Faces:
-    """What the template asks about one face."""
+    """What the template shows of one face."""
 
     def __init__(self, gathered: Gathered, thumbnails: Mapping[int, str]) -> None:
         self._labels, self._attributes, self._measures = gathered.labels, gathered.attributes, gathered.measures

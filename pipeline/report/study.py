@@ -1,4 +1,4 @@
-"""The page of a study: sections of sentences, tables, curves and strips of pictures, in one file that asks for nothing.
+"""The page of a study: sections of sentences, tables, curves and strips of pictures, in one self-contained file.
 
 Every `stylemill reproduce` ends in one. What a number means, and what it was compared with, stands beside it.
 """

@@ -82,7 +82,7 @@ def size(value: Any) -> str:
 
 
 def anything(value: Any) -> str:
-    """A value of a spec or a summary in words; what is missing says so."""
+    """A value of a spec or a summary in words; or that it is missing."""
     if value is None or (isinstance(value, str | list | tuple | dict) and not value):
         return NOT_RECORDED
     if isinstance(value, bool):

@@ -53,7 +53,7 @@ def read_directions(table: Table) -> list[Direction]:
 
 @dataclass(frozen=True, eq=False)
 class DirectionTables:
-    """Sealed tables of directions as one; numbers count through all of them, in the order of the tables."""
+    """Complete tables of directions as one; directions are numbered through all of them, in the order of the tables."""
 
     tables: tuple[Table, ...]
     directions: tuple[Direction, ...]
@@ -66,12 +66,12 @@ class DirectionTables:
 
     @property
     def url(self) -> str:
-        """For messages."""
+        """The tables' URLs, for messages."""
         return names_of(self.tables)
 
     @property
     def digest(self) -> str:
-        """Of one table its own; of several one of theirs, in this order, since numbers count through them."""
+        """The digest of the one table, or one over the digests of all in order, since numbers run through them."""
         return combined_digest([table.digest for table in self.tables], in_order=True)
 
 

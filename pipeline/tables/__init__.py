@@ -1,4 +1,6 @@
-"""How rows are kept: parts of Parquet in a directory, published whole, sealed by a manifest. Any fsspec URL."""
+"""Tables in storage: Parquet parts in a directory (any fsspec URL), each published whole.
+
+A manifest, written last, seals a table, which marks it as complete."""
 
 from pipeline.tables.artifact import Artifact, ArtifactFiles
 from pipeline.tables.parts import Layout, PartRecord, parse_part_name, part_name

@@ -1,4 +1,4 @@
-"""The manifest of a table: canonical JSON, written last; its presence says that the table is complete.
+"""The manifest of a table: canonical JSON, written last; its presence marks the table as complete (sealed).
 
 {"schema": {"name", "version", "columns": {name: type}}, "fingerprint",
  "layout": {"rows", "rows_per_shard", "first_index"[, "bounds"]} or null,

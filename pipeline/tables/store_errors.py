@@ -1,4 +1,4 @@
-"""What a system, an object store or a Parquet reader says, turned into one line that a person can act on."""
+"""Errors of the system, an object store or a Parquet reader, as one line with what to do."""
 
 import errno
 from collections.abc import Iterator
@@ -76,6 +76,6 @@ def _explain_os_error(error: OSError) -> str:
 
 
 def one_line(error: BaseException) -> str:
-    """What it says, without line breaks, cut at 300 characters; its name where it says nothing."""
+    """Its message without line breaks, cut at 300 characters; its type if it has none."""
     text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) <= 300 else text[:297] + "..."

@@ -1,4 +1,4 @@
-"""A table: a directory of parts with one schema, and its manifest once it is complete. The only door to the files."""
+"""A table: a directory of parts with one schema, and its manifest once it is complete (sealed)."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
@@ -33,7 +33,7 @@ class Table:
     def create(cls, url: str, schema: TableSchema, *, rows: int, rows_per_shard: int, first_index: int = 0) -> "Table":
         """A table to write: `rows` planned rows from `first_index` on, cut into shards of `rows_per_shard`.
 
-        Makes the directory; parts that are there stay. Raises StoreError where it cannot.
+        Makes the directory; existing parts stay. Raises StoreError if it cannot.
         """
         table = cls(url, schema, Layout(rows, rows_per_shard, first_index))
         store.make_directory(table.url)
@@ -75,7 +75,7 @@ class Table:
         return PartWriter(self.url, self.schema, shard, shards)
 
     def publish(self, shard: int, rows: pa.Table, shards: int | None = None) -> PartRecord:
-        """Write one part from rows that are all there, and put it in its place."""
+        """Write and publish one part from all its rows."""
         with self.writer(shard, shards) as writer:
             writer.write(rows)
             record = writer.finish()
@@ -89,10 +89,10 @@ class Table:
         fingerprint: str | None = None,
         found: Mapping[str, int] | None = None,
     ) -> dict[str, Any]:
-        """Write the manifest, after one listing has shown every part, of the recorded size, and none besides.
+        """Write the manifest, after one listing has shown every part with its recorded size, and no other part.
 
-        `facts` go in as they are: what decided the rows, never timings or hosts. `found`: the listing (name -> bytes),
-        where it was made just now, with those of other tables. Returns the manifest.
+        `facts` are stored as they are: what decided the rows, never timings or hosts. `found`: the listing (name ->
+        bytes), if it was just made. Returns the manifest.
         Raises StoreError where parts are missing, of another size, or foreign.
         """
         records = sorted(records, key=lambda record: record.shard)
@@ -141,7 +141,7 @@ class Table:
     def parts(self) -> dict[int, str]:
         """shard -> name of each part that is there, in order, from one listing.
 
-        Raises StoreError where parts of several cuts (`-of-00032`, `-of-00064`) lie side by side.
+        Raises StoreError where parts of several layouts (`-of-00032`, `-of-00064`) are there.
         """
         found = {name: place for name in store.list_names(self.url) if (place := parse_part_name(name)) is not None}
         cuts = sorted({shards for _, shards in found.values()})
@@ -161,8 +161,8 @@ class Table:
 
     @property
     def sealed(self) -> bool:
-        """Whether there is a manifest, which is not read for it: that of 100,000 parts is large. An empty one, as power
-        cuts leave, is none.
+        """Whether there is a manifest, which is not read: that of 100,000 parts is large. An empty one, as a power cut
+        leaves, does not count.
         """
         return self._manifest is not None or bool(store.size(manifests.manifest_url(self.url)))
 
@@ -204,11 +204,11 @@ class Table:
             yield from reader.read_part_batches(url, self.schema, columns, rows)
 
     def sha256_of(self, record: PartRecord) -> str | None:
-        """Of the part of this record as it lies there now; None where it is missing. Raises StoreError."""
+        """sha256 of this record's part as it is now; None if it is missing. Raises StoreError."""
         return sha256_of(store.join(self.url, record.name))
 
     def inspect(self, shard: int) -> PartRecord:
-        """The record of a published part, from its bytes, each of which is looked at; for a table with a layout.
+        """The record of a published part, from all its bytes; for a table with a layout.
 
         Raises StoreError where the part is missing or damaged.
         """

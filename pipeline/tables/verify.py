@@ -1,4 +1,4 @@
-"""Is a table whole? Every part is compared with the manifest, which was written last.
+"""Checks that a table is whole: every part is compared with the manifest, which was written last.
 
 Shallow: names and sizes, from one listing. Deep: also digests, page checksums, schema, and every value's validity.
 A damaged file is a finding, never an exception, and so is a part that cannot be read from here, which may be whole.
@@ -113,7 +113,7 @@ def further(parts: int) -> Problem:
 
 
 def unreadable(part: str, error: StoreError) -> Problem:
-    """The finding that a part cannot be read from here, which says nothing of what is in it."""
+    """The finding that a part cannot be read from here; it may be whole."""
     return Problem(part, f"is not checked: {one_line(error)}", ELSEWHERE)
 
 

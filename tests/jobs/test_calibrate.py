@@ -112,7 +112,7 @@ def test_it_is_printed_beside_what_is_known(out, file, tmp_path, capsys):
 def test_a_family_whose_boundary_is_found_beside_another_brings_it_along(tmp_path, capsys):
     words = ["--generator", GENERATOR, "--classifiers", "tiny-judge", "--rows", "4", *HOW, "--out", str(tmp_path)]
     assert main(["calibrate", *words]) == 0
-    assert "Note  a boundary of tiny-judge is found beside tiny: measured too" in capsys.readouterr().err
+    assert "Note  the boundary of tiny-judge needs tiny: measured too" in capsys.readouterr().err
     assert "tiny_old" in columns(tmp_path, "statistics")
 
 
@@ -194,7 +194,7 @@ def test_numbers_of_the_judge_say_what_is_unjudged(monkeypatch, tmp_path, capsys
     assert "eyeglasses" in names
     assert "judge_eyeglasses" not in names
     assert main(["report", f"{tmp_path}/out"]) == 0
-    assert "Unjudged: eyeglasses, which the judge does not see." in Path(tmp_path, "out", "report.html").read_text()
+    assert "Unjudged: eyeglasses, which the judge does not score." in Path(tmp_path, "out", "report.html").read_text()
     measure = ["measure", "--edits", f"{tmp_path}/out/edits", "--families", "tiny-judge", *edits.HOW]
     assert main([*measure, "--out", f"{tmp_path}/all"]) == 0
     assert "Note  unjudged: tiny-judge does not see eyeglasses" in capsys.readouterr().err

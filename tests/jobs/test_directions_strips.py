@@ -37,7 +37,7 @@ def test_after_a_fit_the_command_that_shows_it_is_named_and_leaves_the_fit_as_it
     assert fit(eighty, tmp_path, *GIVEN) == 0
     [line] = [line for line in capsys.readouterr().err.splitlines() if "makes pictures" in line]
     before = tables(tmp_path)
-    words = shlex.split(line.removesuffix(" makes pictures of what they do"))
+    words = shlex.split(line.removesuffix(" makes pictures of them"))
     assert words[:3] == ["stylemill", "directions", "strips"]
     more = ["--faces", "2", "--size", "32", "--batch-size", "4", "--threads", "1", "--backend", "eager"]
     assert main([*words[1:], *more]) == 0

@@ -84,7 +84,7 @@ def test_workers_have_no_memory_in_common(capsys):
 
 def test_memory_that_ends_with_the_process_is_noted(capsys):
     assert dataset("memory://places/set", "--rows", "4") == 0
-    assert "Note  memory://places/set is memory of this process" in capsys.readouterr().err
+    assert "Note  memory://places/set is in the memory of this process" in capsys.readouterr().err
 
 
 def test_every_flag_that_takes_a_place_is_looked_at():

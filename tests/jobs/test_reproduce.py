@@ -126,7 +126,7 @@ def test_numbers_that_were_damaged_are_made_anew(tmp_path, capsys):
         Path(url).write_text(damaged)
         assert cached(url, {"rows": 5}, make) == {"means": [0.25, 0.5]}
     assert len(made) == 5
-    assert "is not what was written there: its numbers are made anew" in capsys.readouterr().err
+    assert "was changed: its numbers are computed again" in capsys.readouterr().err
 
 
 def test_the_same_command_makes_nothing_anew(quick, out, page, capsys):

@@ -69,7 +69,7 @@ def test_a_job_that_is_followed_no_more_goes_on_until_it_is_stopped(cluster, tmp
 
     follower.send_signal(signal.SIGINT)
     said = ended(follower, 130)
-    assert "a-long-one goes on without being followed" in said
+    assert "a-long-one goes on; this command no longer follows it" in said
     assert f"stylemill submit --address {cluster.address} --follow a-long-one" in said
     assert f"ray job stop --address {cluster.address} a-long-one" in said
 

@@ -1,1 +1,1 @@
-"""Pages of Disentanglement-Transformation curves: of one `stylemill dt`, and of what several say together."""
+"""Pages of Disentanglement-Transformation curves: of one `stylemill dt`, and of several together."""

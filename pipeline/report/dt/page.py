@@ -1,4 +1,4 @@
-"""What a person sees of one `stylemill dt`: a page, and a few of its numbers on the screen."""
+"""The output of one `stylemill dt`: a page, and a few of its numbers on the screen."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,12 +11,12 @@ from pipeline.tables import store
 
 LEAD = (
     "The share of faces whose edited attribute changed (p), and of those whose other attribute stayed (q), after each "
-    "step of an edit, as seen by classifiers that were not used to edit. A cell is a pair of lambdas: the share of the "
+    "step of an edit, by classifiers that were not used to edit. A cell is a pair of lambdas: the share of the "
     "attribute-level direction in that of the attribute (lambda1) and in that of the condition (lambda2); the rest is "
     "each face's own gradient."
 )
 PICTURES = (
-    "This job keeps scores and no pictures. `stylemill reproduce ials` shows faces besides: the source, (1, 1) and the "
+    "This job keeps scores and no pictures. `stylemill reproduce ials` also shows faces: the source, (1, 1) and the "
     "cells at the same score; `stylemill edit ials --images webp` makes any of these edits."
 )
 ALL_SHOWN = 6

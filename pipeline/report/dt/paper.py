@@ -1,4 +1,4 @@
-"""The paper's numbers, and what a study's page says of them.
+"""The paper's numbers, and the text about them on a study's page.
 
 Han et al., Disentangled Face Attribute Editing via Instance-Aware Latent Space Search, IJCAI 2021.
 """

@@ -18,7 +18,8 @@ MOST_DRAWN = 8
 AREAS = (
     "Areas by cell (lambda1, lambda2), by {judge}: the p that is reached, the area up to it, that divided by p (the "
     "mean of q), the same over the range that all cells reach, and how much more a cell has than (1, 1) over the range "
-    "that both reach. Last, what {own} sees, which edits follow: where that is more, they mislead it."
+    "that both reach. Last, the same by {own}, whose "
+    "gradients the edits follow: where it is more, the edits exploit its weaknesses."
 )
 
 
@@ -150,7 +151,7 @@ def _drawn(result: PairResult) -> dict[str, pd.DataFrame]:
 
 
 def areas_frame(result: PairResult) -> pd.DataFrame:
-    """By cell what the judge sees; and the family that edits: where that sees more, edits mislead it."""
+    """By cell, the areas by the judge and by the family that edits."""
     rows: dict[str, dict[str, Any]] = {}
     for row in result.areas.to_dict("records"):
         of_cell = rows.setdefault(cell_name((row["lambda1"], row["lambda2"])), {})

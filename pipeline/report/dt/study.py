@@ -1,4 +1,4 @@
-"""What several runs of `stylemill dt` say together: sections of a study's page, and claims."""
+"""Results of several runs of `stylemill dt`: sections of a study's page, and claims."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -73,18 +73,18 @@ def compared(
 
 
 def families(results: Sequence[PairResult]) -> study.Section:
-    """p and q after the last step by the judge and by the family whose gradients were followed, and who sees more."""
+    """p and q after the last step, by the judge and by the family that edits, and their difference."""
     sentences = [
-        "A gradient may find what moves a classifier and not the face. (1, 1) follows none: where the two families "
-        "differ there, they differ anyway; where they differ more in another cell, the edit has misled the family that "
-        "it looked with. Shares are of the faces that start in the source class as the family itself sees them, with "
-        "intervals of 95 %."
+        "A gradient can raise the score of its classifier without changing the face. (1, 1) follows no gradient: a "
+        "difference between the two families there has other causes; a larger one in another cell means that the edit "
+        "exploits weaknesses of the family that it follows. Shares are of the faces that start in the source class by "
+        "the same family, with intervals of 95 %."
     ]
     grids = []
     for result in results:
         judge, own = result.judge, result.own
         if not {judge, own} <= set(result.curves["family"]):
-            sentences.append(f"{result.name}: no face starts in the source class as both see it.")
+            sentences.append(f"{result.name}: no face starts in the source class by both families.")
             continue
         rows: dict[str, dict[str, Any]] = {}
         gaps: dict[Cell, float] = {}
@@ -98,9 +98,9 @@ def families(results: Sequence[PairResult]) -> study.Section:
                 "difference of q": float(last[own]["q"] - last[judge]["q"]),
             }
         most = max(gaps, key=lambda cell: gaps[cell])
-        elsewhere = f"{_points(gaps[most])} at {cell_name(most)}, where it sees the most"
+        elsewhere = f"{_points(gaps[most])} at {cell_name(most)}, the largest difference"
         sentences.append(
-            f"{result.name}: at (1, 1) {own} sees {_points(gaps[LEVEL])} of the faces changed beside {judge}, and "
+            f"{result.name}: p by {own} less p by {judge} is {_points(gaps[LEVEL])} at (1, 1), and "
             f"{'in no cell more' if gaps[most] <= gaps[LEVEL] else elsewhere}."
         )
         frame = pd.DataFrame.from_dict(rows, orient="index")

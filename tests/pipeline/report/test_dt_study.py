@@ -174,8 +174,8 @@ def test_where_gradients_mislead_is_said():
     section = families([seen("misled", (0.9, 1.0), (0.85, 0.6)), seen("true", (0.9, 0.7), (0.85, 0.7))])
     _, misled, true = section.sentences
     assert misled == (
-        "misled|smile: at (1, 1) tiny sees +5 points of the faces changed beside tiny-judge, and +40 points at "
-        "(0, 0), where it sees the most."
+        "misled|smile: p by tiny less p by tiny-judge is +5 points at (1, 1), and +40 points at (0, 0), the largest "
+        "difference."
     )
     assert true == misled.split(", and ")[0].replace("misled", "true") + ", and in no cell more."
     grid = section.parts[0].frame
@@ -184,5 +184,5 @@ def test_where_gradients_mislead_is_said():
     lonely = seen("alone", (0.8, 0.8), (0.8, 0.8))
     lonely = replace(lonely, curves=lonely.curves[lonely.curves["family"] == "tiny-judge"])
     section = families([lonely])
-    assert section.sentences[1:] == ["alone|smile: no face starts in the source class as both see it."]
+    assert section.sentences[1:] == ["alone|smile: no face starts in the source class by both families."]
     assert section.parts == []

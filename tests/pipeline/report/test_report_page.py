@@ -104,7 +104,7 @@ def test_licences_citations_and_what_labels_are_not(folder: str) -> None:
     assert tagged == ["mobilestylegan-ffhq non-commercial", "parser non-commercial"]
     assert document.facts()["Restriction"] == "learned from FFHQ, whose terms are non-commercial"
     assert "Non-commercial use only: mobilestylegan-ffhq, parser, and with them what was made here." in document.text
-    assert "nobody’s gender" in document.text
+    assert "not a person’s gender" in document.text
     assert "Consent." in document.text
 
 
