@@ -178,7 +178,7 @@ def test_tables_that_do_not_fit_are_refused(latents, directions, tmp_path, refus
     refused(edit(f"{tmp_path}/half", directions, out, *words), "is not complete", 1, out=out)
     refused(
         edit(latents, bangs, out, "--attribute", "bangs", "--until", "1", "--target", "1"),
-        "no classifier knows 'bangs'",
+        "no classifier scores 'bangs'",
         out=out,
     )
     refused(edit(latents, tmp_path / "theirs", out, *words), "is of generator ffffffffffff", out=out)
