@@ -242,7 +242,7 @@ def test_a_file_of_another_width_is_refused(tmp_path, capsys):
 def test_a_prefix_that_import_could_not_tell_from_the_attribute_is_refused(tmp_path, capsys, prefix):
     table = write(tmp_path / "d", some())
     words = ["export", "--directions", table, "--format", "interfacegan", "--out", tmp_path / "f", "--prefix", prefix]
-    assert "import tells the attribute from GAN_DATASET where GAN is one of pggan, stylegan" in one_line(words, capsys)
+    assert "import can separate the attribute from GAN_DATASET only if GAN is one of pggan" in one_line(words, capsys)
 
 
 def test_what_cannot_be_imported_or_exported_is_one_line(tmp_path, capsys):
