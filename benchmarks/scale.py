@@ -38,7 +38,7 @@ from pipeline.engine.local_pool import LocalPool
 from pipeline.engine.outcome import Outcome
 from pipeline.engine.stage import Stage, Task, Worker
 from pipeline.engine.work import Work
-from pipeline.models.classifiers import ATTRIBUTES
+from pipeline.models.classifiers.attributes import DEFAULT_ATTRIBUTES
 from pipeline.tables import PartRecord, Table, part_name, store
 from schemas import TableSchema
 
@@ -58,7 +58,7 @@ class Nothing:
     outputs: Mapping[str, TableSchema] = field(
         default_factory=lambda: {
             "latents": schemas.latents(w_dim=512),
-            "labels": schemas.labels(ATTRIBUTES),
+            "labels": schemas.labels(DEFAULT_ATTRIBUTES),
             "images": schemas.images(),
         }
     )

@@ -8,10 +8,11 @@ from pydantic import Field
 
 from jobs.constants import CalibrationFlag, Constants
 from jobs.flags import Names, say
-from jobs.options import ATTRIBUTES_HELP, DEFAULT_ATTRIBUTES, canonical
+from jobs.options import ATTRIBUTES_HELP, canonical
 from pipeline.errors import SpecError
 from pipeline.models import classifiers
-from pipeline.models.classifiers import MEASURES
+from pipeline.models.classifiers import ATTRIBUTES, MEASURES
+from pipeline.models.classifiers.attributes import DEFAULT_ATTRIBUTES
 from pipeline.models.generators import Generator
 from pipeline.stages.models import ClassifierRef, Model
 
@@ -77,7 +78,7 @@ def classifier_ref(
         ModelFileError: its networks are not here, or not what they should be.
     """
     asked, seen = canonical(attributes), classifiers.attributes_of(family)
-    unseen = [name for name in asked if name in DEFAULT_ATTRIBUTES and name not in seen]
+    unseen = [name for name in asked if name in ATTRIBUTES and name not in seen]
     if unseen and len(unseen) < len(asked) and (may_lack or set(asked) >= set(DEFAULT_ATTRIBUTES)):
         say(f"Note  unjudged: {family} does not see {', '.join(unseen)}")
         asked = [name for name in asked if name not in unseen]

@@ -10,7 +10,7 @@ from jobs.constants import CalibrationFlag, Constants, about
 from jobs.flags import Names, parse
 from jobs.launch import launch
 from jobs.locations import absolute
-from jobs.options import DEFAULT_ATTRIBUTES, RunFlags
+from jobs.options import RunFlags
 from jobs.plan import plan
 from jobs.print_tables import show_part
 from jobs.resolve import resolve, spec_facts
@@ -19,6 +19,7 @@ from pipeline.engine.job import Job
 from pipeline.errors import SpecError
 from pipeline.models import classifiers, generators
 from pipeline.models.classifiers import identity
+from pipeline.models.classifiers.attributes import DEFAULT_ATTRIBUTES
 from pipeline.models.codes import Space
 from pipeline.models.generators import Generator
 from pipeline.report.measured import on_screen

@@ -14,7 +14,6 @@ from pipeline.models.generators import Generator
 from pipeline.models.randomness import MAX_SEED
 from pipeline.stages.pictures import Keep
 
-DEFAULT_ATTRIBUTES = ATTRIBUTES
 ATTRIBUTES_HELP = " ".join(["Attributes to score.", *(f"{one.name}: {one.meaning}" for one in LIST)])
 MOST_WORKERS, MOST_THREADS, MOST_TOGETHER, MOST_SECONDS = 100_000, 1024, 65_536, 1e7
 """Upper limits. A larger value is taken for a typing error and refused before anything is planned."""

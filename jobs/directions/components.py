@@ -5,7 +5,7 @@ from jobs.classifiers import classifier_ref
 from jobs.constants import Constants
 from jobs.directions.spec import VERB, FitSpec, layer_numbers
 from jobs.latents.opening import open_with_generator
-from jobs.options import DEFAULT_ATTRIBUTES, canonical
+from jobs.options import canonical
 from jobs.plan import plan
 from jobs.resolve import resolve, spec_facts
 from pipeline.directions.direction import Direction
@@ -15,6 +15,7 @@ from pipeline.engine.job import Job
 from pipeline.engine.layout import cut
 from pipeline.errors import SpecError
 from pipeline.models.classifiers import MEASURES
+from pipeline.models.classifiers.attributes import DEFAULT_ATTRIBUTES
 from pipeline.models.generators import Generator
 from pipeline.stages.codes import codes_of, needed_columns
 from pipeline.stages.components import ComponentsStage, moments_of

@@ -9,13 +9,13 @@ from jobs.constants import Constants
 from jobs.directions.spec import VERB, FitSpec
 from jobs.flags import say
 from jobs.latents.opening import open_with_generator
-from jobs.options import DEFAULT_ATTRIBUTES
 from jobs.plan import plan
 from jobs.resolve import GRADIENTS, resolve, spec_facts
 from pipeline.engine.derived import DerivedTable
 from pipeline.engine.job import Job
 from pipeline.errors import SpecError
 from pipeline.models import generators
+from pipeline.models.classifiers.attributes import DEFAULT_ATTRIBUTES
 from pipeline.models.generators import Generator
 from pipeline.stages.codes import needed_columns
 from pipeline.stages.direction_rows import to_rows

@@ -7,8 +7,9 @@ from pydantic import Field, create_model, field_validator, model_validator
 from jobs.choice import LabelledChoice
 from jobs.constants import CalibrationFlag
 from jobs.flags import Names
-from jobs.options import DEFAULT_ATTRIBUTES, LatentsFlags, PictureFlags, RunFlags
+from jobs.options import LatentsFlags, PictureFlags, RunFlags
 from pipeline.editors import EDITORS, EditorConfig, config_of
+from pipeline.models.classifiers.attributes import DEFAULT_ATTRIBUTES
 
 
 class EditSpec(LabelledChoice, LatentsFlags, PictureFlags, CalibrationFlag, RunFlags):

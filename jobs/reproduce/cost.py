@@ -12,7 +12,7 @@ from jobs.constants import Constants
 from jobs.flags import say
 from pipeline.engine.job_records import JobRecords
 from pipeline.models import backend, generators
-from pipeline.models.classifiers import ATTRIBUTES
+from pipeline.models.classifiers.attributes import DEFAULT_ATTRIBUTES
 from pipeline.models.codes import Codes
 from pipeline.report import wording
 from pipeline.stages.models import Model, Runtime, open_generator, open_scorer
@@ -89,7 +89,8 @@ def seconds_a_face(generator: str, families: Sequence[str], device: str) -> tupl
     opened = open_generator(Model(generator, loaded.fingerprint), runtime)
     constants = Constants(loaded)
     scored_by = [
-        classifier_ref(family, ATTRIBUTES, f"{family}_", constants=constants) for family in dict.fromkeys(families)
+        classifier_ref(family, DEFAULT_ATTRIBUTES, f"{family}_", constants=constants)
+        for family in dict.fromkeys(families)
     ]
     faces = open_scorer(opened, runtime, scored_by)
     codes = Codes("w", torch.zeros(size, loaded.w_dim))

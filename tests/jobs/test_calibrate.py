@@ -16,6 +16,7 @@ from jobs.__main__ import main
 from jobs.classifiers import Constants, classifier_ref
 from pipeline.models import classifiers, generators
 from pipeline.models.classifiers import Calibration
+from pipeline.models.classifiers.attributes import DEFAULT_ATTRIBUTES
 from pipeline.models.randomness import standard_normal
 from pipeline.stages.models import Runtime
 from pipeline.tables import Table
@@ -128,8 +129,9 @@ def test_scores_go_by_the_constants_of_a_file(out, file, tmp_path, capsys):
     found = Calibration.from_json(Path(file).read_bytes(), file)
     labels, generator = columns(tmp_path, "labels"), generators.load(GENERATOR, backend="eager")
     x_N3HW = generator.synthesize(generators.Codes("w", w_of(tmp_path)))
-    raw = classifiers.load("tiny").raw(x_N3HW, classifiers.attributes_of("tiny"))
-    for name, scale in found.families["tiny"].items():
+    raw = classifiers.load("tiny").raw(x_N3HW, DEFAULT_ATTRIBUTES)
+    for name in DEFAULT_ATTRIBUTES:
+        scale = found.families["tiny"][name]
         np.testing.assert_allclose(labels[name], scale.score(raw[name]).numpy(), rtol=1e-3, atol=1e-3)
     facts = {"generator": GENERATOR, "digest": found.digest}
     assert spec_of(tmp_path, "dataset")["calibration"] == facts

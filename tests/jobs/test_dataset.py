@@ -10,7 +10,7 @@ from tiny_jobs import TINY, dataset, rows
 import schemas
 from jobs.__main__ import main
 from pipeline.models import generators
-from pipeline.models.classifiers import ATTRIBUTES
+from pipeline.models.classifiers.attributes import DEFAULT_ATTRIBUTES
 from pipeline.models.randomness import standard_normal
 from pipeline.tables import Table
 
@@ -25,7 +25,7 @@ def test_the_tables_hold_what_the_networks_gave(made):
     z_NZ = torch.from_numpy(standard_normal(1, range(20), generator.z_dim))
     np.testing.assert_allclose(w_NW, generator.map(z_NZ, 0.7)[:, 0].numpy(), atol=1e-5)
     assert set(latents.read()["psi"].to_pylist()) == {float(np.float32(0.7))}
-    assert labels.schema.arrow.names == ["index", *ATTRIBUTES, "age_years", "yaw_degrees"]
+    assert labels.schema.arrow.names == ["index", *DEFAULT_ATTRIBUTES, "age_years", "yaw_degrees"]
 
 
 def test_the_kept_pictures_are_the_generators(made):

@@ -18,6 +18,7 @@ from pipeline.editors import EditRequest
 from pipeline.metrics import Effects
 from pipeline.models import classifiers, generators
 from pipeline.models.classifiers import identity
+from pipeline.models.classifiers.attributes import DEFAULT_ATTRIBUTES
 from pipeline.models.codes import Codes
 from pipeline.models.faces import FaceScorer
 from pipeline.report.edit_means import Edits
@@ -26,7 +27,7 @@ from pipeline.tables import Table
 
 ROWS = 22
 WORDS = "--attribute old,young --preserve eyeglasses --space w --strengths=-4,4"
-JUDGED = list(classifiers.attributes_of("tiny-judge"))
+JUDGED = list(DEFAULT_ATTRIBUTES)
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from PIL import Image
 from tiny_jobs import dataset
 
 from jobs.__main__ import main
-from pipeline.models.classifiers import ATTRIBUTES
+from pipeline.models.classifiers.attributes import DEFAULT_ATTRIBUTES
 from pipeline.report import edit_means, edits
 from pipeline.report.edit_strips import FACES, STEPS
 from pipeline.tables import Table
@@ -87,7 +87,7 @@ def test_how_many_of_how_many_faces_are_shown_and_another_number(far, tmp_path):
 
 def test_an_attribute_that_is_no_score_shows_the_one_that_moves_most(far):
     means = edit_means.Edits.read(str(far))
-    own = list(ATTRIBUTES)
+    own = list(DEFAULT_ATTRIBUTES)
     along = means.along((1, 1))[own]
     most = (along.iloc[-1] - along.iloc[0]).abs().idxmax()
     assert means.shown(1) == list(dict.fromkeys([most, "eyeglasses"]))

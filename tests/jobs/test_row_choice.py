@@ -8,7 +8,7 @@ from tiny_jobs import dataset, rows
 from jobs.__main__ import main
 from jobs.choice import RowChoice
 from jobs.flags import parse
-from pipeline.models.classifiers import ATTRIBUTES
+from pipeline.models.classifiers.attributes import DEFAULT_ATTRIBUTES
 from pipeline.tables import Table
 
 ROWS = 40
@@ -109,7 +109,7 @@ def test_labels_of_two_families_are_told_apart(made, tmp_path):
     ("words", "message"),
     [
         (["--where", "smil > 0"], '--where smil > 0: Binder Error: Referenced column "smil" not found'),
-        (["--where", "smil > 0"], f"the columns are index, psi, seed, {', '.join(ATTRIBUTES)}, age_years"),
+        (["--where", "smil > 0"], f"the columns are index, psi, seed, {', '.join(DEFAULT_ATTRIBUTES)}, age_years"),
         (["--where", "smile >"], "--where smile >: Parser Error"),
         (["--where", "smile > 1e9"], "--where smile > 1e9: none of the 40 rows"),
         (["--where", "age_years"], "this is a double and no condition"),

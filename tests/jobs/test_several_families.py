@@ -7,6 +7,7 @@ from tiny_jobs import rows, tables
 
 from jobs.__main__ import main
 from pipeline.models import classifiers
+from pipeline.models.classifiers.attributes import DEFAULT_ATTRIBUTES
 from pipeline.models.generators.stylegan2 import StyleGAN2
 from pipeline.stages.joined import classifier_of, join
 from pipeline.stages.source import Latents
@@ -71,7 +72,7 @@ def test_labels_of_latents_that_are_there(both, passes, tmp_path):
 
 
 def test_each_table_says_whose_labels_it_has(both, tmp_path):
-    latents, asked = Latents.open([f"{both}/latents"]), classifiers.ATTRIBUTES
+    latents, asked = Latents.open([f"{both}/latents"]), DEFAULT_ATTRIBUTES
     for family, name in (("tiny", "labels"), ("tiny-judge", JUDGED)):
         table = Table.open(f"{both}/{name}")
         assert classifier_of(table) == classifiers.load(family, asked).fingerprint
@@ -99,3 +100,13 @@ def test_a_row_that_one_family_cannot_score_is_in_no_table(both, tmp_path, monke
         assert [row["index"] for row in rows(tmp_path, table)] == kept
     [aside] = rows(tmp_path, "rejects/dataset")
     assert (aside["index"], aside["detail"]) == (6, "tiny-judge_smile")
+
+
+def test_an_attribute_that_the_judge_does_not_see_is_said_to_be_unjudged(both, tmp_path, capsys):
+    words = ["--attributes", "smile,mouth_open,bangs", "--limit", "1"]
+    assert label(f"{both}/latents", tmp_path / "one", "tiny,tiny-judge", *words) == 0
+    assert "unjudged: tiny-judge does not see bangs" in capsys.readouterr().err
+    first = {table: rows(tmp_path / "one", table)[0] for table in ("labels", JUDGED)}
+    assert first["labels"].keys() - first[JUDGED].keys() == {"bangs"}
+    assert label(f"{both}/latents", tmp_path / "two", "tiny-judge", "--attributes", "bangs") == 2
+    assert "tiny-judge does not see bangs" in capsys.readouterr().err

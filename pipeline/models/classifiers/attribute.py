@@ -46,6 +46,7 @@ class Attribute:
     readings: by family; a family that is not among them does not see it.
     region: classes of the face parser that an edit of it may change; none where an edit may change all of the picture.
     aliases: others' names for it; -1 where the score falls along a direction of that name.
+    by_default: whether it is scored where no attributes are named.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Attribute:
     readings: Mapping[str, Reading]
     region: tuple[str, ...] = ()
     aliases: Mapping[str, int] = field(default_factory=dict)
+    by_default: bool = False
 
     def __post_init__(self) -> None:
         if unknown := set(self.region) - set(CLASSES):

@@ -1,6 +1,6 @@
 """The attributes, each declared once. A further one is an entry here, or a file of its own and a line in LIST."""
 
-from pipeline.models.classifiers import faceres, landmarks, parser, pose
+from pipeline.models.classifiers import faceres, landmarks, parser, parts, pose
 from pipeline.models.classifiers.attribute import Attribute, Measure, Reading
 from pipeline.models.classifiers.boundary import Fixed, Mirror, SameShare
 from pipeline.models.classifiers.emotion import Emotion
@@ -22,6 +22,7 @@ SMILE = Attribute(
     readings={"faces": Reading(Emotion, happy_emotion), "judge": Reading(Expression, happy_expression)},
     region=("mouth", "upper_lip", "lower_lip"),
     aliases={"smiling": 1},
+    by_default=True,
 )
 
 MALE = Attribute(
@@ -35,6 +36,7 @@ MALE = Attribute(
     # Gender: in Tables 2 and 3 of InterFaceGAN it goes with age and with eyeglasses, where "male old people are more
     # likely to wear eyeglasses" (Sec. 3.3).
     aliases={"gender": 1, "female": -1},
+    by_default=True,
 )
 
 OLD = Attribute(
@@ -46,6 +48,7 @@ OLD = Attribute(
     # Age: along encoder4editing's age.pt the built-in generator's faces grow old (+5.0 in our score from -3 to +3).
     # Young: CelebA's opposite.
     aliases={"age": 1, "young": -1},
+    by_default=True,
 )
 
 EYEGLASSES = Attribute(
@@ -58,6 +61,7 @@ EYEGLASSES = Attribute(
     },
     region=("eyeglasses", "left_eye", "right_eye", "left_brow", "right_brow"),
     aliases={"glasses": 1},
+    by_default=True,
 )
 
 YAW = Attribute(
@@ -68,9 +72,60 @@ YAW = Attribute(
     # Pose: along encoder4editing's pose.pt the built-in generator's yaw falls (-3.4 in our score from -3 to +3). Where
     # the genforce files turn the head cannot be measured here: their generators are not.
     aliases={"pose": -1},
+    by_default=True,
 )
 
-LIST = (SMILE, MALE, OLD, EYEGLASSES, YAW)
+SEEN = "by eye, on mobilestylegan-ffhq"
+
+MOUTH_OPEN = Attribute(
+    name="mouth_open",
+    meaning="The mouth is open: its inside or the teeth are seen.",
+    readings={
+        "faces": Reading(Parser, parts.mouth_open, Fixed(-1.5, SEEN)),
+        "judge": Reading(Landmarks, landmarks.mouth_open, SameShare("faces")),
+    },
+    region=("mouth", "upper_lip", "lower_lip"),
+    aliases={"mouth_slightly_open": 1},
+)
+
+BANGS = Attribute(
+    name="bangs",
+    meaning="Hair covers most of the forehead.",
+    readings={"faces": Reading(Parser, parts.bangs, Fixed(0.0, "mean log-odds = 0"))},
+    region=("hair", "skin", "left_brow", "right_brow"),
+)
+
+BLACK_HAIR = Attribute(
+    name="black_hair",
+    meaning="The hair is black.",
+    readings={"faces": Reading(Parser, parts.black_hair, Fixed(-0.28, SEEN))},
+    region=("hair",),
+)
+
+BLOND_HAIR = Attribute(
+    name="blond_hair",
+    meaning="The hair is blond.",
+    readings={"faces": Reading(Parser, parts.blond_hair, Fixed(0.5, SEEN))},
+    region=("hair",),
+)
+
+GREY_HAIR = Attribute(
+    name="grey_hair",
+    meaning="The hair is grey or white.",
+    readings={"faces": Reading(Parser, parts.grey_hair, Fixed(0.35, SEEN))},
+    region=("hair",),
+    aliases={"gray_hair": 1},
+)
+
+HAT = Attribute(
+    name="hat",
+    meaning="There is a hat or a cap.",
+    readings={"faces": Reading(Parser, parts.hat, Fixed(-1.5, SEEN))},
+    region=("hat", "hair"),
+    aliases={"wearing_hat": 1},
+)
+
+LIST = (SMILE, MALE, OLD, EYEGLASSES, YAW, MOUTH_OPEN, BANGS, BLACK_HAIR, BLOND_HAIR, GREY_HAIR, HAT)
 """In the order of columns: a new one comes last."""
 
 MEASURES_LIST = (
@@ -83,6 +138,7 @@ MEASURES_LIST = (
 )
 
 ATTRIBUTES = tuple(one.name for one in LIST)
+DEFAULT_ATTRIBUTES = tuple(one.name for one in LIST if one.by_default)
 MEASURES = tuple(one.name for one in MEASURES_LIST)
 BY_NAME = {one.name: one for one in (*LIST, *MEASURES_LIST)}
 

@@ -11,6 +11,8 @@ CROP = Crop(0.22, 0.12, 0.79, 0.955, 64, 64)
 
 RIGHT_JAW, LEFT_JAW, NOSE_TIP = slice(0, 3), slice(14, 17), 30
 """The person's right jaw is on the picture's left."""
+UPPER_LIP, LOWER_LIP, RIGHT_CORNER, LEFT_CORNER = slice(61, 64), slice(65, 68), 60, 64
+"""Of the inner edge of the lips."""
 HALF_WIDTH_OVER_DEPTH = 0.85
 """Half the width of the head at the ears over the depth from there to the tip of the nose."""
 
@@ -39,3 +41,10 @@ def yaw(points_N682: Tensor) -> Tensor:
     right_N, left_N = (points_N682[:, jaw, 0].mean(1) for jaw in (RIGHT_JAW, LEFT_JAW))
     offset_N = (2 * points_N682[:, NOSE_TIP, 0] - left_N - right_N) / (left_N - right_N)
     return torch.atan(HALF_WIDTH_OVER_DEPTH * offset_N).rad2deg()
+
+
+def mouth_open(points_N682: Tensor) -> Tensor:
+    """How far apart the inner edges of the lips are, (N,), in widths of the mouth."""
+    gap_N2 = points_N682[:, LOWER_LIP].mean(1) - points_N682[:, UPPER_LIP].mean(1)
+    across_N2 = points_N682[:, LEFT_CORNER] - points_N682[:, RIGHT_CORNER]
+    return gap_N2[:, 1] / across_N2.norm(dim=1)

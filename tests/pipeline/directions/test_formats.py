@@ -236,7 +236,8 @@ def test_names_resolve_to_ours():
     assert resolve("20_Male") == resolve("gender") == ("male", 1)
     assert resolve("31_Smiling") == ("smile", 1)
     assert resolve("pose") == ("yaw", -1)
-    assert resolve("17_Gray_Hair") is None
+    assert resolve("17_Gray_Hair") == ("grey_hair", 1)
+    assert resolve("24_No_Beard") is None
     assert {attribute for attribute, _ in ALIASES.values()} == set(ATTRIBUTES)
     assert all(resolve(attribute) == (attribute, 1) for attribute in ATTRIBUTES)
 

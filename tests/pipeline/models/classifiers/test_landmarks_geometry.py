@@ -5,7 +5,7 @@ import math
 import torch
 
 from pipeline.models.classifiers.identity import PIXELS, TEMPLATE, align, five_points
-from pipeline.models.classifiers.landmarks import HALF_WIDTH_OVER_DEPTH, LEFT_JAW, NOSE_TIP, RIGHT_JAW, yaw
+from pipeline.models.classifiers.landmarks import HALF_WIDTH_OVER_DEPTH, LEFT_JAW, NOSE_TIP, RIGHT_JAW, mouth_open, yaw
 
 
 def head(degrees: float) -> torch.Tensor:
@@ -21,6 +21,13 @@ def head(degrees: float) -> torch.Tensor:
 def test_yaw_of_a_turned_head() -> None:
     for degrees in (-40.0, -5.0, 0.0, 12.0, 60.0):
         torch.testing.assert_close(yaw(head(degrees)), torch.tensor([degrees]), rtol=1e-4, atol=1e-3)
+
+
+def test_an_open_mouth_is_the_gap_of_the_lips_in_widths_of_the_mouth() -> None:
+    points = torch.zeros(1, 68, 2)
+    points[0, 60], points[0, 64] = torch.tensor([0.4, 0.7]), torch.tensor([0.6, 0.7])
+    points[0, 61:64], points[0, 65:68] = torch.tensor([0.5, 0.68]), torch.tensor([0.5, 0.72])
+    torch.testing.assert_close(mouth_open(points), torch.tensor([0.2]))
 
 
 def test_alignment_undoes_a_turn_a_shift_and_a_scale() -> None:
