@@ -33,6 +33,7 @@ METAVARS = {
     "files": "FILE...",
     "from_": "DIR",
     "range": "FIRST:STOP",
+    "region": "CLASS,...",
     "index": "ROW,...",
     "where": "CONDITION",
     "top": "N COLUMN",

@@ -41,7 +41,7 @@ class MachineFlags(Spec):
     backend: Literal["compiled", "eager"] | None = Field(
         None,
         description="How the generator is run: eager, or compiled by TorchInductor, which takes up to a minute once. "
-        "Default: compiled on this machine's CPUs where a worker has 4,096 faces of 1024 px or more to make, no "
+        "Default: compiled on this machine's CPUs where the job has 8,192 faces of 1024 px or more to make, no "
         "gradients are needed and there is a C++ compiler; else eager.",
     )
     precision: Literal["fp32", "tf32", "bf16"] = Field("fp32", description="Arithmetic of the generator.")

@@ -84,9 +84,7 @@ def resolve(
         _check_device(device, spec)
         resolution = generator.resolution if generator else 0
         passes = 0 if load.gradients or not load.threads else units or rows
-        name: backend.Name = choose(
-            "backend", spec.backend, lambda: _backend(spec, device, passes, resolution, threads)
-        )
+        name: backend.Name = choose("backend", spec.backend, lambda: _backend(spec, device, passes, resolution))
         if not _is_elsewhere(spec):
             backend.resolve(name, device)
     except SpecError as error:
@@ -142,17 +140,16 @@ def _device(spec: RunFlags) -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def _backend(spec: RunFlags, device: str, passes: int, resolution: int, threads: int) -> backend.Name:
+def _backend(spec: RunFlags, device: str, passes: int, resolution: int) -> backend.Name:
     """What `--backend` is where nobody chose: compiled for a job on CPUs that repays it, where a compiler is known of.
 
     passes: forward passes of the generator without gradients, in the whole job.
     """
-    workers = spec.workers if isinstance(spec.workers, int) else 1 if spec.local else max(1, cores() // threads)
-    if device != "cpu" or not resolution or not backend.worth_compiling(passes, resolution, workers):
+    if device != "cpu" or not resolution or not backend.worth_compiling(passes, resolution):
         return "eager"
     if _is_elsewhere(spec):
         why = "this machine cannot tell whether the cluster's workers have a C++ compiler"
-    elif not (why := backend.cannot_compile()):
+    elif not (why := backend.cannot_compile() or backend.cannot_keep_code()):
         say(
             f"Note  --backend compiled, since {passes:,} faces repay a minute of compilation by each kind of machine; "
             "--backend eager does without"

@@ -28,7 +28,7 @@ def unreliable_fits_file(job: Job, stage: FitStage) -> DerivedFile:
             fitted_on = stage.rows.codes(), stage.scores[:, fit.index], stage.seed, stage.rows.per_layer
             if why := why_unreliable(config, direction, fit.agreement, *fitted_on):
                 unreliable[fit.name] = why
-        return store.canonical_json({"fingerprint": job.fingerprint, "unreliable": unreliable})
+        return store.canonical_json({"fingerprint": job.fingerprint, "doubts": unreliable})
 
     return DerivedFile(UNRELIABLE_FITS, content, tuple(stage.outputs))
 
@@ -48,7 +48,7 @@ def report_fits(job: Job) -> list[str]:
 
 
 def _warn(job: Job, stage: FitStage) -> None:
-    if unreliable := (store.read_json(store.join(job.out, UNRELIABLE_FITS)) or {}).get("unreliable"):
+    if unreliable := (store.read_json(store.join(job.out, UNRELIABLE_FITS)) or {}).get("doubts"):
         said = "; ".join(f"{name} ({why})" for name, why in unreliable.items())
         say(f"Warn  unreliable: {said}. More rows, or other scores, may help")
     counters = [outcome.counters for outcome in JobRecords(job.out, job.verb).outcomes().values()]

@@ -13,7 +13,7 @@ from pipeline.errors import StoreError
 from pipeline.tables import Artifact, Problem, Table, parse_part_name, store
 from pipeline.tables.artifact import is_artifact
 from pipeline.tables.manifest import manifest_url
-from pipeline.tables.verify import further, is_outage, unreadable
+from pipeline.tables.verify import OUTAGE, further, is_failing, unreadable
 
 
 def outputs_below(out: str) -> list[Output]:
@@ -62,7 +62,7 @@ def note_damage(output: Output, problems: Sequence[Problem]) -> str:
 
 
 def _differences_from_records(table: Table) -> list[Problem]:
-    problems = []
+    problems, failures = [], 0
     job_records, name = _job_records(table)
     outcomes = job_records.outcomes().values() if job_records else ()
     parts = [outcome.parts[name] for outcome in outcomes if name in outcome.parts]
@@ -71,9 +71,11 @@ def _differences_from_records(table: Table) -> list[Problem]:
             sha256 = table.sha256_of(record)
         except StoreError as error:
             problems.append(unreadable(record.name, error))
-            if is_outage(table.url, error) and place < len(parts):
+            failures = failures + 1 if is_failing(table.url, error) else 0
+            if failures == OUTAGE and place < len(parts):
                 return [*problems, further(len(parts) - place)]
             continue
+        failures = 0
         if sha256 not in (None, record.sha256):
             what = f"its sha256 is {sha256[:12]}..., {record.sha256[:12]}... is on record: changed or damaged"
             next_step = "run the command that makes the table again"
@@ -90,9 +92,8 @@ def _job_records(output: Output) -> tuple[JobRecords | None, str]:
     of_rejects = output.url.endswith(f"/rejects/{verb}")
     out = output.url.removesuffix(f"/rejects/{verb}") if of_rejects else store.parent(output.url)
     job_records = JobRecords(out, verb)
-    return (None if job_records.spec() is None else job_records), "rejects" if of_rejects else output.url.rsplit(
-        "/", 1
-    )[1]
+    name = "rejects" if of_rejects else output.url.rsplit("/", 1)[1]
+    return (None if job_records.spec() is None else job_records), name
 
 
 def _artifacts_of_jobs(out: str) -> list[str]:

@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 
 
 def lacking(job: Job) -> list[Derived]:
-    """Those that are missing, damaged, or made from other rows than those that the job's tables check_lease now."""
+    """Those that are missing, damaged, or made from other rows than those that the job's tables hold now."""
     return [one for one in job.derived if not _is_made(job, one)]
 
 

@@ -19,6 +19,8 @@ DAMAGED = "found damaged by verify"
 RETRIED = "with rejected rows to try again"
 OVERWRITTEN = "overwritten by a worker that had been given up"
 HALF_RETRIED = "stopped while rejected rows were tried again"
+EARLIER_HALF_RETRIED = "half way through taking up rejected rows"
+"""The same, as earlier versions recorded it."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from pipeline.engine.job import Job
 from pipeline.engine.job_records import JobRecords
 from pipeline.engine.outcome import Outcome
 from pipeline.engine.owner import Output, check, claim, disown, holds_parts
-from pipeline.engine.plan import HALF_RETRIED, Plan, make_plan
+from pipeline.engine.plan import EARLIER_HALF_RETRIED, HALF_RETRIED, Plan, make_plan
 from pipeline.engine.recovery import recover_outcomes
 from pipeline.errors import OutputDiffers
 from pipeline.tables import Artifact, Table, store
@@ -96,7 +96,7 @@ def _suspects(job_records: JobRecords, outputs: Outputs, outcomes: Mapping[int, 
     nothing else was.
     """
     suspects = job_records.suspects()
-    half = [shard for shard, why in suspects.items() if why == HALF_RETRIED]
+    half = [shard for shard, why in suspects.items() if why in (HALF_RETRIED, EARLIER_HALF_RETRIED)]
     done = {shard: outcomes[shard].parts for shard in half if shard in outcomes and outcomes[shard].ok}
     records = {shard: parts[REJECTS] for shard, parts in done.items() if REJECTS in parts}
     contents = store.read_many([store.join(outputs.rejects.url, record.name) for record in records.values()])

@@ -22,7 +22,7 @@ import sys
 import sysconfig
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -41,10 +41,12 @@ COMPILED_VERSION = 2
 """Of the code that is compiled. Raise it when a bit of its results changes: jobs store it, and a resume compares it."""
 LARGE = 2**19
 """Numbers in one row of a layer's input, from which on the layer is compiled on a CPU: smaller ones gain nothing."""
-PASSES_PER_WORKER = 4096
-"""Forward passes at 1024 px from which on a worker repays compilation: see `worth_compiling`."""
-LOCK_SECONDS = 900.0
-"""How long a process waits for another one that compiles the same, before it compiles for itself."""
+PASSES_REPAID = 8192
+"""Forward passes at 1024 px from which on a job repays compilation: see `worth_compiling`."""
+LOCK_SECONDS = 120.0
+"""How long a process waits for others that compile, once; then it compiles for itself."""
+BF16_FLAGS = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
+"""Instructions for bfloat16, as /proc/cpuinfo names them on x86 and on ARM."""
 
 MALLOC_KEEPS = {"M_MMAP_MAX": (-4, 0), "M_TRIM_THRESHOLD": (-1, 2**31 - 1), "M_ARENA_MAX": (-8, 1)}
 """Parameters of glibc's mallopt, with their numbers in malloc.h."""
@@ -82,7 +84,7 @@ class Backend:
             if shape in known:
                 return compiled(state, styles)
             known.add(shape)
-            with _one_compiles():
+            with _one_compiles(_code_key(function, state, self.dtype)):
                 return compiled(state, styles)
 
         return run
@@ -137,23 +139,25 @@ def resolve(name: str, device: str | torch.device) -> Name:
     return name
 
 
-def worth_compiling(passes: int, resolution: int, workers: int) -> bool:
-    """Whether a CPU job repays compilation several times over.
+def worth_compiling(passes: int, resolution: int) -> bool:
+    """Whether a CPU job repays compilation. It depends on the job alone, since it decides bytes: on no worker, no core.
 
     Args:
         passes: forward passes without gradients, one for each face, in the whole job.
         resolution: the generator's, in pixels of a side.
-        workers: among which they are divided. Each waits for the compilation, and saves time on its own share.
 
-    A pass at 1024 px saves 0.04 s of a core or more, compiling takes 20 to 70 s (benchmarks/results/generator.md):
-    `PASSES_PER_WORKER` passes save over twice the longest of these times and eight times the shortest.
+    Compiling took 27 to 34 s on two cores, and a pass of two rows at 1024 px saved 0.02 s an image on both of them
+    (benchmarks/results/generator.md): `PASSES_REPAID` passes save about five times as much there.
     """
-    return passes * (resolution / 1024) ** 2 >= PASSES_PER_WORKER * workers
+    return passes * (resolution / 1024) ** 2 >= PASSES_REPAID
 
 
 def bf16_is_slow(device: str | torch.device) -> bool:
-    """Whether bf16 is slower than fp32, since the processor has no instructions for it."""
-    return torch.device(device).type == "cpu" and not torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    """Whether bf16 is slower than fp32, since the processor has no instructions for it; False where that is not known."""
+    info = Path("/proc/cpuinfo")
+    if torch.device(device).type != "cpu" or not info.exists():
+        return False
+    return BF16_FLAGS.isdisjoint(info.read_text().split())
 
 
 def default_batch_size(resolution: int, device: str | torch.device, name: Name, gradients: bool = False) -> int:
@@ -213,26 +217,72 @@ def _processor() -> str:
     return hashlib.sha256("\n".join([platform.machine(), *kind]).encode()).hexdigest()[:12]
 
 
-@contextmanager
-def _one_compiles() -> Iterator[None]:
-    """Held while a layer is compiled: others that need it wait, and then find it in the cache."""
+def cannot_keep_code() -> str:
+    """Why compiled code cannot be kept here; empty where it can."""
+    _share_compiled_code()
     folder = Path(os.environ["TORCHINDUCTOR_CACHE_DIR"])
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / "stylemill.lock")
-        lock.acquire(timeout=LOCK_SECONDS)
-    except Timeout:
-        yield  # its holder hangs
-        return
+        with tempfile.TemporaryFile(dir=folder):
+            return ""
+    except OSError as error:
+        return f"{folder} cannot be written ({error.strerror or error})"
+
+
+def _code_key(layer: Callable[..., Any], state: tuple[torch.Tensor, ...], dtype: torch.dtype) -> str:
+    """Equal where the compiled code of a layer is."""
+    weights = [tuple(each.shape) for each in layer.parameters()] if isinstance(layer, torch.nn.Module) else []
+    shapes = [tuple(each.shape) for each in state]
+    facts = (
+        type(layer).__qualname__,
+        weights,
+        shapes,
+        dtype,
+        torch.get_num_threads(),
+        torch.__version__,
+        COMPILED_VERSION,
+    )
+    return hashlib.sha256(repr(facts).encode()).hexdigest()[:24]
+
+
+_waits = [True]
+"""Whether this process still waits for others; not after it has waited in vain."""
+
+
+@contextmanager
+def _one_compiles(key: str) -> Iterator[None]:
+    """Held while a layer is compiled for the first time: others that need it wait, and then find it in the cache.
+
+    Where the code of this key was compiled before, and where no lock can be had, nobody waits.
+    """
+    folder = Path(os.environ["TORCHINDUCTOR_CACHE_DIR"])
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SpecError(
             f"{folder}: {error.strerror or error}: no room for compiled code there; set TORCHINDUCTOR_CACHE_DIR to a "
             "directory of yours, or choose --backend eager"
         ) from error
+    done, lock = folder / f"{key}.compiled", FileLock(folder / "stylemill.lock")
+    if done.exists() or not _waits[0] or not _acquired(lock):
+        yield
+        return
     try:
         yield
+        with suppress(OSError):
+            done.touch()
     finally:
         lock.release()
+
+
+def _acquired(lock: FileLock) -> bool:
+    """Whether the lock was had; not if its holder hangs, or the file system has no locks."""
+    try:
+        lock.acquire(timeout=LOCK_SECONDS)
+    except (Timeout, OSError):
+        _waits[0] = False
+        return False
+    return True
 
 
 def _keep_freed_memory() -> None:

@@ -25,7 +25,7 @@ OTHERS = (
     "--replace makes new ones."
 )
 SHOWN_CHANNELS = 10
-UNRELIABLE_FITS = ".stylemill/directions/unreliable_fits.json"
+UNRELIABLE_FITS = ".stylemill/directions/doubts.json"
 """The unreliable fits by name, with the reasons, written by the job that fitted them."""
 
 
@@ -102,7 +102,7 @@ def _unreliable(directory: str, notes: list[str]) -> Mapping[str, str]:
     """By name; none where the directions were not fitted by the job that judged them."""
     found = gather.document(directory, UNRELIABLE_FITS, notes)
     manifest = Table(store.join(directory, "directions")).manifest() or {}
-    unreliable = found.get("unreliable") if found.get("fingerprint") == manifest.get("fingerprint") else None
+    unreliable = found.get("doubts") if found.get("fingerprint") == manifest.get("fingerprint") else None
     return unreliable if isinstance(unreliable, dict) else {}
 
 

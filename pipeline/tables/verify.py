@@ -26,6 +26,8 @@ AS_WRITTEN = (
     "again"
 )
 ELSEWHERE = "it may be whole: verify it again from where it can be read"
+OUTAGE = 2
+"""Parts in a row that a remote store fails to give, after which no further one is asked for."""
 
 
 @dataclass(frozen=True)
@@ -62,21 +64,22 @@ def verify(table_url: str, deep: bool = True) -> list[Problem]:
     records, layout = manifests.records(manifest), manifests.layout(manifest)
     found = store.list_names(table_url)
     problems = [*_manifest_problems(file, manifest, records), *_foreign(found, records)]
-    unchecked, reachable = 0, True
+    unchecked, failures = 0, 0
     for record in records:
         if record.name not in found:
             problems.append(Problem(record.name, "is missing", FINISH))
         elif found[record.name] != record.bytes:
             what = f"has {found[record.name]} bytes, {record.bytes} were written: torn or replaced"
             problems.append(Problem(record.name, what, REMAKE))
-        if deep and record.name in found and not reachable:
+        if deep and record.name in found and failures == OUTAGE:
             unchecked += 1
         elif deep and record.name in found:
             try:
                 problems += _part_problems(store.join(table_url, record.name), record, manifest, layout)
+                failures = 0
             except StoreError as error:
                 problems.append(unreadable(record.name, error))
-                reachable = not is_outage(table_url, error)
+                failures = failures + 1 if is_failing(table_url, error) else 0
     return [*problems, *([further(unchecked)] if unchecked else [])]
 
 
@@ -102,8 +105,8 @@ def _foreign(found: dict[str, int], records: list[PartRecord]) -> Iterator[Probl
             yield Problem(name, f"is not in the manifest ({kind}): readers would open it", "move it elsewhere")
 
 
-def is_outage(url: str, error: StoreError) -> bool:
-    """Whether a remote store still failed after all retries: other files would fail too, each after seconds of them."""
+def is_failing(url: str, error: StoreError) -> bool:
+    """Whether a remote store still failed after all retries, which take seconds (see `OUTAGE`)."""
     return store.local_path(url) is None and error.__cause__ is not None and is_transient(error.__cause__)
 
 

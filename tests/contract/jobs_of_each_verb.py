@@ -88,7 +88,7 @@ CASES = {
     ),
     "ridge": Case(
         "directions fit --method ridge --latents {planted}/latents --labels {planted}/labels",
-        changed={"--alpha 10": "alpha: 1000.0 there, 10.0 asked"}, networks=(),
+        changed={"--alpha 10": "alpha: 300.0 there, 10.0 asked"}, networks=(),
     ),
     "mean-gradient": Case(
         "directions fit --method mean-gradient --latents {latents} --classifiers tiny --attributes smile,male,old",

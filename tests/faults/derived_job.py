@@ -8,7 +8,7 @@
     after NAME      it is complete
 
 VERB may be `powers`, the steered stage with a sum of its squares as a table and as a text. The sum waits while the file
-ORDERS/check_lease-sums is there. MOMENT `never` kills nothing.
+ORDERS/hold-sums is there. MOMENT `never` kills nothing.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def _text(out: str) -> bytes:
 
 
 def _rows(out: str, orders: Path):
-    while (orders / "check_lease-sums").exists():
+    while (orders / "hold-sums").exists():
         time.sleep(steered.POLL_SECONDS)
     total = [_sum(out)]
     return SUM.rows({"index": [0], "sum": total, "age_years": total, "yaw_degrees": total})

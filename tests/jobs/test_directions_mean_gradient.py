@@ -221,7 +221,7 @@ def test_a_face_whose_gradient_is_not_finite_is_set_aside_and_can_be_taken_up_ag
         ("--codes x.npy", "give --latents and --labels, or --codes"),
         ("--method svm --opposite", "--method svm takes no --opposite"),
         ("--method ganspace --rows 4", "--method ganspace takes no --rows"),
-        ("--labels {faces}/labels --attributes old,hat", "unknown attribute 'hat'"),
+        ("--labels {faces}/labels --attributes old,beard", "unknown attribute 'beard'"),
     ],
 )
 def test_what_cannot_be_is_one_line(faces, tmp_path, refused, words, message):

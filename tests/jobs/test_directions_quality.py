@@ -1,5 +1,7 @@
 """What is said after a fit: its accuracies and agreement, and one warning of what proves nothing."""
 
+import json
+
 import numpy as np
 import pytest
 from planted import plant, write_labels
@@ -77,6 +79,8 @@ def test_a_rare_class_that_is_never_found_is_warned_of_and_weights_are_named(fac
     assert why in line
     assert main(["report", str(tmp_path / "plain")]) == 0
     assert f"old is unreliable: {why}." in (tmp_path / "plain/report.html").read_text()
+    stored = json.loads((tmp_path / "plain/.stylemill/directions/doubts.json").read_text())
+    assert set(stored["doubts"]) == {"old"}  # these names are in the folders of earlier versions too
     assert fit(faces, tmp_path / "weighted", *words, "--class-weight", "balanced") == 0
     assert not any("by chance" in line for line in warnings(capsys))
 

@@ -165,8 +165,8 @@ def test_what_cannot_be_is_one_line_and_2(words, message, latents, directions, t
 
 
 def test_tables_that_do_not_fit_are_refused(latents, directions, tmp_path, refused, capsys):
-    cut, bangs = sample(tmp_path / "cut", 8, 8, "--cutoff", "3"), tmp_path / "bangs"
-    planted(bangs, ("w",), names=("bangs",))
+    cut, beard = sample(tmp_path / "cut", 8, 8, "--cutoff", "3"), tmp_path / "beard"
+    planted(beard, ("w",), names=("beard",))
     planted(tmp_path / "theirs", ("w",), generator="f" * 64)
     one = Table.open(latents)
     Table.create(f"{tmp_path}/half", one.schema, rows=16, rows_per_shard=8).publish(0, one.read(shards=[0]))
@@ -177,8 +177,8 @@ def test_tables_that_do_not_fit_are_refused(latents, directions, tmp_path, refus
     refused(edit(latents, latents, out, *words), "is a table of latents, not of directions", out=out)
     refused(edit(f"{tmp_path}/half", directions, out, *words), "is not complete", 1, out=out)
     refused(
-        edit(latents, bangs, out, "--attribute", "bangs", "--until", "1", "--target", "1"),
-        "no classifier scores 'bangs'",
+        edit(latents, beard, out, "--attribute", "beard", "--until", "1", "--target", "1"),
+        "no classifier scores 'beard'",
         out=out,
     )
     refused(edit(latents, tmp_path / "theirs", out, *words), "is of generator ffffffffffff", out=out)

@@ -8,6 +8,7 @@ from jobs import resolve as resolve_module
 from jobs.options import RunFlags
 from jobs.resolve import CODES, FACES, FITS, GRADIENTS, VECTORS, resolve, spec_facts
 from pipeline.engine import workers as workers_module
+from pipeline.engine.fingerprint import differences
 from pipeline.engine.job_records import SPEC, JobRecords
 from pipeline.engine.workers import GB, rows_of_a_shard
 from pipeline.errors import OutputDiffers, SpecError
@@ -144,14 +145,20 @@ def backend_of(machine, tmp_path):
     return chosen
 
 
-def test_jobs_that_repay_compilation_on_every_worker_are_compiled_and_say_so(backend_of, capsys):
+def test_jobs_that_repay_compilation_are_compiled_and_say_so(backend_of, capsys):
     assert backend_of(8191) == "eager"
     assert capsys.readouterr().err == ""
     assert backend_of(8192) == backend_of(16, units=8192) == "compiled"
     assert "--backend compiled, since 8,192 faces repay" in capsys.readouterr().err
-    assert backend_of(4096, local=True) == backend_of(4096, workers=1) == "compiled"
-    assert backend_of(4096 * 16, resolution=256, workers=1) == "compiled"
-    assert backend_of(4096 * 16 - 1, resolution=256, workers=1) == "eager"
+    assert backend_of(8192 * 16, resolution=256) == "compiled"
+    assert backend_of(8192 * 16 - 1, resolution=256) == "eager"
+
+
+@pytest.mark.parametrize("rows", [8191, 8192])
+def test_the_backend_depends_on_no_worker(backend_of, rows):
+    """It decides bytes, and more workers change none."""
+    ways = [{}, {"local": True}, {"workers": 1}, {"workers": 3}, {"workers": 64}, {"workers": "auto"}]
+    assert len({backend_of(rows, **way) for way in ways}) == 1
 
 
 def test_what_gains_nothing_or_was_not_measured_is_eager(backend_of, capsys):
@@ -194,8 +201,12 @@ def test_a_resume_keeps_the_backend_of_the_first_start(backend_of, tmp_path, beg
 
 def test_compiled_code_of_another_version_is_another_job(tmp_path):
     spec = RunFlags(out=str(tmp_path), replace=True)
-    stored = [spec_facts(spec, Runtime("cpu", 1, name, "fp32", 2)) for name in ("eager", "compiled")]
-    assert [one.get("compiled_version") for one in stored] == [None, resolve_module.backend.COMPILED_VERSION]
+    eager, compiled = (spec_facts(spec, Runtime("cpu", 1, name, "fp32", 2)) for name in ("eager", "compiled"))
+    assert "compiled_version" not in eager
+    earlier = {**compiled, "compiled_version": compiled["compiled_version"] - 1}
+    assert list(differences(earlier, compiled)) == [
+        f"compiled_version: {earlier['compiled_version']} there, {compiled['compiled_version']} asked"
+    ]
 
 
 @pytest.mark.parametrize(

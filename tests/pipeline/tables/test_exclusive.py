@@ -24,6 +24,15 @@ def test_eight_threads_race_on_s3(conditions, monkeypatch):
 
 @pytest.mark.parametrize("where", ["plain", "memory"])
 def test_eight_threads_race(where, monkeypatch):
+    """What a caller saw of the file may be old when it goes on: the plain store is slow to answer."""
+    exists = PlainFileSystem.exists
+
+    def slow(fs, path, **options):
+        found = exists(fs, path, **options)
+        time.sleep(0.05)
+        return found
+
+    monkeypatch.setattr(PlainFileSystem, "exists", slow)
     race_of_threads(f"{where}://{uuid.uuid4().hex}", monkeypatch)
 
 

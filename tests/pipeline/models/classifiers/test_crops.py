@@ -30,6 +30,18 @@ def test_beyond_the_border_the_border_repeats() -> None:
     torch.testing.assert_close(out[..., 5:], x[..., :5], rtol=0, atol=1e-6)
 
 
+@pytest.mark.parametrize("box", [(-0.05, -0.09, 1.05, 1.01), (0.3, 0.4, 0.9, 1.2), (1.1, 0.2, 1.4, 0.5)])
+@pytest.mark.parametrize("size", [(70, 90), (32, 33), (200, 31)])
+def test_groups_of_pixels_are_those_of_the_whole_matrices(box, size) -> None:
+    x, (left, top, right, bottom) = picture(96, 128), box
+    (above, below, rows), (before, behind, columns) = (
+        resampling(length, start, stop, pixels, torch.device("cpu"), torch.float64)
+        for length, start, stop, pixels in ((96, top, bottom, size[0]), (128, left, right, size[1]))
+    )
+    expected = rows @ x[:, :, above:below, before:behind] @ columns.T
+    torch.testing.assert_close(Crop(*box, *size)(x), expected, rtol=0, atol=1e-12)
+
+
 def test_antialiasing_keeps_the_mean_of_fine_stripes() -> None:
     x = torch.ones(1, 1, 64, 64)
     x[..., ::2] = -1

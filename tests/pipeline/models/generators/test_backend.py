@@ -52,20 +52,51 @@ def test_a_compiler_that_does_not_find_pythons_headers_is_told_with_what_it_says
 def test_a_cache_that_cannot_be_written_is_told(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "file" / "code"))
-    with pytest.raises(SpecError, match="TORCHINDUCTOR_CACHE_DIR"), backend._one_compiles():
+    with pytest.raises(SpecError, match="TORCHINDUCTOR_CACHE_DIR"), backend._one_compiles("layer"):
         pass
+    assert "cannot be written" in backend.cannot_keep_code()
 
 
 def test_while_one_compiles_others_wait(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
     monkeypatch.setattr(backend, "LOCK_SECONDS", 0.1)
-    with backend._one_compiles():
+    monkeypatch.setattr(backend, "_waits", [True])
+    with backend._one_compiles("first"):
         with pytest.raises(Timeout):
             FileLock(tmp_path / "stylemill.lock", timeout=0).acquire()
-        with backend._one_compiles():
-            pass  # the holder hangs: after a while one goes on without
+        with backend._one_compiles("second"):
+            pass  # the holder hangs: after a while one goes on without, and waits no more
+        assert backend._waits == [False]
     with FileLock(tmp_path / "stylemill.lock", timeout=0):
         pass
+
+
+def test_nobody_waits_for_what_is_compiled(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(backend, "_waits", [True])
+    with pytest.raises(ZeroDivisionError), backend._one_compiles("layer"):
+        raise ZeroDivisionError
+    assert not list(tmp_path.glob("*.compiled"))
+    with backend._one_compiles("layer"):
+        pass
+    with FileLock(tmp_path / "stylemill.lock"), backend._one_compiles("layer"):
+        assert backend._waits == [True]
+
+
+def test_equal_layers_share_their_code() -> None:
+    layers = [torch.nn.Linear(4, width) for width in (4, 4, 5)]
+    state = (torch.zeros(2, 3),)
+    keys = [backend._code_key(layer, state, torch.float32) for layer in layers]
+    assert keys[0] == keys[1] != keys[2]
+    assert backend._code_key(layers[0], (torch.zeros(3, 3),), torch.float32) != keys[0]
+
+
+@pytest.mark.parametrize(("flags", "slow"), [("fpu avx512f", True), ("fpu avx512f avx512_bf16", False)])
+def test_instructions_for_bf16_are_looked_for(flags, slow, tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "cpuinfo").write_text(f"flags : {flags}\n")
+    monkeypatch.setattr(backend, "Path", lambda place: tmp_path / "cpuinfo")
+    assert backend.bf16_is_slow("cpu") == slow
+    assert not backend.bf16_is_slow("cuda")
 
 
 def test_compiled_layers_put_the_styles_into_the_weights() -> None:
