@@ -153,7 +153,7 @@ def worth_compiling(passes: int, resolution: int) -> bool:
 
 
 def bf16_is_slow(device: str | torch.device) -> bool:
-    """Whether bf16 is slower than fp32, since the processor has no instructions for it; False where that is not known."""
+    """Whether bf16 is slower than fp32: the processor has no instructions for it. False where that is not known."""
     info = Path("/proc/cpuinfo")
     if torch.device(device).type != "cpu" or not info.exists():
         return False
