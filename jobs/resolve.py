@@ -85,13 +85,13 @@ def resolve(
         resolution = generator.resolution if generator else 0
         passes = 0 if load.gradients or not load.threads else units or rows
         name: backend.Name = choose("backend", spec.backend, lambda: _backend(spec, device, passes, resolution))
-        if not _is_elsewhere(spec):
+        if not is_elsewhere(spec):
             backend.resolve(name, device)
     except SpecError as error:
         if there:
             raise OutputDiffers(f"{spec.out} was begun with what this machine cannot do: {error}") from error
         raise
-    if spec.precision == "bf16" and not _is_elsewhere(spec) and backend.bf16_is_slow(device):
+    if spec.precision == "bf16" and not is_elsewhere(spec) and backend.bf16_is_slow(device):
         say("Note  --precision bf16: this processor has no instructions for it; --precision fp32 is faster")
     batch_size = choose(
         "batch_size",
@@ -135,7 +135,7 @@ def _stored(spec: RunFlags, verb: str) -> Mapping[str, Any]:
 def _device(spec: RunFlags) -> str:
     if spec.gpus_per_worker is not None:
         return "cuda" if spec.gpus_per_worker else "cpu"
-    if _is_elsewhere(spec):
+    if is_elsewhere(spec):
         raise SpecError("whether the cluster's workers have GPUs is not known here: pass --device cuda or --device cpu")
     return "cuda" if torch.cuda.is_available() else "cpu"
 
@@ -147,7 +147,7 @@ def _backend(spec: RunFlags, device: str, passes: int, resolution: int) -> backe
     """
     if device != "cpu" or not resolution or not backend.worth_compiling(passes, resolution):
         return "eager"
-    if _is_elsewhere(spec):
+    if is_elsewhere(spec):
         why = "this machine cannot tell whether the cluster's workers have a C++ compiler"
     elif not (why := backend.cannot_compile() or backend.cannot_keep_code()):
         say(
@@ -160,13 +160,13 @@ def _backend(spec: RunFlags, device: str, passes: int, resolution: int) -> backe
 
 
 def _check_device(device: str, spec: RunFlags) -> None:
-    if device == "cuda" and not _is_elsewhere(spec) and not torch.cuda.is_available():
+    if device == "cuda" and not is_elsewhere(spec) and not torch.cuda.is_available():
         raise SpecError("--device cuda: PyTorch sees no GPU on this machine; pass --device cpu")
     if device != "cuda" and spec.precision == "tf32":
         raise SpecError("--precision tf32 is one of NVIDIA GPUs; pass --precision fp32")
 
 
-def _is_elsewhere(spec: RunFlags) -> bool:
+def is_elsewhere(spec: RunFlags) -> bool:
     """Whether the work is done by the nodes of a cluster that this process only joins."""
     address = spec.address or os.environ.get("RAY_ADDRESS")
     return not spec.local and address not in (None, "", "local")
@@ -174,7 +174,7 @@ def _is_elsewhere(spec: RunFlags) -> bool:
 
 def _cpus_decide(spec: RunFlags, device: str) -> bool:
     """Whether there are to be as many workers as the CPUs of this machine have room and work for."""
-    return device == "cpu" and spec.workers in (None, "auto") and not spec.local and not _is_elsewhere(spec)
+    return device == "cpu" and spec.workers in (None, "auto") and not spec.local and not is_elsewhere(spec)
 
 
 def _workers(spec: RunFlags, device: str) -> int | None:
@@ -182,7 +182,7 @@ def _workers(spec: RunFlags, device: str) -> int | None:
         return 1
     if spec.workers is not None:
         return None if spec.workers == "auto" else spec.workers
-    if _is_elsewhere(spec):
+    if is_elsewhere(spec):
         return None  # the workers' machines may have other GPUs than this one
     return max(1, torch.cuda.device_count()) if device == "cuda" else 1
 
@@ -196,7 +196,7 @@ def _threads(spec: RunFlags, device: str, load: Load) -> int:
     """
     if not load.threads:
         return 1
-    if _is_elsewhere(spec):
+    if is_elsewhere(spec):
         return THREADS_ELSEWHERE
     if device == "cpu":
         return cores() if spec.local else 1

@@ -13,8 +13,8 @@ def directions() -> TableSchema:
 
     index       int64    number of the direction
     attribute   string   what it moves
-    method      string   svm | svm-l1 | ridge | mean-gradient | ganspace | sefa | channel |
-                         imported
+    method      string   svm | svm-l1 | svm-l1-normal | ridge | mean-gradient | ganspace |
+                         sefa | channel | imported
     space       string   z | w | w+ | s
     vector      list<float32>  of norm 1, flattened
     shape       list<int32>    of the vector: (Z,), (W,), (L, W) or (S,); (W,) in w+ is shared by all layers

@@ -22,8 +22,9 @@ def unreliable_fits_file(job: Job, stage: FitStage) -> DerivedFile:
     """The unreliable fits, for the screen and the page."""
 
     def content() -> bytes:
-        url, unreliable = store.join(job.out, "directions"), dict[str, str]()
-        for fit, direction in zip(listed(url), read_directions(Table.open(url)), strict=True):
+        unreliable, fits = dict[str, str](), listed(store.join(job.out, "directions"))
+        judged = "hyperplanes" if stage.config.keeps_hyperplanes else "directions"
+        for fit, direction in zip(fits, read_directions(Table.open(store.join(job.out, judged))), strict=True):
             config = stage.config_of(stage.attributes[fit.index])
             fitted_on = stage.rows.codes(), stage.scores[:, fit.index], stage.seed, stage.rows.per_layer
             if why := why_unreliable(config, direction, fit.agreement, *fitted_on):

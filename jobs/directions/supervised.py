@@ -15,8 +15,9 @@ from jobs.flags import say
 from jobs.latents.opening import check_width, open_latents
 from jobs.options import canonical
 from jobs.plan import plan
-from jobs.resolve import FITS, resolve, spec_facts
+from jobs.resolve import FITS, is_elsewhere, resolve, spec_facts
 from pipeline.directions.classes import two_values
+from pipeline.directions.method import FitConfig
 from pipeline.engine.job import Job
 from pipeline.engine.layout import cut
 from pipeline.engine.machine import free_memory
@@ -24,17 +25,19 @@ from pipeline.engine.workers import GB, Load
 from pipeline.errors import SpecError
 from pipeline.models import generators
 from pipeline.models.generators import Generator
+from pipeline.stages.codes import needed_columns
 from pipeline.stages.fit import FitStage
 from pipeline.stages.fit_rows import FitRows, from_array, from_table
 from pipeline.stages.joined import join, open_labels, scores_of
+from pipeline.stages.source import Latents
 from pipeline.tables.label_files import LabelFile
 
 INPUTS = ("latents", "labels", "codes", "scores")
 """Where they lie decides nothing: their digests do."""
 ROW_BYTES = 4
 """Of a number of the rows that all fits share: float32."""
-WORTH_A_WORD = 1e9
-"""Bytes of a fit from which on they are told."""
+LARGE_FIT = 1e9
+"""Bytes of memory; what a fit takes is printed from there on."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +72,7 @@ def plan_labelled(spec: FitSpec) -> tuple[Job, int | None]:
     stage.check()
     fits = len(given.attributes)
     on_cpu = spec.model_copy(update={"device": "cpu", "backend": "eager", "batch_size": 1, "rows_per_shard": 1})
-    runtime, _, workers = resolve(on_cpu, VERB, None, fits, fits, fit_load(given.rows))
+    runtime, _, workers = resolve(on_cpu, VERB, None, fits, fits, fit_load(given.rows, stage.config))
     stage = replace(stage, threads=runtime.threads)
     facts = {
         **spec_facts(spec, runtime, FITS, VERB),
@@ -87,9 +90,11 @@ def plan_labelled(spec: FitSpec) -> tuple[Job, int | None]:
     return replace(job, derived=[unreliable_fits_file(job, stage)]), workers
 
 
-def fit_load(rows: FitRows) -> Load:
-    """What a fit takes of a worker: with the rows that workers share, a float64 copy of its own at most."""
-    return replace(FITS, open_bytes=FITS.open_bytes + 8 * rows.values.size)
+def fit_load(rows: FitRows, config: FitConfig) -> Load:
+    """What a fit takes of a worker, beside the rows that workers share: a float64 copy of them, or what the method
+    needs, whichever is more."""
+    own = max(8 * rows.values.size, config.bytes_needed(len(rows), math.prod(rows.values.shape[1:])))
+    return replace(FITS, open_bytes=FITS.open_bytes + own)
 
 
 def _yes_or_no(spec: FitSpec, given: _Given) -> dict[str, float]:
@@ -124,8 +129,7 @@ def _from_tables(spec: FitSpec) -> _Given:
     joined = join(latents, labels, canonical(names))
     for note in joined.notes:
         say(f"Note  {note}")
-    if sampled.generator is not None:
-        _check_memory(spec, len(joined.index), math.prod(_row_shape(spec, sampled.generator)))
+    _check_memory(spec, len(joined.index), _width(spec, latents, sampled.generator))
     return _Given(
         rows=from_table(latents, spec.space, spec.per_layer, sampled.generator, joined.index),
         scores=joined.scores,
@@ -152,6 +156,8 @@ def _from_arrays(spec: FitSpec) -> _Given:
     if len(codes.shape) == 0 or len(codes) != len(scores):
         raise SpecError(f"{spec.codes} has the shape {codes.shape}, {spec.scores} {len(scores)} rows: give one for one")
     generator = generators.load(spec.generator, backend="eager") if spec.generator else None
+    shared_w_plus = spec.space == "w+" and not spec.per_layer
+    _check_memory(spec, len(codes), math.prod(codes.shape[-1:] if shared_w_plus else codes.shape[1:]))
     try:
         rows = from_array(codes, spec.space, spec.per_layer)
     except SpecError as error:
@@ -177,22 +183,24 @@ def _layers(spec: FitSpec, generator: Generator | None) -> tuple[tuple[str, int]
     return tuple((layer.name, layer.width) for layer in generator.style_layers)
 
 
-def _row_shape(spec: FitSpec, generator: Generator) -> tuple[int, ...]:
-    """Of a row as the method sees it."""
+def _width(spec: FitSpec, latents: Latents, generator: Generator | None) -> int:
+    """How many numbers a row has as the method sees it; of an unknown generator, whose codes are of w, by the table."""
+    if generator is None:
+        *_, column = needed_columns(latents.schema, "w")
+        return int(latents.schema.arrow.field(column).type.list_size)
     shape = generator.shape_of(spec.space)
-    return shape if spec.space != "w+" or spec.per_layer else shape[1:]
+    return math.prod(shape if spec.space != "w+" or spec.per_layer else shape[1:])
 
 
 def _check_memory(spec: FitSpec, rows: int, width: int) -> None:
     """Say what a fit of so many rows takes, if it is much. Raises SpecError where this machine has less memory."""
     fitted = spec.config.bytes_needed(rows, width)
-    if fitted < WORTH_A_WORD:
+    if fitted < LARGE_FIT:
         return
     needed, free = fitted + ROW_BYTES * rows * width, free_memory()
     what = f"{rows:,} rows of {width:,} numbers take about {needed / GB:.1f} GB of memory for each attribute"
-    if needed > free and not spec.address:
-        raise SpecError(
-            f"{what}, and {free / GB:.1f} GB are free: choose fewer rows (--index 0:{rows * free // (2 * needed):,}), "
-            "or run it where there is more"
-        )
+    if needed > free and not is_elsewhere(spec):
+        fewer = rows * free // (2 * needed)
+        how = f"choose fewer rows (--index 0:{fewer})" if spec.latents else f"give fewer rows ({fewer:,})"
+        raise SpecError(f"{what}, and {free / GB:.1f} GB are free: {how}, or run it where there is more")
     say(f"Note  {what}; {free / GB:.1f} GB are free here")

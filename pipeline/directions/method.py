@@ -76,7 +76,7 @@ class FitConfig(BaseModel, ABC):
         return self
 
     def bytes_needed(self, rows: int, width: int) -> int:
-        """Of memory, beside the rows themselves, to fit so many rows of this width; 0 where it is not worth a word."""
+        """Of memory, beside the rows themselves, to fit so many rows of this width; 0 where it is little."""
         return 0
 
     @property
@@ -106,6 +106,8 @@ class FitConfig(BaseModel, ABC):
     ) -> NDArray[np.float64]:
         """(V,) on which side of the boundary each row of `classes.validation` is, above 0 the positive one, by a
         direction that was fitted without it: by this one, where a method leaves these rows out.
+
+        direction: `Fit.hyperplane` where the method keeps one.
         """
         return rows_ND[classes.validation.rows] @ direction.vector.astype(np.float64).ravel() + direction.intercept
 

@@ -21,6 +21,8 @@ from pipeline.directions.sparse_hyperplane import BYTES_OF_A_NUMBER, SparseHyper
 from pipeline.errors import SpecError
 from pipeline.models.codes import Codes
 
+MOVE, NORMAL = "svm-l1", "svm-l1-normal"
+"""`Direction.method` of the two forms: c * sd, where to move, and c / sd, which tells the classes apart."""
 UNCONVERGED = "fits_not_converged"
 HALVES = 2**33
 """The Philox stream that deals rows to two halves."""
@@ -96,22 +98,13 @@ class Config(FitConfig):
             "classifier": classifier,
         }  # fmt: skip
 
-        def direction(vector_D: NDArray[np.float64], intercept: float) -> Direction:
+        def direction(method: str, vector_D: NDArray[np.float64], intercept: float) -> Direction:
             vector = vector_D.reshape(codes.values.shape[1:]) if per_layer else vector_D
-            return normalised(attribute, "svm-l1", codes.space, vector, intercept, **about)
+            return normalised(attribute, method, codes.space, vector, intercept, **about)
 
         counters = {} if plane.converged else {UNCONVERGED: 1.0}
-        moves = direction(plane.move, _crossing(plane))
-        return Fit(moves, tried, counters, hyperplane=direction(plane.normal, plane.intercept))
-
-    def held_out(
-        self, direction: Direction, rows_ND: NDArray[np.floating], scores_N: NDArray[np.floating], classes: Classes
-    ) -> NDArray[np.float64]:
-        """By the hyperplane, fitted again: the direction is where to move, and tells no sides."""
-        assert direction.C is not None
-        train = classes.train
-        plane = fit_sparse(rows_ND[train.rows], train.positive, direction.C)
-        return plane.side(rows_ND[classes.validation.rows])
+        moves = direction(MOVE, plane.move, _crossing(plane))
+        return Fit(moves, tried, counters, hyperplane=direction(NORMAL, plane.normal, plane.intercept))
 
     @staticmethod
     def _tried(rows_ND: NDArray[np.floating], classes: Classes, seed: int) -> tuple[Cell, ...]:

@@ -61,7 +61,8 @@ class Config(FitConfig):
         gt=0,
         allow_inf_nan=False,
         description="SVM regularisation C, for unscaled codes (with --penalty l1: standardised ones). Default: chosen "
-        "by how well the normals of two halves of the rows agree; in w mostly 0.001 to 0.01.",
+        "by how well the normals of two halves of the rows agree, in w mostly 0.001 to 0.01; with --penalty l1: the "
+        "smallest C whose accuracy is within one standard error of the best.",
     )
     fraction: float | None = Field(
         None,

@@ -33,6 +33,7 @@ def why_unreliable(
 
     Args:
         config, codes, scores_N, seed, per_layer: what it was fitted by and on.
+        direction: `Fit.hyperplane`, where the method keeps one.
         agreement: cosine of the directions of two halves of the rows, None where it is not known.
     """
     classes = config.classes(scores_N, seed, direction.fraction)

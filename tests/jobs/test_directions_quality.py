@@ -10,6 +10,7 @@ import schemas
 from jobs.__main__ import main
 from jobs.directions.supervised import fit_load
 from jobs.resolve import FITS
+from pipeline.directions import svm
 from pipeline.stages.fit_rows import FitRows
 from pipeline.tables import Table
 
@@ -30,9 +31,12 @@ def warnings(capsys) -> list[str]:
     return [line for line in capsys.readouterr().err.splitlines() if line.startswith("Warn")]
 
 
-def test_a_fit_takes_memory_for_a_float64_copy_of_its_rows():
+def test_a_fit_takes_memory_for_a_float64_copy_of_its_rows_or_what_its_method_needs():
     rows = FitRows("w", np.zeros((1000, 512), np.float32))
-    assert fit_load(rows).open_bytes == FITS.open_bytes + 8 * 1000 * 512
+    assert fit_load(rows, svm.Config()).open_bytes == FITS.open_bytes + 8 * 1000 * 512
+    sparse = svm.Config(penalty="l1").variant
+    assert fit_load(rows, sparse).open_bytes == FITS.open_bytes + sparse.bytes_needed(1000, 512)
+    assert sparse.bytes_needed(1000, 512) == pytest.approx(44 * 700 * 512)
 
 
 def test_a_good_fit_tells_its_numbers_and_warns_of_nothing(faces, tmp_path, capsys):
