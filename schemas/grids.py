@@ -16,9 +16,10 @@ def grids() -> TableSchema:
     C               float64  SVM regularisation
     fraction        float64  of the rows, in each class; in the smaller one, where a threshold parts them
     rows_per_class  int64
-    agreement       float64  cosine of the normals that two disjoint halves of the rows give; where C was chosen, taken
-                             was the largest within the job's margin of the highest
-    validation      float64  share of the other half's classes that each puts on the right side
+    agreement       float64  cosine of the directions that two disjoint halves of the rows give; where C was chosen,
+                             taken was the largest C within the job's margin of the highest
+    validation      float64  share of the other half's classes that each puts on the right side; with an L1 penalty,
+                             taken was the smallest C within one standard error of the highest
 
     Both are null where no hyperplane tells the classes of a half apart better than none does.
 
