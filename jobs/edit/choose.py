@@ -1,14 +1,18 @@
 """From names to requests: the directions that an editor needs, chosen and checked, and what is asked of it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+import numpy as np
 
 from jobs.flags import say
 from pipeline.directions import Direction
+from pipeline.directions.aliases import plain
 from pipeline.directions.aliases import resolve as our_attribute
 from pipeline.directions.formats import check_generator
 from pipeline.directions.lookup import Chosen, Lookup
 from pipeline.editors import Needed
+from pipeline.editors.moves import check_move
 from pipeline.errors import SpecError
 from pipeline.models import classifiers
 from pipeline.models.codes import Codes, Space
@@ -64,7 +68,9 @@ def choose_directions(
     if needed.names and table is not None:
         only, why = (space, f"--space {space}") if space else needed.space or (None, "")
         if needed.also_in is not None:
-            only, why = (only, why) if only else (_other_space(table, needed.also_in), "a direction to move along")
+            only, why = (
+                (only, why) if only else (_other_space(needed, table, needed.also_in), "a direction to move along")
+            )
             also = _also(needed, needed.also_in, table)
         lookup = Lookup(table.directions, table.url, only, why)
         found = lookup.projected(needed.names, needed.preserve) if needed.projected else None
@@ -80,20 +86,46 @@ def choose_directions(
 
 
 def _also(needed: Needed, space: Space, table: DirectionTables) -> dict[str, Chosen]:
-    """The second direction of each name, in that space."""
-    there = {one.attribute for one in table.directions if one.space == space}
-    if missing := [name for name in needed.names if name.split("#", maxsplit=1)[0] not in there]:
+    """The second direction of each name, in that space: under the name itself, or another one of the same attribute."""
+    return {name: _second(name.split("#", maxsplit=1)[0], space, table) for name in dict.fromkeys(needed.names)}
+
+
+def _second(attribute: str, space: Space, table: DirectionTables) -> Chosen:
+    """The direction of an attribute in that space, under this name and pointing its way."""
+    there = [(number, one) for number, one in enumerate(table.directions) if one.space == space and not one.conditions]
+    same = [(number, one) for number, one in there if one.attribute == attribute]
+    same = same or [(number, one) for number, one in there if plain(one.attribute) == plain(attribute)]
+    if not same:
         raise SpecError(
-            f"{table.url} has no direction of {missing[0]} in {space}: fit one with stylemill directions fit --space "
+            f"{table.url} has no direction of {attribute} in {space}: fit one with stylemill directions fit --space "
             f"{space} --penalty l1, and name both tables in --directions"
         )
-    names = [name.split("#", maxsplit=1)[0] for name in needed.names]
-    return Lookup(table.directions, table.url, space, f"a direction in {space}").attribute_level(names)
+    if len(same) > 1:
+        raise SpecError(f"{table.url} has several directions of {attribute} in {space}: give one table of directions "
+                        f"in {space}, with one of it")  # fmt: skip
+    [(number, direction)] = same
+    check_move(direction)
+    if np.count_nonzero(direction.vector) > direction.vector.size / 2:
+        say(f"Note  the direction of {direction.name} in {space} is not sparse: most of its numbers are not 0")
+    if direction.attribute != attribute:
+        sign = _sign(attribute) * _sign(direction.attribute)
+        direction = replace(
+            direction, attribute=attribute, vector=sign * direction.vector, intercept=sign * direction.intercept
+        )
+    return Chosen(direction, [number])
 
 
-def _other_space(table: DirectionTables, space: Space) -> Space:
-    """The one space beside this one in which there are directions."""
-    spaces = sorted({one.space for one in table.directions if one.space != space})
+def _sign(attribute: str) -> int:
+    """Of our score along a direction of that name; 1 where we have no such attribute."""
+    ours = our_attribute(attribute)
+    return 1 if ours is None else ours[1]
+
+
+def _other_space(needed: Needed, table: DirectionTables, space: Space) -> Space:
+    """The one space beside this one in which there are directions of what is asked for."""
+    asked = {name.split("#", maxsplit=1)[0] for name in needed.names}
+    others = [one for one in table.directions if one.space != space]
+    spaces = sorted({one.space for one in others if one.attribute in asked} or {one.space for one in others})
     if not spaces:
         raise SpecError(f"{table.url} has only directions in {space}: name a table of z, w or w+ too, in --directions")
     if len(spaces) > 1:

@@ -1,4 +1,6 @@
-"""What is said at the end of an edit: of dropped steps, and of scores that did not go where they should."""
+"""What is said at the end of an edit: of dropped steps, of rows that stay as they are, and of scores that did not go
+where they should.
+"""
 
 from collections.abc import Iterator
 
@@ -10,8 +12,8 @@ from pipeline.stages.edit import STEPS_DROPPED, EditStage
 
 
 def remarks_on(job: Job) -> Iterator[str]:
-    """On the run that has just ended: a line where steps were dropped, and one for each request most of whose rows went
-    against their score, or did not reach it.
+    """On the run that has just ended: a line where steps were dropped, one for each request of which rows stay as they
+    are, and one for each request most of whose rows went against their score, or did not reach it.
     """
     assert isinstance(job.stage, EditStage)
     job_records, requests = JobRecords(job.out, job.verb), job.stage.requests
@@ -24,8 +26,17 @@ def remarks_on(job: Job) -> Iterator[str]:
     rows = sum(outcome.parts["edits"].planned_rows for outcome in outcomes if outcome.ok)
     found = effects((outcome.counters for outcome in outcomes), len(requests))
     for asked, directions, effect in zip(requests, job.stage.directions, found, strict=True):
+        if line := _stayed(asked, effect, rows):
+            yield f"Note  {line}"
         if line := _warning(asked, effect, rows, bool(directions)):
             yield f"Warn  {line}"
+
+
+def _stayed(asked: EditRequest, effect: Effect, rows: int) -> str:
+    if not effect.stayed:
+        return ""
+    why = ", ".join(f"{count:,} {stop}" for stop, count in effect.stayed.items())
+    return f"{asked.name}: {sum(effect.stayed.values()):,} of {rows:,} rows stay as they are: {why}"
 
 
 def _warning(asked: EditRequest, effect: Effect, rows: int, directed: bool) -> str:

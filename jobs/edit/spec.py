@@ -22,7 +22,9 @@ class EditSpec(LabelledChoice, LatentsFlags, PictureFlags, CalibrationFlag, RunF
     )
     preserve: Names = Field((), description="Attributes to leave unchanged.")
     space: Literal["z", "w", "w+", "s"] | None = Field(
-        None, description="Latent space of the edit. Default: that of the directions, or w."
+        None,
+        description="Latent space of the codes and of the directions that move them. Default: that of the directions, "
+        "or w.",
     )
     keep: str | None = Field(
         None,

@@ -70,7 +70,7 @@ class Needed:
     names: none where it needs none. projected: whether each is to have `preserve` projected out of it; else they are
     attribute-level ones, and the editor projects by itself. why: what is said where no table is given.
     space: the only one that the flags allow, with the flag that says so; none for that of the directions.
-    also_in: a space in which each attribute needs a second direction, beside that in another one.
+    also_in: a space in which each attribute needs a second direction, a sparse one, beside that in another space.
     """
 
     names: tuple[str, ...] = ()

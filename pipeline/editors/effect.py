@@ -1,31 +1,37 @@
-"""Whether scores went where an edit was to take them, counted for each request so that a job can warn in the end.
+"""Whether scores went where an edit was to take them, and which rows stay as they are: counted for each request, so
+that a job can say so in the end.
 
 Shapes: N rows, R requests, K steps.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pipeline.editors.gradients import score_of
-from pipeline.editors.trace import NOT_REACHED, Trace
+from pipeline.editors.trace import DONE, NOT_REACHED, Trace
 from pipeline.errors import SpecError
 
 SEEN, AGAINST, SHORT = "edits_whose_score_was_seen", "edits_against_their_score", "edits_that_did_not_reach"
+STAYED = "edits_that_stay"
+"""Counter of the rows that have no step but the source: its name goes on with the request and why."""
 
 
 @dataclass(frozen=True)
 class Effect:
     """Of one request, in rows: whose score was seen at two strengths or more, of these those whose score was lower at
-    the largest strength than at the smallest, and those that did not reach what was asked for."""
+    the largest strength than at the smallest, and those that did not reach what was asked for. stayed: by reason, those
+    that stay as they are; the most frequent reason first."""
 
     seen: int
     against: int
     short: int
+    stayed: Mapping[str, int] = field(default_factory=dict)
 
 
 def slope_of_trace(trace: Trace, attribute: str) -> NDArray[np.int8]:
@@ -59,8 +65,8 @@ def slopes(strength_NK: ArrayLike, score_NK: ArrayLike | None, there_NK: ArrayLi
         return np.where(apart, np.sign(score[row, high] - score[row, low]), 0).astype(np.int8)
 
 
-def counted(slope_NR: NDArray[np.int8], stop_NR: NDArray) -> dict[str, float]:
-    """Counters of some rows, whose names end in the number of the request."""
+def counted(slope_NR: NDArray[np.int8], stop_NR: NDArray, last_NR: NDArray[np.int64]) -> dict[str, float]:
+    """Counters of some rows, whose names tell the request by its number. last: the last step of each row."""
     counters: dict[str, float] = {}
     for request in range(slope_NR.shape[1]):
         slope, stops = slope_NR[:, request], stop_NR[:, request]
@@ -70,6 +76,8 @@ def counted(slope_NR: NDArray[np.int8], stop_NR: NDArray) -> dict[str, float]:
             SHORT: sum(stop.startswith(NOT_REACHED) for stop in stops),
         }
         counters |= {f"{name}_{request}": float(count) for name, count in found.items() if count}
+        stayed = Counter(stop for stop, last in zip(stops, last_NR[:, request], strict=True) if _stays(stop, int(last)))
+        counters |= {f"{STAYED}_{request}: {stop}": float(count) for stop, count in stayed.items()}
     return counters
 
 
@@ -80,7 +88,19 @@ def effects(counters: Iterable[Mapping[str, float]], requests: int) -> list[Effe
     def total(name: str, request: int) -> int:
         return int(sum(each.get(f"{name}_{request}", 0.0) for each in all_of_them))
 
-    return [Effect(total(SEEN, one), total(AGAINST, one), total(SHORT, one)) for one in range(requests)]
+    def stayed(request: int) -> dict[str, int]:
+        found: Counter[str] = Counter()
+        begun = f"{STAYED}_{request}: "
+        for each in all_of_them:
+            found.update({name.removeprefix(begun): int(n) for name, n in each.items() if name.startswith(begun)})
+        return dict(sorted(found.items(), key=lambda one: (-one[1], one[0])))
+
+    return [Effect(total(SEEN, one), total(AGAINST, one), total(SHORT, one), stayed(one)) for one in range(requests)]
+
+
+def _stays(stop: str, last: int) -> bool:
+    """Whether a row that ended so stays as it is. One that was to reach a score and did not is counted as such."""
+    return last == 0 and stop != DONE and not stop.startswith(NOT_REACHED)
 
 
 def _score_of(attribute: str, scores: Mapping[str, NDArray]) -> NDArray | None:

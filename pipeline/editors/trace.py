@@ -36,7 +36,8 @@ class Trace:
     strengths: (N, K) float64, how far along the direction, signed. Absolute edits: the distance from the boundary.
     scores: by attribute (N, K), as the editor saw them; NaN where it did not look.
     solved: what was solved for, by name: `coefficients` (N, S) and `errors` (N, T), NaN for rows without.
-    stops: (N) why each row stopped: DONE, REACHED, `not_reached(...)` or NOT_FINITE. The last is to be rejected.
+    stops: (N) why each row stopped: DONE, REACHED, `not_reached(...)`, NOT_FINITE, or a reason of the editor in words
+        that fit after a number of rows. NOT_FINITE is to be rejected.
     """
 
     space: Space

@@ -197,19 +197,27 @@ class FaceScorer:
         """
         rows = self.at_once or batch_size if gradients else batch_size
         values = torch.zeros(rows, self.generator.w_dim, device=self.device, requires_grad=gradients)
-        try:
+        with _room_for(batch_size):
             if gradients:
                 followed = [score for score in self(Codes("w", values)).values() if score.requires_grad]
                 torch.autograd.grad(torch.stack([score.sum() for score in followed]).sum(), values)
             else:
                 self.look(Codes("w", values))
-        except (MemoryError, RuntimeError) as error:
-            if not isinstance(error, MemoryError) and not device_failed(error):
-                raise
-            what = str(error).splitlines()[0]
-            raise SpecError(
-                f"no room for micro-batches of {batch_size}: pass a smaller --batch-size ({what})"
-            ) from error
+        self.take_seconds()
+
+    def warm_up_masks(self, batch_size: int) -> None:
+        """The same for masks, and for gradients of pixels in the styles: for `at_once` rows if that is a number.
+
+        Raises:
+            SpecError: there is not enough memory for so many rows, or no face parser is open.
+        """
+        values = torch.zeros(self.at_once or batch_size, self.generator.w_dim, device=self.device)
+        with _room_for(batch_size):
+            with torch.no_grad():
+                s_NS = self.styles(Codes("w", values))
+                self.masks(self._faces(Codes("s", s_NS))[1])
+            s_NS.requires_grad_()
+            torch.autograd.grad(self._faces(Codes("s", s_NS))[1].sum(), s_NS)
         self.take_seconds()
 
     def take_seconds(self) -> dict[str, float]:
@@ -240,6 +248,18 @@ class FaceScorer:
         if self.device.type == "cuda":
             torch.cuda.synchronize()
         self._seconds[what] += time.perf_counter() - begun
+
+
+@contextmanager
+def _room_for(batch_size: int) -> Iterator[None]:
+    """Tells a want of memory as what it is."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not isinstance(error, MemoryError) and not device_failed(error):
+            raise
+        what = str(error).splitlines()[0]
+        raise SpecError(f"no room for micro-batches of {batch_size}: pass a smaller --batch-size ({what})") from error
 
 
 def _labels(family: Family) -> tuple[str, ...]:

@@ -172,7 +172,7 @@ class EditWorker:
         for index, wanted, codes in code_batches(stage.latents, stage.read_in, self.generator, task, stage.block):
             came_out = compute_or_reject(index, wanted, partial(self._compute, codes))
             kept, made, _ = came_out
-            counters = counted(made["slope"], made["stop"]) if len(kept) else {}
+            counters = counted(made["slope"], made["stop"], made["steps"].max(axis=2)) if len(kept) else {}
             yield batch_of(stage.outputs, came_out, self._tables, {**self._seconds(), **counters})
 
     def _compute(self, codes: Codes, slots: Slots) -> Columns:

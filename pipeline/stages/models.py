@@ -152,7 +152,8 @@ def open_scorer(
 
     follow: whether gradients are computed: of the first family's scores, of no others'.
     identity_digest: of the network that tells whose face it is; None to do without.
-    parser: the family whose face parser gives masks; None to do without. The rest as in `FaceScorer`.
+    parser: the family whose face parser gives masks; then gradients of pixels are computed too. None to do without. The
+        rest as in `FaceScorer`.
 
     Raises:
         ModelFileError: a network is another than the job was started with.
@@ -178,4 +179,6 @@ def open_scorer(
         recompute=recompute,
     )
     faces.warm_up(runtime.batch_size, gradients=follow)
+    if parser is not None:
+        faces.warm_up_masks(runtime.batch_size)
     return faces

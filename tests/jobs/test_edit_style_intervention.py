@@ -1,6 +1,7 @@
 """`stylemill edit style-intervention`: two tables of directions, edits in s, and what was solved for."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,9 @@ from edits import HOW, edit, edits, planted, sample
 
 import schemas
 from jobs.__main__ import main
+from jobs.small_outputs import write_small_table
 from pipeline.models import generators
+from pipeline.stages.direction_rows import to_rows
 from pipeline.tables import Table
 
 ROWS, WIDTH = 6, 320
@@ -22,6 +25,12 @@ def inputs(tmp_path_factory):
     latents = sample(out / "sampled", ROWS, 4)
     for space in ("w", "z", "s"):
         planted(out / space, (space,))
+    planted(out / "w_age", ("w",), names=("age",))
+    planted(out / "z_male", ("z",), names=("male",))
+    planted(out / "s_old", ("s",), names=("old",))
+    planted(out / "s_young", ("s",), names=("young",))
+    normals = [replace(one, method="svm-l1-normal") for one in planted(out / "unused", ("s",), names=("old",))]
+    write_small_table(f"{out}/normals", schemas.directions(), to_rows(normals), {"verb": "planted"})
     return latents, out
 
 
@@ -98,6 +107,8 @@ def test_faces_at_their_target_stay_and_have_no_coefficients(inputs, tmp_path):
         ("w", (), "has no direction of old in s: fit one with stylemill directions fit --space s --penalty l1"),
         ("s", (), "has only directions in s: name a table of z, w or w+ too"),
         ("w,z,s", (), "has directions in w and z: choose one with --space"),
+        ("w,s,s_old", (), "several directions of old in s: give one table of directions in s"),
+        ("w,normals", (), "the normal of a sparse hyperplane, which is no move: give DIR/directions of that fit"),
         ("w,s", ("--attribute", "yaw"), "yaw"),
         ("w,s", ("--preserve", "smile"), "leave out --preserve"),
         ("w,s", ("--classifiers", "tiny-judge"), "the family tiny-judge has no face parser"),
@@ -109,6 +120,35 @@ def test_what_does_not_go_together(inputs, tmp_path, capsys, given, words, messa
     assert edit(latents, table, tmp_path / "out", *FLAGS, *words) == 2
     assert message in " ".join(capsys.readouterr().err.split())
     assert not (tmp_path / "out/edits").exists()
+
+
+def test_the_sparse_direction_may_have_another_name_and_point_the_other_way(inputs, tmp_path, capsys):
+    latents, tables = inputs
+    words = ("style-intervention", "--attribute", "age", "--steps", "1", "--always", "--index", "0:4")
+    for name in ("old", "young"):
+        given = f"{tables}/w_age,{tables}/z_male,{tables}/s_{name}"  # z has nothing of age: w it is
+        assert edit(latents, given, tmp_path / name, *words, "--strengths=0,1") == 0
+        assert "the direction of " + name + " in s is not sparse" in " ".join(capsys.readouterr().err.split())
+        [request] = Table.open(f"{tmp_path}/{name}/requests").read().to_pylist()
+        assert request["attribute"] == "age"
+    moves = []
+    for name in ("old", "young"):
+        rows = edits(tmp_path / name)
+        lam = schemas.to_numpy(coefficients(tmp_path / name)["coefficients"])[0]
+        assert [row["strength"] for row in rows[:3]] == [0, 0, 1]
+        moves.append((np.array(rows[2]["latent"]) - rows[1]["latent"]) / np.where(lam > 0, lam, 1))
+    there = (np.abs(moves[0]) > 1e-2) & (np.abs(moves[1]) > 1e-2)
+    assert there.sum() > 100
+    np.testing.assert_allclose(moves[0][there], -moves[1][there], rtol=1e-2)  # the tables have the same numbers
+
+
+def test_faces_that_stay_are_told_by_reason(inputs, tmp_path, capsys):
+    latents, tables = inputs
+    assert edit(latents, f"{tables}/w,{tables}/s", tmp_path, *FLAGS[:-1]) == 0
+    stayed = [row for row in edits(tmp_path) if row["step"] == 0]
+    assert {row["stop"] for row in stayed} == {"reached"}
+    said = f"Note  old: {len(stayed)} of {ROWS} rows stay as they are: {len(stayed)} reached"
+    assert said in " ".join(capsys.readouterr().err.replace("Note  ", "Note__").split()).replace("Note__", "Note  ")
 
 
 def test_directions_of_z_and_of_another_generator(inputs, tmp_path, capsys):

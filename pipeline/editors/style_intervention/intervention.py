@@ -1,6 +1,6 @@
 """Style Intervention: the move of a latent direction and that of a sparse one, merged channel by channel (Sec. 3.2).
 
-Shapes: N rows, n rows that are solved together, S style channels, K strengths, T layers, 3HW pixels.
+Shapes: N rows, S style channels, K strengths, T layers, 3HW pixels.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from torch import Tensor
 from pipeline.directions.aliases import plain
 from pipeline.editors.editor import Faces
 from pipeline.editors.gradients import score_of
+from pipeline.editors.moves import check_move
 from pipeline.editors.request import SIDES, EditRequest
 from pipeline.editors.style_intervention.losses import merged
 from pipeline.editors.style_intervention.regions import dilated, mask_of, region_of
@@ -33,6 +34,8 @@ SPREAD_ROWS, SPREAD_BATCH = 1024, 64
 """Latents that the spread of the channels is taken of, and how many are mapped together."""
 MOST_PIXELS = 512
 """Of a side of the pictures in which pixels are compared."""
+OPTIONS = ("move", "length")
+"""Options of a request: as the flags of these names."""
 
 
 class StyleIntervention:
@@ -51,7 +54,7 @@ class StyleIntervention:
         always: also faces that are on the target's side already.
 
     Raises:
-        SpecError: two directions are of one attribute and kind.
+        SpecError: two directions are of one attribute and kind, or one in s is the normal of a sparse hyperplane.
     """
 
     def __init__(
@@ -71,6 +74,7 @@ class StyleIntervention:
         self._latent: dict[str, Direction] = {}
         self._sparse: dict[str, Direction] = {}
         for direction in directions:
+            check_move(direction)
             kind = self._sparse if direction.space == "s" else self._latent
             if direction.attribute in kind:
                 raise SpecError(f"there are two directions of {direction.attribute} in {direction.space}: give one")
@@ -85,8 +89,8 @@ class StyleIntervention:
         or where its direction moves no style.
 
         Raises:
-            SpecError: codes and requests differ in length, rows differ in their number of strengths, or a direction or
-                a region is missing.
+            SpecError: codes and requests differ in length, rows differ in their number of strengths, the options are
+                not `move` and `length`, or a direction or a region is missing.
         """
         steps = self._check(codes, requests)
         usable_N = torch.isfinite(codes.values).flatten(1).all(dim=1)
@@ -96,11 +100,12 @@ class StyleIntervention:
             sides_N, seen = self._sides(s_NS, requests, usable_N)
             by_z_NS, by_n_NS = self._displacements(codes, s_NS, requests, sides_N)
         stops = ["" if usable else NOT_FINITE for usable in usable_N.tolist()]
-        self._stop_where_nothing_is_to_do(stops, requests, sides_N, seen, by_z_NS, by_n_NS)
+        self._stop_before_solving(stops, requests, sides_N, seen, by_z_NS, by_n_NS)
         values = s_NS[:, None].repeat(1, steps + 1, 1)
         coefficients_NS = torch.full_like(s_NS, torch.nan)
         errors: dict[int, Tensor] = {}
-        for rows in self._together(stops, requests):
+        for first in range(0, len(codes), most := self._faces.at_once or len(codes)):
+            rows = range(first, min(first + most, len(codes)))
             for row, solution in self._solve(rows, requests, stops, s_NS, by_z_NS, by_n_NS):
                 coefficients_NS[row], errors[row] = solution.coefficients[0], solution.errors[0]
                 values[row, 1:] = self._steps(s_NS[row], solution.coefficients[0], by_z_NS[row], by_n_NS[row],
@@ -121,6 +126,9 @@ class StyleIntervention:
             raise SpecError("rows that are edited together have as many strengths each, and at least one")
         for request in dict.fromkeys(requests):
             region_of(request.attribute, self._region)
+            if set(request.options) != set(OPTIONS):
+                raise SpecError("style-intervention needs the numbers move and length of each row, and no others: give "
+                                "both in `options`")  # fmt: skip
             for kind, where in ((self._latent, "in z, w or w+"), (self._sparse, "in s (a sparse one)")):
                 if request.attribute not in kind:
                     raise SpecError(f"there is no direction of {request.attribute} {where}: fit it, and give both")
@@ -149,12 +157,12 @@ class StyleIntervention:
         unit_NS = torch.zeros_like(s_NS)
         for row, (request, side) in enumerate(zip(requests, sides, strict=True)):
             along = self._latent[request.attribute].along(codes)
-            moved[row] += side * request.options.get("move", 1.0) * along
+            moved[row] += side * request.options["move"] * along
             unit_NS[row] = side * self._sparse[request.attribute].along(Codes("s", s_NS))
         by_z_NS = self._faces.styles(Codes(codes.space, moved)) - s_NS
         spread_S = self._spread(s_NS)
         lengths_N1 = [torch.linalg.vector_norm(by_NS / spread_S, dim=1, keepdim=True) for by_NS in (by_z_NS, unit_NS)]
-        scale = torch.tensor([[request.options.get("length", 1.0)] for request in requests], device=s_NS.device)
+        scale = torch.tensor([[request.options["length"]] for request in requests], device=s_NS.device)
         return by_z_NS, unit_NS * (scale.to(s_NS) * lengths_N1[0] / lengths_N1[1])
 
     def _spread(self, like: Tensor) -> Tensor:
@@ -163,7 +171,7 @@ class StyleIntervention:
             self._spread_S = channel_spread(self._faces.generator)
         return self._spread_S.to(like)
 
-    def _stop_where_nothing_is_to_do(
+    def _stop_before_solving(
         self,
         stops: list[str],
         requests: Sequence[EditRequest],
@@ -189,44 +197,44 @@ class StyleIntervention:
 
     # -- solving -------------------------------------------------------------------------------------------------------
 
-    def _together(self, stops: Sequence[str], requests: Sequence[EditRequest]) -> list[list[int]]:
-        """Rows that are solved in one batch: of one region, as many as the device takes well."""
-        left = [row for row, stop in enumerate(stops) if not stop]
-        by_region: dict[tuple[str, ...], list[int]] = {}
-        for row in left:
-            by_region.setdefault(region_of(requests[row].attribute, self._region), []).append(row)
-        most = self._faces.at_once or max(len(left), 1)
-        return [rows[i : i + most] for rows in by_region.values() for i in range(0, len(rows), most)]
-
     def _solve(
         self,
-        rows: list[int],
+        rows: range,
         requests: Sequence[EditRequest],
         stops: list[str],
         s_NS: Tensor,
         by_z_NS: Tensor,
         by_n_NS: Tensor,
     ) -> list[tuple[int, Solution]]:
-        """The solutions of some rows, one each; a row whose face has no such region stops."""
-        generator, region = self._faces.generator, region_of(requests[rows[0]].attribute, self._region)
-        s, by_z, by_n = (each[rows] for each in (s_NS, by_z_NS, by_n_NS))
+        """The solutions of those rows of a batch that have not stopped; a row whose face has no such region stops.
+
+        Rows that have stopped stay in the batch as padding, so that no pass has another shape on account of them.
+        """
+        some = slice(rows.start, rows.stop)
+        if all(stops[some]):
+            return []
+        generator, regions = self._faces.generator, [region_of(requests[row].attribute, self._region) for row in rows]
+        s, by_z, by_n = s_NS[some], _zero_where(stops[some], by_z_NS[some]), _zero_where(stops[some], by_n_NS[some])
+        s = torch.where(torch.isfinite(s), s, 0.0)
         with torch.no_grad():
             source = generator.synthesize(Codes("s", s), self._size)
-            mask = mask_of(self._faces.masks(source), region)
+            mask = _masks_of(self._faces.masks(source), regions)
             if self._mask == "union":
-                mask |= mask_of(self._faces.masks(generator.synthesize(Codes("s", s + by_z), self._size)), region)
-        there = mask.flatten(1).any(dim=1).tolist()
-        for row, found in zip(rows, there, strict=True):
-            if not found:
+                moved = generator.synthesize(Codes("s", s + by_z), self._size)
+                mask |= _masks_of(self._faces.masks(moved), regions)
+        for row, found in zip(rows, mask.flatten(1).any(dim=1).tolist(), strict=True):
+            if not found and not stops[row]:
                 stops[row] = f"the face parser finds no region of {requests[row].attribute}"
-        if not any(there):
+        going = [not stop for stop in stops[some]]
+        if not any(going):
             return []
         outside = (~dilated(mask, self._dilation)).to(source)
-        solution = solve(generator, Problem(s, by_z, by_n, source, outside), self._settings)
+        by_z, by_n = _zero_where(stops[some], by_z), _zero_where(stops[some], by_n)
+        solution = solve(generator, Problem(s, by_z, by_n, source, outside, tuple(going)), self._settings)
         return [
             (row, Solution(solution.coefficients[i : i + 1], solution.errors[i : i + 1]))
-            for i, (row, found) in enumerate(zip(rows, there, strict=True))
-            if found
+            for i, row in enumerate(rows)
+            if going[i]
         ]
 
     @staticmethod
@@ -270,6 +278,17 @@ class StyleIntervention:
     def _last(stop: str, steps: int) -> int:
         """The last step of a row that ended so."""
         return {DONE: steps, NOT_FINITE: -1}.get(stop, 0)
+
+
+def _zero_where(stops: Sequence[str], by_NS: Tensor) -> Tensor:
+    """Zeros in the rows that have stopped."""
+    stopped_N1 = torch.tensor([[bool(stop)] for stop in stops], device=by_NS.device)
+    return torch.where(stopped_N1, 0.0, by_NS)
+
+
+def _masks_of(masks_N19HW: Tensor, regions: Sequence[Sequence[str]]) -> Tensor:
+    """(N, 1, H, W) bool: of each row its own region."""
+    return torch.cat([mask_of(masks_N19HW[row : row + 1], region) for row, region in enumerate(regions)])
 
 
 def _shaped(mask_N: Tensor, values: Tensor) -> Tensor:

@@ -48,7 +48,8 @@ class Settings:
 @dataclass(frozen=True, eq=False)
 class Problem:
     """Rows to solve for. s, by_z, by_n: (N, S), the sources and the two displacements. source: (N, 3, H, W) pictures of
-    the sources in [-1, 1]. outside: (N, 1, H, W), 1 outside the mask, else 0.
+    the sources in [-1, 1]. outside: (N, 1, H, W), 1 outside the mask, else 0. going: rows that are solved for,
+    None for all; the others are padding, for which no step is taken.
     """
 
     s: Tensor
@@ -56,6 +57,7 @@ class Problem:
     by_n: Tensor
     source: Tensor
     outside: Tensor
+    going: tuple[bool, ...] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +114,8 @@ def _solve_layers(
     adam = torch.optim.Adam([own_NC], lr=settings.step_size)
     infinite_N = torch.full_like(problem.s[:, 0], torch.inf)
     best = _Best(own_NC.detach().clone(), infinite_N, infinite_N.clone())
-    going_N = torch.ones_like(infinite_N, dtype=torch.bool)
+    wanted = problem.going or (True,) * len(problem.s)
+    going_N = torch.tensor(wanted, device=problem.s.device)
     for step in range(settings.steps + 1):
         with torch.set_grad_enabled(step < settings.steps):
             loss_N, pixel_N = losses(generator, problem, settings, coefficients_NS, own_NC, state, layers, channels)

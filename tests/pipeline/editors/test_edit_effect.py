@@ -35,5 +35,16 @@ def test_what_the_editor_saw_under_its_own_name_or_an_opposite():
 def test_counts_of_shards_add_up():
     slope = np.array([[1, -1], [-1, -1], [0, 0]], dtype=np.int8)
     stop = np.array([["reached", "done"], ["not reached within 10", "done"], ["not finite", "done"]], dtype=object)
-    found = counted(slope, stop)
+    found = counted(slope, stop, np.array([[2, 2], [2, 2], [2, 2]]))
     assert effects([found, found, {}], 2) == [Effect(4, 2, 2), Effect(4, 4, 0)]
+
+
+def test_rows_that_stay_are_counted_by_reason():
+    slope = np.zeros((6, 2), dtype=np.int8)
+    one = ["reached", "reached", "no mouth", "not reached within 10", "done", "reached"]
+    stop = np.array([[why, "done"] for why in one], dtype=object)
+    last = np.array([[0, 1], [2, 1], [0, 1], [0, 1], [0, 1], [0, 1]])
+    found = counted(slope, stop, last)
+    stayed = [effect.stayed for effect in effects([found, found, {}], 2)]
+    assert stayed == [{"reached": 4, "no mouth": 2}, {}]
+    assert list(stayed[0]) == ["reached", "no mouth"]

@@ -1,13 +1,14 @@
 """Style Intervention: its equations, the solver, and the outcome of every edit that has nothing to do."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
 from pipeline.directions import normalised
-from pipeline.editors import DONE, NOT_FINITE, REACHED, config_of
+from pipeline.editors import DONE, NOT_FINITE, REACHED, EditRequest, config_of
 from pipeline.editors.style_intervention import losses, regions, solver
 from pipeline.editors.style_intervention.intervention import channel_spread
 from pipeline.errors import SpecError
@@ -306,6 +307,59 @@ def test_a_row_that_is_not_finite_is_left_out_alone(generator):
     assert (trace.steps[1] == -1).all()
 
 
+class Counting:
+    """Faces whose passes through the generator are counted by their rows."""
+
+    def __init__(self, faces, monkeypatch):
+        self.rows = []
+        run = type(faces.generator).run
+
+        def counted(generator, s, *args):
+            self.rows.append(len(s))
+            return run(generator, s, *args)
+
+        monkeypatch.setattr(type(faces.generator), "run", counted)
+
+
+@pytest.mark.parametrize("mask", ["source", "union"])
+def test_rows_that_stopped_keep_their_slots_on_a_device_that_takes_all_rows_together(generator, monkeypatch, mask):
+    faces = scorer(generator)
+    faces.at_once = None
+    channel_spread(generator)
+    some = codes(rows=64, seed=2)
+    with torch.no_grad():
+        score = faces(Codes("s", generator.styles_of(some)), ["old"])["old"]
+    old, young = (np.flatnonzero(side.numpy()) for side in (score > 0, score < 0))
+    some = some.select(torch.tensor([young[0], *old[:5]]))
+    some.values[1, 3] = torch.inf
+    config = Config.model_validate({"target": "0", "steps": 1, "mask": mask})
+    editor = config.open(faces, directions())
+    counting = Counting(faces, monkeypatch)
+    requests = [config.request(name) for name in ("old", "old", "old", "smile", "old", "old")]
+    trace = editor.edit(some, requests)
+    assert set(counting.rows) == {6}
+    assert (trace.stops[0], trace.stops[1]) == (REACHED, NOT_FINITE)
+    done = [row for row, stop in enumerate(trace.stops) if stop == DONE]
+    assert len(done) >= 3
+    for row in done:
+        alone = editor.edit(some.select(slice(row, row + 1)), requests[row : row + 1])
+        torch.testing.assert_close(alone.values[0], trace.values[row], rtol=1e-3, atol=1e-3)
+        for name in ("coefficients", "errors"):
+            torch.testing.assert_close(alone.solved[name][0], trace.solved[name][row], rtol=1e-3, atol=1e-3)
+    for row in set(range(6)) - set(done):
+        assert torch.isnan(trace.solved["coefficients"][row]).all()
+        assert torch.isnan(trace.solved["errors"][row]).all()
+
+
+def test_each_row_has_the_mask_of_its_own_region(generator):
+    faces = scorer(generator, torch.zeros(SIZE, SIZE))
+    faces.at_once = None
+    config = Config.model_validate({"always": True, "steps": 1})
+    requests = [config.request(name) for name in ("smile", "old", "smile")]
+    none = "the face parser finds no region of smile"
+    assert config.open(faces, directions()).edit(codes(), requests).stops == (none, DONE, none)
+
+
 def test_union_masks_take_in_the_moved_picture(generator):
     class Bright(Masks):
         def masks(self, x_N3HW):
@@ -349,6 +403,13 @@ def test_what_cannot_be_edited(generator):
         edited(scorer(generator), attribute="smile", given=faces64.directions("s"))
     with pytest.raises(SpecError, match="two directions of smile in w"):
         config.open(scorer(generator), [*directions(), *directions()])
+    normal = [replace(one, method="svm-l1-normal") for one in faces64.directions("s")]
+    with pytest.raises(SpecError, match=r"normal of a sparse hyperplane, which is no move: give DIR/directions"):
+        config.open(scorer(generator), [*faces64.directions("w", shared=True), *normal])
+    for options in ({}, {"move": 1.0}, {"move": 1.0, "length": 1.0, "lambda1": 0.0}):
+        request = EditRequest("old", strengths=(1.0,), options=options)
+        with pytest.raises(SpecError, match="the numbers move and length of each row, and no others"):
+            config.open(scorer(generator), directions()).edit(codes(), [request] * ROWS)
     with pytest.raises(SpecError, match="no face parser is open"):
         edited(FaceScorer(generator, {}))
     with pytest.raises(SpecError, match="the family tiny-judge has no face parser"):

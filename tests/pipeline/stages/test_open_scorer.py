@@ -1,5 +1,6 @@
 """How a job opens a generator and its classifiers: checked against what it was started with, followed or not."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
@@ -7,8 +8,9 @@ import torch
 
 from pipeline.errors import ModelFileError, SpecError
 from pipeline.models import classifiers, generators
-from pipeline.models.classifiers import identity
+from pipeline.models.classifiers import identity, parsing
 from pipeline.models.codes import Codes
+from pipeline.models.faces import FaceScorer
 from pipeline.stages.models import ClassifierRef, Model, Runtime, open_scorer
 
 RUNTIME = Runtime("cpu", 1, "eager", "fp32", 2)
@@ -37,6 +39,38 @@ def test_the_first_family_is_followed_where_gradients_are_computed(generator):
         assert [name for name, score in scores.items() if score.requires_grad] == list(ATTRIBUTES) * follow
     with pytest.raises(SpecError, match="tiny-judge judges and gives no gradient"):
         open_scorer(generator, RUNTIME, [ref("tiny-judge"), ref(prefix="judge_")], follow=True)
+
+
+@pytest.mark.parametrize("parsed", [True, False])
+def test_where_masks_are_asked_for_gradients_of_pixels_are_warmed_up(generator, monkeypatch, parsed):
+    """Out of memory is then told before the first row, as the flag to change."""
+    run = type(generator).run
+
+    def full(self, s_NS, *args):
+        if s_NS.requires_grad:
+            raise torch.OutOfMemoryError("out of memory. Tried to allocate 8 GiB")
+        return run(self, s_NS, *args)
+
+    monkeypatch.setattr(type(generator), "run", full)
+    parser = Model("tiny", parsing.load("tiny").fingerprint) if parsed else None
+    with pytest.raises(SpecError, match="no room for micro-batches of 2: pass") if parsed else nullcontext():
+        open_scorer(generator, RUNTIME, [], parser=parser)
+
+
+def test_masks_and_pixels_are_warmed_up_in_batches_of_the_rows_to_come(generator, monkeypatch):
+    seen = []
+    run, masks = type(generator).run, FaceScorer.masks
+    monkeypatch.setattr(
+        type(generator), "run", lambda self, s, *args: (seen.append((len(s), s.requires_grad)), run(self, s, *args))[1]
+    )
+    monkeypatch.setattr(FaceScorer, "masks", lambda self, x: (seen.append(("masks", len(x))), masks(self, x))[1])
+    faces = FaceScorer(generator, {}, parser=parsing.load("tiny"))
+    for at_once, rows in ((1, 1), (None, 3)):
+        seen.clear()
+        faces.at_once = at_once
+        faces.warm_up_masks(3)
+        assert seen == [(rows, False), ("masks", rows), (rows, True)]
+    assert faces.take_seconds() == {}
 
 
 def test_measures_are_columns_of_the_family_that_takes_them(generator):
