@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from pipeline.directions import normalised
+from pipeline.directions.sparse_svm import NORMAL
 from pipeline.editors import DONE, NOT_FINITE, REACHED, EditRequest, config_of
 from pipeline.editors.style_intervention import losses, regions, solver
 from pipeline.editors.style_intervention.intervention import channel_spread
@@ -403,7 +404,7 @@ def test_what_cannot_be_edited(generator):
         edited(scorer(generator), attribute="smile", given=faces64.directions("s"))
     with pytest.raises(SpecError, match="two directions of smile in w"):
         config.open(scorer(generator), [*directions(), *directions()])
-    normal = [replace(one, method="svm-l1-normal") for one in faces64.directions("s")]
+    normal = [replace(one, method=NORMAL) for one in faces64.directions("s")]
     with pytest.raises(SpecError, match=r"normal of a sparse hyperplane, which is no move: give DIR/directions"):
         config.open(scorer(generator), [*faces64.directions("w", shared=True), *normal])
     for options in ({}, {"move": 1.0}, {"move": 1.0, "length": 1.0, "lambda1": 0.0}):
