@@ -88,7 +88,7 @@ class RayFlags(Spec):
         le=MOST_SECONDS,
         allow_inf_nan=False,
         description="Time limit of a shard in seconds; a worker that takes longer is replaced. (Opening the models may "
-        "take ten times as long.)",
+        "take ten times as long, and at least 600 s.)",
     )
 
     @field_validator("gpus_per_worker")

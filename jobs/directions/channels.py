@@ -24,9 +24,9 @@ class ChannelsSpec(DirectionsSpec):
 
     VERB = "directions channels"
 
-    attribute: str = Field(description="The direction, by name; old#3 is row 3, where two are named old.")
-    top: int = Field(10, gt=0, description="How many channels.")
-    generator: str = Field(description="Its generator, which names the layers.")
+    attribute: str = Field(description="Name of the direction in s; old#3 is row 3, where two are named old.")
+    top: int = Field(10, gt=0, description="How many channels: those with the largest weights.")
+    generator: str = Field(description="Name of its generator, whose layers are in the new directions' names.")
 
 
 def main(argv: Sequence[str]) -> int:

@@ -59,7 +59,9 @@ class FitSpec(RowChoice, CalibrationFlag, MethodFlags, RunFlags):
     space: Literal["z", "w", "w+", "s"] = Field("w", description="Latent space of the directions.")
     per_layer: bool = Field(False, description="In w+: one vector for each layer, not one shared by all.")
     as_released: bool = Field(
-        False, description="Follow the public code: C 1, fraction 0.02, no intercept; for sefa, rows of norm 1."
+        False,
+        description="Follow the public code: C 1, fraction 0.02, no intercept; for sefa, each row of the style weights "
+        "has norm 1.",
     )
     seed: int = Field(0, ge=0, le=MAX_SEED, description="Random seed of the split into training and validation rows.")
     generator: str | None = Field(None, description="Name of the generator. Default: the one in the latents table.")

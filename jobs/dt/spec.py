@@ -28,8 +28,9 @@ class DtSpec(RowChoice, LatentsFlags, CalibrationFlag, RunFlags, Steps):  # type
 
     labels: Names = Field(
         min_length=1,
-        description="Labels of these latents by the judge, which decide the class in which a row starts; after a comma "
-        "those by the family that edits: pairs are ranked only if both agree on unedited faces.",
+        description="Labels tables of these latents: by the judge, whose scores choose the rows without the attribute "
+        "(--target 0: with it), and by the family that edits. A pair counts in the mean over pairs only if both are "
+        "given and Cohen's kappa of the two is at least 0.6 on its attributes.",
     )
     directions: Names = Field(
         (), description="A table of directions, or several, separated by commas; not needed if all lambdas are 0."
@@ -37,12 +38,19 @@ class DtSpec(RowChoice, LatentsFlags, CalibrationFlag, RunFlags, Steps):  # type
     pairs: Names = Field(
         PAIRS, min_length=1, description="PRIMAL:CONDITION, the attribute to change and the one to leave unchanged."
     )
-    lambdas: Names = Field(FEW, min_length=1, description="LAMBDA1:LAMBDA2, one curve for each.")
+    lambdas: Names = Field(
+        FEW,
+        min_length=1,
+        description="LAMBDA1:LAMBDA2, one curve for each: the share of the attribute-level direction, for the "
+        "attribute to change and for the one to leave unchanged; the rest is the face's own gradient.",
+    )
     grid: float | None = Field(None, gt=0, le=1, description="All combinations of the lambdas 0, GRID, 2 GRID, ... 1.")
     rows: int = Field(
         100, gt=0, description="Rows for each pair, among those that start in the source class by --labels."
     )
-    first: int = Field(0, ge=0, description="Number of such rows to skip: those on which a step size was chosen.")
+    first: int = Field(
+        0, ge=0, description="Skip this many of those rows, such as the ones on which a step size was chosen."
+    )
     target: Literal["1", "0"] = Field("1", description="1 towards the attribute, 0 away from it.")
     space: Literal["w", "w+", "s"] | None = Field(
         None, description="Latent space of the edit. Default: that of the directions, or w."
@@ -130,5 +138,5 @@ def _cell(word: str) -> Cell:
     except ValueError:
         first = second = math.nan
     if not (0 <= first <= 1 and 0 <= second <= 1):
-        raise ValueError(f"{word} is not a cell: give LAMBDA1:LAMBDA2, both from 0 to 1, as 0.75:0")
+        raise ValueError(f"{word} is not a pair of lambdas: give LAMBDA1:LAMBDA2, both from 0 to 1, as 0.75:0")
     return first, second

@@ -77,6 +77,8 @@ def choose_directions(
         chosen = lookup.attribute_level(needed.names) if found is None else found
     directions = [one.direction for one in chosen.values()]
     check_directions([*directions, *(one.direction for one in also.values())], generator, force)
+    for direction in directions:
+        check_move(direction)
     found_space: Space = directions[0].space if directions else space or "w"
     if found_space not in spaces:
         assert table is not None

@@ -52,7 +52,8 @@ class FitConfig(BaseModel, ABC):
         None,
         allow_inf_nan=False,
         description="Rows with at least this score are positive. svm then uses all rows, unless --fraction is given. "
-        "Default: half-way between yes and no; for other scores, 0 with ridge.",
+        "Default: half-way between yes and no; for other scores, 0 with ridge and with "
+        "--penalty l1; svm without it has none.",
     )
 
     @property

@@ -91,7 +91,7 @@ def smallest_c(x_ND: NDArray[np.floating], positive_N: NDArray[np.bool_]) -> flo
     positive = int(positive_N.sum())
     weight_N = len(rows_ND) * np.where(positive_N, 0.5 / positive, -0.5 / (len(rows_ND) - positive))
     steepest = float(np.abs(np.einsum("nd,n->d", rows_ND, weight_N)).max())
-    if steepest == 0:
+    if steepest <= 1e-9 * len(rows_ND):  # equal means, but for rounding
         raise NoHyperplane(f"no channel tells the {len(rows_ND)} rows apart: both classes have the same mean in each")
     return 0.5 / steepest
 

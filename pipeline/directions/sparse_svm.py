@@ -23,6 +23,8 @@ from pipeline.models.codes import Codes
 
 MOVE, NORMAL = "svm-l1", "svm-l1-normal"
 """`Direction.method` of the two forms: c * sd, where to move, and c / sd, which tells the classes apart."""
+SPARSE_VERSION = 2
+"""Raised by hand when the rows of sparse fits change: jobs store it, and a resume compares it."""
 UNCONVERGED = "fits_not_converged"
 HALVES = 2**33
 """The Philox stream that deals rows to two halves."""
@@ -42,7 +44,7 @@ class Config(FitConfig):
 
     @property
     def facts(self) -> Mapping[str, Any]:
-        return {**super().facts, "penalty": "l1", "C": self.C or "chosen"}
+        return {**super().facts, "penalty": "l1", "sparse_version": SPARSE_VERSION, "C": self.C or "chosen"}
 
     @property
     def keeps_tried(self) -> bool:

@@ -1,8 +1,8 @@
 """The workers of a run and the loop that drives them: start them, hand out tasks, take results, replace dead workers.
 
 This module does not use Ray itself: the workers are behind `Cluster`. The loop wakes at each result, and at least once
-a second to check timeouts. A worker's death is not an error of its shard: budgets.py limits what a shard may cost,
-worker_deaths.py tells why a worker died.
+a second to check timeouts. The death of a worker is counted apart from errors of its shard; budgets.py has the limits
+of both. A death is doubtful until it is known whether the whole node was lost (worker_deaths.py).
 """
 
 import logging
@@ -32,6 +32,7 @@ REOPEN_SECONDS = 0.5
 OPEN_TIMEOUTS = 10.0
 OPEN_SECONDS = 600.0
 OPENING = -1
+"""In place of a shard's number, for deaths of workers that were opening their models."""
 
 Nodes = Mapping[str, Mapping[str, float]]
 """Live nodes by id, with their resources."""
@@ -82,8 +83,8 @@ class _Member:
 
 class WorkerGroup:
     """At most `wanted(nodes)` workers on a cluster. Where a shard takes longer than `task_timeout` seconds, the worker
-    is replaced and one try of the shard is used up. A worker that takes longer than ten times that, and 600 s, to open
-    its models counts as dead.
+    is replaced and one try of the shard is used up. A worker that needs more than the larger of 600 s and ten times
+    `task_timeout` to open its models counts as dead.
 
     While shards wait, `spare` workers more than wanted are started and wait for room, so that an autoscaler sees that
     more nodes are needed.
@@ -178,7 +179,7 @@ class WorkerGroup:
         self._size_wanted = self._wanted(self._nodes)
         useful = len(self._members) - len(self._opening) + self._shards.waiting
         wanted = min(self._size_wanted + self._spare, useful)
-        # spent as far as is known; doubtful deaths may still be excused
+        # Too many workers died while opening, if all doubtful deaths count: start no more until these are resolved.
         startup_failed = self._openings.spent(OPENING)
         if len(self._members) < wanted and time.perf_counter() >= self._next_start_at and not startup_failed:
             self._refresh_nodes(WAKE_SECONDS)

@@ -1,4 +1,4 @@
-"""How a network is run: device, precision, threads, eager or compiled. The one place where that choice lives.
+"""How a network is run: device, precision, threads, eager or compiled. Only this module makes that choice.
 
 A choice is resolved once, at the first start of a job, and stored in its spec: on equal hardware the same backend,
 precision, thread count and batch size give the same bytes.
@@ -62,12 +62,12 @@ class Backend:
 
     @classmethod
     def eager(cls) -> Backend:
-        """On the CPU, in float32, with the process as it is."""
+        """On the CPU, in float32, without changing any setting of the process."""
         return cls("eager", torch.device("cpu"), "fp32")
 
     @property
     def dtype(self) -> torch.dtype:
-        """Of features, and of the weights that meet them. Latents, styles and images stay in float32."""
+        """The dtype of features and of the weights that they meet. Latents, styles and images stay in float32."""
         return torch.bfloat16 if self.precision == "bf16" else torch.float32
 
     def wrap(self, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -140,14 +140,15 @@ def resolve(name: str, device: str | torch.device) -> Name:
 
 
 def worth_compiling(passes: int, resolution: int) -> bool:
-    """Whether a CPU job repays compilation. It depends on the job alone, since it decides bytes: on no worker, no core.
+    """Whether a CPU job repays compilation. It depends on the job alone, not on workers or cores,
+    since the backend decides the bytes of the output.
 
     Args:
         passes: forward passes without gradients, one for each face, in the whole job.
         resolution: the generator's, in pixels of a side.
 
-    Compiling took 27 to 34 s on two cores, and a pass of two rows at 1024 px saved 0.02 s an image on both of them
-    (benchmarks/results/generator.md): `PASSES_REPAID` passes save about five times as much there.
+    Compiling took 27 to 34 s on two cores, and saved 0.02 s an image at 1024 px on both of them, two at a time
+    (benchmarks/results/generator.md): `PASSES_REPAID` passes save about 160 s, five times that.
     """
     return passes * (resolution / 1024) ** 2 >= PASSES_REPAID
 
@@ -175,7 +176,7 @@ def default_batch_size(resolution: int, device: str | torch.device, name: Name, 
 
 
 def device_failed(error: Exception) -> bool:
-    """Whether memory ran out or the device broke: what no row of a batch is to blame for."""
+    """Whether memory ran out or the device broke: an error that no row of a batch caused."""
     signs = ("CUDA error", "can't allocate memory", "not enough memory")
     return type(error).__name__ == "OutOfMemoryError" or any(sign in str(error) for sign in signs)
 
@@ -230,19 +231,12 @@ def cannot_keep_code() -> str:
 
 
 def _code_key(layer: Callable[..., Any], state: tuple[torch.Tensor, ...], dtype: torch.dtype) -> str:
-    """Equal where the compiled code of a layer is."""
+    """A key that is equal for two layers if their compiled code is the same."""
     weights = [tuple(each.shape) for each in layer.parameters()] if isinstance(layer, torch.nn.Module) else []
     shapes = [tuple(each.shape) for each in state]
-    facts = (
-        type(layer).__qualname__,
-        weights,
-        shapes,
-        dtype,
-        torch.get_num_threads(),
-        torch.__version__,
-        COMPILED_VERSION,
-    )
-    return hashlib.sha256(repr(facts).encode()).hexdigest()[:24]
+    layer_facts = (type(layer).__qualname__, getattr(layer, "clamp", None), weights, shapes, dtype)
+    where = (state[0].device.type, _processor(), torch.get_num_threads(), torch.__version__, COMPILED_VERSION)
+    return hashlib.sha256(repr((layer_facts, where)).encode()).hexdigest()[:24]
 
 
 _waits = [True]
@@ -267,6 +261,10 @@ def _one_compiles(key: str) -> Iterator[None]:
     if done.exists() or not _waits[0] or not _acquired(lock):
         yield
         return
+    if done.exists():  # it was compiled while we waited
+        lock.release()
+        yield
+        return
     try:
         yield
         with suppress(OSError):
@@ -276,10 +274,10 @@ def _one_compiles(key: str) -> Iterator[None]:
 
 
 def _acquired(lock: FileLock) -> bool:
-    """Whether the lock was had; not if its holder hangs, or the file system has no locks."""
+    """Whether the lock was acquired; False if its holder hangs or the file system has no locks."""
     try:
         lock.acquire(timeout=LOCK_SECONDS)
-    except (Timeout, OSError):
+    except (Timeout, OSError, NotImplementedError):
         _waits[0] = False
         return False
     return True

@@ -41,9 +41,9 @@ from schemas import TableSchema
 from schemas.edits import JUDGE
 
 BLOCK_BYTES = 2**25
-"""Of float64 codes in one go where no network is at work."""
+"""Largest size of the float64 codes that are edited together where no network is run."""
 STEPS_DROPPED = "steps_not_finite"
-"""Counter of the steps that are in no table, of rows that are."""
+"""Counter of steps that are left out of the table because they are not finite, of rows that are in it."""
 
 
 @dataclass(frozen=True)
@@ -52,9 +52,10 @@ class EditStage:
 
     read_in, space: of the codes that the editor is given, and of the edits. shape: of one row of codes in `space`.
     directions: for each request those that the editor needs; requests that share them share an editor. search: the
-    classifiers that the editor looks with; None where it looks at nothing, all that is scored besides included where
-    this is by the same family. parser: the family whose face parser it needs. artifact: what was trained for the
-    editor. kept: the steps that go into the table. classifiers: whose scores become columns.
+    classifiers whose scores the editor uses, None if it uses none; where the table has scores of the same family, these
+    classifiers give them too. parser: the family whose face parser it needs. artifact: what was trained for the
+    editor. kept: the steps that go into the table. classifiers: whose scores become columns. keep: format and
+    size of the pictures, None for no pictures.
     """
 
     latents: Latents
@@ -141,7 +142,7 @@ class EditWorker:
         self._dropped, self._search_seconds = 0, 0.0
 
     def _open_faces(self, generator: Generator) -> FaceScorer:
-        """The generator with those who look at its faces, for the editor and for the table."""
+        """The generator with the classifiers of its faces, for the editor and for the table."""
         stage, gradients = self.stage, self.traits.gradients
         if not stage.looks and stage.search is None and stage.parser is None:
             return FaceScorer(generator, {})
@@ -186,7 +187,8 @@ class EditWorker:
         slope = np.zeros((rows, requests), dtype=np.int8)
         if self.seen:
             self.seen.forget()
-        # nothing is sought for what is not finite; where all is padding, the networks are put to the test
+        # Padding is NaN, which editors skip. A micro-batch of padding alone tests the networks after each row has
+        # failed: its padding is 0, so that they run.
         sought = stage.search is not None or stage.parser is not None
         some = codes.only(slots, np.nan if sought and slots.any() else 0.0)
         solved: list[dict[str, NDArray]] = []
@@ -258,7 +260,7 @@ class EditWorker:
         return tables
 
     def _seconds(self) -> dict[str, float]:
-        """`search_seconds` are all of the editor; what is left of them beside faces and scores went into gradients."""
+        """`search_seconds` is the time of the editors; what remains beside faces and scores went into gradients."""
         seconds = self.faces.take_seconds() if self.faces else {}
         if self._dropped:
             seconds[STEPS_DROPPED] = float(self._dropped)
@@ -276,8 +278,8 @@ def kept_steps(keep: str, steps: int) -> tuple[int, ...]:
 
 
 def drop_steps(columns: dict[str, NDArray], slots: Slots) -> int:
-    """Take out, in place, the steps that are not finite, where the source and another step of the request stand. A row
-    of which more is not finite stays as it is, to be rejected. Returns how many steps the others lack.
+    """Remove, in place, steps that are not finite, if the source and another step of their row and request are finite.
+    Other rows are left unchanged; they are rejected later. Returns how many steps the rows that are kept lack.
 
     columns: (B, R, K, ...) each, `stop` (B, R).
     """

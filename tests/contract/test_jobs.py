@@ -220,6 +220,7 @@ def test_a_network_that_is_broken_fails_the_shards_and_rejects_no_row(
 
     planned = json.loads((job_records(whole) / "summary.json").read_text())["planned"]
     monkeypatch.setattr(FaceScorer, "warm_up", lambda self, batch_size, gradients=False: None)
+    monkeypatch.setattr(FaceScorer, "warm_up_masks", lambda self, batch_size: None)
     monkeypatch.setattr(StyleGAN2, "run", broken)
     capsys.readouterr()
     assert case.run(inputs, tmp_path) == 1

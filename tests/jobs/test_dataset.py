@@ -88,3 +88,13 @@ def test_every_open_choice_has_a_default(made, tmp_path):
     stored = json.loads((tmp_path / ".stylemill/dataset/spec.json").read_text())["spec"]
     assert {"device", "threads", "backend", "precision", "batch_size", "rows_per_shard"} <= stored.keys()
     assert [row["index"] for row in rows(tmp_path, "labels")] == list(range(20))
+
+
+def test_the_quality_of_pictures_decides_bytes_where_there_are_pictures(tmp_path, capsys):
+    bare, pictures = tmp_path / "bare", tmp_path / "pictures"
+    assert dataset(bare, "--rows", "4", "--quality", "80") == 0
+    assert dataset(bare, "--rows", "4", "--quality", "90") == 0
+    assert dataset(pictures, "--rows", "4", "--images", "jpeg", "--size", "32", "--quality", "80") == 0
+    capsys.readouterr()
+    assert dataset(pictures, "--rows", "4", "--images", "jpeg", "--size", "32", "--quality", "90") == 4
+    assert "quality: 80 there, 90 asked" in capsys.readouterr().err

@@ -22,6 +22,7 @@ def machine(monkeypatch):
     monkeypatch.setattr(resolve_module.torch.cuda, "device_count", lambda: 2)
     monkeypatch.setattr(resolve_module.torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(resolve_module.backend, "cannot_compile", lambda: "")
+    monkeypatch.setattr(resolve_module.backend, "cannot_keep_code", lambda: "")
 
     def change(cores: int, gigabytes: float = 64) -> None:
         monkeypatch.setattr(resolve_module, "cores", lambda: cores)
@@ -175,6 +176,11 @@ def test_without_a_compiler_a_long_job_is_eager_and_says_why(backend_of, capsys,
     monkeypatch.setattr(resolve_module.backend, "cannot_compile", lambda: "g++ is not here")
     assert backend_of(10**5) == "eager"
     assert "--backend eager: compiled would repay itself, but g++ is not here" in capsys.readouterr().err
+    with monkeypatch.context() as patch:
+        patch.setattr(resolve_module.backend, "cannot_compile", lambda: "")
+        patch.setattr(resolve_module.backend, "cannot_keep_code", lambda: "/code cannot be written (full)")
+        assert backend_of(10**5) == "eager"
+    assert "repay itself, but /code cannot be written (full)" in capsys.readouterr().err
     with pytest.raises(SpecError, match=r"needs a C\+\+ compiler, and g\+\+ is not here"):
         backend_of(10**5, backend="compiled")
 

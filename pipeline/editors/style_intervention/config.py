@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 
 class Config(EditorConfig):
-    """Edit in style space, changing only the region of the attribute (Style Intervention); write DIR/edits,
-    DIR/requests and DIR/coefficients, and DIR/edit_images if pictures are asked for.
+    """Edit in style space, with little change outside the region of the attribute (Style Intervention); write
+    DIR/edits, DIR/requests and DIR/coefficients, and DIR/edit_images if pictures are asked for.
 
     Example: stylemill edit style-intervention --latents out/faces/latents --directions out/fit/directions,out/sparse/directions --attribute smile --out out/intervened
     """  # noqa: E501  one line can be pasted
@@ -35,18 +35,22 @@ class Config(EditorConfig):
     )
     always: bool = Field(False, description="Edit faces that are on the target's side already, too.")
     move: float = Field(
-        3.0, gt=0, allow_inf_nan=False, description="How far to move along the direction in z, w or w+ (ds_z)."
+        3.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="Distance to move along the direction in z, w or w+; the change of styles that results is ds_z.",
     )
     length: float = Field(
         1.0,
         gt=0,
         allow_inf_nan=False,
-        description="Length of the move along the sparse direction in s (ds_n), as a share of that of ds_z, both in "
-        "standard deviations of the channels.",
+        description="Length of ds_n, the move along the sparse direction in s, as a multiple of the length of ds_z; "
+        "both in standard deviations of the channels.",
     )
     strengths: tuple[FiniteFloat, ...] = Field(
         (),
-        description="Coefficients of ds_n, one step for each, with the solution fixed (Fig. 5). Default: 1, the edit.",
+        description="Factors of ds_n, one step for each; the solved coefficients (Lambda) stay the same (Fig. 5). "
+        "Default: 1, the edit.",
     )
     mask: Mask = Field(
         "source", description="Where pixels may change: the region in the source, or also (union) in the moved picture."

@@ -86,7 +86,7 @@ class StyleIntervention:
 
         The trace is in s, with `coefficients` (N, S) and `errors` (N, T + 1), NaN where a row was not solved for.
         A row ends at its source where it is on the target's side already (REACHED), where its face has no such region,
-        or where its direction moves no style.
+        or where one of its two directions changes no style.
 
         Raises:
             SpecError: codes and requests differ in length, rows differ in their number of strengths, the options are
@@ -137,7 +137,7 @@ class StyleIntervention:
     def _sides(
         self, s_NS: Tensor, requests: Sequence[EditRequest], usable_N: Tensor
     ) -> tuple[list[float], list[float | None]]:
-        """2y - 1 of each row, and the score of its source where it is looked at."""
+        """The sign of each edit (2y - 1 in the paper), and the score of its source where it is looked at."""
         asked = [SIDES[request.target] for request in requests]
         if self._always and all(asked):
             return asked, [None] * len(asked)
@@ -208,7 +208,7 @@ class StyleIntervention:
     ) -> list[tuple[int, Solution]]:
         """The solutions of those rows of a batch that have not stopped; a row whose face has no such region stops.
 
-        Rows that have stopped stay in the batch as padding, so that no pass has another shape on account of them.
+        Rows that have stopped stay in the batch as padding, so that it keeps its shape and other rows their bits.
         """
         some = slice(rows.start, rows.stop)
         if all(stops[some]):

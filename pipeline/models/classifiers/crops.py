@@ -1,10 +1,11 @@
-"""Fixed crops of FFHQ-aligned pictures, resized with antialiasing: what each network looks at.
+"""Fixed crops of FFHQ-aligned pictures, resized with antialiasing: the input of each network.
 
 A resize is a linear map along each axis, so a crop is small matrix products: differentiable, compilable, and the same
-for every row. A new pixel weighs only a few neighbours, so new pixels are made in groups, each from the old pixels that
-it sees. Pictures are aligned (the eyes are where FFHQ puts them), so one box per network serves all.
+for every row. A new pixel depends on only a few old ones, so the matrix is applied in groups of new pixels, each to the
+old pixels that it needs. Pictures are aligned (the eyes are where FFHQ puts them), so one box per network serves all.
 
-Shapes: N rows, C channels, H and W the picture's pixels, h and w the crop's, g new pixels of a group, G old ones.
+Shapes: N rows, C channels, H and W the picture's pixels, h and w the crop's, g new pixels of a group, G old ones,
+s new pixels of an axis, T old ones that may count for one of them.
 """
 
 from dataclasses import dataclass
@@ -17,14 +18,15 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 LUMA = (0.299, 0.587, 0.114)
 GROUP = 32
-"""New pixels that are made together. Fewer would be fewer products in all, but in smaller, slower matrices."""
+"""New pixels that are made together. A smaller group needs fewer multiplications, but its matrices are slower."""
 
 
 @dataclass(frozen=True)
 class Crop:
     """A box of the picture, resampled to `height` x `width` pixels.
 
-    left, top, right, bottom: edges as fractions of the picture; beyond it, its border repeats.
+    left, top, right, bottom: edges as fractions of the picture. A new pixel partly beyond it uses only the pixels
+    inside; one wholly beyond it repeats the border.
     """
 
     left: float
@@ -73,7 +75,8 @@ def resampling(
 ) -> tuple[int, int, Tensor]:
     """First pixel, end pixel, and the matrix (size, end - first) that resamples [start, stop] to `size` pixels.
 
-    Bilinear with antialiasing: each new pixel weighs the old ones by a triangle as wide as the larger of the two. Where
+    Bilinear with antialiasing: each new pixel is a weighted mean of old ones; the weights are a triangle around its
+    centre that falls to 0 at a distance of one new or one old pixel, whichever is larger. Where
     the interval is the whole axis this is `torch.nn.functional.interpolate(mode="bilinear", antialias=True)`.
 
     length: pixels of the axis. start, stop: fractions of it.
