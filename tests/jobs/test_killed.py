@@ -44,7 +44,9 @@ def test_a_worker_and_its_driver_are_killed_and_the_driver_is_stopped(faces, tmp
     before = set(faces.began())
     second = faces.start("--workers", "1")
     second.when(lambda: set(faces.began()) - before, "it had gone on")
+    orphans = workers(psutil.Process(second.process.pid))
     second.kill()
+    assert not psutil.wait_procs(orphans, LONG)[1]  # else one of them may still publish its shard
     faces.go()
     assert "2 done, 4 to run" in faces.finish("--workers", "2").said()
     assert summary(faces.out, faces.verb)["workers_lost"] == 0
