@@ -58,7 +58,7 @@ def test_a_calibration_reaches_the_steps_that_score(tmp_path):
         (["--pairs", "yaw:smile"], "without --from directions are fitted of"),
         (["--lambdas", "1:1,0:0"], "have both among them"),
         (["--lambdas", "1:1,0.75:0", "--grid", "0.25"], "one of the two"),
-        (["--lambdas", "1:2"], "1:2 is not a cell"),
+        (["--lambdas", "1:2"], "1:2 is not a pair of lambdas"),
         (["--pictured", "smile:old"], "--pictured smile:old"),
         (["--judge", "tiny"], "is the family that edits"),
         (["--from", "nowhere"], "nowhere"),
