@@ -33,9 +33,10 @@ def processor() -> str:
 
 
 def bf16_instructions() -> list[str]:
-    """Which instructions for bf16 the processor has: amx_bf16, avx512_bf16, avx_ne_convert."""
-    flags = _cpuinfo().get("flags", "").split()
-    return [flag for flag in ("amx_bf16", "avx512_bf16", "avx_ne_convert") if flag in flags]
+    """Which instructions for bf16 the processor has."""
+    from pipeline.models.backend import BF16_FLAGS  # torch is loaded by whom a benchmark means to load it
+
+    return sorted(BF16_FLAGS.intersection(_cpuinfo().get("flags", "").split()))
 
 
 def _cpuinfo() -> dict[str, str]:

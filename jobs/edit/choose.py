@@ -76,9 +76,10 @@ def choose_directions(
         found = lookup.projected(needed.names, needed.preserve) if needed.projected else None
         chosen = lookup.attribute_level(needed.names) if found is None else found
     directions = [one.direction for one in chosen.values()]
-    check_directions([*directions, *(one.direction for one in also.values())], generator, force)
-    for direction in directions:
+    both = [*directions, *(one.direction for one in also.values())]
+    for direction in both:
         check_move(direction)
+    check_directions(both, generator, force)
     found_space: Space = directions[0].space if directions else space or "w"
     if found_space not in spaces:
         assert table is not None
@@ -106,7 +107,6 @@ def _second(attribute: str, space: Space, table: DirectionTables) -> Chosen:
         raise SpecError(f"{table.url} has several directions of {attribute} in {space}: give one table of directions "
                         f"in {space}, with one of it")  # fmt: skip
     [(number, direction)] = same
-    check_move(direction)
     if np.count_nonzero(direction.vector) > direction.vector.size / 2:
         say(f"Note  the direction of {direction.name} in {space} is not sparse: most of its numbers are not 0")
     if direction.attribute != attribute:

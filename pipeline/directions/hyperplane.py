@@ -74,7 +74,7 @@ def fit(
     """
     from sklearn.svm import LinearSVC
 
-    _check(positive_N, C)
+    check_fit(positive_N, C)
     mean_D = x_ND.mean(axis=0, dtype=np.float64)
     rows_ND = x_ND - mean_D
     scale = float(np.sqrt(np.square(rows_ND).sum(axis=1).mean()))  # not by BLAS, whose last bit follows its threads
@@ -99,7 +99,7 @@ def fit_by_libsvm(x_ND: NDArray[np.floating], positive_N: NDArray[np.bool_], C: 
     """
     from sklearn.svm import SVC
 
-    _check(positive_N, C)
+    check_fit(positive_N, C)
     model = SVC(kernel="linear", C=C).fit(x_ND, positive_N)
     return _hyperplane(model.coef_[0].astype(np.float64), float(model.intercept_[0]), C, len(positive_N))
 
@@ -110,9 +110,10 @@ def mean_square(x_ND: NDArray[np.floating]) -> float:
     return float(square - np.square(x_ND.mean(axis=0, dtype=np.float64)).sum())
 
 
-def _check(positive_N: NDArray[np.bool_], C: float) -> None:
+def check_fit(positive_N: NDArray[np.bool_], C: float) -> None:
+    """Raise SpecError where C is not positive and finite, or one class has no row."""
     if not (np.isfinite(C) and C > 0):
-        raise SpecError(f"C is {C}: give a positive number, 1 as in the public code")
+        raise SpecError(f"C is {C}: give a positive number")
     count = int(positive_N.sum())
     if not 0 < count < len(positive_N):
         only = "positive" if count else "negative"

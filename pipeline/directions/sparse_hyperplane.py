@@ -21,8 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.directions.hyperplane import NoHyperplane
-from pipeline.errors import SpecError
+from pipeline.directions.hyperplane import NoHyperplane, check_fit
 
 Floats = NDArray[np.float64]
 
@@ -111,12 +110,7 @@ def fit_sparse(x_ND: NDArray[np.floating], positive_N: NDArray[np.bool_], C: flo
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.svm import LinearSVC
 
-    if not (np.isfinite(C) and C > 0):
-        raise SpecError(f"C is {C}: give a positive number")
-    count = int(positive_N.sum())
-    if not 0 < count < len(positive_N):
-        only = "positive" if count else "negative"
-        raise SpecError(f"all {len(positive_N)} rows are of the {only} class: a hyperplane needs rows of both")
+    check_fit(positive_N, C)
     rows_ND, mean_D, sd_D = standardised(x_ND)
     model = LinearSVC(
         penalty="l1", loss="squared_hinge", dual=False, C=C, class_weight="balanced", tol=TOLERANCE, max_iter=PASSES,
