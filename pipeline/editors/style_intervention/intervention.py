@@ -18,10 +18,11 @@ from pipeline.editors.gradients import score_of
 from pipeline.editors.moves import check_move
 from pipeline.editors.request import SIDES, EditRequest
 from pipeline.editors.style_intervention.losses import merged
-from pipeline.editors.style_intervention.regions import dilated, mask_of, region_of
+from pipeline.editors.style_intervention.regions import region_of
 from pipeline.editors.style_intervention.solver import Problem, Settings, Solution, solve
 from pipeline.editors.trace import DONE, NO_STEP, NOT_FINITE, REACHED, Trace
 from pipeline.errors import SpecError
+from pipeline.models.classifiers.regions import dilated, mask_of
 from pipeline.models.codes import Codes
 from pipeline.models.generators import Generator
 from pipeline.models.randomness import standard_normal

@@ -10,11 +10,11 @@ import torch
 from pipeline.directions import normalised
 from pipeline.directions.sparse_svm import NORMAL
 from pipeline.editors import DONE, NOT_FINITE, REACHED, EditRequest, config_of
-from pipeline.editors.style_intervention import losses, regions, solver
+from pipeline.editors.style_intervention import losses, solver
 from pipeline.editors.style_intervention.intervention import channel_spread
 from pipeline.errors import SpecError
 from pipeline.models import classifiers, generators
-from pipeline.models.classifiers import parsing
+from pipeline.models.classifiers import parsing, regions
 from pipeline.models.classifiers.parser import CLASSES
 from pipeline.models.codes import Codes
 from pipeline.models.faces import FaceScorer
