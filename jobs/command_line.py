@@ -33,7 +33,6 @@ METAVARS = {
     "files": "FILE...",
     "from_": "DIR",
     "range": "FIRST:STOP",
-    "region": "CLASS,...",
     "index": "ROW,...",
     "where": "CONDITION",
     "top": "N COLUMN",
@@ -47,7 +46,8 @@ METAVARS = {
     "submission_id": "NAME",
     "follow": "NAME",
 }
-"""What stands for the text of a flag in its help; elsewhere the name of the flag, in capitals."""
+"""What stands for the text of a flag in its help, unless its field says so itself (`metavar` in `json_schema_extra`);
+elsewhere the name of the flag, in capitals."""
 
 
 def comma_list(metavar: str, words_of: Callable[[str], tuple[str, ...]]) -> Any:
@@ -145,12 +145,13 @@ def _group(kind: type[BaseModel], name: str) -> str | None:
 
 
 def _flag(name: str, info: FieldInfo, given: Mapping[str, Any]) -> tuple[str, Any, Any]:
-    markers: list[Any] = [tyro.conf.arg(metavar=_metavar(name, info.annotation))]
+    extra = cast(dict[str, Any], info.json_schema_extra) if isinstance(info.json_schema_extra, dict) else {}
+    markers: list[Any] = [tyro.conf.arg(metavar=extra.get("metavar") or _metavar(name, info.annotation))]
     markers += [mark for mark in info.metadata if type(mark).__module__.startswith("tyro")]
     if get_origin(info.annotation) is tuple and not _takes_text(info.annotation):
         markers.append(NUMBERS)
-    if isinstance(info.json_schema_extra, dict) and (aliases := info.json_schema_extra.get("aliases")):
-        markers.append(tyro.conf.arg(aliases=tuple(map(str, cast(list[str], aliases)))))
+    if aliases := extra.get("aliases"):
+        markers.append(tyro.conf.arg(aliases=tuple(aliases)))
     markers.append(tyro.conf.arg(help=info.description or ""))
     if tyro.conf.UseAppendAction not in info.metadata:
         bounds = _bounds(info)

@@ -2,7 +2,6 @@
 
 from schemas.arrays import to_numpy
 from schemas.channels import channels
-from schemas.coefficients import coefficients
 from schemas.comparisons import comparisons
 from schemas.directions import directions
 from schemas.dt_auc import dt_auc
@@ -14,6 +13,7 @@ from schemas.effects import effects
 from schemas.gradients import gradients
 from schemas.grids import grids
 from schemas.images import images
+from schemas.kept import kept
 from schemas.known import from_arrow
 from schemas.labels import labels
 from schemas.latents import latents
@@ -29,7 +29,6 @@ __all__ = [
     "SchemaError",
     "TableSchema",
     "channels",
-    "coefficients",
     "comparisons",
     "directions",
     "dt_auc",
@@ -42,6 +41,7 @@ __all__ = [
     "gradients",
     "grids",
     "images",
+    "kept",
     "labels",
     "latents",
     "measured",

@@ -5,7 +5,6 @@ import json
 import pyarrow as pa
 
 from schemas.channels import channels
-from schemas.coefficients import coefficients
 from schemas.comparisons import comparisons
 from schemas.directions import directions
 from schemas.dt_auc import dt_auc
@@ -17,6 +16,7 @@ from schemas.effects import effects
 from schemas.gradients import gradients
 from schemas.grids import grids
 from schemas.images import images
+from schemas.kept import as_kept, is_kept
 from schemas.labels import MEASURES, labels
 from schemas.latents import latents
 from schemas.measured import measured
@@ -32,7 +32,7 @@ def from_arrow(found: pa.Schema) -> TableSchema:
     """The TableSchema of a part, from the columns and footer metadata that `pyarrow.parquet` reads.
 
     Raises SchemaError where the footer names no schema, one that is not known, a later version of one, or where the
-    columns are not those of the schema that it names.
+    columns are not those of the schema that it names. A table that an editor keeps has the columns that it has.
     """
     name, version = _name_and_version(found)
     builders = {
@@ -51,13 +51,16 @@ def from_arrow(found: pa.Schema) -> TableSchema:
         "effects": _effects,
         "strips": _strips,
         "channels": _channels,
-        "coefficients": _coefficients,
         "comparisons": _comparisons,
         "dt_steps": _dt_steps,
         "dt_curves": _dt_curves,
         "dt_auc": _dt_auc,
         "statistics": _statistics,
     }
+    if name not in builders and is_kept(found):
+        schema = as_kept(name, version, found)
+        schema.validate_types(found)
+        return schema
     if name not in builders:
         raise SchemaError(f"schema {name!r} is not known here; known are {', '.join(builders)}")
     schema = builders[name](found)
@@ -149,11 +152,6 @@ def _effects(_: pa.Schema) -> TableSchema:
 
 def _channels(_: pa.Schema) -> TableSchema:
     return channels()
-
-
-def _coefficients(found: pa.Schema) -> TableSchema:
-    kept = found.field("coefficients").type if "coefficients" in found.names else None
-    return coefficients(kept.list_size if kept is not None and pa.types.is_fixed_size_list(kept) else 1)
 
 
 def _comparisons(_: pa.Schema) -> TableSchema:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
+from pipeline.editors.kept import KeptTable
 from pipeline.editors.request import EditRequest
 from pipeline.editors.trace import Trace
 from pipeline.models.codes import SPACES, Codes, Space
@@ -95,7 +96,6 @@ class Traits:
     independent_steps: whether a step stands where another one of the same row is not finite.
     recompute: whether features are computed twice, which takes less memory and more time.
     masks: whether it needs a face parser, and pictures with gradients.
-    solves: whether it solves for coefficients of style channels, which are kept (`Trace.solved`).
     psi: truncation of the latents that the method's public code edits, where it is to be as that code.
     """
 
@@ -109,14 +109,14 @@ class Traits:
     independent_steps: bool = False
     recompute: bool = False
     masks: bool = False
-    solves: bool = False
     psi: float | None = None
 
 
 class EditorConfig(BaseModel, ABC):
     """What one editor can be asked: a field is a flag of `stylemill edit EDITOR`, with its help and its checks.
 
-    The docstring of a subclass is the help of that command. A GROUP is the title of its box of flags there.
+    The docstring of a subclass is the help of that command. A GROUP is the title of its box of flags there. What stands
+    for the value of a flag in the help is `json_schema_extra={"metavar": ...}` of its field.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -138,6 +138,10 @@ class EditorConfig(BaseModel, ABC):
     def edits_in(self, space: Space) -> Space:
         """The space of the edits of codes that are read in this one."""
         return space
+
+    def keeps(self, shape: tuple[int, ...]) -> Sequence[KeptTable]:
+        """The tables that it keeps beside the edits. shape: of one row of codes in the space of the edits."""
+        return ()
 
     def check(self, space: Space, generator: Generator) -> None:
         """Raise SpecError where the flags do not go with this space of this generator."""

@@ -35,9 +35,9 @@ class Trace:
         stopped before, or it was not finite; the values there mean nothing.
     strengths: (N, K) float64, how far along the direction, signed. Absolute edits: the distance from the boundary.
     scores: by attribute (N, K), as the editor saw them; NaN where it did not look.
-    solved: what was solved for, by name: `coefficients` (N, S) and `errors` (N, T), NaN for rows without.
     stops: (N) why each row stopped: DONE, REACHED, `not_reached(...)`, NOT_FINITE, or a reason of the editor in words
         that fit after a number of rows. NOT_FINITE is to be rejected.
+    tables: what the editor keeps besides (`EditorConfig.keeps`), by table and column, (N, ...) each.
     """
 
     space: Space
@@ -46,7 +46,7 @@ class Trace:
     strengths: Tensor
     scores: Mapping[str, Tensor]
     stops: tuple[str, ...]
-    solved: Mapping[str, Tensor] = field(default_factory=dict)
+    tables: Mapping[str, Mapping[str, Tensor]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.stops)

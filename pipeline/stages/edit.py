@@ -4,7 +4,7 @@ Shapes: N rows, B slots of a micro-batch, R requests, K kept steps; `...` stands
 """
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 import schemas
 from pipeline.directions import Direction
 from pipeline.directions.aliases import plain
-from pipeline.editors import NOT_FINITE, Editor, EditorConfig, EditRequest, Traits
+from pipeline.editors import NOT_FINITE, Editor, EditorConfig, EditRequest, Trace, Traits
 from pipeline.editors.effect import counted, slope_of_columns, slope_of_trace
+from pipeline.editors.kept import KeptTable
 from pipeline.editors.trace import NO_STEP
 from pipeline.engine.stage import Batch, Rows, Task
 from pipeline.models.codes import Codes, Space
@@ -24,7 +25,7 @@ from pipeline.models.faces import PICTURE, PIXELS, FaceScorer
 from pipeline.models.generators import Generator
 from pipeline.models.seen_faces import SeenFaces, SomeScores
 from pipeline.stages.codes import code_batches
-from pipeline.stages.coefficient_rows import coefficient_rows, solved_columns
+from pipeline.stages.kept_rows import kept_columns, kept_rows, schema_of
 from pipeline.stages.microbatch import Columns, Indices, Slots, batch_of, compute_or_reject
 from pipeline.stages.models import (
     ArtifactRef,
@@ -80,8 +81,12 @@ class EditStage:
     @property
     def outputs(self) -> Mapping[str, TableSchema]:
         pictures = {"edit_images": schemas.edit_images()} if self.keep else {}
-        solved = {"coefficients": schemas.coefficients(self.shape[0])} if self.traits.solves else {}
-        return {**pictures, **solved, "edits": self.edits}
+        return {**pictures, **{table.name: schema_of(table) for table in self.own_tables}, "edits": self.edits}
+
+    @property
+    def own_tables(self) -> Sequence[KeptTable]:
+        """What the editor keeps beside the edits."""
+        return self.editor.keeps(self.shape)
 
     @property
     def edits(self) -> TableSchema:
@@ -191,7 +196,7 @@ class EditWorker:
         # failed: its padding is 0, so that they run.
         sought = stage.search is not None or stage.parser is not None
         some = codes.only(slots, np.nan if sought and slots.any() else 0.0)
-        solved: list[dict[str, NDArray]] = []
+        traces: list[Trace] = []
         for request, asked in enumerate(stage.requests):
             begun = time.perf_counter()
             trace = self.editors[request].edit(some.to(self.device), [asked] * rows)
@@ -205,7 +210,7 @@ class EditWorker:
             lost = (trace.steps < 1).all(dim=1).cpu().numpy() & (np.array(trace.stops) == NOT_FINITE)
             latent[lost, request], strength[lost, request] = np.nan, np.nan  # so they are rejected
             stops[:, request] = trace.stops
-            solved.append({name: found.float().cpu().numpy() for name, found in trace.solved.items()})
+            traces.append(trace)
             slope[:, request] = slope_of_trace(trace, asked.attribute)
         columns: dict[str, NDArray] = {"latent": latent, "strength": strength, "steps": steps, "stop": stops}
         if self.seen and stage.looks:
@@ -216,11 +221,9 @@ class EditWorker:
                     scores, stage.requests[request].attribute, strength[:, request], steps[:, request] != NO_STEP, JUDGE
                 )
         columns["slope"] = slope
-        if self.traits.solves:
-            columns |= solved_columns(solved)
         if self.traits.independent_steps:
             self._dropped += drop_steps(columns, slots)
-        return columns
+        return columns | kept_columns(stage.own_tables, traces)
 
     def _look(
         self, seen: SeenFaces, latent: NDArray[np.float32], steps: NDArray[np.int64], slots: Slots
@@ -252,8 +255,7 @@ class EditWorker:
         stop = np.broadcast_to(made["stop"][:, :, None], there.shape)[there].tolist()
         facts = {"stop": stop, "space": stage.space, "generator": stage.generator.name}
         tables: dict[str, Rows] = {"edits": stage.edits.rows({**keys, **measured, **facts})}
-        if self.traits.solves:
-            tables["coefficients"] = coefficient_rows(index, made, stage.requests)
+        tables |= {table.name: kept_rows(table, index, made, stage.requests) for table in stage.own_tables}
         if stage.keep:
             path = "{index:09d}-{request}-{step:02d}"
             tables["edit_images"] = stage.keep.rows(schemas.edit_images(), path, keys, made[PIXELS][there])

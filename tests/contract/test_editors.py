@@ -4,11 +4,14 @@ stops alone."""
 import pytest
 import torch
 
+import schemas
 from pipeline.editors import EDITORS, NOT_FINITE, config_of
+from pipeline.editors.kept import ANY
 from pipeline.models import classifiers, generators
 from pipeline.models.classifiers import parsing
 from pipeline.models.codes import Codes
 from pipeline.models.faces import FaceScorer
+from pipeline.stages.kept_rows import schema_of
 from tests.pipeline.editors import faces64
 
 FLAGS = {
@@ -67,6 +70,23 @@ def test_a_row_does_not_depend_on_its_neighbours(name, space, faces):
     found, alone = (edited(name, faces, some) for some in (codes(space), Codes(space, others)))
     assert torch.equal(found.values[2], alone.values[2])
     assert not torch.equal(found.values[1], alone.values[1])
+
+
+@pytest.mark.parametrize(("name", "space"), CASES)
+def test_what_it_keeps_besides_is_what_it_says(name, space, faces):
+    config = config_of(name).model_validate(FLAGS.get(name, {}))
+    some, generator = codes(space), faces.generator
+    tables = config.keeps(generator.shape_of(config.edits_in(space)))
+    kept = edited(name, faces, some).tables
+    assert {table.name: {*table.columns} for table in tables} == {table: {*kept[table]} for table in kept}
+    assert not {table.name for table in tables} & {*dir(schemas)}
+    for table in tables:
+        schema_of(table)
+        for column, about in table.columns.items():
+            found = kept[table.name][column]
+            width = found.shape[1:] if about.width == ANY else () if about.width is None else (about.width,)
+            assert found.shape == (ROWS, *width)
+            assert (found.dtype == torch.bool) == (about.type == "bool")
 
 
 @pytest.mark.parametrize(("name", "space"), CASES)

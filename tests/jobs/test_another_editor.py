@@ -4,6 +4,7 @@ import hashlib
 import re
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import ClassVar
@@ -20,6 +21,7 @@ from jobs.__main__ import main
 from jobs.edit.spec import SPECS, spec_of
 from pipeline.card import Card
 from pipeline.editors import DONE, EDITORS, EditorConfig, EditRequest, Trace, Traits
+from pipeline.editors.kept import ANY, Column, KeptTable
 from pipeline.editors.trajectory import EditTrajectory
 from pipeline.tables import Artifact, ArtifactFiles, Table
 
@@ -37,6 +39,7 @@ class Config(EditorConfig):
     TAKES_DIRECTIONS: ClassVar[bool] = False
 
     step_size: float = Field(gt=0, description="Length of a step.")
+    places: tuple[str, ...] = Field((), description="Not used.", json_schema_extra={"metavar": "PLACE,..."})
 
     def request(self, attribute: str, preserve: Sequence[str] = ()) -> EditRequest:
         strengths = tuple(self.step_size * step for step in range(1, STEPS + 1))
@@ -44,6 +47,10 @@ class Config(EditorConfig):
 
     def traits(self, requests):
         return Traits(steps=STEPS, keep="all", on_device=False)
+
+    def keeps(self, shape):
+        columns = {"even": Column("bool"), "first": Column("float32", shape[0]), "lengths": Column("float64", ANY)}
+        return (KeptTable("walks", columns),)
 
     def open(self, faces, directions=(), artifact=None):
         assert not directions
@@ -59,7 +66,11 @@ class Random:
         for _ in range(STEPS):
             trajectory.move(self.step_size * torch.stack([self.direction(row) for row in codes.values]))
         trajectory.stop(torch.ones(len(codes), dtype=torch.bool), [DONE] * len(codes))
-        return trajectory.trace(torch.ones(len(codes), dtype=torch.float64), self.step_size)
+        trace = trajectory.trace(torch.ones(len(codes), dtype=torch.float64), self.step_size)
+        lengths = torch.full((len(codes), STEPS), self.step_size, dtype=torch.float64)
+        lengths[1::2, 1:] = torch.nan
+        even = torch.arange(len(codes)) % 2 == 0
+        return replace(trace, tables={"walks": {"even": even, "first": trace.values[:, 1], "lengths": lengths}})
 
     @staticmethod
     def direction(row):
@@ -154,12 +165,21 @@ def test_it_edits_is_measured_and_shown(tmp_path, capsys):
     how = ["--families", "tiny-judge", "--measured", "smile", *HOW]
     assert main(["measure", "--edits", f"{tmp_path}/edited/edits", *how, "--out", f"{tmp_path}/measured"]) == 0
     assert Table.open(f"{tmp_path}/measured/measured").read()["strength"].to_pylist() == [2.0, 4.0, 6.0]
+    walks = Table.open(f"{tmp_path}/edited/walks")
+    assert walks.schema.key == ("index", "request")
+    kept = walks.read().to_pylist()
+    assert [(row["index"], row["request"], row["attribute"]) for row in kept] == [(i, 0, "smile") for i in range(ROWS)]
+    assert [row["even"] for row in kept] == [True, False] * (ROWS // 2)
+    assert [row["lengths"] for row in kept[:2]] == [[2.0, 2.0, 2.0], [2.0]]
+    np.testing.assert_array_equal([row["first"] for row in kept], moved[:, 1])
+    assert main(["verify", f"{tmp_path}/edited"]) == 0
     assert main(["report", f"{tmp_path}/edited"]) == 0
     assert "random" in (tmp_path / "edited/report.html").read_text()
     with pytest.raises(SystemExit, match="0"):
         main(["edit", "random", "--help"])
     shown = capsys.readouterr().out
     assert "--step-size" in shown
+    assert "--places PLACE,..." in shown
     assert "--directions" not in shown
 
 

@@ -12,6 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import schemas
+from pipeline.editors.style_intervention.coefficients import coefficients
+from pipeline.stages.kept_rows import schema_of
 
 GOLDEN = Path(__file__).with_name("golden.txt")
 ATTRIBUTES = ("smile", "male", "old", "eyeglasses", "yaw")
@@ -35,7 +37,7 @@ SCHEMAS = {
     "effects": schemas.effects(),
     "strips": schemas.strips(),
     "channels": schemas.channels(),
-    "coefficients": schemas.coefficients(6752),
+    "coefficients": schema_of(coefficients(6752)),
     "comparisons": schemas.comparisons(),
     "dt_steps": schemas.dt_steps(),
     "dt_curves": schemas.dt_curves(),

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import Field, FiniteFloat, field_validator
 
 from pipeline.editors.editor import Artifact, EditorConfig, Faces, Needed, Traits
+from pipeline.editors.kept import KeptTable
 from pipeline.editors.request import EditRequest, Target
+from pipeline.editors.style_intervention.coefficients import coefficients
 from pipeline.editors.style_intervention.intervention import Mask, StyleIntervention
 from pipeline.editors.style_intervention.losses import PixelLoss
 from pipeline.editors.style_intervention.regions import region_of
@@ -58,7 +60,9 @@ class Config(EditorConfig):
     )
     dilation: int = Field(DILATION, ge=0, description="Grow the mask by so many pixels of a 512 px picture.")
     region: tuple[str, ...] = Field(
-        (), description="Classes of the face parser that may change: hair,hat. Default: those of the attribute."
+        (),
+        description="Classes of the face parser that may change: hair,hat. Default: those of the attribute.",
+        json_schema_extra={"metavar": "CLASS,..."},
     )
     pixel_loss: PixelLoss = Field(
         "mean", description="Eq. 9: mean of squares outside the mask, or (norm) the paper's norm."
@@ -110,8 +114,10 @@ class Config(EditorConfig):
             needs_generator=True,
             rows_may_stop=True,
             masks=True,
-            solves=True,
         )
+
+    def keeps(self, shape: tuple[int, ...]) -> Sequence[KeptTable]:
+        return (coefficients(shape[0]),)
 
     def open(
         self, faces: Faces | None, directions: Sequence[Direction] = (), artifact: Artifact | None = None

@@ -17,6 +17,7 @@ from pipeline.editors.editor import Faces
 from pipeline.editors.gradients import score_of
 from pipeline.editors.moves import check_move
 from pipeline.editors.request import SIDES, EditRequest
+from pipeline.editors.style_intervention.coefficients import kept
 from pipeline.editors.style_intervention.losses import merged
 from pipeline.editors.style_intervention.regions import region_of
 from pipeline.editors.style_intervention.solver import Problem, Settings, Solution, solve
@@ -85,7 +86,7 @@ class StyleIntervention:
     def edit(self, codes: Codes, requests: Sequence[EditRequest]) -> Trace:
         """Edit each row as its request says: a step for each strength k, at s + (1 - Lambda) ds_z + k Lambda ds_n.
 
-        The trace is in s, with `coefficients` (N, S) and `errors` (N, T + 1), NaN where a row was not solved for.
+        The trace is in s, with the table `coefficients` of what was solved for.
         A row ends at its source where it is on the target's side already (REACHED), where its face has no such region,
         or where one of its two directions changes no style.
 
@@ -103,7 +104,7 @@ class StyleIntervention:
         stops = ["" if usable else NOT_FINITE for usable in usable_N.tolist()]
         self._stop_before_solving(stops, requests, sides_N, seen, by_z_NS, by_n_NS)
         values = s_NS[:, None].repeat(1, steps + 1, 1)
-        coefficients_NS = torch.full_like(s_NS, torch.nan)
+        coefficients_NS = torch.zeros_like(s_NS)
         errors: dict[int, Tensor] = {}
         for first in range(0, len(codes), most := self._faces.at_once or len(codes)):
             rows = range(first, min(first + most, len(codes)))
@@ -269,10 +270,7 @@ class StyleIntervention:
             strengths=torch.tensor(asked, dtype=torch.float64, device=values.device),
             scores={},
             stops=tuple(stops),
-            solved={
-                "coefficients": coefficients_NS,
-                "errors": torch.stack([errors.get(row, nothing) for row in range(len(stops))]),
-            },
+            tables=kept(coefficients_NS, [errors.get(row, nothing) for row in range(len(stops))]),
         )
 
     @staticmethod
