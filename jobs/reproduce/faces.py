@@ -14,6 +14,8 @@ from jobs.dataset import DatasetSpec
 from jobs.directions.spec import FitSpec
 from jobs.label import LabelSpec
 from jobs.locations import absolute
+from jobs.reproduce.cost import Passes
+from jobs.reproduce.kept_labels import kept_labels
 from jobs.reproduce.study import StudySpec, step
 from jobs.sample import SampleSpec
 from pipeline.directions import Direction
@@ -21,6 +23,7 @@ from pipeline.directions.lookup import by_name
 from pipeline.errors import SpecError
 from pipeline.metrics import in_source_class
 from pipeline.models import generators
+from pipeline.models.classifiers.attributes import DEFAULT_ATTRIBUTES
 from pipeline.models.codes import Codes, Space
 from pipeline.models.generators import Generator
 from pipeline.stages.codes import read_codes
@@ -130,18 +133,40 @@ class LabelledFaces:
         """Standard deviation over the faces of the distance to an attribute's boundary."""
         return float(self.directions(space, [attribute])[attribute].distance(self.codes(space)).std())
 
+    @property
+    def said(self) -> str:
+        """How many there are and whose labels they have, for a page. Raises StoreError."""
+        kept = Table.open(self.labels).require_sealed()["facts"].get("kept_labels")
+        made = f" (the labels are those of {kept['file']}, made by `{kept['command']}`)" if kept else ""
+        return f"{self.asked('rows'):,} labelled{made}"
 
-def label_faces(spec: StudySpec, rows: int, spaces: Sequence[Space], attributes: Sequence[str] = ()) -> LabelledFaces:
-    """Make them, and fit a direction of each attribute (of all, where none is named) in each space."""
+
+def label_faces(
+    spec: StudySpec, rows: int, spaces: Sequence[Space], attributes: Sequence[str] = (),
+    labelled: Sequence[str] = DEFAULT_ATTRIBUTES,
+) -> LabelledFaces:  # fmt: skip
+    """Make them, and fit a direction of each attribute (of all, where none is named) in each space.
+
+    Their labels of the attributes `labelled` are those that the repository keeps, where it has them.
+    """
     found = LabelledFaces(spec.out)
-    make = DatasetSpec(
-        generator=spec.generator, classifiers=(spec.classifiers,), rows=rows, seed=spec.seed, out=spec.url("faces"),
-        **spec.scoring,
-    )  # fmt: skip
-    step(make, "--generator, --classifiers or the flags of the run")
+    if kept := kept_labels(spec, rows, labelled):
+        sample(spec, "faces", rows, spec.seed)
+        kept.write_table(found.labels, spec.classifiers, labelled, rows)
+    else:
+        make = DatasetSpec(
+            generator=spec.generator, classifiers=(spec.classifiers,), attributes=tuple(labelled), rows=rows,
+            seed=spec.seed, out=spec.url("faces"), **spec.scoring,
+        )  # fmt: skip
+        step(make, "--generator, --classifiers or the flags of the run")
     for space in spaces:
         fit(spec, found, space, tuple(attributes), spec.url(f"fit-{space}"))
     return found
+
+
+def labelling_cost(spec: StudySpec, rows: int, labelled: Sequence[str] = DEFAULT_ATTRIBUTES) -> Passes:
+    """Of `label_faces`: none where the labels are kept."""
+    return Passes() if kept_labels(spec, rows, labelled) else Passes(rows)
 
 
 def fit(

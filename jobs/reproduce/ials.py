@@ -12,7 +12,7 @@ from jobs.dt.spec import FEW, PAIRS, STUDIED, DtSpec, as_pair, gradients
 from jobs.flags import Names
 from jobs.reproduce.cost import Passes, say_ahead, say_time_left
 from jobs.reproduce.dt_edits import edit_pictured, run, work
-from jobs.reproduce.faces import FacesFlags, label_faces, other_faces
+from jobs.reproduce.faces import FacesFlags, label_faces, labelling_cost, other_faces
 from jobs.reproduce.step_size import StepSize, TrialFlags, step_sizes
 from jobs.reproduce.study import run_study, step
 from pipeline.errors import SpecError
@@ -143,7 +143,8 @@ def main(argv: Sequence[str]) -> int:
 def cost(spec: IalsSpec) -> Passes:
     """All of it."""
     spec.check()
-    return ahead(spec) + Passes((spec.labelled if spec.from_ is None else 0) + spec.looked_at(spec.primals))
+    labelled = labelling_cost(spec, spec.labelled) if spec.from_ is None else Passes()
+    return ahead(spec) + labelled + Passes(spec.looked_at(spec.primals))
 
 
 def ahead(spec: IalsSpec) -> Passes:
@@ -229,7 +230,7 @@ def page(
             replace(mean, parts=[cosine_grid(folders, spec.attributes), *mean.parts]),
         ],
         facts={
-            "Faces": f"{labelled.asked('rows'):,} labelled, {spec.looked_at(spec.primals):,} others of which those are "
+            "Faces": f"{labelled.said}, {spec.looked_at(spec.primals):,} others of which those are "
             f"edited that start in the source class, {spec.each:,} of each pair",
             "Directions": Table.open(labelled.fitted("w")).digest,
             f"Means of {spec.gradient_faces:,} gradients": Table.open(spec.url("fit-gradient", "directions")).digest,

@@ -10,14 +10,16 @@ from pydantic import Field, model_validator
 from jobs.edit.spec import EditSpec
 from jobs.flags import Names, say
 from jobs.measure import MeasureSpec
+from jobs.options import canonical
 from jobs.reproduce.cost import Passes
-from jobs.reproduce.faces import LabelledFaces, fit, label_faces, sample
+from jobs.reproduce.faces import LabelledFaces, fit, label_faces, labelling_cost, sample
 from jobs.reproduce.study import StudySpec, cached, edit_spec, run_study, step
 from pipeline.directions.choose import MARGIN
 from pipeline.directions.compare import correlations, cosines
 from pipeline.directions.reliability import Noise, jackknifed_entanglement
 from pipeline.metrics import intervals
 from pipeline.models.classifiers import ATTRIBUTES
+from pipeline.models.classifiers.attributes import DEFAULT_ATTRIBUTES
 from pipeline.models.codes import Space
 from pipeline.report import interfacegan as page
 from pipeline.report import study
@@ -63,6 +65,11 @@ class InterfaceganSpec(StudySpec):
         return self
 
     @property
+    def labelled(self) -> list[str]:
+        """Attributes that faces are labelled by: the usual ones, and those that are asked for."""
+        return canonical({*DEFAULT_ATTRIBUTES, *self.attributes, self.condition})
+
+    @property
     def some(self) -> list[int]:
         """Numbers of faces of the learning curve, but for all."""
         return [self.rows // share for share in CURVE_SHARES]
@@ -74,16 +81,17 @@ def main(argv: Sequence[str]) -> int:
 
 
 def cost(spec: InterfaceganSpec) -> Passes:
-    """Faces to be made: labelled; edited with and without the condition in each space, and made again to measure whose
-    they are; moved far.
+    """Faces to be made: labelled, unless their labels are kept; edited with and without the condition in each space,
+    and made again to measure whose they are; moved far.
     """
     edited = 2 * len(SPACES) * spec.edited * (1 + len(STRENGTHS))
-    return Passes(spec.rows + 2 * edited + 2 * (1 + len(spec.attributes) * len(SHARES)))
+    others = Passes(2 * edited + 2 * (1 + len(spec.attributes) * len(SHARES)))
+    return labelling_cost(spec, spec.rows, spec.labelled) + others
 
 
 def make(spec: InterfaceganSpec) -> Page:
     """All steps, each of which goes on where it stopped; then the page."""
-    faces = label_faces(spec, spec.rows, SPACES)
+    faces = label_faces(spec, spec.rows, SPACES, labelled=spec.labelled)
     others = sample(spec, "others", spec.edited, spec.seed + 1)
     edits = {}
     for space in SPACES:
@@ -125,7 +133,7 @@ def make(spec: InterfaceganSpec) -> Page:
             page.conditional(measured, spec.primal, spec.condition, STRENGTHS),
         ],
         facts={
-            "Faces": f"{spec.rows:,} labelled, {spec.edited:,} others edited",
+            "Faces": f"{faces.said}, {spec.edited:,} others edited",
             **{f"Directions in {space}": Table.open(faces.fitted(space)).digest for space in SPACES},
         },
     )

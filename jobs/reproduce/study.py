@@ -35,6 +35,9 @@ class StudySpec(CalibrationFlag, RayFlags, MachineFlags):
         "faces", description="Family of classifiers that labels, and whose gradients are followed."
     )
     judge: str = Field("judge", description="Family of classifiers that measures the edits.")
+    label_anew: bool = Field(
+        False, description="Label the faces that directions are fitted on, even if the repository keeps their labels."
+    )
     dry_run: bool = Field(
         False, description="Print the number of passes through the generator and the hours they take, and stop."
     )
