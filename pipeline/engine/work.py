@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from copy import copy
+from dataclasses import replace
 
 from pipeline.engine.attempt import Outputs
 from pipeline.engine.derive import derive, lacking
 from pipeline.engine.job import Job
 from pipeline.engine.job_records import JobRecords
 from pipeline.engine.journal import ERROR, PUBLISHED, Attempt
-from pipeline.engine.outcome import Outcome
+from pipeline.engine.outcome import Outcome, merge_counters
 from pipeline.engine.plan import HALF_RETRIED, OVERWRITTEN, Plan
 from pipeline.engine.stage import Task
 from pipeline.errors import Busy, LeaseLost, StoreError
@@ -18,6 +19,7 @@ from pipeline.tables import store
 class Work:
     """`done` and `failed` by shard over the whole job, `ran` in this run; `rows`: how many of one to compute now.
 
+    Where a shard's rejected rows alone are tried again, `done` counts its other rows too, `ran` does not.
     `lacking`: names of the derived outputs that are not there, as far as is known: all, until `derive` has made them.
     """
 
@@ -28,6 +30,7 @@ class Work:
         self.lacking = [one.name for one in job.derived]
         self._job, self._plan = job, plan
         self._doubtful: set[int] = set()
+        self._retried: dict[int, Outcome] = {}
 
     def begin(self, limit: int | None) -> list[Task]:
         """The tasks of this run. From now on the tables are not complete, and what a kill leaves half done is known."""
@@ -36,6 +39,7 @@ class Work:
         given = {task.shard for task in tasks}
         self.done |= {shard: outcome for shard, outcome in plan.again.items() if shard not in given}
         self.rows = {task.shard: plan.again[task.shard].rejected if task.again else task.rows for task in tasks}
+        self._retried = {task.shard: plan.again[task.shard] for task in tasks if task.again}
         before = self.job_records.suspects()
         suspects = {shard: why for shard, why in before.items() if shard not in self.done}
         suspects |= dict.fromkeys(given & plan.again.keys(), HALF_RETRIED)
@@ -64,8 +68,12 @@ class Work:
         """
         if outcome.lease_lost:
             self._check_lease()
-        self.job_records.record(outcome)
         self.ran.append(outcome)
+        if outcome.ok and outcome.shard in self._retried:
+            counters = dict(self._retried[outcome.shard].counters)
+            merge_counters(counters, outcome.counters)
+            outcome = replace(outcome, counters=counters)
+        self.job_records.record(outcome)
         (self.done if outcome.ok else self.failed)[outcome.shard] = outcome
 
     def end(self, say: Callable[[str], None]) -> None:

@@ -15,10 +15,10 @@ from pipeline.metrics import AGREED, DT, LEVEL, Cell, Outcomes, Pair, PairOutcom
 from pipeline.stages.dt import DtStage
 from pipeline.stages.request_rows import LAMBDAS
 from pipeline.stages.request_rows import to_rows as request_rows
-from pipeline.tables import Layout, Table, store
+from pipeline.tables import Layout
+from pipeline.tables.dt_scores import read_dt_scores
 from pipeline.tables.frames import to_rows
 from schemas import TableSchema
-from schemas.dt_steps import SCORES, by_item
 
 COUNTING = 3
 """Version of how curves and areas are counted: tables of another are made anew."""
@@ -48,8 +48,7 @@ def read_pairs(out: str, stage: DtStage) -> dict[Pair, PairOutcomes]:
     """What both families saw of every pair, from the sealed DIR/dt_steps. Raises StoreError."""
     pairs = list(dict.fromkeys(map(_pair, stage.requests)))
     cells = [_cell(asked) for asked in stage.requests if _pair(asked) == pairs[0]]
-    steps = Table.open(store.join(out, "dt_steps")).batches(["index", "row", "step", *SCORES], rows=2**16)
-    _, scores_IP4 = by_item(steps, stage.items, stage.settings.steps + 1)
+    _, scores_IP4 = read_dt_scores(out, stage.items, stage.settings.steps + 1)
     by_pair = scores_IP4.reshape(len(pairs), len(cells), -1, *scores_IP4.shape[1:])
     judge, own, target = stage.judge.family.name, stage.classifiers.family.name, int(stage.requests[0].target)
     return {

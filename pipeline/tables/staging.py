@@ -61,18 +61,23 @@ def sweep_staged() -> int:
 @contextmanager
 def disk_errors(path: str) -> Iterator[None]:
     """`store_errors` for files in the temporary directory: a full disk is that one's, not the store's."""
+    with store_errors("write", path), full_disk_errors(path):
+        yield
+
+
+@contextmanager
+def full_disk_errors(path: str) -> Iterator[None]:
+    """A full disk as a StoreError that names the temporary directory; other errors pass through."""
     try:
-        with store_errors("write", path):
-            yield
-    except StoreError as error:
-        cause = error.__cause__
-        if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise StoreError(
-                f"cannot write {path}: the disk of the temporary directory {tempfile.gettempdir()}, where parts wait "
-                f"for their way to the store, is full: free some space there, or set TMPDIR to a directory on a "
-                f"larger disk (on the workers' machines), {AGAIN}"
-            ) from cause
-        raise
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise StoreError(
+            f"cannot write {path}: the disk of the temporary directory {tempfile.gettempdir()}, where parts wait "
+            f"for their way to the store, is full: free some space there, or set TMPDIR to a directory on a "
+            f"larger disk (on the workers' machines), {AGAIN}"
+        ) from error
 
 
 def _home() -> Path:

@@ -282,7 +282,7 @@ def local_copy(url: str) -> Iterator[Path]:
     fs, remote = resolve(url)
     copy = staging.directory() / local_files.staged_name(url.rsplit("/", 1)[-1])
     try:
-        with store_errors("read", url), staging.disk_errors(str(copy)):
+        with store_errors("read", url), staging.full_disk_errors(str(copy)):
             with_retries(fs.get_file, remote, str(copy))
         yield copy
     finally:

@@ -37,6 +37,23 @@ def made(tmp_path_factory):
     return out
 
 
+def test_the_scores_of_all_steps_are_read_once(tmp_path, monkeypatch):
+    read, batches = [], Table.batches
+
+    def counted(table, *given, **named):
+        read.append(table.url)
+        return batches(table, *given, **named)
+
+    monkeypatch.setattr(Table, "batches", counted)
+    made, scores = job(tmp_path, PAIRS[:1], CELLS, 4, 3), drifting(1, CELLS, 4, 3)
+    for _ in range(2):
+        write_steps(made, scores)
+        count(made)
+        assert [url for url in read if url.endswith("dt_steps")] == [f"{tmp_path}/dt_steps"]
+        Table(f"{tmp_path}/dt_steps").clear()
+        scores, read = scores + 0.1, []
+
+
 def table(out, name) -> pd.DataFrame:
     return Table.open(f"{out}/{name}").read().to_pandas()
 

@@ -31,8 +31,10 @@ def home() -> Path:
     """`STYLEMILL_HOME`, else, also where that is empty, the platform's cache folder of this user."""
     if named := os.environ.get("STYLEMILL_HOME", "").strip():
         return Path(named).expanduser()
-    from platformdirs import user_cache_dir
-
+    try:
+        from platformdirs import user_cache_dir
+    except ModuleNotFoundError:  # where there is torch, NumPy and safetensors alone: the same folder on Linux
+        return Path(os.environ.get("XDG_CACHE_HOME", "").strip() or Path.home() / ".cache") / "stylemill"
     return Path(user_cache_dir("stylemill"))
 
 

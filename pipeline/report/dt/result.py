@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from pipeline.metrics import Cell, FamilyOutcomes, Pair, PairOutcomes, auc_as_released, pair_outcomes
 from pipeline.tables import Table, store
+from pipeline.tables.dt_scores import read_dt_scores
 from pipeline.tables.frames import read_frame
-from schemas.dt_steps import SCORES, by_item
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,8 +99,7 @@ def read(url: str) -> list[PairResult]:
     known = bool(areas_of.require_sealed()["facts"]["resolved"].get("kappa"))
     pairs: list[Pair] = [(primal, condition) for primal, condition in asked["pairs"]]
     shape = (len(pairs), len(asked["lambdas"]), asked["rows_of_a_pair"])
-    batches = steps.batches(["index", "row", "step", *SCORES], rows=2**16)
-    row_I, scores_IP4 = by_item(batches, math.prod(shape), asked["steps"] + 1)
+    row_I, scores_IP4 = read_dt_scores(url, math.prod(shape), asked["steps"] + 1)
     row_KR, scores_KCRP4 = row_I.reshape(shape).max(axis=1), scores_IP4.reshape(*shape, *scores_IP4.shape[1:])
     return [
         PairResult(pair, asked, _of_pair(curves, pair), _of_pair(areas, pair), rows, scores_CRP4, known)

@@ -70,6 +70,19 @@ def test_a_limited_retry_leaves_the_rest_as_it_was(bench):
     assert bench.attempts() == attempts + 1
 
 
+def test_a_retry_keeps_what_was_counted_of_the_other_rows(bench):
+    def counted():
+        outcomes = JobRecords(bench.out, "squares").outcomes().values()
+        return sum(outcome.counters["squares"] for outcome in outcomes)
+
+    stage = {"reject_every": 5}
+    bench.run(LocalPool(), bench.job(**stage))
+    rows = Table.open(f"{bench.out}/labels").read().num_rows
+    assert counted() == rows
+    summary = bench.run(LocalPool(), bench.job(**stage), retry_rejected=True)
+    assert (counted(), summary.counters["squares"]) == (rows, 0)
+
+
 class Lost(LocalPool):
     def map(self, stage, tasks, outputs, journal):
         for number, outcome in enumerate(super().map(stage, tasks, outputs, journal)):

@@ -128,6 +128,25 @@ def test_a_full_temporary_disk_is_told(temporary, monkeypatch):
     assert [path.name for path in staging.directory().iterdir()] == ["lock"]
 
 
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (FileNotFoundError("bucket/a"), "^cannot read {url}: not there"),
+        (PermissionError("403"), "^cannot read {url}: permission denied"),
+        (OSError(errno.ENOSPC, "no room"), "^cannot write .*temporary directory {temporary}.* is full"),
+    ],
+)
+def test_a_copy_that_cannot_be_made_says_what_failed(temporary, monkeypatch, error, message):
+    def refuse(*_):
+        raise error
+
+    url = f"memory://{uuid.uuid4().hex}/a"
+    monkeypatch.setattr("fsspec.implementations.memory.MemoryFileSystem.get_file", refuse)
+    with pytest.raises(StoreError, match=message.format(url=url, temporary=temporary)), store.local_copy(url):
+        pass
+    assert [path.name for path in staging.directory().iterdir()] == ["lock"]
+
+
 def test_a_torn_copy_is_no_part(temporary, monkeypatch):
     """A store that shows files before they are whole: half a file is there, and not under the name of a part."""
 

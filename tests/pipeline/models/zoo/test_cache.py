@@ -30,6 +30,16 @@ def test_what_was_pulled_is_loaded_offline_in_its_own_dtype(registry, monkeypatc
     assert weights.metadata["source"] == {"registry": "npm", "package": "@toys/networks", "version": "1.0.0"}
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the folder of platformdirs is another")
+@pytest.mark.parametrize("xdg", ["", "/elsewhere"])
+def test_the_cache_is_in_the_same_folder_without_platformdirs(monkeypatch, xdg):
+    monkeypatch.delenv("STYLEMILL_HOME", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", xdg)
+    named = cache.home()
+    monkeypatch.setitem(sys.modules, "platformdirs", None)
+    assert cache.home() == named
+
+
 def test_weights_are_mapped_and_not_copied(registry):
     zoo.pull(["toy-one"])
     weights = zoo.load("toy-one")
