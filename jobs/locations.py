@@ -23,7 +23,10 @@ FIELDS = (
     "from_",
     "working_dir",
 )
-"""Fields of specs that name directories, tables or files."""
+"""Fields of specs that name directories, tables or files; further ones say so where they say what stands for them."""
+
+PLACES = ("DIR", "TABLE", "FILE")
+"""How that begins."""
 
 AS_TYPED = ("edits", "from_", "working_dir")
 """Of these, those that are kept as they were typed, for records and messages, as all positional ones are: the verb
@@ -43,7 +46,9 @@ def absolute(url: str) -> str:
 
 def is_location(name: str, info: FieldInfo) -> bool:
     """Whether a field of a spec names places: --scores of edit is one of four words."""
-    return name in FIELDS and get_origin(info.annotation) is not Literal
+    extra = info.json_schema_extra
+    shown = str(extra.get("metavar", "")) if isinstance(extra, dict) else ""
+    return (name in FIELDS and get_origin(info.annotation) is not Literal) or shown.startswith(PLACES)
 
 
 def stays_as_typed(name: str, info: FieldInfo) -> bool:

@@ -8,10 +8,11 @@ from jobs.choice import choose
 from jobs.classifiers import classifier_ref
 from jobs.constants import Constants
 from jobs.edit.choose import Choice, choose_directions, known, note_psi
+from jobs.edit.earlier import digest_of, take_earlier
 from jobs.edit.spec import EditSpec, artifact_of
 from jobs.latents.opening import open_with_generator
 from jobs.options import canonical
-from jobs.plan import plan
+from jobs.plan import DIGESTED, plan
 from jobs.resolve import CODES_PER_SHARD, FACES, GRADIENTS, ROWS_PER_SHARD, VECTORS, resolve, spec_facts
 from pipeline.directions import Direction
 from pipeline.editors import EditRequest, Needed, Traits
@@ -51,6 +52,8 @@ def plan_edit(spec: EditSpec) -> tuple[Job, int | None]:
     search, artifact = _search(spec, traits, classifiers, constants), _artifact(spec, generator)
     needed_columns(latents.schema, choice.space)
     space, parser = config.edits_in(choice.space), _parser(spec, traits)
+    earlier = config.earlier(generator.shape_of(space))
+    taken = take_earlier(config, earlier, requests, generator, spec.force) if earlier else {}
     note_psi(latents, traits.psi)
     truncated = Truncated(*truncation_of(latents, generator)) if choice.space == "z" else Truncated()
     load, (rows, shards) = _load(spec, traits), latents.size
@@ -79,6 +82,7 @@ def plan_edit(spec: EditSpec) -> tuple[Job, int | None]:
         search=search,
         parser=parser,
         artifact=artifact,
+        taken=taken,
         kept=kept_steps(keep_steps, traits.steps),
         generator=Model(generator.name, generator.fingerprint),
         truncated=truncated,
@@ -115,7 +119,9 @@ def plan_edit(spec: EditSpec) -> tuple[Job, int | None]:
         digests={
             **({} if artifact is None else {"artifact_digest": artifact.digest}),
             **({} if parser is None else {"parser_digest": parser.fingerprint}),
+            **({} if earlier is None else {f"{earlier.flag}_digest": digest_of(taken)}),
         },
+        digested=(*DIGESTED, *((earlier.flag,) if earlier else ())),
         present=present,
         derived=[DerivedTable("requests", schemas.requests(), partial(to_rows, requests))],
     )

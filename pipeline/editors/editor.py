@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
-from pipeline.editors.kept import KeptTable
+from pipeline.editors.kept import Earlier, KeptTable
 from pipeline.editors.request import EditRequest
 from pipeline.editors.trace import Trace
 from pipeline.models.codes import SPACES, Codes, Space
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 Scores = Callable[[Codes], Mapping[str, Tensor]]
 """Codes of N rows -> score (N,) of each attribute: generator and classifiers. Always called with one batch size."""
 Artifact = Mapping[str, Tensor]
-"""What was trained for an editor: tensors by name."""
+"""What was trained for an editor, or taken from an earlier edit: tensors by name."""
+Rows = Mapping[str, Any]
+"""Some rows of a table, by column: arrays (N, ...) of numbers, lists of words."""
 
 
 class Faces(Protocol):
@@ -143,6 +145,14 @@ class EditorConfig(BaseModel, ABC):
         """The tables that it keeps beside the edits. shape: of one row of codes in the space of the edits."""
         return ()
 
+    def earlier(self, shape: tuple[int, ...]) -> Earlier | None:
+        """The table of an earlier edit that a flag names. shape: of one row of codes in the space of the edits."""
+        return None
+
+    def take(self, rows: Iterable[Rows], attributes: Sequence[str]) -> Artifact:
+        """What edits of these attributes take from that table, whose rows come in pieces. Raises SpecError."""
+        return {}
+
     def check(self, space: Space, generator: Generator) -> None:
         """Raise SpecError where the flags do not go with this space of this generator."""
 
@@ -163,7 +173,7 @@ class EditorConfig(BaseModel, ABC):
         Args:
             faces: who makes and scores faces; None does where the traits need neither faces nor generator.
             directions: as `needed` says, all in the space of the codes.
-            artifact: what was trained for it.
+            artifact: what was trained for it, and what `take` took.
 
         Raises:
             SpecError: directions do not go together, or something is missing.

@@ -28,3 +28,12 @@ class KeptTable:
     name: str
     columns: Mapping[str, Column]
     version: int = 1
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """A table that an earlier edit by the same editor kept. flag: the field that names it. table: what it is to be."""
+
+    flag: str
+    url: str
+    table: KeptTable

@@ -113,15 +113,21 @@ def _caption(found: Edits, request: int, index: int) -> str:
 def _looks(found: Edits, rows: pd.DataFrame, side: int) -> list[study.Look]:
     request = rows["request"].iloc[0]
     scores, bold = found.shown(request), [name.removeprefix(JUDGE) for name in found.bold(request)]
+    told_apart = not rows.loc[rows["step"] > 0, "strength"].duplicated().any()
     return [
         study.Look(
             small(row["picture"], side),
-            "source" if row["step"] == 0 else wording.score(row["strength"]),
+            "source" if row["step"] == 0 else _named(row, told_apart),
             {name.removeprefix(JUDGE): wording.score(row[name]) for name in scores},
             bold,
         )
         for _, row in in_order(rows).iterrows()
     ]
+
+
+def _named(row: pd.Series, told_apart: bool) -> str:
+    """What stands below the picture of a step: its strength, or its number where strengths do not tell steps apart."""
+    return wording.score(row["strength"]) if told_apart else f"step {row['step']}"
 
 
 def small(picture: bytes, side: int) -> bytes | None:

@@ -55,8 +55,8 @@ class EditStage:
     directions: for each request those that the editor needs; requests that share them share an editor. search: the
     classifiers whose scores the editor uses, None if it uses none; where the table has scores of the same family, these
     classifiers give them too. parser: the family whose face parser it needs. artifact: what was trained for the
-    editor. kept: the steps that go into the table. classifiers: whose scores become columns. keep: format and
-    size of the pictures, None for no pictures.
+    editor. taken: what it took from an earlier edit. kept: the steps that go into the table. classifiers: whose scores
+    become columns. keep: format and size of the pictures, None for no pictures.
     """
 
     latents: Latents
@@ -69,6 +69,7 @@ class EditStage:
     search: ClassifierRef | None
     parser: Model | None
     artifact: ArtifactRef | None
+    taken: Mapping[str, torch.Tensor] = field(compare=False)
     kept: tuple[int, ...]
     generator: Model
     truncated: Truncated
@@ -164,7 +165,7 @@ class EditWorker:
     def _open_editors(self) -> list[Editor]:
         """One for each request; those of the same directions are one, and look at the attributes of their requests."""
         stage, opened = self.stage, dict[tuple[Direction, ...], Editor]()
-        trained = stage.artifact.open() if stage.artifact else None
+        trained = {**(stage.artifact.open() if stage.artifact else {}), **stage.taken}
         for directions in dict.fromkeys(stage.directions):
             its = [one for one, own in zip(stage.requests, stage.directions, strict=True) if own == directions]
             about = {plain(name) for name in stage.editor.traits(its).looks_at}

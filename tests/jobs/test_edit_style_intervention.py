@@ -1,6 +1,7 @@
 """`stylemill edit style-intervention`: two tables of directions, edits in s, and what was solved for."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,8 +12,11 @@ from edits import HOW, edit, edits, planted, sample
 import schemas
 from jobs.__main__ import main
 from jobs.small_outputs import write_small_table
+from pipeline.editors.kept import KeptTable
+from pipeline.editors.style_intervention.coefficients import coefficients as table_of
 from pipeline.models import generators
 from pipeline.stages.direction_rows import to_rows
+from pipeline.stages.kept_rows import schema_of
 from pipeline.tables import Table
 
 ROWS, WIDTH = 6, 320
@@ -99,6 +103,90 @@ def test_faces_at_their_target_stay_and_have_no_coefficients(inputs, tmp_path):
     assert there
     assert [one["index"] for one in found if not one["solved"]] == there
     assert [one["index"] for one in found if not one["errors"]] == there
+
+
+def test_coefficients_of_one_face_or_their_mean_are_shared(inputs, intervened, tmp_path):
+    latents, tables = inputs
+    words = ("style-intervention", "--attribute", "old", "--always", "--keep", "all")
+    lam = schemas.to_numpy(coefficients(intervened)["coefficients"])
+    found = {}
+    for name, mark in (("one", "#2"), ("mean", "")):
+        how = (*words, "--shared-coefficients", f"{intervened}/coefficients{mark}")
+        assert edit(latents, f"{tables}/w,{tables}/s", tmp_path / name, *how) == 0
+        assert not (tmp_path / name / "coefficients").exists()
+        found[name] = edits(tmp_path / name)
+    own = edits(intervened)
+    np.testing.assert_allclose(found["one"][5]["latent"], own[5]["latent"], atol=1e-5)
+    moved = {name: np.array(rows[3]["latent"]) - rows[2]["latent"] for name, rows in found.items()}
+    by_n_less_by_z = (moved["one"] - moved["mean"]) / np.where(lam[2] == lam.mean(axis=0), 1, lam[2] - lam.mean(axis=0))
+    wanted = moved["one"] + (lam[1] - lam[2]) * by_n_less_by_z
+    there = np.abs(lam[2] - lam.mean(axis=0)) > 0.05
+    np.testing.assert_allclose((np.array(own[3]["latent"]) - own[2]["latent"])[there], wanted[there], atol=1e-3)
+
+
+@pytest.mark.slow
+def test_what_is_shared_decides_the_job_and_not_where_it_lies(inputs, intervened, tmp_path, capsys):
+    latents, tables = inputs
+    shutil.copytree(intervened / "coefficients", tmp_path / "copy")
+    words = ("style-intervention", "--attribute", "old", "--always", "--index", "0:2", "--shared-coefficients")
+    for given, code in ((f"{intervened}/coefficients#2", 0), (f"{tmp_path}/copy#2", 0), (f"{tmp_path}/copy#3", 4)):
+        assert edit(latents, f"{tables}/w,{tables}/s", tmp_path / "out", *words, given) == code
+    assert "shared_coefficients_digest" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("given", "words", "message"),
+    [
+        ("coefficients#77", (), "nothing was solved for old of face 77"),
+        ("coefficients", ("--attribute", "eyeglasses"), "there is no row of eyeglasses, only of old"),
+        ("edits", (), "is a table of edits, not of coefficients"),
+        ("coefficients", ("--steps", "3"), "--steps: with --shared-coefficients nothing is solved for"),
+    ],
+)
+def test_coefficients_that_cannot_be_shared(inputs, intervened, tmp_path, capsys, given, words, message):
+    latents, tables = inputs
+    how = ("style-intervention", "--always", "--attribute", "old", *words)
+    if "--attribute" in words:
+        how = ("style-intervention", "--always", *words)
+    given = f"{intervened}/{given}"
+    assert edit(latents, f"{tables}/w,{tables}/s", tmp_path / "out", *how, "--shared-coefficients", given) == 2
+    assert message in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "out/edits").exists()
+
+
+@pytest.mark.slow
+def test_coefficients_of_another_generator_are_not_shared(inputs, intervened, tmp_path, capsys):
+    latents, tables = inputs
+    theirs = tmp_path / "coefficients"
+    shutil.copytree(intervened / "coefficients", theirs)
+    manifest = theirs / ".stylemill/manifest.json"
+    about = json.loads(manifest.read_text())
+    about["facts"]["resolved"]["generator_digest"] = "ab" * 32
+    manifest.write_text(json.dumps(about))
+    words = ("style-intervention", "--attribute", "old", "--always", "--shared-coefficients", str(theirs))
+    assert edit(latents, f"{tables}/w,{tables}/s", tmp_path / "out", *words) == 2
+    assert "(abababababab), and not of this stylegan2-tiny" in " ".join(capsys.readouterr().err.split())
+    assert edit(latents, f"{tables}/w,{tables}/s", tmp_path / "out", *words, "--force") == 0
+    narrow = KeptTable("coefficients", {**table_of(9).columns})
+    rows = {"index": [0], "request": [0], "attribute": ["old"], "solved": [True], "errors": [[]]}
+    rows["coefficients"] = np.zeros((1, 9), np.float32)
+    facts = {"resolved": {}, "spec": {}}
+    write_small_table(f"{tmp_path}/narrow", schema_of(narrow), schema_of(narrow).rows(rows), facts)
+    words = (*words[:-1], f"{tmp_path}/narrow", "--force")
+    assert edit(latents, f"{tables}/w,{tables}/s", tmp_path / "narrowed", *words) == 2
+    assert "is of a generator with other layers" in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.slow
+def test_pictures_after_layers_are_steps_and_strips(inputs, intervened, tmp_path):
+    latents, tables = inputs
+    words = ("--after-layers", "0,3,7", "--index", "0:2", "--images", "png", "--size", "32", "--scores", "faces")
+    assert edit(latents, f"{tables}/w,{tables}/s", tmp_path, *FLAGS, *words) == 0
+    rows = edits(tmp_path)
+    assert [(row["index"], row["step"]) for row in rows] == [(index, step) for index in (0, 1) for step in range(5)]
+    np.testing.assert_allclose(rows[4]["latent"], edits(intervened)[1]["latent"], atol=1e-4)
+    assert main(["report", str(tmp_path)]) == 0
+    assert "step 3" in (tmp_path / "report.html").read_text()
 
 
 @pytest.mark.parametrize(

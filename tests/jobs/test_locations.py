@@ -7,7 +7,7 @@ from jobs.__main__ import main
 from jobs.command_line import METAVARS
 from jobs.flags import parse
 from jobs.label import LabelSpec
-from jobs.locations import FIELDS
+from jobs.locations import FIELDS, PLACES
 from jobs.measure import MeasureSpec
 from jobs.status import StatusSpec
 
@@ -88,5 +88,5 @@ def test_memory_that_ends_with_the_process_is_noted(capsys):
 
 
 def test_every_flag_that_takes_a_place_is_looked_at():
-    shown = {name for name, metavar in METAVARS.items() if metavar.startswith(("DIR", "TABLE", "FILE"))}
+    shown = {name for name, metavar in METAVARS.items() if metavar.startswith(PLACES)}
     assert shown <= {*FIELDS}

@@ -1,16 +1,21 @@
-"""The table of the coefficients that were solved for.
+"""The table of the coefficients that were solved for, and what a later edit takes from it.
 
 Shapes: N rows, S style channels, T layers that were solved for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from pipeline.editors.editor import Rows
 from pipeline.editors.kept import ANY, Column, KeptTable
+from pipeline.errors import SpecError
 
 NAME = "coefficients"
 
@@ -26,6 +31,37 @@ def coefficients(channels: int) -> KeptTable:
         "errors": Column("float32", ANY),
     }
     return KeptTable(NAME, columns)
+
+
+def place_of(given: str) -> tuple[str, int | None]:
+    """`TABLE#17` as the table and the number of a row; None where there is no number."""
+    url, mark, number = given.rpartition("#")
+    return (url, int(number)) if mark and number.isdecimal() else (given, None)
+
+
+def shared(rows: Iterable[Rows], attributes: Sequence[str], index: int | None) -> dict[str, Tensor]:
+    """Lambda (S,) of each attribute, from rows of a table of coefficients: of the face `index`, or the mean over all
+    faces that were solved for.
+
+    Raises:
+        SpecError: nothing was solved for an attribute, or for this face.
+    """
+    sums: dict[str, NDArray[np.float64]] = {}
+    counts: Counter[str] = Counter()
+    there: set[str] = set()
+    for some in rows:
+        for row, attribute in enumerate(some["attribute"]):
+            there.add(attribute)
+            if attribute in attributes and some["solved"][row] and index in (None, int(some["index"][row])):
+                sums[attribute] = sums.get(attribute, 0.0) + some["coefficients"][row].astype(np.float64)
+                counts[attribute] += 1
+    for attribute in attributes:
+        if attribute not in there:
+            raise SpecError(f"there is no row of {attribute}, only of {', '.join(sorted(there)) or 'nothing'}")
+        if not counts[attribute]:
+            whose = "any face" if index is None else f"face {index}"
+            raise SpecError(f"nothing was solved for {attribute} of {whose}: take another table, or row")
+    return {name: torch.from_numpy((total / counts[name]).astype(np.float32)) for name, total in sums.items()}
 
 
 def kept(coefficients_NS: Tensor, errors: Sequence[Tensor]) -> Mapping[str, Mapping[str, Tensor]]:

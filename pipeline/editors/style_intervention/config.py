@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING, ClassVar, Self
 
-from pydantic import Field, FiniteFloat, field_validator
+from pydantic import Field, FiniteFloat, field_validator, model_validator
 
-from pipeline.editors.editor import Artifact, EditorConfig, Faces, Needed, Traits
-from pipeline.editors.kept import KeptTable
+from pipeline.editors.editor import Artifact, EditorConfig, Faces, Needed, Rows, Traits
+from pipeline.editors.kept import Earlier, KeptTable
 from pipeline.editors.request import EditRequest, Target
-from pipeline.editors.style_intervention.coefficients import coefficients
+from pipeline.editors.style_intervention.coefficients import coefficients, place_of, shared
 from pipeline.editors.style_intervention.intervention import Mask, StyleIntervention
 from pipeline.editors.style_intervention.losses import PixelLoss
 from pipeline.editors.style_intervention.regions import region_of
@@ -18,9 +19,16 @@ from pipeline.editors.style_intervention.solver import Settings
 from pipeline.errors import SpecError
 from pipeline.models.classifiers.regions import DILATION
 from pipeline.models.codes import Space
+from pipeline.models.generators import Generator
 
 if TYPE_CHECKING:
     from pipeline.directions.direction import Direction
+
+OF_THE_SOLVER = (
+    "mask", "dilation", "region", "pixel_loss", "lambda_attr", "lambda_norm", "steps", "step_size", "tolerance",
+    "at_once", "after_layers",
+)  # fmt: skip
+"""Fields that mean nothing where the coefficients are given."""
 
 
 class Config(EditorConfig):
@@ -75,11 +83,42 @@ class Config(EditorConfig):
         1e-3, ge=0, lt=1, description="A layer stops when a step lowers its loss by less than this share."
     )
     at_once: bool = Field(False, description="Solve for all layers together, not layer by layer (ablation).")
+    after_layers: tuple[int, ...] = Field(
+        (),
+        description="Keep the picture after these layers are solved for, a step for each: 1,4,10; the edit is the last "
+        "step. 0 is the start (Fig. 6).",
+    )
+    shared_coefficients: str | None = Field(
+        None,
+        description="Take the coefficients of an earlier edit for all faces, and solve for none: the table "
+        "DIR/coefficients; the mean of its rows, or the row of one face: DIR/coefficients#17.",
+        json_schema_extra={"metavar": "TABLE[#ROW]"},
+    )
 
     @field_validator("region")
     @classmethod
     def _with_commas(cls, words: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(name for word in words for name in word.split(","))
+
+    @field_validator("after_layers")
+    @classmethod
+    def _rising(cls, layers: tuple[int, ...]) -> tuple[int, ...]:
+        if any(layer < 0 for layer in layers) or any(last <= first for first, last in pairwise(layers)):
+            raise ValueError("give numbers of layers that rise, from 0 on")
+        return layers
+
+    @model_validator(mode="after")
+    def _go_together(self) -> Self:
+        if self.after_layers and self.at_once:
+            raise ValueError("--after-layers: --at-once solves for all layers together: leave out one of the two")
+        if self.after_layers and self.strengths:
+            raise ValueError("--after-layers and --strengths both say what the steps are: leave out one of the two")
+        if self.shared_coefficients is not None:
+            changed = [name for name in OF_THE_SOLVER if getattr(self, name) != Config.model_fields[name].default]
+            if changed:
+                flag = f"--{changed[0].replace('_', '-')}"
+                raise ValueError(f"{flag}: with --shared-coefficients nothing is solved for: leave out one of the two")
+        return self
 
     @property
     def settings(self) -> Settings:
@@ -99,9 +138,11 @@ class Config(EditorConfig):
     def request(self, attribute: str, preserve: Sequence[str] = ()) -> EditRequest:
         if preserve:
             raise SpecError("style-intervention preserves what is outside the region: leave out --preserve")
-        region_of(attribute, self.region)
+        if self.shared_coefficients is None:
+            region_of(attribute, self.region)
         sign = -1.0 if self.target == "0" else 1.0
-        strengths = tuple(sign * strength + 0.0 for strength in self.strengths or (1.0,))
+        steps = self.strengths or (1.0,) * (len(self.after_layers) + 1)
+        strengths = tuple(sign * strength + 0.0 for strength in steps)
         options = {"move": self.move, "length": self.length}
         return EditRequest(attribute, target=self.target, strengths=strengths, options=options)
 
@@ -109,15 +150,32 @@ class Config(EditorConfig):
         looks = not self.always or self.target == "flip"
         return Traits(
             steps=max(len(request.strengths) for request in requests),
-            keep="all" if self.strengths else "last",
+            keep="all" if self.strengths or self.after_layers else "last",
             looks_at=tuple(dict.fromkeys(request.attribute for request in requests)) if looks else (),
             needs_generator=True,
             rows_may_stop=True,
-            masks=True,
+            masks=self.shared_coefficients is None,
         )
 
     def keeps(self, shape: tuple[int, ...]) -> Sequence[KeptTable]:
-        return (coefficients(shape[0]),)
+        return (coefficients(shape[0]),) if self.shared_coefficients is None else ()
+
+    def earlier(self, shape: tuple[int, ...]) -> Earlier | None:
+        if self.shared_coefficients is None:
+            return None
+        return Earlier("shared_coefficients", place_of(self.shared_coefficients)[0], coefficients(shape[0]))
+
+    def take(self, rows: Iterable[Rows], attributes: Sequence[str]) -> Artifact:
+        _, index = place_of(self.shared_coefficients or "")
+        return shared(rows, attributes, index)
+
+    def check(self, space: Space, generator: Generator) -> None:
+        layers = len(generator.style_layers)
+        if self.after_layers and self.after_layers[-1] >= layers:
+            raise SpecError(
+                f"--after-layers {self.after_layers[-1]}: {generator.name} has {layers} layers, and after the last one "
+                "stands the edit itself, which is the last step: give numbers below that"
+            )
 
     def open(
         self, faces: Faces | None, directions: Sequence[Direction] = (), artifact: Artifact | None = None
@@ -126,5 +184,5 @@ class Config(EditorConfig):
             raise SpecError("style-intervention makes faces: give the generator")
         return StyleIntervention(
             faces, directions, self.settings, mask=self.mask, dilation=self.dilation, region=self.region,
-            always=self.always,
+            always=self.always, after_layers=self.after_layers, shared=artifact if self.shared_coefficients else None,
         )  # fmt: skip

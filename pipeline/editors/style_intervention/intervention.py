@@ -6,7 +6,7 @@ Shapes: N rows, S style channels, K strengths, T layers, 3HW pixels.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
 import torch
@@ -20,7 +20,7 @@ from pipeline.editors.request import SIDES, EditRequest
 from pipeline.editors.style_intervention.coefficients import kept
 from pipeline.editors.style_intervention.losses import merged
 from pipeline.editors.style_intervention.regions import region_of
-from pipeline.editors.style_intervention.solver import Problem, Settings, Solution, solve
+from pipeline.editors.style_intervention.solver import START, Problem, Settings, Solution, solve
 from pipeline.editors.trace import DONE, NO_STEP, NOT_FINITE, REACHED, Trace
 from pipeline.errors import SpecError
 from pipeline.models.classifiers.regions import dilated, mask_of
@@ -54,6 +54,9 @@ class StyleIntervention:
         dilation: pixels, in a picture of 512 px.
         region: classes of the face parser; those of the attribute where none are given.
         always: also faces that are on the target's side already.
+        after_layers: numbers of layers that rise; a step for each, with the coefficients as they were when so many
+            layers had been solved for. The edit is the last step.
+        shared: coefficients (S,) by attribute, for all faces; None to solve for each face's own.
 
     Raises:
         SpecError: two directions are of one attribute and kind, or one in s is the normal of a sparse hyperplane.
@@ -69,9 +72,12 @@ class StyleIntervention:
         dilation: int = 16,
         region: Sequence[str] = (),
         always: bool = False,
+        after_layers: Sequence[int] = (),
+        shared: Mapping[str, Tensor] | None = None,
     ) -> None:
         self._faces, self._settings = faces, settings or Settings()
         self._mask, self._dilation, self._region, self._always = mask, dilation, tuple(region), always
+        self._after, self._shared = tuple(after_layers), shared
         self._size = min(MOST_PIXELS, faces.generator.resolution)
         self._latent: dict[str, Direction] = {}
         self._sparse: dict[str, Direction] = {}
@@ -86,9 +92,9 @@ class StyleIntervention:
     def edit(self, codes: Codes, requests: Sequence[EditRequest]) -> Trace:
         """Edit each row as its request says: a step for each strength k, at s + (1 - Lambda) ds_z + k Lambda ds_n.
 
-        The trace is in s, with the table `coefficients` of what was solved for.
-        A row ends at its source where it is on the target's side already (REACHED), where its face has no such region,
-        or where one of its two directions changes no style.
+        The trace is in s; where coefficients were solved for, with the table of them. A row ends at its source where it
+        is on the target's side already (REACHED), where there is something to solve for and its face has no such
+        region, or where one of its two directions changes no style.
 
         Raises:
             SpecError: codes and requests differ in length, rows differ in their number of strengths, the options are
@@ -106,15 +112,19 @@ class StyleIntervention:
         values = s_NS[:, None].repeat(1, steps + 1, 1)
         coefficients_NS = torch.zeros_like(s_NS)
         errors: dict[int, Tensor] = {}
-        for first in range(0, len(codes), most := self._faces.at_once or len(codes)):
-            rows = range(first, min(first + most, len(codes)))
-            for row, solution in self._solve(rows, requests, stops, s_NS, by_z_NS, by_n_NS):
-                coefficients_NS[row], errors[row] = solution.coefficients[0], solution.errors[0]
-                values[row, 1:] = self._steps(s_NS[row], solution.coefficients[0], by_z_NS[row], by_n_NS[row],
-                                              requests[row])  # fmt: skip
-                finite = bool(torch.isfinite(values[row]).all() and torch.isfinite(errors[row]).all())
-                stops[row] = DONE if finite else NOT_FINITE
-        return self._trace(values, stops, requests, sides_N, coefficients_NS, errors)
+        if self._shared is None:
+            for first in range(0, len(codes), most := self._faces.at_once or len(codes)):
+                rows = range(first, min(first + most, len(codes)))
+                for row, solution in self._solve(rows, requests, stops, s_NS, by_z_NS, by_n_NS):
+                    coefficients_NS[row], errors[row] = solution.coefficients[0], solution.errors[0]
+        else:
+            coefficients_NS = torch.stack([self._shared[request.attribute] for request in requests]).to(s_NS)
+        for row in (row for row, stop in enumerate(stops) if not stop):
+            values[row, 1:] = self._steps(s_NS[row], coefficients_NS[row], by_z_NS[row], by_n_NS[row], requests[row])
+            finite = torch.isfinite(values[row]).all() and (row not in errors or torch.isfinite(errors[row]).all())
+            stops[row] = DONE if finite else NOT_FINITE
+        tables = {} if self._shared else kept(coefficients_NS, self._errors(s_NS, errors))
+        return self._trace(values, stops, requests, sides_N, tables)
 
     # -- what is known before anything is solved -----------------------------------------------------------------------
 
@@ -127,7 +137,12 @@ class StyleIntervention:
         if len(numbers := {len(request.strengths) for request in requests}) > 1 or 0 in numbers:
             raise SpecError("rows that are edited together have as many strengths each, and at least one")
         for request in dict.fromkeys(requests):
-            region_of(request.attribute, self._region)
+            if self._shared is None:
+                region_of(request.attribute, self._region)
+            elif request.attribute not in self._shared:
+                raise SpecError(f"there are no shared coefficients of {request.attribute}: give them, or none at all")
+            if self._after and len(request.strengths) != len(self._after) + 1:
+                raise SpecError("with after_layers, a request has a strength for each of them and one for the edit")
             if set(request.options) != set(OPTIONS):
                 raise SpecError("style-intervention needs the numbers move and length of each row, and no others: give "
                                 "both in `options`")  # fmt: skip
@@ -239,12 +254,23 @@ class StyleIntervention:
             if going[i]
         ]
 
-    @staticmethod
-    def _steps(s_S: Tensor, coefficients_S: Tensor, by_z_S: Tensor, by_n_S: Tensor, request: EditRequest) -> Tensor:
-        """(K, S): the edit, with k times ds_n in place of ds_n."""
+    def _steps(
+        self, s_S: Tensor, coefficients_S: Tensor, by_z_S: Tensor, by_n_S: Tensor, request: EditRequest
+    ) -> Tensor:
+        """(K, S): the edit, with k times ds_n in place of ds_n; or the codes after some layers, and the edit."""
         side = SIDES[request.target] or 1.0  # strengths of target 0 are negative, and ds_n is turned already
         strengths_K1 = torch.tensor([[side * strength] for strength in request.strengths]).to(s_S)
+        if self._after:
+            widths = [layer.width for layer in self._faces.generator.style_layers]
+            layers = torch.tensor([*self._after, len(widths)], device=s_S.device)
+            layer_S = torch.arange(len(widths)).repeat_interleave(torch.tensor(widths)).to(s_S.device)
+            coefficients_S = torch.where(layer_S < layers[:, None], coefficients_S, START)
         return s_S + merged(coefficients_S, by_z_S, strengths_K1 * by_n_S)
+
+    def _errors(self, s_NS: Tensor, errors: Mapping[int, Tensor]) -> list[Tensor]:
+        """The errors of each row, NaN for those that were not solved for."""
+        groups = 1 + (1 if self._settings.at_once else len(self._faces.generator.style_layers))
+        return [errors.get(row, s_NS.new_full((groups,), torch.nan)) for row in range(len(s_NS))]
 
     def _trace(
         self,
@@ -252,8 +278,7 @@ class StyleIntervention:
         stops: Sequence[str],
         requests: Sequence[EditRequest],
         sides: Sequence[float],
-        coefficients_NS: Tensor,
-        errors: dict[int, Tensor],
+        tables: Mapping[str, Mapping[str, Tensor]],
     ) -> Trace:
         steps_K = torch.arange(values.shape[1])
         last_N1 = torch.tensor([[self._last(stop, values.shape[1] - 1)] for stop in stops])
@@ -261,8 +286,6 @@ class StyleIntervention:
             [0.0, *((side * k if request.target == "flip" else k) + 0.0 for k in request.strengths)]
             for request, side in zip(requests, sides, strict=True)
         ]
-        groups = 1 + (1 if self._settings.at_once else len(self._faces.generator.style_layers))
-        nothing = values.new_full((groups,), torch.nan)
         return Trace(
             space="s",
             values=values,
@@ -270,7 +293,7 @@ class StyleIntervention:
             strengths=torch.tensor(asked, dtype=torch.float64, device=values.device),
             scores={},
             stops=tuple(stops),
-            tables=kept(coefficients_NS, [errors.get(row, nothing) for row in range(len(stops))]),
+            tables=tables,
         )
 
     @staticmethod

@@ -358,6 +358,89 @@ def test_rows_that_stopped_keep_their_slots_on_a_device_that_takes_all_rows_toge
         assert torch.isnan(kept(trace)["errors"][row]).all()
 
 
+def test_the_codes_after_layers_are_the_edit_with_the_rest_as_it_was_at_the_start(generator):
+    layers = len(generator.style_layers)
+    whole = edited(scorer(generator))
+    found = edited(scorer(generator), after_layers=(0, 2, layers - 1))
+    assert found.steps.tolist() == [[0, 1, 2, 3, 4]] * ROWS
+    assert found.strengths.tolist() == [[0, 1, 1, 1, 1]] * ROWS
+    assert torch.equal(found.at(4).values, whole.at(1).values)
+    by_z, by_n = (edited(scorer(generator), strengths=(k,)).at(1).values for k in (0.0, 1.0))
+    s, lam = whole.at(0).values, kept(whole)["coefficients"]
+    by_z, by_n = (by_z - s) / (1 - lam), (by_n - by_z) / lam  # where both divide
+    for step, some in ((1, 0), (2, 2), (3, layers - 1)):
+        solved = sum(layer.width for layer in generator.style_layers[:some])
+        assert torch.equal(found.at(step).values[:, :solved], whole.at(1).values[:, :solved])
+        wanted = s + 0.5 * by_z + 0.5 * by_n
+        there = torch.isfinite(wanted) & (lam > 0.05) & (lam < 0.95)
+        there[:, :solved] = False
+        assert there.sum() > 10
+        torch.testing.assert_close(found.at(step).values[there], wanted[there], rtol=1e-3, atol=1e-3)
+
+
+def test_shared_coefficients_are_taken_as_they_are(generator):
+    own = edited(scorer(generator))
+    given = {"old": kept(own)["coefficients"][1]}
+    config = Config.model_validate({"always": True, "shared_coefficients": "t/coefficients#1"})
+    faces = FaceScorer(generator, {})  # no parser, no classifier: nothing is solved for
+    request = config.request("old")
+    trace = config.open(faces, directions(), given).edit(codes(), [request] * ROWS)
+    assert trace.stops == (DONE,) * ROWS
+    assert not trace.tables
+    torch.testing.assert_close(trace.values[1], own.values[1])
+    assert not torch.equal(trace.values[0], own.values[0])
+    traits = config.traits([request])
+    assert (traits.masks, traits.looks_at) == (False, ())
+    assert config.request("yaw").attribute == "yaw"
+    with pytest.raises(SpecError, match="there are no shared coefficients of smile"):
+        config.open(faces, directions(), given).edit(codes(), [config.request("smile")] * ROWS)
+
+
+def test_what_is_taken_from_a_table_of_coefficients():
+    config = Config.model_validate({"shared_coefficients": "d#1/coefficients#17"})
+    earlier = config.earlier((3,))
+    assert (earlier.url, earlier.table.name) == ("d#1/coefficients", "coefficients")
+    lam = np.array([[0, 1, 0.5], [1, 1, 0], [0, 0, 0], [0, 0, 1]], np.float32)
+    pieces = [
+        {"index": np.array([16, 17]), "attribute": ["old"] * 2, "solved": [True] * 2, "coefficients": lam[:2]},
+        {"index": np.array([17, 18]), "attribute": ["smile", "old"], "solved": [False, True], "coefficients": lam[2:]},
+    ]
+    assert config.take(pieces, ["old"])["old"].tolist() == [1, 1, 0]
+    mean = Config.model_validate({"shared_coefficients": "d/coefficients"})
+    torch.testing.assert_close(mean.take(pieces, ["old"])["old"], torch.tensor([1 / 3, 2 / 3, 0.5]))
+    for one, attributes, message in (
+        (config, ["smile"], "nothing was solved for smile of face 17"),
+        (mean, ["smile"], "nothing was solved for smile of any face"),
+        (mean, ["old", "male"], "there is no row of male, only of old, smile"),
+        (Config.model_validate({"shared_coefficients": "t#3"}), ["old"], "nothing was solved for old of face 3"),
+    ):
+        with pytest.raises(SpecError, match=message):
+            one.take(pieces, attributes)
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ({"after_layers": (3, 1)}, "numbers of layers that rise"),
+        ({"after_layers": (-1,)}, "numbers of layers that rise"),
+        ({"after_layers": (1,), "at_once": True}, "--at-once solves for all layers together"),
+        ({"after_layers": (1,), "strengths": (1.0,)}, "both say what the steps are"),
+        ({"shared_coefficients": "t", "steps": 3}, "--steps: with --shared-coefficients nothing is solved for"),
+        ({"shared_coefficients": "t", "pixel_loss": "norm"}, "--pixel-loss: with --shared-coefficients"),
+    ],
+)
+def test_flags_that_do_not_go_together(flags, message):
+    with pytest.raises(ValueError, match=message):
+        Config.model_validate(flags)
+
+
+def test_there_are_not_so_many_layers(generator):
+    layers = len(generator.style_layers)
+    Config.model_validate({"after_layers": (layers - 1,)}).check("w", generator)
+    with pytest.raises(SpecError, match=f"stylegan2-tiny has {layers} layers"):
+        Config.model_validate({"after_layers": (layers,)}).check("w", generator)
+
+
 def test_each_row_has_the_mask_of_its_own_region(generator):
     faces = scorer(generator, torch.zeros(SIZE, SIZE))
     faces.at_once = None
