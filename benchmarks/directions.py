@@ -28,7 +28,7 @@ import schemas
 from benchmarks.machine import header
 from pipeline.directions import Direction
 from pipeline.directions.aliases import resolve
-from pipeline.directions.method import FitConfig
+from pipeline.directions.method import FitConfig, FitInputs
 from pipeline.directions.ridge import Config as Ridge
 from pipeline.directions.svm import Config as Svm
 from pipeline.models.codes import Codes
@@ -105,7 +105,7 @@ def _line(
             codes = Codes("w", torch.from_numpy(w_NW[rows]))
             with threadpool_limits(1), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                fitted = config.fit(codes, scores[name][rows], name).direction
+                fitted = config.fit(FitInputs(codes, scores[name][rows], name)).direction
             cosines.append(np.mean([fitted.vector @ vector for vector in vectors]))
         means.append(float(np.mean(cosines)))
     seconds = (time.process_time() - begun) / len(sets) / len(judges)

@@ -23,11 +23,12 @@ def unreliable_fits_file(job: Job, stage: FitStage) -> DerivedFile:
 
     def content() -> bytes:
         unreliable, fits = dict[str, str](), listed(store.join(job.out, "directions"))
+        outcomes = JobRecords(job.out, job.verb).outcomes()
         judged = "hyperplanes" if stage.config.keeps_hyperplanes else "directions"
         for fit, direction in zip(fits, read_directions(Table.open(store.join(job.out, judged))), strict=True):
-            config = stage.config_of(stage.attributes[fit.index])
-            fitted_on = stage.rows.codes(), stage.scores[:, fit.index], stage.seed, stage.rows.per_layer
-            if why := why_unreliable(config, direction, fit.agreement, *fitted_on):
+            config, scores_N = stage.config_of(stage.attributes[fit.index]), stage.scores[:, fit.index]
+            counters = outcomes[fit.index].counters if fit.index in outcomes else {}
+            if why := why_unreliable(config, direction, fit.agreement, counters, scores_N, stage.seed):
                 unreliable[fit.name] = why
         return store.canonical_json({"fingerprint": job.fingerprint, "doubts": unreliable})
 

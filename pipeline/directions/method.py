@@ -17,9 +17,46 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.directions.choose import Cell
 from pipeline.directions.classes import Classes, check_scores
-from pipeline.directions.direction import Direction
+from pipeline.directions.direction import Direction, normalised
 from pipeline.errors import SpecError
 from pipeline.models.codes import Codes
+
+
+@dataclass(frozen=True, eq=False)
+class FitInputs:
+    """What a direction is fitted on.
+
+    codes: all N rows. scores: (N,) or (N, 1), of the same rows. attribute: what they score.
+    seed: of the split into rows to fit on and rows to validate on.
+    per_layer: in w+ a vector for each layer, not one shared by all.
+    generator, classifier: kept in the direction.
+    """
+
+    codes: Codes
+    scores: ArrayLike
+    attribute: str
+    seed: int = 0
+    per_layer: bool = False
+    generator: str | None = None
+    classifier: str | None = None
+
+    def direction(
+        self, method: str, vector_D: NDArray[np.floating], intercept: float, accuracies: Mapping[str, float],
+        rows: int, **settings: Any,
+    ) -> Direction:  # fmt: skip
+        """The direction of this attribute, normalised. settings: `C` and `fraction`, where the method has them."""
+        vector = vector_D.reshape(self.codes.values.shape[1:]) if self.per_layer else vector_D
+        return normalised(
+            self.attribute, method, self.codes.space, vector, intercept, accuracies=dict(accuracies), rows=rows,
+            generator=self.generator, classifier=self.classifier, **settings,
+        )  # fmt: skip
+
+    def features(self) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+        """Features (N, D) and scores (N,). Raises SpecError as `features` and `check_scores`, or for unlike numbers."""
+        scores_N = check_scores(self.scores)
+        if len(self.codes) != len(scores_N):
+            raise SpecError(f"{len(self.codes)} codes and {len(scores_N)} scores: give one for one")
+        return features(self.codes, self.per_layer), scores_N
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,12 +64,15 @@ class Fit:
     """A direction, the settings that were tried for it, and counters for the notes about it (`FitConfig.NOTES`).
 
     hyperplane: the normal of the hyperplane that separates the classes, where the direction is another vector.
+    held_out: (V,) on which side of the boundary each row of `Classes.validation` is, above 0 the positive one, by a
+        direction that was fitted without them; None where this direction was.
     """
 
     direction: Direction
     tried: tuple[Cell, ...] = ()
     counters: Mapping[str, float] = field(default_factory=dict)
     hyperplane: Direction | None = None
+    held_out: NDArray[np.float64] | None = None
 
 
 class FitConfig(BaseModel, ABC):
@@ -102,35 +142,9 @@ class FitConfig(BaseModel, ABC):
     def classes(self, scores_N: NDArray[np.floating], seed: int, fraction: float | None) -> Classes:
         """The rows on which accuracies are measured, given the fraction of a direction. Raises SpecError."""
 
-    def held_out(
-        self, direction: Direction, rows_ND: NDArray[np.floating], scores_N: NDArray[np.floating], classes: Classes
-    ) -> NDArray[np.float64]:
-        """(V,) on which side of the boundary each row of `classes.validation` is, above 0 the positive one, by a
-        direction that was fitted without it: by this one, where a method leaves these rows out.
-
-        direction: `Fit.hyperplane` where the method keeps one.
-        """
-        return rows_ND[classes.validation.rows] @ direction.vector.astype(np.float64).ravel() + direction.intercept
-
     @abstractmethod
-    def fit(
-        self,
-        codes: Codes,
-        scores: ArrayLike,
-        attribute: str,
-        seed: int = 0,
-        per_layer: bool = False,
-        generator: str | None = None,
-        classifier: str | None = None,
-    ) -> Fit:
+    def fit(self, given: FitInputs) -> Fit:
         """The direction of an attribute, with its intercept and accuracies; the same bits each time.
-
-        Args:
-            codes: all N rows.
-            scores: (N,) or (N, 1), of the same rows.
-            seed: of the split into rows to fit on and rows to validate on.
-            per_layer: in w+ a vector for each layer, not one shared by all.
-            generator, classifier: kept in the direction.
 
         Raises:
             SpecError: codes and scores do not go together, or have no direction.
@@ -153,13 +167,3 @@ def features(codes: Codes, per_layer: bool = False) -> NDArray[np.float32]:
     if len(bad):
         raise SpecError(f"the code of row {bad[0]} is not finite ({len(bad)} such rows): leave these rows out")
     return rows_ND
-
-
-def scored_features(
-    codes: Codes, scores: ArrayLike, per_layer: bool
-) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-    """Features (N, D) and scores (N,). Raises SpecError as `features` and `check_scores`, or for unlike numbers."""
-    scores_N = check_scores(scores)
-    if len(codes) != len(scores_N):
-        raise SpecError(f"{len(codes)} codes and {len(scores_N)} scores: give one for one")
-    return features(codes, per_layer), scores_N

@@ -11,18 +11,15 @@ Shapes: N rows, D features of a row.
 
 from __future__ import annotations
 
-import dataclasses
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from pydantic import Field
 from threadpoolctl import threadpool_limits
 
 from pipeline.directions.classes import Classes, accuracies, by_threshold
-from pipeline.directions.direction import Direction, normalised
-from pipeline.directions.method import Fit, FitConfig, scored_features
-from pipeline.models.codes import Codes
+from pipeline.directions.method import Fit, FitConfig, FitInputs
 
 CHUNK = 65536
 """Rows whose scores are predicted at a time."""
@@ -48,36 +45,19 @@ class Config(FitConfig):
         """All rows, parted by the threshold; raises SpecError where fewer than two are on one side."""
         return by_threshold(scores_N, self.threshold or 0.0, seed)
 
-    def fit(
-        self,
-        codes: Codes,
-        scores: ArrayLike,
-        attribute: str,
-        seed: int = 0,
-        per_layer: bool = False,
-        generator: str | None = None,
-        classifier: str | None = None,
-    ) -> Fit:
+    def fit(self, given: FitInputs) -> Fit:
         """As `FitConfig.fit`. The direction is of all rows; rows of validation are judged by one of the others."""
-        rows_ND, scores_N = scored_features(codes, scores, per_layer)
-        classes = self.classes(scores_N, seed)
+        rows_ND, scores_N = given.features()
+        classes = self.classes(scores_N, given.seed)
+        train, kept = classes.train.rows, classes.validation
         with threadpool_limits(1):  # the number of threads moves the last bits
             w_D, b = self._solved(rows_ND, scores_N)
             chunks = [rows_ND[start : start + CHUNK] @ w_D + b for start in range(0, len(rows_ND), CHUNK)]
-        vector = w_D.reshape(codes.values.shape[1:]) if per_layer else w_D
-        found = normalised(
-            attribute, "ridge", codes.space, vector, b, accuracies=accuracies(np.concatenate(chunks) > 0, classes),
-            rows=len(rows_ND), generator=generator, classifier=classifier,
-        )  # fmt: skip
-        right = (self.held_out(found, rows_ND, scores_N, classes) > 0) == classes.validation.positive
-        return Fit(dataclasses.replace(found, accuracies={**found.accuracies, "validation": float(right.mean())}))
-
-    def held_out(
-        self, direction: Direction, rows_ND: NDArray[np.floating], scores_N: NDArray[np.floating], classes: Classes
-    ) -> NDArray[np.float64]:
-        with threadpool_limits(1):
-            w_D, b = self._solved(rows_ND[classes.train.rows], scores_N[classes.train.rows])
-            return rows_ND[classes.validation.rows] @ w_D + b
+            without_D, its_b = self._solved(rows_ND[train], scores_N[train])
+            held_out_V = rows_ND[kept.rows] @ without_D + its_b
+        right = accuracies(np.concatenate(chunks) > 0, classes)
+        right["validation"] = float(((held_out_V > 0) == kept.positive).mean())
+        return Fit(given.direction("ridge", w_D, b, right, len(rows_ND)), held_out=held_out_V)
 
     def _solved(self, x_ND: NDArray[np.floating], scores_N: NDArray[np.floating]) -> tuple[NDArray[np.float64], float]:
         """w (D,) and the intercept of the boundary, where the predicted score is the threshold."""

@@ -9,17 +9,16 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from pydantic import Field
 
 from pipeline.directions.choose import Cell
 from pipeline.directions.classes import SPLIT, Classes, accuracies, by_rank, by_threshold, shuffled
-from pipeline.directions.direction import Direction, normalised
+from pipeline.directions.direction import Direction
 from pipeline.directions.hyperplane import NoHyperplane
-from pipeline.directions.method import Fit, FitConfig, scored_features
+from pipeline.directions.method import Fit, FitConfig, FitInputs
 from pipeline.directions.sparse_hyperplane import BYTES_OF_A_NUMBER, SparseHyperplane, fit_sparse, path
 from pipeline.errors import SpecError
-from pipeline.models.codes import Codes
 
 MOVE, NORMAL = "svm-l1", "svm-l1-normal"
 """`Direction.method` of the two forms: c * sd, where to move, and c / sd, which tells the classes apart."""
@@ -76,33 +75,20 @@ class Config(FitConfig):
             return by_rank(scores_N, self.fraction, seed, self.threshold)
         return by_threshold(scores_N, self.threshold or 0.0, seed)
 
-    def fit(
-        self,
-        codes: Codes,
-        scores: ArrayLike,
-        attribute: str,
-        seed: int = 0,
-        per_layer: bool = False,
-        generator: str | None = None,
-        classifier: str | None = None,
-    ) -> Fit:
+    def fit(self, given: FitInputs) -> Fit:
         """As `FitConfig.fit`. The direction is c * sd, where to move; `Fit.hyperplane` is c / sd. The accuracies of
         both are those of the hyperplane. Raises NoHyperplane if no C leaves a channel."""
-        rows_ND, scores_N = scored_features(codes, scores, per_layer)
-        classes = self.classes(scores_N, seed)
-        tried = () if self.C else self._tried(rows_ND, classes, seed)
+        rows_ND, scores_N = given.features()
+        classes = self.classes(scores_N, given.seed)
+        tried = () if self.C else self._tried(rows_ND, classes, given.seed)
         train = classes.train
         plane = fit_sparse(rows_ND[train.rows], train.positive, self.C or _sparsest(tried).C)
         sides = [plane.side(rows_ND[start : start + CHUNK]) for start in range(0, len(rows_ND), CHUNK)]
         right = accuracies(np.concatenate(sides) > 0, classes)
-        about: dict[str, Any] = {
-            "C": plane.C, "fraction": classes.fraction, "accuracies": right, "rows": len(train), "generator": generator,
-            "classifier": classifier,
-        }  # fmt: skip
 
         def direction(method: str, vector_D: NDArray[np.float64], intercept: float) -> Direction:
-            vector = vector_D.reshape(codes.values.shape[1:]) if per_layer else vector_D
-            return normalised(attribute, method, codes.space, vector, intercept, **about)
+            settings = {"C": plane.C, "fraction": classes.fraction}
+            return given.direction(method, vector_D, intercept, right, len(train), **settings)
 
         counters = {} if plane.converged else {UNCONVERGED: 1.0}
         moves = direction(MOVE, plane.move, _crossing(plane))

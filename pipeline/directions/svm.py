@@ -28,9 +28,9 @@ from pipeline.directions.choose import (
     try_all,
 )
 from pipeline.directions.classes import Classes, accuracies, by_rank, by_threshold, check_scores
-from pipeline.directions.direction import Direction, normalised
+from pipeline.directions.direction import Direction
 from pipeline.directions.hyperplane import Hyperplane, NoHyperplane, fit, fit_by_libsvm
-from pipeline.directions.method import Fit, FitConfig, features, scored_features
+from pipeline.directions.method import Fit, FitConfig, FitInputs
 from pipeline.errors import SpecError
 from pipeline.models.codes import Codes
 
@@ -164,28 +164,18 @@ class Config(FitConfig):
             return by_threshold(scores_N, self._parting, seed)
         return by_rank(scores_N, fraction or self._fraction(len(scores_N)), seed, self.threshold)
 
-    def fit(
-        self,
-        codes: Codes,
-        scores: ArrayLike,
-        attribute: str,
-        seed: int = 0,
-        per_layer: bool = False,
-        generator: str | None = None,
-        classifier: str | None = None,
-    ) -> Fit:
+    def fit(self, given: FitInputs) -> Fit:
         """As `FitConfig.fit`. Raises NoHyperplane if no C gives one."""
         if self.as_released:
-            return Fit(fit_as_released(codes, scores, attribute, seed, generator, classifier))
-        rows_ND, scores_N = scored_features(codes, scores, per_layer)
+            return Fit(fit_as_released(given))
+        rows_ND, scores_N = given.features()
         try:
-            tried = self._tried(rows_ND, scores_N, seed)
-            plane, classes, counters = self._plane(rows_ND, scores_N, seed, tried)
+            tried = self._tried(rows_ND, scores_N, given.seed)
+            plane, classes, counters = self._plane(rows_ND, scores_N, given.seed, tried)
         except NoHyperplane as error:
             advice = f"{self.advice} may help, or more rows" if self.advice else "give more rows, or another --C"
             raise NoHyperplane(f"{error}: {advice}") from error
-        about = (attribute, classes, per_layer, generator, classifier)
-        return Fit(_direction(plane, rows_ND, codes, *about), tried, counters)
+        return Fit(_direction(plane, rows_ND, given, classes), tried, counters)
 
     def _plane(
         self, rows_ND: NDArray[np.floating], scores_N: NDArray[np.float64], seed: int, tried: tuple[Cell, ...]
@@ -264,54 +254,36 @@ def fit_direction(
     Raises:
         SpecError: codes and scores of different rows; as `features`, `check_scores` and `hyperplane.fit`.
     """
-    rows_ND = _rows(codes, scores, classes, per_layer)
+    given = FitInputs(codes, scores, attribute, 0, per_layer, generator, classifier)
+    rows_ND = _rows(given, classes)
     train = classes.train
     plane = fit(rows_ND[train.rows], train.positive, C, balanced)
-    return _direction(plane, rows_ND, codes, attribute, classes, per_layer, generator, classifier)
+    return _direction(plane, rows_ND, given, classes)
 
 
-def fit_as_released(
-    codes: Codes,
-    scores: ArrayLike,
-    attribute: str,
-    seed: int = 0,
-    generator: str | None = None,
-    classifier: str | None = None,
-) -> Direction:
-    """The public code's fit: `SVC`, fraction 0.02, C = 1. The accuracies use the intercept, which is then set to 0."""
-    classes = by_rank(scores, RELEASED_FRACTION, seed)
-    rows_ND = _rows(codes, scores, classes, False)
+def fit_as_released(given: FitInputs) -> Direction:
+    """The public code's fit: `SVC`, fraction 0.02, C = 1; one vector for all layers. The accuracies use the intercept,
+    which is then set to 0."""
+    given = dataclasses.replace(given, per_layer=False)
+    classes = by_rank(given.scores, RELEASED_FRACTION, given.seed)
+    rows_ND = _rows(given, classes)
     plane = fit_by_libsvm(rows_ND[classes.train.rows], classes.train.positive, RELEASED_C)
-    fitted = _direction(plane, rows_ND, codes, attribute, classes, False, generator, classifier)
-    return dataclasses.replace(fitted, intercept=0.0)
+    return dataclasses.replace(_direction(plane, rows_ND, given, classes), intercept=0.0)
 
 
-def _rows(codes: Codes, scores: ArrayLike, classes: Classes, per_layer: bool) -> NDArray[np.float32]:
-    scores_N = check_scores(scores)
-    if not len(codes) == len(scores_N) == len(classes.all):
-        raise SpecError(
-            f"{len(codes)} codes, {len(scores_N)} scores, classes of {len(classes.all)} rows: give one for one"
-        )
-    return features(codes, per_layer)
+def _rows(given: FitInputs, classes: Classes) -> NDArray[np.float32]:
+    rows_ND, scores_N = given.features()
+    if len(scores_N) != len(classes.all):
+        raise SpecError(f"{len(scores_N)} rows, classes of {len(classes.all)} rows: give one for one")
+    return rows_ND
 
 
-def _direction(
-    plane: Hyperplane,
-    rows_ND: NDArray[np.floating],
-    codes: Codes,
-    attribute: str,
-    classes: Classes,
-    per_layer: bool,
-    generator: str | None,
-    classifier: str | None,
-) -> Direction:
-    vector = plane.normal.reshape(codes.values.shape[1:]) if per_layer else plane.normal
+def _direction(plane: Hyperplane, rows_ND: NDArray[np.floating], given: FitInputs, classes: Classes) -> Direction:
     chunks = [plane.distance(rows_ND[start : start + CHUNK]) for start in range(0, len(rows_ND), CHUNK)]
-    return normalised(
-        attribute, "svm", codes.space, vector, plane.intercept, C=plane.C, fraction=classes.fraction,
-        accuracies=accuracies(np.concatenate(chunks) > 0, classes), rows=len(classes.train), generator=generator,
-        classifier=classifier,
-    )  # fmt: skip
+    right = accuracies(np.concatenate(chunks) > 0, classes)
+    return given.direction(
+        "svm", plane.normal, plane.intercept, right, len(classes.train), C=plane.C, fraction=classes.fraction
+    )
 
 
 def _of_the_solver(category: type[Warning]) -> bool:

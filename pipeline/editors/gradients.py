@@ -26,7 +26,8 @@ Score = TypeVar("Score", float, Tensor, NDArray)
 LOSSES: tuple[Loss, ...] = get_args(Loss)
 
 Aim = tuple[str, float]
-"""An attribute and the side aimed at: +1 where it is present, -1 where it is not (2y - 1)."""
+"""An attribute and the side aimed at: +1 where it is present, -1 where it is not (2y - 1), 0 for the side on which the
+row is not: -1 where its score is positive, else +1."""
 
 
 def score_gradients(
@@ -116,8 +117,9 @@ def _loss(scores: Mapping[str, Tensor], wanted: Sequence[Sequence[Aim]], loss: L
     total = next(iter(scores.values())).new_zeros(())
     for attribute in dict.fromkeys(name for row in wanted for name, _ in row):
         score_N = score_of(attribute, scores)
-        sides = [dict(row).get(attribute, 0.0) for row in wanted]
-        side_N = torch.tensor(sides, dtype=score_N.dtype, device=score_N.device)
+        aimed = [dict(row).get(attribute, math.nan) for row in wanted]
+        side_N = torch.tensor(aimed, dtype=score_N.dtype, device=score_N.device)
+        side_N = torch.where(side_N == 0, 1.0 - 2.0 * (score_N.detach() > 0), side_N).nan_to_num(nan=0.0)
         if loss == "score":
             total = total - (side_N * score_N).sum()
         else:

@@ -14,8 +14,9 @@ from threadpoolctl import threadpool_limits
 
 import schemas
 from pipeline.directions.choose import Cell
-from pipeline.directions.method import FitConfig
+from pipeline.directions.method import FitConfig, FitInputs
 from pipeline.directions.names import check_name
+from pipeline.directions.unreliable import count_held_out
 from pipeline.engine.stage import Batch, Task
 from pipeline.errors import SpecError
 from pipeline.stages.channel_rows import channel_rows
@@ -91,21 +92,24 @@ class FitWorker:
 
     def _fit(self, index: int) -> Batch:
         stage, begun, attribute = self.stage, time.perf_counter(), self.stage.attributes[index]
+        config, rows = stage.config_of(attribute), stage.rows
+        given = FitInputs(
+            self.codes, stage.scores[:, index], attribute, stage.seed, rows.per_layer, stage.generator,
+            stage.classifiers[index],
+        )  # fmt: skip
         try:
-            found = stage.config_of(attribute).fit(
-                self.codes, stage.scores[:, index], attribute, stage.seed, stage.rows.per_layer, stage.generator,
-                stage.classifiers[index],
-            )  # fmt: skip
+            found = config.fit(given)
         except SpecError as error:
             raise SpecError(f"{attribute}: {error}") from error
-        tables = {"directions": to_rows([stage.rows.named(found.direction)], index)}
+        counters = {**found.counters, **count_held_out(config, found, given)}
+        tables = {"directions": to_rows([rows.named(found.direction)], index)}
         if found.hyperplane is not None:
-            tables["hyperplanes"] = to_rows([stage.rows.named(found.hyperplane)], index)
+            tables["hyperplanes"] = to_rows([rows.named(found.hyperplane)], index)
             if "channels" in stage.outputs:
                 tables["channels"] = channel_rows(index, found.direction, found.hyperplane, stage.layers)
         if "grids" in stage.outputs:
             tables["grids"] = _grid(index, attribute, found.tried)
-        return Batch(tables, (), {"fit_seconds": time.perf_counter() - begun, **found.counters})
+        return Batch(tables, (), {"fit_seconds": time.perf_counter() - begun, **counters})
 
 
 def _grid(index: int, attribute: str, cells: Sequence[Cell]) -> pa.Table:

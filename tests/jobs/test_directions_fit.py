@@ -12,6 +12,7 @@ import schemas
 from jobs.__main__ import main
 from pipeline.directions.choose import MARGIN
 from pipeline.directions.classes import by_rank
+from pipeline.directions.method import FitInputs
 from pipeline.directions.svm import fit_as_released, fit_direction
 from pipeline.models import generators
 from pipeline.models.codes import Codes
@@ -109,7 +110,7 @@ def test_as_released_is_the_public_codes_fit(flat, tmp_path):
     [row] = directions(tmp_path)
     codes = Codes("w", torch.from_numpy(schemas.to_numpy(Table.open(f"{where}/latents").read()["w"]).copy()))
     scores = schemas.to_numpy(Table.open(f"{where}/labels").read()["old"])
-    wanted = fit_as_released(codes, scores, "old", 4)
+    wanted = fit_as_released(FitInputs(codes, scores, "old", 4))
     np.testing.assert_array_equal(np.float32(row["vector"]), wanted.vector)
     assert (row["C"], row["fraction"], row["intercept"]) == ([1.0], [0.02], 0.0)
 

@@ -10,7 +10,9 @@ import schemas
 from jobs.__main__ import main
 from jobs.directions.supervised import fit_load
 from jobs.resolve import FITS
-from pipeline.directions import svm
+from pipeline.directions import ridge, svm
+from pipeline.directions.unreliable import RIGHT
+from pipeline.engine.job_records import JobRecords
 from pipeline.stages.fit_rows import FitRows
 from pipeline.tables import Table
 
@@ -70,6 +72,15 @@ def test_few_rows_are_warned_of(faces, tmp_path, capsys):
     assert fit(faces, tmp_path, "--attributes", "old", "--fraction", "0.1", "--C", "0.01") == 0
     [line] = warnings(capsys)
     assert "old (fitted on 42 rows of old in the smaller class)" in line
+
+
+def test_the_driver_fits_no_ridge_again(faces, tmp_path, monkeypatch):
+    solved, solve = [], ridge.Config._solved
+    monkeypatch.setattr(ridge.Config, "_solved", lambda *given: solved.append(given[1].shape) or solve(*given))
+    assert fit(faces, tmp_path, "--attributes", "old", "--method", "ridge", "--threshold", "0.1") == 0
+    assert [len(solved), solved[0][0] > solved[1][0]] == [2, True]  # all rows, and those that are not held out
+    [outcome] = JobRecords(str(tmp_path), "directions").outcomes().values()
+    assert all(outcome.counters[name] > 0 for name in RIGHT)
 
 
 def test_a_rare_class_that_is_never_found_is_warned_of_and_weights_are_named(faces, tmp_path, capsys):

@@ -109,16 +109,20 @@ class IALS:
         """
         self._check(codes, requests)
         trajectory = EditTrajectory(codes)
-        sides_N = self._sides(trajectory, requests)
+        sides_N = torch.tensor([SIDES[request.target] for request in requests], dtype=torch.float64)
+        sides_N = sides_N.to(codes.values.device)
+        flipped = (sides_N == 0).tolist()
         terms = self._terms(codes, requests, sides_N)
-        aims = [
-            [(term.names[row], term.sides[row]) for term in terms if term.followed[row]] for row in range(len(requests))
-        ]
+        aims = self._aims(terms)
         by: Tensor | None = None
         for step in range(self._steps + 1):
             fresh = step < self._steps and (by is None or self._incremental)
             wanted = [row if fresh and going else [] for row, going in zip(aims, trajectory.going, strict=True)]
-            gradients = self._see(trajectory, wanted, requests)
+            gradients = self._see(trajectory, wanted, requests, flipped if step == 0 else ())
+            if step == 0 and any(flipped):
+                sides_N = self._other_sides(trajectory, requests, sides_N)
+                terms = self._terms(codes, requests, sides_N)
+                aims = self._aims(terms)
             self._stop_where_reached(trajectory, requests, sides_N)
             if step == self._steps or not any(trajectory.going):
                 break
@@ -134,12 +138,17 @@ class IALS:
     # -- one step -----------------------------------------------------------------------------------------------------
 
     def _see(
-        self, trajectory: EditTrajectory, wanted: Sequence[Sequence[Aim]], requests: Sequence[EditRequest]
+        self,
+        trajectory: EditTrajectory,
+        wanted: Sequence[Sequence[Aim]],
+        requests: Sequence[EditRequest],
+        flipped: Sequence[bool],
     ) -> Tensor | None:
-        """Look at the rows as far as this step needs it; gradients (N, J, D) where a row has an aim."""
+        """Look at the rows as far as this step needs it; gradients (N, J, D) where a row has an aim. flipped: of which
+        the side is to be seen, empty for none."""
         looked_at = [
-            going and (self._look or request.until is not None)
-            for going, request in zip(trajectory.going, requests, strict=True)
+            going and (self._look or request.until is not None or flip)
+            for going, request, flip in zip(trajectory.going, requests, flipped or [False] * len(requests), strict=True)
         ]
         seen, gradients = score_gradients(self._scores, trajectory.codes, wanted, self._loss, self._at_once, looked_at)
         trajectory.add_scores(seen, [looked or bool(of_row) for looked, of_row in zip(looked_at, wanted, strict=True)])
@@ -194,21 +203,24 @@ class IALS:
         if self._per_layer and codes.space != "w+":
             raise SpecError(f"directions of each layer are a matter of w+, these codes are in {codes.space}")
 
-    def _sides(self, trajectory: EditTrajectory, requests: Sequence[EditRequest]) -> Tensor:
-        """2y - 1 of each row, (N,) float64; with target flip, the side on which its source is not."""
-        sides_N = torch.tensor([SIDES[request.target] for request in requests], dtype=torch.float64)
-        sides_N = sides_N.to(trajectory.codes.values.device)
-        if not (flipped_N := sides_N == 0).any():
-            return sides_N
-        nothing: list[list[Aim]] = [[] for _ in requests]
-        flipped = flipped_N.tolist()
-        seen, _ = score_gradients(self._scores, trajectory.codes, nothing, at_once=self._at_once, looked_at=flipped)
-        for row in torch.nonzero(flipped_N)[:, 0].tolist():
-            sides_N[row] = -1.0 if float(score_of(requests[row].attribute, seen)[row]) > 0 else 1.0
-        return sides_N
+    @staticmethod
+    def _other_sides(trajectory: EditTrajectory, requests: Sequence[EditRequest], sides_N: Tensor) -> Tensor:
+        """2y - 1 of each row, (N,); where it is 0, for target flip, the side on which the row was seen not to be."""
+        found_N = sides_N.clone()
+        for row in torch.nonzero(sides_N == 0)[:, 0].tolist():
+            there = float(score_of(requests[row].attribute, trajectory.seen)[row]) > 0 if trajectory.seen else False
+            found_N[row] = -1.0 if there else 1.0
+        return found_N
+
+    @staticmethod
+    def _aims(terms: Sequence[Term]) -> list[list[Aim]]:
+        """Of each row, what its gradients are to follow."""
+        rows = range(len(terms[0].names))
+        return [[(term.names[row], term.sides[row]) for term in terms if term.followed[row]] for row in rows]
 
     def _terms(self, codes: Codes, requests: Sequence[EditRequest], sides_N: Tensor) -> list[Term]:
-        """The primal, then each row's first condition, second, ..., in the order of their names."""
+        """The primal, then each row's first condition, second, ..., in the order of their names. sides_N: 2y - 1 of the
+        primal; 0 where that is not known yet."""
         lambdas_N2 = torch.tensor(
             [[request.options[name] for name in LAMBDAS] for request in requests], dtype=torch.float64
         ).to(codes.values.device)

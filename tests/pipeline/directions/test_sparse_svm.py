@@ -6,8 +6,10 @@ from threadpoolctl import threadpool_limits
 
 from pipeline.directions.choose import Cell
 from pipeline.directions.hyperplane import NoHyperplane
+from pipeline.directions.method import FitInputs
 from pipeline.directions.sparse_hyperplane import FACTORS, fit_sparse, path, smallest_c, standardised
 from pipeline.directions.sparse_svm import Config, _sparsest
+from pipeline.directions.unreliable import RIGHT, count_held_out
 from pipeline.errors import SpecError
 from tests.pipeline.directions.made import codes
 
@@ -60,7 +62,7 @@ def test_the_path_begins_where_the_first_channel_is_used():
 
 def test_the_channels_behind_the_scores_are_found_and_both_forms_say_what_they_are():
     x_ND, scores, sd_D = channels()
-    fit = Config().fit(codes(x_ND, "s"), scores, "smile", generator="g", classifier="c")
+    fit = Config().fit(FitInputs(codes(x_ND, "s"), scores, "smile", generator="g", classifier="c"))
     move, normal = fit.direction, fit.hyperplane
     largest = np.argsort(-np.abs(move.vector / sd_D))[:3]
     assert set(largest.tolist()) == set(USED)
@@ -79,7 +81,7 @@ def test_the_channels_behind_the_scores_are_found_and_both_forms_say_what_they_a
 
 def test_a_move_from_the_mean_crosses_both_boundaries_in_one_place():
     x_ND, scores, _ = channels(noise=1.0)
-    fit = Config(C=0.05, threshold=0.8).fit(codes(x_ND, "s"), scores, "smile")
+    fit = Config(C=0.05, threshold=0.8).fit(FitInputs(codes(x_ND, "s"), scores, "smile"))
     train = Config(threshold=0.8).classes(scores, 0).train.rows
     mean_1D = x_ND[train].mean(axis=0, dtype=np.float64, keepdims=True)
     steps = -float(fit.direction.distance(codes(mean_1D, "s"))[0])
@@ -93,7 +95,7 @@ def test_the_smallest_c_within_a_standard_error_of_the_best_is_chosen():
     with pytest.raises(NoHyperplane, match="give more rows, or --C"):
         _sparsest((Cell(1, 0.5, 200, np.nan, np.nan),))
     x_ND, scores, _ = channels(noise=0.5)
-    fit = Config().fit(codes(x_ND, "s"), scores, "smile")
+    fit = Config().fit(FitInputs(codes(x_ND, "s"), scores, "smile"))
     assert fit.direction.C == _sparsest(fit.tried).C
     assert [cell.C for cell in fit.tried] == sorted(cell.C for cell in fit.tried)
 
@@ -102,13 +104,16 @@ def test_both_classes_weigh_the_same_and_rows_kept_aside_are_judged_by_the_hyper
     x_ND, scores, _ = channels(noise=0.3)
     config = Config(C=0.05, threshold=2.2)
     assert (scores > 2.2).mean() < 0.15
-    found, classes = config.fit(codes(x_ND, "s"), scores, "smile"), config.classes(scores, 0)
+    found, classes = config.fit(FitInputs(codes(x_ND, "s"), scores, "smile")), config.classes(scores, 0)
     kept = classes.validation
-    right_N = (config.held_out(found.hyperplane, x_ND, scores, classes) > 0) == kept.positive
+    plane, move = found.hyperplane, found.direction
+    right_N = (x_ND[kept.rows] @ plane.vector + plane.intercept > 0) == kept.positive
     assert right_N[kept.positive].mean() > 0.8
-    assert right_N.mean() == found.direction.accuracies["validation"]
-    by_the_move_N = (config.held_out(found.direction, x_ND, scores, classes) > 0) == kept.positive
+    assert right_N.mean() == move.accuracies["validation"]
+    by_the_move_N = (x_ND[kept.rows] @ move.vector + move.intercept > 0) == kept.positive
     assert by_the_move_N[kept.positive].mean() < right_N[kept.positive].mean()
+    counted = count_held_out(config, found, FitInputs(codes(x_ND, "s"), scores, "smile"))
+    assert counted == dict(zip(RIGHT, (right_N[kept.positive].sum(), right_N[~kept.positive].sum()), strict=True))
 
 
 def test_any_number_of_threads_gives_the_same_bits():
@@ -116,7 +121,7 @@ def test_any_number_of_threads_gives_the_same_bits():
     found = []
     for threads in (1, 2, 1):
         with threadpool_limits(threads):
-            found.append(Config().fit(codes(x_ND, "s"), scores, "old"))
+            found.append(Config().fit(FitInputs(codes(x_ND, "s"), scores, "old")))
     for other in found[1:]:
         np.testing.assert_array_equal(found[0].direction.vector, other.direction.vector)
         assert found[0].tried == other.tried
@@ -125,14 +130,14 @@ def test_any_number_of_threads_gives_the_same_bits():
 def test_a_channel_that_never_moves_counts_for_nothing():
     x_ND, scores, _ = channels()
     x_ND[:, 5] = 7.0
-    fit = Config(C=0.05).fit(codes(x_ND, "s"), scores, "smile")
+    fit = Config(C=0.05).fit(FitInputs(codes(x_ND, "s"), scores, "smile"))
     assert fit.direction.vector[5] == 0
 
 
 def test_what_cannot_be_fitted():
     x_ND, scores, _ = channels()
     with pytest.raises(NoHyperplane, match="at C 1e-09 the L1 penalty leaves no channel"):
-        Config(C=1e-9).fit(codes(x_ND, "s"), scores, "smile")
+        Config(C=1e-9).fit(FitInputs(codes(x_ND, "s"), scores, "smile"))
     with pytest.raises(SpecError, match="all 600 rows are of the positive class"):
         fit_sparse(x_ND, np.ones(ROWS, dtype=bool), 1.0)
     with pytest.raises(SpecError, match="too few to choose C from"):

@@ -10,7 +10,7 @@ from sklearn.svm import SVC
 
 from pipeline.directions.choose import CS_OF_UNIT_ROWS
 from pipeline.directions.classes import by_rank, by_threshold
-from pipeline.directions.method import features
+from pipeline.directions.method import FitInputs, features
 from pipeline.directions.svm import NEXT_BEST, UNCONVERGED, Config, fit_as_released, fit_direction
 from pipeline.errors import SpecError
 from pipeline.models.codes import Codes
@@ -79,7 +79,7 @@ def test_the_other_spaces(space):
 
 def test_as_released_is_two_hundredths_and_1_without_the_intercept():
     x_ND, scores, _ = faces(2000, 12)
-    found = fit_as_released(codes(x_ND), scores, "old", seed=4)
+    found = fit_as_released(FitInputs(codes(x_ND), scores, "old", seed=4))
     classes = by_rank(scores, 0.02, 4)
     released = SVC(kernel="linear").fit(x_ND[classes.train.rows], classes.train.positive)  # C = 1 by default
     np.testing.assert_allclose(found.vector, released.coef_[0] / np.linalg.norm(released.coef_), atol=1e-6)
@@ -90,8 +90,10 @@ def test_as_released_is_two_hundredths_and_1_without_the_intercept():
 def test_what_cannot_be_fitted():
     x_ND, scores, _ = faces(200, 6)
     classes = by_rank(scores, 0.3)
-    with pytest.raises(SpecError, match="200 codes, 199 scores, classes of 200 rows"):
+    with pytest.raises(SpecError, match="200 codes and 199 scores"):
         fit_direction(codes(x_ND), scores[:199], "old", classes, 1.0)
+    with pytest.raises(SpecError, match="199 rows, classes of 200 rows"):
+        fit_direction(codes(x_ND[:199]), scores[:199], "old", classes, 1.0)
     broken = x_ND.copy()
     broken[7, 2] = np.nan
     with pytest.raises(SpecError, match=r"the code of row 7 is not finite \(1 such rows\)"):
@@ -107,10 +109,10 @@ def test_what_cannot_be_fitted():
 
 def test_the_cs_to_choose_from_follow_the_scale_of_the_codes():
     x_ND, scores, _ = faces(2000, 12, seed=3)
-    found = Config().fit(codes(x_ND), scores, "old")
+    found = Config().fit(FitInputs(codes(x_ND), scores, "old"))
     square = float(np.square(x_ND - x_ND.mean(0)).sum(axis=1).mean())
     np.testing.assert_allclose([cell.C * square for cell in found.tried], CS_OF_UNIT_ROWS, rtol=0.05)
-    scaled = Config().fit(codes(100 * x_ND), scores, "old").direction
+    scaled = Config().fit(FitInputs(codes(100 * x_ND), scores, "old")).direction
     assert pytest.approx(found.direction.C, rel=0.05) == scaled.C * 1e4
     assert scaled.vector @ found.direction.vector > 0.9999
     assert scaled.accuracies == pytest.approx(found.direction.accuracies, abs=5e-3)
@@ -119,7 +121,7 @@ def test_the_cs_to_choose_from_follow_the_scale_of_the_codes():
 @pytest.mark.parametrize(("rows", "fraction"), [(4000, 0.2), (750, 0.2), (500, 0.3), (200, 0.5)])
 def test_the_default_takes_150_rows_of_each_class_where_there_are_as_many(rows, fraction):
     x_ND, scores, _ = faces(rows, 8)
-    assert Config().fit(codes(x_ND), scores, "old").direction.fraction == fraction
+    assert Config().fit(FitInputs(codes(x_ND), scores, "old")).direction.fraction == fraction
 
 
 @pytest.mark.parametrize(
@@ -138,12 +140,14 @@ def test_what_is_tried(asked, tries):
     x_ND, scores, _ = faces(1000, 8)
     config = Config(**asked)
     config.check(scores, 0)
-    assert (config.keeps_tried, len(config.fit(codes(x_ND), scores, "old").tried)) == (tries > 0, tries)
+    assert (config.keeps_tried, len(config.fit(FitInputs(codes(x_ND), scores, "old")).tried)) == (tries > 0, tries)
 
 
 def test_the_best_agreement_is_taken_and_the_margin_a_larger_c():
     x_ND, scores, _ = faces(4000, 40, seed=1)
-    strict, loose = (Config(fraction=0.5, margin=margin).fit(codes(x_ND), scores, "old") for margin in (0.0, 0.5))
+    strict, loose = (
+        Config(fraction=0.5, margin=margin).fit(FitInputs(codes(x_ND), scores, "old")) for margin in (0.0, 0.5)
+    )
     assert strict.tried == loose.tried
     most = max(cell.agreement for cell in strict.tried)
     assert next(cell.C for cell in strict.tried if cell.agreement == most) == strict.direction.C
@@ -163,9 +167,9 @@ def test_only_the_limit_of_the_solver_is_told(monkeypatch):
         return kept(*given)
 
     monkeypatch.setattr(module, "fit", warned)
-    assert Config(C=0.01, fraction=0.5).fit(codes(x_ND), scores, "old").counters == {}
+    assert Config(C=0.01, fraction=0.5).fit(FitInputs(codes(x_ND), scores, "old")).counters == {}
     monkeypatch.setattr(module, "fit", lambda *given: kept(*given, passes=2))
-    assert Config(C=10, fraction=0.5).fit(codes(x_ND), scores, "old").counters == {UNCONVERGED: 1.0}
+    assert Config(C=10, fraction=0.5).fit(FitInputs(codes(x_ND), scores, "old")).counters == {UNCONVERGED: 1.0}
     assert {UNCONVERGED, NEXT_BEST} == set(Config.NOTES)
 
 

@@ -251,6 +251,27 @@ def test_flip_goes_to_the_side_on_which_a_row_is_not():
     assert torch.equal(torch.sign(centred(trace.at(N))["old"].detach() - before), sides.double())
 
 
+@pytest.mark.parametrize("loss", ["score", "bce"])
+@pytest.mark.parametrize("lambdas", [(0.0, 0.0), (0.5, 0.5), (1.0, 1.0)])
+def test_flip_is_as_the_side_asked_for_and_sees_each_face_once(lambdas, loss):
+    source, calls = faces64.codes("w", 6), []
+    middle = float(faces64.scores(source)["old"].detach().median()) + 1e-3
+
+    def centred(codes):
+        calls.append(len(codes))
+        return {name: score - middle for name, score in faces64.scores(codes).items()}
+
+    targets = ["0" if score > 0 else "1" for score in centred(source)["old"].tolist()]
+    asked = [same(1, "old", target=target, conditions=("male",), lambdas=lambdas)[0] for target in targets]
+    told = IALS(faces64.directions("w"), centred, K, 3, loss=loss).edit(source, asked)
+    calls.clear()
+    flips = same(6, "old", target="flip", conditions=("male",), lambdas=lambdas)
+    found = IALS(faces64.directions("w"), centred, K, 3, loss=loss).edit(source, flips)
+    assert torch.equal(found.values, told.values)
+    assert torch.equal(found.strengths, told.strengths)
+    assert len(calls) == (1 if lambdas == (1.0, 1.0) else 3)  # no gradient is needed along attribute-level directions
+
+
 def test_a_row_ends_where_its_score_is_reached():
     source = faces64.codes("w", 4)
     before = faces64.scores(source)["old"].detach()
