@@ -202,6 +202,31 @@ def test_a_face_whose_gradient_is_not_finite_is_set_aside_and_can_be_taken_up_ag
         assert row["rows"] == whole["rows"] == [ROWS]
 
 
+def test_latents_of_w_plus_have_a_direction_of_their_own(tmp_path, capsys):
+    """With --cutoff rows of a latent differ: there is no w, and the gradients of all layers add up."""
+    ws = tmp_path / "ws"
+    assert dataset(ws, "--rows", "8", "--rows-per-shard", "4", "--seed", "5", "--cutoff", "4") == 0
+    assert fit(ws, tmp_path / "out") == 2
+    assert "has no w: choose the space w+ or s" in capsys.readouterr().err
+    assert fit(ws, tmp_path / "out", "--space", "w+", "--attributes", "old") == 0
+    [row] = directions(tmp_path / "out")
+    ws_NLW = torch.from_numpy(schemas.to_numpy(Table.open(f"{ws}/latents").read()["ws"]).copy()).double()
+    expected = by_definition(Codes("w+", ws_NLW), "old", shared=True)[0]
+    np.testing.assert_allclose(row["vector"], expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_fitted_directions_are_replaced_only_where_asked(faces, tmp_path, capsys):
+    svm = ["directions", "fit", "--local", "--latents", f"{faces}/latents", "--labels", f"{faces}/labels"]
+    assert main([*svm, "--C", "0.01", "--fraction", "0.5", "--attributes", "old", "--out", str(tmp_path)]) == 0
+    few = ("--attributes", "old", "--rows", "2")
+    assert fit(faces, tmp_path, *few) == 4
+    assert "was made from another spec" in capsys.readouterr().err
+    assert [row["method"] for row in directions(tmp_path)] == ["svm"]
+    assert fit(faces, tmp_path, *few, "--replace") == 0
+    assert [row["method"] for row in directions(tmp_path)] == ["mean-gradient"]
+
+
 # -- what cannot be ---------------------------------------------------------------------------------------------------
 
 

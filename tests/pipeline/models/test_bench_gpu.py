@@ -16,7 +16,8 @@ import torch._dynamo  # it looks for pandas by itself
 import sys
 class Nothing:
     def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in {"pydantic", "tyro", "ray", "pandas", "sklearn", "scipy", "rich", "fsspec", "yaml"}:
+        if name.split(".")[0] in {"pydantic", "tyro", "ray", "pandas", "sklearn", "scipy", "rich", "fsspec", "yaml",
+                                  "platformdirs", "PIL", "tenacity", "threadpoolctl"}:
             raise ModuleNotFoundError(name)
 sys.meta_path.insert(0, Nothing())
 sys.argv[1:] = WORDS
