@@ -17,16 +17,18 @@ from jobs.resolve import resolve, spec_facts
 from pipeline.editors import EditRequest
 from pipeline.engine.job import Job
 from pipeline.errors import SpecError
+from pipeline.metrics.face_metric import FaceMetric
+from pipeline.metrics.of_faces import METRICS
 from pipeline.models import classifiers, generators
-from pipeline.models.classifiers import identity
 from pipeline.models.classifiers.attributes import DEFAULT_ATTRIBUTES
 from pipeline.models.codes import Space
 from pipeline.models.generators import Generator
 from pipeline.report.measured import on_screen
+from pipeline.stages.compared import Source
 from pipeline.stages.edit import kept_steps
-from pipeline.stages.measure import MeasureStage, Source
+from pipeline.stages.measure import MeasureStage
 from pipeline.stages.measured import derived_of
-from pipeline.stages.models import ClassifierRef, Model, Truncated
+from pipeline.stages.models import ClassifierRef, Model, Runtime, Truncated
 from pipeline.stages.request_rows import read_requests
 from pipeline.tables import Layout, Table, store
 from pipeline.tables.frames import read_frame
@@ -37,7 +39,7 @@ from schemas.edits import JUDGE
 class MeasureSpec(CalibrationFlag, RunFlags):
     """Measure complete tables of edits: partial sums in DIR/metrics, results in DIR/measured.
 
-    Example: stylemill measure --edits out/smiles/edits --identity --out out/smiles-measured
+    Example: stylemill measure --edits out/smiles/edits --metrics identity,pictures --out out/smiles-measured
     """
 
     VERB = "measure"
@@ -45,7 +47,26 @@ class MeasureSpec(CalibrationFlag, RunFlags):
     edits: Names = Field(min_length=1, description="Tables of edits, separated by commas: paths or any fsspec URLs.")
     families: str = Field("judge", description="Family of classifiers that measures the edits.")
     measured: Names = Field(DEFAULT_ATTRIBUTES, min_length=1, description="Attributes whose scores are compared.")
-    identity: bool = Field(False, description="Also measure whether the identity is kept (DIR/metrics_identity).")
+    metrics: Names = Field(
+        (),
+        description="Compare each edited picture with its source too (DIR/metrics_NAME): "
+        + "; ".join(f"{metric.name}, {metric.about}" for metric in METRICS if not metric.always)
+        + ".",
+    )
+    identity: bool = Field(False, description="The same as --metrics identity.")
+
+    @property
+    def chosen(self) -> tuple[FaceMetric, ...]:
+        """All that is measured, in the order of the list of metrics."""
+        asked = {*self.metrics, *(["identity"] if self.identity else [])}
+        return tuple(metric for metric in METRICS if metric.always or metric.name in asked)
+
+    @model_validator(mode="after")
+    def _known_metrics(self) -> "MeasureSpec":
+        known = [metric.name for metric in METRICS if not metric.always]
+        if unknown := [name for name in self.metrics if name not in known]:
+            raise ValueError(f"--metrics: unknown metric {unknown[0]!r}: choose from {', '.join(known)}")
+        return self
 
     @model_validator(mode="after")
     def _each_once(self) -> "MeasureSpec":
@@ -96,22 +117,26 @@ def plan_measure(spec: MeasureSpec) -> tuple[Job, int | None]:
         sources.append(_source(name, table, judge, facts, generator))
     assert largest is not None
     assert judge is not None
-    whose = identity.load().fingerprint if spec.identity else None
+    measured_by, weights = [], [*judge.weights]
+    for metric in spec.chosen:
+        opened = metric.open("cpu", spec.families)
+        measured_by.append(Model(metric.name, opened.fingerprint))
+        weights.extend(opened.networks)
     parts = sum(source.parts for source in sources)
     faces = sum(record.rows for table in tables for record in table.records())
     runtime, _, workers = resolve(spec, "measure", largest, parts, parts, units=faces)
-    stage = MeasureStage(tuple(sources), judge, whose, runtime)
-    facts = spec_facts(spec, runtime, rows_per_shard=1, measured=list(judge.attributes))
+    stage = MeasureStage(tuple(sources), judge, tuple(measured_by), runtime)
     job = plan(
-        spec, stage, Layout(parts, 1), facts,
+        spec, stage, Layout(parts, 1), _facts(spec, runtime, judge),
         digests={
             "edits_digests": [table.digest for table in tables],
             "judge_digest": judge.family.fingerprint,
-            "identity_digest": whose,
+            "identity_digest": None,  # as before there were other metrics
+            **{f"{model.name}_digest": model.fingerprint for model in measured_by if model.fingerprint},
         },
-        networks=[*(source.generator.name for source in sources), *judge.weights],
+        networks=[*(source.generator.name for source in sources), *weights],
         present=[int(record.rows > 0) for table in tables for record in table.records()],
-        versions=("scipy",),
+        versions=dict.fromkeys(name for metric in spec.chosen for name in metric.packages),
         derived=derived_of(spec.out, tuple(stage.outputs), spec.edits),
         about=about(largest, judge),
     )  # fmt: skip
@@ -119,6 +144,15 @@ def plan_measure(spec: MeasureSpec) -> tuple[Job, int | None]:
 
 
 # -- parts of the plan ------------------------------------------------------------------------------------------------
+
+
+def _facts(spec: MeasureSpec, runtime: Runtime, judge: ClassifierRef) -> dict[str, Any]:
+    """What goes into the stored spec. Identity has a field of its own, as before there were other metrics."""
+    chosen = [metric.name for metric in spec.chosen if not metric.always]
+    others = [name for name in chosen if name != "identity"]
+    facts = spec_facts(spec, runtime, rows_per_shard=1, measured=list(judge.attributes), identity="identity" in chosen)
+    del facts["metrics"]
+    return {**facts, "metrics": others} if others else facts
 
 
 def _open(name: str) -> Table:

@@ -24,7 +24,7 @@ def measured() -> TableSchema:
 
     index       int64    number of the row
     edits       string   which table of edits, as the job was given it
-    metric      string   effects: the change of a score; identity: the cosine to the source
+    metric      string   effects: the change of a score; identity: the cosine to the source; pictures: MSE and SSIM
     attribute   string   what was edited
     conditions  list<string>   what was to stay
     request, step  int64    the request there, and which step of the edit
@@ -32,8 +32,9 @@ def measured() -> TableSchema:
                          which are a group apart), else 1
     strength    float64  of this step as it was asked for, with the sign of the way that rows go; of a request that
                          goes until a score, that score
-    measured    string   which attribute's score; empty where the metric is of whole faces
-    count       int64    rows
+    measured    string   which attribute's score, or which number of the metric; empty where it has one alone, of whole
+                         faces
+    count       int64    rows; without those that have no such number, as where the region of `mse_inside` is empty
     mean, mean_low, mean_high, sd, flip_rate, flip_rate_low, flip_rate_high, median, q05, q95
                 list<float64>  none or one: intervals are of 95 %; what a metric does not have, or too few rows tell
     """

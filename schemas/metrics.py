@@ -38,8 +38,8 @@ def metrics(numbers: Sequence[str]) -> TableSchema:
                          which are a group apart), else 1
     strength    float64  of this step as it was asked for, with the sign of the way that rows go; of a request that
                          goes until a score, that score
-    measured    string   which attribute's score was measured; empty where the metric is of whole faces; of `dt`, the
-                         family that classified
+    measured    string   which attribute's score, or which number of the metric; empty where it has one alone, of whole
+                         faces; of `dt`, the family that classified
     <number>    float64
 
     Rows rise by (index, group). Raises SchemaError for a number that is named twice or as another column.

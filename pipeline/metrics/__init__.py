@@ -1,4 +1,7 @@
-"""Metrics: mergeable numbers of edits. Arrays in, numbers out; no table, no job."""
+"""Metrics: mergeable numbers of edits. Arrays in, numbers out; no table, no job.
+
+Those that compare an edited face with its source are listed in `of_faces.py`.
+"""
 
 from pipeline.metrics.agreement import kappa
 from pipeline.metrics.bootstrap import Difference, paired_differences
@@ -15,9 +18,7 @@ from pipeline.metrics.dt_cells import (
     cell_areas,
     pair_outcomes,
 )
-from pipeline.metrics.effects import EffectBatch, Effects
 from pipeline.metrics.groups import measure_groups, merge_groups
-from pipeline.metrics.identity import Identity, IdentityBatch, similarity
 from pipeline.metrics.metric import Metric, Numbers
 from pipeline.metrics.pairs import pairs
 
@@ -29,11 +30,7 @@ __all__ = [
     "CellArea",
     "Curve",
     "Difference",
-    "EffectBatch",
-    "Effects",
     "FamilyOutcomes",
-    "Identity",
-    "IdentityBatch",
     "Metric",
     "Numbers",
     "Outcomes",
@@ -51,5 +48,4 @@ __all__ = [
     "pair_outcomes",
     "paired_differences",
     "pairs",
-    "similarity",
 ]

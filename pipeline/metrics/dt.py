@@ -15,8 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pipeline.errors import SpecError
 from pipeline.metrics import intervals
-from pipeline.metrics.effects import finite
-from pipeline.metrics.metric import Numbers
+from pipeline.metrics.metric import Numbers, finite
 
 
 class Outcomes(NamedTuple):

@@ -6,15 +6,16 @@ Shapes: N rows.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from pipeline.errors import SpecError
 from pipeline.metrics import intervals
-from pipeline.metrics.metric import Numbers
+from pipeline.metrics.face_metric import Faces
+from pipeline.metrics.metric import Numbers, finite
 from pipeline.metrics.moments import Moments
 
 
@@ -31,8 +32,24 @@ class Effects:
     A face has an attribute where its score is above 0. One group of rows at a time: `measure_groups` for several.
     """
 
-    name = "effects"
+    name, table = "effects", "metrics"
+    about = "how the judge's scores change"
+    always, looks, by_part = True, False, True
+    packages = ("scipy",)
     numbers = ("count", "mean", "m2", "flips")
+    fingerprint, networks = "", ()  # the judge's are not its own
+
+    def open(self, device: str, judge: str) -> Effects:
+        return self
+
+    def see(self, faces: Faces) -> Mapping[str, NDArray]:
+        return faces.scores
+
+    def compare(
+        self, source: Mapping[str, NDArray], edited: Mapping[str, NDArray], attribute: str
+    ) -> Mapping[str, EffectBatch]:
+        """By the attribute whose score it is."""
+        return {name: EffectBatch(source[name], edited[name]) for name in edited}
 
     def measure(self, batch: EffectBatch) -> Numbers:
         """count; mean and m2 (sum of squared deviations) of the change; flips: rows that changed side.
@@ -68,12 +85,3 @@ class Effects:
             "flip_rate_low": least,
             "flip_rate_high": most,
         }
-
-
-def finite(name: str, values: ArrayLike) -> NDArray[np.float64]:
-    """The values as float64. Raises SpecError, which names the first row, where one is not finite."""
-    array = np.asarray(values, dtype=np.float64)
-    if not np.isfinite(array).all():
-        row = int(np.argwhere(~np.isfinite(array))[0, 0])
-        raise SpecError(f"{name}: row {row} is not finite: leave out the rows that were rejected")
-    return array

@@ -6,18 +6,20 @@ Shapes: N rows, E numbers of an embedding.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike, NDArray
 
 from pipeline.errors import SpecError
 from pipeline.metrics import intervals
-from pipeline.metrics.effects import finite
+from pipeline.metrics.face_metric import Faces
 from pipeline.metrics.histogram import Bins
-from pipeline.metrics.metric import Numbers
+from pipeline.metrics.metric import Numbers, finite
 from pipeline.metrics.moments import Moments
+from pipeline.models.classifiers import identity as embedding
 
 BINS = Bins(-1.0, 1.0, 400)
 QUANTILES = {"q05": 0.05, "q25": 0.25, "median": 0.5, "q75": 0.75, "q95": 0.95}
@@ -33,8 +35,14 @@ class IdentityBatch(NamedTuple):
 class Identity:
     """Mean, spread and quantiles of the cosine; 1 is the same picture. Quantiles come from bins that are 0.005 wide."""
 
-    name = "identity"
+    name, table = "identity", "metrics_identity"
+    about = "the cosine between embeddings of the source and of the edited face (fr-feature)"
+    always, looks, by_part = False, True, False
+    packages = ()
     numbers = ("count", "mean", "m2", *BINS.names)
+
+    def open(self, device: str, judge: str) -> Embedded:
+        return Embedded(embedding.load(device))
 
     def measure(self, batch: IdentityBatch) -> Numbers:
         """count, mean and m2 (sum of squared deviations), and how many rows are in each bin.
@@ -59,6 +67,25 @@ class Identity:
         counts = [partial[name] for name in BINS.names]
         quantiles = {name: BINS.quantile(counts, q) for name, q in QUANTILES.items()}
         return {"count": moments.count, "mean": mean, "mean_low": low, "mean_high": high, "sd": moments.sd, **quantiles}
+
+
+class Embedded:
+    """Faces by the network of identity."""
+
+    networks = embedding.NETWORKS
+
+    def __init__(self, network: embedding.Identity) -> None:
+        self._network, self.fingerprint = network, network.fingerprint
+
+    def see(self, faces: Faces) -> NDArray[np.float32]:
+        with torch.no_grad():
+            return self._network(faces.looked_at()).float().cpu().numpy()
+
+    def compare(
+        self, source: NDArray[np.float32], edited: NDArray[np.float32], attribute: str
+    ) -> Mapping[str, IdentityBatch]:
+        """Of whole faces."""
+        return {"": IdentityBatch(source, edited)}
 
 
 def similarity(source_NE: ArrayLike, edited_NE: ArrayLike) -> NDArray[np.float64]:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol, TypeVar
 
-from numpy.typing import NDArray
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pipeline.errors import SpecError
 
 Numbers = Mapping[str, float]
 """A flat dict of numbers: so a partial is a row of a table."""
@@ -40,3 +43,12 @@ class Metric(Protocol[Batch_contra]):
     def finish(self, partial: Numbers) -> Numbers:
         """What a person reads, with 95% intervals; NaN where there are too few rows to say."""
         ...
+
+
+def finite(name: str, values: ArrayLike) -> NDArray[np.float64]:
+    """The values as float64. Raises SpecError, which names the first row, where one is not finite."""
+    array = np.asarray(values, dtype=np.float64)
+    if not np.isfinite(array).all():
+        row = int(np.argwhere(~np.isfinite(array))[0, 0])
+        raise SpecError(f"{name}: row {row} is not finite: leave out the rows that were rejected")
+    return array

@@ -1,6 +1,6 @@
-"""Make faces from codes and look at them: scores with gradients, measures, embeddings and pictures.
+"""Make faces from codes and look at them: scores with gradients, measures and pictures.
 
-Shapes: N rows, S style channels, 3HW pixels, E dimensions of an embedding.
+Shapes: N rows, S style channels, 3HW pixels.
 """
 
 import time
@@ -18,7 +18,6 @@ from torch.utils.checkpoint import checkpoint
 from pipeline.errors import SpecError
 from pipeline.models.backend import device_failed
 from pipeline.models.classifiers import Family
-from pipeline.models.classifiers.identity import Identity
 from pipeline.models.classifiers.parsing import FaceParser
 from pipeline.models.codes import Codes
 from pipeline.models.generators import Generator
@@ -27,7 +26,7 @@ SCORED_SIZE = 512
 """Classifiers look at the generator's 512 px picture, or at its largest if that is smaller."""
 SEGMENT = 3
 """Layers that are recomputed together to save memory: a block of the synthesis network."""
-EMBEDDING, PIXELS, PICTURE = "embedding", "pixels", "picture"
+PIXELS, PICTURE = "pixels", "picture"
 
 
 class FaceScorer:
@@ -45,7 +44,6 @@ class FaceScorer:
         follow: prefixes of the families whose scores carry gradients; by default all that can. The others look at the
             same faces and are never differentiated.
         parser: where the parts of a face are; None where no masks are asked for.
-        identity: the network that embeds a face to tell who it is; None for no embedding.
         picture_size: width and height in pixels of the pictures that `look` returns; None for no pictures.
         psi, cutoff: truncation with which codes in z are mapped.
         recompute: recompute features in the backward pass, a segment of layers at a time, instead of keeping them:
@@ -66,7 +64,6 @@ class FaceScorer:
         generator: Generator,
         families: Mapping[str, Family],
         follow: Collection[str] | None = None,
-        identity: Identity | None = None,
         parser: FaceParser | None = None,
         picture_size: int | None = None,
         psi: float = 1.0,
@@ -83,7 +80,7 @@ class FaceScorer:
                 name = self.families[prefix].name
                 raise SpecError(f"{name} judges and gives no gradient: choose a family to edit with")
         self._follow = frozenset(follow)
-        self._identity, self._parser, self._recompute = identity, parser, recompute
+        self._parser, self._recompute = parser, recompute
         self._picture_size = None if picture_size is None else generator.check_size(picture_size)
         self._psi, self._cutoff = psi, generator.check_cutoff(cutoff)
         self._scored_size = min(SCORED_SIZE, generator.resolution)
@@ -102,12 +99,17 @@ class FaceScorer:
     @torch.no_grad()
     def look(self, codes: Codes, columns: Collection[str] | None = None) -> dict[str, NDArray]:
         """What the networks see in N faces, by column: scores and the families' measures, (N,) float32; with
-        `identity`, `embedding` (N, E); with `picture_size`, `pixels`, uint8 (N, size, size, 3), and `picture` (N,), the
-        mean of each picture, which is not finite where the picture is not. Errors as in a call.
+        `picture_size`, `pixels`, uint8 (N, size, size, 3), and `picture` (N,), the mean of each picture, which is not
+        finite where the picture is not. Errors as in a call.
 
         columns: only these; networks that only other columns need are not run.
         """
         return self._see(codes, (), None, self.columns if columns is None else columns, "")[1]
+
+    @torch.no_grad()
+    def look_with_pictures(self, codes: Codes) -> tuple[dict[str, NDArray], Tensor]:
+        """`look`, and the pictures that the networks looked at: (N, 3, H, W) in [-1, 1], on the models' device."""
+        return self._see(codes, (), None, self.columns, "")[1:]
 
     def search(
         self,
@@ -117,14 +119,13 @@ class FaceScorer:
         columns: Collection[str] = (),
     ) -> tuple[dict[str, Tensor], dict[str, NDArray]]:
         """From one pass: scores of the families with these prefixes, as in a call, and these columns, as in `look`."""
-        return self._see(codes, prefixes, attributes, columns, "search_")
+        return self._see(codes, prefixes, attributes, columns, "search_")[:2]
 
     @property
     def columns(self) -> tuple[str, ...]:
         """All columns that `look` returns."""
         labels = [prefix + name for prefix, family in self.families.items() for name in _labels(family)]
-        embedding = () if self._identity is None else (EMBEDDING,)
-        return (*labels, *embedding, *(() if self._picture_size is None else (PIXELS, PICTURE)))
+        return (*labels, *(() if self._picture_size is None else (PIXELS, PICTURE)))
 
     def _see(
         self,
@@ -133,7 +134,7 @@ class FaceScorer:
         attributes: Collection[str] | None,
         columns: Collection[str],
         counted: str,
-    ) -> tuple[dict[str, Tensor], dict[str, NDArray]]:
+    ) -> tuple[dict[str, Tensor], dict[str, NDArray], Tensor]:
         with self._counted(f"{counted}synth_seconds"):
             state, x_N3HW = self._faces(codes)
             pictures = self._pictures(state, x_N3HW) if PIXELS in columns else {}
@@ -153,10 +154,7 @@ class FaceScorer:
                     found = family.columns(x_N3HW_here, names, [name for name in kept if name not in names])
                 scores.update({prefix + name: found[name] for name in names})
                 seen.update({prefix + name: _numpy(found[name]) for name in kept})
-            if self._identity is not None and EMBEDDING in columns:
-                with torch.no_grad():
-                    seen[EMBEDDING] = _numpy(self._identity(x_N3HW))
-        return scores, seen | pictures
+        return scores, seen | pictures, x_N3HW
 
     def styles(self, codes: Codes) -> Tensor:
         """s (N, S) of codes in any space; z is truncated as for faces. Raises SpecError as a call."""

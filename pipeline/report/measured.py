@@ -59,14 +59,16 @@ def on_screen(found: pd.DataFrame) -> Iterator[study.Grid]:
             " | ".join(filter(None, (row["attribute"], ", ".join(row["conditions"])))) for _, row in rows.iterrows()
         ]
         half = (rows["mean_high"] - rows["mean_low"]) / 2
+        of_scores = rows["metric"] == "effects"
         down = (rows["side"] < 0) & (rows["strength"] >= 0)
         frame = pd.DataFrame(
             {
                 "by": rows["strength"].map("{:+g}".format) + down.map({True: ", down", False: ""}),
-                "of": rows["measured"].replace(IDENTITY, "identity"),
-                "mean change": rows["mean"].map("{:+.3f}".format) + _written(half, " ± {:.3f}"),
-                "sd": _written(rows["sd"], "{:.3f}"),
-                "flip rate": _written(rows["flip_rate"], "{:.1%}"),
+                "of": rows["measured"].where(rows["measured"] != IDENTITY, rows["metric"]),
+                "mean": _written(rows["mean"], "{:+.3f}", "{:.4g}", of_scores)
+                + _written(half, " ± {:.3f}", " ± {:.2g}", of_scores),
+                "sd": _written(rows["sd"], "{:.3f}", "{:.3g}", of_scores),
+                "flip rate": rows["flip_rate"].map("{:.1%}".format, na_action="ignore").fillna(""),
                 "rows": rows["count"],
             }
         )
@@ -74,6 +76,7 @@ def on_screen(found: pd.DataFrame) -> Iterator[study.Grid]:
         yield study.Grid(f"What the edits changed: {edits}", frame)
 
 
-def _written(values: "pd.Series[float]", form: str) -> "pd.Series[str]":
-    """Empty where there is no number."""
-    return values.map(form.format, na_action="ignore").fillna("")
+def _written(values: "pd.Series[float]", score: str, other: str, of_scores: "pd.Series[bool]") -> "pd.Series[str]":
+    """Scores in one form, all else in another; empty where there is no number."""
+    scores, others = (values.map(form.format, na_action="ignore").fillna("") for form in (score, other))
+    return scores.where(of_scores, others)

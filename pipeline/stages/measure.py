@@ -1,10 +1,14 @@
-"""What edits changed: the judge's scores and whose face it is, from the source to each step; partial numbers a part.
+"""What edits changed: each face beside its source, by metrics, from the source to each step; partial numbers a part.
 
-Shapes: N rows of a part of edits, B slots of a micro-batch, A attributes, E numbers of an embedding.
+Shapes: M rows of a block of edits, N of them, B slots of a micro-batch.
 """
 
+import time
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -12,65 +16,44 @@ import torch
 from numpy.typing import NDArray
 
 import schemas
-from pipeline.editors import EditRequest
+from pipeline.directions.aliases import plain
 from pipeline.engine.stage import Batch, Task
 from pipeline.errors import SpecError
-from pipeline.metrics import EffectBatch, Effects, Identity, IdentityBatch, Numbers, merge_groups, pairs
+from pipeline.metrics.face_metric import Comparison, FaceMetric, Faces
+from pipeline.metrics.of_faces import BY_NAME
 from pipeline.models.backend import device_failed
-from pipeline.models.codes import Codes, Space
-from pipeline.models.faces import EMBEDDING, FaceScorer
+from pipeline.models.codes import Codes
+from pipeline.models.faces import FaceScorer
 from pipeline.models.generators import Generator
+from pipeline.stages.compared import KEYS, Block, Source, Sums
 from pipeline.stages.microbatch import Indices, blocks
-from pipeline.stages.models import ClassifierRef, Model, Runtime, Truncated, open_generator, open_scorer
-from pipeline.tables import Table
+from pipeline.stages.models import ClassifierRef, Model, Runtime, open_generator, open_scorer
 from schemas import TableSchema
 from schemas.edits import JUDGE
-
-Group = tuple[int, int, int, str]
-"""Request, step, side, and the attribute that was measured."""
-KEYS = ("index", "request", "step", "strength")
-
-EFFECTS, IDENTITY = "metrics", "metrics_identity"
-
-
-@dataclass(frozen=True)
-class Source:
-    """A table of edits, its requests, and what its faces are made with.
-
-    name: as the job was given it. scored: whether the judge's scores are in the table.
-    kept: the steps that were to be kept, where rows may end before others do: one that has ended stands still, and
-        counts in each later step too. None where each row has each step.
-    """
-
-    name: str
-    table: Table
-    parts: int
-    space: Space
-    requests: Mapping[int, EditRequest]
-    generator: Model
-    truncated: Truncated
-    scored: bool
-    kept: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)
 class MeasureStage:
     """Measure tables of edits; task k is the k-th part of all of them, one after the other.
 
-    judge: the classifiers. identity: digest of the network that tells whose face it is; None to leave that out.
+    judge: the classifiers. measured_by: the metrics, by name, with the fingerprints of their networks.
     """
 
     sources: tuple[Source, ...]
     judge: ClassifierRef
-    identity: str | None
+    measured_by: tuple[Model, ...]
     runtime: Runtime
     name: str = field(default="measure", init=False)
     version: int = field(default=2, init=False)
 
     @property
+    def metrics(self) -> tuple[FaceMetric, ...]:
+        return tuple(BY_NAME[model.name] for model in self.measured_by)
+
+    @property
     def outputs(self) -> Mapping[str, TableSchema]:
-        whose = {IDENTITY: schemas.metrics(Identity().numbers)} if self.identity else {}
-        return {**whose, EFFECTS: schemas.metrics(Effects().numbers)}
+        """A table for each metric, the first one's last."""
+        return {metric.table: schemas.metrics(metric.numbers) for metric in reversed(self.metrics)}
 
     def place(self, index: int) -> tuple[int, int]:
         """Which source, and which part of it, a task measures."""
@@ -84,6 +67,14 @@ class MeasureStage:
         return MeasureWorker(self)
 
 
+class Looked(NamedTuple):
+    """A micro-batch of faces: what they are made of, what metrics are given of them, and what each of these saw."""
+
+    codes: Codes | None
+    faces: Faces
+    seen: Mapping[str, Any]
+
+
 class MeasureWorker:
     """The stage with its models open: those of a table of edits when its first part is measured."""
 
@@ -91,6 +82,12 @@ class MeasureWorker:
         self.stage = stage
         self.scorers: dict[int, FaceScorer] = {}
         self.generators: dict[Model, Generator] = {}
+        self.comparisons: dict[str, Comparison] = {}
+        self._seconds = 0.0
+        for model in stage.measured_by:
+            comparison = BY_NAME[model.name].open(stage.runtime.device, stage.judge.family.name)
+            Model(f"the network of {model.name}", model.fingerprint).check(comparison.fingerprint)
+            self.comparisons[model.name] = comparison
 
     def run(self, task: Task) -> Iterator[Batch]:
         """One batch: the groups of one part."""
@@ -98,15 +95,13 @@ class MeasureWorker:
         for index in range(task.first, task.stop):
             number, part = stage.place(index)
             source = stage.sources[number]
-            faces = self._open(number) if stage.identity or not source.scored else None
-            scores, alike = (
-                self._looked_at(source, part, faces) if faces else (_kept(source, part, stage.judge.attributes), {})
-            )
-            effects = _effects(scores, stage.judge.attributes, source)
-            tables = {EFFECTS: _rows(index, source, Effects(), effects)}
-            if stage.identity:
-                tables[IDENTITY] = _rows(index, source, Identity(), alike)
-            yield Batch({name: tables[name] for name in stage.outputs}, (), faces.take_seconds() if faces else {})
+            looks = not source.scored or any(metric.looks for metric in stage.metrics)
+            faces = self._open(number) if looks else None
+            sums = {metric.name: Sums(metric) for metric in stage.metrics}
+            for block in self._blocks(source, part, faces):
+                self._measure(block, faces, sums)
+            tables = {metric.table: _rows(index, source, sums[metric.name]) for metric in stage.metrics}
+            yield Batch({name: tables[name] for name in stage.outputs}, (), self._take_seconds(faces))
 
     def _open(self, number: int) -> FaceScorer:
         """The models of a source; those of the last one are let go."""
@@ -117,94 +112,101 @@ class MeasureWorker:
             self.scorers = {
                 number: open_scorer(
                     self.generators[source.generator], stage.runtime, [] if source.scored else [stage.judge],
-                    truncated=source.truncated, identity_digest=stage.identity,
+                    truncated=source.truncated,
                 )
             }  # fmt: skip
         return self.scorers[number]
 
-    def _looked_at(self, source: Source, part: int, faces: FaceScorer) -> tuple[pa.Table, dict[Group, Numbers]]:
-        """Keys and the judge's scores of a part, and the similarity by group: from the faces, a micro-batch at once."""
-        size, judge = self.stage.runtime.batch_size, self.stage.judge
-        judged = [JUDGE + name for name in judge.attributes]
-        columns = [*KEYS, "latent", *(judged if source.scored else [])]
-        pieces: list[pa.Table] = []
-        alike: list[dict[Group, Numbers]] = []
-        for first, rows in blocks(source.table.batches(columns, [part]), size):
-            seen = self._faces(first, rows, source, faces)
-            keys = rows.select([*KEYS, *(judged if source.scored else [])])
-            if not source.scored:
-                for name, column in zip(judged, judge.columns, strict=True):
-                    keys = keys.append_column(name, pa.array(seen[column]))
-            pieces.append(keys)
-            if EMBEDDING in seen:
-                alike.append(_similarity(keys, seen[EMBEDDING], source))
-        empty = source.table.schema.arrow.empty_table().select(KEYS)
-        return pa.concat_tables(pieces) if pieces else empty, merge_groups(Identity(), alike)
+    def _blocks(self, source: Source, part: int, faces: FaceScorer | None) -> Iterator[Block]:
+        """The micro-batches of a part; all of it where no face is made."""
+        scores = [JUDGE + name for name in self.stage.judge.attributes] if source.scored else []
+        if faces is not None:
+            size = self.stage.runtime.batch_size
+            for first, rows in blocks(source.table.batches([*KEYS, "latent", *scores], [part]), size):
+                yield Block(source, rows, first, size)
+        elif len(rows := source.table.read([*KEYS, *scores], [part])):
+            index = rows["index"].to_numpy()
+            yield Block(source, rows, int(index[0]), int(index[-1] - index[0]) + 1)
 
-    def _faces(self, first: int, rows: pa.Table, source: Source, faces: FaceScorer) -> dict[str, NDArray]:
-        """Columns (N, ...) of what is seen of each row; row i is in slot i mod B of its request and step."""
-        request, step = rows["request"].to_numpy(), rows["step"].to_numpy()
-        slot, latent = rows["index"].to_numpy() - first, schemas.to_numpy(rows["latent"])
-        seen: dict[str, NDArray] = {}
-        shared: tuple[torch.Tensor, dict[str, NDArray]] | None = None
-        for of_request, of_step in sorted(set(zip(request.tolist(), step.tolist(), strict=True))):
-            its = np.flatnonzero((request == of_request) & (step == of_step))
-            its_codes = Codes(source.space, torch.from_numpy(latent[its]))
-            codes = its_codes.in_slots(slot[its], self.stage.runtime.batch_size)
-            if of_step == 0 and shared is not None and torch.equal(shared[0], codes.values):
-                found = shared[1]  # the source of every request is one face
+    def _measure(self, block: Block, faces: FaceScorer | None, sums: Mapping[str, Sums]) -> None:
+        """Add the groups of a block to those of its part."""
+        groups = list(block.groups())  # before any face is made: it says where a source is missing
+        values: defaultdict[tuple[int, str], dict[str, Any]] = defaultdict(dict)
+        sources: dict[int, Looked] = {}
+        latest: Looked | None = None
+        for request, step in block.steps:
+            its = block.places(request, step)
+            looked = self._look(block, its, faces, latest if step == 0 else None)
+            if step == 0:
+                sources[request] = latest = looked
+            if step > 0 or block.source.kept is not None:
+                attribute = plain(block.source.requests[request].attribute)
+                for name, one in self.comparisons.items():
+                    with self._counted():
+                        found = one.compare(sources[request].seen[name], looked.seen[name], attribute)
+                    for measured, batch in found.items():
+                        block.put(batch, its, values[request, name], measured)
+        for (request, step, side), edited in groups:
+            for name, of_metric in sums.items():
+                for measured, batch in values[request, name].items():
+                    of_metric.add((request, step, side, measured), batch, edited)
+        for of_metric in sums.values():
+            of_metric.end_block()
+
+    def _look(self, block: Block, its: Indices, faces: FaceScorer | None, like: Looked | None) -> Looked:
+        """What is seen of some rows of a block; `like`, which may be of the same codes, is not looked at again."""
+        scores: Mapping[str, NDArray] = block.scores(its, self.stage.judge.attributes) if block.source.scored else {}
+        codes: Codes | None = None
+        pictures: torch.Tensor | None = None
+        shared: Mapping[str, Any] = {}
+        if faces is not None:
+            codes = block.codes(its)
+            if like is not None and like.codes is not None and torch.equal(like.codes.values, codes.values):
+                # the source of every request is one face
+                scores, pictures, shared = scores or like.faces.scores, like.faces.pictures, like.seen
             else:
-                found = self._look(faces, codes, source)
-                shared = (codes.values, found) if of_step == 0 else shared
-            for name, column in found.items():
-                seen.setdefault(name, np.empty((len(slot), *column.shape[1:]), column.dtype))[its] = column[slot[its]]
-        for name, column in seen.items():
-            if not np.isfinite(column).all():
-                row = int(np.argwhere(~np.isfinite(column))[0, 0])
-                where = f"row {rows['index'][row]}, request {request[row]}, step {step[row]}"
-                raise SpecError(f"{source.table.url}: {where}: {name} is not finite: edit less far")
-        return seen
+                judged, pictures = self._make(block, its, codes, faces)
+                scores = scores or judged
+        given = Faces(scores, pictures)
+        with self._counted():
+            seen = {
+                name: shared[name] if name in shared and BY_NAME[name].looks else one.see(given)
+                for name, one in self.comparisons.items()
+            }
+        return Looked(codes, given, seen)
 
-    @staticmethod
-    def _look(faces: FaceScorer, codes: Codes, source: Source) -> dict[str, NDArray]:
+    def _make(
+        self, block: Block, its: Indices, codes: Codes, faces: FaceScorer
+    ) -> tuple[Mapping[str, NDArray], torch.Tensor]:
+        """Pictures of codes, and the scores of the judge where the table has none. Raises SpecError."""
         try:
-            return faces.look(codes)
+            columns, x_N3HW = faces.look_with_pictures(codes)
         except RuntimeError as error:
             if device_failed(error):
                 raise
-            raise SpecError(f"{source.table.url}: a face could not be measured: {error}") from error
+            raise SpecError(f"{block.source.table.url}: a face could not be measured: {error}") from error
+        means = x_N3HW.float().mean(dim=(1, 2, 3)).cpu().numpy()  # not finite where a picture is not
+        block.check({**columns, "the picture": means}, its)
+        return {name.removeprefix(JUDGE): column for name, column in columns.items()}, x_N3HW
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        begun = time.perf_counter()
+        yield
+        self._seconds += time.perf_counter() - begun
+
+    def _take_seconds(self, faces: FaceScorer | None) -> dict[str, float]:
+        """Those of the faces since the last call; what metrics took is among those of the scores."""
+        found = {} if faces is None else faces.take_seconds()
+        if faces is not None:
+            found["score_seconds"] = found.get("score_seconds", 0.0) + self._seconds
+        self._seconds = 0.0
+        return found
 
 
-def _kept(source: Source, part: int, attributes: tuple[str, ...]) -> pa.Table:
-    """Keys and the judge's scores of a part, as the table has them."""
-    return source.table.read([*KEYS, *(JUDGE + name for name in attributes)], [part])
-
-
-def _pairs(keys: pa.Table, source: Source) -> Iterator[tuple[tuple[int, int, int], Indices, Indices]]:
-    """As `pipeline.metrics.pairs`."""
-    sides = {number: request.sides for number, request in source.requests.items()}
-    index, request, step, strength = (keys[name].to_numpy() for name in KEYS)
-    return pairs(index, request, step, strength, sides, source.kept)
-
-
-def _effects(scores: pa.Table, attributes: tuple[str, ...], source: Source) -> dict[Group, Numbers]:
-    return {
-        (*group, name): Effects().measure(EffectBatch(column[before], column[after]))
-        for group, before, after in _pairs(scores, source)
-        for name in attributes
-        for column in [scores[JUDGE + name].to_numpy()]
-    }
-
-
-def _similarity(keys: pa.Table, embedding_NE: NDArray[np.float32], source: Source) -> dict[Group, Numbers]:
-    return {
-        (*group, ""): Identity().measure(IdentityBatch(embedding_NE[before], embedding_NE[after]))
-        for group, before, after in _pairs(keys, source)
-    }
-
-
-def _rows(index: int, source: Source, metric: Effects | Identity, groups: Mapping[Group, Numbers]) -> pa.Table:
+def _rows(index: int, source: Source, sums: Sums) -> pa.Table:
     """Rows of a metrics table, a group each."""
+    metric, groups = sums.metric, sums.groups()
     schema = schemas.metrics(metric.numbers)
     keys = list(groups)
     requests = [source.requests[request] for request, *_ in keys]

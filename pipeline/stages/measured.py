@@ -8,15 +8,13 @@ import pyarrow as pa
 
 import schemas
 from pipeline.engine.derived import Derived, DerivedFile, DerivedTable
-from pipeline.metrics import Effects, Identity
-from pipeline.stages.measure import EFFECTS, IDENTITY
+from pipeline.metrics.face_metric import FaceMetric
+from pipeline.metrics.of_faces import METRICS
 from pipeline.tables import Table, store
 from pipeline.tables.frames import to_rows
 from schemas.measured import NUMBERS
 
 GROUP = ["edits", "request", "step", "side", "attribute", "conditions", "strength", "measured"]
-METRICS: dict[str, Effects | Identity] = {EFFECTS: Effects(), IDENTITY: Identity()}
-"""By the table of its partial numbers."""
 ORDER = {"metric": True, "edits": True, "request": True, "step": True, "side": False}
 """Of the rows, by column: whether it rises."""
 
@@ -31,14 +29,15 @@ def derived_of(out: str, partials: tuple[str, ...], edits: Sequence[str]) -> lis
 
 def summed(out: str, partials: tuple[str, ...], edits: Sequence[str]) -> pd.DataFrame:
     """One row for each metric, table of edits, request, step and side, in this order."""
-    tables = {name: Table.open(store.join(out, name)).read().to_pandas() for name in METRICS if name in partials}
-    found = pd.concat([_finished(METRICS[name], rows) for name, rows in tables.items()], ignore_index=True)
+    there = [metric for metric in METRICS if metric.table in partials]
+    tables = [Table.open(store.join(out, metric.table)).read().to_pandas() for metric in there]
+    found = pd.concat(map(_finished, there, tables), ignore_index=True)
     found["edits"] = pd.Categorical(found["edits"], list(edits))
     found = found.sort_values(list(ORDER), ascending=list(ORDER.values()), ignore_index=True)
     return found.assign(edits=found["edits"].astype(str))
 
 
-def _finished(metric: Effects | Identity, partials: pd.DataFrame) -> pd.DataFrame:
+def _finished(metric: FaceMetric, partials: pd.DataFrame) -> pd.DataFrame:
     """One row for each group of edits, the partials of all tasks put together."""
     partials = partials.assign(conditions=partials["conditions"].map(tuple))
     rows = []

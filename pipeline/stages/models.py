@@ -8,7 +8,7 @@ from torch import Tensor
 from pipeline.card import Card
 from pipeline.errors import ModelFileError
 from pipeline.models import classifiers, generators
-from pipeline.models.classifiers import identity, parsing
+from pipeline.models.classifiers import parsing
 from pipeline.models.faces import FaceScorer
 from pipeline.models.zoo.formats import safetensors
 from pipeline.tables import Artifact, store
@@ -142,7 +142,6 @@ def open_scorer(
     scored_by: Sequence[ClassifierRef],
     *,
     follow: bool = False,
-    identity_digest: str | None = None,
     picture_size: int | None = None,
     truncated: Truncated = Truncated(),
     recompute: bool = False,
@@ -151,7 +150,6 @@ def open_scorer(
     """The generator with those who look at its faces, warmed up.
 
     follow: whether gradients are computed: of the first family's scores, of no others'.
-    identity_digest: of the network that tells whose face it is; None to do without.
     parser: the family whose face parser gives masks; then gradients of pixels are computed too. None to do without. The
         rest as in `FaceScorer`.
 
@@ -159,10 +157,6 @@ def open_scorer(
         ModelFileError: a network is another than the job was started with.
         SpecError: the first family gives no gradient to follow, or there is no memory for a micro-batch.
     """
-    whose = None
-    if identity_digest is not None:
-        whose = identity.load(runtime.device)
-        Model("the network of identity", identity_digest).check(whose.fingerprint)
     masks = None
     if parser is not None:
         masks = parsing.load(parser.name, runtime.device)
@@ -171,7 +165,6 @@ def open_scorer(
         generator,
         {ref.prefix: ref.open(runtime) for ref in scored_by},
         follow=[scored_by[0].prefix] if follow else (),
-        identity=whose,
         parser=masks,
         picture_size=picture_size,
         psi=truncated.psi,

@@ -12,16 +12,26 @@ from hypothesis import strategies as st
 
 import schemas
 from pipeline import metrics
-from pipeline.metrics import DT, EffectBatch, Effects, Identity, IdentityBatch, Outcomes, measure_groups
+from pipeline.metrics import DT, Outcomes, measure_groups
+from pipeline.metrics.effects import EffectBatch
+from pipeline.metrics.identity import IdentityBatch
+from pipeline.metrics.means import Values
+from pipeline.metrics.of_faces import BY_NAME, METRICS
 
 
 def noise(rows: int, seed: int, *width: int) -> np.ndarray:
     return np.random.default_rng(seed).standard_normal((rows, *width))
 
 
+def gaps(rows: int) -> Values:
+    """Numbers that some faces do not have."""
+    return Values(np.where(noise(rows, 2) < 1, noise(rows, 1), np.nan))
+
+
 CASES = {
-    "effects": (Effects(), lambda rows: EffectBatch(noise(rows, 1), noise(rows, 2))),
-    "identity": (Identity(), lambda rows: IdentityBatch(noise(rows, 1, 8), noise(rows, 2, 8))),
+    "effects": (BY_NAME["effects"], lambda rows: EffectBatch(noise(rows, 1), noise(rows, 2))),
+    "identity": (BY_NAME["identity"], lambda rows: IdentityBatch(noise(rows, 1, 8), noise(rows, 2, 8))),
+    "pictures": (BY_NAME["pictures"], gaps),
     "dt": (DT(), lambda rows: Outcomes(noise(rows, 1) < -0.3, noise(rows, 2) < 1)),
 }
 each = pytest.mark.parametrize("name", CASES)
@@ -29,7 +39,14 @@ each = pytest.mark.parametrize("name", CASES)
 
 def test_every_metric_has_a_case():
     found = {one for one in vars(metrics).values() if isinstance(one, type) and hasattr(one, "finish")}
-    assert {type(metric) for metric, _ in CASES.values()} == found - {metrics.Metric}
+    assert {type(metric) for metric, _ in CASES.values()} == {*found, *map(type, METRICS)} - {metrics.Metric}
+
+
+def test_metrics_of_faces_have_names_and_tables_of_their_own_and_one_is_always_measured():
+    assert len({metric.name for metric in METRICS}) == len({metric.table for metric in METRICS}) == len(METRICS)
+    assert [metric.name for metric in METRICS if metric.always] == ["effects"]
+    assert all(metric.name.isidentifier() and metric.table.startswith("metrics") for metric in METRICS)
+    assert all(metric.about and not metric.about.endswith(".") for metric in METRICS)
 
 
 @each

@@ -15,14 +15,15 @@ from jobs.__main__ import main
 from jobs.measure import rows_may_stop
 from jobs.small_outputs import write_small_table
 from pipeline.editors import EditRequest
-from pipeline.metrics import Effects
+from pipeline.metrics.effects import EffectBatch, Effects
+from pipeline.metrics.of_faces import METRICS
 from pipeline.models import classifiers, generators
 from pipeline.models.classifiers import identity
 from pipeline.models.classifiers.attributes import DEFAULT_ATTRIBUTES
 from pipeline.models.codes import Codes
 from pipeline.models.faces import FaceScorer
 from pipeline.report.edit_means import Edits
-from pipeline.stages import measure as stage
+from pipeline.stages.compared import Block, Source, Sums
 from pipeline.tables import Table
 
 ROWS = 22
@@ -105,13 +106,13 @@ def test_the_numbers_are_those_of_pandas(scored, tmp_path, capsys, monkeypatch):
 def test_another_judges_scores_are_not_taken(scored, tmp_path, monkeypatch):
     """The family named now is another one than the table's: faces are made anew."""
     asked = []
-    real = FaceScorer.look
+    real = FaceScorer.look_with_pictures
 
     def look(self, codes):
         asked.append(len(codes))
         return real(self, codes)
 
-    monkeypatch.setattr(FaceScorer, "look", look)
+    monkeypatch.setattr(FaceScorer, "look_with_pictures", look)
     assert measure(tmp_path / "same", scored) == 0
     assert asked == []
     assert main(["measure", "--edits", scored, "--families", "tiny", "--out", str(tmp_path / "other"), *HOW]) == 0
@@ -288,8 +289,15 @@ def test_rows_that_flip_are_counted_by_the_way_they_go(kept):
     keys = {"index": np.repeat(np.arange(4), 3), "request": np.zeros(12, int), "step": np.tile(np.arange(3), 4)}
     table = pa.table({**keys, "strength": strength.ravel(), "judge_old": old.ravel()})
     wish = EditRequest("old", (), "flip", (1.0, 2.0))
-    source = stage.Source("edits", None, 1, "w", {0: wish}, None, None, True, kept)
-    found = stage._effects(table, ("old",), source)
+    source = Source("edits", None, 1, "w", {0: wish}, None, None, True, kept)
+    block, sums, columns = Block(source, table, 0, 4), Sums(Effects()), {}
+    for request, step in block.steps:
+        its = block.places(request, step)
+        before, after = (block.scores(block.places(0, one), ["old"])["old"] for one in (0, step))
+        block.put(EffectBatch(before, after), its, columns, "old")
+    for group, edited in block.groups():
+        sums.add((*group, "old"), columns["old"], edited)
+    found = sums.groups()
     assert list(found) == [(0, step, side, "old") for step in (1, 2) for side in (1, -1)]
     ended = {group: Effects().finish(numbers) for group, numbers in found.items()}
     assert [ended[0, 2, side, "old"]["count"] for side in (1, -1)] == [2, 2]
@@ -316,3 +324,87 @@ def test_rows_that_flip_to_the_boundary_are_not_put_together(inputs, tmp_path, c
         expected = change[request][down[request] == side].mean()
         assert found["mean"].iloc[place][0] == pytest.approx(expected, abs=1e-6)
     assert "+0, down" in capsys.readouterr().out
+
+
+def faces_of(url):
+    """Pictures (N, 3, H, W) in [0, 1] of a table of edits in w, by request and step."""
+    generator = generators.load("stylegan2-tiny", backend="eager")
+    rows = Table.open(url).read(["request", "step", "latent"]).to_pandas()
+    return {
+        key: (generator.synthesize(Codes("w", torch.tensor(np.stack(its["latent"])))) / 2 + 0.5).clamp(0, 1).numpy()
+        for key, its in rows.groupby(["request", "step"])
+    }
+
+
+def test_pictures_are_compared_with_their_sources(scored, tmp_path, capsys):
+    assert measure(tmp_path, scored, words=["--metrics", "pictures"]) == 0
+    assert "mse_outside" in capsys.readouterr().out
+    found = measured(tmp_path)
+    assert set(found["metric"]) == {"effects", "pictures"}
+    found = found[found["metric"] == "pictures"].set_index(["request", "step", "measured"])
+    faces = faces_of(scored)
+    for request, step in ((0, 1), (0, 2), (1, 1), (1, 2)):
+        errors = ((faces[request, step].astype(np.float64) - faces[request, 0]) ** 2).mean(axis=(1, 2, 3))
+        assert found.loc[(request, step, "mse"), "mean"][0] == pytest.approx(errors.mean(), rel=1e-4)
+        assert found.loc[(request, step, "mse"), "sd"][0] == pytest.approx(errors.std(ddof=1), rel=1e-4)
+        assert found.loc[(request, step, "mse"), "count"] == ROWS
+        assert -1 <= found.loc[(request, step, "ssim"), "mean"][0] < 1
+        inside, outside = (found.loc[(request, step, f"mse_{side}"), "count"] for side in ("inside", "outside"))
+        assert 0 < max(inside, outside) <= ROWS
+        assert (request, step, "mse_inside_landmarks") not in found.index  # landmarks do not show age
+    partials = Table.open(f"{tmp_path}/metrics_pictures").read().to_pandas()
+    assert partials.groupby("index").size().tolist() == [4 * 6] * 3
+    assert main(["verify", str(tmp_path)]) == 0
+
+
+def test_faces_that_did_not_move_have_no_error(inputs, tmp_path):
+    assert edit(*inputs, tmp_path / "e", "--attribute", "old", "--space", "w", "--strengths=0,9", "--index", "0:6") == 0
+    assert measure(tmp_path / "m", f"{tmp_path}/e/edits", words=["--metrics", "pictures", "--measured", "old"]) == 0
+    found = measured(tmp_path / "m").set_index(["step", "measured"])
+    for name, same in (("mse", 0.0), ("ssim", 1.0)):
+        assert found.loc[(1, name), "mean"][0] == found.loc[(1, name), "mean_low"][0] == same
+        assert found.loc[(2, name), "mean"][0] != same
+
+
+@pytest.mark.usefixtures("picture_identity")
+def test_faces_are_made_once_for_all_metrics(scored, tmp_path, monkeypatch):
+    """And the source of both requests, which is one face, once for both; numbers do not go by their neighbours."""
+    made = []
+    real = FaceScorer.look_with_pictures
+    monkeypatch.setattr(FaceScorer, "look_with_pictures", lambda self, codes: (made.append(1), real(self, codes))[1])
+    assert measure(tmp_path / "all", scored, words=["--metrics", "pictures,identity"]) == 0
+    assert len(made) == 6 * (1 + 2 * 2)  # micro-batches; the source, two steps of two requests
+    assert measure(tmp_path / "one", scored, words=["--identity"]) == 0
+    both, one = (Table.open(f"{tmp_path}/{name}/metrics_identity").read() for name in ("all", "one"))
+    assert both.equals(one)
+    facts = [Table.open(f"{tmp_path}/{name}/measured").require_sealed()["fingerprint"] for name in ("all", "one")]
+    assert facts[0] != facts[1]
+
+
+@pytest.mark.usefixtures("picture_identity")
+def test_identity_has_two_names_and_one_fingerprint(scored, tmp_path, capsys):
+    assert measure(tmp_path, scored, words=["--identity"]) == 0
+    capsys.readouterr()
+    assert measure(tmp_path, scored, words=["--metrics", "identity"]) == 0
+    assert "all done" in capsys.readouterr().err
+
+
+def test_an_unknown_metric_is_one_line_and_2(scored, tmp_path, refused):
+    names = ", ".join(metric.name for metric in METRICS if not metric.always)
+    refused(
+        measure(tmp_path / "o", scored, words=["--metrics", "beauty"]), f"unknown metric 'beauty': choose from {names}"
+    )
+
+
+def test_another_network_than_at_the_start_is_refused(scored, tmp_path):
+    from dataclasses import replace
+
+    from jobs.flags import parse
+    from jobs.measure import MeasureSpec, plan_measure
+    from pipeline.errors import ModelFileError
+
+    words = ["--edits", scored, "--families", "tiny-judge", "--metrics", "pictures", "--out", str(tmp_path), *HOW]
+    stage = plan_measure(parse(MeasureSpec, words))[0].stage
+    other = tuple(replace(one, fingerprint="0" * 64) for one in stage.measured_by)
+    with pytest.raises(ModelFileError, match=r"the network of effects has the fingerprint|the network of pictures has"):
+        replace(stage, measured_by=other).open()

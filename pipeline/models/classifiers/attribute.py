@@ -45,6 +45,7 @@ class Attribute:
     meaning: one plain sentence, for help and pages.
     readings: by family; a family that is not among them does not see it.
     region: classes of the face parser that an edit of it may change; none where an edit may change all of the picture.
+    points: of the judge's 68 landmarks, those whose hull is that region; none where they do not show it.
     aliases: others' names for it; -1 where the score falls along a direction of that name.
     by_default: whether it is scored where no attributes are named.
     """
@@ -53,6 +54,7 @@ class Attribute:
     meaning: str
     readings: Mapping[str, Reading]
     region: tuple[str, ...] = ()
+    points: tuple[int, ...] = ()
     aliases: Mapping[str, int] = field(default_factory=dict)
     by_default: bool = False
 

@@ -21,6 +21,7 @@ SMILE = Attribute(
     meaning="The face smiles.",
     readings={"faces": Reading(Emotion, happy_emotion), "judge": Reading(Expression, happy_expression)},
     region=("mouth", "upper_lip", "lower_lip"),
+    points=landmarks.MOUTH,
     aliases={"smiling": 1},
     by_default=True,
 )
@@ -60,6 +61,7 @@ EYEGLASSES = Attribute(
         "judge": Reading(Eyewear, boundary=Fixed(0.0, "the probe's plane")),
     },
     region=("eyeglasses", "left_eye", "right_eye", "left_brow", "right_brow"),
+    points=landmarks.AROUND_EYES,
     aliases={"glasses": 1},
     by_default=True,
 )
@@ -85,6 +87,7 @@ MOUTH_OPEN = Attribute(
         "judge": Reading(Landmarks, landmarks.mouth_open, SameShare("faces")),
     },
     region=("mouth", "upper_lip", "lower_lip"),
+    points=landmarks.MOUTH,
     aliases={"mouth_slightly_open": 1},
 )
 

@@ -11,6 +11,7 @@ from pipeline.models.classifiers.crops import Crop, Pixels
 from pipeline.models.classifiers.landmarks import Landmarks
 from pipeline.models.classifiers.networks import Networks
 
+NETWORKS = ("fr-feature", "fr-landmark")
 PIXELS = 112
 TEMPLATE = ((38.2946, 51.6963), (73.5318, 51.5014), (56.0252, 71.7366), (41.5493, 92.3655), (70.7299, 92.2041))
 """Eyes, nose tip and corners of the mouth in the aligned picture, in pixels: ArcFace's template."""

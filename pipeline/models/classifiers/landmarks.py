@@ -13,6 +13,10 @@ RIGHT_JAW, LEFT_JAW, NOSE_TIP = slice(0, 3), slice(14, 17), 30
 """The person's right jaw is on the picture's left."""
 UPPER_LIP, LOWER_LIP, RIGHT_CORNER, LEFT_CORNER = slice(61, 64), slice(65, 68), 60, 64
 """Of the inner edge of the lips."""
+MOUTH = tuple(range(48, 68))
+"""The outer and the inner edge of the lips."""
+AROUND_EYES = (*range(17, 27), NOSE_TIP, *range(36, 48))
+"""Brows, eyes and the tip of the nose: where eyeglasses are."""
 HALF_WIDTH_OVER_DEPTH = 0.85
 """Half the width of the head at the ears over the depth from there to the tip of the nose."""
 

@@ -22,10 +22,13 @@ PARSERS: dict[str, Callable[[Networks], nn.Module]] = {"faces": Parser, "tiny": 
 
 
 class FaceParser:
-    """A face parser. fingerprint: hex digest of its weights and of the version of this code."""
+    """A face parser.
 
-    def __init__(self, parser: nn.Module, fingerprint: str) -> None:
-        self._parser, self.fingerprint = parser, fingerprint
+    fingerprint: hex digest of its weights and of the version of this code. networks: names of its networks.
+    """
+
+    def __init__(self, parser: nn.Module, fingerprint: str, networks: tuple[str, ...] = ()) -> None:
+        self._parser, self.fingerprint, self.networks = parser, fingerprint, networks
 
     @torch.no_grad()
     def masks(self, x_N3HW: Tensor) -> Tensor:
@@ -46,4 +49,5 @@ def load(family: str, device: str | torch.device = "cpu") -> FaceParser:
     networks = Networks(device)
     parser = PARSERS[family](networks).to(device).eval()
     facts = {"version": VERSION, "networks": networks.digests}
-    return FaceParser(parser, hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest())
+    fingerprint = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+    return FaceParser(parser, fingerprint, tuple(networks.digests))

@@ -26,7 +26,7 @@ from pipeline.models.classifiers.parser import CLASSES
 CROP = Crop(0.0, 0.0, 1.0, 1.0, 16, 16)
 STANDS_IN = {"tiny": "faces", "tiny-judge": "judge"}
 SEEDS = {"tiny": 1, "tiny-judge": 2}
-PARSER_SEED = 3
+PARSER_SEED, LANDMARKS_SEED = 3, 4
 FEATURES = 32 * 16
 HEAD = ("smile", "male", "old", "eyeglasses", "yaw", "age_years")
 """Statistics whose weights are drawn together. Those of any other are drawn by its name, so that it moves none."""
@@ -91,6 +91,22 @@ class TinyParser(nn.Module):
         small: Tensor = CROP(x_N3HW)
         logits = conv2d(small - small.mean(dim=(2, 3), keepdim=True), self.weight, stride=2, padding=1)
         return interpolate(logits, size=x_N3HW.shape[2:], mode="bilinear", align_corners=False).softmax(1)
+
+
+class TinyLandmarks(nn.Module):
+    """In place of the landmarks: 68 points somewhere in the middle of the picture, the same for each."""
+
+    points: Tensor
+
+    def __init__(self, networks: Networks) -> None:
+        super().__init__()
+        generator = torch.Generator().manual_seed(LANDMARKS_SEED)
+        self.register_buffer("points", 0.25 + 0.5 * torch.rand(68, 2, generator=generator))
+        networks.digests["tiny-landmarks"] = hashlib.sha256(self.points.numpy().tobytes()).hexdigest()
+
+    def forward(self, x_N3HW: Tensor) -> Tensor:
+        """(N, 3, H, W) -> (N, 68, 2), fractions of the picture."""
+        return self.points.expand(len(x_N3HW), -1, -1)
 
 
 def readings(family: str) -> dict[str, Reading]:

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import SpecError
-from pipeline.metrics import EffectBatch, Effects, measure_groups, merge_groups
+from pipeline.metrics import measure_groups, merge_groups
+from pipeline.metrics.effects import EffectBatch, Effects
 
 EFFECTS = Effects()
 NONE = {"count": 0.0, "mean": 0.0, "m2": 0.0, "flips": 0.0}

@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import SpecError
-from pipeline.metrics import Identity, IdentityBatch, similarity
-from pipeline.metrics.identity import BINS, QUANTILES
+from pipeline.metrics.identity import BINS, QUANTILES, Identity, IdentityBatch, similarity
 
 IDENTITY = Identity()
 

@@ -203,20 +203,22 @@ def test_by_default_every_family_that_can_is_followed():
 def test_all_that_is_seen_comes_from_one_pass_of_each_network(space, psi, cutoff, monkeypatch):
     measures, passes = classifiers.MEASURES, []
     families = {"": load(measures=measures), "judge_": load("tiny-judge", measures)}
-    faces = opened(families, identity=Whose(), picture_size=16, psi=psi, cutoff=cutoff)
+    faces = opened(families, picture_size=16, psi=psi, cutoff=cutoff)
     z_NZ = torch.randn(B, faces.generator.z_dim, generator=torch.Generator().manual_seed(2))
     some = Codes("z", z_NZ) if space == "z" else codes(space)
-    for owner, name in ((type(faces.generator), "run"), (classifiers.Family, "raw"), (Whose, "__call__")):
+    for owner, name in ((type(faces.generator), "run"), (classifiers.Family, "raw")):
         monkeypatch.setattr(owner, name, counted(getattr(owner, name), name, passes))
     seen = faces.look(some)
-    assert passes == ["run", "raw", "raw", "__call__"]
+    assert passes == ["run", "raw", "raw"]
     monkeypatch.undo()
     mapped = Codes("w+", faces.generator.map(z_NZ, psi, cutoff)) if space == "z" else some
     x_N3HW = faces.generator.synthesize(mapped)
     expected = {prefix + name: column for prefix, of in families.items() for name, column in of.labels(x_N3HW).items()}
-    assert list(seen) == [*expected, "embedding", "pixels", "picture"]
+    assert list(seen) == [*expected, "pixels", "picture"]
     assert all(np.array_equal(seen[name], column.numpy()) for name, column in expected.items())
-    assert np.array_equal(seen["embedding"], Whose()(x_N3HW).numpy())
+    again, pictures = faces.look_with_pictures(some)
+    assert torch.equal(pictures, x_N3HW)
+    assert all(np.array_equal(again[name], column) for name, column in seen.items())
     small = faces.generator.synthesize(mapped, 16).permute(0, 2, 3, 1).numpy()
     assert (seen["pixels"].shape, seen["pixels"].dtype) == ((B, 16, 16, 3), np.uint8)
     assert np.abs(seen["pixels"] - (small * 127.5 + 128).clip(0, 255)).max() <= 1
@@ -255,13 +257,6 @@ def test_warming_up_says_where_there_is_no_room_and_leaves_no_seconds(gradients,
     monkeypatch.setattr(FaceScorer, "_faces", full)
     with pytest.raises(SpecError, match="no room for micro-batches of 3: pass a smaller --batch-size"):
         faces.warm_up(B, gradients)
-
-
-class Whose:
-    """In place of the network of identity."""
-
-    def __call__(self, x_N3HW):
-        return torch.nn.functional.normalize(x_N3HW.flatten(1)[:, :8])
 
 
 def counted(function, name, passes):

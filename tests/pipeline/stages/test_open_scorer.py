@@ -8,7 +8,7 @@ import torch
 
 from pipeline.errors import ModelFileError, SpecError
 from pipeline.models import classifiers, generators
-from pipeline.models.classifiers import identity, parsing
+from pipeline.models.classifiers import parsing
 from pipeline.models.codes import Codes
 from pipeline.models.faces import FaceScorer
 from pipeline.stages.models import ClassifierRef, Model, Runtime, open_scorer
@@ -78,14 +78,7 @@ def test_measures_are_columns_of_the_family_that_takes_them(generator):
     assert list(faces.look(codes(generator))) == ["smile", "old", "age_years", "judge_smile", "judge_old"]
 
 
-def test_networks_that_are_others_than_at_the_start_are_refused(generator, monkeypatch):
+def test_networks_that_are_others_than_at_the_start_are_refused(generator):
     other = replace(ref(), family=Model("tiny", "0" * 64))
     with pytest.raises(ModelFileError, match=r"tiny has the fingerprint .* the job was started with 000000000000"):
         open_scorer(generator, RUNTIME, [other])
-
-    class Whose(torch.nn.Module):
-        fingerprint = "now"
-
-    monkeypatch.setattr(identity, "load", lambda device: Whose())
-    with pytest.raises(ModelFileError, match=r"identity has the fingerprint now on this machine, .* started with then"):
-        open_scorer(generator, RUNTIME, [ref()], identity_digest="then")

@@ -1,0 +1,97 @@
+"""What a metric of edited faces offers: it sees each face once, and compares it with its source.
+
+Shapes: N rows, 3HW pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol
+
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pipeline.metrics.metric import Metric
+
+
+class Faces(NamedTuple):
+    """Faces as a metric is given them.
+
+    scores: the judge's, (N,) each, by attribute.
+    pictures: (N, 3, H, W) in [-1, 1] on the models' device, of the size that classifiers look at: 512 px, or the
+        generator's where that is less. None where no metric looks at them.
+    """
+
+    scores: Mapping[str, NDArray]
+    pictures: Tensor | None
+
+    def looked_at(self) -> Tensor:
+        """The pictures, for a metric that `looks`."""
+        assert self.pictures is not None, "a metric with `looks` is given pictures"
+        return self.pictures
+
+
+class Comparison(Protocol):
+    """A metric with its networks open.
+
+    fingerprint: hex digest of all that decides its numbers besides the scores; empty where nothing else does.
+    networks: names of its networks in the catalogue.
+    """
+
+    @property
+    def fingerprint(self) -> str: ...
+
+    @property
+    def networks(self) -> tuple[str, ...]: ...
+
+    def see(self, faces: Faces) -> Any:
+        """What it keeps of N faces until they are compared, a source with several steps."""
+        ...
+
+    def compare(self, source: Any, edited: Any, attribute: str) -> Mapping[str, tuple[NDArray[Any], ...]]:
+        """Batches of N rows for `Metric.measure`, by what was measured (a column of the tables); row i is of face i.
+
+        source, edited: what was seen of them. attribute: the edited one, as the classifiers call it; it may be one
+        that they do not know. What is measured may depend on nothing else.
+        """
+        ...
+
+
+class FaceMetric(Metric[Any], Protocol):
+    """A metric of edited faces beside their sources; `of_faces.py` lists them.
+
+    about: what it says, for the help of `stylemill measure`.
+    table: of its partial numbers.
+    packages: whose versions can move its numbers.
+    always: whether it is measured without being asked for.
+    looks: whether it looks at pictures, and not at the judge's scores alone.
+    by_part: whether its batches are so small that those of a whole part of a table are measured at once; else those of
+        each micro-batch are, and put together.
+    """
+
+    @property
+    def about(self) -> str: ...
+
+    @property
+    def table(self) -> str: ...
+
+    @property
+    def packages(self) -> tuple[str, ...]: ...
+
+    @property
+    def always(self) -> bool: ...
+
+    @property
+    def looks(self) -> bool: ...
+
+    @property
+    def by_part(self) -> bool: ...
+
+    def open(self, device: str, judge: str) -> Comparison:
+        """Its networks on a device. judge: the family that measures; beside a tiny one others may be tiny too.
+
+        Raises:
+            ModelFileError: a network has not been pulled, or is damaged.
+            SpecError: a package is not installed.
+        """
+        ...
