@@ -1,14 +1,15 @@
 """The coefficients of an intervention, solved for layer by layer from coarse to fine (Style Intervention, Sec. 3.2).
 
 While the coefficients of layer i are solved for, those of the others are fixed: the features before layer i are
-computed once, and only the layers from i on are run, forwards and backwards.
+computed once, and only the layers from i on are run, forwards and backwards. The last pass of a layer serves as the
+first one of the next layer, whose gradient comes with it.
 
 Shapes: N rows, S style channels, C channels of one layer, T layers that were solved for, 3HW pixels.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import Any
 
@@ -77,7 +78,15 @@ class _Best:
     own: Tensor
     loss: Tensor
     pixel: Tensor
-    start: Tensor | None = field(default=None)
+
+
+@dataclass(frozen=True, eq=False)
+class _Pass:
+    """Of each row the loss and the pixel loss, (N,), and the gradient of the loss in some coefficients, (N, C)."""
+
+    loss: Tensor
+    pixel: Tensor
+    gradient: Tensor
 
 
 def solve(generator: Generator, problem: Problem, settings: Settings) -> Solution:
@@ -88,12 +97,15 @@ def solve(generator: Generator, problem: Problem, settings: Settings) -> Solutio
     coefficients_NS = torch.full_like(problem.s, START)
     errors: list[Tensor] = []
     state = generator.start(len(problem.s))
+    begun: _Pass | None = None
     for first, last in groups:
         channels = slice(stops[first], stops[last])
-        found = _solve_layers(generator, problem, settings, coefficients_NS, state, (first, last), channels)
-        coefficients_NS[:, channels] = found.own
-        assert found.start is not None
-        errors += [*([] if errors else [found.start]), found.pixel]
+        following = slice(stops[last], stops[min(last + 1, layers)])
+        start_N, best, begun = _solve_layers(
+            generator, problem, settings, coefficients_NS, state, (first, last), channels, following, begun
+        )
+        coefficients_NS[:, channels] = best.own
+        errors += [*([] if errors else [start_N]), best.pixel]
         with torch.no_grad():
             s_NS = problem.s + merged(coefficients_NS, problem.by_z, problem.by_n)
             state = generator.run(s_NS, state, first, last)
@@ -108,32 +120,53 @@ def _solve_layers(
     state: Any,
     layers: tuple[int, int],
     channels: slice,
-) -> _Best:
-    """The coefficients of some layers, given those of the others and the features before them."""
-    own_NC = coefficients_NS[:, channels].clone().requires_grad_()
+    following: slice,
+    begun: _Pass | None,
+) -> tuple[Tensor, _Best, _Pass | None]:
+    """The pixel loss at the start, (N,); the coefficients of some layers, given those of the others and the features
+    before them; and the first pass of the next layer, where it has been made already.
+
+    That is so where all rows end with the coefficients of the last pass: for the next layer it has all but the gradient
+    in its own coefficients, the channels `following`, and that comes with the same backward pass. begun: such a pass.
+    """
+    own_NC = coefficients_NS[:, channels].clone()
     adam = torch.optim.Adam([own_NC], lr=settings.step_size)
     infinite_N = torch.full_like(problem.s[:, 0], torch.inf)
-    best = _Best(own_NC.detach().clone(), infinite_N, infinite_N.clone())
-    wanted = problem.going or (True,) * len(problem.s)
-    going_N = torch.tensor(wanted, device=problem.s.device)
+    best = _Best(own_NC.clone(), infinite_N, infinite_N.clone())
+    wanted_N = torch.tensor(problem.going or (True,) * len(problem.s), device=problem.s.device)
+    going_N, start_N = wanted_N, infinite_N
+    both = slice(channels.start, following.stop)
+    reach = layers[0], layers[1] + (following.stop > following.start)
     for step in range(settings.steps + 1):
-        with torch.set_grad_enabled(step < settings.steps):
-            loss_N, pixel_N = losses(generator, problem, settings, coefficients_NS, own_NC, state, layers, channels)
-        found_N, seen_N = loss_N.detach(), pixel_N.detach()
-        best.start = seen_N if step == 0 else best.start
+        asked_NC = None
+        if step == 0 and begun is not None:
+            found_N, pixel_N = begun.loss, begun.pixel
+        else:
+            asked_NC = torch.cat([own_NC, coefficients_NS[:, following]], dim=1).requires_grad_()
+            with torch.set_grad_enabled(step < settings.steps or following.stop > following.start):
+                loss_N, pixel_N = losses(generator, problem, settings, coefficients_NS, asked_NC, state, reach, both)
+            found_N, pixel_N = loss_N.detach(), pixel_N.detach()
+        start_N = start_N if step else pixel_N
         better_N = going_N & (found_N < best.loss)
         fell_N = found_N < best.loss - settings.tolerance * best.loss.abs() if step else going_N
-        best.own = torch.where(better_N[:, None], own_NC.detach(), best.own)
+        best.own = torch.where(better_N[:, None], own_NC, best.own)
         best.loss = torch.where(better_N, found_N, best.loss)
-        best.pixel = torch.where(better_N, seen_N, best.pixel)
+        best.pixel = torch.where(better_N, pixel_N, best.pixel)
         going_N = going_N & fell_N
         if step == settings.steps or not going_N.any():
             break
-        (own_NC.grad,) = torch.autograd.grad(loss_N.sum(), own_NC)
+        if asked_NC is None:
+            assert begun is not None
+            own_NC.grad = begun.gradient
+        else:
+            (gradient,) = torch.autograd.grad(loss_N.sum(), asked_NC)
+            own_NC.grad = gradient[:, : own_NC.shape[1]].contiguous()
         adam.step()
-        with torch.no_grad():
-            own_NC.clamp_(0, 1)
-    return best
+        own_NC.clamp_(0, 1)
+    if asked_NC is None or following.stop == following.start or not (better_N | ~wanted_N).all():
+        return start_N, best, None
+    (gradient,) = torch.autograd.grad(loss_N.sum(), asked_NC)
+    return start_N, best, _Pass(found_N, pixel_N, gradient[:, own_NC.shape[1] :].contiguous())
 
 
 def losses(

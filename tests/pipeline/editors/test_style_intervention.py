@@ -187,7 +187,20 @@ def test_a_layer_stops_where_its_loss_no_longer_falls(generator, monkeypatch):
 
     monkeypatch.setattr(solver, "losses", counted)
     solver.solve(generator, it, solver.Settings(steps=5, tolerance=0.999))
-    assert len(calls) == 2 * len(generator.style_layers)
+    assert len(calls) == 1 + len(generator.style_layers)
+
+
+@pytest.mark.parametrize("flags", [{}, {"steps": 2}, {"tolerance": 0.5}, {"pixels": "norm"}])
+def test_the_pass_that_two_layers_share_spares_one_and_changes_no_bit(generator, monkeypatch, flags):
+    it, settings, calls = problem(generator, rows=1, dtype=torch.float32), solver.Settings(**flags), []
+    passes, layer_by_layer = solver.losses, solver._solve_layers
+    monkeypatch.setattr(solver, "losses", lambda *args: calls.append(args[6]) or passes(*args))
+    shared, fewer = solver.solve(generator, it, settings), len(calls)
+    monkeypatch.setattr(solver, "_solve_layers", lambda *args: (*layer_by_layer(*args)[:2], None))
+    alone = solver.solve(generator, it, settings)
+    assert fewer < len(calls) - fewer
+    assert torch.equal(shared.coefficients, alone.coefficients)
+    assert torch.equal(shared.errors, alone.errors)
 
 
 def test_rows_do_not_depend_on_each_other(generator):
