@@ -28,6 +28,7 @@ VERBS = {
     "latents": "import your own codes as a latents table",
     "label": "score the faces of a latents table",
     "directions": "fit directions on labels, or find, project, compare, import and export them",
+    "train": "train what an editor needs on labelled latents",
     "edit": "move latents with one of the editors",
     "calibrate": "measure the boundary and unit of each score on the faces of a generator",
     "measure": "measure what edits changed, with the second family of classifiers",

@@ -46,6 +46,9 @@ GRADIENTS = Load(2.0 * GB, 0, 4, gradients=True)
 FITS = Load(0.7 * GB, 0, 1, threads=False)
 """Linear models fitted to codes."""
 
+TRAINING = Load(1.2 * GB, 0, 1, alone=True)
+"""Networks trained on codes: one task, whose worker has all cores."""
+
 
 def resolve(
     spec: RunFlags,
@@ -196,6 +199,8 @@ def _threads(spec: RunFlags, device: str, load: Load) -> int:
     """
     if not load.threads:
         return 1
+    if load.alone and device == "cpu" and not is_elsewhere(spec):
+        return cores()
     if is_elsewhere(spec):
         return THREADS_ELSEWHERE
     if device == "cpu":

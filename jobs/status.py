@@ -55,16 +55,19 @@ def _show(state: dict[str, Any]) -> None:
 
 
 def _lines(state: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    never = state["shards"] - state["shards_done"] - state["shards_failed"]
+    unit, never = state["unit"], state["shards"] - state["shards_done"] - state["shards_failed"]
     counts = f"{state['shards_failed']:,} failed, {never:,} never finished"
-    yield "shards", f"{state['shards_done']:,} of {state['shards']:,} done, {counts}"
+    yield (
+        "shards" if unit == "rows" else "trainings",
+        f"{state['shards_done']:,} of {state['shards']:,} done, {counts}",
+    )
     for why, count in state["shards_to_make_again"].items():
         yield "  to make again", f"{count:,} {why}"
     for shard, error in list(state["errors"].items())[:ERRORS_SHOWN]:
         yield f"  shard {shard}", f"failed: {error}"
     if len(state["errors"]) > ERRORS_SHOWN:
         yield "", f"and {len(state['errors']) - ERRORS_SHOWN:,} more (--json-lines shows all)"
-    yield "rows", f"{state['planned']:,} planned, {state['rejected']:,} rejected"
+    yield unit, f"{state['planned']:,} planned" + (f", {state['rejected']:,} rejected" if unit == "rows" else "")
     for reason, count in state["rejects_by_reason"].items():
         yield f"  {reason}", f"{count:,} rows"
     yield "size", f"{state['bytes'] / 1e6:,.1f} MB"
@@ -78,5 +81,5 @@ def _lines(state: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if state["attempts"]:
         yield "attempts", ", ".join(f"{count:,} {end}" for end, count in state["attempts"].items())
     if last := state["last_run"]:
-        took = f"{last['rows_per_second']:.2f} rows/s, {duration(last['seconds'])}"
+        took = f"{last['rows_per_second']:.2f} {unit}/s, {duration(last['seconds'])}"
         yield "last run", f"exit code {last['exit_code']}, {took}, {last['workers_lost']:,} workers lost"

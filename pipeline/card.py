@@ -1,12 +1,15 @@
 """The card of an artifact: what it is, what it was made of, how good it is, and whose it is. JSON, nothing else."""
 
+import json
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline.errors import ModelFileError
 
+VERSION = 1
 REMEDY = "make it anew, or fetch it again from where it came"
 
 
@@ -61,7 +64,13 @@ class Card(BaseModel):
 
     @classmethod
     def parse(cls, content: bytes, url: str) -> "Card":
-        """The card in a file's bytes. Raises ModelFileError, naming `url`, where it is none."""
+        """The card in a file's bytes. Raises ModelFileError, naming `url`, where it is none or of another version."""
+        version = _version(content)
+        if version not in (None, VERSION):
+            raise ModelFileError(
+                f"{url} is a card of version {version}, this stylemill reads version {VERSION}: make the artifact "
+                "anew, or install the stylemill that made it"
+            )
         try:
             return cls.model_validate_json(content)
         except ValidationError as error:
@@ -69,3 +78,12 @@ class Card(BaseModel):
             where = ".".join(map(str, first["loc"]))
             why = f"{where}: {first['msg']}" if where else first["msg"]
             raise ModelFileError(f"{url} is not the card of an artifact ({why}): {REMEDY}") from error
+
+
+def _version(content: bytes) -> int | None:
+    """Of the form of a card; None where it does not say."""
+    with suppress(ValueError):
+        there = json.loads(content)
+        if isinstance(there, dict) and isinstance(there.get("artifact"), int):
+            return int(there["artifact"])
+    return None

@@ -7,9 +7,10 @@ import schemas
 from jobs.choice import choose
 from jobs.classifiers import classifier_ref
 from jobs.constants import Constants
+from jobs.edit.artifact import open_artifact
 from jobs.edit.choose import Choice, choose_directions, known, note_psi
 from jobs.edit.earlier import digest_of, take_earlier
-from jobs.edit.spec import EditSpec, artifact_of
+from jobs.edit.spec import EditSpec
 from jobs.latents.opening import open_with_generator
 from jobs.options import canonical
 from jobs.plan import DIGESTED, plan
@@ -19,13 +20,11 @@ from pipeline.editors import EditRequest, Needed, Traits
 from pipeline.engine.derived import DerivedTable
 from pipeline.engine.job import Job
 from pipeline.engine.workers import Load
-from pipeline.errors import SpecError
 from pipeline.models.classifiers import parsing
-from pipeline.models.generators import Generator
 from pipeline.stages.codes import needed_columns, truncation_of
 from pipeline.stages.direction_rows import DirectionTables
 from pipeline.stages.edit import EditStage, kept_steps
-from pipeline.stages.models import ArtifactRef, ClassifierRef, Model, Truncated, read_artifact
+from pipeline.stages.models import ClassifierRef, Model, Truncated
 from pipeline.stages.pictures import NO_PICTURES
 from pipeline.stages.request_rows import to_rows
 from schemas.edits import JUDGE
@@ -43,13 +42,15 @@ def plan_edit(spec: EditSpec) -> tuple[Job, int | None]:
     latents = choose(spec, latents, spec.labels)
     table = DirectionTables.open(spec.tables_of_directions) if spec.tables_of_directions else None
     needed = config.needed(spec.attribute, spec.preserve)
-    choice = choose_directions(needed, table, spec.space, config.SPACES, generator, spec.force)
+    trained = open_artifact(spec, generator)
+    choice = choose_directions(needed, table, trained.space or spec.space, config.SPACES, generator, spec.force)
     config.check(choice.space, generator)
     requests, directions = _requests(spec, needed, choice)
+    trained.check(requests, latents, choice.space, generator)
     traits = config.traits(requests)
     constants = Constants(generator, spec.calibration)
     classifiers = _classifiers(spec, constants)
-    search, artifact = _search(spec, traits, classifiers, constants), _artifact(spec, generator)
+    search, artifact = _search(spec, traits, classifiers, constants), trained.ref
     needed_columns(latents.schema, choice.space)
     space, parser = config.edits_in(choice.space), _parser(spec, traits)
     earlier = config.earlier(generator.shape_of(space))
@@ -139,21 +140,6 @@ def _requests(
     preserve = [choice.attribute(name) for name in spec.preserve]
     requests = [config.request(choice.attribute(name), preserve) for name in spec.attribute]
     return tuple(requests), (choice.directions,) * len(requests)
-
-
-def _artifact(spec: EditSpec, generator: Generator) -> ArtifactRef | None:
-    """The artifact of the editor. Raises ModelFileError, or SpecError if it was made for another generator."""
-    url, what = artifact_of(spec), spec.EDITOR[1].ARTIFACT
-    if url is None or what is None:
-        return None
-    trained = read_artifact(url, what)
-    whose = trained.card.generator_fingerprint
-    if whose not in (None, generator.fingerprint) and not spec.force:
-        raise SpecError(
-            f"{url} was trained for {trained.card.generator or 'a generator'} ({str(whose)[:12]}), and not for this "
-            f"{generator.name} ({generator.fingerprint[:12]}): pass --force to use it all the same"
-        )
-    return ArtifactRef(url, what, trained.digest)
 
 
 def _parser(spec: EditSpec, traits: Traits) -> Model | None:

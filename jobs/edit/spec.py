@@ -59,6 +59,8 @@ class EditSpec(LabelledChoice, LatentsFlags, PictureFlags, CalibrationFlag, RunF
         name, config = self.EDITOR
         if self.space is not None and self.space not in config.SPACES:
             raise ValueError(f"--space {self.space}: {name} moves codes in {_listed(config.SPACES)}")
+        if config.ARTIFACT and artifact_of(self) is None:
+            raise ValueError(_how_to_train(name, config.ARTIFACT))
         needed = cast(EditorConfig, self).needed(self.attribute, self.preserve)
         if needed.names and not self.tables_of_directions:
             raise ValueError(f"--directions: {needed.why}")
@@ -87,13 +89,23 @@ def spec_of(editor: str) -> type[EditSpec]:
     if config.TAKES_DIRECTIONS:
         fields["directions"] = (Names, Field((), description="A table of directions, or several, separated by commas."))
     if config.ARTIFACT:
-        fields["artifact"] = (str, Field(description=f"What was trained for it: an artifact of {config.ARTIFACT}."))
+        what = f"What was trained for it: DIR/artifact of stylemill train {config.ARTIFACT}. It is needed."
+        fields["artifact"] = (str | None, Field(None, description=what))
     made = create_model(
         f"{editor.title()}Spec", __base__=(EditSpec, config), __doc__=config.__doc__, __module__=__name__, **fields
     )
     spec = cast(type[EditSpec], made)
     spec.EDITOR, spec.VERB = (editor, config), f"edit {editor}"
     return spec
+
+
+def _how_to_train(editor: str, what: str) -> str:
+    """What is said where no artifact is given: the commands that make one."""
+    return (
+        f"--artifact: {editor} needs what is trained on labelled faces; these two commands make it (some hours on two "
+        f"cores): stylemill dataset --rows 10000 --out out/faces && stylemill train {what} --latents out/faces/latents "
+        f"--labels out/faces/labels --out out/{what} ; then --artifact out/{what}/artifact"
+    )
 
 
 SPECS = {editor: spec_of(editor) for editor in EDITORS}

@@ -28,6 +28,7 @@ EDITORS = {
     "interfacegan": "along directions that hold for all faces, as far as asked or until a score is reached",
     "ials": "by steps along each face's own gradients, mixed with such directions",
     "style-intervention": "in style space, where only the region of the attribute may change",
+    "latent-transformer": "by a transformation that was trained for each attribute",
 }
 """What each does, by name; its module is of the same name, with _ for -."""
 

@@ -23,7 +23,7 @@ import schemas
 from pipeline.engine.checkpoints import Checkpoints
 from pipeline.engine.lease_check import LeaseCheck
 from pipeline.engine.merge import merged, published_rows
-from pipeline.engine.outcome import Outcome, merge_counters
+from pipeline.engine.outcome import Outcome, Reached, merge_counters
 from pipeline.engine.stage import RAISED, Batch, Reject, Task, Trainer, Worker
 from pipeline.errors import LeaseLost, StoreError, StylemillError
 from pipeline.tables import Artifact, ArtifactFiles, PartWriter, Table
@@ -31,7 +31,7 @@ from pipeline.tables import Artifact, ArtifactFiles, PartWriter, Table
 REJECTS = "rejects"
 BATCHES_AHEAD = 2
 STORE_PAUSE_SECONDS = 1.0
-Attempt: TypeAlias = Generator[int, None, Outcome]
+Attempt: TypeAlias = Generator[Reached, None, Outcome]
 CLOSED = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)
 RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
@@ -58,7 +58,7 @@ class Outputs:
 def attempt(worker: Worker | Trainer, task: Task, outputs: Outputs) -> Attempt:
     """Run one task to its published parts. Whatever goes wrong comes back as an outcome with an error.
 
-    Yields, after each batch, how many of the task's rows are computed and written by now.
+    Yields, after each batch, how far it is: how many of the task's rows are computed and written by now.
     """
     try:
         if outputs.artifact is not None:
@@ -81,12 +81,12 @@ def attempt(worker: Worker | Trainer, task: Task, outputs: Outputs) -> Attempt:
         )
 
 
-def outcome_of(attempt: Attempt, on_rows: Callable[[int], None] = lambda rows: None) -> Outcome:
-    """Run an attempt to its end; `on_rows` is called with the number of rows done whenever it changes."""
+def outcome_of(attempt: Attempt, on_progress: Callable[[Reached], None] = lambda reached: None) -> Outcome:
+    """Run an attempt to its end; `on_progress` is called with how far it is whenever that changes."""
     with closing(attempt):
         while True:
             try:
-                on_rows(next(attempt))
+                on_progress(next(attempt))
             except StopIteration as end:
                 outcome: Outcome = end.value
                 return outcome
@@ -118,7 +118,7 @@ def _run(worker: Worker, task: Task, outputs: Outputs) -> Attempt:
                 writing.append(thread.submit(sink.write, batch))
                 if len(writing) > BATCHES_AHEAD:
                     writing.popleft().result()
-                yield sink.rows
+                yield Reached(sink.rows)
             for written in writing:
                 written.result()
         if task.only is None and task.rows > 1 and len(rejects) == task.rows and _all_raised(rejects):
@@ -152,7 +152,7 @@ def _train(worker: Trainer, task: Task, outputs: Outputs, artifact: Artifact) ->
     for progress in worker.run(replace(task, checkpoints=checkpoints)):
         merge_counters(counters, progress.counters)
         made = progress.made
-        yield progress.steps
+        yield Reached(progress.steps, progress.said)
     if made is None:
         raise RuntimeError("the stage ended without the files of its artifact")
     record = artifact.publish(made, outputs.lease_check.check if outputs.lease_check else lambda: None)

@@ -44,6 +44,11 @@ class Checkpoints:
             log.warning("%s is damaged and is skipped", store.join(self.url, name))
         return None
 
+    def step(self) -> int:
+        """Of the latest one, by its name alone; 0 where there is none."""
+        places = [NAME.fullmatch(name) for name in store.list_names(self.url)]
+        return max((int(place[2]) for place in places if place and place[1] == self.fingerprint[:16]), default=0)
+
     def clear(self) -> None:
         """Delete them all."""
         store.delete_many([store.join(self.url, name) for name in store.list_names(self.url)])

@@ -65,6 +65,12 @@ class Job:
         """The table whose rows are counted as the job's rows: the last to be published."""
         return list(self.stage.outputs)[-1]
 
+    @property
+    def unit(self) -> str:
+        """Of what the job counts: rows, or the steps of a training."""
+        kinds = self.stage.outputs.values()
+        return "rows" if all(isinstance(kind, TableSchema) for kind in kinds) else "steps"
+
     @cached_property
     def tasks(self) -> list[Task]:
         return tasks(self.layout, self.present)

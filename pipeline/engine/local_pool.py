@@ -10,7 +10,7 @@ from functools import partial
 from pipeline.engine.attempt import Outputs, attempt, outcome_of
 from pipeline.engine.budgets import Shards
 from pipeline.engine.journal import Journal
-from pipeline.engine.outcome import Outcome
+from pipeline.engine.outcome import Outcome, Reached
 from pipeline.engine.pool import AtWork, ended
 from pipeline.engine.stage import Stage, Task
 
@@ -28,16 +28,16 @@ class LocalPool:
 
     def __init__(self) -> None:
         self._name = f"{socket.gethostname()}:{os.getpid()}"
-        self._now: tuple[int, float, int] | None = None
+        self._now: tuple[int, float, Reached] | None = None
 
     def at_work(self) -> tuple[AtWork, ...]:
         """The shard at work, if there is one."""
         now = self._now
-        return (AtWork(now[0], time.perf_counter() - now[1], self._name, now[2]),) if now else ()
+        return (AtWork(now[0], time.perf_counter() - now[1], self._name, *now[2]),) if now else ()
 
-    def set_progress(self, shard: int, began: float, rows: int) -> None:
+    def set_progress(self, shard: int, began: float, reached: Reached) -> None:
         """What `at_work` returns from now on."""
-        self._now = (shard, began, rows)
+        self._now = (shard, began, reached)
 
     def prepare(self) -> None:
         """Nothing to join."""
@@ -58,7 +58,7 @@ class LocalPool:
         while shards.unfinished:
             task = shards.take()
             began = time.perf_counter()
-            self.set_progress(task.shard, began, 0)
+            self.set_progress(task.shard, began, Reached(0))
             try:
                 outcome = outcome_of(attempt(worker, task, outputs), partial(self.set_progress, task.shard, began))
             finally:

@@ -3,10 +3,18 @@
 import json
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from pipeline.tables import PartRecord
 
 PEAK = "peak_"
+
+
+class Reached(NamedTuple):
+    """How far a task at work is: rows, or steps of a training; and what a training says of them, as its losses."""
+
+    rows: int
+    said: str = ""
 
 
 def merge_counters(into: MutableMapping[str, float], more: Mapping[str, float]) -> None:

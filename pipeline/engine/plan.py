@@ -29,7 +29,8 @@ class Plan:
 
     `unrecorded` shards have all their parts and no record: the driver died between the two. `records`: all on record.
     `again`: the outcomes of finished shards whose rejected rows are to be tried again. `hidden`: by table, the names
-    of hidden files, among which is what killed writers left.
+    of hidden files, among which is what killed writers left. kept_step: where the one task makes an artifact, the step
+    of its last checkpoint; None where the tasks are of rows.
     """
 
     tasks: Sequence[Task]
@@ -40,18 +41,28 @@ class Plan:
     records: Mapping[int, Outcome] = field(default_factory=dict)
     again: Mapping[int, Outcome] = field(default_factory=dict)
     hidden: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    kept_step: int | None = None
 
     @property
     def rows(self) -> int:
         return sum(task.rows for task in self.tasks)
 
     def __str__(self) -> str:
+        if self.kept_step is not None:
+            return self._of_steps(self.kept_step)
         text = f"{_count(len(self.tasks), 'shard')}, {_count(self.rows, 'row')}: "
         finished = len(self.done) + len(self.unrecorded)
         if not self.remaining:
             return f"{text}all done"
         reasons = ", ".join(f"{number:,} {reason}" for reason, number in self.why.items())
         return f"{text}{finished:,} done, {len(self.remaining):,} to run ({reasons})"
+
+    def _of_steps(self, kept: int) -> str:
+        text = f"{_count(self.rows, 'step')}: "
+        if not self.remaining:
+            return f"{text}all done"
+        [why] = self.why
+        return f"{text}{kept:,} done, {self.rows - kept:,} to run ({BEGUN if kept and why == NEVER else why})"
 
 
 def make_plan(
@@ -91,7 +102,11 @@ def make_plan(
             continue
         remaining.append(task)
         why[_reason(outcome, sizes, whole)] += 1
-    return Plan(tasks, done, unrecorded, remaining, dict(sorted(why.items())), outcomes, hidden=hidden)
+    kept_step = None
+    if outputs.artifact is not None:
+        kept_step = 0 if fresh or outputs.checkpoints is None or not remaining else outputs.checkpoints.step()
+    reasons = dict(sorted(why.items()))
+    return Plan(tasks, done, unrecorded, remaining, reasons, outcomes, hidden=hidden, kept_step=kept_step)
 
 
 def retry_rejected(plan: Plan) -> Plan:

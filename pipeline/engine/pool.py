@@ -29,12 +29,13 @@ LOST_NODES_IN_TURN = 2
 
 @dataclass(frozen=True)
 class AtWork:
-    """A shard at work: since how many seconds, by whom ("host:pid"), and how many rows it has by now."""
+    """A shard at work: since how many seconds, by whom ("host:pid"), how many rows it has by now, and what it says."""
 
     shard: int
     seconds: float
     worker: str
     rows: int = 0
+    said: str = ""
 
 
 class Pool(Protocol):

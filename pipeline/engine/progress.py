@@ -3,6 +3,7 @@
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Hashable
 
 from rich.console import Console
@@ -18,6 +19,8 @@ from pipeline.engine.stragglers import Stragglers
 WAKE_SECONDS = 0.5
 SLOW_NAMED = 2
 ENDED_REMEMBERED = 4096
+RATE_SECONDS = 30.0
+"""The pace of a training is that of so many last seconds: its parts differ, and it may begin at a checkpoint."""
 
 
 class Progress:
@@ -27,8 +30,22 @@ class Progress:
     The line is made by a thread of its own, from what `add` counted and what the pool says of itself.
     """
 
-    def __init__(self, pool: Pool, *, shards: int, rows: int, shards_done: int, rows_done: int, rows_left: int) -> None:
-        """`shards` and `rows` of the whole job, and how many of them are done; `rows_left` for this run to make."""
+    def __init__(
+        self,
+        pool: Pool,
+        *,
+        shards: int,
+        rows: int,
+        shards_done: int,
+        rows_done: int,
+        rows_left: int,
+        unit: str = "rows",
+    ) -> None:
+        """`shards` and `rows` of the whole job, and how many of them are done; `rows_left` for this run to make.
+
+        unit: steps where the one task is a training.
+        """
+        self._unit, self._steps = unit, deque[tuple[float, int]]()
         self._pool, self._shards, self._rows = pool, shards, rows
         self._done, self._rows_before, self._rows_left = shards_done, rows_done, rows_left
         self._made, self._rejected, self._failed = 0, 0, 0
@@ -86,6 +103,29 @@ class Progress:
         return rows / max(1, self._rows)
 
     def _line(self) -> Text:
+        return self._line_of_rows() if self._unit == "rows" else self._line_of_steps()
+
+    def _line_of_steps(self) -> Text:
+        """Of a training: how far it is, its pace, what it says of the last steps, and how long it will take."""
+        at_work, now = self._at_work(), time.perf_counter()
+        steps = self._rows_before + self._made + sum(task.rows for task in at_work)
+        if self._steps and steps < self._steps[-1][1]:
+            self._steps.clear()  # a new try, from its last checkpoint
+        if steps and (not self._steps or steps > self._steps[-1][1]):
+            self._steps.append((now, steps))
+        while len(self._steps) > 2 and now - self._steps[1][0] > RATE_SECONDS:
+            self._steps.popleft()
+        seconds = now - self._steps[0][0] if self._steps else 0.0
+        rate = (steps - self._steps[0][1]) / seconds if seconds > 0 else 0.0
+        pace = [f"{rate:.1f} steps/s"] if rate else self._before_the_first_rows()
+        said = [task.said for task in at_work if task.said]
+        left = [f"{duration((self._rows - steps) / rate)} left"] if rate else []
+        lost = [f"{self._pool.lost} lost"] if self._pool.lost else []
+        silent = self._look((steps, *lost, *(pace if not rate else ())), now)
+        quiet = [f"nothing new for {duration(silent)}"] if silent >= SILENT_SECONDS else []
+        return Text("Run   " + " | ".join([f"{steps:,}/{self._rows:,} steps", *lost, *pace, *said, *left, *quiet]))
+
+    def _line_of_rows(self) -> Text:
         pool, at_work, now = self._pool, self._at_work(), time.perf_counter()
         in_hand = sum(shard.rows for shard in at_work)
         seconds = now - (pool.opened_at or self._started)

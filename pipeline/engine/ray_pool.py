@@ -29,7 +29,7 @@ from pipeline.engine.code_digest import import_path, running_code
 from pipeline.engine.head import TOKEN_HELP, ClusterLost, answers, check_address
 from pipeline.engine.journal import Journal
 from pipeline.engine.machine import cores
-from pipeline.engine.outcome import Outcome
+from pipeline.engine.outcome import Outcome, Reached
 from pipeline.engine.place import Place, this_place
 from pipeline.engine.pool import AtWork
 from pipeline.engine.stage import Stage, Task, Trainer, Worker
@@ -79,18 +79,18 @@ class _Actor:
     def run(self, task: Task) -> Outcome:
         return outcome_of(self._attempt(task))
 
-    def run_telling(self, task: Task, every: float) -> Iterator[int | Outcome]:
-        """Run one task: how many rows there are, not more often than `every` seconds, and at last its outcome."""
+    def run_telling(self, task: Task, every: float) -> Iterator[Reached | Outcome]:
+        """Run one task: how far it is, not more often than `every` seconds, and at last its outcome."""
         trying, told = self._attempt(task), time.monotonic()
         while True:
             try:
-                rows = next(trying)
+                reached = next(trying)
             except StopIteration as end:
                 yield end.value
                 return
             if time.monotonic() - told >= every:
                 told = time.monotonic()
-                yield rows
+                yield reached
 
     def _attempt(self, task: Task) -> Attempt:
         if self._worker is None:

@@ -106,6 +106,7 @@ def _work(job: Job, work: Work, pool: Pool, options: RunOptions, lease: Lease, s
         interrupted=interrupted,
         lacking=work.lacking,
         error=error,
+        unit=job.unit,
     )
     count_signals()
     if options.estimate:
@@ -174,6 +175,7 @@ def _progress(job: Job, work: Work, pool: Pool) -> Progress:
         shards_done=len(work.done),
         rows_done=sum(rows[shard] for shard in work.done) + kept,
         rows_left=sum(work.rows.values()),
+        unit=job.unit,
     )
 
 
@@ -198,9 +200,11 @@ def _say_plan(job: Job, plan: Plan, say: Say, foresee: bool = False) -> None:
 
 def _say_end(job: Job, summary: Summary, failed: dict[int, Outcome], say: Say) -> None:
     for shard, outcome in sorted(failed.items())[:3]:
-        say(f"Fail  shard {shard} after {outcome.attempts} attempts: {outcome.error}")
+        what = f"shard {shard}" if job.unit == "rows" else "the training"
+        say(f"Fail  {what} after {outcome.attempts} attempts: {outcome.error}")
     if summary.exit_code == 130:
-        say(f"Stop  interrupted: {summary.shards_done:,} shards are safe; the same command continues")
+        safe = f"{summary.shards_done:,} shards are safe" if job.unit == "rows" else "the last checkpoint is safe"
+        say(f"Stop  interrupted: {safe}; the same command continues")
     elif summary.not_run or summary.failed or summary.lacking:
         say("      the same command runs what is left")
     if summary.rejected and not summary.published:

@@ -73,11 +73,14 @@ class Batch:
 
 @dataclass(frozen=True)
 class Progress:
-    """Of a task that makes an artifact: how many steps it has come to, and at the end the artifact."""
+    """Of a task that makes an artifact: how many steps it has come to, and at the end the artifact. said: what a person
+    who watches is told of these steps, as the losses.
+    """
 
     steps: int
     made: ArtifactFiles | None = None
     counters: Mapping[str, float] = field(default_factory=dict)
+    said: str = ""
 
 
 class Worker(Protocol):

@@ -41,6 +41,7 @@ def state_of(out: str, verb: str) -> dict[str, Any] | None:
         "shards_failed": len(failed),
         "shards_to_make_again": dict(suspects),
         "planned": stored["planned"],
+        "unit": "steps" if stored.get("artifact") else "rows",
         "rejected": sum(reasons.values()),
         "rejects_by_reason": dict(sorted(reasons.items())),
         "bytes": sum(part.bytes for outcome in done for part in outcome.parts.values()),

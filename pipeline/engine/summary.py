@@ -19,7 +19,8 @@ class Summary:
     """Rows over the whole job; `seconds`, `rows_per_second` and `counters` over this run alone.
 
     `startup_seconds` of `seconds` went by before a worker had its models open; `rows_per_second` leaves them out.
-    `lacking`: names of the derived outputs that are not made yet.
+    `lacking`: names of the derived outputs that are not made yet. `unit`: of a job that makes an artifact, steps in
+    place of rows.
     """
 
     verb: str
@@ -44,6 +45,7 @@ class Summary:
     errors: Mapping[str, str] = field(default_factory=dict)
     stopped_by: str = ""
     lacking: tuple[str, ...] = ()
+    unit: str = "rows"
 
     def facts(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
@@ -51,6 +53,8 @@ class Summary:
     def __str__(self) -> str:
         whole = self.shards_done == self.shards and not self.lacking
         reasons = ", ".join(f"{number:,} {reason}" for reason, number in self.rejects_by_reason.items())
+        if self.unit == "steps":
+            return ("Done  " if whole else "Stop  ") + f"{self._of_steps()} | {duration(self.seconds)}"
         parts = [
             f"{self.shards_done:,}/{self.shards:,} shards",
             f"{self.planned:,} rows = {self.published:,} published + {self.rejected:,} rejected"
@@ -62,6 +66,11 @@ class Summary:
         if self.lacking and self.shards_done == self.shards:
             parts.insert(-1, f"not made: {', '.join(self.lacking)}")
         return ("Done  " if whole else "Stop  ") + " | ".join(parts)
+
+    def _of_steps(self) -> str:
+        counts = {"done": self.published, "failed": self.failed, "not run": self.not_run}
+        told = [f"{number:,} {name}" for name, number in counts.items() if number or name != "not run"]
+        return f"{self.planned:,} steps = {' + '.join(told)}"
 
 
 def summarise(
@@ -83,10 +92,12 @@ def summarise(
     interrupted: bool,
     lacking: Sequence[str] = (),
     error: StylemillError | None = None,
+    unit: str = "rows",
 ) -> Summary:
     """Count a run's outcomes into a summary; `table` is the one whose rows are the job's rows.
 
     `work`: how many rows of each shard there were to compute in this run. `error`: what ended it before its time.
+    unit: steps where the job makes an artifact: of these the tasks count how many this run did.
     """
     rows_of = {task.shard: task.rows for task in tasks}
     reasons: Counter[str] = Counter()
@@ -96,7 +107,8 @@ def summarise(
     run_rows = 0
     for outcome in ran:
         merge_counters(counters, outcome.counters)
-        run_rows += work[outcome.shard] if outcome.ok else 0
+        its = work[outcome.shard] if unit == "rows" else int(outcome.counters.get(unit, 0))
+        run_rows += its if outcome.ok else 0
     planned = sum(rows_of.values())
     published = sum(outcome.rows(table) for outcome in done.values())
     failed_rows = sum(rows_of[shard] for shard in failed)
@@ -134,4 +146,5 @@ def summarise(
         errors={str(shard): str(outcome.error) for shard, outcome in sorted(failed.items())[:20]},
         stopped_by=str(error or ""),
         lacking=tuple(lacking),
+        unit=unit,
     )

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from pipeline.engine.budgets import Deaths, Shards
 from pipeline.engine.journal import TIMEOUT, WORKER_LOST, Attempt, Journal
-from pipeline.engine.outcome import Outcome
+from pipeline.engine.outcome import Outcome, Reached
 from pipeline.engine.place import Place, check_code
 from pipeline.engine.pool import DEATHS, AtWork, ended
 from pipeline.engine.stage import Task
@@ -52,7 +52,7 @@ class Cluster(Protocol):
     def start(self) -> tuple[Any, Any, Any]: ...
 
     def run(self, worker: Any, task: Task) -> Any:
-        """A reference with several results: now and then the number of rows done so far, and at the end the outcome."""
+        """A reference with several results: now and then how far it is (`Reached`), and at the end the outcome."""
 
     def stop(self, worker: Any) -> None: ...
 
@@ -74,7 +74,7 @@ class _Member:
         self.name, self.node = "", ""
         self.open = False
         self.running: deque[tuple[Any, Task]] = deque()
-        self.since, self.rows = 0.0, 0
+        self.since, self.reached = 0.0, Reached(0)
 
     @property
     def task(self) -> Task | None:
@@ -96,7 +96,7 @@ class WorkerGroup:
         self.most, self.lost, self.lost_nodes = 0, 0, set[str]()
         self.opened_at: float | None = None
         self.waiting_for_resources = False
-        self.at_work: tuple[tuple[int, float, str, int], ...] = ()
+        self.at_work: tuple[tuple[int, float, str, Reached], ...] = ()
         self._cluster, self._wanted, self._timeout = cluster, wanted, task_timeout or math.inf
         self._open_timeout = max(OPEN_TIMEOUTS * self._timeout, OPEN_SECONDS)
         self._spare, self._size_wanted = spare, 0
@@ -225,8 +225,8 @@ class WorkerGroup:
         except WorkerDied as died:
             yield from self._on_worker_death(member, died.cause)
             return
-        if isinstance(result, int):
-            member.rows = result
+        if isinstance(result, Reached):
+            member.reached = result
             self._await(member, reference)
         elif member.open:
             yield from self._ended(member, result)
@@ -255,7 +255,7 @@ class WorkerGroup:
         if outcome.broken:
             self._drop(member)
         else:
-            member.since, member.rows, self._idle[member] = time.perf_counter(), 0, None
+            member.since, member.reached, self._idle[member] = time.perf_counter(), Reached(0), None
             if member.running:
                 self._await(member, member.running[0][0])
         yield from _yield_outcome(self._shards.tried(task, outcome))
@@ -327,7 +327,7 @@ class WorkerGroup:
                 self._drop(member)
                 self._count_opening(why)
         self.at_work = tuple(
-            (member.task.shard, member.since, member.name, member.rows) for member in running if member.task
+            (member.task.shard, member.since, member.name, member.reached) for member in running if member.task
         )
         if not self._members or any(member.name for member in self._members):
             self._placed_at = now
@@ -353,7 +353,7 @@ class WorkerGroup:
 def at_work(group: WorkerGroup) -> tuple[AtWork, ...]:
     """The shards at work, as the loop last saw them, with the seconds since each began."""
     now = time.perf_counter()
-    return tuple(AtWork(shard, now - since, name, rows) for shard, since, name, rows in group.at_work)
+    return tuple(AtWork(shard, now - since, name, *reached) for shard, since, name, reached in group.at_work)
 
 
 def _yield_outcome(outcome: Outcome | None) -> Iterator[Outcome]:

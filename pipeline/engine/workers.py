@@ -22,7 +22,7 @@ class Load:
     not pay for a further worker, which makes the start two seconds longer (benchmarks/results/overhead.md).
     gradients: whether features are kept for a pass back.
     threads: whether more than one helps: their number decides bytes then, since sums are split by it. Where none does,
-    there is always one, whatever --threads says.
+    there is always one, whatever --threads says. alone: whether the job is one task, whose worker has all cores.
     """
 
     open_bytes: float
@@ -30,6 +30,7 @@ class Load:
     start_units: int
     gradients: bool = False
     threads: bool = True
+    alone: bool = False
 
     def worker_bytes(self, batch_size: int, resolution: int) -> float:
         """At most, about, for micro-batches of that many rows of a generator of that many pixels a side."""

@@ -8,7 +8,7 @@ import numpy as np
 from jobs.__main__ import main
 from jobs.options import RunFlags
 from pipeline.editors import EDITORS, config_of
-from tests.jobs.edits import planted
+from tests.jobs.edits import planted, trained
 from tests.jobs.planted import plant
 from tests.jobs.test_readme import SPECS, kind_of
 
@@ -17,7 +17,7 @@ HERE = ("--local",)
 ON_RAY = ("--address", "auto", "--workers", "2")
 ALONE = ("latents import",)
 """Verbs that know no other worker than their own process."""
-FACELESS = ("sample", "import", "measure")
+FACELESS = ("sample", "import", "measure", "latent-transformer", "train")
 """Jobs that open networks and make no face; those edits that `measure` is given have their scores."""
 VERBS = [verb for verb in SPECS if issubclass(kind_of(verb), RunFlags)]
 
@@ -27,6 +27,7 @@ class Case:
     """Words of a command, with `{name}` where an input goes. `changed`: flags that make it another job, and how the
     refusal names the field; `free`: flags that decide no row. `last`: what is not there before all rows are. `cut`: the
     words that cut it into shards of another size. `rows`: the function that gives a stage its codes, from an index.
+    `steps`: whether its one task is a training.
     """
 
     words: str
@@ -36,6 +37,7 @@ class Case:
     last: tuple[str, ...] = ()
     cut: str = ""
     networks: tuple[str, ...] = NETWORKS
+    steps: bool = False
 
     @property
     def verb(self) -> str:
@@ -115,6 +117,20 @@ CASES = {
         f"--attribute old --steps 1 --always {JUDGED}",
         changed={"--move 2": "move: 3.0 there, 2.0 asked"}, rows=CODES, last=("requests",), cut=CUT,
     ),
+    "latent-transformer": Case(
+        "edit latent-transformer --latents {latents} --artifact {artifact} --rows-per-shard 8 --attribute old "
+        "--alphas=-1,0.5,1.25",
+        changed={"--alphas=-1,1": "alphas"}, rows=CODES, last=("requests",), cut=CUT,
+    ),
+    "train": Case(
+        "train latent-transformer --latents {planted}/latents --labels {planted}/labels --epochs 1 "
+        "--classifier-epochs 1",
+        changed={
+            "--epochs 2": "epochs: 1 there, 2 asked", "--attributes smile": "attributes: ",
+            "--batch-size 8": "batch_size: 16 there, 8 asked",
+        },
+        networks=("--threads", "1", "--device", "cpu"), steps=True,
+    ),
     "measure": Case(
         "measure --edits {edits} --families tiny-judge",
         changed={"--measured yaw,old": "measured: "}, last=("measured", "measured.csv"),
@@ -131,6 +147,7 @@ CASES = {
 def edit_by(editor: str) -> Case:
     """Of an editor without a case of its own: what all editors take."""
     directions = "--directions {directions}" if config_of(editor).TAKES_DIRECTIONS else ""
+    directions += " --artifact {artifact}" if config_of(editor).ARTIFACT else ""
     words = f"edit {editor} --latents {{latents}} {directions} --rows-per-shard 8 --attribute old {JUDGED}"
     return Case(words, changed={"--attribute male": "attribute"}, rows=CODES, last=("requests",), cut=CUT)
 
@@ -150,6 +167,7 @@ def make_inputs(folder: Path) -> dict[str, str]:
         "edits": f"{folder}/edits/edits",
         "planted": f"{folder}/planted",
         "codes": f"{folder}/codes.npy",
+        "artifact": trained("latent-transformer"),
     }
     plant(inputs["planted"])
     planted(inputs["directions"], ("w",), names=("old", "young", "eyeglasses", "male"))

@@ -12,12 +12,15 @@ from pipeline.models.classifiers import parsing
 from pipeline.models.codes import Codes
 from pipeline.models.faces import FaceScorer
 from pipeline.stages.kept_rows import schema_of
+from pipeline.stages.models import read_artifact
+from tests.jobs.edits import trained
 from tests.pipeline.editors import faces64
 
 FLAGS = {
     "interfacegan": {"strengths": (-2.0, 3.0)},
     "ials": {"steps": 3, "step_size": 0.5},
     "style-intervention": {"steps": 2, "always": True},
+    "latent-transformer": {"alphas": (-1.0, 1.25)},
 }
 """Of an edit of a few steps; another editor is asked what all editors are."""
 ROWS = 4
@@ -37,6 +40,11 @@ def faces():
     return FaceScorer(generator, {"": family}, parser=parsing.load("tiny"))
 
 
+def artifact(what, space):
+    """The tensors that an editor is given of an artifact made for it."""
+    return read_artifact(trained(what, space), what).tensors
+
+
 def codes(space, seed=0) -> Codes:
     return Codes(space, faces64.codes(space, ROWS, seed).values.float())
 
@@ -47,7 +55,8 @@ def edited(name, faces, some):
     steps = config.traits([request]).steps
     also = config.needed(("old",), ()).also_in
     directions = [*faces64.directions(some.space, shared=True), *(faces64.directions(also) if also else ())]
-    trace = config.open(faces, directions).edit(some, [request] * ROWS)
+    tensors = artifact(config.ARTIFACT, some.space) if config.ARTIFACT else None
+    trace = config.open(faces, directions, tensors).edit(some, [request] * ROWS)
     assert trace.values.shape[:2] == (ROWS, steps + 1)
     return trace
 

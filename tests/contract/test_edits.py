@@ -18,6 +18,7 @@ from tests.jobs.edits import edit, edits, planted, sample
 
 from .jobs_of_each_verb import CASES
 from .test_editors import FLAGS as FLAGS_OF
+from .test_editors import artifact
 
 ROWS, B = 10, 4
 NAMES = ("old", "eyeglasses", "young", "male")
@@ -38,6 +39,7 @@ FLAGS = {
         "as released": "--space w --preserve eyeglasses --steps 2 --as-released",
         "until": "--space w --lambda1 0 --steps 8 --step-size 2 --until 0.5 --target flip",
     },
+    "latent-transformer": {"w+": "--alphas=-0.5,1", "flip": "--space w --target flip --alpha 2"},
 }  # fmt: skip
 """Of each editor: a name, which may be that of a space, and its flags; `cutoff`: of latents whose layers differ."""
 WAYS = [(editor, way) for editor in EDITORS for way in FLAGS.get(editor, {"w": ""})]
@@ -64,7 +66,9 @@ def words_of(editor: str, way: str) -> list[str]:
 
 def by_hand(editor, words, latents, directions, generator):
     """The trace of all rows, by the editor itself, in micro-batches as a job has them."""
-    own = ["--directions", "d"] if SPECS[editor].EDITOR[1].TAKES_DIRECTIONS else []
+    kind = SPECS[editor].EDITOR[1]
+    own = ["--directions", "d"] if kind.TAKES_DIRECTIONS else []
+    own += ["--artifact", "a"] if kind.ARTIFACT else []
     spec = parse(SPECS[editor], ["--latents", "l", *own, "--out", "o", *words])
     config, needed = spec.config, spec.config.needed(spec.attribute, spec.preserve)
     space = spec.space or "w"
@@ -80,7 +84,7 @@ def by_hand(editor, words, latents, directions, generator):
         wanted += [directions[name, needed.also_in] for name in needed.names]
     family = classifiers.load("tiny", ("old", "eyeglasses", "male"), measures=())
     faces = FaceScorer(generator, {"": family}, parser=parsing.load("tiny"))
-    opened = config.open(faces, wanted)
+    opened = config.open(faces, wanted, artifact(kind.ARTIFACT, space) if kind.ARTIFACT else None)
     index, codes = read_codes(Table.open(latents), space, generator)
     assert index.tolist() == list(range(ROWS))
     found = []

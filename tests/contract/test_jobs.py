@@ -45,6 +45,9 @@ def name(request):
     return request.param
 
 
+OF_SHARDS = pytest.mark.parametrize("name", [name for name, case in CASES.items() if not case.steps])
+
+
 @pytest.fixture
 def case(name):
     return CASES[name]
@@ -99,6 +102,7 @@ def test_it_is_sealed_whole_and_counted(whole):
     assert not (job_records(whole) / "lease.json").exists()
 
 
+@OF_SHARDS
 def test_a_stopped_job_goes_on_to_the_same_bytes_and_then_runs_nothing(case, inputs, whole, tmp_path, capsys):
     assert case.run(inputs, tmp_path, "--limit", "1") == 0
     assert not any((tmp_path / last).exists() for last in case.last)
@@ -112,6 +116,7 @@ def test_a_stopped_job_goes_on_to_the_same_bytes_and_then_runs_nothing(case, inp
     assert files(tmp_path) == files(whole)
 
 
+@OF_SHARDS
 def test_a_killed_job_goes_on_to_the_same_bytes(case, inputs, whole, copy, capsys):
     """As a kill leaves it: no manifest, nothing derived, a shard without its last part, one half written, the lease of
     a dead process, and no line about what is done."""
@@ -243,6 +248,7 @@ def test_a_second_driver_is_turned_away_with_5(case, inputs, whole, tmp_path, ca
     assert files(tmp_path) == {}
 
 
+@OF_SHARDS
 def test_a_flipped_bit_is_found_and_made_good(case, inputs, whole, copy, capsys):
     part = max((copy / last_of(copy, case)).glob("part-*.parquet"))
     content = bytearray(part.read_bytes())

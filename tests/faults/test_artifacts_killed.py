@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from jobs.__main__ import main
+from pipeline.editors.training import TRAININGS
 from pipeline.tables import Artifact
+from tests.jobs.planted import plant
 
 from . import trained_job
 from .drivers import Driver
@@ -76,3 +78,20 @@ def test_killed_again_and_again_while_it_trains(tmp_path, capsys, undisturbed):
     assert files(tmp_path) == undisturbed
     assert steps(tmp_path) == 3 + 6 + 8 + 4  # from the steps 0, 0, 4 and 8 on
     assert complete(tmp_path / "out", capsys)
+
+
+@pytest.mark.parametrize("name", TRAININGS)
+def test_every_training_that_is_killed_goes_on_to_the_same_bytes(tmp_path, capsys, name):
+    plant(tmp_path)
+    words = ["train", name, "--latents", f"{tmp_path}/latents", "--labels", f"{tmp_path}/labels", "--threads", "1"]
+    whole = tmp_path / "whole"
+    assert main([*words, "--local", "--out", str(whole)]) == 0
+    words += ["--local", "--out", f"{tmp_path}/out"]
+    for log in ("first.log", "second.log"):
+        driver = Driver([sys.executable, "-m", "tests.faults.killed_training", *words], tmp_path / log)
+        assert driver.ended() == -9, driver.said()
+        assert not complete(tmp_path / "out", capsys)
+    assert " 0 done, " in Path(tmp_path, "first.log").read_text()
+    assert "to run (begun, not finished)" in Path(tmp_path, "second.log").read_text()
+    assert main(words) == 0
+    assert files(tmp_path) == {path.name: path.read_bytes() for path in sorted((whole / "artifact").glob("[!.]*"))}

@@ -1,12 +1,17 @@
 """Sampled latents, directions planted in them, and edits of them, on the tiny networks."""
 
+import functools
+import tempfile
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 
 from jobs.__main__ import main
 from jobs.small_outputs import write_small_table
 from pipeline.directions import Direction, normalised
-from pipeline.editors import EDITORS
+from pipeline.editors import EDITORS, config_of
 from pipeline.models import generators
 from pipeline.stages.direction_rows import to_rows
 from pipeline.tables import Table
@@ -36,6 +41,19 @@ def planted(out, spaces=("w", "z", "s"), generator=None, names=("old", "eyeglass
     return found
 
 
+@functools.cache
+def trained(what: str, space: str = "w") -> str:
+    """An artifact of a training of few steps on 64 faces of random labels; its URL."""
+    folder = Path(tempfile.mkdtemp(prefix="stylemill-trained-"))
+    latents = sample(folder, 64, 64, "--seed", "9")
+    labels = np.random.default_rng(9).integers(0, 2, (64, 3))
+    named = dict(zip(("old", "male", "eyeglasses"), labels.T, strict=True))
+    pd.DataFrame({"index": range(64), **named}).to_csv(folder / "labels.csv", index=False)
+    words = ["--latents", latents, "--labels", f"{folder}/labels.csv", "--space", space, "--out", f"{folder}/{space}"]
+    assert main(["train", what, *words, "--epochs", "1", "--threads", "1", "--local"]) == 0
+    return f"{folder}/{space}/artifact"
+
+
 def written_again(out, rows):
     """The table of edits in `out` with these rows, a frame, as if the job had made them."""
     table = Table.open(f"{out}/edits")
@@ -50,8 +68,11 @@ def written_again(out, rows):
 def edit(latents, directions, out, *words) -> int:
     """`stylemill edit` by the editor that is named among the words, interfacegan by default."""
     editor = next((word for word in words if word in EDITORS), "interfacegan")
-    flags = [word for word in words if word != editor]
-    where = ["--latents", str(latents), "--directions", str(directions), "--out", str(out)]
+    flags, config = [word for word in words if word != editor], config_of(editor)
+    where = ["--latents", str(latents), "--out", str(out)]
+    where += ["--directions", str(directions)] if config.TAKES_DIRECTIONS else []
+    if config.ARTIFACT and "--artifact" not in words:
+        where += ["--artifact", trained(config.ARTIFACT, "w+" if "w+" in words else "w")]
     return main(["edit", editor, *where, *TINY, *flags])
 
 

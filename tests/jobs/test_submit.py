@@ -119,7 +119,7 @@ GOOD = {
     **{
         verb: re.findall(rf"Example: stylemill {verb} (.*)", kind_of(verb).__doc__)[0].replace("out/", "s3://a/")
         for verb in all_verbs()
-        if verb.split()[0] in ("edit", "reproduce")
+        if verb.split()[0] in ("edit", "reproduce", "train")
     },
 }
 

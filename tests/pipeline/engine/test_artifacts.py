@@ -210,7 +210,7 @@ def test_before_it_is_there_verify_and_status_say_so(bench, capsys):
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        ({"artifact": 2}, "artifact: Input should be 1"),
+        ({"artifact": 2}, "is a card of version 2, this stylemill reads version 1"),
         ({"what": ""}, "what: String should have at least 1 character"),
         ({"surprise": 1}, "surprise: Extra inputs are not permitted"),
         ({"metrics": {"loss": None}}, "metrics.loss: Input should be a valid number"),

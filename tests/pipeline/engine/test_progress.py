@@ -82,6 +82,25 @@ def test_a_shard_that_begins_anew_gives_its_rows_back():
     assert "| 40/6,400 rows |" in str(progress._line())
 
 
+def test_a_training_tells_its_steps_its_pace_and_its_losses(monkeypatch):
+    """It begins at a checkpoint, and its pace is that of the last half minute."""
+    pool, now = Pool(), [1000.0]
+    monkeypatch.setattr("pipeline.engine.progress.time", SimpleNamespace(perf_counter=lambda: now[0]))
+    progress = Progress(pool, shards=1, rows=6250, shards_done=0, rows_done=0, rows_left=6250, unit="steps")
+    assert str(progress._line()) == "Run   0/6,250 steps | starting"
+    pool.opened_at = now[0]
+    lines = []
+    for steps in (3000, *range(3060, 3660, 60), *range(3670, 4070, 10)):
+        pool.working = (AtWork(0, 5.0, "host:1", steps, "loss 0.5"),)
+        lines.append(str(progress._line()))
+        now[0] += 1.0
+    assert lines[0] == "Run   3,000/6,250 steps | computing | loss 0.5"
+    assert lines[5] == "Run   3,300/6,250 steps | 60.0 steps/s | loss 0.5 | 49 s left"
+    assert lines[-1] == "Run   4,060/6,250 steps | 10.0 steps/s | loss 0.5 | 3 m 39 s left"
+    pool.working, pool.lost = (AtWork(0, 0.0, "host:2", 3500, ""),), 1
+    assert str(progress._line()) == "Run   3,500/6,250 steps | 1 lost | computing"
+
+
 def test_two_stragglers_are_named_and_the_others_counted():
     pool = Pool()
     pool.working = tuple(AtWork(shard, 250.0 - shard, f"host:{shard}") for shard in range(4))

@@ -1,0 +1,84 @@
+"""What was trained for an editor: opened, and checked against the generator, the codes and what is asked of it.
+
+Shapes: N rows.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from jobs.edit.spec import EditSpec, artifact_of
+from jobs.flags import say
+from pipeline.card import Card
+from pipeline.editors import EditRequest
+from pipeline.errors import SpecError
+from pipeline.models.codes import Space
+from pipeline.models.generators import Generator
+from pipeline.stages.codes import codes_of, needed_columns
+from pipeline.stages.models import ArtifactRef, read_artifact
+from pipeline.stages.source import Latents
+
+LOOKED_AT = 1024
+"""Rows whose norms are compared with those of the training: the first ones."""
+OUTSIDE = 0.05
+"""Share of them that may lie outside before a warning is printed: some do by chance."""
+
+
+@dataclass(frozen=True)
+class OpenedArtifact:
+    """The artifact of an editor, with its card; None of an editor that needs none."""
+
+    ref: ArtifactRef | None = None
+    card: Card | None = None
+
+    @property
+    def space(self) -> Space | None:
+        """Of the codes that it was trained on, where that is known."""
+        return self.card.codes.space if self.card and self.card.codes else None
+
+    def check(self, requests: Sequence[EditRequest], latents: Latents, space: Space, generator: Generator) -> None:
+        """Raise SpecError where it was not trained for one of the attributes; warn where the codes are of other norms
+        than it was trained on."""
+        if self.ref is None or self.card is None:
+            return
+        known = self.card.attributes
+        if unknown := [one.attribute for one in requests if known and one.attribute not in known]:
+            raise SpecError(f"{self.ref.url} was not trained for {unknown[0]}: it was for {', '.join(known)}")
+        if self.card.codes is None:
+            return
+        codes = codes_of(latents.head(needed_columns(latents.schema, space), LOOKED_AT), space, generator)
+        norms_N = torch.linalg.vector_norm(codes.values.flatten(1).double(), dim=1).numpy()
+        norms_N = norms_N[np.isfinite(norms_N)]
+        low, high = self.card.codes.norm_min, self.card.codes.norm_max
+        outside = int(((norms_N < low * (1 - 1e-6)) | (norms_N > high * (1 + 1e-6))).sum())
+        if outside > OUTSIDE * len(norms_N):
+            say(
+                f"Warn  {self.ref.url} was trained on codes with norms of {low:.4g} to {high:.4g}, and {outside:,} of "
+                f"the first {len(norms_N):,} here lie outside ({norms_N.min():.4g} to {norms_N.max():.4g}): its moves "
+                "may mean little for them (another psi?)"
+            )
+
+
+def open_artifact(spec: EditSpec, generator: Generator) -> OpenedArtifact:
+    """The artifact that the flags name.
+
+    Raises:
+        ModelFileError: it is damaged, or is another method's.
+        SpecError: it was made for another generator, or for codes in another space than --space.
+    """
+    url, what = artifact_of(spec), spec.EDITOR[1].ARTIFACT
+    if url is None or what is None:
+        return OpenedArtifact()
+    trained = read_artifact(url, what)
+    opened = OpenedArtifact(ArtifactRef(url, what, trained.digest), trained.card)
+    whose = trained.card.generator_fingerprint
+    if whose not in (None, generator.fingerprint) and not spec.force:
+        raise SpecError(
+            f"{url} was trained for {trained.card.generator or 'a generator'} ({str(whose)[:12]}), and not for this "
+            f"{generator.name} ({generator.fingerprint[:12]}): pass --force to use it all the same"
+        )
+    if opened.space and spec.space not in (None, opened.space):
+        raise SpecError(f"{url} was trained on codes in {opened.space}: leave out --space {spec.space}")
+    return opened

@@ -1,0 +1,42 @@
+"""`stylemill train`: something that an editor needs, trained on labelled latents; DIR/artifact."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+from jobs import subverbs
+from jobs.flags import parse, say
+from jobs.launch import launch
+from jobs.train.plan import plan_train
+from jobs.train.spec import SPECS, TrainSpec
+from pipeline.editors.training import TRAININGS
+from pipeline.errors import SpecError
+from pipeline.tables import Artifact, store
+
+__all__ = ["SPECS", "TrainSpec", "main", "plan_train"]
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the verb with one of the trainings; returns the exit code."""
+    if not argv or argv[0] in subverbs.HELP:
+        print(subverbs.usage("train", "NAME", {name: what for name, (_, what) in TRAININGS.items()}))
+        return 0 if argv else 2
+    name, *flags = argv
+    if name not in TRAININGS:
+        raise SpecError(f"nothing is trained by the name {name!r}; there are {', '.join(TRAININGS)}")
+    spec = parse(SPECS[name], flags)
+    job, workers = plan_train(spec)
+    code = launch(job, workers, spec)
+    if not spec.dry_run and not code:
+        for line in figures(Artifact(store.join(spec.out, "artifact")).card().metrics, spec.config.TOLD):
+            say(f"      {line}")
+    return code
+
+
+def figures(metrics: Mapping[str, float], told: Collection[str]) -> Iterator[str]:
+    """Those of a card that are told, a line for each attribute: `smile: classifier accuracy 0.97, f1 0.96; ...`."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for name, number in metrics.items():
+        subject, attribute, what = name.split(".")
+        if what in told:
+            found.setdefault(attribute, {}).setdefault(subject, []).append(f"{what} {number:.3f}")
+    for attribute, subjects in found.items():
+        yield f"{attribute}: " + "; ".join(f"{subject} {', '.join(its)}" for subject, its in subjects.items())

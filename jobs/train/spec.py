@@ -1,0 +1,56 @@
+"""The spec of `stylemill train NAME`: the flags that all trainings share, and those of one."""
+
+from typing import ClassVar, Literal, cast
+
+from pydantic import Field, create_model, model_validator
+
+from jobs.choice import RowChoice
+from jobs.flags import Names
+from jobs.options import LatentsFlags, RunFlags
+from pipeline.editors.training import TRAININGS, TrainConfig, config_of
+
+
+class TrainSpec(RowChoice, LatentsFlags, RunFlags):
+    """The flags of every training; the spec of one adds its own."""
+
+    TRAINING: ClassVar[tuple[str, type[TrainConfig]]]
+
+    labels: Names = Field(
+        min_length=1,
+        description="Labels tables of these latents, joined on index; or a .csv, .tsv or .parquet file of your own "
+        "with the column index (row number) and one for each attribute.",
+    )
+    attributes: Names = Field((), description="Columns of the labels to learn. Default: all scores.")
+    space: Literal["w", "w+"] = Field("w", description="Latent space of the codes to learn from.")
+
+    @model_validator(mode="after")
+    def _of_this_training(self) -> "TrainSpec":
+        name, config = self.TRAINING
+        if self.space not in config.SPACES:
+            raise ValueError(f"--space {self.space}: {name} is trained in {', '.join(config.SPACES)}")
+        if self.rows_per_shard is not None:
+            raise ValueError("a training is one task: leave out --rows-per-shard")
+        if self.estimate:
+            raise ValueError("--estimate runs one task, and a training has no other: --dry-run shows its steps")
+        return self
+
+    @property
+    def config(self) -> TrainConfig:
+        """The flags of the training alone, without those that all share."""
+        config = self.TRAINING[1]
+        return config.model_validate({name: getattr(self, name) for name in config.model_fields})
+
+
+def spec_of(name: str) -> type[TrainSpec]:
+    """The flags of `stylemill train NAME`. Raises SpecError where there is no such training."""
+    config = config_of(name)
+    made = create_model(
+        f"Train{name.title()}Spec", __base__=(config, TrainSpec), __doc__=config.__doc__, __module__=__name__
+    )
+    spec = cast(type[TrainSpec], made)
+    spec.TRAINING, spec.VERB = (name, config), f"train {name}"
+    return spec
+
+
+SPECS = {name: spec_of(name) for name in TRAININGS}
+"""The spec class of each training, by its name."""

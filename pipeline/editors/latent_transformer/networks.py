@@ -1,0 +1,170 @@
+"""The networks of the Latent Transformer: the latent classifier C and the transformations T, one for each attribute.
+
+Yao et al., "Learning Non-Linear Disentangled Editing for StyleGAN", ICIP 2021, Sec. 3.1.
+
+Shapes: N rows, L layers of w+, W w_dim, D numbers of a code (W in w, L * W in w+), A attributes of C, J of T, H hidden.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from pipeline.errors import SpecError
+
+HIDDEN = 512
+PAIR = ("weight", "bias")
+OF_A_TRANSFORMER = ("weight_1", "bias_1", "weight_2", "bias_2")
+LEAK = 0.2
+
+
+class LatentClassifier(nn.Module):
+    """C: codes (N, D) -> logits (N, A); three linear layers with ReLU between them.
+
+    Args:
+        width: D.
+        attributes: A.
+        seed: of the first weights.
+    """
+
+    def __init__(self, width: int, attributes: int, seed: int) -> None:
+        super().__init__()
+        widths, random = (width, HIDDEN, HIDDEN, attributes), _generator(seed, "classifier")
+        self.weights = nn.ParameterList()
+        self.biases = nn.ParameterList()
+        for fan_in, fan_out in pairwise(widths):
+            self.weights.append(nn.Parameter(_uniform((fan_out, fan_in), fan_in, random)))
+            self.biases.append(nn.Parameter(_uniform((fan_out,), fan_in, random)))
+
+    def forward(self, codes_ND: Tensor) -> Tensor:
+        """Leading dimensions are kept: (..., D) -> (..., A)."""
+        x = codes_ND
+        for place, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+            x = functional.linear(functional.relu(x) if place else x, weight, bias)
+        return x
+
+    def named(self, attributes: Sequence[str]) -> dict[str, Tensor]:
+        """The weights, those of the last layer by attribute: `classifier.0.weight`, `classifier.out.smile.weight`."""
+        *inner, (weight_AH, bias_A) = zip(self.weights, self.biases, strict=True)
+        kept = {
+            f"classifier.{i}.{n}": v.detach() for i, pair in enumerate(inner) for n, v in zip(PAIR, pair, strict=True)
+        }
+        for place, name in enumerate(attributes):
+            kept |= {
+                f"classifier.out.{name}.weight": weight_AH[place].detach(),
+                f"classifier.out.{name}.bias": bias_A[place].detach(),
+            }
+        return kept
+
+
+class Transformers(nn.Module):
+    """T of J attributes as one batched network, each with its own weights (Eq. 1).
+
+    T(z, alpha) = z + alpha H(z), where H is two linear layers with a LeakyReLU between them. In w+ each row of a code
+    goes through the same H.
+
+    Args:
+        width: W.
+        attributes: names of the J attributes; the first weights of each depend on its name and `seed` alone.
+    """
+
+    def __init__(self, width: int, attributes: tuple[str, ...], seed: int) -> None:
+        super().__init__()
+        drawn = [_first_weights(width, _generator(seed, name)) for name in attributes]
+        self.weight_1, self.bias_1, self.weight_2, self.bias_2 = (
+            nn.Parameter(torch.stack(each)) for each in zip(*drawn, strict=True)
+        )
+
+    def forward(self, z_NW: Tensor, alpha_JN: Tensor) -> Tensor:
+        """T of each attribute: (N, W) or (N, L, W) -> (J, N, W) or (J, N, L, W); alpha (J, N)."""
+        alpha = alpha_JN.reshape(*alpha_JN.shape, *[1] * (z_NW.dim() - 1))
+        return z_NW + alpha * self.displacement(z_NW)
+
+    def at(self, place: int, z_NW: Tensor, alpha_N: Tensor) -> Tensor:
+        """T of one attribute, by its place among them: (N, W) or (N, L, W) -> the same; alpha (N,)."""
+        hidden = functional.linear(z_NW, self.weight_1[place], self.bias_1[place])
+        moved = functional.linear(functional.leaky_relu(hidden, LEAK), self.weight_2[place], self.bias_2[place])
+        return z_NW + alpha_N.reshape(-1, *[1] * (z_NW.dim() - 1)) * moved
+
+    def displacement(self, z_NW: Tensor) -> Tensor:
+        """H of each attribute: (N, W) or (N, L, W) -> (J, N, W) or (J, N, L, W)."""
+        rows_JMW = z_NW.reshape(1, -1, z_NW.shape[-1]).expand(len(self.weight_1), -1, -1)
+        hidden_JMH = torch.baddbmm(self.bias_1[:, None], rows_JMW, self.weight_1.transpose(1, 2))
+        hidden_JMH = functional.leaky_relu(hidden_JMH, LEAK)
+        moved_JMW = torch.baddbmm(self.bias_2[:, None], hidden_JMH, self.weight_2.transpose(1, 2))
+        return moved_JMW.reshape(len(self.weight_1), *z_NW.shape)
+
+    def named(self, attributes: Sequence[str]) -> dict[str, Tensor]:
+        """The weights by attribute: `transformer.smile.weight_1`."""
+        return {
+            f"transformer.{name}.{part}": getattr(self, part)[place].detach()
+            for place, name in enumerate(attributes)
+            for part in OF_A_TRANSFORMER
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedNetworks:
+    """What was trained, ready for use: T and C of the attributes by name, of float32 tensors as an artifact holds them.
+
+    Raises:
+        SpecError: a tensor is missing.
+    """
+
+    tensors: Mapping[str, Tensor]
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        """That it can change."""
+        return tuple(
+            sorted({key.split(".", 1)[1].rsplit(".", 1)[0] for key in self.tensors if key.startswith("transformer.")})
+        )
+
+    def logit(self, codes_ND: Tensor, attribute: str) -> Tensor:
+        """C(z)[j], (N,)."""
+        x_NH = functional.relu(functional.linear(codes_ND, *self._pair("classifier.0")))
+        x_NH = functional.relu(functional.linear(x_NH, *self._pair("classifier.1")))
+        weight_H, bias = self._pair(f"classifier.out.{attribute}")
+        return x_NH @ weight_H + bias
+
+    def displacement(self, z_NW: Tensor, attribute: str) -> Tensor:
+        """H_j(z), of the shape of z."""
+        weight_1, bias_1, weight_2, bias_2 = (self._get(f"transformer.{attribute}.{part}") for part in OF_A_TRANSFORMER)
+        hidden_NH = functional.leaky_relu(functional.linear(z_NW, weight_1, bias_1), LEAK)
+        return functional.linear(hidden_NH, weight_2, bias_2)
+
+    def _pair(self, name: str) -> tuple[Tensor, Tensor]:
+        return self._get(f"{name}.weight"), self._get(f"{name}.bias")
+
+    def _get(self, name: str) -> Tensor:
+        if name not in self.tensors:
+            raise SpecError(f"the artifact has no {name}: it knows {', '.join(self.attributes) or 'no attribute'}")
+        return self.tensors[name]
+
+
+def _first_weights(width: int, random: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    return (
+        _uniform((HIDDEN, width), width, random),
+        _uniform((HIDDEN,), width, random),
+        _uniform((width, HIDDEN), HIDDEN, random),
+        _uniform((width,), HIDDEN, random),
+    )
+
+
+def _uniform(shape: tuple[int, ...], fan_in: int, random: torch.Generator) -> Tensor:
+    """As `nn.Linear` draws them: uniform within 1 / sqrt(fan_in)."""
+    bound = 1 / math.sqrt(fan_in)
+    return torch.empty(shape).uniform_(-bound, bound, generator=random)
+
+
+def _generator(seed: int, name: str) -> torch.Generator:
+    """Random numbers that depend on the seed and a name alone."""
+    digest = hashlib.sha256(f"{seed} {name}".encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)

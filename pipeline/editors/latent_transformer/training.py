@@ -1,0 +1,380 @@
+"""Training of the Latent Transformer: first the latent classifier C, then T of all attributes at the same time.
+
+All of it happens in latent space: no picture is made. The rows of a step are drawn by the seed and the epoch alone, so
+that a training that was stopped goes on with the same bits.
+
+Shapes: N rows, B of a batch, W w_dim, D numbers of a code (W in w, L * W in w+), A attributes of C, J of T.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional
+
+from pipeline.editors import training
+from pipeline.editors.latent_transformer import losses
+from pipeline.editors.latent_transformer.networks import LatentClassifier, Transformers
+from pipeline.editors.training import LabelledCodes
+from pipeline.errors import SpecError
+from pipeline.models.codes import Space
+from pipeline.models.randomness import raw_words
+
+BETAS = (0.9, 0.999)
+MOMENTS = ("exp_avg", "exp_avg_sq")
+MOST = 100_000
+PAPER_ROWS, PAPER_EPOCHS = 10_000, 10
+TEST_ALPHA = 1.25
+"""At which the paper compares edits, and the figures of a card are taken."""
+CITATION = "Yao et al., Learning Non-Linear Disentangled Editing for StyleGAN, ICIP 2021"
+
+
+class TrainConfig(training.TrainConfig):
+    """Train a transformation of latents for each attribute (Latent Transformer); write DIR/artifact.
+
+    Example: stylemill train latent-transformer --latents out/faces/latents --labels out/faces/labels --out out/lt
+    """
+
+    GROUP: ClassVar[str | None] = "latent-transformer"
+    SPACES: ClassVar[tuple[Space, ...]] = ("w", "w+")
+    CITATION: ClassVar[str] = CITATION
+    TOLD: ClassVar[tuple[str, ...]] = ("accuracy", "f1", "reached", "kept")
+
+    transformer_rows: int = Field(
+        PAPER_ROWS,
+        gt=0,
+        description="Rows that the transformations learn from, at random; all if there are fewer.",
+    )
+    epochs: int = Field(PAPER_EPOCHS, gt=0, le=MOST, description="Epochs of the transformations.")
+    batch_size: int = Field(16, gt=0, le=MOST, description="Rows of a step of the transformations.")
+    learning_rate: float = Field(1e-4, gt=0, allow_inf_nan=False, description="Of the transformations, by Adam.")
+    lambda_attr: float = Field(1.0, ge=0, allow_inf_nan=False, description="Weight of the other attributes (Eq. 5).")
+    lambda_recon: float = Field(100.0, ge=0, allow_inf_nan=False, description="Weight of staying near (Eq. 5).")
+    reduction: losses.Reduction = Field(
+        "mean", description="Eq. 3 and 4: mean of squares, or the norm as printed, with which nothing moves."
+    )
+    classifier_epochs: int = Field(20, gt=0, le=MOST, description="Epochs of the latent classifier.")
+    classifier_batch_size: int = Field(64, gt=0, le=MOST, description="Rows of a step of the latent classifier.")
+    classifier_learning_rate: float = Field(1e-4, gt=0, allow_inf_nan=False, description="Of it, by Adam.")
+    soft_labels: bool = Field(
+        False, description="The latent classifier learns sigmoid(score), not the side of the boundary."
+    )
+    held_out: float = Field(
+        0.1,
+        gt=0,
+        lt=1,
+        description="Share of the rows that nothing learns from: the figures of the card are on these.",
+    )
+
+    def remark(self, rows: int) -> str:
+        rows = min(rows - max(1, round(rows * self.held_out)), self.transformer_rows)
+        steps, paper = self.epochs * (rows // min(self.batch_size, rows)), PAPER_EPOCHS * (PAPER_ROWS // 16)
+        if self.epochs != PAPER_EPOCHS or steps > paper / 2:
+            return ""
+        epochs = -(-paper // max(1, rows // min(self.batch_size, rows)))
+        return (
+            f"the transformations learn from {rows:,} rows in {steps:,} steps, those of the paper in {paper:,}: "
+            f"--epochs {epochs} takes as many"
+        )
+
+    def open(self, rows: LabelledCodes, device: torch.device) -> LatentTransformerTraining:
+        return LatentTransformerTraining(rows, None, self, device)
+
+
+@dataclass
+class Phase:
+    """One network that is trained by Adam for so many epochs.
+
+    loss: rows (B,) -> loss, and the numbers to report. stream: tells its row order from that of other phases.
+    """
+
+    name: str
+    network: nn.Module
+    loss: Callable[[Tensor], tuple[Tensor, Mapping[str, Tensor]]]
+    rows: NDArray[np.int64]
+    batch_size: int
+    epochs: int
+    learning_rate: float
+    seed: int
+    stream: int
+    step: int = 0
+    _order: tuple[int, NDArray[np.int64]] = field(default=(-1, np.empty(0, np.int64)), repr=False)
+
+    def __post_init__(self) -> None:
+        self.batch_size = min(self.batch_size, len(self.rows))
+        self.parameters = tuple(self.network.parameters())
+        self.optimiser = torch.optim.Adam(self.parameters, self.learning_rate, BETAS, fused=True)
+
+    @property
+    def steps_of_an_epoch(self) -> int:
+        return len(self.rows) // self.batch_size
+
+    @property
+    def steps(self) -> int:
+        return self.steps_of_an_epoch * self.epochs
+
+    def advance(self) -> Mapping[str, Tensor]:
+        """One step; what there is to report of it."""
+        loss, said = self.loss(torch.from_numpy(self._batch()).to(self.parameters[0].device))
+        self.optimiser.zero_grad()
+        loss.backward()
+        self.optimiser.step()
+        self.step += 1
+        return said
+
+    def state(self) -> dict[str, Tensor]:
+        """Weights and moments, by name."""
+        kept = {}
+        for name, parameter in self.network.named_parameters():
+            kept[f"{self.name}.{name}"] = parameter.detach()
+            for moment in MOMENTS:
+                found = self.optimiser.state.get(parameter, {}).get(moment)
+                kept[f"{self.name}.{name}.{moment}"] = torch.zeros_like(parameter) if found is None else found
+        return kept
+
+    def load(self, state: Mapping[str, Tensor], step: int) -> None:
+        """Take up the state after so many steps."""
+        self.step = step
+        with torch.no_grad():
+            for name, parameter in self.network.named_parameters():
+                parameter.copy_(state[f"{self.name}.{name}"])
+                moments = {moment: state[f"{self.name}.{name}.{moment}"].to(parameter) for moment in MOMENTS}
+                count = torch.tensor(float(step), device=parameter.device)
+                self.optimiser.state[parameter] = {"step": count, **moments}
+
+    def _batch(self) -> NDArray[np.int64]:
+        """Rows of the next step: an epoch takes each row once, in an order of its own; what fills no batch is left."""
+        epoch, place = divmod(self.step, self.steps_of_an_epoch)
+        if self._order[0] != epoch:
+            words = raw_words(self.seed, epoch, len(self.rows), self.stream)
+            self._order = epoch, self.rows[np.argsort(words, kind="stable")]
+        return self._order[1][place * self.batch_size : (place + 1) * self.batch_size]
+
+
+class LatentTransformerTraining:
+    """C, then T of the attributes `targets`, step by step (`pipeline.editors.training.Training`).
+
+    Args:
+        rows: codes in w or w+; the scores of all attributes at hand, since Eq. 3 preserves them.
+        targets: the attributes that get a T; by default all.
+        config: what is asked.
+        device: where it is computed.
+
+    Raises:
+        SpecError: too few rows, a score that is not finite, or an attribute that all or no rows have.
+    """
+
+    def __init__(
+        self,
+        rows: LabelledCodes,
+        targets: Sequence[str] | None = None,
+        config: TrainConfig | None = None,
+        device: torch.device | None = None,
+    ) -> None:
+        self.config = config or TrainConfig()
+        self.attributes = rows.attributes
+        self.targets = tuple(targets or rows.attributes)
+        self.codes = rows.codes.values.to(device)
+        self.scores_NA = torch.tensor(np.asarray(rows.scores), dtype=self.codes.dtype, device=device)
+        self._check()
+        self.held_out_N, self.learned_N = self._split()
+        self.gamma_AA = torch.corrcoef((self.scores_NA > 0).to(self.codes.dtype).T).reshape(len(self.attributes), -1)
+        self._places = torch.tensor([self.attributes.index(name) for name in self.targets], device=device)
+        self._weight_JA = losses.attribute_weights(self.gamma_AA, self._places)
+        self._before_NA: Tensor | None = None
+        seed = self.config.seed
+        self.classifier = LatentClassifier(self.codes[0].numel(), len(self.attributes), seed).to(self.codes)
+        self.transformers = Transformers(self.codes.shape[-1], self.targets, seed).to(self.codes)
+        self.phases = self._phases()
+
+    @property
+    def steps(self) -> int:
+        """Of the whole training."""
+        return sum(phase.steps for phase in self.phases)
+
+    @property
+    def step(self) -> int:
+        """How many are done."""
+        return sum(phase.step for phase in self.phases)
+
+    @property
+    def phase(self) -> str:
+        """What the next step trains; the last one once all are done."""
+        return next((phase.name for phase in self.phases if phase.step < phase.steps), self.phases[-1].name)
+
+    def advance(self, steps: int) -> dict[str, float]:
+        """So many steps, or as many as are left of a phase; the mean losses of these steps, by name."""
+        phase = next(phase for phase in self.phases if phase.step < phase.steps)
+        steps = min(steps, phase.steps - phase.step)
+        told = [phase.advance() for _ in range(steps)]
+        return {name: float(torch.stack([each[name] for each in told]).mean()) for name in told[0]}
+
+    def state(self) -> dict[str, Tensor]:
+        """All that a later process needs to go on, with `step`."""
+        return {name: value for phase in self.phases for name, value in phase.state().items()}
+
+    def load(self, state: Mapping[str, Tensor], step: int) -> None:
+        """Go on from the state after so many steps."""
+        for phase in self.phases:
+            done = min(step, phase.steps)
+            phase.load(state, done)
+            step -= done
+
+    def tensors(self) -> dict[str, Tensor]:
+        """C and T, each attribute by its name: see `networks.named`."""
+        return {**self.classifier.named(self.attributes), **self.transformers.named(self.targets)}
+
+    def metrics(self) -> dict[str, float]:
+        """Of C and of the linear one `held_out_scores`, of T `held_out_edits`, by attribute: `classifier.smile.f1`."""
+        told = {**self.held_out_scores(), "transformers": self.held_out_edits()}
+        return {
+            f"{which}.{attribute}.{name}": number
+            for which, attributes in told.items()
+            for attribute, numbers in attributes.items()
+            for name, number in numbers.items()
+        }
+
+    @torch.no_grad()
+    def held_out_scores(self) -> dict[str, dict[str, dict[str, float]]]:
+        """How well C, and a linear classifier beside it, tell the attributes of rows that they did not learn from.
+
+        The linear one is scikit-learn's logistic regression, fitted to its end on the rows that C learned from.
+
+        Returns:
+            {classifier, linear} -> attribute -> accuracy, precision, recall, f1.
+        """
+        from sklearn.linear_model import LogisticRegression
+
+        codes_ND, true_NA = self.codes.flatten(1).cpu().numpy(), (self.scores_NA > 0).cpu().numpy()
+        tested, learned = self.held_out_N, self.learned_N
+        logits_NA = self.classifier(self.codes[torch.from_numpy(tested)].flatten(1))
+        deep_NA = (logits_NA > 0).cpu().numpy()
+        found: dict[str, dict[str, dict[str, float]]] = {"classifier": {}, "linear": {}}
+        for place, name in enumerate(self.attributes):
+            true_N = true_NA[:, place]
+            found["classifier"][name] = _agreement(true_N[tested], deep_NA[:, place])
+            linear = LogisticRegression(max_iter=1000).fit(codes_ND[learned], true_N[learned])
+            found["linear"][name] = _agreement(true_N[tested], linear.predict(codes_ND[tested]))
+        return found
+
+    @torch.no_grad()
+    def held_out_edits(self) -> dict[str, dict[str, float]]:
+        """What T does to rows that it did not learn from, at alpha 1.25 to the other side, as C sees it.
+
+        Returns:
+            attribute -> reached: share of rows that come to the other side; kept: share of the other attributes that
+            stay on theirs, in all rows; distance: how far a code is moved, the mean of L2 norms.
+        """
+        codes = self.codes[torch.from_numpy(self.held_out_N)]
+        before_NA = self.classifier(codes.flatten(1))
+        side_JN = torch.where(before_NA[:, self._places].T > 0, -1.0, 1.0).to(codes)
+        found = {}
+        for place, name in enumerate(self.targets):
+            moved = self.transformers.at(place, codes, TEST_ALPHA * side_JN[place])
+            same_NA = (self.classifier(moved.flatten(1)) > 0) == (before_NA > 0)
+            target = int(self._places[place])
+            others = [other for other in range(len(self.attributes)) if other != target]
+            found[name] = {
+                "reached": float((~same_NA[:, target]).double().mean()),
+                "kept": float(same_NA[:, others].double().mean()) if others else 1.0,
+                "distance": float((moved - codes).flatten(1).norm(dim=1).double().mean()),
+            }
+        return found
+
+    def _phases(self) -> tuple[Phase, Phase]:
+        asked, classifier, moves = self.config, self.classifier, self.transformers
+        return (
+            Phase(
+                "classifier", classifier, lambda rows: self._classifier_loss(classifier, rows), self.learned_N,
+                asked.classifier_batch_size, asked.classifier_epochs, asked.classifier_learning_rate, asked.seed,
+                stream=1,
+            ),
+            Phase(
+                "transformers", moves, lambda rows: self._transformer_loss(classifier, moves, rows),
+                self._some(self.learned_N), asked.batch_size, asked.epochs, asked.learning_rate, asked.seed, stream=2,
+            ),
+        )  # fmt: skip
+
+    def _classifier_loss(self, network: nn.Module, rows_B: Tensor) -> tuple[Tensor, Mapping[str, Tensor]]:
+        logits_BA, scores_BA = network(self.codes[rows_B].flatten(1)), self.scores_NA[rows_B]
+        target_BA = scores_BA.sigmoid() if self.config.soft_labels else (scores_BA > 0).to(logits_BA.dtype)
+        loss = functional.binary_cross_entropy_with_logits(logits_BA, target_BA)
+        right = ((logits_BA.detach() > 0) == (scores_BA > 0)).to(logits_BA.dtype).mean()
+        return loss, {"classification": loss.detach(), "accuracy": right}
+
+    def _transformer_loss(
+        self, classifier: nn.Module, transformers: Transformers, rows_B: Tensor
+    ) -> tuple[Tensor, Mapping[str, Tensor]]:
+        """Eq. 5, summed over the attributes, which share no weight."""
+        s, z = self.config, self.codes[rows_B]
+        before_BA = self._logits_of_sources(classifier)[rows_B]
+        p_JB = before_BA[:, self._places].T.sigmoid()
+        beta_JB = (p_JB < 0.5).to(z.dtype)
+        moved = transformers(z, losses.training_alpha(p_JB))
+        after_JBA = functional_call(classifier, moved.flatten(2))
+        logits_JB = after_JBA.gather(2, self._places[:, None, None].expand(-1, len(rows_B), 1))[..., 0]
+        class_J = losses.classification(logits_JB, beta_JB)
+        attr_J = losses.attribute_regularisation(after_JBA, before_BA, self._weight_JA, s.reduction)
+        recon_J = losses.reconstruction(moved, z, s.reduction)
+        loss = (class_J + s.lambda_attr * attr_J + s.lambda_recon * recon_J).sum()
+        reached = ((logits_JB.detach() > 0) == (beta_JB > 0)).to(z.dtype).mean()
+        parts = {"classification": class_J, "attribute": attr_J, "reconstruction": recon_J}
+        return loss, {**{name: part.detach().mean() for name, part in parts.items()}, "reached": reached}
+
+    def _logits_of_sources(self, classifier: nn.Module) -> Tensor:
+        """C(z) of all rows, (N, A): C is not trained any more."""
+        if self._before_NA is None:
+            with torch.no_grad():
+                self._before_NA = torch.cat([classifier(part.flatten(1)) for part in self.codes.split(4096)])
+        return self._before_NA
+
+    def _split(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Rows to judge C by, and those to learn from, each in rising order."""
+        count = len(self.codes)
+        order = np.argsort(raw_words(self.config.seed, 0, count, stream=3), kind="stable")
+        held = max(1, round(count * self.config.held_out))
+        return np.sort(order[:held]), np.sort(order[held:])
+
+    def _some(self, rows_N: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Those that the transformations learn from, in rising order."""
+        order = np.argsort(raw_words(self.config.seed, 0, len(rows_N), stream=4), kind="stable")
+        return np.sort(rows_N[order[: self.config.transformer_rows]])
+
+    def _check(self) -> None:
+        if len(self.scores_NA) != len(self.codes) or self.scores_NA.shape[1] != len(self.attributes):
+            raise SpecError(f"{len(self.codes)} codes and scores of the shape {tuple(self.scores_NA.shape)}")
+        if len(self.codes) < 4:
+            raise SpecError(f"{len(self.codes)} rows are too few to train on: give some thousands")
+        if unknown := [name for name in self.targets if name not in self.attributes]:
+            raise SpecError(f"no scores of {unknown[0]}: there are {', '.join(self.attributes)}")
+        for name, scores_N in zip(self.attributes, self.scores_NA.T, strict=True):
+            if bad := int((~scores_N.isfinite()).sum()):
+                raise SpecError(
+                    f"{bad:,} of {len(scores_N):,} scores of {name} are not finite: label these rows again, or choose "
+                    f"others (--where)"
+                )
+            yes = int((scores_N > 0).sum())
+            if yes in (0, len(scores_N)):
+                raise SpecError(f"{'no' if not yes else 'every'} row has {name}: there is nothing to learn it from")
+
+
+def _agreement(true_N: NDArray[np.bool_], said_N: NDArray[np.bool_]) -> dict[str, float]:
+    from sklearn.metrics import accuracy_score, precision_recall_fscore_support
+
+    precision, recall, f1, _ = precision_recall_fscore_support(true_N, said_N, average="binary", zero_division=0.0)
+    accuracy = float(accuracy_score(true_N, said_N))
+    return {"accuracy": accuracy, "precision": float(precision), "recall": float(recall), "f1": float(f1)}
+
+
+def functional_call(network: nn.Module, codes: Tensor) -> Tensor:
+    """A network whose weights are not trained, but through which gradients go."""
+    frozen = {name: parameter.detach() for name, parameter in network.named_parameters()}
+    out: Tensor = torch.func.functional_call(network, frozen, (codes,))
+    return out

@@ -1,0 +1,107 @@
+"""What is asked of a training whose result is an artifact, and the list of trainings.
+
+A new one is a module with a `TrainConfig`, and a line in the list.
+
+Shapes: N rows, A attributes; `...` stands for the shape of one row of codes.
+"""
+
+from __future__ import annotations
+
+import importlib
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+
+from pipeline.errors import SpecError
+from pipeline.models.codes import SPACES, Codes, Space
+from pipeline.models.randomness import MAX_SEED
+
+TRAININGS = {
+    "latent-transformer": ("pipeline.editors.latent_transformer", "a non-linear move in w or w+ for each attribute"),
+}
+"""By name: the module, and what is trained."""
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledCodes:
+    """What is learned from: codes (N, ...), scores (N, A), 0 at the boundary, and the names of the A attributes."""
+
+    codes: Codes
+    scores: NDArray[np.floating]
+    attributes: tuple[str, ...]
+
+
+class Training(Protocol):
+    """A training in known steps. At equal steps two of them have equal bits, however often they were stopped."""
+
+    @property
+    def steps(self) -> int:
+        """Of the whole training."""
+        ...
+
+    @property
+    def step(self) -> int:
+        """How many are done."""
+        ...
+
+    @property
+    def phase(self) -> str:
+        """What the next step trains; the last one once all are done."""
+        ...
+
+    def advance(self, steps: int) -> Mapping[str, float]:
+        """Do so many steps, or fewer where another phase begins; the mean losses of these steps by name."""
+        ...
+
+    def state(self) -> dict[str, Tensor]:
+        """What `load` takes to go on from here."""
+        ...
+
+    def load(self, state: Mapping[str, Tensor], step: int) -> None: ...
+
+    def tensors(self) -> dict[str, Tensor]:
+        """What the editor needs: `artifact` of its `open`."""
+        ...
+
+    def metrics(self) -> dict[str, float]:
+        """How good it is, on rows that it did not learn from; of an attribute as `classifier.smile.accuracy`."""
+        ...
+
+
+class TrainConfig(BaseModel, ABC):
+    """What one training can be asked: a field is a flag of `stylemill train NAME`, with its help and its checks.
+
+    The docstring of a subclass is the help of that command. SPACES: of the codes that it learns from. CITATION: of the
+    paper. TOLD: metrics of an attribute that are printed at the end; the card has all.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    GROUP: ClassVar[str | None] = None
+    SPACES: ClassVar[tuple[Space, ...]] = SPACES
+    CITATION: ClassVar[str] = ""
+    TOLD: ClassVar[tuple[str, ...]] = ()
+
+    seed: int = Field(0, ge=0, le=MAX_SEED, description="Random seed of first weights, row order and held-out rows.")
+
+    def remark(self, rows: int) -> str:
+        """What is to be said beforehand of a training on so many rows, in a sentence; nothing by default."""
+        return ""
+
+    @abstractmethod
+    def open(self, rows: LabelledCodes, device: torch.device) -> Training:
+        """The training at its start. Raises SpecError where these rows cannot be learned from."""
+
+
+def config_of(name: str) -> type[TrainConfig]:
+    """What a training can be asked. Raises SpecError where there is no such training."""
+    if name not in TRAININGS:
+        raise SpecError(f"nothing is trained by the name {name!r}; there are {', '.join(TRAININGS)}")
+    config: type[TrainConfig] = importlib.import_module(TRAININGS[name][0]).TrainConfig
+    return config

@@ -1,0 +1,116 @@
+"""A training whose result is an artifact, on labelled codes; it resumes from its last checkpoint with the same bits.
+
+Shapes: N rows, A attributes.
+"""
+
+import json
+import math
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import safetensors.torch
+import torch
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from pipeline.card import Card
+from pipeline.editors.training import LabelledCodes, TrainConfig, Training
+from pipeline.engine.checkpoints import Checkpoints
+from pipeline.engine.stage import Progress, Task
+from pipeline.errors import SpecError
+from pipeline.stages.fit_rows import FitRows
+from pipeline.stages.models import MODEL
+from pipeline.tables import Artifact, ArtifactFiles
+
+CURVE = "curve.json"
+POINTS, MOST_STEPS = 100, 100
+"""Points of the curve, at least, and steps of one, at most: each is the mean of the losses since the one before."""
+KEPT_SECONDS = 15.0
+"""How often a checkpoint is kept, at a point of the curve."""
+
+
+Curve = list[dict[str, Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class TrainStage:
+    """Train on these rows. scores: (N, A). card: all that is known of the artifact beforehand."""
+
+    rows: FitRows
+    scores: NDArray[np.floating]
+    attributes: tuple[str, ...]
+    config: TrainConfig
+    card: Card
+    device: str
+    threads: int
+    name: str = field(default="train", init=False)
+    version: int = field(default=1, init=False)
+
+    @property
+    def outputs(self) -> Mapping[str, type[Artifact]]:
+        return {"artifact": Artifact}
+
+    def start(self) -> Training:
+        """The training at its start. Raises SpecError where nothing can be learned from these rows."""
+        rows = LabelledCodes(self.rows.codes(), self.scores, self.attributes)
+        return self.config.open(rows, torch.device(self.device))
+
+    def open(self) -> "TrainWorker":
+        torch.set_num_threads(self.threads)
+        return TrainWorker(self)
+
+
+class TrainWorker:
+    """The stage, on its device."""
+
+    def __init__(self, stage: TrainStage) -> None:
+        self.stage = stage
+
+    def run(self, task: Task) -> Iterator[Progress]:
+        """Progress at each point of the curve, then the artifact."""
+        training, curve, checkpoints = self.stage.start(), Curve(), task.checkpoints
+        if checkpoints is not None and (last := checkpoints.last()) is not None:
+            curve = _resume(training, *last)
+        every, kept_at = min(max(1, training.steps // POINTS), MOST_STEPS), time.monotonic()
+        while training.step < training.steps:
+            begun, phase = training.step, training.phase
+            losses = training.advance(every - training.step % every)
+            if bad := [name for name, value in losses.items() if not math.isfinite(value)]:
+                raise SpecError(
+                    f"the training went wrong at step {training.step}: {bad[0]} of the {phase} is not finite; try a "
+                    "smaller learning rate"
+                )
+            curve.append({"step": training.step, "phase": phase, **losses})
+            if checkpoints is not None and time.monotonic() - kept_at > KEPT_SECONDS:
+                _keep(checkpoints, training, curve)
+                kept_at = time.monotonic()
+            steps = {"steps": float(training.step - begun)}
+            yield Progress(training.step, counters=steps, said=f"{phase}: {_in_words(losses)}")
+        yield Progress(task.stop, self._artifact(training, curve))
+
+    def _artifact(self, training: Training, curve: Curve) -> ArtifactFiles:
+        tensors = {name: value.cpu().contiguous() for name, value in training.tensors().items()}
+        with threadpool_limits(1):  # the number of threads moves the last bits
+            card = self.stage.card.model_copy(update={"metrics": training.metrics()})
+        files = {MODEL: safetensors.torch.save(tensors), CURVE: json.dumps(curve).encode()}
+        return ArtifactFiles(files, card)
+
+
+def _keep(checkpoints: Checkpoints, training: Training, curve: Curve) -> None:
+    tensors = {name: value.cpu().contiguous() for name, value in training.state().items()}
+    checkpoints.save(training.step, safetensors.torch.save(tensors, {"curve": json.dumps(curve)}))
+
+
+def _resume(training: Training, step: int, content: bytes) -> Curve:
+    """Load a checkpoint; its curve."""
+    training.load(safetensors.torch.load(content), step)
+    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    curve: Curve = json.loads(header["__metadata__"]["curve"])
+    return curve
+
+
+def _in_words(losses: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {value:.3f}" for name, value in losses.items())

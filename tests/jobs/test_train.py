@@ -1,0 +1,265 @@
+"""`stylemill train` and what is made of its artifact: what is said, resumed, kept on the card, refused."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import safetensors.torch
+from edits import edit, edits, sample, trained
+from planted import FACTS, plant, write_labels
+
+from jobs.__main__ import main
+from pipeline.card import Card
+from pipeline.editors.latent_transformer.training import LatentTransformerTraining
+from pipeline.stages import train as stage
+from pipeline.stages.models import read_artifact
+from pipeline.tables import Artifact, ArtifactFiles, Table
+
+WHAT = "latent-transformer"
+SHORT = ("--epochs", "2", "--classifier-epochs", "2", "--threads", "1", "--local")
+STEPS = 2 * (540 // 64) + 2 * (540 // 16)
+
+
+def train(flat, out, *words) -> int:
+    given = ["--latents", f"{flat}/latents", "--labels", f"{flat}/labels", "--out", str(out)]
+    return main(["train", WHAT, *given, *SHORT, *words])
+
+
+@pytest.fixture(scope="module")
+def whole(flat, tmp_path_factory):
+    out = tmp_path_factory.mktemp("whole")
+    assert train(flat[0], out) == 0
+    return out
+
+
+def files(out) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(Path(out, "artifact").glob("[!.]*"))}
+
+
+def said(capsys) -> str:
+    return " ".join(capsys.readouterr().err.split())
+
+
+def test_the_lines_count_steps_and_end_with_the_figures(flat, tmp_path, capsys):
+    assert train(flat[0], tmp_path, "--dry-run") == 0
+    assert f"{STEPS} steps: 0 done, {STEPS} to run (never started)" in capsys.readouterr().err
+    assert train(flat[0], tmp_path) == 0
+    told = said(capsys)
+    assert "Note the transformations learn from 540 rows in 66 steps, those of the paper in 6,250" not in told
+    assert f"Done {STEPS} steps = {STEPS} done + 0 failed | " in told
+    assert "smile: classifier accuracy 0." in told
+    assert "; linear accuracy " in told
+    assert "shards" not in told
+    assert train(flat[0], tmp_path) == 0
+    assert f"{STEPS} steps: all done" in capsys.readouterr().err
+    assert main(["status", str(tmp_path)]) == 0
+    assert f"{STEPS} planned" in capsys.readouterr().out
+
+
+def test_few_rows_are_told_how_many_epochs_the_paper_would_take(flat, tmp_path, capsys):
+    given = ["--latents", f"{flat[0]}/latents", "--labels", f"{flat[0]}/labels", "--out", str(tmp_path)]
+    assert main(["train", WHAT, *given, "--local", "--dry-run"]) == 0
+    assert "540 rows in 330 steps, those of the paper in 6,250: --epochs 190 takes as many" in said(capsys)
+
+
+def test_the_card_says_what_it_is_and_the_curve_how_it_came_to_be(flat, whole):
+    card = Artifact(f"{whole}/artifact").card()
+    assert (card.what, card.attributes) == (WHAT, ("smile", "male", "old"))
+    tables = {name: Table.open(f"{flat[0]}/{name}") for name in ("latents", "labels")}
+    assert card.inputs == {name: table.digest for name, table in tables.items()}
+    assert card.generator_fingerprint == FACTS["resolved"]["generator_digest"]
+    norms = np.linalg.norm(np.stack(tables["latents"].read()["w"].to_numpy(zero_copy_only=False)), axis=1)
+    assert card.codes.space == "w"
+    assert card.codes.norm_min == pytest.approx(norms.min(), rel=1e-6)
+    assert card.codes.norm_max == pytest.approx(norms.max(), rel=1e-6)
+    assert "Yao et al." in card.citation
+    assert card.command.startswith("stylemill ")
+    figures = {name.rsplit(".", 1)[1] for name in card.metrics}
+    assert figures == {"accuracy", "precision", "recall", "f1", "reached", "kept", "distance"}
+    assert len(card.metrics) == 3 * (4 + 4 + 3)
+    curve = json.loads(files(whole)["curve.json"])
+    assert [point["step"] for point in curve][-1] == STEPS
+    assert {point["phase"] for point in curve} == {"classifier", "transformers"}
+    assert {"attribute", "classification", "phase", "reached", "reconstruction", "step"} == set(curve[-1])
+
+
+class Stopped(BaseException):
+    """As if the process were killed."""
+
+
+@pytest.mark.parametrize("stops", [(1,), (16, 17, 50), (STEPS,)])
+def test_killed_at_any_step_the_same_command_ends_with_the_same_bytes(
+    flat, whole, tmp_path, monkeypatch, capsys, stops
+):
+    advance, left = LatentTransformerTraining.advance, list(stops)
+
+    def dying(self, steps):
+        if left and self.step >= left[0]:
+            left.pop(0)
+            raise Stopped
+        return advance(self, steps)
+
+    monkeypatch.setattr(LatentTransformerTraining, "advance", dying)
+    monkeypatch.setattr(stage, "KEPT_SECONDS", 0.0)
+    for stop in stops:
+        if stop < STEPS:
+            with pytest.raises(Stopped):
+                train(flat[0], tmp_path)
+            capsys.readouterr()
+            assert train(flat[0], tmp_path, "--dry-run") == 0
+            assert f" done, {STEPS - stop} to run (begun, not finished)" in said(capsys)
+    assert train(flat[0], tmp_path) == 0
+    assert files(tmp_path) == files(whole)
+    assert not list(Path(tmp_path, ".stylemill/train/checkpoints").glob("*"))
+
+
+def test_a_flipped_bit_is_found_and_made_good(flat, whole, tmp_path, capsys):
+    out = shutil.copytree(whole, tmp_path / "copy")
+    model = out / "artifact/model.safetensors"
+    content = bytearray(model.read_bytes())
+    content[len(content) // 2] ^= 1
+    model.write_bytes(content)
+    assert main(["verify", str(out)]) == 1
+    assert "model.safetensors" in capsys.readouterr().err
+    assert train(flat[0], out) == 0
+    assert f"{STEPS} steps: 0 done, {STEPS} to run (found damaged by verify)" in said(capsys)
+    assert files(out) == files(whole)
+
+
+def test_a_training_that_diverges_says_at_which_step(flat, tmp_path, capsys):
+    assert train(flat[0], tmp_path, "--learning-rate", "1e30") == 1
+    assert "Fail the training after 1 attempts: the training went wrong at step" in (told := said(capsys))
+    assert "is not finite; try a smaller learning rate" in told
+    assert f"Stop {STEPS} steps = 0 done + {STEPS} failed" in told
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--attributes", "smile,beard"), "no labels of 'beard'; the tables have smile, male, old"),
+        (("--attributes", "smile,smile"), "attribute 'smile' is named twice"),
+        (("--where", "smile > 0"), "every row has smile: there is nothing to learn it from"),
+        (("--index", "0:3"), "rows are too few to train on"),
+        (("--rows-per-shard", "8"), "leave out --rows-per-shard"),
+        (("--estimate",), "--dry-run shows its steps"),
+        (("--labels", "{other}"), "lacks 300 rows (300, 301, 302, ...) of the other tables"),
+        (("--labels", "{inf}"), "1 of 600 scores of male are not finite: label these rows again, or choose"),
+    ],
+)
+def test_what_cannot_be_learned_from_is_one_line(flat, tmp_path, refused, words, message):
+    noise = np.random.default_rng(1).standard_normal((600, 3))
+    write_labels(tmp_path / "other", range(300), noise[:300])
+    named = pd.DataFrame({"index": range(600), **dict(zip(("male", "old", "hat"), noise.T, strict=True))})
+    named.replace({"male": {noise[5, 0]: np.inf}}).to_csv(tmp_path / "inf.csv", index=False)
+    given = [word.format(other=tmp_path / "other", inf=tmp_path / "inf.csv") for word in words]
+    refused(train(flat[0], tmp_path / "out", *given), message, out=tmp_path / "out/artifact")
+
+
+def test_no_such_training(refused):
+    refused(main(["train", "latent"]), "nothing is trained by the name 'latent'; there are latent-transformer")
+
+
+def test_edits_by_an_artifact_without_one_name_the_commands_that_make_it(latents, tmp_path, refused):
+    words = ["edit", WHAT, "--latents", str(latents), "--attribute", "old", "--target", "1", "--out", str(tmp_path)]
+    refused(main(words), "dataset --rows 10000 --out out/faces && stylemill train latent-transformer --latents out/")
+
+
+def changed_card(folder, **changes) -> str:
+    """The artifact with another card."""
+    shutil.copytree(trained(WHAT), folder / "changed")
+    path = folder / "changed/card.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+    return str(folder / "changed")
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"artifact": 2}, "is a card of version 2, this stylemill reads version 1: make the artifact anew"),
+        ({"what": "id-style"}, "is an artifact of id-style, not of latent-transformer"),
+        ({"generator": "theirs", "generator_fingerprint": "e" * 64}, "was trained for theirs (eeee"),
+        ({"attributes": ["male"]}, "was not trained for old: it was for male"),
+        (
+            {"codes": {"space": "w+", "norm_mean": 1, "norm_min": 1, "norm_max": 2}},
+            "on codes in w+: leave out --space w",
+        ),
+        (lambda folder: cut(folder / "model.safetensors"), "is not the file that its card names"),
+        (lambda folder: (folder / "model.safetensors").unlink(), "has no file model.safetensors"),
+        (lambda folder: (folder / "card.json").write_text("{"), "is not the card of an artifact"),
+        (lambda folder: (folder / "card.json").unlink(), "is not an artifact: it has no card.json"),
+    ],
+)
+def test_an_artifact_that_does_not_fit_or_is_damaged_is_one_line(latents, tmp_path, capsys, refused, change, message):
+    artifact = changed_card(tmp_path, **(change if isinstance(change, dict) else {}))
+    if not isinstance(change, dict):
+        change(Path(artifact))
+    capsys.readouterr()
+    words = (WHAT, "--attribute", "old", "--space", "w", "--target", "1", "--artifact", artifact)
+    refused(edit(latents, None, tmp_path / "out", *words), message, out=tmp_path / "out/edits")
+
+
+def test_tensors_that_are_missing_are_one_line(latents, tmp_path, refused):
+    found = read_artifact(trained(WHAT), WHAT)
+    some = {name: value for name, value in found.tensors.items() if name != "transformer.old.bias_2"}
+    card = Card(what=WHAT, generator_fingerprint=found.card.generator_fingerprint)
+    Artifact(f"{tmp_path}/some").publish(ArtifactFiles({"model.safetensors": safetensors.torch.save(some)}, card))
+    words = (WHAT, "--attribute", "old", "--target", "1", "--artifact", f"{tmp_path}/some")
+    assert edit(latents, None, tmp_path / "out", *words) in (1, 2)
+
+
+def test_codes_of_other_norms_than_it_saw_are_warned_of(tmp_path, capsys):
+    words = (WHAT, "--attribute", "old", "--target", "flip")
+    assert edit(sample(tmp_path / "same", 8, 8), None, tmp_path / "a", *words) == 0
+    assert "Warn" not in capsys.readouterr().err
+    assert edit(sample(tmp_path / "mean", 8, 8, "--psi", "0.01"), None, tmp_path / "b", *words) == 0
+    assert "Warn" in (told := said(capsys))
+    assert "8 of the first 8 here lie outside" in told
+
+
+def test_it_edits_to_the_side_that_is_asked_and_is_measured_and_shown(latents, tmp_path, capsys):
+    rows, move = {}, {}
+    for target in ("1", "0", "flip"):
+        words = (WHAT, "--attribute", "old", "--target", target, "--alpha", "2", "--keep", "all")
+        words += ("--scores", "both", "--images", "png", "--size", "32") if target == "flip" else ()
+        assert edit(latents, None, tmp_path / target, *words) == 0
+        rows[target] = edits(tmp_path / target)
+        latent = np.array([row["latent"] for row in rows[target]]).reshape(22, 2, 512)
+        move[target] = latent[:, 1] - latent[:, 0]
+    np.testing.assert_allclose(move["1"], -move["0"], atol=1e-5)
+    side = np.array([row["strength"] for row in rows["flip"]]).reshape(22, 2)[:, 1] / 2
+    assert set(side) <= {-1.0, 1.0}
+    np.testing.assert_allclose(move["flip"], side[:, None] * move["1"], atol=1e-5)
+    how = ["--families", "tiny-judge", "--measured", "old", "--batch-size", "4", "--threads", "1", "--local"]
+    assert main(["measure", "--edits", f"{tmp_path}/flip/edits", *how, "--out", f"{tmp_path}/measured"]) == 0
+    assert main(["report", f"{tmp_path}/flip"]) == 0
+    assert WHAT in (tmp_path / "flip/report.html").read_text()
+
+
+def test_own_labels_of_ones_and_noughts_are_learned(flat, tmp_path):
+    wearing = pd.DataFrame({"index": range(600), "beard": np.arange(600) % 2})
+    wearing.to_csv(tmp_path / "beard.csv", index=False)
+    assert train(flat[0], tmp_path, "--labels", f"{tmp_path}/beard.csv") == 0
+    assert Artifact(f"{tmp_path}/artifact").card().attributes == ("beard",)
+
+
+def test_in_w_plus_one_network_takes_every_row(tmp_path):
+    tensors = read_artifact(trained(WHAT, "w+"), WHAT).tensors
+    assert tensors["transformer.old.weight_1"].shape == (512, 512)
+    assert tensors["classifier.0.weight"].shape[1] > 512
+    words = (WHAT, "--attribute", "old", "--space", "w+", "--target", "1")
+    assert edit(sample(tmp_path, 4, 4), None, tmp_path / "out", *words) == 0
+    assert {row["space"] for row in edits(tmp_path / "out")} == {"w+"}
+
+
+def test_a_row_of_labels_more_than_of_latents_is_no_silent_join(tmp_path, refused):
+    plant(tmp_path / "small", 100)
+    plant(tmp_path / "large", 200)
+    labels = f"{tmp_path}/large/labels"
+    refused(train(tmp_path / "small", tmp_path / "out", "--labels", labels), "lacks 100 rows")

@@ -1,0 +1,152 @@
+"""The Latent Transformer's training: its losses are the paper's, attributes are independent, it resumes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+from pipeline.editors.latent_transformer import losses
+from pipeline.editors.latent_transformer.networks import LatentClassifier, Transformers
+from pipeline.editors.latent_transformer.training import LatentTransformerTraining, TrainConfig
+from pipeline.editors.training import LabelledCodes
+from pipeline.errors import SpecError
+from pipeline.models.codes import Codes
+
+NAMES = ("smile", "male", "old")
+
+
+@pytest.fixture
+def codes() -> Codes:
+    return Codes("w", torch.randn(64, 12, generator=torch.Generator().manual_seed(1), dtype=torch.float64))
+
+
+@pytest.fixture
+def scores(codes):
+    plane = torch.randn(12, 3, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    return (codes.values @ plane).numpy()
+
+
+def training(codes, scores, targets=None, **settings) -> LatentTransformerTraining:
+    settings = {"epochs": 2, "batch_size": 8, "classifier_epochs": 3, "classifier_batch_size": 8, **settings}
+    return LatentTransformerTraining(LabelledCodes(codes, scores, NAMES), targets, TrainConfig(**settings))
+
+
+@pytest.mark.parametrize("reduction", losses.REDUCTIONS)
+def test_the_objective_is_that_of_equations_2_to_5(codes, scores, reduction):
+    """Written anew for one attribute j, by sums over rows and attributes."""
+    made = training(codes, scores, reduction=reduction, lambda_attr=0.7, lambda_recon=3.0)
+    classifier, moves = (phase.network for phase in made.phases)
+    rows = torch.arange(8)
+    loss, _ = made.phases[1].loss(rows)
+    gamma = np.corrcoef((scores > 0).astype(float).T)
+    total = 0.0
+    for j, name in enumerate(NAMES):
+        t_j = nn.Sequential(nn.Linear(12, 512), nn.LeakyReLU(0.2), nn.Linear(512, 12)).double()
+        own = [each.detach()[j] for each in (moves.weight_1, moves.bias_1, moves.weight_2, moves.bias_2)]
+        t_j.load_state_dict(dict(zip(("0.weight", "0.bias", "2.weight", "2.bias"), own, strict=True)))
+        alone = Transformers(12, (name,), 0).double()
+        torch.testing.assert_close(alone.weight_1[0], own[0])
+        class_, attr, recon = [], [], []
+        for z in codes.values[:8]:
+            c = classifier(z)
+            p = 1 / (1 + torch.exp(-c[j]))
+            alpha, beta = (1 - p, 1.0) if p < 0.5 else (-p, 0.0)
+            moved = z + alpha * t_j(z)
+            q = 1 / (1 + torch.exp(-classifier(moved)[j]))
+            class_.append(-beta * torch.log(q) - (1 - beta) * torch.log(1 - q))
+            change = classifier(moved) - c
+            size = change**2 if reduction == "mean" else change.abs()
+            attr.append(sum((1 - abs(gamma[i, j])) * size[i] for i in range(3) if i != j))
+            apart = moved - z
+            recon.append((apart**2).mean() if reduction == "mean" else (apart**2).sum().sqrt())
+        total += sum(class_) / 8 + 0.7 * sum(attr) / 8 + 3.0 * sum(recon) / 8
+    torch.testing.assert_close(loss, total, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("shape", [(64, 12), (64, 3, 12)])
+def test_together_they_become_what_each_becomes_alone(shape, scores):
+    values = torch.randn(shape, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+    codes = Codes("w" if len(shape) == 2 else "w+", values)
+    together = training(codes, scores, epochs=8)
+    while together.step < together.steps:
+        together.advance(50)
+    assert together.phases[1].step >= 50
+    for name in NAMES:
+        alone = training(codes, scores, (name,), epochs=8)
+        while alone.step < alone.steps:
+            alone.advance(50)
+        for key, value in alone.tensors().items():
+            torch.testing.assert_close(value, together.tensors()[key], rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("stopped_at", [5, 21, 30])
+def test_a_training_goes_on_with_the_same_bits(codes, scores, stopped_at):
+    codes = Codes("w", codes.values.float())
+    whole, first, second = (training(codes, scores) for _ in range(3))
+    for each, stop in ((whole, whole.steps), (first, stopped_at)):
+        while each.step < stop:
+            each.advance(1)
+    second.load({name: value.clone() for name, value in first.state().items()}, first.step)
+    while second.step < second.steps:
+        second.advance(7)
+    assert whole.step == second.step == whole.steps == 21 + 14
+    for name, value in whole.state().items():
+        assert torch.equal(value, second.state()[name]), name
+
+
+def test_only_what_is_trained_moves(codes, scores):
+    made = training(codes, scores)
+    made.advance(made.phases[0].steps)
+    classifier = {name: value.clone() for name, value in made.phases[0].network.state_dict().items()}
+    before = made.tensors()["transformer.smile.weight_1"].clone()
+    made.advance(made.phases[1].steps)
+    assert all(torch.equal(value, classifier[name]) for name, value in made.phases[0].network.state_dict().items())
+    assert not torch.equal(before, made.tensors()["transformer.smile.weight_1"])
+
+
+def test_it_learns_to_change_one_attribute(scores, codes):
+    """On attributes that lie in planes of their own, T_j crosses its plane and the others stay on their side."""
+    made = training(
+        codes, scores, epochs=200, learning_rate=1e-3, classifier_epochs=60, classifier_learning_rate=1e-3,
+        lambda_recon=0.1,
+    )  # fmt: skip
+    while made.step < made.steps:
+        said = made.advance(100)
+    assert said["reached"] > 0.9
+    told = made.held_out_scores()
+    assert {name for each in told.values() for name in each} == set(NAMES)
+    assert all(0 <= number <= 1 for each in told.values() for numbers in each.values() for number in numbers.values())
+
+
+def test_the_scaling_factor_leads_to_the_other_side():
+    torch.testing.assert_close(
+        losses.training_alpha(torch.tensor([[0.1, 0.5, 0.9]])), torch.tensor([[0.9, -0.5, -0.9]])
+    )
+
+
+def test_a_linear_layer_of_torch_starts_within_the_same_bounds():
+    network = LatentClassifier(12, 3, 0)
+    assert network.weights[0].abs().max() <= 1 / 12**0.5
+    assert functional.linear(torch.zeros(2, 12), network.weights[0]).shape == (2, 512)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda s: s[:10], "64 codes and scores of the shape"),
+        (lambda s: np.where(np.arange(64)[:, None] == 3, np.nan, s), "1 of 64 scores of smile are not finite"),
+        (lambda s: np.abs(s) + 1, "every row has smile"),
+        (lambda s: -np.abs(s), "no row has smile"),
+    ],
+)
+def test_rows_that_nothing_can_be_learned_from_are_one_line(codes, scores, change, words):
+    with pytest.raises(SpecError, match=words):
+        training(codes, change(scores))
+
+
+def test_an_attribute_without_scores_is_one_line(codes, scores):
+    with pytest.raises(SpecError, match="no scores of hat: there are smile, male, old"):
+        training(codes, scores, ("hat",))
