@@ -17,14 +17,14 @@ TABLES = ("latents", "labels", "edits")
 
 class ReportSpec(LabelledChoice):
     """Write DIR/report.html: contact sheets, histograms, correlations; of edits, strips with the scores along them; of
-    directions, how well they were fitted and what they do.
+    directions, how well they were fitted and what they do; of an artifact, its card and its curves.
 
     Example: stylemill report out/faces
     """
 
     VERB = "report"
 
-    out: tyro.conf.Positional[str] = Field(description="The directory with the tables.")
+    out: tyro.conf.Positional[str] = Field(description="The directory with the tables, or an artifact.")
     title: str = Field("", description="Heading of the page.")
     seed: int = Field(0, ge=0, description="Which faces the random sheet shows.")
     faces: int | None = Field(

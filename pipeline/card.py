@@ -49,6 +49,8 @@ class Card(BaseModel):
     codes: TrainedCodes | None = None
     attributes: tuple[str, ...] = ()
     metrics: dict[str, float] = {}
+    meanings: dict[str, str] = {}
+    """What the last word of each metric's name, and each number of the curve, means."""
     licences: dict[str, str] = {}
     """Licence of each of the weights that it was trained with, by name."""
     citation: str = ""

@@ -37,8 +37,6 @@ def plan_train(spec: TrainSpec) -> tuple[Job, int | None]:
     joined = join(latents, labels, canonical(asked))
     for note in joined.notes:
         say(f"Note  {note}")
-    if line := config.remark(len(joined.index)):
-        say(f"Note  {line}")
     rows = from_table(latents, spec.space, spec.space == "w+", sampled.generator, joined.index)
     card = Card(
         what=name,
@@ -49,6 +47,7 @@ def plan_train(spec: TrainSpec) -> tuple[Job, int | None]:
         attributes=joined.attributes,
         licences=_licences([sampled.name]),
         citation=config.CITATION,
+        meanings=dict(config.MEANINGS),
         command=command(),
     )
     runtime, _, workers = resolve(spec, "train", None, 1, 1, TRAINING)

@@ -79,7 +79,7 @@ class TrainConfig(BaseModel, ABC):
     """What one training can be asked: a field is a flag of `stylemill train NAME`, with its help and its checks.
 
     The docstring of a subclass is the help of that command. SPACES: of the codes that it learns from. CITATION: of the
-    paper. TOLD: metrics of an attribute that are printed at the end; the card has all.
+    paper. TOLD: metrics of an attribute that are printed at the end; the card has all. MEANINGS: of metrics and losses.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -87,12 +87,9 @@ class TrainConfig(BaseModel, ABC):
     SPACES: ClassVar[tuple[Space, ...]] = SPACES
     CITATION: ClassVar[str] = ""
     TOLD: ClassVar[tuple[str, ...]] = ()
+    MEANINGS: ClassVar[Mapping[str, str]] = {}
 
     seed: int = Field(0, ge=0, le=MAX_SEED, description="Random seed of first weights, row order and held-out rows.")
-
-    def remark(self, rows: int) -> str:
-        """What is to be said beforehand of a training on so many rows, in a sentence; nothing by default."""
-        return ""
 
     @abstractmethod
     def open(self, rows: LabelledCodes, device: torch.device) -> Training:

@@ -2,9 +2,11 @@
 
 from collections.abc import Collection
 
-from pipeline.report import directions, edits, gather, page, pictures
+from pipeline.errors import StoreError
+from pipeline.report import artifact, directions, edits, gather, page, pictures
 from pipeline.report.contact_sheet import contact_sheet
 from pipeline.tables import Table, store
+from pipeline.tables.artifact import is_artifact
 
 __all__ = ["contact_sheet", "write", "write_all"]
 
@@ -17,9 +19,11 @@ def write_all(
     shown: int | None = None,
     chosen: Collection[int] | None = None,
 ) -> list[str]:
-    """Write the pages of a folder and return their URLs: of its faces, as `write`, of its edits, of its directions.
+    """Write the pages of a folder and return their URLs: of its faces, as `write`, of its edits, of its directions, of
+    its artifact.
 
-    The first is DIR/report.html; beside it, that of edits is DIR/edits.html, of directions DIR/directions.html.
+    The first is DIR/report.html; beside it, that of edits is DIR/edits.html, of directions DIR/directions.html, of an
+    artifact DIR/artifact.html. The page of an artifact itself is a file beside its folder, which holds its files alone.
 
     Args:
         shown: faces of the random sheet, of the edits, along the directions; by default as many as each has room for.
@@ -28,11 +32,16 @@ def write_all(
     Raises:
         StoreError: no job has written labels, latents, edits or directions, or a file cannot be read or written.
     """
+    if is_artifact(directory_url):
+        return [artifact.write(directory_url, f"{directory_url.rstrip('/')}.html", title)]
+    trained = is_artifact(store.join(directory_url, "artifact"))
     edited = _written(directory_url, "edits") or gather.begun(directory_url, "edit")
     failed = gather.begun(directory_url, "directions") and not _written(directory_url, "gradients")
     directed = _written(directory_url, "directions") or failed
-    pages = []
-    if any(_written(directory_url, name) for name in ("labels", "latents")) or not (edited or directed):
+    pages: list[str] = []
+    if gather.begun(directory_url, "train") and not (trained or edited or directed):
+        raise StoreError(f"{directory_url}: the artifact is not complete yet: the command that trains it continues")
+    if any(_written(directory_url, name) for name in ("labels", "latents")) or not (edited or directed or trained):
         pages.append(write(directory_url, title=title, seed=seed, shown=shown, chosen=chosen))
     if edited:
         url = store.join(directory_url, "edits.html" if pages else "report.html")
@@ -40,6 +49,9 @@ def write_all(
     if directed:
         url = store.join(directory_url, "directions.html" if pages else "report.html")
         pages.append(directions.write(directory_url, url, title, shown))
+    if trained:
+        url = store.join(directory_url, "artifact.html" if pages else "report.html")
+        pages.append(artifact.write(store.join(directory_url, "artifact"), url, title))
     return pages
 
 

@@ -13,6 +13,8 @@ from pipeline.report import wording
 
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 640, 300, 56, 44, 12, 12
 COLOURS = 8
+DOTTED = 40
+"""Points of a line, at most, that are drawn as dots as well."""
 TICKS = 6
 
 
@@ -73,6 +75,7 @@ def _line(frame: pd.DataFrame, xs: Axis, ys: Axis, colour: int) -> Markup:
     drawn += Markup("").join(
         Markup('<circle class="line-{}" cx="{}" cy="{}" r="3"/>').format(colour, xs(x), ys(y))
         for x, y in zip(frame["x"], frame["y"], strict=True)
+        if len(frame) <= DOTTED
     )
     if {"low", "high"} <= set(frame):
         there = [f"{xs(x)},{ys(value)}" for x, value in zip(frame["x"], frame["high"], strict=True)]

@@ -12,6 +12,7 @@ import pytest
 from jobs.__main__ import main
 from pipeline.editors.training import TRAININGS
 from pipeline.tables import Artifact
+from tests.jobs.edits import SHORT
 from tests.jobs.planted import plant
 
 from . import trained_job
@@ -83,7 +84,17 @@ def test_killed_again_and_again_while_it_trains(tmp_path, capsys, undisturbed):
 @pytest.mark.parametrize("name", TRAININGS)
 def test_every_training_that_is_killed_goes_on_to_the_same_bytes(tmp_path, capsys, name):
     plant(tmp_path)
-    words = ["train", name, "--latents", f"{tmp_path}/latents", "--labels", f"{tmp_path}/labels", "--threads", "1"]
+    words = [
+        "train",
+        name,
+        "--latents",
+        f"{tmp_path}/latents",
+        "--labels",
+        f"{tmp_path}/labels",
+        *SHORT[name],
+        "--threads",
+        "1",
+    ]
     whole = tmp_path / "whole"
     assert main([*words, "--local", "--out", str(whole)]) == 0
     words += ["--local", "--out", f"{tmp_path}/out"]

@@ -19,6 +19,8 @@ from schemas import directions as directions_schema
 
 HOW = ["--batch-size", "4", "--threads", "1", "--backend", "eager", "--local"]
 TINY = ["--classifiers", "tiny", "--judge", "tiny-judge", *HOW]
+SHORT = {"latent-transformer": ("--epochs", "1", "--classifier-epochs", "1")}
+"""Flags of a training that make it short."""
 WIDTHS = {"z": 512, "w": 512, "s": 320}
 
 
@@ -50,7 +52,7 @@ def trained(what: str, space: str = "w") -> str:
     named = dict(zip(("old", "male", "eyeglasses"), labels.T, strict=True))
     pd.DataFrame({"index": range(64), **named}).to_csv(folder / "labels.csv", index=False)
     words = ["--latents", latents, "--labels", f"{folder}/labels.csv", "--space", space, "--out", f"{folder}/{space}"]
-    assert main(["train", what, *words, "--epochs", "1", "--threads", "1", "--local"]) == 0
+    assert main(["train", what, *words, *SHORT[what], "--threads", "1", "--local"]) == 0
     return f"{folder}/{space}/artifact"
 
 
