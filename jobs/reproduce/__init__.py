@@ -7,5 +7,9 @@ files.
 
 VERBS = {
     "interfacegan": ("interfacegan", "InterFaceGAN (Shen et al., CVPR 2020): Tables 1 to 3, Sec. 3.3 and 3.4"),
+    "style-intervention": (
+        "style_intervention",
+        "Style Intervention (Liu et al., 2020): Tables 1 and 2, Fig. 2, 5 and 6",
+    ),
     "ials": ("ials", "IALS (Han et al., IJCAI 2021): Table 1, Fig. 3, 4, 11 and 12"),
 }

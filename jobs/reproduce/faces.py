@@ -61,7 +61,7 @@ class FacesFlags(StudySpec):
         """Those of --from, or its own."""
         return LabelledFaces(self.out if self.from_ is None else absolute(self.from_))
 
-    def check_from(self, attributes: Sequence[str]) -> None:
+    def check_from(self, attributes: Sequence[str], space: Space = "w") -> None:
         """Look at --from before hours of computing.
 
         Raises:
@@ -70,7 +70,7 @@ class FacesFlags(StudySpec):
         """
         if self.from_ is None:
             return
-        table = Table.open(self.labelled_faces.fitted("w"))
+        table = Table.open(self.labelled_faces.fitted(space))
         table.require_sealed()
         if lacking := set(attributes) - set(by_name(read_directions(table))):
             raise SpecError(f"--from: {table.url} has no direction of {', '.join(sorted(lacking))}")

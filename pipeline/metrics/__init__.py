@@ -4,7 +4,7 @@ Those that compare an edited face with its source are listed in `of_faces.py`.
 """
 
 from pipeline.metrics.agreement import kappa
-from pipeline.metrics.bootstrap import Difference, paired_differences
+from pipeline.metrics.bootstrap import Difference, mean_difference, paired_differences
 from pipeline.metrics.dt import DT, Curve, Outcomes, auc, common_range, in_source_class, normalised_auc
 from pipeline.metrics.dt_cells import (
     AGREED,
@@ -18,6 +18,7 @@ from pipeline.metrics.dt_cells import (
     cell_areas,
     pair_outcomes,
 )
+from pipeline.metrics.equal_success import at_score
 from pipeline.metrics.groups import measure_groups, merge_groups
 from pipeline.metrics.metric import Metric, Numbers
 from pipeline.metrics.pairs import pairs
@@ -36,12 +37,14 @@ __all__ = [
     "Outcomes",
     "Pair",
     "PairOutcomes",
+    "at_score",
     "auc",
     "auc_as_released",
     "cell_areas",
     "common_range",
     "in_source_class",
     "kappa",
+    "mean_difference",
     "measure_groups",
     "merge_groups",
     "normalised_auc",

@@ -1,4 +1,5 @@
-"""Whether one way of editing is better than another: a paired bootstrap of the difference of their DT curves.
+"""Whether one way of editing is better than another: a paired bootstrap of the difference of their DT curves, or of the
+mean of a number of each face.
 
 Our own because a resample may have no common range, which scipy.stats.bootstrap can neither leave out nor count.
 
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from pipeline.errors import SpecError
 from pipeline.metrics.dt import Outcomes, areas, points, truths
@@ -30,9 +31,9 @@ Cell = TypeVar("Cell", bound=Hashable)
 
 @dataclass(frozen=True)
 class Difference:
-    """The mean of q of one cell less that of another, over the range of p that both reach.
+    """The mean of q of one cell less that of another, over the range of p that both reach; or of a number of each face.
 
-    observed: of the rows as they are; NaN where that range is 0.
+    observed: of the rows as they are; NaN where that range is 0, or there is no face.
     mean, low, high: over the resamples that are not left out: the mean, the 2.5 % and the 97.5 % quantile; NaN of none.
     resamples: how many were drawn. left_out: how many of them have a common range of 0, so that there is no difference.
     """
@@ -78,6 +79,26 @@ def paired_differences(
         for cell, less_R in _less(curves, against).items():
             drawn[cell].append(less_R)
     return {cell: _summed_up(float(observed[cell][0]), np.concatenate(drawn[cell])) for cell in drawn}
+
+
+def mean_difference(
+    first_N: ArrayLike, second_N: ArrayLike, resamples: int = 2000, seed: int = 0
+) -> tuple[Difference, int]:
+    """The mean of one number of each face less that of another, and of how many faces: those that have both (no NaN).
+
+    A resample draws these faces with replacement. Without a face everything is NaN.
+
+    Raises:
+        SpecError: the numbers are not of the same faces.
+    """
+    first, second = np.asarray(first_N, np.float64), np.asarray(second_N, np.float64)
+    if first.shape != second.shape or first.ndim != 1:
+        raise SpecError(f"numbers of faces have the shapes {first.shape} and {second.shape}: give one a face, twice")
+    less_N = (first - second)[~np.isnan(first - second)]
+    if not len(less_N):
+        return Difference(math.nan, math.nan, math.nan, math.nan, resamples, resamples), 0
+    weights_RN = _weights(np.random.default_rng(seed), resamples, len(less_N))
+    return _summed_up(float(less_N.mean()), weights_RN @ less_N / len(less_N)), len(less_N)
 
 
 def _checked(cells: Mapping[Cell, Outcomes]) -> int:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import abc
 import hashlib
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
@@ -123,6 +124,20 @@ class Generator(nn.Module, abc.ABC):
         for step, s_NC in zip(self._steps[first:last], styles[first:last], strict=True):
             state = step(state, s_NC)
         return state
+
+    def maps(self, state: Any, s_NS: Tensor, layer: int) -> Tensor:
+        """(N, C, h, w): the feature maps that a layer takes from the state before it, each times its style channel.
+
+        layer: index of `style_layers`, of which C is the width.
+        """
+        starts = [0, *itertools.accumulate(one.width for one in self.style_layers)]
+        s_NC = s_NS[:, starts[layer] : starts[layer + 1]]
+        features_NChw: Tensor = self._channels_first(state)
+        return features_NChw * s_NC[:, :, None, None].to(features_NChw.dtype)
+
+    @abc.abstractmethod
+    def _channels_first(self, state: Any) -> Tensor:
+        """The features of a state, (N, C, h, w)."""
 
     @abc.abstractmethod
     def image(self, state: Any, size: int | None = None) -> Tensor:

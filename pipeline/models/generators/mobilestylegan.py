@@ -193,6 +193,9 @@ class MobileStyleGAN(Generator):
     def start(self, rows: int) -> State:
         return State(self.synthesis.get_parameter("const").permute(1, 2, 0).expand(rows, -1, -1, -1))
 
+    def _channels_first(self, state: State) -> Tensor:
+        return nchw(state.features)
+
     def image(self, state: State, size: int | None = None) -> Tensor:
         size = self.check_size(size)
         bands = state.features.float() if state.features.dtype == torch.bfloat16 else state.features

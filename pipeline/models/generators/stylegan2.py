@@ -213,6 +213,9 @@ class StyleGAN2(Generator):
         const = self.synthesis.get_parameter("b4.const")
         return State(const.expand(rows, -1, -1, -1), self.w_avg.new_zeros(rows, 3, 4, 4))
 
+    def _channels_first(self, state: State) -> Tensor:
+        return state.features
+
     def image(self, state: State, size: int | None = None) -> Tensor:
         size = self.check_size(size)
         if state.rgb.shape[-1] != self.resolution:

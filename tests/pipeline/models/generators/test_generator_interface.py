@@ -45,6 +45,22 @@ def test_run_in_two_parts_is_the_whole(generator: Generator) -> None:
 
 
 @torch.no_grad()
+def test_maps_are_what_a_layer_takes_in_times_its_styles(generator: Generator) -> None:
+    s = generator.styles(generator.map(latents(generator, 1)))
+    state, start = generator.start(1), 0
+    for place, layer in enumerate(generator.style_layers):
+        maps = generator.maps(state, s, place)
+        assert maps.shape[:2] == (1, layer.width)
+        assert maps.shape[2] == maps.shape[3]
+        twice, channel = s.clone(), layer.width // 2
+        twice[:, start + channel] *= 2
+        wanted = maps.clone()
+        wanted[:, channel] *= 2
+        torch.testing.assert_close(generator.maps(state, twice, place), wanted)
+        state, start = generator.run(s, state, place, place + 1), start + layer.width
+
+
+@torch.no_grad()
 def test_a_state_is_selected_by_row(generator: Generator) -> None:
     s = generator.styles(generator.map(latents(generator, 3)))
     cut = 4

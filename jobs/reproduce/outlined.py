@@ -1,0 +1,81 @@
+"""Strips of edits with the outline of the mask within which an intervention may change the picture."""
+
+import io
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from jobs.reproduce.faces import LabelledFaces
+from jobs.reproduce.intervention_edits import FOLDERS, InterventionFlags
+from pipeline.editors.style_intervention.regions import region_of
+from pipeline.models.classifiers import parsing
+from pipeline.models.classifiers.regions import DILATION, dilated, mask_of
+from pipeline.models.faces import SCORED_SIZE
+from pipeline.report import study, wording
+from pipeline.report.pictured import pictured
+from pipeline.report.style_intervention.paper import NAMES, OURS
+from pipeline.report.style_intervention.result import Result
+from pipeline.stages.codes import read_codes
+from pipeline.tables import Table
+from schemas.edits import JUDGE
+
+COLOUR = (255, 220, 0)
+
+
+@torch.no_grad()
+def mask(spec: InterventionFlags, faces: LabelledFaces, attribute: str, index: int) -> NDArray[np.bool_]:
+    """(H, W) of the picture that masks are found in: where an intervention may change it, as the editor finds it."""
+    generator = faces.generator
+    rows, codes = read_codes(Table.open(spec.url("others", "latents")), "w", generator)
+    codes = codes.select(torch.from_numpy(rows == index))
+    x_N3HW = generator.synthesize(codes, min(SCORED_SIZE, generator.resolution))
+    masks = parsing.load(spec.classifiers).masks(x_N3HW)
+    return dilated(mask_of(masks, region_of(attribute)), DILATION)[0, 0].numpy()
+
+
+def outlined(picture: bytes, mask_HW: NDArray[np.bool_]) -> bytes:
+    """The picture with the border of the mask drawn in it, as WebP."""
+    image = Image.open(io.BytesIO(picture)).convert("RGB")
+    small = np.asarray(Image.fromarray(mask_HW).resize(image.size, Image.Resampling.NEAREST))
+    padded = np.pad(small, 1, mode="edge")
+    inner = padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
+    pixels = np.array(image)
+    pixels[small & ~inner] = COLOUR
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "WEBP", quality=80, method=4)
+    return buffer.getvalue()
+
+
+def strips(spec: InterventionFlags, faces: LabelledFaces, result: Result, count: int) -> study.Section:
+    """Of the first faces: the source with the outline, and of each way the step whose judge's score is nearest to the
+    intervention's.
+    """
+    name = JUDGE + result.attribute
+    kept = {way: pictured(spec.folder(result.attribute, way), [name]) for way in FOLDERS}
+    shown = []
+    for place, face in enumerate(result.faces[:count]):
+        outline = mask(spec, faces, result.attribute, face)
+        looks: list[study.Look] = []
+        for way, frame in kept.items():
+            its = frame[frame["index"] == face].sort_values("step").to_dict("records")
+            nearest = min(its, key=lambda row: abs(row[name] - result.reached[place]))
+            own = way == OURS
+            row = its[result.own] if own else nearest
+            if not looks:
+                looks.append(_look(its[0], "source", name, outline))
+            looks.append(_look(row, way, name, outline if own else None))
+        shown.append(study.Strip(f"{NAMES[result.attribute]}: face {face}", looks))
+    sentence = (
+        "The source and the intervention with the border of the mask, outside which the intervention is to change "
+        "little; of each other way the step whose judge's score is nearest to the intervention's."
+    )
+    return study.Section(f"Strips: {NAMES[result.attribute]}", [sentence], shown)
+
+
+def _look(row: Mapping[Any, Any], words: str, name: str, outline: NDArray[np.bool_] | None) -> study.Look:
+    picture = row["picture"] if outline is None else outlined(row["picture"], outline)
+    return study.Look(picture, words, {"judge": wording.score(row[name], 1)}, ["judge"])

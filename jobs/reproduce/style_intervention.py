@@ -1,0 +1,227 @@
+"""`stylemill reproduce style-intervention`: whether edits in style space change less of a picture at equal success."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+from pydantic import Field, model_validator
+
+from jobs.directions.spec import FitSpec
+from jobs.flags import Names, say
+from jobs.measure import MeasureSpec
+from jobs.reproduce import feature_maps
+from jobs.reproduce.cost import Passes, say_ahead, say_time_left
+from jobs.reproduce.faces import LabelledFaces, judge_others, label_faces, labelling_cost
+from jobs.reproduce.intervention_edits import FOLDERS, INTERPOLATED, InterventionFlags, edit, keep_layers
+from jobs.reproduce.outlined import strips
+from jobs.reproduce.study import run_study, step
+from pipeline.errors import SpecError
+from pipeline.models import generators
+from pipeline.models.classifiers import ATTRIBUTES, attributes_of
+from pipeline.models.codes import Space
+from pipeline.report import study
+from pipeline.report.claims import Page
+from pipeline.report.style_intervention import paper, sections
+from pipeline.report.style_intervention.paper import CONDITIONAL, EDITED, IN_W, IN_Z, OURS
+from pipeline.report.style_intervention.result import Result, of_faces, read
+from pipeline.tables import Table
+
+SPACES: tuple[Space, ...] = ("w", "z")
+CASE = "smile"
+"""The attribute of which pictures are kept after layers, where it is edited; the paper's is Mouth Open."""
+STRIPS = 2
+SHARE = 0.8
+"""Of whole passes that the solver runs, since it begins at the layer that is solved for."""
+ADAM_STEPS = 6
+"""Of each layer, at most: the editor's default."""
+NUMBERS = {name: sections.WHAT[name] for name in ("mse", "ssim", "identity")}
+METRICS = ("pictures", "identity")
+"""Of `stylemill measure`."""
+OUTSIDE = {
+    "mse_outside": "mean squared error outside the region of the face parser, which the intervention was solved for",
+    "mse_inside": "mean squared error inside it",
+    "ssim_outside": "structural similarity outside it",
+    "mse_outside_landmarks": "mean squared error outside the region of the judge's landmarks, where they show it",
+}
+
+
+class StyleInterventionSpec(InterventionFlags):
+    """Fit sparse hyperplanes in style space, edit by the intervention and by moves in z and w, and compare what they
+    change where the judge sees the attribute as strongly.
+
+    Example: stylemill reproduce style-intervention --rows 10 --out out/style-intervention
+    """
+
+    VERB = "reproduce style-intervention"
+
+    labelled: int = Field(4000, ge=400, description="Without --from: faces to fit directions on.")
+    rows: int | None = Field(
+        None, ge=4, description="Faces edited, of each attribute. Default: 10, about an hour; on a GPU 100."
+    )
+    others: int | None = Field(
+        None, gt=0, description="Faces from which those are taken that lack the attribute. Default: 5 x --rows."
+    )
+    sparse: Names = Field(
+        tuple(paper.NAMES), min_length=1, description="Attributes of Table 1, those that are edited among them."
+    )
+
+    @model_validator(mode="after")
+    def _known(self) -> "StyleInterventionSpec":
+        """Before hours, not after."""
+        if odd := [name for name in self.attributes if name not in EDITED]:
+            raise ValueError(f"--attributes {odd[0]}: the paper's table is of {', '.join(EDITED)}")
+        if unknown := [name for name in self.sparse if name not in ATTRIBUTES]:
+            raise ValueError(f"unknown attribute {unknown[0]!r}: the classifiers know {', '.join(ATTRIBUTES)}")
+        if lacking := [name for name in self.attributes if name not in self.sparse]:
+            raise ValueError(f"--sparse lacks {lacking[0]}, which is edited")
+        if twice := [one for one in (self.attributes, self.sparse) if len(set(one)) < len(one)]:
+            raise ValueError(f"{', '.join(twice[0])} names one twice")
+        return self
+
+    @property
+    def each(self) -> int:
+        """Faces edited, of each attribute."""
+        return self.rows or (100 if self.on_gpu else 10)
+
+    def looked_at(self, primals: Sequence[str]) -> int:
+        """Faces from which those are taken that lack the attribute."""
+        return self.others or 5 * self.each
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Attributes that faces are labelled by: all that the family sees, as kept labels are."""
+        return attributes_of(self.classifiers)
+
+    @property
+    def start(self) -> str:
+        """The way that makes the first move alone."""
+        return IN_Z if self.space == "z" else IN_W
+
+    def check(self) -> None:
+        """Look before hours of computing. Raises SpecError and StoreError."""
+        for space in SPACES:
+            self.check_from(EDITED, space)
+        labelled = self.sparse if self.from_ is None else Table.open(self.labelled_faces.labels).schema.arrow.names
+        if lacking := [name for name in self.sparse if name not in labelled]:
+            there = ",".join(name for name in self.sparse if name in labelled)
+            raise SpecError(f"--from: its faces have no labels of {', '.join(lacking)}: pass --sparse {there}")
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the verb; returns the exit code."""
+    return run_study(StyleInterventionSpec, argv, make, cost)
+
+
+def cost(spec: StyleInterventionSpec) -> Passes:
+    """All of it."""
+    labelled = labelling_cost(spec, spec.labelled, spec.labels) if spec.from_ is None else Passes()
+    return labelled + Passes(spec.looked_at(spec.attributes)) + ahead(spec)
+
+
+def ahead(spec: StyleInterventionSpec) -> Passes:
+    """Once faces are labelled: interventions, moves, all of them made again to measure them, and one by layer."""
+    layers = len(generators.load(spec.generator, backend="eager").style_layers)
+    solved = Passes(round(SHARE * layers * (ADAM_STEPS + 1)), round(SHARE * layers * ADAM_STEPS))
+    made = 2 * (2 + len(INTERPOLATED) + 3 * (1 + len(spec.strengths)))
+    return sum(spec.each * len(spec.attributes) * [solved + Passes(made)], solved)
+
+
+def make(spec: StyleInterventionSpec) -> Page:
+    """All steps, each of which goes on where it stopped; then the page."""
+    spec.check()
+    say_ahead(cost(spec))
+    faces = spec.labelled_faces
+    if spec.from_ is None:
+        label_faces(spec, spec.labelled, SPACES, EDITED, spec.labels)
+    flags = {"penalty": "l1"}
+    fitted = FitSpec(
+        latents=(faces.latents,), labels=(faces.labels,), attributes=spec.sparse, space="s", out=spec.url("fit-s"),
+        local=spec.local, **flags,
+    )  # fmt: skip
+    step(fitted, "--sparse, or how many faces are labelled")
+    chosen = choose_faces(spec)
+    say_time_left(ahead(spec), spec.url("others-judged"))
+    for attribute, rows in chosen.items():
+        edit(spec, faces, attribute, rows)
+    tables = tuple(f"{spec.folder(attribute, way)}/edits" for attribute in spec.attributes for way in FOLDERS)
+    measured = MeasureSpec(
+        edits=tables, families=spec.judge, measured=spec.attributes, metrics=METRICS,
+        out=spec.url("measured"), **spec.scoring,
+    )  # fmt: skip
+    step(measured, "--judge or the flags of the run")
+    numbers = of_faces(measured.out, tables, [f"metrics_{name}" for name in METRICS])
+    results = read_results(spec, numbers)
+    case = next((one for one in results if one.attribute == CASE), results[0])
+    by_layer = [sections.after_layers(*keep_layers(spec, faces, case.attribute, row)) for row in case.faces[:1]]
+    return page(spec, faces, results, by_layer)
+
+
+def read_results(spec: StyleInterventionSpec, numbers: pd.DataFrame) -> list[Result]:
+    """Of each attribute of which a face was solved for. Raises SpecError where there is none."""
+    found = [
+        read(attribute, {way: spec.folder(attribute, way) for way in FOLDERS}, numbers) for attribute in spec.attributes
+    ]
+    for one in found:
+        if not one.faces:
+            say(f"Note  no face was solved for {one.attribute}, which is left out: {', '.join(set(one.ends))}")
+    if not any(one.faces for one in found):
+        raise SpecError("nothing was solved for: see the column stop of the edits")
+    return [one for one in found if one.faces]
+
+
+def choose_faces(spec: StyleInterventionSpec) -> dict[str, list[int]]:
+    """Of other faces, by attribute the first ones in which neither the judge nor the family that edits sees it.
+
+    Raises:
+        SpecError: they are fewer than are to be edited.
+    """
+    there = spec.looked_at(spec.attributes)
+    judged = judge_others(spec, "others", there, spec.seed + 1, spec.attributes, [spec.classifiers])
+    labels = Table.open(spec.url("others-judged", f"labels_{spec.classifiers}")).read().to_pandas().set_index("index")
+    found = {}
+    for attribute, rows in judged.items():
+        lacking = [row for row in rows if row in labels.index and labels[attribute][row] <= 0]
+        if len(lacking) < spec.each:
+            raise SpecError(
+                f"{len(lacking):,} of {there:,} other faces lack {attribute}, and --rows {spec.each} are asked: pass "
+                f"--rows {len(lacking)} --others {there}, or more --others and another --out"
+            )
+        found[attribute] = lacking[: spec.each]
+    return found
+
+
+# -- the page ---------------------------------------------------------------------------------------------------------
+
+
+def page(
+    spec: StyleInterventionSpec, faces: LabelledFaces, results: Sequence[Result], by_layer: Sequence[study.Strip]
+) -> Page:
+    """Strips, claims, Table 1, Table 2 and what is beside it, Fig. 5, 6 and 2."""
+    as_far = dict.fromkeys((IN_Z, IN_W, CONDITIONAL), 1 + spec.strengths.index(spec.move))
+    often, often_claims = sections.as_often(results, as_far, spec.start)
+    layers, drops = sections.layers({one.attribute: spec.folder(one.attribute, OURS) for one in results}, by_layer)
+    return Page(
+        title="Style Intervention",
+        lead=paper.LEAD,
+        strips=[strips(spec, faces, one, STRIPS) for one in results],
+        claims=[
+            *sections.best(results, "mse", "The whole picture changes least (MSE)", EDITED),
+            *sections.best(results, "ssim", "The whole picture stays most similar (SSIM)", EDITED),
+            *sections.best(results, "identity", "The identity is kept best (not on age)", paper.BEST_IDENTITY),
+            *often_claims,
+            *drops,
+        ],
+        sections=[
+            sections.sparse(spec.url("fit-s"), spec.sparse, faces.asked("rows")),
+            sections.equal_success(results, NUMBERS),
+            sections.by_region(results, OUTSIDE, often),
+            sections.strengths(results, "mse_outside"),
+            layers,
+            feature_maps.section(spec, faces, spec.url("fit-s"), spec.attributes),
+        ],
+        facts={
+            "Faces": f"{faces.said}, {spec.each:,} others of each attribute edited",
+            "First move": f"in {spec.space}, {spec.move:g} standard deviations of the distance to the boundary",
+            "Directions": Table.open(faces.fitted(spec.space)).digest,
+            "Sparse directions": Table.open(spec.url("fit-s", "directions")).digest,
+        },
+    )

@@ -1,0 +1,130 @@
+"""What edits of one attribute came to, face by face: the judge's score and the metrics at each step of each way.
+
+Shapes: N faces, K steps with the source as step 0.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pipeline.errors import StoreError
+from pipeline.metrics import at_score
+from pipeline.report.style_intervention.paper import OURS
+from pipeline.tables import Table, store
+from schemas.edits import JUDGE
+
+SOLVED = "done"
+"""Why an intervention ended whose coefficients were solved for."""
+EDIT = 1.0
+"""The strength of the intervention that is its edit: others vary its sparse move (Fig. 5)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """Of one attribute. ends: why each face's intervention ended, by face. steps: by way to edit, rows by (face, step)
+    in the order of strengths, with the columns strength, score (the judge's) and the numbers; a number of the source is
+    that of a picture beside itself.
+    """
+
+    attribute: str
+    ends: "pd.Series[str]"
+    steps: Mapping[str, pd.DataFrame]
+
+    @cached_property
+    def faces(self) -> list[int]:
+        """Those that were solved for, and that no way of editing has rejected."""
+        solved = set(self.ends.index[self.ends == SOLVED])
+        return sorted(solved.intersection(*(rows.index.get_level_values("face") for rows in self.steps.values())))
+
+    def column(self, way: str, name: str) -> NDArray[np.float64]:
+        """(N, K) of those faces."""
+        wide = self.steps[way].loc[self.faces, name].unstack()
+        return wide.reindex(self.faces).to_numpy(np.float64)
+
+    @property
+    def coefficients(self) -> NDArray[np.float64]:
+        """(K - 1,) of the sparse move, at the steps of the intervention behind the source (Fig. 5)."""
+        return self.column(OURS, "strength")[0, 1:]
+
+    @cached_property
+    def own(self) -> int:
+        """The step that is the intervention's edit."""
+        return int(np.argmax(self.coefficients == EDIT)) + 1
+
+    @property
+    def reached(self) -> NDArray[np.float64]:
+        """(N,) the judge's score that the intervention reached."""
+        return self.column(OURS, "score")[:, self.own]
+
+    def at_equal_success(self, name: str) -> pd.DataFrame:
+        """A number of each face where each way reaches that score: a row for each face, a column for each way; NaN
+        where it never does, or has no such number.
+        """
+        found = {
+            way: self.column(way, name)[:, self.own]
+            if way == OURS
+            else at_score(self.column(way, "score"), self.column(way, name), self.reached)
+            for way in self.steps
+        }
+        return pd.DataFrame(found, index=self.faces)
+
+    def changed(self, way: str, step: int) -> NDArray[np.float64]:
+        """(N,) 1 where the judge sees the attribute at a step and not in the source, else 0; NaN where it is seen in
+        the source.
+        """
+        score_NK = self.column(way, "score")
+        return np.where(score_NK[:, 0] <= 0, (score_NK[:, step] > 0).astype(np.float64), np.nan)
+
+
+def read(attribute: str, folders: Mapping[str, str], numbers: pd.DataFrame) -> Result:
+    """From folders of edits by way, and `of_faces` of all of them. Raises StoreError."""
+    steps, ends = {}, pd.Series(dtype=str)
+    for way, folder in folders.items():
+        url, score = store.join(folder, "edits"), JUDGE + attribute
+        rows = Table.open(url).read(columns=["index", "step", "strength", "stop", score]).to_pandas()
+        rows = rows.rename(columns={"index": "face", score: "score"}).set_index(["face", "step"])
+        its = numbers[numbers["edits"] == url].pivot(index=["face", "step"], columns="name", values="value")
+        for name in its:
+            rows[name] = its[name]
+            rows.loc[rows.index.get_level_values("step") == 0, name] = of_itself(str(name))
+        if way == OURS:
+            ends = rows["stop"].groupby("face").first()
+        steps[way] = rows.drop(columns="stop").sort_index()
+    return Result(attribute, ends, steps)
+
+
+def of_itself(name: str) -> float:
+    """A number of a picture beside itself: similarities are 1, errors and distances 0."""
+    return 1.0 if name.startswith(("ssim", "identity")) else 0.0
+
+
+def of_faces(measured: str, edits: Sequence[str], tables: Iterable[str]) -> pd.DataFrame:
+    """Partial numbers of `stylemill measure` as numbers of faces: edits, face, step, name, value.
+
+    Each part of the tables of edits is one face, so that the mean of a part is the face's number. A number's name is
+    what was measured, or else the metric.
+
+    edits: as the job was given them, in that order. tables: names of tables of partial numbers.
+
+    Raises:
+        StoreError: a table is not there, or a part holds more than one face.
+    """
+    faces = [record.index_first for url in edits for record in Table.open(url).records()]
+    columns = ["index", "metric", "edits", "step", "measured", "count", "mean"]
+    found = pd.concat([Table.open(store.join(measured, name)).read(columns=columns).to_pandas() for name in tables])
+    if (found["count"] > 1).any():
+        raise StoreError(f"{measured}: a part of {found['edits'].iloc[0]} holds several faces: edit with shards of one")
+    found = found[found["count"] == 1]
+    return pd.DataFrame(
+        {
+            "edits": found["edits"],
+            "face": [faces[task] for task in found["index"]],
+            "step": found["step"],
+            "name": found["measured"].where(found["measured"] != "", found["metric"]),
+            "value": found["mean"],
+        }
+    ).reset_index(drop=True)

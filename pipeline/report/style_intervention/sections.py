@@ -1,0 +1,244 @@
+"""Sections of the study's page, and its claims: Tables 1 and 2, Fig. 5 and 6.
+
+Shapes: N faces.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pipeline.metrics import Difference, intervals, mean_difference
+from pipeline.metrics.bootstrap import BETTER, WORSE
+from pipeline.report import fits, study
+from pipeline.report.claims import FAILS, HOLDS, NOT_DECIDED, Claim
+from pipeline.report.pictured import pictured
+from pipeline.report.style_intervention import paper
+from pipeline.report.style_intervention.paper import NAMES, OURS, TABLE_1, TABLE_2, WAYS
+from pipeline.report.style_intervention.result import Result
+from pipeline.tables import Table, store
+
+OTHERS = tuple(way for way in WAYS if way != OURS)
+AS_OFTEN = 0.1
+"""The judge sees the attribute as often where it is seen in fewer faces by no more than this share of them."""
+NO_RISE = 0.01
+"""Of the error at the start: a rise of the mean error that is less counts as none."""
+WHAT = {
+    "mse": "mean squared error of the whole picture, pixels in [0, 1]",
+    "ssim": "structural similarity of the whole picture",
+    "identity": "identity",
+}
+SMALLER = frozenset({"mse", "lpips"})
+"""Beginnings of the names of numbers that are better the smaller they are."""
+
+
+def is_smaller_better(name: str) -> bool:
+    return name.split("_", maxsplit=1)[0] in SMALLER
+
+
+# -- Table 1 ----------------------------------------------------------------------------------------------------------
+
+
+def sparse(folder: str, attributes: Sequence[str], labelled: int) -> study.Section:
+    """How sparse the hyperplanes in s are, and how they tell the classes apart (Table 1)."""
+    found = fits.fitted(folder, attributes)
+    ours = pd.DataFrame(index=[NAMES.get(name, name) for name in attributes])
+    shares = [float(np.mean(vector == 0)) for vector in found["vector"]]
+    channels = [int(np.sum(vector != 0)) for vector in found["vector"]]
+    ours["zeros"] = [f"{100 * share:.2f} ({count})" for share, count in zip(shares, channels, strict=True)]
+    ours["train"] = [f"{100 * rate:.1f}" for rate in found["accuracy_train"]]
+    ours["validation"] = [fits.said_accuracy(row, "validation", labelled) for _, row in found.iterrows()]
+    ours["C"] = [f"{C:g}" for C in found["C"]]
+    for part in ("sparsity", "train", "validation"):
+        name = "zeros" if part == "sparsity" else part
+        ours[f"paper, {name}"] = [
+            f"{TABLE_1[part][one]:.2f}" if one in TABLE_1.index else study.cell(None) for one in attributes
+        ]
+    sentences = [
+        "Linear SVMs with an L1 penalty on standardised style channels. Zeros: the share of channels that the normal "
+        "does not use, in per cent, and in brackets how many it uses. Accuracies in per cent, both classes weighed "
+        f"alike in the fit; {labelled:,} faces, 30 % of them to validate; in brackets 95 % intervals (Wilson).",
+        "C is the smallest whose validation is within one standard error of the best, so that few channels are used. "
+        f"The paper labels 10,000 to 100,000 faces, and does not say how C was chosen. {paper.LEFT_OUT}",
+    ]
+    return study.Section(
+        "Separability of the style space (Table 1)", sentences, [study.Grid("Sparse hyperplanes", ours)]
+    )
+
+
+# -- Table 2 ----------------------------------------------------------------------------------------------------------
+
+
+def equal_success(results: Sequence[Result], numbers: Mapping[str, str]) -> study.Section:
+    """What each way changes where it reaches the judge's score of the intervention (Table 2). numbers: what each is."""
+    counts = {
+        NAMES[one.attribute]: {
+            "edited": len(one.ends),
+            "solved": len(one.faces),
+            **{f"reached by {way}": int(one.at_equal_success("mse")[way].notna().sum()) for way in OTHERS},
+        }
+        for one in results
+    }
+    sentences = [
+        "Each way edits the same faces at several strengths. A face's number is taken where the judge's score first "
+        "reaches what the intervention reached in that face, linear between neighbouring strengths, so that all ways "
+        "are compared at equal success. Means are over the faces of which every way has the number; faces that a way "
+        "never brings so far count for none.",
+        "InterFaceGAN moves in z with the directions of the other three attributes projected out. The paper's identity "
+        "is the confidence of a web service in per cent; here it is a cosine, so that only the order can be compared.",
+    ]
+    reached = study.Grid("Faces", pd.DataFrame.from_dict(counts, orient="index"))
+    grids = [table_of(results, name, what) for name, what in numbers.items()]
+    return study.Section("At equal success (Table 2)", sentences, [*grids, reached])
+
+
+def table_of(results: Sequence[Result], name: str, what: str) -> study.Grid:
+    """A number of each way at equal success, above the paper's where it has it."""
+    rows = {}
+    for one in results:
+        found = one.at_equal_success(name).dropna()
+        rows[f"{NAMES[one.attribute]} ({len(found)} faces)"] = {way: f"{found[way].mean():.4f}" for way in WAYS}
+        if (theirs := TABLE_2.get(name)) is not None:
+            rows[f"{NAMES[one.attribute]}, paper"] = {way: f"{theirs[way].to_dict()[one.attribute]:g}" for way in WAYS}
+    better = "smaller" if is_smaller_better(name) else "larger"
+    frame = pd.DataFrame.from_dict(rows, orient="index")
+    return study.Grid(f"{name}: {what}; the {better} the better", frame, bold=[OURS])
+
+
+def by_region(results: Sequence[Result], numbers: Mapping[str, str], often: study.Grid) -> study.Section:
+    """Numbers inside and outside the region at equal success, those that there are, and how often edits succeed."""
+    there = {name: what for name, what in numbers.items() if any(name in one.steps[OURS] for one in results)}
+    grids = [table_of([one for one in results if name in one.steps[OURS]], name, what) for name, what in there.items()]
+    sentence = (
+        "The paper measures whole pictures alone. Where the region is the whole person (gender, age), outside is the "
+        "background. What lies outside the region of the parser is what the intervention was solved for; the judge's "
+        "landmarks show some regions without it."
+    )
+    return study.Section("Inside and outside the region (ours)", [sentence], [*grids, often])
+
+
+def best(results: Sequence[Result], name: str, about: str, attributes: Sequence[str]) -> list[Claim]:
+    """Is the intervention better than each other way? The number told is that to the best other one."""
+    claims = []
+    for one in (result for result in results if result.attribute in attributes):
+        found = one.at_equal_success(name)
+        more = {way: better_by(found, way, name) for way in OTHERS}
+        closest = min(OTHERS, key=lambda way: _closest(more[way][0]))
+        by, faces = more[closest]
+        verdicts = {difference.verdict for difference, _ in more.values()}
+        verdict = FAILS if WORSE in verdicts else HOLDS if verdicts == {BETTER} else NOT_DECIDED
+        theirs = TABLE_2[name].loc[one.attribute]
+        rivals = theirs[list(OTHERS)]
+        said = theirs[OURS] - (rivals.min() if is_smaller_better(name) else rivals.max())
+        told = f"{NAMES[one.attribute]}: {name}, {OURS} less {closest} ({faces} faces)"
+        sign = -1 if is_smaller_better(name) else 1
+        low, high = sorted((sign * by.low, sign * by.high))
+        claims.append(Claim(about, told, f"{said:+.3g}", sign * by.observed, low, high, verdict, digits=4))
+    return claims
+
+
+def _closest(by: Difference) -> float:
+    return np.inf if np.isnan(by.observed) else by.observed
+
+
+def better_by(found: pd.DataFrame, way: str, name: str) -> tuple[Difference, int]:
+    """How much better the intervention is than another way, above 0 where it is, and of how many faces."""
+    first, second = (way, OURS) if is_smaller_better(name) else (OURS, way)
+    return mean_difference(found[first].to_numpy(), found[second].to_numpy())
+
+
+def as_often(results: Sequence[Result], steps: Mapping[str, int], start: str) -> tuple[study.Grid, list[Claim]]:
+    """In how many faces the judge sees the attribute appear; and whether in as many as where the move that the
+    intervention starts from is made alone. steps: by way, the step that goes as far as that move.
+    """
+    rows, claims = {}, []
+    for one in results:
+        by_way = {way: one.changed(way, step) for way, step in {**steps, OURS: one.own}.items()}
+        rows[NAMES[one.attribute]] = {way: _share(changed_N) for way, changed_N in by_way.items()}
+        more, faces = mean_difference(by_way[OURS], by_way[start])
+        verdict = FAILS if more.high < 0 else HOLDS if more.low > -AS_OFTEN else NOT_DECIDED
+        told = f"{NAMES[one.attribute]}: share of faces, {OURS} less {start} as far ({faces} faces)"
+        about = "The judge sees the attribute appear as often"
+        claims.append(Claim(about, told, "as often", more.observed, more.low, more.high, verdict))
+    caption = "Faces in which the judge sees the attribute appear, in per cent, by moves of one length"
+    return study.Grid(caption, pd.DataFrame.from_dict(rows, orient="index"), bold=[OURS]), claims
+
+
+def _share(changed_N: NDArray[np.float64]) -> str:
+    there = changed_N[~np.isnan(changed_N)]
+    low, high = intervals.of_rate(there.sum(), len(there))
+    return f"{100 * there.mean():.0f} ({100 * low:.0f} to {100 * high:.0f})" if len(there) else study.cell(None)
+
+
+# -- Fig. 5 and 6 -----------------------------------------------------------------------------------------------------
+
+
+def strengths(results: Sequence[Result], outside: str) -> study.Section:
+    """The coefficient of the sparse move is varied with Lambda fixed (Fig. 5). outside: the number that is to stay."""
+    captions = {
+        "score": ("The judge's score of the attribute", 1.0),
+        outside: ("Mean squared error outside the region of the parser, in thousandths", 1e3),
+    }
+    parts = []
+    for name, (caption, unit) in captions.items():
+        lines = {}
+        for one in results:
+            if one.faces and name in one.steps[OURS]:
+                lines[NAMES[one.attribute]] = _means(one.coefficients, unit * one.column(OURS, name)[:, 1:])
+        if lines:
+            parts.append(study.Curves(caption, "coefficient of ds_n", "mean", lines))
+    sentence = (
+        "The coefficients Lambda stay as they were solved for, and the sparse move ds_n is multiplied by the number on "
+        "the axis; at 1 it is the edit, at 0 only the part of the latent move is left. The paper finds that the "
+        "attribute changes smoothly and that nothing else does."
+    )
+    return study.Section("Interpolation along ds_n (Fig. 5)", [sentence], parts)
+
+
+def layers(folders: Mapping[str, str], shown: Sequence[study.Strip]) -> tuple[study.Section, list[Claim]]:
+    """The error outside the mask after each layer was solved for (Fig. 6b), and whether it drops all the way.
+
+    folders: of the interventions, by attribute. shown: of `after_layers`.
+    """
+    lines, claims = {}, []
+    for attribute, folder in folders.items():
+        rows = read_coefficients(folder)
+        if not len(rows):
+            continue
+        errors_NT = np.stack([np.asarray(one, np.float64) for one in rows])
+        lines[NAMES[attribute]] = _means(np.arange(errors_NT.shape[1], dtype=np.float64), 1e3 * errors_NT)
+        mean_T = errors_NT.mean(axis=0)
+        rise = float(np.diff(mean_T).max() / mean_T[0])
+        told = f"{NAMES[attribute]}: largest rise at a layer, as a share of the first error ({len(rows)} faces)"
+        verdict = HOLDS if rise <= NO_RISE else FAILS
+        claims.append(Claim("The error outside the mask drops from layer to layer", told, "no rise", rise, np.nan,
+                            np.nan, verdict))  # fmt: skip
+    sentence = (
+        "Mean squared error outside the mask, pixels in [0, 1], at the start (Lambda 0.5) and after each layer was "
+        f"solved for, from coarse to fine. A rise counts as none up to {NO_RISE:g} of the first error."
+    )
+    curves = [study.Curves("Error outside the mask, in thousandths", "layers", "mean", lines)] if lines else []
+    return study.Section("Layer by layer (Fig. 6)", [sentence], [*curves, *shown]), claims
+
+
+def after_layers(folder: str, numbers: Sequence[int]) -> study.Strip:
+    """The pictures of one face after so many layers were solved for (Fig. 6a). Raises StoreError."""
+    rows = pictured(folder).sort_values("step").to_dict("records")
+    words = ["source", *(f"after {number}" if number else "at the start" for number in numbers), "edit"]
+    looks = [study.Look(row["picture"], word) for row, word in zip(rows, words, strict=True)]
+    return study.Strip(f"Face {rows[0]['index']} after so many layers were solved for", looks)
+
+
+def read_coefficients(folder: str) -> list[Sequence[float]]:
+    """Errors of each row that was solved for. Raises StoreError."""
+    rows = Table.open(store.join(folder, "coefficients")).read(columns=["solved", "errors"]).to_pylist()
+    return [row["errors"] for row in rows if row["solved"]]
+
+
+def _means(place: NDArray[np.float64], values_NK: NDArray[np.float64]) -> pd.DataFrame:
+    """A curve of the means over the faces, with their intervals of 95 %."""
+    there = np.sum(~np.isnan(values_NK), axis=0)
+    mean, sd = np.nanmean(values_NK, axis=0), np.nanstd(values_NK, axis=0, ddof=1) if len(values_NK) > 1 else np.nan
+    half = intervals.Z95 * sd / np.sqrt(there)
+    return pd.DataFrame({"x": place, "y": mean, "low": mean - half, "high": mean + half})
