@@ -43,8 +43,8 @@ class OpenedArtifact:
         than it was trained on."""
         if self.ref is None or self.card is None:
             return
-        known = self.card.attributes
-        if unknown := [one.attribute for one in requests if known and one.attribute not in known]:
+        known, asked = self.card.attributes, [name for one in requests for name in one.attributes]
+        if unknown := [name for name in asked if known and name not in known]:
             raise SpecError(f"{self.ref.url} was not trained for {unknown[0]}: it was for {', '.join(known)}")
         if self.card.codes is None:
             return

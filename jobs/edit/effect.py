@@ -2,13 +2,15 @@
 where they should.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from pipeline.editors import EditRequest
 from pipeline.editors.effect import Effect, effects
+from pipeline.editors.stages import told
 from pipeline.engine.job import Job
 from pipeline.engine.job_records import JobRecords
 from pipeline.stages.edit import STEPS_DROPPED, EditStage
+from schemas.edits import JUDGE
 
 
 def remarks_on(job: Job) -> Iterator[str]:
@@ -23,6 +25,7 @@ def remarks_on(job: Job) -> Iterator[str]:
             "they go too far"
         )
     outcomes = job_records.outcomes().values()
+    yield from _of_stages(job.stage, [outcome.counters for outcome in outcomes])
     rows = sum(outcome.parts["edits"].planned_rows for outcome in outcomes if outcome.ok)
     found = effects((outcome.counters for outcome in outcomes), len(requests))
     for asked, directions, effect in zip(requests, job.stage.directions, found, strict=True):
@@ -30,6 +33,20 @@ def remarks_on(job: Job) -> Iterator[str]:
             yield f"Note  {line}"
         if line := _warning(asked, effect, rows, bool(directions)):
             yield f"Warn  {line}"
+
+
+def _of_stages(stage: EditStage, counters: Sequence[Mapping[str, float]]) -> Iterator[str]:
+    """What each stage of a sequence changed, by each family that scored the faces."""
+    stages = stage.traits.stages
+    if stages and not stage.scores:
+        yield "Note  what each stage changed is told where scores are kept (--scores)"
+    for request in range(len(stage.requests) if stages and stage.scores else 0):
+        for name, changed in told(counters, request, stages, stage.scores).items():
+            for judged, whose in ((False, ""), (True, ", by the judge")):
+                found = {score: rise for score, rise in changed.items() if score.startswith(JUDGE) == judged}
+                numbers = ", ".join(f"{score.removeprefix(JUDGE)} {rise:+.2f}" for score, rise in found.items())
+                if found:
+                    yield f"Note  {name}{whose}: {numbers}"
 
 
 def _stayed(asked: EditRequest, effect: Effect, rows: int) -> str:

@@ -41,7 +41,7 @@ def plan_edit(spec: EditSpec) -> tuple[Job, int | None]:
     latents, generator = open_with_generator(spec.latents, spec.generator, may_differ=spec.force)
     latents = choose(spec, latents, spec.labels)
     table = DirectionTables.open(spec.tables_of_directions) if spec.tables_of_directions else None
-    needed = config.needed(spec.attribute, spec.preserve)
+    needed = config.needed(config.asked(spec.attribute), spec.preserve)
     trained = open_artifact(spec, generator)
     choice = choose_directions(needed, table, trained.space or spec.space, config.SPACES, generator, spec.force)
     config.check(choice.space, generator)
@@ -138,7 +138,7 @@ def _requests(
         requests = [config.request(one.attribute, one.conditions) for one in choice.directions]
         return tuple(requests), tuple((one,) for one in choice.directions)
     preserve = [choice.attribute(name) for name in spec.preserve]
-    requests = [config.request(choice.attribute(name), preserve) for name in spec.attribute]
+    requests = [config.request(choice.attribute(name), preserve) for name in config.asked(spec.attribute)]
     return tuple(requests), (choice.directions,) * len(requests)
 
 

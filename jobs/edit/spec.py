@@ -11,15 +11,15 @@ from jobs.options import LatentsFlags, PictureFlags, RunFlags
 from pipeline.editors import EDITORS, EditorConfig, config_of
 from pipeline.models.classifiers.attributes import DEFAULT_ATTRIBUTES
 
+ATTRIBUTE = "Attributes to change, by name; old#3 is row 3, where two rows are named old."
+
 
 class EditSpec(LabelledChoice, LatentsFlags, PictureFlags, CalibrationFlag, RunFlags):
     """The flags of every editor; the spec of one editor adds its own, and --directions if it takes directions."""
 
     EDITOR: ClassVar[tuple[str, type[EditorConfig]]]
 
-    attribute: Names = Field(
-        min_length=1, description="Attributes to change, by name; old#3 is row 3, where two rows are named old."
-    )
+    attribute: Names = Field(min_length=1, description=ATTRIBUTE)
     preserve: Names = Field((), description="Attributes to leave unchanged.")
     space: Literal["z", "w", "w+", "s"] | None = Field(
         None,
@@ -61,7 +61,7 @@ class EditSpec(LabelledChoice, LatentsFlags, PictureFlags, CalibrationFlag, RunF
             raise ValueError(f"--space {self.space}: {name} moves codes in {_listed(config.SPACES)}")
         if config.ARTIFACT and artifact_of(self) is None:
             raise ValueError(_how_to_train(name, config.ARTIFACT))
-        needed = cast(EditorConfig, self).needed(self.attribute, self.preserve)
+        needed = cast(EditorConfig, self).needed(cast(EditorConfig, self).asked(self.attribute), self.preserve)
         if needed.names and not self.tables_of_directions:
             raise ValueError(f"--directions: {needed.why}")
         return self
@@ -88,6 +88,8 @@ def spec_of(editor: str) -> type[EditSpec]:
     fields: dict[str, Any] = {}
     if config.TAKES_DIRECTIONS:
         fields["directions"] = (Names, Field((), description="A table of directions, or several, separated by commas."))
+    if config.NAMES_ATTRIBUTES:
+        fields["attribute"] = (Names, Field((), description=ATTRIBUTE))
     if config.ARTIFACT:
         what = f"What was trained for it: DIR/artifact of stylemill train {config.ARTIFACT}. It is needed."
         fields["artifact"] = (str | None, Field(None, description=what))

@@ -98,6 +98,7 @@ class Traits:
     independent_steps: whether a step stands where another one of the same row is not finite.
     recompute: whether features are computed twice, which takes less memory and more time.
     masks: whether it needs a face parser, and pictures with gradients.
+    stages: where each step is an edit of its own of what the step before made: what each does, in words.
     psi: truncation of the latents that the method's public code edits, where it is to be as that code.
     """
 
@@ -111,6 +112,7 @@ class Traits:
     independent_steps: bool = False
     recompute: bool = False
     masks: bool = False
+    stages: tuple[str, ...] = ()
     psi: float | None = None
 
 
@@ -127,6 +129,15 @@ class EditorConfig(BaseModel, ABC):
     TAKES_DIRECTIONS: ClassVar[bool] = True
     ARTIFACT: ClassVar[str | None] = None
     """The method whose artifact it needs, as its card names it."""
+
+    NAMES_ATTRIBUTES: ClassVar[bool] = False
+    """Whether flags of its own may name the attributes, in place of --attribute."""
+
+    def asked(self, attributes: Sequence[str]) -> Sequence[str]:
+        """The attribute of each request, of those that --attribute names. Raises ValueError where there is none."""
+        if not attributes:
+            raise ValueError("--attribute: name what is to change")
+        return attributes
 
     @property
     def resolved(self) -> Mapping[str, Any]:

@@ -18,6 +18,8 @@ from torch import Tensor
 from pipeline.errors import SpecError
 
 Target = Literal["1", "0", "flip"]
+AND = "+"
+"""Between the attributes of a request for several."""
 TARGETS: tuple[Target, ...] = get_args(Target)
 SIDES: Mapping[Target, float] = {"1": 1.0, "0": -1.0, "flip": 0.0}
 """2y - 1; of flip it depends on the row."""
@@ -62,6 +64,11 @@ class EditRequest:
     def name(self) -> str:
         """As that of a direction: `old|eyeglasses,male`."""
         return f"{self.attribute}|{','.join(self.preserve)}" if self.preserve else self.attribute
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        """What is to change, where a request is for several."""
+        return tuple(self.attribute.split(AND))
 
     @property
     def kind(self) -> tuple[str, tuple[str, ...]]:

@@ -18,6 +18,7 @@ from pipeline.directions.aliases import plain
 from pipeline.editors import NOT_FINITE, Editor, EditorConfig, EditRequest, Trace, Traits
 from pipeline.editors.effect import counted, slope_of_columns, slope_of_trace
 from pipeline.editors.kept import KeptTable
+from pipeline.editors.stages import changes
 from pipeline.editors.trace import NO_STEP
 from pipeline.engine.stage import Batch, Rows, Task
 from pipeline.models.codes import Codes, Space
@@ -180,6 +181,8 @@ class EditWorker:
             came_out = compute_or_reject(index, wanted, partial(self._compute, codes))
             kept, made, _ = came_out
             counters = counted(made["slope"], made["stop"], made["steps"].max(axis=2)) if len(kept) else {}
+            if self.traits.stages and len(kept):
+                counters |= changes(made, stage.scores, stage.kept)
             yield batch_of(stage.outputs, came_out, self._tables, {**self._seconds(), **counters})
 
     def _compute(self, codes: Codes, slots: Slots) -> Columns:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from pipeline.editors.editor import Artifact, EditorConfig, Faces, Traits
 from pipeline.editors.latent_transformer.networks import TrainedNetworks
-from pipeline.editors.request import SIDES, EditRequest, Target
+from pipeline.editors.request import AND, SIDES, TARGETS, EditRequest, Target
 from pipeline.editors.trace import DONE, NO_STEP, NOT_FINITE, Trace
 from pipeline.errors import SpecError
 from pipeline.models.codes import Codes, Space
@@ -33,70 +33,133 @@ class Config(EditorConfig):
     SPACES: ClassVar[tuple[Space, ...]] = ("w", "w+")
     TAKES_DIRECTIONS: ClassVar[bool] = False
     ARTIFACT: ClassVar[str | None] = "latent-transformer"
+    NAMES_ATTRIBUTES: ClassVar[bool] = True
 
     alphas: tuple[FiniteFloat, ...] = Field(
         (), description="Scaling factors, a step for each, from -1.5 to 1.5 in the paper."
     )
     target: Target | None = Field(
-        None, description="In place of --alphas: one step of --alpha, 1 to the attribute, 0 away from it, or flip."
+        None, description="In place of --alphas: one step of --alpha, 1 towards the attribute, 0 away from it, or flip."
     )
-    alpha: float = Field(1.25, gt=0, allow_inf_nan=False, description="With --target: the scaling factor.")
+    alpha: float = Field(
+        1.25, gt=0, allow_inf_nan=False, description="With --target and --sequence: the scaling factor."
+    )
+    sequence: str | None = Field(
+        None,
+        description="In place of --attribute: edits one after the other, a step for each, as in smile:1,hat:0,old:1; "
+        "flip is a target too, and each moves by --alpha.",
+    )
 
     @model_validator(mode="after")
     def _alphas_or_target(self) -> Config:
-        if bool(self.alphas) == (self.target is not None):
-            raise ValueError("give --alphas, or --target with --alpha: one of the two")
+        given = [name for name in ("alphas", "target", "sequence") if getattr(self, name)]
+        if len(given) != 1:
+            raise ValueError("give --alphas, or --target with --alpha, or --sequence with --alpha: one of the three")
+        self.stages  # noqa: B018  raises where it is none
         return self
+
+    @property
+    def stages(self) -> tuple[tuple[str, Target], ...]:
+        """The attribute and target of each edit of a sequence."""
+        found: list[tuple[str, Target]] = []
+        for word in self.sequence.split(",") if self.sequence else ():
+            attribute, _, target = word.strip().rpartition(":")
+            if not attribute or target not in TARGETS:
+                raise ValueError(f"--sequence {word.strip()!r}: write ATTRIBUTE:1, ATTRIBUTE:0 or ATTRIBUTE:flip")
+            found.append((attribute, target))
+        if twice := [stage for place, stage in enumerate(found) if stage in found[:place]]:
+            raise ValueError(f"--sequence: {':'.join(twice[0])} is there twice")
+        return tuple(found)
+
+    def asked(self, attributes: Sequence[str]) -> Sequence[str]:
+        if self.sequence and attributes:
+            raise ValueError("--sequence names its attributes: leave out --attribute")
+        return [AND.join(name for name, _ in self.stages)] if self.sequence else super().asked(attributes)
 
     def request(self, attribute: str, preserve: Sequence[str] = ()) -> EditRequest:
         if preserve:
             raise SpecError("--preserve: what is preserved was decided when the transformation was trained")
+        if self.sequence:
+            stages = range(1, len(self.stages) + 1)
+            return EditRequest(attribute, strengths=tuple(map(float, stages)), options=self._options())
         if self.target == "flip":
             return EditRequest(attribute, target="flip", strengths=(self.alpha,))
         return EditRequest(attribute, strengths=self.alphas or (self.alpha if self.target == "1" else -self.alpha,))
 
     def traits(self, requests: Sequence[EditRequest]) -> Traits:
         steps = max(len(request.strengths) for request in requests)
-        return Traits(steps=steps, keep="all", on_device=False, independent_steps=True)
+        stages = tuple(self._options())
+        return Traits(steps=steps, keep="all", on_device=False, independent_steps=not stages, stages=stages)
+
+    def _options(self) -> dict[str, float]:
+        """What is asked of each stage, in words, and its alpha."""
+        return {f"{name} to {target}": self.alpha for name, target in self.stages}
 
     def open(
         self, faces: Faces | None, directions: Sequence[Direction] = (), artifact: Artifact | None = None
     ) -> LatentTransformer:
         if artifact is None:
             raise SpecError("latent-transformer needs what stylemill train latent-transformer makes")
-        return LatentTransformer(TrainedNetworks(artifact))
+        return LatentTransformer(TrainedNetworks(artifact), self.stages, self.alpha)
 
 
 class LatentTransformer:
-    """Moves each row by T of its attribute; the latent classifier says on which side of the boundary a row is."""
+    """Moves each row by T of its attribute; the latent classifier says on which side of the boundary a row is.
 
-    def __init__(self, trained: TrainedNetworks) -> None:
-        self._trained = trained
+    stages, alpha: of a sequence, whose steps are made one of the other; without them, each of the source.
+    """
+
+    def __init__(
+        self, trained: TrainedNetworks, stages: Sequence[tuple[str, Target]] = (), alpha: float = 1.25
+    ) -> None:
+        self._trained, self._stages, self._alpha = trained, stages, alpha
 
     @torch.no_grad()
     def edit(self, codes: Codes, requests: Sequence[EditRequest]) -> Trace:
-        """Steps 1 to K are T(z, alpha) of the strengths, each of the source. Errors as `Editor.edit`."""
+        """Steps 1 to K are T(z, alpha) of the strengths, or the stages of the sequence. Errors as `Editor.edit`."""
         if len(codes) != len(requests):
             raise SpecError(f"there are {len(codes)} codes and {len(requests)} requests: give one request for each row")
         if len({len(request.strengths) for request in requests}) != 1:
             raise SpecError("rows that are edited together have as many alphas each")
-        alphas_NK = torch.tensor([request.strengths for request in requests], dtype=torch.float64)
         # A row at a time: the bits of a matrix product may depend on how many rows it has.
-        moved, sides = zip(*map(self._row, codes.values, requests), strict=True)
-        alphas_NK = alphas_NK * torch.tensor(sides, dtype=torch.float64)[:, None]
-        strengths_NK = torch.cat([torch.zeros(len(codes), 1, dtype=torch.float64), alphas_NK], dim=1)
-        apart = strengths_NK.reshape(*strengths_NK.shape, *[1] * (codes.values.dim() - 1)) * torch.stack(moved)[:, None]
-        values = (codes.values.double()[:, None] + apart).to(codes.values.dtype)
-        finite_NK = values.flatten(2).isfinite().all(dim=2)
+        row = self._sequence if self._stages else self._row
+        values, strengths = zip(*map(row, codes.values, requests), strict=True)
+        strengths_NK = torch.tensor(strengths, dtype=torch.float64)
+        values_NK = torch.stack(values).to(codes.values)
+        finite_NK = values_NK.flatten(2).isfinite().all(dim=2)
+        if self._stages:
+            finite_NK = finite_NK.all(dim=1, keepdim=True).expand_as(finite_NK)
         finite_NK = finite_NK & finite_NK[:, :1] & finite_NK[:, 1:].any(dim=1, keepdim=True)
-        steps_NK = torch.where(finite_NK, torch.arange(values.shape[1]), NO_STEP)
+        steps_NK = torch.where(finite_NK, torch.arange(values_NK.shape[1]), NO_STEP)
         stops = tuple(DONE if all(row) else NOT_FINITE for row in finite_NK.tolist())
-        return Trace(codes.space, values, steps_NK, strengths_NK, {}, stops)
+        return Trace(codes.space, values_NK, steps_NK, strengths_NK, {}, stops)
 
-    def _row(self, code: Tensor, request: EditRequest) -> tuple[Tensor, float]:
-        """H of one code (...), float64, and which way it goes."""
-        code = code.to("cpu", torch.float32)
-        side = SIDES[request.target]
-        if not side:
-            side = -1.0 if float(self._trained.logit(code.flatten()[None], request.attribute)) > 0 else 1.0
-        return self._trained.displacement(code, request.attribute).double(), side
+    def _row(self, code: Tensor, request: EditRequest) -> tuple[Tensor, list[float]]:
+        """The source and T of it at each alpha, (1 + K, ...) in float64, and the alphas, 0 first."""
+        side = self._side(code, request.attribute, request.target)
+        alphas = [0.0, *(side * alpha for alpha in request.strengths)]
+        moved = self._displacement(code, request.attribute)
+        return torch.stack([code.double() + alpha * moved for alpha in alphas]), alphas
+
+    def _sequence(self, code: Tensor, request: EditRequest) -> tuple[Tensor, list[float]]:
+        """The source and what each stage made of the one before, (1 + K, ...), and the numbers of the stages."""
+        found = [code.double()]
+        for attribute, target in self._stages:
+            last = found[-1].to(code.dtype)
+            alpha = self._alpha * self._side(last, attribute, target)
+            found.append(last.double() + alpha * self._displacement(last, attribute))
+        return torch.stack(found), [0.0, *request.strengths]
+
+    def _side(self, code: Tensor, attribute: str, target: Target) -> float:
+        """1 towards the attribute, -1 away from it."""
+        if side := SIDES[target]:
+            return side
+        return -1.0 if float(self._trained.logit(_as_input(code).flatten()[None], attribute)) > 0 else 1.0
+
+    def _displacement(self, code: Tensor, attribute: str) -> Tensor:
+        """H of one code (...), float64."""
+        return self._trained.displacement(_as_input(code), attribute).double()
+
+
+def _as_input(code: Tensor) -> Tensor:
+    return code.to("cpu", torch.float32)
