@@ -65,7 +65,8 @@ class LatentClassifier(nn.Module):
 
 
 class Transformers(nn.Module):
-    """T of J attributes as one batched network, each with its own weights (Eq. 1).
+    """T of J attributes as one batched network, each with its own weights (Eq. 1). weight_1 is (J, W, H) and weight_2
+    (J, H, W): so the gradient of a batched product is what it is, without a copy that transposes it.
 
     T(z, alpha) = z + alpha H(z), where H is two linear layers with a LeakyReLU between them. In w+ each row of a code
     goes through the same H.
@@ -79,7 +80,7 @@ class Transformers(nn.Module):
         super().__init__()
         drawn = [_first_weights(width, _generator(seed, name)) for name in attributes]
         self.weight_1, self.bias_1, self.weight_2, self.bias_2 = (
-            nn.Parameter(torch.stack(each)) for each in zip(*drawn, strict=True)
+            nn.Parameter(torch.stack([_laid_out(value) for value in each])) for each in zip(*drawn, strict=True)
         )
 
     def forward(self, z_NW: Tensor, alpha_JN: Tensor) -> Tensor:
@@ -89,22 +90,22 @@ class Transformers(nn.Module):
 
     def at(self, place: int, z_NW: Tensor, alpha_N: Tensor) -> Tensor:
         """T of one attribute, by its place among them: (N, W) or (N, L, W) -> the same; alpha (N,)."""
-        hidden = functional.linear(z_NW, self.weight_1[place], self.bias_1[place])
-        moved = functional.linear(functional.leaky_relu(hidden, LEAK), self.weight_2[place], self.bias_2[place])
+        hidden = z_NW @ self.weight_1[place] + self.bias_1[place]
+        moved = functional.leaky_relu(hidden, LEAK) @ self.weight_2[place] + self.bias_2[place]
         return z_NW + alpha_N.reshape(-1, *[1] * (z_NW.dim() - 1)) * moved
 
     def displacement(self, z_NW: Tensor) -> Tensor:
         """H of each attribute: (N, W) or (N, L, W) -> (J, N, W) or (J, N, L, W)."""
         rows_JMW = z_NW.reshape(1, -1, z_NW.shape[-1]).expand(len(self.weight_1), -1, -1)
-        hidden_JMH = torch.baddbmm(self.bias_1[:, None], rows_JMW, self.weight_1.transpose(1, 2))
+        hidden_JMH = torch.baddbmm(self.bias_1[:, None], rows_JMW, self.weight_1)
         hidden_JMH = functional.leaky_relu(hidden_JMH, LEAK)
-        moved_JMW = torch.baddbmm(self.bias_2[:, None], hidden_JMH, self.weight_2.transpose(1, 2))
+        moved_JMW = torch.baddbmm(self.bias_2[:, None], hidden_JMH, self.weight_2)
         return moved_JMW.reshape(len(self.weight_1), *z_NW.shape)
 
     def named(self, attributes: Sequence[str]) -> dict[str, Tensor]:
-        """The weights by attribute: `transformer.smile.weight_1`."""
+        """The weights by attribute, as `nn.Linear` has them: `transformer.smile.weight_1` is (H, W)."""
         return {
-            f"transformer.{name}.{part}": getattr(self, part)[place].detach()
+            f"transformer.{name}.{part}": _laid_out(getattr(self, part)[place].detach())
             for place, name in enumerate(attributes)
             for part in OF_A_TRANSFORMER
         }
@@ -156,6 +157,11 @@ def _first_weights(width: int, random: torch.Generator) -> tuple[Tensor, Tensor,
         _uniform((width, HIDDEN), HIDDEN, random),
         _uniform((width,), HIDDEN, random),
     )
+
+
+def _laid_out(value: Tensor) -> Tensor:
+    """A matrix as (in, out) where it is (out, in), and the other way round; a bias as it is."""
+    return value.T.contiguous() if value.dim() == 2 else value
 
 
 def _uniform(shape: tuple[int, ...], fan_in: int, random: torch.Generator) -> Tensor:

@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional
 
 from pipeline.editors.latent_transformer import losses
-from pipeline.editors.latent_transformer.networks import LatentClassifier, Transformers
+from pipeline.editors.latent_transformer.networks import OF_A_TRANSFORMER, LatentClassifier, Transformers
 from pipeline.editors.latent_transformer.training import LatentTransformerTraining, TrainConfig
 from pipeline.editors.training import LabelledCodes
 from pipeline.errors import SpecError
@@ -45,10 +45,10 @@ def test_the_objective_is_that_of_equations_2_to_5(codes, scores, reduction):
     total = 0.0
     for j, name in enumerate(NAMES):
         t_j = nn.Sequential(nn.Linear(12, 512), nn.LeakyReLU(0.2), nn.Linear(512, 12)).double()
-        own = [each.detach()[j] for each in (moves.weight_1, moves.bias_1, moves.weight_2, moves.bias_2)]
+        own = [moves.named(NAMES)[f"transformer.{name}.{part}"] for part in OF_A_TRANSFORMER]
         t_j.load_state_dict(dict(zip(("0.weight", "0.bias", "2.weight", "2.bias"), own, strict=True)))
         alone = Transformers(12, (name,), 0).double()
-        torch.testing.assert_close(alone.weight_1[0], own[0])
+        torch.testing.assert_close(alone.named((name,))[f"transformer.{name}.weight_1"], own[0])
         class_, attr, recon = [], [], []
         for z in codes.values[:8]:
             c = classifier(z)
