@@ -49,6 +49,9 @@ FITS = Load(0.7 * GB, 0, 1, threads=False)
 TRAINING = Load(1.2 * GB, 0, 1, alone=True)
 """Networks trained on codes: one task, whose worker has all cores."""
 
+TRAINING_BY_FACES = Load(2.0 * GB, 0, 1, gradients=True, alone=True)
+"""The same with faces that are made and scored, with gradients."""
+
 
 def resolve(
     spec: RunFlags,

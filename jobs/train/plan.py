@@ -1,24 +1,33 @@
 """The plan of a `stylemill train` job: its rows, its card, and its one task."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from jobs.choice import choose
+from jobs.classifiers import classifier_ref
+from jobs.constants import Constants
 from jobs.flags import say
 from jobs.latents.opening import open_latents
 from jobs.launch import command
 from jobs.options import canonical
 from jobs.plan import plan
-from jobs.resolve import TRAINING, resolve, spec_facts
+from jobs.resolve import TRAINING, TRAINING_BY_FACES, resolve, spec_facts
 from jobs.train.spec import TrainSpec
 from pipeline.card import Card, TrainedCodes
 from pipeline.engine.job import Job
+from pipeline.engine.workers import Load
+from pipeline.errors import SpecError
 from pipeline.models import zoo
+from pipeline.models.classifiers import identity
+from pipeline.models.classifiers.identity import Identity
 from pipeline.models.codes import Codes
+from pipeline.models.generators import Generator
 from pipeline.stages.fit_rows import from_table
 from pipeline.stages.joined import Labels, join, open_labels, scores_of
-from pipeline.stages.train import TrainStage
+from pipeline.stages.models import ClassifierRef, Model, Runtime
+from pipeline.stages.train import FacesRef, TrainStage
 from pipeline.tables import Layout
 
 
@@ -30,13 +39,15 @@ def plan_train(spec: TrainSpec) -> tuple[Job, int | None]:
         StoreError: a table is not there, or not complete.
     """
     name, config = spec.TRAINING[0], spec.config
-    latents, sampled = open_latents(spec.latents, spec.generator, needs_generator=spec.space != "w")
+    needs_generator = spec.space != "w" or config.family is not None
+    latents, sampled = open_latents(spec.latents, spec.generator, needs_generator=needs_generator)
     latents = choose(spec, latents, spec.labels)
     labels = [open_labels(url) for url in spec.labels]
     asked = spec.attributes or tuple(dict.fromkeys(name for table in labels for name in scores_of(table)))
     joined = join(latents, labels, canonical(asked))
     for note in joined.notes:
         say(f"Note  {note}")
+    looked = _looked_at(config.family, joined.attributes, sampled.generator)
     rows = from_table(latents, spec.space, spec.space == "w+", sampled.generator, joined.index)
     card = Card(
         what=name,
@@ -45,32 +56,81 @@ def plan_train(spec: TrainSpec) -> tuple[Job, int | None]:
         generator_fingerprint=sampled.fingerprint,
         codes=_norms(rows.codes()),
         attributes=joined.attributes,
-        licences=_licences([sampled.name]),
+        licences=_licences([sampled.name, *looked.networks]),
         citation=config.CITATION,
         meanings=dict(config.MEANINGS),
         command=command(),
     )
-    runtime, _, workers = resolve(spec, "train", None, 1, 1, TRAINING)
-    stage = TrainStage(rows, joined.scores, joined.attributes, config, card, runtime.device, runtime.threads)
+    runtime, _, workers = resolve(spec, "train", looked.generator, 1, 1, looked.load)
+    stage = TrainStage(
+        rows, joined.scores, joined.attributes, config, card, runtime.device, runtime.threads, looked.ref(runtime),
+        looked.layers,
+    )  # fmt: skip
     steps = stage.start().steps
     facts = {
-        **spec_facts(spec, runtime, TRAINING, "train"),
+        **spec_facts(spec, runtime, looked.load, "train"),
         **latents.choice,
         "training": name,
         "attributes": list(joined.attributes),
         "generator": sampled.name,
     }
     job = plan(
-        spec, stage, Layout(steps, steps), facts, verb="train", networks=[sampled.name or ""],
+        spec, stage, Layout(steps, steps), facts, verb="train", networks=[sampled.name or "", *looked.networks],
         versions=["scikit-learn"],
         digests={
             "latents_digest": latents.digest,
             "labels_digests": [table.digest for table in labels],
             "generator_digest": sampled.fingerprint,
+            **looked.digests,
         },
         digested=("latents", "labels"),
     )  # fmt: skip
     return job, workers
+
+
+@dataclass(frozen=True, eq=False)
+class _LookedAt:
+    """The networks of a training that makes faces; none of one that makes none."""
+
+    generator: Generator | None = None
+    classifiers: ClassifierRef | None = None
+    identity: Identity | None = None
+
+    @property
+    def load(self) -> Load:
+        return TRAINING if self.generator is None else TRAINING_BY_FACES
+
+    @property
+    def layers(self) -> int:
+        return 0 if self.generator is None else self.generator.num_ws
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """Names of those that look at faces."""
+        return () if self.classifiers is None else (*self.classifiers.weights, *identity.NETWORKS)
+
+    @property
+    def digests(self) -> dict[str, str]:
+        if self.classifiers is None or self.identity is None:
+            return {}
+        return {"classifiers_digest": self.classifiers.family.fingerprint, "identity_digest": self.identity.fingerprint}
+
+    def ref(self, runtime: Runtime) -> FacesRef | None:
+        """What a worker opens them by."""
+        if self.generator is None or self.classifiers is None or self.identity is None:
+            return None
+        model = Model(self.generator.name, self.generator.fingerprint)
+        return FacesRef(model, self.classifiers, self.identity.fingerprint, runtime)
+
+
+def _looked_at(family: str | None, attributes: Sequence[str], generator: Generator | None) -> _LookedAt:
+    """Raises SpecError where the family does not see one of the attributes, or gives no gradient."""
+    if family is None or generator is None:
+        return _LookedAt()
+    ref = classifier_ref(family, attributes, gradients=True, constants=Constants(generator))
+    if unseen := [name for name in attributes if name not in ref.attributes]:
+        raise SpecError(f"--classifiers {family} does not see {unseen[0]}: leave it out of --attributes")
+    return _LookedAt(generator, ref, identity.load())
 
 
 def _inputs(latents: Sequence[str], labels: Sequence[Labels]) -> dict[str, str]:

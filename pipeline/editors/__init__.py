@@ -29,6 +29,7 @@ EDITORS = {
     "ials": "by steps along each face's own gradients, mixed with such directions",
     "style-intervention": "in style space, where only the region of the attribute may change",
     "latent-transformer": "by a transformation that was trained for each attribute",
+    "id-style": "along trained directions, as far as a trained network says for each face, to keep the identity",
 }
 """What each does, by name; its module is of the same name, with _ for -."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
@@ -21,21 +21,47 @@ from torch import Tensor
 
 from pipeline.errors import SpecError
 from pipeline.models.codes import SPACES, Codes, Space
+from pipeline.models.faces import FaceScorer
 from pipeline.models.randomness import MAX_SEED
 
 TRAININGS = {
     "latent-transformer": ("pipeline.editors.latent_transformer", "a non-linear move in w or w+ for each attribute"),
+    "id-style": ("pipeline.editors.id_style", "sparse directions and an intensity for each face, by looking at faces"),
 }
 """By name: the module, and what is trained."""
 
 
 @dataclass(frozen=True, eq=False)
 class LabelledCodes:
-    """What is learned from: codes (N, ...), scores (N, A), 0 at the boundary, and the names of the A attributes."""
+    """What is learned from: codes (N, ...), scores (N, A), 0 at the boundary, and the names of the A attributes.
+
+    layers: of w+ of the generator, where it is known.
+    """
 
     codes: Codes
     scores: NDArray[np.floating]
     attributes: tuple[str, ...]
+    layers: int = 0
+
+
+class FacesOfTraining:
+    """Faces that are made in a training, and what is seen of them.
+
+    faces: its family without prefix scores them. identity: says whose face it is, (N, 3, H, W) -> (N, E).
+    """
+
+    def __init__(self, faces: FaceScorer, identity: Callable[[Tensor], Tensor]) -> None:
+        self._faces, self._identity = faces, identity
+
+    @property
+    def at_once(self) -> int | None:
+        """Rows whose gradients are best computed together, None for all."""
+        return self._faces.at_once
+
+    def recognise(self, codes: Codes, attributes: Collection[str] | None = None) -> tuple[Mapping[str, Tensor], Tensor]:
+        """Scores (N,) by attribute, of some or all, and embeddings (N, E); both differentiable, from one pass."""
+        scores, x_N3HW = self._faces.search_with_pictures(codes, attributes)
+        return scores, self._identity(x_N3HW)
 
 
 class Training(Protocol):
@@ -91,9 +117,17 @@ class TrainConfig(BaseModel, ABC):
 
     seed: int = Field(0, ge=0, le=MAX_SEED, description="Random seed of first weights, row order and held-out rows.")
 
+    @property
+    def family(self) -> str | None:
+        """The family of classifiers of a training that makes faces; None of one that makes none."""
+        return None
+
     @abstractmethod
-    def open(self, rows: LabelledCodes, device: torch.device) -> Training:
-        """The training at its start. Raises SpecError where these rows cannot be learned from."""
+    def open(self, rows: LabelledCodes, device: torch.device, faces: FacesOfTraining | None = None) -> Training:
+        """The training at its start. Raises SpecError where these rows cannot be learned from.
+
+        faces: who makes faces, where `family` says that some are made; None where the steps alone are to be known.
+        """
 
 
 def config_of(name: str) -> type[TrainConfig]:

@@ -121,6 +121,14 @@ class FaceScorer:
         """From one pass: scores of the families with these prefixes, as in a call, and these columns, as in `look`."""
         return self._see(codes, prefixes, attributes, columns, "search_")[:2]
 
+    def search_with_pictures(
+        self, codes: Codes, attributes: Collection[str] | None = None
+    ) -> tuple[dict[str, Tensor], Tensor]:
+        """Scores of the family without prefix, as in a call, and the pictures (N, 3, H, W) in [-1, 1] that it looked
+        at, both differentiable."""
+        scores, _, x_N3HW = self._see(codes, ("",), attributes, (), "search_")
+        return scores, x_N3HW
+
     @property
     def columns(self) -> tuple[str, ...]:
         """All columns that `look` returns."""

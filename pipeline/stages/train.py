@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from pipeline.card import Card
-from pipeline.editors.training import LabelledCodes, TrainConfig, Training
+from pipeline.editors.training import FacesOfTraining, LabelledCodes, TrainConfig, Training
 from pipeline.engine.checkpoints import Checkpoints
 from pipeline.engine.stage import Progress, Task
 from pipeline.errors import SpecError
+from pipeline.models.classifiers import identity
 from pipeline.stages.fit_rows import FitRows
-from pipeline.stages.models import MODEL
+from pipeline.stages.models import MODEL, ClassifierRef, Model, Runtime, open_generator, open_scorer
 from pipeline.tables import Artifact, ArtifactFiles
 
 CURVE = "curve.json"
@@ -35,9 +36,29 @@ KEPT_SECONDS = 15.0
 Curve = list[dict[str, Any]]
 
 
+@dataclass(frozen=True)
+class FacesRef:
+    """Who makes the faces of a training and looks at them. identity: digest of the network that tells whose face it
+    is."""
+
+    generator: Model
+    classifiers: ClassifierRef
+    identity: str
+    runtime: Runtime
+
+    def open(self) -> FacesOfTraining:
+        """Raises as `open_scorer`, and ModelFileError where the network of identity is another now."""
+        whose = identity.load(self.runtime.device)
+        Model("the network of identity", self.identity).check(whose.fingerprint)
+        generator = open_generator(self.generator, self.runtime)
+        return FacesOfTraining(open_scorer(generator, self.runtime, [self.classifiers], follow=True), whose)
+
+
 @dataclass(frozen=True, eq=False)
 class TrainStage:
-    """Train on these rows. scores: (N, A). card: all that is known of the artifact beforehand."""
+    """Train on these rows. scores: (N, A). card: all that is known of the artifact beforehand. faces, layers: of a
+    training that makes faces; layers of w+ of their generator.
+    """
 
     rows: FitRows
     scores: NDArray[np.floating]
@@ -46,6 +67,8 @@ class TrainStage:
     card: Card
     device: str
     threads: int
+    faces: FacesRef | None = None
+    layers: int = 0
     name: str = field(default="train", init=False)
     version: int = field(default=1, init=False)
 
@@ -53,10 +76,11 @@ class TrainStage:
     def outputs(self) -> Mapping[str, type[Artifact]]:
         return {"artifact": Artifact}
 
-    def start(self) -> Training:
-        """The training at its start. Raises SpecError where nothing can be learned from these rows."""
-        rows = LabelledCodes(self.rows.codes(), self.scores, self.attributes)
-        return self.config.open(rows, torch.device(self.device))
+    def start(self, faces: FacesOfTraining | None = None) -> Training:
+        """The training at its start; without `faces` its steps alone are known of one that makes faces. Raises
+        SpecError where nothing can be learned from these rows."""
+        rows = LabelledCodes(self.rows.codes(), self.scores, self.attributes, self.layers)
+        return self.config.open(rows, torch.device(self.device), faces)
 
     def open(self) -> "TrainWorker":
         torch.set_num_threads(self.threads)
@@ -68,10 +92,11 @@ class TrainWorker:
 
     def __init__(self, stage: TrainStage) -> None:
         self.stage = stage
+        self.faces = stage.faces.open() if stage.faces else None
 
     def run(self, task: Task) -> Iterator[Progress]:
         """Progress at each point of the curve, then the artifact."""
-        training, curve, checkpoints = self.stage.start(), Curve(), task.checkpoints
+        training, curve, checkpoints = self.stage.start(self.faces), Curve(), task.checkpoints
         if checkpoints is not None and (last := checkpoints.last()) is not None:
             curve = _resume(training, *last)
         every, kept_at = min(max(1, training.steps // POINTS), MOST_STEPS), time.monotonic()

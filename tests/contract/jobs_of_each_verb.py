@@ -17,7 +17,7 @@ HERE = ("--local",)
 ON_RAY = ("--address", "auto", "--workers", "2")
 ALONE = ("latents import",)
 """Verbs that know no other worker than their own process."""
-FACELESS = ("sample", "import", "measure", "latent-transformer", "train")
+FACELESS = ("sample", "import", "measure", "latent-transformer", "id-style", "train")
 """Jobs that open networks and make no face; those edits that `measure` is given have their scores."""
 VERBS = [verb for verb in SPECS if issubclass(kind_of(verb), RunFlags)]
 
@@ -122,6 +122,10 @@ CASES = {
         "--alphas=-1,0.5,1.25",
         changed={"--alphas=-1,1": "alphas"}, rows=CODES, last=("requests",), cut=CUT,
     ),
+    "id-style": Case(
+        "edit id-style --latents {latents} --artifact {id_style} --rows-per-shard 8 --attribute old,old+male",
+        changed={"--top-k 5": "top_k", "--intensity 2": "intensity"}, rows=CODES, last=("requests",), cut=CUT,
+    ),
     "train": Case(
         "train latent-transformer --latents {planted}/latents --labels {planted}/labels --epochs 1 "
         "--classifier-epochs 1",
@@ -168,6 +172,7 @@ def make_inputs(folder: Path) -> dict[str, str]:
         "planted": f"{folder}/planted",
         "codes": f"{folder}/codes.npy",
         "artifact": trained("latent-transformer"),
+        "id_style": trained("id-style"),
     }
     plant(inputs["planted"])
     planted(inputs["directions"], ("w",), names=("old", "young", "eyeglasses", "male"))

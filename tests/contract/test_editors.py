@@ -21,6 +21,7 @@ FLAGS = {
     "ials": {"steps": 3, "step_size": 0.5},
     "style-intervention": {"steps": 2, "always": True},
     "latent-transformer": {"alphas": (-1.0, 1.25)},
+    "id-style": {"target": "flip"},
 }
 """Of an edit of a few steps; another editor is asked what all editors are."""
 ROWS = 4
@@ -49,6 +50,11 @@ def codes(space, seed=0) -> Codes:
     return Codes(space, faces64.codes(space, ROWS, seed).values.float())
 
 
+def source_in(space, some, faces):
+    """The codes in the space of an editor's edits, where that is another one."""
+    return faces.styles(some) if space == "s" else some.values[:, None].expand(-1, faces.generator.num_ws, -1)
+
+
 def edited(name, faces, some):
     config = config_of(name).model_validate(FLAGS.get(name, {}))
     request = config.request("old")
@@ -65,7 +71,7 @@ def edited(name, faces, some):
 def test_the_source_is_step_0_and_every_step_moves(name, space, faces):
     trace = edited(name, faces, codes(space))
     moved = config_of(name).model_validate(FLAGS.get(name, {})).edits_in(space) != space
-    source = faces.styles(codes(space)) if moved else codes(space).values
+    source = source_in(trace.space, codes(space), faces) if moved else codes(space).values
     assert torch.equal(trace.at(0).values, source)
     assert trace.steps.tolist() == [list(range(trace.values.shape[1]))] * ROWS
     for step in range(1, trace.values.shape[1]):

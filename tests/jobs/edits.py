@@ -7,14 +7,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import safetensors.torch
 
 from jobs.__main__ import main
 from jobs.small_outputs import write_small_table
+from pipeline.card import Card
 from pipeline.directions import Direction, normalised
 from pipeline.editors import EDITORS, config_of
+from pipeline.editors.id_style.networks import IDStyle
 from pipeline.models import generators
 from pipeline.stages.direction_rows import to_rows
-from pipeline.tables import Table
+from pipeline.stages.models import MODEL
+from pipeline.tables import Artifact, ArtifactFiles, Table
 from schemas import directions as directions_schema
 
 HOW = ["--batch-size", "4", "--threads", "1", "--backend", "eager", "--local"]
@@ -47,6 +51,8 @@ def planted(out, spaces=("w", "z", "s"), generator=None, names=("old", "eyeglass
 def trained(what: str, space: str = "w") -> str:
     """An artifact of a training of few steps on 64 faces of random labels; its URL."""
     folder = Path(tempfile.mkdtemp(prefix="stylemill-trained-"))
+    if what == "id-style":
+        return _untrained_id_style(str(folder))
     latents = sample(folder, 64, 64, "--seed", "9")
     labels = np.random.default_rng(9).integers(0, 2, (64, 3))
     named = dict(zip(("old", "male", "eyeglasses"), labels.T, strict=True))
@@ -54,6 +60,19 @@ def trained(what: str, space: str = "w") -> str:
     words = ["--latents", latents, "--labels", f"{folder}/labels.csv", "--space", space, "--out", f"{folder}/{space}"]
     assert main(["train", what, *words, *SHORT[what], "--threads", "1", "--local"]) == 0
     return f"{folder}/{space}/artifact"
+
+
+def _untrained_id_style(url: str) -> str:
+    """An artifact with the first weights, since it is trained by networks that these tests do without."""
+    generator = generators.load("stylegan2-tiny", backend="eager")
+    names = ("old", "male", "eyeglasses")
+    network = IDStyle(generator.num_ws, generator.w_dim, names, 9)
+    network.start_moving(2.0)
+    card = Card(what="id-style", generator_fingerprint=generator.fingerprint, attributes=names)
+    files = {MODEL: safetensors.torch.save({name: value.contiguous() for name, value in network.named().items()})}
+    made = Artifact(url)
+    made.seal([made.publish(ArtifactFiles(files, card))], {})
+    return url
 
 
 def written_again(out, rows):

@@ -22,7 +22,7 @@ from torch.nn import functional
 from pipeline.editors import training
 from pipeline.editors.latent_transformer import losses
 from pipeline.editors.latent_transformer.networks import LatentClassifier, Transformers
-from pipeline.editors.training import LabelledCodes
+from pipeline.editors.training import FacesOfTraining, LabelledCodes
 from pipeline.errors import SpecError
 from pipeline.models.codes import Space
 from pipeline.models.randomness import raw_words
@@ -102,7 +102,9 @@ class TrainConfig(training.TrainConfig):
         description="Share of the rows that nothing learns from: the figures of the card are on these.",
     )
 
-    def open(self, rows: LabelledCodes, device: torch.device) -> LatentTransformerTraining:
+    def open(
+        self, rows: LabelledCodes, device: torch.device, faces: FacesOfTraining | None = None
+    ) -> LatentTransformerTraining:
         return LatentTransformerTraining(rows, None, self, device)
 
 

@@ -1,0 +1,137 @@
+"""The flags of ID-Style's edits, and the edits (Eq. 3 to 5; several attributes at once by Eq. 12).
+
+Shapes: N rows, L layers of w+, W w_dim, M attributes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from pipeline.editors.editor import Artifact, EditorConfig, Faces, Traits
+from pipeline.editors.gradients import score_gradients, score_of
+from pipeline.editors.id_style.networks import IDStyle, combine, strongest
+from pipeline.editors.request import SIDES, EditRequest, Target
+from pipeline.editors.trace import DONE, NO_STEP, NOT_FINITE, Trace
+from pipeline.errors import SpecError
+from pipeline.models.codes import Codes, Space
+
+if TYPE_CHECKING:
+    from pipeline.directions.direction import Direction
+
+
+class Config(EditorConfig):
+    """Move latents by what was trained to keep the identity; write DIR/edits and DIR/requests. Edits are in w+.
+
+    Several attributes at once are joined by a plus sign: --attribute smile+old,male has two requests.
+
+    Example: stylemill edit id-style --artifact out/ids/artifact --latents out/faces/latents --attribute smile --out out/smiles
+    """  # noqa: E501  one line can be pasted
+
+    GROUP: ClassVar[str | None] = "id-style"
+    SPACES: ClassVar[tuple[Space, ...]] = ("w", "w+")
+    TAKES_DIRECTIONS: ClassVar[bool] = False
+    ARTIFACT: ClassVar[str | None] = "id-style"
+
+    target: Target = Field("1", description="1: to the attribute; 0: away from it; flip: to the side where a face is "
+                           "not, by --classifiers.")  # fmt: skip
+    top_k: int | None = Field(
+        None, ge=1, description="Of each layer, only so many numbers are moved, those that move most. Default: all."
+    )
+    intensity: float = Field(1.0, gt=0, allow_inf_nan=False, description="A factor of every move.")
+
+    def edits_in(self, space: Space) -> Space:
+        return "w+"
+
+    def request(self, attribute: str, preserve: Sequence[str] = ()) -> EditRequest:
+        if preserve:
+            raise SpecError("--preserve: what is preserved was decided when ID-Style was trained")
+        strength = -self.intensity if self.target == "0" else self.intensity
+        return EditRequest(attribute, target=self.target, strengths=(strength,))
+
+    def traits(self, requests: Sequence[EditRequest]) -> Traits:
+        flipped = [name for request in requests if request.target == "flip" for name in request.attributes]
+        return Traits(steps=1, keep="all", looks_at=tuple(dict.fromkeys(flipped)), on_device=bool(flipped))
+
+    def open(
+        self, faces: Faces | None, directions: Sequence[Direction] = (), artifact: Artifact | None = None
+    ) -> IDStyleEditor:
+        if artifact is None:
+            raise SpecError("id-style needs what stylemill train id-style makes")
+        return IDStyleEditor(IDStyle.of_tensors(artifact), faces, self.top_k)
+
+
+class IDStyleEditor:
+    """Adds to each row what the network says of its request's attributes, in one step.
+
+    faces: their scores tell which side a row is on, where a target is flip.
+    """
+
+    def __init__(self, network: IDStyle, faces: Faces | None, top_k: int | None = None) -> None:
+        self._network, self._faces, self._top_k = network, faces, top_k
+
+    @torch.no_grad()
+    def edit(self, codes: Codes, requests: Sequence[EditRequest]) -> Trace:
+        """Step 1 is w + x * delta w of strength x, of the sign of the side that a row goes to. Errors as `Editor.edit`,
+        and where it was trained for another generator or not for an attribute."""
+        if len(codes) != len(requests):
+            raise SpecError(f"there are {len(codes)} codes and {len(requests)} requests: give one request for each row")
+        if any(len(request.strengths) != 1 for request in requests):
+            raise SpecError("this editor takes one step: give one strength")
+        sides = self._sides(codes, requests)
+        values = codes.values if codes.space == "w+" else codes.values[:, None].expand(-1, self._network.layers, -1)
+        if values.shape[1:] != (self._network.layers, self._network.width):
+            raise SpecError(
+                f"ID-Style was trained for {self._network.layers} layers of {self._network.width} numbers, these codes "
+                f"have {values.shape[1]} of {values.shape[2]}: train it on latents of this generator"
+            )
+        # A row at a time: the bits of a matrix product may depend on how many rows it has.
+        moved = [self._moved(code, request, side) for code, request, side in zip(values, requests, sides, strict=True)]
+        first_N = torch.tensor([abs(one.strengths[0]) for one in requests], dtype=torch.float64)
+        first_N = first_N * torch.tensor([float(side[0]) for side in sides], dtype=torch.float64)
+        steps_N2 = torch.tensor([0, 1]).expand(len(codes), 2)
+        both = torch.stack([values, torch.stack(moved).to(values)], dim=1)
+        finite_N1 = both.flatten(1).isfinite().all(dim=1, keepdim=True).cpu()
+        stops = tuple(DONE if there else NOT_FINITE for there in finite_N1[:, 0].tolist())
+        strengths_N2 = torch.stack([torch.zeros_like(first_N), first_N], dim=1)
+        return Trace("w+", both, torch.where(finite_N1, steps_N2, NO_STEP), strengths_N2, {}, stops)
+
+    def _moved(self, code_LW: Tensor, request: EditRequest, sides: Sequence[float]) -> Tensor:
+        """(L, W), in float64."""
+        code_1LW = code_LW.to("cpu", torch.float32)[None]
+        places = [self._place(name) for name in request.attributes]
+        deltas = self._network(code_1LW)[:, places].double()
+        by = combine(deltas, torch.tensor([sides], dtype=torch.float64))
+        if self._top_k is not None:
+            by = strongest(by, self._top_k)
+        return code_LW.double().cpu() + abs(request.strengths[0]) * by[0]
+
+    def _place(self, attribute: str) -> int:
+        if attribute not in self._network.attributes:
+            known = ", ".join(self._network.attributes)
+            raise SpecError(f"ID-Style was not trained for {attribute}: it was for {known}")
+        return self._network.attributes.index(attribute)
+
+    def _sides(self, codes: Codes, requests: Sequence[EditRequest]) -> list[tuple[float, ...]]:
+        """attr of each row, -1 or 1, for each attribute of its request."""
+        flipped = [SIDES[request.target] == 0 for request in requests]
+        seen: Mapping[str, Tensor] = {}
+        if any(flipped):
+            if self._faces is None:
+                raise SpecError("target flip needs the scores of faces, and nobody makes them")
+            finite_N = codes.values.flatten(1).isfinite().all(dim=1)
+            flipped = [flip and there for flip, there in zip(flipped, finite_N.tolist(), strict=True)]
+            known = Codes(codes.space, torch.where(finite_N.view(-1, *[1] * (codes.values.dim() - 1)), codes.values, 0))
+            nothing: list[list[tuple[str, float]]] = [[] for _ in requests]
+            seen, _ = score_gradients(self._faces, known, nothing, at_once=self._faces.at_once, looked_at=flipped)
+        found = []
+        for row, request in enumerate(requests):
+            side = SIDES[request.target]
+            away = [side or (-1.0 if flipped[row] and float(score_of(name, seen)[row]) > 0 else 1.0)
+                    for name in request.attributes]  # fmt: skip
+            found.append(tuple(away))
+        return found

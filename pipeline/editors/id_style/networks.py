@@ -1,0 +1,154 @@
+"""The network of ID-Style: global directions, an instance-aware intensity, and how both make an edit (Eq. 1 to 5, 12).
+
+Mohammadbagheri et al., "Identity-preserving Editing of Multiple Facial Attributes by Learning Global Edit Directions
+and Local Adjustments", Sec. 3.3 and 3.5. At W = 512 and four attributes it has 789,918 parameters for 18 layers and
+790,148 for 23; the paper says 793,946, its public code has 791,894.
+
+Shapes: N rows, L layers of w+, W w_dim, M attributes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from pipeline.errors import SpecError
+
+SPREAD = 0.1
+"""Standard deviation of the numbers of a direction that starts at random."""
+LINEAR = ("rows_1", "columns", "rows_2")
+"""The linear layers of the intensity predictor, in order."""
+
+
+class IDStyle(nn.Module):
+    """Edits of w+ for M attributes.
+
+    Args:
+        layers: L. width: W, an even number.
+        attributes: names of the M attributes, each once.
+        seed: of the first weights; a direction's depend on its attribute's name besides, and on no other attribute.
+
+    Raises:
+        SpecError: no attribute, one twice, or an odd width.
+    """
+
+    positions_LW: Tensor  # noqa: N815
+
+    def __init__(self, layers: int, width: int, attributes: Sequence[str], seed: int) -> None:
+        super().__init__()
+        if not attributes or len(set(attributes)) < len(attributes) or width % 2:
+            raise SpecError(f"attributes {', '.join(attributes) or '(none)'} and codes of {width} numbers: give each "
+                            "attribute once, and codes of an even number")  # fmt: skip
+        self.layers, self.width, self.attributes = layers, width, tuple(attributes)
+        drawn = [torch.randn(width, generator=_random(seed, name)) for name in attributes]
+        self.direction_MW = nn.Parameter(SPREAD * torch.stack(drawn))
+        self.layer_ML = nn.Parameter(torch.zeros(len(attributes), layers))
+        random = _random(seed, "intensity")
+        self.rows_1 = _linear(2 * width, width, random)
+        self.columns = _linear(layers, layers, random)
+        self.rows_2 = _linear(width, width, random)
+        self.register_buffer("positions_LW", positions(layers, width), persistent=False)
+
+    def intensity(self, ws_NLW: Tensor) -> Tensor:
+        """l_ft of Eq. 1 and 2, (N, L, W), not negative: how much further each number of a direction is to go."""
+        encoded_LW = self.positions_LW.to(ws_NLW.dtype).expand(len(ws_NLW), -1, -1)
+        x_NLW = functional.relu(self.rows_1(torch.cat([ws_NLW, encoded_LW], dim=2)))
+        x_NLW = functional.relu(self.columns(x_NLW.transpose(1, 2)).transpose(1, 2))
+        return functional.relu(self.rows_2(x_NLW))
+
+    def unit_directions(self) -> Tensor:
+        """P_m / |P_m|_1, (M, W)."""
+        return functional.normalize(self.direction_MW, p=1.0, dim=1)
+
+    def forward(self, ws_NLW: Tensor, intensity_NLW: Tensor | None = None) -> Tensor:
+        """sigmoid(E_m) of Eq. 5 times delta w_m of Eq. 3, (N, M, L, W): what is added for attr_m = 1.
+
+        intensity_NLW: that of these rows, where it is known.
+        """
+        further_NLW = self.intensity(ws_NLW) if intensity_NLW is None else intensity_NLW
+        # l_ft * P + P as (l_ft + 1) * P
+        moved = (further_NLW + 1)[:, None] * self.unit_directions()[None, :, None]
+        return self.layer_ML.sigmoid()[None, :, :, None] * moved
+
+    def start_along(self, directions_MW: Tensor) -> None:
+        """Start from these directions, of any length: that of a random start is given to them."""
+        length = SPREAD * self.width**0.5
+        with torch.no_grad():
+            self.direction_MW.copy_(functional.normalize(directions_MW, dim=1) * length)
+
+    def start_moving(self, length: float) -> None:
+        """Start with edits that move each layer about so far: a direction's entries are about 1 / W, and from a random
+        start the intensity takes long to grow as far. 0 leaves the random start."""
+        if length > 0:
+            with torch.no_grad():
+                shortest = self.unit_directions().norm(dim=1).mean() * self.layer_ML.sigmoid().mean()
+                self.rows_2.bias.add_(max(0.0, length / float(shortest) - 1.0))
+
+    def named(self) -> dict[str, Tensor]:
+        """The weights, those of an attribute by its name: `direction.smile`, `layers.smile`, `rows_1.weight`."""
+        kept = {f"direction.{name}": self.direction_MW[place] for place, name in enumerate(self.attributes)}
+        kept |= {f"layers.{name}": self.layer_ML[place] for place, name in enumerate(self.attributes)}
+        for name in LINEAR:
+            kept |= {f"{name}.{part}": value for part, value in getattr(self, name).named_parameters()}
+        return {name: value.detach() for name, value in kept.items()}
+
+    @classmethod
+    def of_tensors(cls, tensors: Mapping[str, Tensor]) -> IDStyle:
+        """The network whose weights these are, float32, by the names of `named`.
+
+        Raises:
+            SpecError: a tensor is missing or has another shape.
+        """
+        attributes = sorted(name.removeprefix("direction.") for name in tensors if name.startswith("direction."))
+        try:
+            layers, width = len(tensors["columns.bias"]), len(tensors["rows_2.bias"])
+            made = cls(layers, width, attributes, 0)
+            with torch.no_grad():
+                for name, value in made.named().items():
+                    value.copy_(tensors[name].float().reshape(value.shape))
+        except (KeyError, RuntimeError) as error:
+            raise SpecError(f"these are not the tensors of ID-Style: {error}") from error
+        return made.eval().requires_grad_(False)
+
+
+def positions(layers: int, width: int) -> Tensor:
+    """The sinusoidal encoding of each layer, (L, W) float32: sin and cos of i / 10000^(2k / W) in turn."""
+    rate_K = 10000 ** (-torch.arange(0, width, 2, dtype=torch.float64) / width)
+    angle_LK = torch.arange(layers, dtype=torch.float64)[:, None] * rate_K
+    return torch.stack([angle_LK.sin(), angle_LK.cos()], dim=2).flatten(1).float()
+
+
+def absmax(deltas: Tensor, dim: int) -> Tensor:
+    """Eq. 12: along `dim`, the value whose absolute value is the largest; of equal ones the first."""
+    return deltas.gather(dim, deltas.abs().argmax(dim=dim, keepdim=True)).squeeze(dim)
+
+
+def combine(deltas_NMLW: Tensor, attr_NM: Tensor) -> Tensor:
+    """What is added to each row, (N, L, W): Eq. 4 for attr in {-1, 0, 1}, and Eq. 12 for several attributes at once."""
+    return absmax(attr_NM[:, :, None, None] * deltas_NMLW, dim=1)
+
+
+def strongest(deltas_NMLW: Tensor, count: int) -> Tensor:
+    """The same with only the `count` entries of each layer that are largest by absolute value, others 0 (Fig. 9)."""
+    if count >= deltas_NMLW.shape[-1]:
+        return deltas_NMLW
+    kept = deltas_NMLW.abs().topk(count, dim=-1).indices
+    return torch.zeros_like(deltas_NMLW).scatter(-1, kept, deltas_NMLW.gather(-1, kept))
+
+
+def _linear(fan_in: int, fan_out: int, random: torch.Generator) -> nn.Linear:
+    """A layer whose first weights, uniform within 1 / sqrt(fan_in) as PyTorch's, come from `random`."""
+    layer, most = nn.Linear(fan_in, fan_out), fan_in**-0.5
+    with torch.no_grad():
+        for parameter in (layer.weight, layer.bias):
+            parameter.uniform_(-most, most, generator=random)
+    return layer
+
+
+def _random(seed: int, name: str) -> torch.Generator:
+    words = hashlib.sha256(f"{seed}:{name}".encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(words[:8], "little") >> 1)

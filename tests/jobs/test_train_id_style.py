@@ -1,0 +1,142 @@
+"""`stylemill train id-style` on the tiny networks, and edits by what it makes."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from edits import edit, edits
+
+import schemas
+from jobs.__main__ import main
+from pipeline.editors.id_style.networks import IDStyle
+from pipeline.editors.id_style.training import MEANINGS, WEIGHTS, IDStyleTraining
+from pipeline.models.classifiers import identity
+from pipeline.stages import train as stage
+from pipeline.stages.models import read_artifact
+from pipeline.tables import Artifact, Table
+
+NAMES = ("smile", "old")
+SHORT = ("--steps", "4", "--crossovers", "2", "--held-out", "2", "--start-move", "3", "--threads", "1", "--local")
+
+
+class PixelsAreTheFace(torch.nn.Module):
+    fingerprint = "pixels"
+
+    def forward(self, x_N3HW):
+        return torch.nn.functional.normalize(x_N3HW[:, :, ::4, ::4].flatten(1), dim=1)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def picture_identity():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(identity, "load", lambda device="cpu": PixelsAreTheFace())
+        yield
+
+
+def train(faces, out, *words) -> int:
+    given = ["--latents", f"{faces}/latents", "--labels", f"{faces}/labels", "--classifiers", "tiny"]
+    return main(["train", "id-style", *given, "--attributes", ",".join(NAMES), *SHORT, "--out", str(out), *words])
+
+
+@pytest.fixture(scope="module")
+def whole(made, tmp_path_factory):
+    out = tmp_path_factory.mktemp("whole")
+    assert train(made, out) == 0
+    return out
+
+
+def files(out) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(Path(out, "artifact").glob("[!.]*"))}
+
+
+def test_the_card_and_the_curve_say_what_was_trained(made, whole):
+    card = Artifact(f"{whole}/artifact").card()
+    assert (card.what, card.attributes, card.generator) == ("id-style", NAMES, "stylegan2-tiny")
+    assert set(card.metrics) == {f"edit.{name}.{what}" for name in NAMES for what in ("reached", "likeness")}
+    curve = json.loads(files(whole)["curve.json"])
+    assert [point["step"] for point in curve] == [1, 2, 3, 4]
+    assert set(curve[0]) == {"step", "phase", *WEIGHTS}
+    assert set(card.meanings) == set(MEANINGS)
+    assert main(["report", str(whole)]) == 0
+    page = (whole / "report.html").read_text()
+    assert all(MEANINGS[name].split(":")[0] in page for name in WEIGHTS)
+    resolved = json.loads(Path(whole, ".stylemill/train/spec.json").read_text())["resolved"]
+    assert resolved["identity_digest"] == "pixels"
+    assert len(resolved["classifiers_digest"]) == 64
+
+
+class Stopped(BaseException):
+    """As if the process were killed."""
+
+
+def test_killed_on_the_way_the_same_command_ends_with_the_same_bytes(made, whole, tmp_path, monkeypatch):
+    advance, left = IDStyleTraining.advance, [1, 3]
+
+    def dying(self, steps):
+        if left and self.step >= left[0]:
+            left.pop(0)
+            raise Stopped
+        return advance(self, steps)
+
+    monkeypatch.setattr(IDStyleTraining, "advance", dying)
+    monkeypatch.setattr(stage, "KEPT_SECONDS", 0.0)
+    for _ in range(2):
+        with pytest.raises(Stopped):
+            train(made, tmp_path)
+    assert train(made, tmp_path) == 0
+    assert files(tmp_path) == files(whole)
+
+
+def test_another_classifier_or_weight_is_another_training(made, whole, capsys):
+    assert train(made, whole, "--lambda-id", "1") == 4
+    assert "lambda_id: 5.0 there, 1.0 asked" in capsys.readouterr().err
+    assert train(made, whole) == 0
+    assert "4 steps: all done" in capsys.readouterr().err
+
+
+def test_what_was_trained_edits_several_attributes_at_once(made, whole, tmp_path, capsys):
+    words = ["id-style", "--artifact", f"{whole}/artifact", "--attribute", "smile,smile+old", "--scores", "faces"]
+    assert edit(f"{made}/latents", None, tmp_path, *words, "--scored", "smile,old") == 0
+    rows = edits(tmp_path)
+    assert {row["space"] for row in rows} == {"w+"}
+    assert [row["attribute"] for row in Table.open(f"{tmp_path}/requests").read().to_pylist()] == ["smile", "smile+old"]
+    network = IDStyle.of_tensors(read_artifact(f"{whole}/artifact", "id-style").tensors)
+    place = network.attributes.index("smile")
+    w_NW = schemas.to_numpy(Table.open(f"{made}/latents").read()["w"])
+    for row in [row for row in rows if row["request"] == 0 and row["step"] == 1][:3]:
+        ws_1LW = torch.from_numpy(w_NW[row["index"]].copy()).expand(1, network.layers, -1)
+        expected = ws_1LW + network(ws_1LW)[:, place]
+        np.testing.assert_allclose(np.array(row["latent"]), expected[0], atol=1e-5)
+    capsys.readouterr()
+    assert main(["report", str(tmp_path)]) == 0
+    measured = ["measure", "--edits", f"{tmp_path}/edits", "--families", "tiny", "--out", f"{tmp_path}/m"]
+    assert main([*measured, "--measured", "smile,old", "--local"]) == 0
+
+
+def test_flip_goes_by_the_classifiers(made, whole, tmp_path):
+    words = ["id-style", "--artifact", f"{whole}/artifact", "--attribute", "old", "--target", "flip", "--top-k", "5"]
+    assert edit(f"{made}/latents", None, tmp_path, *words, "--scores", "faces", "--scored", "old") == 0
+    rows = edits(tmp_path)
+    sides = {row["index"]: -1.0 if row["old"] > 0 else 1.0 for row in rows if row["step"] == 0}
+    assert all(row["strength"] == sides[row["index"]] for row in rows if row["step"] == 1)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--classifiers", "tiny-judge"], "judges and gives no gradient"),
+        (["--held-out", "19"], "20 rows, 19 of them held out, are too few"),
+        (["--steps", "0"], "--steps 0: input should be greater than 0"),
+        (["--space", "w+", "--attributes", "old,beard"], "beard"),
+    ],
+)
+def test_what_cannot_be_trained_is_one_line(made, tmp_path, refused, words, message):
+    refused(train(made, tmp_path / "out", *words), message, out=tmp_path / "out")
+
+
+def test_an_attribute_that_it_was_not_trained_for_is_refused(made, whole, tmp_path, refused):
+    words = ["id-style", "--artifact", f"{whole}/artifact", "--attribute", "smile+male"]
+    code = edit(f"{made}/latents", None, tmp_path / "out", *words)
+    refused(code, "was not trained for male: it was for smile, old", out=tmp_path / "out")

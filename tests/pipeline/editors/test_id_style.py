@@ -1,0 +1,180 @@
+"""The network and the losses of ID-Style against its equations, written down once more in float64."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from pipeline.editors.id_style import losses
+from pipeline.editors.id_style.networks import IDStyle, absmax, combine, positions, strongest
+from pipeline.errors import SpecError
+
+NAMES = ("male", "eyeglasses", "old", "smile")
+L, W, N = 6, 8, 3
+
+
+def network(layers=L, width=W, names=NAMES, seed=1) -> IDStyle:
+    made = IDStyle(layers, width, names, seed).double()
+    with torch.no_grad():
+        made.layer_ML.normal_(generator=torch.Generator().manual_seed(3))
+    return made
+
+
+def codes(rows=N, layers=L, width=W) -> torch.Tensor:
+    return torch.randn(rows, layers, width, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+
+
+def by_hand(made: IDStyle, w_LW: np.ndarray, m: int) -> np.ndarray:
+    """sigmoid(E_m) * delta w_m of one code, Eq. 1 to 5 for attr = 1, a number at a time where that is not too long."""
+    get = {name: value.double().numpy() for name, value in made.named().items()}
+
+    def fc(name, x):
+        return get[f"{name}.weight"] @ x + get[f"{name}.bias"]
+
+    def relu(x):
+        return np.maximum(x, 0)
+
+    encoded = np.array(
+        [[(math.sin, math.cos)[j % 2](i / 10000 ** ((j - j % 2) / W)) for j in range(W)] for i in range(L)]
+    )
+    x = np.stack([relu(fc("rows_1", np.concatenate([w_LW[i], encoded[i]]))) for i in range(L)])
+    x = np.stack([relu(fc("columns", x[:, j])) for j in range(W)], axis=1)
+    l_ft = np.stack([relu(fc("rows_2", x[i])) for i in range(L)])
+    p = get[f"direction.{NAMES[m]}"]
+    p = p / np.abs(p).sum()
+    gate = 1 / (1 + np.exp(-get[f"layers.{NAMES[m]}"]))
+    return np.stack([gate[i] * (l_ft[i] * p + p) for i in range(L)])
+
+
+def test_an_edit_is_that_of_the_paper():
+    made, ws = network(), codes()
+    found = made(ws).detach()
+    assert found.shape == (N, 4, L, W)
+    for row, m in itertools.product(range(N), range(4)):
+        np.testing.assert_allclose(found[row, m], by_hand(made, ws[row].numpy(), m), atol=1e-7)
+
+
+@pytest.mark.parametrize(("layers", "parameters"), [(18, 789_918), (23, 790_148)])
+def test_the_shapes_and_the_number_of_parameters_are_the_papers(layers, parameters):
+    made = IDStyle(layers, 512, NAMES, 0)
+    assert sum(value.numel() for value in made.parameters()) == parameters
+    shapes = [tuple(layer.weight.shape) for layer in (made.rows_1, made.columns, made.rows_2)]
+    assert shapes == [(512, 1024), (layers, layers), (512, 512)]
+    assert made(torch.zeros(2, layers, 512)).shape == (2, 4, layers, 512)
+    assert positions(layers, 512).shape == (layers, 512)
+
+
+def test_attr_0_changes_nothing_and_minus_1_is_the_opposite():
+    deltas = network()(codes())
+    attr = torch.zeros(N, 4, dtype=torch.float64)
+    assert torch.equal(combine(deltas, attr), torch.zeros(N, L, W, dtype=torch.float64))
+    attr[:, 2] = 1
+    up = combine(deltas, attr)
+    assert torch.equal(up, deltas[:, 2])
+    assert torch.equal(combine(deltas, -attr), -up)
+
+
+def test_several_attributes_take_the_largest_move_of_each_entry():
+    deltas, attr = network()(codes()).detach(), torch.tensor([[1, 0, -1, 1], [0, 0, 0, -1], [1, 1, 1, 1]]).double()
+    found = combine(deltas, attr)
+    for row, i, j in itertools.product(range(N), range(L), range(W)):
+        moves = [float(attr[row, m] * deltas[row, m, i, j]) for m in range(4)]
+        assert float(found[row, i, j]) == max(moves, key=abs)
+    assert absmax(torch.tensor([[2.0, -2.0], [-3.0, 1.0]]), dim=1).tolist() == [2.0, -3.0]
+
+
+def test_the_strongest_entries_of_each_layer_are_kept():
+    deltas = network()(codes()).detach()
+    found = strongest(deltas, 3)
+    for row, m, i in itertools.product(range(N), range(4), range(L)):
+        order = sorted(range(W), key=lambda j, at=deltas[row, m, i]: -abs(float(at[j])))
+        assert {j for j in range(W) if found[row, m, i, j] != 0} == set(order[:3])
+    assert torch.equal(strongest(deltas, W), deltas)
+    assert torch.equal(torch.where(found != 0, found, deltas), deltas)
+
+
+def test_gradients_reach_every_parameter():
+    made, ws = network(), codes()
+    intensity = made.intensity(ws)
+    deltas = made(ws, intensity)
+    loss = losses.neighbourhood(deltas) + losses.direction(intensity, made.direction_MW)
+    (loss + losses.sparsity(made.direction_MW)).backward()
+    for name, parameter in made.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.isfinite().all(), name
+        assert (parameter.grad != 0).any(), name
+
+
+def test_an_attributes_first_direction_depends_on_its_name_alone():
+    both, one = network(), network(names=("smile",))
+    assert torch.equal(both.named()["direction.smile"], one.named()["direction.smile"])
+    assert torch.equal(both.rows_1.weight, one.rows_1.weight)
+    assert not torch.equal(both.rows_1.weight, network(seed=2).rows_1.weight)
+
+
+def test_a_start_along_given_directions_that_moves_at_once():
+    made, ws = network(), codes()
+    made.layer_ML.data.zero_()
+    given = torch.eye(4, W)
+    made.start_along(given)
+    np.testing.assert_allclose(made.unit_directions().detach(), given, atol=1e-12)
+    made.rows_2.weight.data.zero_()
+    made.rows_2.bias.data.zero_()
+    made.start_moving(1.5)
+    assert made(ws).detach().norm(dim=3).flatten().tolist() == pytest.approx([1.5] * (N * 4 * L))
+    before = made.rows_2.bias.clone()
+    made.start_moving(0)
+    assert torch.equal(before, made.rows_2.bias)
+
+
+def test_an_artifact_gives_the_network_back():
+    made = network().float()
+    tensors = {name: value.half() for name, value in made.named().items()}
+    again = IDStyle.of_tensors(tensors)
+    assert set(again.attributes) == set(NAMES)
+    places = [again.attributes.index(name) for name in NAMES]
+    ws = codes().float()
+    torch.testing.assert_close(again(ws)[:, places], made(ws).detach(), atol=1e-3, rtol=1e-2)
+    assert not any(parameter.requires_grad for parameter in again.parameters())
+    with pytest.raises(SpecError, match="these are not the tensors of ID-Style"):
+        IDStyle.of_tensors({name: value for name, value in tensors.items() if name != "columns.weight"})
+    with pytest.raises(SpecError, match="give each attribute once"):
+        IDStyle(L, W, ("smile", "smile"), 0)
+
+
+@pytest.mark.parametrize("reduction", losses.REDUCTIONS)
+def test_the_losses_are_the_papers(reduction):
+    made, ws = network(), codes()
+    intensity = made.intensity(ws).detach()
+    deltas, p = made(ws, intensity).detach(), made.direction_MW.detach()
+    l_ft, p_np = intensity.numpy(), p.numpy()
+
+    def cosine(a, b):
+        return a @ b / np.linalg.norm(a) / np.linalg.norm(b) if a.any() else 0.0
+
+    apart = [[[1 - cosine(l_ft[n, i] * p_np[m], p_np[m]) for i in range(L)] for m in range(4)] for n in range(N)]
+    far = [[np.linalg.norm(deltas[n, m].numpy()) for m in range(4)] for n in range(N)]
+    many = {"mean": 1.0, "sum": 4.0}[reduction]
+    entries = {"mean": np.abs(p_np).mean(), "sum": np.abs(p_np).sum()}[reduction]
+    assert float(losses.sparsity(p, reduction)) == pytest.approx(entries)
+    direction = {"mean": np.mean(apart), "sum": np.sum(apart, axis=(1, 2)).mean()}[reduction]
+    assert float(losses.direction(intensity, p, reduction)) == pytest.approx(direction)
+    assert float(losses.neighbourhood(deltas, reduction)) == pytest.approx(many * np.mean(far))
+
+
+def test_class_and_identity_are_the_papers():
+    score, attr = torch.tensor([0.3, -2.0, 1.5], dtype=torch.float64), torch.tensor([1.0, 1.0, -1.0])
+    h = 1 / (1 + np.exp(-score.numpy()))
+    expected = [-np.log(h[0]), -np.log(h[1]), -np.log(1 - h[2])]
+    np.testing.assert_allclose(losses.classification(score, attr), expected)
+    before, after = codes(2, 1)[:, 0], codes(2, 1)[:, 0].flip(1)
+    cosine = [a @ b / np.linalg.norm(a) / np.linalg.norm(b) for a, b in zip(before, after, strict=True)]
+    np.testing.assert_allclose(losses.identity(before, after), 1 - np.array(cosine))
+
+
+def test_a_row_that_is_not_moved_has_a_finite_gradient():
+    deltas = torch.zeros(1, 1, L, W, requires_grad=True)
+    losses.neighbourhood(deltas).backward()
+    assert torch.equal(deltas.grad, torch.zeros_like(deltas))

@@ -1,0 +1,112 @@
+"""Edits of ID-Style: each row as its network says, whoever is beside it."""
+
+import pytest
+import torch
+
+from pipeline.editors import DONE, NOT_FINITE, EditRequest
+from pipeline.editors.id_style import Config
+from pipeline.editors.id_style.networks import IDStyle, combine, strongest
+from pipeline.errors import SpecError
+from pipeline.models.codes import Codes
+
+L, W = 6, 8
+NETWORK = IDStyle(L, W, ("smile", "old"), 3)
+ARTIFACT = NETWORK.named()
+
+
+class Halves:
+    """Scores that are the sum of a half of a code."""
+
+    at_once = 1
+
+    def __call__(self, codes, attributes=None):
+        w_NW = codes.values.mean(dim=1) if codes.space == "w+" else codes.values
+        return {"smile": w_NW[:, : W // 2].sum(dim=1), "old": w_NW[:, W // 2 :].sum(dim=1)}
+
+
+def codes(space="w+", rows=4) -> Codes:
+    shape = (rows, L, W) if space == "w+" else (rows, W)
+    return Codes(space, torch.randn(shape, generator=torch.Generator().manual_seed(1)))
+
+
+def edit(source, requests, **asked):
+    return Config(**asked).open(Halves(), artifact=ARTIFACT).edit(source, requests)
+
+
+def moves(source, attr, keep=W):
+    ws = source.values if source.space == "w+" else source.values[:, None].expand(-1, L, -1)
+    attr = torch.tensor(attr, dtype=torch.float64)
+    with torch.no_grad():
+        places = [IDStyle.of_tensors(ARTIFACT).attributes.index(name) for name in ("smile", "old")]
+        deltas = torch.cat([IDStyle.of_tensors(ARTIFACT)(ws[row : row + 1]) for row in range(len(ws))])[:, places]
+    return ws, strongest(combine(deltas.double(), attr), keep)
+
+
+@pytest.mark.parametrize("space", ["w", "w+"])
+def test_rows_of_one_batch_may_ask_for_different_attributes(space):
+    source = codes(space)
+    names = ("smile", "old", "smile+old", "old+smile")
+    trace = edit(source, [Config(intensity=2).request(name) for name in names], intensity=2)
+    ws, by = moves(source, [[1, 0], [0, 1], [1, 1], [1, 1]])
+    torch.testing.assert_close(trace.values[:, 0], ws)
+    torch.testing.assert_close(trace.values[:, 1], (ws.double() + 2 * by).float())
+    assert (trace.space, trace.stops) == ("w+", (DONE,) * 4)
+    assert trace.strengths.tolist() == [[0, 2]] * 4
+    assert trace.steps.tolist() == [[0, 1]] * 4
+    for row, name in enumerate(names):
+        alone = edit(source.select(slice(row, row + 1)), [Config(intensity=2).request(name)], intensity=2)
+        assert torch.equal(alone.values[0], trace.values[row])
+
+
+def test_away_is_the_opposite_and_top_k_moves_as_many_numbers_of_each_layer():
+    source = codes()
+    up = edit(source, [Config().request("smile+old")] * 4, top_k=3)
+    down = edit(source, [Config(target="0").request("smile+old")] * 4, target="0", top_k=3)
+    ws, by = moves(source, [[1, 1]] * 4, keep=3)
+    torch.testing.assert_close(up.values[:, 1], (ws.double() + by).float())
+    torch.testing.assert_close(down.values[:, 1], (ws.double() - by).float())
+    assert ((up.values[:, 1] != ws).sum(dim=2) == 3).all()
+    assert down.strengths[:, 1].tolist() == [-1] * 4
+
+
+@pytest.mark.parametrize("space", ["w", "w+"])
+def test_flip_goes_to_the_other_side_of_each_attribute(space):
+    source = codes(space, 6)
+    scores = Halves()(source)
+    sides = [[-1 if float(scores[name][row]) > 0 else 1 for name in ("smile", "old")] for row in range(6)]
+    assert len({tuple(side) for side in sides}) > 2
+    trace = edit(source, [Config(target="flip").request("smile+old")] * 6, target="flip")
+    ws, by = moves(source, sides)
+    torch.testing.assert_close(trace.values[:, 1], (ws.double() + by).float())
+    assert trace.strengths[:, 1].tolist() == [side[0] for side in sides]
+    assert Config(target="flip").traits([Config(target="flip").request("smile+old")]).looks_at == ("smile", "old")
+    assert Config().traits([Config().request("smile")]).looks_at == ()
+
+
+@pytest.mark.parametrize("target", ["1", "flip"])
+def test_a_row_that_is_not_finite_stops_alone(target):
+    source = codes(rows=3)
+    whole = edit(source, [Config(target=target).request("old")] * 3, target=target)
+    source.values[1, 0, 0] = float("nan")
+    trace = edit(source, [Config(target=target).request("old")] * 3, target=target)
+    assert trace.stops == (DONE, NOT_FINITE, DONE)
+    assert trace.steps.tolist() == [[0, 1], [-1, -1], [0, 1]]
+    assert torch.equal(trace.values[[0, 2]], whole.values[[0, 2]])
+
+
+def test_what_cannot_be_edited():
+    request = Config().request("smile")
+    with pytest.raises(SpecError, match="not trained for male: it was for old, smile"):
+        edit(codes(), [Config().request("smile+male")] * 4)
+    with pytest.raises(SpecError, match="trained for 6 layers of 8 numbers, these codes have 5 of 8"):
+        edit(Codes("w+", codes().values[:, :5]), [request] * 4)
+    with pytest.raises(SpecError, match="4 codes and 3 requests"):
+        edit(codes(), [request] * 3)
+    with pytest.raises(SpecError, match="one step"):
+        edit(codes(), [EditRequest("smile", strengths=(1.0, 2.0))] * 4)
+    with pytest.raises(SpecError, match="needs what stylemill train id-style makes"):
+        Config().open(None)
+    with pytest.raises(SpecError, match="what is preserved was decided"):
+        Config().request("smile", ("old",))
+    with pytest.raises(SpecError, match="nobody makes them"):
+        Config(target="flip").open(None, artifact=ARTIFACT).edit(codes(), [Config(target="flip").request("old")] * 4)

@@ -1,0 +1,153 @@
+"""Training of ID-Style on the tiny networks: which codes, which gradients, resumed as undisturbed."""
+
+import numpy as np
+import pytest
+import torch
+
+from pipeline.editors.id_style.crossovers import crossover
+from pipeline.editors.id_style.training import IDStyleTraining, TrainConfig, learning_rate
+from pipeline.editors.training import FacesOfTraining, LabelledCodes
+from pipeline.errors import SpecError
+from pipeline.models import classifiers, generators
+from pipeline.models.codes import Codes
+from pipeline.models.faces import FaceScorer
+
+NAMES = ("male", "smile")
+ROWS = 40
+FEW = {"steps": 6, "crossovers": 2, "held_out": 2, "start_move": 4.0, "warm_up": 2}
+
+
+class PixelsAreTheFace(torch.nn.Module):
+    def forward(self, x_N3HW):
+        return torch.nn.functional.normalize(x_N3HW[:, :, ::4, ::4].flatten(1), dim=1)
+
+
+@pytest.fixture(scope="module")
+def faces():
+    generator = generators.load("stylegan2-tiny", backend="eager")
+    return FacesOfTraining(FaceScorer(generator, {"": classifiers.load("tiny", NAMES)}), PixelsAreTheFace())
+
+
+@pytest.fixture(scope="module")
+def rows(faces):
+    generator = faces._faces.generator
+    noise = torch.Generator().manual_seed(1)
+    w_NW = generator.map(torch.randn(ROWS, generator.z_dim, generator=noise))[:, 0].detach()
+    seen = faces._faces.look_at_all(Codes("w", w_NW), 4)
+    scores = np.stack([seen[name] - np.median(seen[name]) for name in NAMES], axis=1)
+    return LabelledCodes(Codes("w", w_NW), scores, NAMES, generator.num_ws)
+
+
+def opened(rows, faces, **asked) -> IDStyleTraining:
+    return TrainConfig(**{**FEW, **asked}).open(rows, torch.device("cpu"), faces)
+
+
+def test_a_code_is_a_latent_with_a_block_of_another():
+    found = [crossover(7, number, 10, 8, 18) for number in range(80)]
+    assert {(one.row, number // 8) for number, one in enumerate(found)} == {(n, n) for n in range(10)}
+    assert all(one.other != one.row and 0 <= one.other < 10 for one in found)
+    assert {one.width for one in found} == set(range(2, 11))
+    assert all(one.first >= 0 and one.first + one.width <= 18 for one in found)
+    assert crossover(7, 5, 10, 8, 18) == found[5]
+    two = torch.arange(2.0)[:, None].expand(2, 4)
+    [one] = [one for one in found if (one.first, one.width) == (found[3].first, found[3].width)][:1]
+    layers = one.between(two, 18)[:, 0].tolist()
+    assert layers == [1.0 if one.first <= layer < one.first + one.width else 0.0 for layer in range(18)]
+
+
+def test_resumed_is_undisturbed(rows, faces):
+    whole, half = opened(rows, faces), opened(rows, faces)
+    curve = whole.advance(6)
+    assert set(curve) == {"classification", "identity", "neighbourhood", "direction", "sparsity"}
+    half.advance(3)
+    again = opened(rows, faces)
+    again.load(half.state(), half.step)
+    again.advance(99)
+    assert again.step == whole.step == 6
+    for name, value in whole.tensors().items():
+        assert torch.equal(again.tensors()[name], value), name
+    assert again.metrics() == whole.metrics()
+
+
+def test_a_source_is_seen_once(rows, faces, monkeypatch):
+    looked = []
+    recognise = faces.recognise
+    monkeypatch.setattr(faces, "recognise", lambda *given: looked.append(torch.is_grad_enabled()) or recognise(*given))
+    small = LabelledCodes(rows.codes.select(slice(0, 6)), rows.scores[:6], NAMES, rows.layers)
+    opened(small, faces, crossovers=1, start="random").advance(6)
+    assert looked.count(False) == 4  # the codes that there are: 6 rows, of which 2 are held out
+    assert looked.count(True) == 6 * 2
+
+
+@pytest.mark.parametrize("edits", ["one", "all"])
+def test_the_gradient_is_that_of_the_losses_by_hand(rows, faces, edits):
+    training = opened(rows, faces, edits_of_a_row=edits, start="random", reduction="sum")
+    network, config = training.network, training.config
+    numbers, passes = training._numbers(), training._edits(2)
+    ws = torch.stack([training._code(number) for number in numbers])
+    before = [faces.recognise(Codes("w+", code[None])) for code in ws]
+    total = torch.zeros(())
+    for row, (scores, embedding) in enumerate(before):
+        delta = network(ws[row : row + 1])[0]
+        of_class = of_id = torch.zeros(())
+        for places in passes:
+            m, name = places[row], NAMES[places[row]]
+            side = -1.0 if float(scores[name]) > 0 else 1.0
+            edited, after = faces.recognise(Codes("w+", ws[row : row + 1] + side * delta[m : m + 1]))
+            of_class = of_class - torch.log(torch.sigmoid(side * edited[name][0]))
+            of_id = of_id + 1 - (embedding[0] * after[0]).sum()
+        weight = len(NAMES) / len(passes)
+        l_ft, p = network.intensity(ws[row : row + 1])[0], network.direction_MW
+        far = sum(delta[m].norm() for m in range(2))
+        apart = sum(
+            1 - torch.cosine_similarity(l_ft[i] * p[m], p[m], dim=0) for i in range(len(l_ft)) for m in range(2)
+        )
+        total = total + weight * (config.lambda_class * of_class + config.lambda_id * of_id)
+        total = total + config.lambda_nb * far + config.lambda_direction * apart + p.abs().sum()
+    wanted = torch.autograd.grad(total / 2, list(network.parameters()))
+    training.advance(1)
+    for (name, parameter), gradient in zip(network.named_parameters(), wanted, strict=True):
+        torch.testing.assert_close(parameter.grad, gradient, rtol=2e-3, atol=1e-5, msg=name)
+
+
+def test_it_learns_to_reach_the_other_side(rows, faces):
+    training = opened(rows, faces, steps=60, learning_rate=0.02, lambda_id=0.1, held_out=8, crossovers=0)
+    first = training.advance(10)
+    training.advance(40)
+    last = training.advance(10)
+    assert last["classification"] < first["classification"]
+    assert set(training.metrics()) == {f"edit.{name}.{what}" for name in NAMES for what in ("reached", "likeness")}
+
+
+def test_it_starts_from_the_normals_of_svms(rows, faces):
+    plain, given = opened(rows, faces, start="random"), opened(rows, faces)
+    found = given.network.unit_directions().detach()
+    apart = rows.scores > 0
+    for place in range(len(NAMES)):
+        along = (rows.codes.values @ found[place]).numpy()
+        assert along[apart[:, place]].mean() > along[~apart[:, place]].mean()
+    assert not torch.equal(plain.network.direction_MW, given.network.direction_MW)
+
+
+def test_the_learning_rate_rises_and_falls_in_cycles():
+    config = TrainConfig(steps=100, warm_up=20, cycles=2, learning_rate=1.0)
+    rates = [learning_rate(config, step) for step in range(100)]
+    assert np.all(np.diff(rates[:21]) > 0)
+    assert rates[20] == rates[60] == pytest.approx(1.0)
+    assert np.all(np.diff(rates[20:60]) < 0)
+    assert rates[59] < 0.01
+    assert learning_rate(TrainConfig(steps=50), 5) == pytest.approx(1e-3)
+
+
+def test_what_cannot_be_trained(rows, faces):
+    with pytest.raises(SpecError, match="40 rows, 39 of them held out, are too few"):
+        opened(rows, faces, held_out=39)
+    with pytest.raises(SpecError, match="opened without who makes them"):
+        TrainConfig(**FEW, start="random").open(rows, torch.device("cpu")).advance(1)
+
+
+def test_a_loss_that_is_not_finite_ends_it(rows, faces):
+    training = opened(rows, faces, start="random")
+    training.network.rows_2.bias.data.fill_(float("inf"))
+    with pytest.raises(SpecError, match=r"the loss \w+ is not finite at step 0"):
+        training.advance(1)
