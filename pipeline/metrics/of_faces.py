@@ -3,7 +3,9 @@
 from pipeline.metrics.effects import Effects
 from pipeline.metrics.face_metric import FaceMetric
 from pipeline.metrics.identity import Identity
+from pipeline.metrics.identity_dlib import IdentityDlib
+from pipeline.metrics.perceptual import Perceptual
 from pipeline.metrics.pictures import Pictures
 
-METRICS: tuple[FaceMetric, ...] = (Effects(), Identity(), Pictures())
+METRICS: tuple[FaceMetric, ...] = (Effects(), Identity(), Pictures(), Perceptual(), IdentityDlib())
 BY_NAME = {metric.name: metric for metric in METRICS}

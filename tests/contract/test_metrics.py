@@ -32,6 +32,8 @@ CASES = {
     "effects": (BY_NAME["effects"], lambda rows: EffectBatch(noise(rows, 1), noise(rows, 2))),
     "identity": (BY_NAME["identity"], lambda rows: IdentityBatch(noise(rows, 1, 8), noise(rows, 2, 8))),
     "pictures": (BY_NAME["pictures"], gaps),
+    "perceptual": (BY_NAME["perceptual"], gaps),
+    "identity_dlib": (BY_NAME["identity_dlib"], lambda rows: Values(np.abs(gaps(rows).value))),
     "dt": (DT(), lambda rows: Outcomes(noise(rows, 1) < -0.3, noise(rows, 2) < 1)),
 }
 each = pytest.mark.parametrize("name", CASES)

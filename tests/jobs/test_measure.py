@@ -1,6 +1,7 @@
 """`stylemill measure` on the tiny networks: against pandas on raw scores, several tables, faces, what is refused."""
 
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 import torch
-from edits import HOW, edit, written_again
+from edits import HOW, edit, planted, written_again
 
 import schemas
 from jobs.__main__ import main
@@ -381,6 +382,7 @@ def test_faces_are_made_once_for_all_metrics(scored, tmp_path, monkeypatch):
     assert facts[0] != facts[1]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("picture_identity")
 def test_identity_has_two_names_and_one_fingerprint(scored, tmp_path, capsys):
     assert measure(tmp_path, scored, words=["--identity"]) == 0
@@ -408,3 +410,68 @@ def test_another_network_than_at_the_start_is_refused(scored, tmp_path):
     other = tuple(replace(one, fingerprint="0" * 64) for one in stage.measured_by)
     with pytest.raises(ModelFileError, match=r"the network of effects has the fingerprint|the network of pictures has"):
         replace(stage, measured_by=other).open()
+
+
+RED = -0.6
+
+
+class SomeFaces:
+    """In place of dlib: the embedding is the picture; it finds no face in those that are not red enough."""
+
+    fingerprint = "some"
+
+    def __call__(self, x_N3HW):
+        found = x_N3HW.clamp(-1, 1).mean(dim=(2, 3)).double().numpy()
+        found[found[:, 0] < RED] = np.nan
+        return found
+
+
+def test_faces_that_dlib_does_not_find_are_counted(scored, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("pipeline.metrics.identity_dlib.DlibIdentity", SomeFaces)
+    assert measure(tmp_path, scored, words=["--metrics", "identity_dlib"]) == 0
+    assert "no_face" in capsys.readouterr().out
+    found = measured(tmp_path)
+    found = found[found["metric"] == "identity_dlib"].set_index(["request", "step", "measured"])
+    faces = {key: SomeFaces()(torch.from_numpy(one) * 2 - 1) for key, one in faces_of(scored).items()}
+    lost = 0
+    for request, step in ((0, 1), (0, 2), (1, 1), (1, 2)):
+        distances = np.linalg.norm(faces[request, step] - faces[request, 0], axis=1)
+        there = distances[~np.isnan(distances)]
+        distance, no_face = (found.loc[(request, step, name)] for name in ("", "no_face"))
+        assert (distance["count"], no_face["count"]) == (len(there), ROWS)
+        assert no_face["mean"][0] == pytest.approx(1 - len(there) / ROWS)
+        assert list(distance["mean"]) == pytest.approx([there.mean()] if len(there) else [], rel=1e-4)
+        lost += ROWS - len(there)
+
+    assert 0 < lost < 4 * ROWS
+
+
+def test_without_dlib_one_line_says_what_to_install(scored, tmp_path, refused, monkeypatch):
+    monkeypatch.setitem(sys.modules, "dlib", None)
+    refused(measure(tmp_path / "o", scored, words=["--metrics", "identity_dlib"]), "pip install 'stylemill[identity]'")
+
+
+@pytest.mark.slow
+@pytest.mark.weights
+def test_every_metric_on_two_real_faces(tmp_path):
+    """The same picture again, then another: all networks open, and each number says that there is no change first."""
+    latents = tmp_path / "l"
+    how = ["--batch-size", "2", "--threads", "1", "--backend", "eager", "--local"]
+    assert main(["sample", "--rows", "2", "--seed", "5", *how, "--out", str(latents)]) == 0
+    planted(tmp_path / "d", ("w",), generators.load("mobilestylegan-ffhq", backend="eager").fingerprint, ["smile"])
+    words = ["--attribute", "smile", "--space", "w", "--strengths=0,4", "--classifiers", "tiny", *how]
+    where = ["--latents", f"{latents}/latents", "--directions", str(tmp_path / "d"), "--out", str(tmp_path / "e")]
+    assert main(["edit", "interfacegan", *where, *words]) == 0
+    metrics = ",".join(metric.name for metric in METRICS if not metric.always)
+    asked = ["--edits", f"{tmp_path}/e/edits", "--metrics", metrics, "--measured", "smile", "--out", f"{tmp_path}/m"]
+    assert main(["measure", *asked, *how]) == 0
+    found = measured(tmp_path / "m").set_index(["metric", "measured", "step"])
+    assert (found["count"] == 2).all()
+    for metric, number, same in (
+        ("identity", "", 1), ("pictures", "mse", 0), ("pictures", "mse_outside", 0), ("pictures", "ssim", 1),
+        ("pictures", "ssim_inside_landmarks", 1), ("perceptual", "", 0), ("identity_dlib", "", 0),
+    ):  # fmt: skip
+        still, moved = (found.loc[(metric, number, step), "mean"][0] for step in (1, 2))
+        assert still == pytest.approx(same, abs=1e-5), (metric, number)
+        assert abs(moved - same) > 1e-4, (metric, number)
+    assert found.loc[("identity_dlib", "no_face", 2), "mean"][0] == 0

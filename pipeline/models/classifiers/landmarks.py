@@ -15,8 +15,8 @@ UPPER_LIP, LOWER_LIP, RIGHT_CORNER, LEFT_CORNER = slice(61, 64), slice(65, 68), 
 """Of the inner edge of the lips."""
 MOUTH = tuple(range(48, 68))
 """The outer and the inner edge of the lips."""
-AROUND_EYES = (*range(17, 27), NOSE_TIP, *range(36, 48))
-"""Brows, eyes and the tip of the nose: where eyeglasses are."""
+AROUND_EYES = (0, 1, 15, 16, *range(17, 27), 29, *range(36, 48))
+"""The ends of the jaw, brows, eyes and the middle of the nose's bridge: where eyeglasses are."""
 HALF_WIDTH_OVER_DEPTH = 0.85
 """Half the width of the head at the ears over the depth from there to the tip of the nose."""
 

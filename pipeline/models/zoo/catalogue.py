@@ -52,11 +52,22 @@ FACE_RECOGNITION = Source(
     41_134_250,
     "21f36466dbe92578d595a792abec06f57de12a8a8df50185b233cc0719456530",
 )
+DLIB_MODELS = Source(
+    "npm",
+    "face-recognition-models",
+    "0.0.0",
+    100_565_628,
+    "68d68627d5d3fa1c16e3b0aafd22db592ad1b031e72d26e9d2d2fbbb38138a02",
+)
 
 STYLEGAN2_TERMS = (
     "derived from NVIDIA's StyleGAN2-FFHQ (NVIDIA Source Code License: non-commercial; FFHQ: CC BY-NC-SA 4.0)"
 )
 CELEBAMASK_TERMS = "trained, by its name, on CelebAMask-HQ, whose terms are non-commercial research and education"
+
+DLIB_TERMS = (
+    "trained in part, by its author's README, on FaceScrub and VGG Face, whose terms are non-commercial research"
+)
 
 BELOUSOV = "MobileStyleGAN: Belousov 2021, arXiv:2104.04767; StyleGAN2: Karras et al., CVPR 2020"
 SAVCHENKO = "HSE-FaceRes: Savchenko, PeerJ Computer Science 5:e197, 2019"
@@ -233,6 +244,22 @@ _ENTRIES = (
         {"boxes": "boxes", "scores": "scores"},
     ),
     Entry(
+        name="dlib-resnet",
+        what="identity: dlib's 128-d embedding of a face that is aligned on dlib's five landmarks; 150 px",
+        source=DLIB_MODELS,
+        folder="models/",
+        members={
+            "dlib_face_recognition_resnet_model_v1.dat": (
+                "55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30"
+            ),
+            "shape_predictor_5_face_landmarks.dat": "c4b1e9804792707d3a405c2c16a80a20269e6675021f64a41d30fffafbc41888",
+        },
+        format="kept",
+        licence="CC0-1.0 (LICENSE file)",
+        citation="dlib: King, JMLR 10, 2009; ResNet: He et al., CVPR 2016",
+        non_commercial=DLIB_TERMS,
+    ),
+    Entry(
         name="stlpips-vgg",
         what="perceptual distance on VGG16 features",
         source=STLPIPS,
@@ -258,7 +285,7 @@ CATALOGUE: dict[str, Entry] = {entry.name: entry for entry in _ENTRIES}
 
 # `default` is what `stylemill dataset` needs with the default generator and both families of classifiers.
 GROUPS: dict[str, tuple[str, ...]] = {
-    "default": tuple(name for name in CATALOGUE if name not in {"gear", "stlpips-alex"}),
+    "default": tuple(name for name in CATALOGUE if name not in {"gear", "stlpips-alex", "dlib-resnet"}),
     "all": tuple(CATALOGUE),
 }
 

@@ -49,6 +49,14 @@ def _pth(members: Mapping[str, bytes], options: Mapping[str, Any], name: str) ->
     return Parts(pth.read(_single(members, name), name))
 
 
+def _kept(members: Mapping[str, bytes], options: Mapping[str, Any], name: str) -> Parts:
+    """Files that only their own library reads: each a tensor of its bytes."""
+    import numpy as np
+    import torch
+
+    return Parts({file: torch.from_numpy(np.frombuffer(data, np.uint8).copy()) for file, data in members.items()})
+
+
 def _npy(members: Mapping[str, bytes], options: Mapping[str, Any], name: str) -> Parts:
     from pipeline.models.zoo.formats import npy
 
@@ -71,6 +79,7 @@ _READERS: dict[str, Callable[[Mapping[str, bytes], Mapping[str, Any], str], Part
     "tfjs": _tfjs,
     "onnx": _onnx,
     "pth": _pth,
+    "kept": _kept,
     "npy": _npy,
     "safetensors": _safetensors,
     "mobilestylegan": _mobilestylegan,

@@ -221,3 +221,10 @@ def test_a_reader_whose_package_is_missing_says_what_to_install(monkeypatch):
         ModelFileError, match=r"a\.onnx: reading onnx files needs .*: run `pip install 'stylemill\[fetch\]'`"
     ):
         formats.convert("onnx", {"a.onnx": b""}, {}, "a.onnx")
+
+
+def test_files_that_only_their_library_reads_are_kept_byte_by_byte():
+    members = {"network.dat": bytes(range(256)) * 3, "landmarks.dat": b"\x00\xff"}
+    tensors, graph = formats.convert("kept", members, {}, "dlib")
+    assert {name: tensor.numpy().tobytes() for name, tensor in tensors.items()} == members
+    assert graph is None
