@@ -78,7 +78,7 @@ def _intervene(
     rows: Sequence[int],
     out: str,
     **steps: tuple[float, ...],
-) -> None:  # fmt: skip
+) -> None:
     directions = (faces.fitted(spec.space), spec.url("fit-s", "directions"))
     solved = edit_spec(
         "style-intervention", **_same(spec, faces, attribute, rows), directions=directions,

@@ -15,6 +15,7 @@ from jobs.reproduce.intervention_edits import FOLDERS, INTERPOLATED, Interventio
 from jobs.reproduce.outlined import strips
 from jobs.reproduce.study import run_study, step
 from pipeline.errors import SpecError
+from pipeline.metrics.of_faces import BY_NAME
 from pipeline.models import generators
 from pipeline.models.classifiers import ATTRIBUTES, attributes_of
 from pipeline.models.codes import Space
@@ -33,8 +34,7 @@ SHARE = 0.8
 """Of whole passes that the solver runs, since it begins at the layer that is solved for."""
 ADAM_STEPS = 6
 """Of each layer, at most: the editor's default."""
-NUMBERS = {name: sections.WHAT[name] for name in ("mse", "ssim", "identity")}
-METRICS = ("pictures", "identity")
+METRICS = ("pictures", "identity_dlib", "identity", "perceptual")
 """Of `stylemill measure`."""
 OUTSIDE = {
     "mse_outside": "mean squared error outside the region of the face parser, which the intervention was solved for",
@@ -64,6 +64,12 @@ class StyleInterventionSpec(InterventionFlags):
         tuple(paper.NAMES), min_length=1, description="Attributes of Table 1, those that are edited among them."
     )
 
+    metrics: Names = Field(
+        METRICS,
+        description="Of stylemill measure, pictures among them; identity_dlib needs the extra identity, and without it "
+        "the claims about identity are told by the metric identity.",
+    )
+
     @model_validator(mode="after")
     def _known(self) -> "StyleInterventionSpec":
         """Before hours, not after."""
@@ -73,6 +79,8 @@ class StyleInterventionSpec(InterventionFlags):
             raise ValueError(f"unknown attribute {unknown[0]!r}: the classifiers know {', '.join(ATTRIBUTES)}")
         if lacking := [name for name in self.attributes if name not in self.sparse]:
             raise ValueError(f"--sparse lacks {lacking[0]}, which is edited")
+        if "pictures" not in self.metrics or not {"identity", "identity_dlib"} & set(self.metrics):
+            raise ValueError("--metrics needs pictures, and identity_dlib or identity: the paper's table is of them")
         if twice := [one for one in (self.attributes, self.sparse) if len(set(one)) < len(one)]:
             raise ValueError(f"{', '.join(twice[0])} names one twice")
         return self
@@ -92,12 +100,27 @@ class StyleInterventionSpec(InterventionFlags):
         return attributes_of(self.classifiers)
 
     @property
+    def tables(self) -> tuple[str, ...]:
+        """Of all edits."""
+        return tuple(f"{self.folder(attribute, way)}/edits" for attribute in self.attributes for way in FOLDERS)
+
+    @property
+    def measure(self) -> MeasureSpec:
+        """What measures them. Raises ValidationError where there is no such metric."""
+        return MeasureSpec(
+            edits=self.tables, families=self.judge, measured=self.attributes, metrics=self.metrics,
+            out=self.url("measured"), **self.scoring,
+        )  # fmt: skip
+
+    @property
     def start(self) -> str:
         """The way that makes the first move alone."""
         return IN_Z if self.space == "z" else IN_W
 
     def check(self) -> None:
-        """Look before hours of computing. Raises SpecError and StoreError."""
+        """Look before hours of computing. Raises SpecError, ModelFileError and StoreError."""
+        for name in self.measure.metrics:
+            BY_NAME[name].open("cpu", self.judge)
         for space in SPACES:
             self.check_from(EDITED, space)
         labelled = self.sparse if self.from_ is None else Table.open(self.labelled_faces.labels).schema.arrow.names
@@ -112,7 +135,8 @@ def main(argv: Sequence[str]) -> int:
 
 
 def cost(spec: StyleInterventionSpec) -> Passes:
-    """All of it."""
+    """All of it; flags and networks are looked at first."""
+    spec.check()
     labelled = labelling_cost(spec, spec.labelled, spec.labels) if spec.from_ is None else Passes()
     return labelled + Passes(spec.looked_at(spec.attributes)) + ahead(spec)
 
@@ -127,7 +151,6 @@ def ahead(spec: StyleInterventionSpec) -> Passes:
 
 def make(spec: StyleInterventionSpec) -> Page:
     """All steps, each of which goes on where it stopped; then the page."""
-    spec.check()
     say_ahead(cost(spec))
     faces = spec.labelled_faces
     if spec.from_ is None:
@@ -142,13 +165,8 @@ def make(spec: StyleInterventionSpec) -> Page:
     say_time_left(ahead(spec), spec.url("others-judged"))
     for attribute, rows in chosen.items():
         edit(spec, faces, attribute, rows)
-    tables = tuple(f"{spec.folder(attribute, way)}/edits" for attribute in spec.attributes for way in FOLDERS)
-    measured = MeasureSpec(
-        edits=tables, families=spec.judge, measured=spec.attributes, metrics=METRICS,
-        out=spec.url("measured"), **spec.scoring,
-    )  # fmt: skip
-    step(measured, "--judge or the flags of the run")
-    numbers = of_faces(measured.out, tables, [f"metrics_{name}" for name in METRICS])
+    step(spec.measure, "--judge, --metrics or the flags of the run")
+    numbers = of_faces(spec.measure.out, spec.tables, [BY_NAME[name].table for name in spec.metrics])
     results = read_results(spec, numbers)
     case = next((one for one in results if one.attribute == CASE), results[0])
     by_layer = [sections.after_layers(*keep_layers(spec, faces, case.attribute, row)) for row in case.faces[:1]]
@@ -198,6 +216,8 @@ def page(
     """Strips, claims, Table 1, Table 2 and what is beside it, Fig. 5, 6 and 2."""
     as_far = dict.fromkeys((IN_Z, IN_W, CONDITIONAL), 1 + spec.strengths.index(spec.move))
     often, often_claims = sections.as_often(results, as_far, spec.start)
+    numbers = {name: what for name, what in sections.WHAT.items() if name in ("mse", "ssim", *spec.metrics)}
+    whose = "identity_dlib" if "identity_dlib" in spec.metrics else "identity"
     layers, drops = sections.layers({one.attribute: spec.folder(one.attribute, OURS) for one in results}, by_layer)
     return Page(
         title="Style Intervention",
@@ -206,13 +226,13 @@ def page(
         claims=[
             *sections.best(results, "mse", "The whole picture changes least (MSE)", EDITED),
             *sections.best(results, "ssim", "The whole picture stays most similar (SSIM)", EDITED),
-            *sections.best(results, "identity", "The identity is kept best (not on age)", paper.BEST_IDENTITY),
+            *sections.best(results, whose, "The identity is kept best (not on age)", paper.BEST_IDENTITY),
             *often_claims,
             *drops,
         ],
         sections=[
             sections.sparse(spec.url("fit-s"), spec.sparse, faces.asked("rows")),
-            sections.equal_success(results, NUMBERS),
+            sections.equal_success(results, numbers),
             sections.by_region(results, OUTSIDE, often),
             sections.strengths(results, "mse_outside"),
             layers,

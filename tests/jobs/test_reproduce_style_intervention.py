@@ -24,7 +24,8 @@ from pipeline.tables import Table
 pytestmark = pytest.mark.slow
 RUN = ["--local", "--backend", "eager", "--threads", "1", "--batch-size", "4"]
 WORDS = ["--generator", "stylegan2-tiny", "--classifiers", "tiny", "--judge", "tiny-judge", "--labelled", "400"]
-WORDS += ["--rows", "5", "--others", "64", "--attributes", "male,smile", "--sparse", "male,old,smile", *RUN]
+WORDS += ["--rows", "5", "--others", "64", "--attributes", "male,smile", "--sparse", "male,old,smile"]
+WORDS += ["--metrics", "pictures,identity", *RUN]  # dlib finds no face in noise
 MIDDLES = {"smile": (0.72, 0.25), "male": (-1.05, 0.32), "old": (0.85, 0.2), "eyeglasses": (0.94, 0.32)}
 """Mean and standard deviation of the tiny reader's statistics, so that half of the faces have an attribute."""
 
@@ -177,6 +178,8 @@ def test_a_dry_run_counts_the_passes(small, tmp_path, capsys):
         (["--sparse", "male,freckles"], "unknown attribute 'freckles'"),
         (["--sparse", "male,old"], "--sparse lacks smile, which is edited"),
         (["--attributes", "male,male"], "names one twice"),
+        (["--metrics", "pictures"], "--metrics needs pictures, and identity_dlib or identity"),
+        (["--metrics", "pictures,identity,freckles"], "unknown metric 'freckles'"),
     ],
 )
 def test_what_cannot_be_is_said_before_anything_is_made(words, message, tmp_path, capsys):

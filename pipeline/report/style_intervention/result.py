@@ -41,7 +41,9 @@ class Result:
         return sorted(solved.intersection(*(rows.index.get_level_values("face") for rows in self.steps.values())))
 
     def column(self, way: str, name: str) -> NDArray[np.float64]:
-        """(N, K) of those faces."""
+        """(N, K) of those faces; NaN of a number that was not measured."""
+        if name not in self.steps[way]:
+            return np.full(self.column(way, "score").shape, np.nan)
         wide = self.steps[way].loc[self.faces, name].unstack()
         return wide.reindex(self.faces).to_numpy(np.float64)
 
@@ -99,7 +101,12 @@ def read(attribute: str, folders: Mapping[str, str], numbers: pd.DataFrame) -> R
 
 def of_itself(name: str) -> float:
     """A number of a picture beside itself: similarities are 1, errors and distances 0."""
-    return 1.0 if name.startswith(("ssim", "identity")) else 0.0
+    return 1.0 if is_similarity(name) else 0.0
+
+
+def is_similarity(name: str) -> bool:
+    """Whether a number is the better the larger it is."""
+    return name == "identity" or name.startswith("ssim")
 
 
 def of_faces(measured: str, edits: Sequence[str], tables: Iterable[str]) -> pd.DataFrame:

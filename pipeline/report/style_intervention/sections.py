@@ -16,25 +16,23 @@ from pipeline.report.claims import FAILS, HOLDS, NOT_DECIDED, Claim
 from pipeline.report.pictured import pictured
 from pipeline.report.style_intervention import paper
 from pipeline.report.style_intervention.paper import NAMES, OURS, TABLE_1, TABLE_2, WAYS
-from pipeline.report.style_intervention.result import Result
+from pipeline.report.style_intervention.result import Result, is_similarity
 from pipeline.tables import Table, store
 
 OTHERS = tuple(way for way in WAYS if way != OURS)
 AS_OFTEN = 0.1
 """The judge sees the attribute as often where it is seen in fewer faces by no more than this share of them."""
+OF_100 = " (similarity, of 100)"
+"""What the paper's identity is; here it may be a distance."""
 NO_RISE = 0.01
 """Of the error at the start: a rise of the mean error that is less counts as none."""
 WHAT = {
     "mse": "mean squared error of the whole picture, pixels in [0, 1]",
     "ssim": "structural similarity of the whole picture",
-    "identity": "identity",
+    "identity_dlib": "distance between dlib's embeddings, a network that nothing optimises",
+    "identity": "cosine of the embeddings of fr-feature",
+    "perceptual": "perceptual distance (LPIPS, AlexNet)",
 }
-SMALLER = frozenset({"mse", "lpips"})
-"""Beginnings of the names of numbers that are better the smaller they are."""
-
-
-def is_smaller_better(name: str) -> bool:
-    return name.split("_", maxsplit=1)[0] in SMALLER
 
 
 # -- Table 1 ----------------------------------------------------------------------------------------------------------
@@ -76,6 +74,7 @@ def equal_success(results: Sequence[Result], numbers: Mapping[str, str]) -> stud
         NAMES[one.attribute]: {
             "edited": len(one.ends),
             "solved": len(one.faces),
+            "of these raised": int((one.reached > one.column(OURS, "score")[:, 0]).sum()),
             **{f"reached by {way}": int(one.at_equal_success("mse")[way].notna().sum()) for way in OTHERS},
         }
         for one in results
@@ -84,9 +83,10 @@ def equal_success(results: Sequence[Result], numbers: Mapping[str, str]) -> stud
         "Each way edits the same faces at several strengths. A face's number is taken where the judge's score first "
         "reaches what the intervention reached in that face, linear between neighbouring strengths, so that all ways "
         "are compared at equal success. Means are over the faces of which every way has the number; faces that a way "
-        "never brings so far count for none.",
+        "never brings so far count for none. Where the intervention did not raise the score, the others need not "
+        "move at all, and nothing changes in theirs; the table of faces says in how many it did.",
         "InterFaceGAN moves in z with the directions of the other three attributes projected out. The paper's identity "
-        "is the confidence of a web service in per cent; here it is a cosine, so that only the order can be compared.",
+        "is the confidence of a web service, of 100: only the order of the ways can be compared.",
     ]
     reached = study.Grid("Faces", pd.DataFrame.from_dict(counts, orient="index"))
     grids = [table_of(results, name, what) for name, what in numbers.items()]
@@ -98,10 +98,12 @@ def table_of(results: Sequence[Result], name: str, what: str) -> study.Grid:
     rows = {}
     for one in results:
         found = one.at_equal_success(name).dropna()
-        rows[f"{NAMES[one.attribute]} ({len(found)} faces)"] = {way: f"{found[way].mean():.4f}" for way in WAYS}
+        rows[f"{NAMES[one.attribute]} ({len(found)} faces)"] = {
+            way: f"{found[way].mean():.4f}" if len(found) else study.cell(None) for way in WAYS
+        }
         if (theirs := TABLE_2.get(name)) is not None:
             rows[f"{NAMES[one.attribute]}, paper"] = {way: f"{theirs[way].to_dict()[one.attribute]:g}" for way in WAYS}
-    better = "smaller" if is_smaller_better(name) else "larger"
+    better = "larger" if is_similarity(name) else "smaller"
     frame = pd.DataFrame.from_dict(rows, orient="index")
     return study.Grid(f"{name}: {what}; the {better} the better", frame, bold=[OURS])
 
@@ -130,11 +132,12 @@ def best(results: Sequence[Result], name: str, about: str, attributes: Sequence[
         verdict = FAILS if WORSE in verdicts else HOLDS if verdicts == {BETTER} else NOT_DECIDED
         theirs = TABLE_2[name].loc[one.attribute]
         rivals = theirs[list(OTHERS)]
-        said = theirs[OURS] - (rivals.min() if is_smaller_better(name) else rivals.max())
+        said = f"{theirs[OURS] - (rivals.min() if name == 'mse' else rivals.max()):+.3g}"
+        said += OF_100 if name.startswith("identity") else ""
         told = f"{NAMES[one.attribute]}: {name}, {OURS} less {closest} ({faces} faces)"
-        sign = -1 if is_smaller_better(name) else 1
+        sign = 1 if is_similarity(name) else -1
         low, high = sorted((sign * by.low, sign * by.high))
-        claims.append(Claim(about, told, f"{said:+.3g}", sign * by.observed, low, high, verdict, digits=4))
+        claims.append(Claim(about, told, said, sign * by.observed, low, high, verdict, digits=4))
     return claims
 
 
@@ -144,7 +147,7 @@ def _closest(by: Difference) -> float:
 
 def better_by(found: pd.DataFrame, way: str, name: str) -> tuple[Difference, int]:
     """How much better the intervention is than another way, above 0 where it is, and of how many faces."""
-    first, second = (way, OURS) if is_smaller_better(name) else (OURS, way)
+    first, second = (OURS, way) if is_similarity(name) else (way, OURS)
     return mean_difference(found[first].to_numpy(), found[second].to_numpy())
 
 

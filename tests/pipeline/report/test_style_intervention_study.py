@@ -70,6 +70,18 @@ def test_it_is_best_where_it_is_better_than_each_other_way(own, verdict, closest
     assert sections.best([result((0.3, 0.2, 0.4, own), "old")], "ssim", "no", ("smile",)) == []
 
 
+def test_a_distance_is_better_the_smaller_and_a_number_that_was_not_measured_decides_nothing():
+    found = result((0.3, 0.2, 0.4, 0.1))
+    for rows in found.steps.values():
+        rows["identity_dlib"] = rows["mse"]
+    [claim] = sections.best([found], "identity_dlib", "kept", EDITED)
+    assert (claim.verdict, claim.paper) == (HOLDS, "+2.16 (similarity, of 100)")
+    assert claim.ours == pytest.approx(-0.2, abs=0.02)
+    [claim] = sections.best([found], "identity", "kept", EDITED)
+    assert (claim.verdict, np.isnan(claim.ours)) == (NOT_DECIDED, True)
+    assert set(sections.table_of([found], "identity", "cosine").frame.loc["Smile (0 faces)"]) == {"–"}
+
+
 def test_how_often_the_attribute_appears_is_of_faces_that_lack_it():
     found = result((0.3, 0.2, 0.4, 0.1))
     grid, [claim] = sections.as_often([found], dict.fromkeys(WAYS, 4), IN_Z)
@@ -80,6 +92,13 @@ def test_how_often_the_attribute_appears_is_of_faces_that_lack_it():
     found.steps[OURS].loc[(slice(None), 2), "score"] = -0.5
     _, [claim] = sections.as_often([Result("smile", found.ends, found.steps)], dict.fromkeys(WAYS, 4), IN_Z)
     assert (claim.ours, claim.verdict) == (-1.0, FAILS)
+
+
+def test_the_page_says_how_many_faces_each_way_brought_as_far():
+    found = result((0.3, 0.2, 0.4, 0.1), reach=1.5)
+    found.steps[OURS].loc[(slice(0, 2), 2), "score"] = -1.5
+    *_, faces = sections.equal_success([Result("smile", found.ends, found.steps)], {"mse": "errors"}).parts
+    assert faces.frame.loc["Smile"].tolist() == [12, 12, 9, 3, 3, 3]  # three sources were as far before
 
 
 def test_tables_have_the_papers_numbers_below_ours():
