@@ -66,7 +66,7 @@ def test_edits_are_in_s_and_the_coefficients_are_kept(intervened, capsys):
     assert 0 <= lam.min() < lam.max() <= 1
     assert {len(one) for one in found["errors"].to_pylist()} == {1 + len(generator.style_layers)}
     [request] = Table.open(f"{intervened}/requests").read().to_pylist()
-    assert dict(zip(request["options"], request["option_values"], strict=True)) == {"move": 3.0, "length": 1.0}
+    assert dict(zip(request["options"], request["option_values"], strict=True)) == {"move": 3.0, "length": 0.25}
     asked = json.loads(Path(intervened, ".stylemill/edit/spec.json").read_text())["spec"]
     assert (asked["space"], asked["read_in"]) == ("s", "w")
     assert main(["verify", str(intervened)]) == 0

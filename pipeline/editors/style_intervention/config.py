@@ -52,7 +52,7 @@ class Config(EditorConfig):
         description="Distance to move along the direction in z, w or w+; the change of styles that results is ds_z.",
     )
     length: float = Field(
-        1.0,
+        0.25,
         gt=0,
         allow_inf_nan=False,
         description="Length of ds_n, the move along the sparse direction in s, as a multiple of the length of ds_z; "

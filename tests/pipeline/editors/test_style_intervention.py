@@ -352,7 +352,7 @@ def test_rows_that_stopped_keep_their_slots_on_a_device_that_takes_all_rows_toge
     old, young = (np.flatnonzero(side.numpy()) for side in (score > 0, score < 0))
     some = some.select(torch.tensor([young[0], *old[:5]]))
     some.values[1, 3] = torch.inf
-    config = Config.model_validate({"target": "0", "steps": 1, "mask": mask})
+    config = Config.model_validate({"target": "0", "steps": 1, "mask": mask, "length": 1.0})
     editor = config.open(faces, directions())
     counting = Counting(faces, monkeypatch)
     requests = [config.request(name) for name in ("old", "old", "old", "smile", "old", "old")]
