@@ -17,7 +17,8 @@ TABLES = ("latents", "labels", "edits")
 
 class ReportSpec(LabelledChoice):
     """Write DIR/report.html: contact sheets, histograms, correlations; of edits, strips with the scores along them; of
-    directions, how well they were fitted and what they do; of an artifact, its card and its curves.
+    directions, how well they were fitted and what they do; of an artifact, its card and its curves; of measured edits,
+    what changed.
 
     Example: stylemill report out/faces
     """

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 
 from pipeline.errors import StoreError
-from pipeline.report import artifact, directions, edits, gather, page, pictures
+from pipeline.report import artifact, directions, edits, gather, measured_page, page, pictures
 from pipeline.report.contact_sheet import contact_sheet
 from pipeline.tables import Table, store
 from pipeline.tables.artifact import is_artifact
@@ -20,17 +20,19 @@ def write_all(
     chosen: Collection[int] | None = None,
 ) -> list[str]:
     """Write the pages of a folder and return their URLs: of its faces, as `write`, of its edits, of its directions, of
-    its artifact.
+    its artifact, of what was measured.
 
     The first is DIR/report.html; beside it, that of edits is DIR/edits.html, of directions DIR/directions.html, of an
-    artifact DIR/artifact.html. The page of an artifact itself is a file beside its folder, which holds its files alone.
+    artifact DIR/artifact.html, of measured edits DIR/measured.html. The page of an artifact itself is a file beside its
+    folder, which holds its files alone.
 
     Args:
         shown: faces of the random sheet, of the edits, along the directions; by default as many as each has room for.
         chosen: the rows that the pages of faces and edits are about; all by default.
 
     Raises:
-        StoreError: no job has written labels, latents, edits or directions, or a file cannot be read or written.
+        StoreError: no job has written labels, latents, edits, directions or what was measured, or a file cannot be read
+            or written.
     """
     if is_artifact(directory_url):
         return [artifact.write(directory_url, f"{directory_url.rstrip('/')}.html", title)]
@@ -38,10 +40,13 @@ def write_all(
     edited = _written(directory_url, "edits") or gather.begun(directory_url, "edit")
     failed = gather.begun(directory_url, "directions") and not _written(directory_url, "gradients")
     directed = _written(directory_url, "directions") or failed
+    measured = _written(directory_url, "measured") or gather.begun(directory_url, "measure")
     pages: list[str] = []
     if gather.begun(directory_url, "train") and not (trained or edited or directed):
         raise StoreError(f"{directory_url}: the artifact is not complete yet: the command that trains it continues")
-    if any(_written(directory_url, name) for name in ("labels", "latents")) or not (edited or directed or trained):
+    if any(_written(directory_url, name) for name in ("labels", "latents")) or not (
+        edited or directed or trained or measured
+    ):
         pages.append(write(directory_url, title=title, seed=seed, shown=shown, chosen=chosen))
     if edited:
         url = store.join(directory_url, "edits.html" if pages else "report.html")
@@ -52,6 +57,9 @@ def write_all(
     if trained:
         url = store.join(directory_url, "artifact.html" if pages else "report.html")
         pages.append(artifact.write(store.join(directory_url, "artifact"), url, title))
+    if measured:
+        url = store.join(directory_url, "measured.html" if pages else "report.html")
+        pages.append(measured_page.write(directory_url, url, title))
     return pages
 
 

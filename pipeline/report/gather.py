@@ -20,7 +20,6 @@ FIRST_VERBS = ("dataset", "sample", "label")
 ELSEWHERE = {
     "dt_steps": "stylemill dt writes report.html itself, once its steps are complete: the same command writes it anew",
     "gradients": "directions are made of these once they are complete: the same command goes on",
-    "measured": "the numbers are in measured.csv",
 }
 """What there is for folders of other jobs, by a table of theirs."""
 BOOKKEEPING = ".stylemill"

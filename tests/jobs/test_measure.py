@@ -475,3 +475,21 @@ def test_every_metric_on_two_real_faces(tmp_path):
         assert still == pytest.approx(same, abs=1e-5), (metric, number)
         assert abs(moved - same) > 1e-4, (metric, number)
     assert found.loc[("identity_dlib", "no_face", 2), "mean"][0] == 0
+
+
+@pytest.mark.usefixtures("picture_identity")
+def test_the_page_of_measured_edits(scored, unscored, tmp_path, capsys, refused):
+    assert measure(tmp_path, scored, unscored, words=["--metrics", "identity,pictures", "--measured", "old,yaw"]) == 0
+    capsys.readouterr()
+    assert main(["report", str(tmp_path), "--title", "Changes"]) == 0
+    assert capsys.readouterr().out.split() == [f"{tmp_path}/report.html"]
+    page, text = Path(tmp_path, "report.html").read_text(), Path(tmp_path, "report.md").read_text()
+    assert page.count("<svg") == 2 * 2 * 4  # tables, requests; scores, identity, MSE and SSIM over the strength
+    found = measured(tmp_path)
+    assert len(found) == 2 * 2 * 2 * (2 + 1 + 6)
+    of_mse = found[found["measured"] == "mse"].iloc[0]
+    for words in ("Changes", scored, unscored, "old | eyeglasses", "pictures mse", f"{of_mse['mean'][0]:.4g}"):
+        assert words in page, words
+    assert "mse_outside" in text
+    (tmp_path / "measured/.stylemill/manifest.json").unlink()
+    refused(main(["report", str(tmp_path)]), "is not complete", 1)
