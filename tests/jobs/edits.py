@@ -24,7 +24,7 @@ from schemas import directions as directions_schema
 HOW = ["--batch-size", "4", "--threads", "1", "--backend", "eager", "--local"]
 TINY = ["--classifiers", "tiny", "--judge", "tiny-judge", *HOW]
 SHORT = {"latent-transformer": ("--epochs", "1", "--classifier-epochs", "1")}
-"""Flags of a training that make it short."""
+"""Flags that make a training short, of those that need no network."""
 WIDTHS = {"z": 512, "w": 512, "s": 320}
 
 

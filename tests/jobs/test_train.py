@@ -260,6 +260,27 @@ def test_in_w_plus_one_network_takes_every_row(tmp_path):
     assert {row["space"] for row in edits(tmp_path / "out")} == {"w+"}
 
 
+def test_as_released_each_row_has_a_layer_of_its_own_and_the_edit_names_the_rows_to_move(tmp_path, capsys, refused):
+    latents = sample(tmp_path, 24, 24)
+    side = pd.DataFrame({"index": range(24), "hat": np.arange(24) % 2, "beard": np.arange(24) // 12})
+    side.to_csv(tmp_path / "own.csv", index=False)
+    given = ["train", WHAT, "--latents", latents, "--labels", f"{tmp_path}/own.csv", *SHORT, "--as-released"]
+    assert main([*given, "--space", "w+", "--out", f"{tmp_path}/lt"]) == 0
+    layers = read_artifact(f"{tmp_path}/lt/artifact", WHAT).tensors["transformer.hat.layers"].shape[0]
+    words = (WHAT, "--artifact", f"{tmp_path}/lt/artifact", "--attribute", "hat", "--target", "1", "--layers", "0-2")
+    assert edit(latents, None, tmp_path / "out", *words) == 0
+    moved = np.array([row["latent"] for row in edits(tmp_path / "out")]).reshape(24, 2, layers, 512)
+    apart = np.abs(moved[:, 1] - moved[:, 0]).max(axis=(0, 2))
+    assert (apart[:3] > 0).all()
+    assert (apart[3:] == 0).all()
+    capsys.readouterr()
+    refused(edit(latents, None, tmp_path / "o", *words[:-1], "0-99"), "has the rows of w+ 0 to")
+    refused(main([*given, "--out", f"{tmp_path}/w"]), "pass --space w+")
+    words = (WHAT, "--artifact", trained(WHAT), "--attribute", "old", "--target", "1", "--layers", "0-2")
+    capsys.readouterr()
+    refused(edit(latents, None, tmp_path / "o", *words), "--layers are rows of w+, these edits are in w: leave them")
+
+
 def test_a_row_of_labels_more_than_of_latents_is_no_silent_join(tmp_path, refused):
     plant(tmp_path / "small", 100)
     plant(tmp_path / "large", 200)

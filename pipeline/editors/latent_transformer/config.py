@@ -5,11 +5,11 @@ Shapes: N rows, K strengths; `...` stands for the shape of one row of codes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
-from pydantic import Field, FiniteFloat, model_validator
+from pydantic import Field, FiniteFloat, field_validator, model_validator
 from torch import Tensor
 
 from pipeline.editors.editor import Artifact, EditorConfig, Faces, Traits
@@ -18,6 +18,8 @@ from pipeline.editors.request import AND, SIDES, TARGETS, EditRequest, Target
 from pipeline.editors.trace import DONE, NO_STEP, NOT_FINITE, Trace
 from pipeline.errors import SpecError
 from pipeline.models.codes import Codes, Space
+from pipeline.models.generators import Generator
+from pipeline.models.layers import spans
 
 if TYPE_CHECKING:
     from pipeline.directions.direction import Direction
@@ -44,11 +46,37 @@ class Config(EditorConfig):
     alpha: float = Field(
         1.25, gt=0, allow_inf_nan=False, description="With --target and --sequence: the scaling factor."
     )
+    layers: str | None = Field(
+        None, description="Rows of w+ (layers) to move, as in 0-7 or 0,2,4-6; the public code moves 0-10. Default: all."
+    )
     sequence: str | None = Field(
         None,
         description="In place of --attribute: edits one after the other, a step for each, as in smile:1,hat:0,old:1; "
         "flip is a target too, and each moves by --alpha.",
     )
+
+    @field_validator("layers")
+    @classmethod
+    def _are_layers(cls, text: str | None) -> str | None:
+        if text is not None:
+            spans(text, "rows of w+")
+        return text
+
+    @property
+    def resolved(self) -> Mapping[str, Any]:
+        return {"layers": self.rows_of_w_plus}
+
+    @property
+    def rows_of_w_plus(self) -> tuple[int, ...] | None:
+        """The rows of w+ to move; None for all."""
+        return None if self.layers is None else spans(self.layers, "rows of w+")
+
+    def check(self, space: Space, generator: Generator) -> None:
+        layers = self.rows_of_w_plus
+        if layers and space != "w+":
+            raise SpecError(f"--layers are rows of w+, these edits are in {space}: leave them out")
+        if layers and max(layers) >= generator.num_ws:
+            raise SpecError(f"--layers {self.layers}: {generator.name} has the rows of w+ 0 to {generator.num_ws - 1}")
 
     @model_validator(mode="after")
     def _alphas_or_target(self) -> Config:
@@ -100,19 +128,24 @@ class Config(EditorConfig):
     ) -> LatentTransformer:
         if artifact is None:
             raise SpecError("latent-transformer needs what stylemill train latent-transformer makes")
-        return LatentTransformer(TrainedNetworks(artifact), self.stages, self.alpha)
+        return LatentTransformer(TrainedNetworks(artifact), self.stages, self.alpha, self.rows_of_w_plus)
 
 
 class LatentTransformer:
     """Moves each row by T of its attribute; the latent classifier says on which side of the boundary a row is.
 
-    stages, alpha: of a sequence, whose steps are made one of the other; without them, each of the source.
+    stages, alpha: of a sequence, whose steps are made one of the other; without them, each of the source. layers: rows
+        of w+ to move; None for all.
     """
 
     def __init__(
-        self, trained: TrainedNetworks, stages: Sequence[tuple[str, Target]] = (), alpha: float = 1.25
+        self,
+        trained: TrainedNetworks,
+        stages: Sequence[tuple[str, Target]] = (),
+        alpha: float = 1.25,
+        layers: Sequence[int] | None = None,
     ) -> None:
-        self._trained, self._stages, self._alpha = trained, stages, alpha
+        self._trained, self._stages, self._alpha, self._layers = trained, stages, alpha, layers
 
     @torch.no_grad()
     def edit(self, codes: Codes, requests: Sequence[EditRequest]) -> Trace:
@@ -158,7 +191,12 @@ class LatentTransformer:
 
     def _displacement(self, code: Tensor, attribute: str) -> Tensor:
         """H of one code (...), float64."""
-        return self._trained.displacement(_as_input(code), attribute).double()
+        moved = self._trained.displacement(_as_input(code), attribute).double()
+        if self._layers is None:
+            return moved
+        some = torch.zeros_like(moved)
+        some[list(self._layers)] = moved[list(self._layers)]
+        return some
 
 
 def _as_input(code: Tensor) -> Tensor:

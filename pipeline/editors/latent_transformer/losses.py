@@ -19,9 +19,16 @@ Reduction = Literal["mean", "norm"]
 REDUCTIONS: tuple[Reduction, ...] = get_args(Reduction)
 
 
-def classification(logits_JN: Tensor, beta_JN: Tensor) -> Tensor:
-    """Eq. 2, (J,): binary cross-entropy of C(T(z))[j] and the label beta that is wanted."""
-    return functional.binary_cross_entropy_with_logits(logits_JN, beta_JN, reduction="none").mean(dim=1)
+def classification(logits_JN: Tensor, beta_JN: Tensor, balanced: bool = False) -> Tensor:
+    """Eq. 2, (J,): binary cross-entropy of C(T(z))[j] and the label beta that is wanted.
+
+    balanced: as the public code, each row times N over the number of rows of its label in the batch.
+    """
+    loss_JN = functional.binary_cross_entropy_with_logits(logits_JN, beta_JN, reduction="none")
+    if balanced:
+        rows, yes_J1 = beta_JN.shape[1], beta_JN.sum(dim=1, keepdim=True)
+        loss_JN = loss_JN * torch.where(beta_JN > 0, rows / yes_J1.clamp(min=1), rows / (rows - yes_J1).clamp(min=1))
+    return loss_JN.mean(dim=1)
 
 
 def attribute_regularisation(
@@ -37,6 +44,11 @@ def attribute_regularisation(
     change_JNA = after_JNA - before_NA
     distance_JNA = change_JNA.square() if reduction == "mean" else change_JNA.abs()
     return (weight_JA * distance_JNA.mean(dim=1)).sum(dim=1)
+
+
+def released_attribute_regularisation(after_JNA: Tensor, before_NA: Tensor, weight_JA: Tensor) -> Tensor:
+    """Eq. 3 as in the public code, (J,): the mean of squares over rows and attributes, with weights (1 - |gamma|)^2."""
+    return (weight_JA[:, None] * (after_JNA - before_NA)).square().mean(dim=(1, 2))
 
 
 def reconstruction(moved: Tensor, source: Tensor, reduction: Reduction = "mean") -> Tensor:

@@ -19,7 +19,9 @@ from torch.nn import functional
 
 from pipeline.errors import SpecError
 
-HIDDEN = 512
+HIDDEN, RELEASED_HIDDEN = (512, 512), (2048, 512)
+"""Widths of the latent classifier, between its layers."""
+WIDTH_OF_H = 512
 PAIR = ("weight", "bias")
 OF_A_TRANSFORMER = ("weight_1", "bias_1", "weight_2", "bias_2")
 LEAK = 0.2
@@ -32,11 +34,12 @@ class LatentClassifier(nn.Module):
         width: D.
         attributes: A.
         seed: of the first weights.
+        hidden: widths between the layers.
     """
 
-    def __init__(self, width: int, attributes: int, seed: int) -> None:
+    def __init__(self, width: int, attributes: int, seed: int, hidden: tuple[int, int] = HIDDEN) -> None:
         super().__init__()
-        widths, random = (width, HIDDEN, HIDDEN, attributes), _generator(seed, "classifier")
+        widths, random = (width, *hidden, attributes), _generator(seed, "classifier")
         self.weights = nn.ParameterList()
         self.biases = nn.ParameterList()
         for fan_in, fan_out in pairwise(widths):
@@ -111,6 +114,42 @@ class Transformers(nn.Module):
         }
 
 
+class LayerTransformers(nn.Module):
+    """T as in the public code, in w+: one linear layer for each of the L rows of a code; the same interface.
+
+    The weights are drawn from a normal distribution and used times 1 / sqrt(W), so that a step of Adam moves them less.
+    """
+
+    def __init__(self, shape: tuple[int, int], attributes: tuple[str, ...], seed: int) -> None:
+        super().__init__()
+        layers, width = shape
+        drawn = [torch.randn(layers, width, width, generator=_generator(seed, name)) for name in attributes]
+        self.gain = 1 / math.sqrt(width)
+        self.weight = nn.Parameter(torch.stack(drawn))
+        self.bias = nn.Parameter(torch.zeros(len(attributes), layers, width))
+
+    def forward(self, z_NLW: Tensor, alpha_JN: Tensor) -> Tensor:
+        """T of each attribute: (N, L, W) -> (J, N, L, W); alpha (J, N)."""
+        moved_JLNW = torch.matmul(z_NLW.transpose(0, 1), self.gain * self.weight) + self.bias[:, :, None]
+        return z_NLW + alpha_JN[:, :, None, None] * moved_JLNW.transpose(1, 2)
+
+    def at(self, place: int, z_NLW: Tensor, alpha_N: Tensor) -> Tensor:
+        """T of one attribute, by its place among them: (N, L, W) -> the same; alpha (N,)."""
+        moved_LNW = torch.matmul(z_NLW.transpose(0, 1), self.gain * self.weight[place]) + self.bias[place][:, None]
+        return z_NLW + alpha_N[:, None, None] * moved_LNW.transpose(0, 1)
+
+    def named(self, attributes: Sequence[str]) -> dict[str, Tensor]:
+        """The weights by attribute, ready for use: `transformer.smile.layers` is (L, out, in), `.biases` (L, W)."""
+        return {
+            name: value
+            for place, attribute in enumerate(attributes)
+            for name, value in {
+                f"transformer.{attribute}.layers": self.gain * self.weight[place].detach().transpose(1, 2),
+                f"transformer.{attribute}.biases": self.bias[place].detach(),
+            }.items()
+        }
+
+
 @dataclass(frozen=True, eq=False)
 class TrainedNetworks:
     """What was trained, ready for use: T and C of the attributes by name, of float32 tensors as an artifact holds them.
@@ -136,7 +175,14 @@ class TrainedNetworks:
         return x_NH @ weight_H + bias
 
     def displacement(self, z_NW: Tensor, attribute: str) -> Tensor:
-        """H_j(z), of the shape of z."""
+        """H_j(z) of one code, of its shape: (W,), or (L, W) in w+."""
+        if f"transformer.{attribute}.layers" in self.tensors:
+            layers_LWW, biases_LW = (self._get(f"transformer.{attribute}.{part}") for part in ("layers", "biases"))
+            if z_NW.shape != biases_LW.shape:
+                raise SpecError(
+                    f"the artifact is for codes of {tuple(biases_LW.shape)} numbers, these have {tuple(z_NW.shape)}"
+                )
+            return torch.matmul(layers_LWW, z_NW[..., None])[..., 0] + biases_LW
         weight_1, bias_1, weight_2, bias_2 = (self._get(f"transformer.{attribute}.{part}") for part in OF_A_TRANSFORMER)
         hidden_NH = functional.leaky_relu(functional.linear(z_NW, weight_1, bias_1), LEAK)
         return functional.linear(hidden_NH, weight_2, bias_2)
@@ -152,10 +198,10 @@ class TrainedNetworks:
 
 def _first_weights(width: int, random: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     return (
-        _uniform((HIDDEN, width), width, random),
-        _uniform((HIDDEN,), width, random),
-        _uniform((width, HIDDEN), HIDDEN, random),
-        _uniform((width,), HIDDEN, random),
+        _uniform((WIDTH_OF_H, width), width, random),
+        _uniform((WIDTH_OF_H,), width, random),
+        _uniform((width, WIDTH_OF_H), WIDTH_OF_H, random),
+        _uniform((width,), WIDTH_OF_H, random),
     )
 
 

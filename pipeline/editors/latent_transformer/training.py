@@ -8,48 +8,37 @@ Shapes: N rows, B of a batch, W w_dim, D numbers of a code (W in w, L * W in w+)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional
 
 from pipeline.editors import training
-from pipeline.editors.latent_transformer import losses
-from pipeline.editors.latent_transformer.networks import LatentClassifier, Transformers
+from pipeline.editors.latent_transformer import figures, losses
+from pipeline.editors.latent_transformer.networks import (
+    HIDDEN,
+    RELEASED_HIDDEN,
+    LatentClassifier,
+    LayerTransformers,
+    Transformers,
+)
+from pipeline.editors.phase import Phase
 from pipeline.editors.training import FacesOfTraining, LabelledCodes
 from pipeline.errors import SpecError
 from pipeline.models.codes import Space
 from pipeline.models.randomness import raw_words
 
-BETAS = (0.9, 0.999)
-MOMENTS = ("exp_avg", "exp_avg_sq")
 MOST = 100_000
 PAPER_ROWS = 10_000
+RELEASED_DECAY = 5e-4
 STEPS, CLASSIFIER_STEPS, CLASSIFIER_EPOCHS = 6250, 640, 20
 """STEPS: 10 epochs of the paper's rows in batches of 16. Of 1,050 faces, C had the lowest cross-entropy on others after
 640 steps (40 epochs)."""
-MEANINGS = {
-    "classification": "binary cross-entropy: of the classifier and the labels; of a moved latent and the side that "
-    "is wanted (Eq. 2)",
-    "attribute": "how much the classifier sees the other attributes change (Eq. 3)",
-    "reconstruction": "how far latents are moved (Eq. 4)",
-    "accuracy": "share of rows that are put on the right side of the boundary",
-    "precision": "of the rows that are said to have the attribute, the share that have it",
-    "recall": "of the rows that have the attribute, the share that are said to",
-    "f1": "harmonic mean of precision and recall",
-    "reached": "share of rows whose attribute the latent classifier sees changed: by step at the alpha of training, "
-    "in the figures at alpha 1.25",
-    "kept": "share of the other attributes that the latent classifier sees unchanged, over all rows",
-    "distance": "mean L2 distance by which latents are moved",
-}
-TEST_ALPHA = 1.25
-"""At which the paper compares edits, and the figures of a card are taken."""
 CITATION = "Yao et al., Learning Non-Linear Disentangled Editing for StyleGAN, ICIP 2021"
 
 
@@ -63,7 +52,7 @@ class TrainConfig(training.TrainConfig):
     SPACES: ClassVar[tuple[Space, ...]] = ("w", "w+")
     CITATION: ClassVar[str] = CITATION
     TOLD: ClassVar[tuple[str, ...]] = ("accuracy", "f1", "reached", "kept")
-    MEANINGS: ClassVar[Mapping[str, str]] = MEANINGS
+    MEANINGS: ClassVar[Mapping[str, str]] = figures.MEANINGS
 
     transformer_rows: int = Field(
         PAPER_ROWS,
@@ -80,7 +69,9 @@ class TrainConfig(training.TrainConfig):
     batch_size: int = Field(16, gt=0, le=MOST, description="Rows of a step of the transformations.")
     learning_rate: float = Field(1e-4, gt=0, allow_inf_nan=False, description="Of the transformations, by Adam.")
     lambda_attr: float = Field(1.0, ge=0, allow_inf_nan=False, description="Weight of the other attributes (Eq. 5).")
-    lambda_recon: float = Field(100.0, ge=0, allow_inf_nan=False, description="Weight of staying near (Eq. 5).")
+    lambda_recon: float | None = Field(
+        None, ge=0, allow_inf_nan=False, description="Weight of staying near (Eq. 5). Default: 100; --as-released 10."
+    )
     reduction: losses.Reduction = Field(
         "mean", description="Eq. 3 and 4: mean of squares, or the norm as printed, with which nothing moves."
     )
@@ -90,7 +81,9 @@ class TrainConfig(training.TrainConfig):
         le=MOST,
         description="Epochs of the latent classifier. Default: 20, or as many as make 640 steps.",
     )
-    classifier_batch_size: int = Field(64, gt=0, le=MOST, description="Rows of a step of the latent classifier.")
+    classifier_batch_size: int | None = Field(
+        None, gt=0, le=MOST, description="Rows of a step of the latent classifier. Default: 64; --as-released 256."
+    )
     classifier_learning_rate: float = Field(1e-4, gt=0, allow_inf_nan=False, description="Of it, by Adam.")
     soft_labels: bool = Field(
         False, description="The latent classifier learns sigmoid(score), not the side of the boundary."
@@ -102,82 +95,32 @@ class TrainConfig(training.TrainConfig):
         description="Share of the rows that nothing learns from: the figures of the card are on these.",
     )
 
+    as_released: bool = Field(
+        False,
+        description="Follow the public code, in w+: a linear layer for each row of a code, Eq. 3 with (1 - |gamma|)^2 "
+        "and a mean over the attributes, Eq. 2 balanced in each batch, a wider latent classifier with weight decay.",
+    )
+
+    @model_validator(mode="after")
+    def _released(self) -> TrainConfig:
+        if self.as_released and self.reduction == "norm":
+            raise ValueError("--as-released takes means of squares: leave out --reduction norm")
+        return self
+
+    @property
+    def weight_of_reconstruction(self) -> float:
+        """lambda_recon."""
+        return (10.0 if self.as_released else 100.0) if self.lambda_recon is None else self.lambda_recon
+
+    @property
+    def rows_of_a_classifier_step(self) -> int:
+        """classifier_batch_size."""
+        return self.classifier_batch_size or (256 if self.as_released else 64)
+
     def open(
         self, rows: LabelledCodes, device: torch.device, faces: FacesOfTraining | None = None
     ) -> LatentTransformerTraining:
         return LatentTransformerTraining(rows, None, self, device)
-
-
-@dataclass
-class Phase:
-    """One network that is trained by Adam for so many epochs; None for as many as `least` asks for: epochs and steps.
-
-    loss: rows (B,) -> loss, and the numbers to report. stream: tells its row order from that of other phases.
-    """
-
-    name: str
-    network: nn.Module
-    loss: Callable[[Tensor], tuple[Tensor, Mapping[str, Tensor]]]
-    rows: NDArray[np.int64]
-    batch_size: int
-    epochs: int | None
-    learning_rate: float
-    seed: int
-    stream: int
-    least: tuple[int, int]
-    step: int = 0
-    _order: tuple[int, NDArray[np.int64]] = field(default=(-1, np.empty(0, np.int64)), repr=False)
-
-    def __post_init__(self) -> None:
-        self.batch_size = min(self.batch_size, len(self.rows))
-        self.parameters = tuple(self.network.parameters())
-        self.optimiser = torch.optim.Adam(self.parameters, self.learning_rate, BETAS, fused=True)
-
-    @property
-    def steps_of_an_epoch(self) -> int:
-        return len(self.rows) // self.batch_size
-
-    @property
-    def steps(self) -> int:
-        epochs, steps = self.least
-        return self.steps_of_an_epoch * (self.epochs or max(epochs, round(steps / self.steps_of_an_epoch)))
-
-    def advance(self) -> Mapping[str, Tensor]:
-        """One step; what there is to report of it."""
-        loss, said = self.loss(torch.from_numpy(self._batch()).to(self.parameters[0].device))
-        self.optimiser.zero_grad()
-        loss.backward()
-        self.optimiser.step()
-        self.step += 1
-        return said
-
-    def state(self) -> dict[str, Tensor]:
-        """Weights and moments, by name."""
-        kept = {}
-        for name, parameter in self.network.named_parameters():
-            kept[f"{self.name}.{name}"] = parameter.detach()
-            for moment in MOMENTS:
-                found = self.optimiser.state.get(parameter, {}).get(moment)
-                kept[f"{self.name}.{name}.{moment}"] = torch.zeros_like(parameter) if found is None else found
-        return kept
-
-    def load(self, state: Mapping[str, Tensor], step: int) -> None:
-        """Take up the state after so many steps."""
-        self.step = step
-        with torch.no_grad():
-            for name, parameter in self.network.named_parameters():
-                parameter.copy_(state[f"{self.name}.{name}"])
-                moments = {moment: state[f"{self.name}.{name}.{moment}"].to(parameter) for moment in MOMENTS}
-                count = torch.tensor(float(step), device=parameter.device)
-                self.optimiser.state[parameter] = {"step": count, **moments}
-
-    def _batch(self) -> NDArray[np.int64]:
-        """Rows of the next step: an epoch takes each row once, in an order of its own; what fills no batch is left."""
-        epoch, place = divmod(self.step, self.steps_of_an_epoch)
-        if self._order[0] != epoch:
-            words = raw_words(self.seed, epoch, len(self.rows), self.stream)
-            self._order = epoch, self.rows[np.argsort(words, kind="stable")]
-        return self._order[1][place * self.batch_size : (place + 1) * self.batch_size]
 
 
 class LatentTransformerTraining:
@@ -212,8 +155,16 @@ class LatentTransformerTraining:
         self._weight_JA = losses.attribute_weights(self.gamma_AA, self._places)
         self._before_NA: Tensor | None = None
         seed = self.config.seed
-        self.classifier = LatentClassifier(self.codes[0].numel(), len(self.attributes), seed).to(self.codes)
-        self.transformers = Transformers(self.codes.shape[-1], self.targets, seed).to(self.codes)
+        released, shape = self.config.as_released, self.codes.shape[1:]
+        if released and rows.codes.space != "w+":
+            raise SpecError(f"--as-released is in w+, these codes are in {rows.codes.space}: pass --space w+")
+        hidden = RELEASED_HIDDEN if released else HIDDEN
+        self.classifier = LatentClassifier(shape.numel(), len(self.attributes), seed, hidden).to(self.codes)
+        self.transformers: Transformers | LayerTransformers = (
+            LayerTransformers((shape[0], shape[1]), self.targets, seed)
+            if released
+            else Transformers(shape[-1], self.targets, seed)
+        ).to(self.codes)
         self.phases = self._phases()
 
     @property
@@ -254,8 +205,15 @@ class LatentTransformerTraining:
         return {**self.classifier.named(self.attributes), **self.transformers.named(self.targets)}
 
     def metrics(self) -> dict[str, float]:
-        """Of C and of the linear one `held_out_scores`, of T `held_out_edits`, by attribute: `classifier.smile.f1`."""
-        told = {**self.held_out_scores(), "transformers": self.held_out_edits()}
+        """Figures of C, of a linear one beside it, and of T, on held-out rows: `classifier.smile.f1`."""
+        has_NA, tested, learned = self.scores_NA > 0, *map(torch.from_numpy, (self.held_out_N, self.learned_N))
+        rows = self.codes[tested], has_NA[tested]
+        moves = figures.of_transformers(self.transformers, self.classifier, rows[0], self._places, self.targets)
+        told = {
+            "classifier": figures.of_classifier(self.classifier, *rows, self.attributes),
+            "linear": figures.of_linear((self.codes[learned], has_NA[learned]), *rows, self.attributes),
+            "transformers": moves,
+        }
         return {
             f"{which}.{attribute}.{name}": number
             for which, attributes in told.items()
@@ -263,60 +221,14 @@ class LatentTransformerTraining:
             for name, number in numbers.items()
         }
 
-    @torch.no_grad()
-    def held_out_scores(self) -> dict[str, dict[str, dict[str, float]]]:
-        """How well C, and a linear classifier beside it, tell the attributes of rows that they did not learn from.
-
-        The linear one is scikit-learn's logistic regression, fitted to its end on the rows that C learned from.
-
-        Returns:
-            {classifier, linear} -> attribute -> accuracy, precision, recall, f1.
-        """
-        from sklearn.linear_model import LogisticRegression
-
-        codes_ND, true_NA = self.codes.flatten(1).cpu().numpy(), (self.scores_NA > 0).cpu().numpy()
-        tested, learned = self.held_out_N, self.learned_N
-        logits_NA = self.classifier(self.codes[torch.from_numpy(tested)].flatten(1))
-        deep_NA = (logits_NA > 0).cpu().numpy()
-        found: dict[str, dict[str, dict[str, float]]] = {"classifier": {}, "linear": {}}
-        for place, name in enumerate(self.attributes):
-            true_N = true_NA[:, place]
-            found["classifier"][name] = _agreement(true_N[tested], deep_NA[:, place])
-            linear = LogisticRegression(max_iter=1000).fit(codes_ND[learned], true_N[learned])
-            found["linear"][name] = _agreement(true_N[tested], linear.predict(codes_ND[tested]))
-        return found
-
-    @torch.no_grad()
-    def held_out_edits(self) -> dict[str, dict[str, float]]:
-        """What T does to rows that it did not learn from, at alpha 1.25 to the other side, as C sees it.
-
-        Returns:
-            attribute -> reached: share of rows that come to the other side; kept: share of the other attributes that
-            stay on theirs, in all rows; distance: how far a code is moved, the mean of L2 norms.
-        """
-        codes = self.codes[torch.from_numpy(self.held_out_N)]
-        before_NA = self.classifier(codes.flatten(1))
-        side_JN = torch.where(before_NA[:, self._places].T > 0, -1.0, 1.0).to(codes)
-        found = {}
-        for place, name in enumerate(self.targets):
-            moved = self.transformers.at(place, codes, TEST_ALPHA * side_JN[place])
-            same_NA = (self.classifier(moved.flatten(1)) > 0) == (before_NA > 0)
-            target = int(self._places[place])
-            others = [other for other in range(len(self.attributes)) if other != target]
-            found[name] = {
-                "reached": float((~same_NA[:, target]).double().mean()),
-                "kept": float(same_NA[:, others].double().mean()) if others else 1.0,
-                "distance": float((moved - codes).flatten(1).norm(dim=1).double().mean()),
-            }
-        return found
-
     def _phases(self) -> tuple[Phase, Phase]:
         asked, classifier, moves = self.config, self.classifier, self.transformers
         return (
             Phase(
                 "classifier", classifier, lambda rows: self._classifier_loss(classifier, rows), self.learned_N,
-                asked.classifier_batch_size, asked.classifier_epochs, asked.classifier_learning_rate, asked.seed,
+                asked.rows_of_a_classifier_step, asked.classifier_epochs, asked.classifier_learning_rate, asked.seed,
                 stream=1, least=(CLASSIFIER_EPOCHS, CLASSIFIER_STEPS),
+                weight_decay=RELEASED_DECAY if asked.as_released else 0.0,
             ),
             Phase(
                 "transformers", moves, lambda rows: self._transformer_loss(classifier, moves, rows),
@@ -333,7 +245,7 @@ class LatentTransformerTraining:
         return loss, {"classification": loss.detach(), "accuracy": right}
 
     def _transformer_loss(
-        self, classifier: nn.Module, transformers: Transformers, rows_B: Tensor
+        self, classifier: nn.Module, transformers: Transformers | LayerTransformers, rows_B: Tensor
     ) -> tuple[Tensor, Mapping[str, Tensor]]:
         """Eq. 5, summed over the attributes, which share no weight."""
         s, z = self.config, self.codes[rows_B]
@@ -343,10 +255,13 @@ class LatentTransformerTraining:
         moved = transformers(z, losses.training_alpha(p_JB))
         after_JBA = functional_call(classifier, moved.flatten(2))
         logits_JB = after_JBA.gather(2, self._places[:, None, None].expand(-1, len(rows_B), 1))[..., 0]
-        class_J = losses.classification(logits_JB, beta_JB)
-        attr_J = losses.attribute_regularisation(after_JBA, before_BA, self._weight_JA, s.reduction)
+        class_J = losses.classification(logits_JB, beta_JB, balanced=s.as_released)
+        if s.as_released:
+            attr_J = losses.released_attribute_regularisation(after_JBA, before_BA, self._weight_JA)
+        else:
+            attr_J = losses.attribute_regularisation(after_JBA, before_BA, self._weight_JA, s.reduction)
         recon_J = losses.reconstruction(moved, z, s.reduction)
-        loss = (class_J + s.lambda_attr * attr_J + s.lambda_recon * recon_J).sum()
+        loss = (class_J + s.lambda_attr * attr_J + s.weight_of_reconstruction * recon_J).sum()
         reached = ((logits_JB.detach() > 0) == (beta_JB > 0)).to(z.dtype).mean()
         parts = {"classification": class_J, "attribute": attr_J, "reconstruction": recon_J}
         return loss, {**{name: part.detach().mean() for name, part in parts.items()}, "reached": reached}
@@ -386,14 +301,6 @@ class LatentTransformerTraining:
             yes = int((scores_N > 0).sum())
             if yes in (0, len(scores_N)):
                 raise SpecError(f"{'no' if not yes else 'every'} row has {name}: there is nothing to learn it from")
-
-
-def _agreement(true_N: NDArray[np.bool_], said_N: NDArray[np.bool_]) -> dict[str, float]:
-    from sklearn.metrics import accuracy_score, precision_recall_fscore_support
-
-    precision, recall, f1, _ = precision_recall_fscore_support(true_N, said_N, average="binary", zero_division=0.0)
-    accuracy = float(accuracy_score(true_N, said_N))
-    return {"accuracy": accuracy, "precision": float(precision), "recall": float(recall), "f1": float(f1)}
 
 
 def functional_call(network: nn.Module, codes: Tensor) -> Tensor:
