@@ -48,6 +48,7 @@ bench: $(VENV)/.test
 	$(BIN)/python -m benchmarks.edit
 	$(BIN)/python -m benchmarks.ials
 	$(BIN)/python -m benchmarks.latent_transformer
+	$(BIN)/python -m benchmarks.id_style
 
 # CUDA beside the CPU, then its speed; it runs without a GPU too.
 bench-gpu: $(VENV)/.fetch

@@ -104,11 +104,10 @@ class IDStyleEditor:
         """(L, W), in float64."""
         code_1LW = code_LW.to("cpu", torch.float32)[None]
         places = [self._place(name) for name in request.attributes]
-        deltas = self._network(code_1LW)[:, places].double()
-        by = combine(deltas, torch.tensor([sides], dtype=torch.float64))
+        by = combine(self._network(code_1LW, places=places), torch.tensor([sides]))
         if self._top_k is not None:
             by = strongest(by, self._top_k)
-        return code_LW.double().cpu() + abs(request.strengths[0]) * by[0]
+        return code_LW.double().cpu() + abs(request.strengths[0]) * by[0].double()
 
     def _place(self, attribute: str) -> int:
         if attribute not in self._network.attributes:

@@ -64,15 +64,20 @@ class IDStyle(nn.Module):
         """P_m / |P_m|_1, (M, W)."""
         return functional.normalize(self.direction_MW, p=1.0, dim=1)
 
-    def forward(self, ws_NLW: Tensor, intensity_NLW: Tensor | None = None) -> Tensor:
+    def forward(
+        self, ws_NLW: Tensor, intensity_NLW: Tensor | None = None, places: Sequence[int] | None = None
+    ) -> Tensor:
         """sigmoid(E_m) of Eq. 5 times delta w_m of Eq. 3, (N, M, L, W): what is added for attr_m = 1.
 
-        intensity_NLW: that of these rows, where it is known.
+        intensity_NLW: that of these rows, where it is known. places: of the attributes that are wanted; all by default.
         """
         further_NLW = self.intensity(ws_NLW) if intensity_NLW is None else intensity_NLW
+        direction_MW, layer_ML = self.unit_directions(), self.layer_ML.sigmoid()
+        if places is not None:
+            direction_MW, layer_ML = direction_MW[places], layer_ML[places]
         # l_ft * P + P as (l_ft + 1) * P
-        moved = (further_NLW + 1)[:, None] * self.unit_directions()[None, :, None]
-        return self.layer_ML.sigmoid()[None, :, :, None] * moved
+        moved = (further_NLW + 1)[:, None] * direction_MW[None, :, None]
+        return layer_ML[None, :, :, None] * moved
 
     def start_along(self, directions_MW: Tensor) -> None:
         """Start from these directions, of any length: that of a random start is given to them."""
@@ -124,6 +129,8 @@ def positions(layers: int, width: int) -> Tensor:
 
 def absmax(deltas: Tensor, dim: int) -> Tensor:
     """Eq. 12: along `dim`, the value whose absolute value is the largest; of equal ones the first."""
+    if deltas.shape[dim] == 1:
+        return deltas.squeeze(dim)
     return deltas.gather(dim, deltas.abs().argmax(dim=dim, keepdim=True)).squeeze(dim)
 
 
