@@ -1,7 +1,7 @@
 """The plan of a `stylemill train` job: its rows, its card, and its one task."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,10 +13,11 @@ from jobs.latents.opening import open_latents
 from jobs.launch import command
 from jobs.options import canonical
 from jobs.plan import plan
-from jobs.resolve import TRAINING, TRAINING_BY_FACES, resolve, spec_facts
+from jobs.resolve import TRAINING, TRAINING_BY_FACES, is_elsewhere, resolve, spec_facts
 from jobs.train.spec import TrainSpec
 from pipeline.card import Card, TrainedCodes
 from pipeline.engine.job import Job
+from pipeline.engine.job_records import JobRecords
 from pipeline.engine.workers import Load
 from pipeline.errors import SpecError
 from pipeline.models import zoo
@@ -27,7 +28,7 @@ from pipeline.models.generators import Generator
 from pipeline.stages.fit_rows import from_table
 from pipeline.stages.joined import Labels, join, open_labels, scores_of
 from pipeline.stages.models import ClassifierRef, Model, Runtime
-from pipeline.stages.train import FacesRef, TrainStage
+from pipeline.stages.train import FacesRef, TrainStage, seconds_of_a_step
 from pipeline.tables import Layout
 
 
@@ -66,9 +67,12 @@ def plan_train(spec: TrainSpec) -> tuple[Job, int | None]:
         rows, joined.scores, joined.attributes, config, card, runtime.device, runtime.threads, looked.ref(runtime),
         looked.layers,
     )  # fmt: skip
+    if config.minutes is not None:
+        stage = replace(stage, config=config.with_steps(_steps_of(spec, stage, config.minutes)))
     steps = stage.start().steps
     facts = {
         **spec_facts(spec, runtime, looked.load, "train"),
+        **({} if config.minutes is None else {"steps": steps}),
         **latents.choice,
         "training": name,
         "attributes": list(joined.attributes),
@@ -86,6 +90,21 @@ def plan_train(spec: TrainSpec) -> tuple[Job, int | None]:
         digested=("latents", "labels"),
     )  # fmt: skip
     return job, workers
+
+
+def _steps_of(spec: TrainSpec, stage: TrainStage, minutes: float) -> int:
+    """How many steps the training takes: those stored at its first start, else as many as this machine does in so many
+    minutes. Raises SpecError where it is not this machine that does them.
+    """
+    stored = None if spec.replace else JobRecords(spec.out, "train").spec()
+    if stored and isinstance(steps := stored["spec"].get("steps"), int):
+        return steps
+    if is_elsewhere(spec):
+        raise SpecError("--budget is measured on this machine, and the cluster's nodes are others: give --steps")
+    seconds = seconds_of_a_step(stage)
+    steps = max(1, int(60 * minutes / seconds))
+    say(f"Note  {steps:,} steps in {minutes:g} minutes, since a step takes {seconds:.2g} s here")
+    return steps
 
 
 @dataclass(frozen=True, eq=False)

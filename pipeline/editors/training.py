@@ -11,7 +11,7 @@ import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, Self
 
 import numpy as np
 import torch
@@ -121,6 +121,15 @@ class TrainConfig(BaseModel, ABC):
     def family(self) -> str | None:
         """The family of classifiers of a training that makes faces; None of one that makes none."""
         return None
+
+    @property
+    def minutes(self) -> float | None:
+        """How long it may take, where that decides its steps; None where these are known."""
+        return None
+
+    def with_steps(self, steps: int) -> Self:
+        """The same with so many steps, where `minutes` are given."""
+        return self
 
     @abstractmethod
     def open(self, rows: LabelledCodes, device: torch.device, faces: FacesOfTraining | None = None) -> Training:

@@ -5,6 +5,7 @@ Shapes: N rows, A attributes.
 
 import json
 import math
+import statistics
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -29,6 +30,8 @@ from pipeline.tables import Artifact, ArtifactFiles
 CURVE = "curve.json"
 POINTS, MOST_STEPS = 100, 100
 """Points of the curve, at least, and steps of one, at most: each is the mean of the losses since the one before."""
+TIMED = 5
+"""Steps that are timed where a training is to take so many minutes."""
 KEPT_SECONDS = 15.0
 """How often a checkpoint is kept, at a point of the curve."""
 
@@ -85,6 +88,18 @@ class TrainStage:
     def open(self) -> "TrainWorker":
         torch.set_num_threads(self.threads)
         return TrainWorker(self)
+
+
+def seconds_of_a_step(stage: TrainStage) -> float:
+    """How long a step takes in this process: the median of some after a first one. What they learn is let go."""
+    torch.set_num_threads(stage.threads)
+    training = stage.start(stage.faces.open() if stage.faces else None)
+    seconds = []
+    for _ in range(min(TIMED + 1, training.steps)):
+        begun = time.perf_counter()
+        training.advance(1)
+        seconds.append(time.perf_counter() - begun)
+    return statistics.median(seconds[1:] or seconds)
 
 
 class TrainWorker:

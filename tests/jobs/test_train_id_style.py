@@ -10,11 +10,14 @@ from edits import edit, edits
 
 import schemas
 from jobs.__main__ import main
+from jobs.train import SPECS, plan_train
+from jobs.train import plan as planning
 from pipeline.editors.id_style.networks import IDStyle
 from pipeline.editors.id_style.training import MEANINGS, WEIGHTS, IDStyleTraining
 from pipeline.models.classifiers import identity
 from pipeline.stages import train as stage
 from pipeline.stages.models import read_artifact
+from pipeline.stages.train import seconds_of_a_step
 from pipeline.tables import Artifact, Table
 
 NAMES = ("smile", "old")
@@ -89,6 +92,34 @@ def test_killed_on_the_way_the_same_command_ends_with_the_same_bytes(made, whole
     assert files(tmp_path) == files(whole)
 
 
+def test_a_budget_is_turned_into_steps_once(made, tmp_path, monkeypatch, capsys):
+    timed = []
+    monkeypatch.setattr(planning, "seconds_of_a_step", lambda stage: timed.append(stage.threads) or 20.0)
+    short = [word for word in SHORT if word not in ("--steps", "4")]
+    given = ["--latents", f"{made}/latents", "--labels", f"{made}/labels", "--classifiers", "tiny", *short]
+    words = ["train", "id-style", *given, "--attributes", "old", "--out", str(tmp_path), "--budget"]
+    assert main([*words, "1"]) == 0
+    assert "3 steps in 1 minutes, since a step takes 20 s here" in capsys.readouterr().err
+    assert main([*words, "1"]) == 0
+    assert "3 steps: all done" in capsys.readouterr().err
+    assert timed == [1]
+    stored = json.loads(Path(tmp_path, ".stylemill/train/spec.json").read_text())["spec"]
+    assert (stored["steps"], stored["budget"]) == (3, 1.0)
+    assert main([*words, "2"]) == 4
+    assert "budget: 1.0 there, 2.0 asked" in capsys.readouterr().err
+    assert main([*words, "1", "--steps", "9"]) == 2
+    assert "--budget decides the steps" in capsys.readouterr().err
+
+
+def test_how_long_a_step_takes(made, whole, tmp_path):
+    spec = SPECS["id-style"].model_validate(
+        {"latents": [f"{made}/latents"], "labels": [f"{made}/labels"], "classifiers": "tiny", "attributes": ["old"],
+         "out": str(tmp_path), "held_out": 2, "local": True, "threads": 1}
+    )  # fmt: skip
+    stage = plan_train(spec)[0].stage
+    assert 0 < seconds_of_a_step(stage) < 60
+
+
 def test_another_classifier_or_weight_is_another_training(made, whole, capsys):
     assert train(made, whole, "--lambda-id", "1") == 4
     assert "lambda_id: 5.0 there, 1.0 asked" in capsys.readouterr().err
@@ -129,6 +160,7 @@ def test_flip_goes_by_the_classifiers(made, whole, tmp_path):
         (["--classifiers", "tiny-judge"], "judges and gives no gradient"),
         (["--held-out", "19"], "20 rows, 19 of them held out, are too few"),
         (["--steps", "0"], "--steps 0: input should be greater than 0"),
+        (["--budget", "0"], "--budget 0.0: input should be greater than 0"),
         (["--space", "w+", "--attributes", "old,beard"], "beard"),
     ],
 )

@@ -8,12 +8,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor
 
 from pipeline.directions import svm
@@ -49,7 +49,7 @@ BETAS = (0.98, 0.98)
 MOMENTS = ("exp_avg", "exp_avg_sq")
 LAST_RATE = 1e-5
 """The lowest learning rate, as a share of the highest."""
-MOST = 10_000_000
+STEPS, MOST = 4000, 10_000_000
 START_C, START_FRACTION = 0.003, 0.2
 """Of the normals that a training starts from."""
 ORDER, DRAWN, HELD_OUT = 21, 22, 23
@@ -71,7 +71,16 @@ class TrainConfig(training.TrainConfig):
     MEANINGS: ClassVar[Mapping[str, str]] = MEANINGS
 
     classifiers: str = Field("faces", description="Family of classifiers that an edit is to convince.")
-    steps: int = Field(4000, gt=0, le=MOST, description="Steps of --batch-size faces; 100,000 in the paper.")
+    steps: int | None = Field(
+        None, gt=0, le=MOST, description=f"Steps of --batch-size faces; 100,000 in the paper. Default: {STEPS:,}."
+    )
+    budget: float | None = Field(
+        None,
+        gt=0,
+        allow_inf_nan=False,
+        description="In place of --steps: minutes. As many steps as this machine does in them, measured at the first "
+        "start and kept from then on.",
+    )
     batch_size: int = Field(2, gt=0, le=1024, description="Faces of a step.")
     edits_of_a_row: Literal["one", "all"] = Field(
         "one",
@@ -106,9 +115,22 @@ class TrainConfig(training.TrainConfig):
     )
     held_out: int = Field(8, ge=0, le=10_000, description="Faces that are not learned from, and edited at the end.")
 
+    @model_validator(mode="after")
+    def _steps_or_budget(self) -> Self:
+        if self.steps is not None and self.budget is not None:
+            raise ValueError("--budget decides the steps: leave out --steps")
+        return self
+
     @property
     def family(self) -> str:
         return self.classifiers
+
+    @property
+    def minutes(self) -> float | None:
+        return self.budget
+
+    def with_steps(self, steps: int) -> Self:
+        return self.model_copy(update={"steps": steps, "budget": None})
 
     def open(self, rows: LabelledCodes, device: torch.device, faces: FacesOfTraining | None = None) -> IDStyleTraining:
         return IDStyleTraining(rows, self, device, faces)
@@ -144,7 +166,7 @@ class IDStyleTraining:
 
     @property
     def steps(self) -> int:
-        return self.config.steps
+        return self.config.steps or STEPS
 
     @property
     def phase(self) -> str:
@@ -333,9 +355,10 @@ class IDStyleTraining:
 
 def learning_rate(config: TrainConfig, step: int) -> float:
     """Of a step: it rises in equal steps, then falls along a cosine, as often as there are cycles."""
-    rise = config.warm_up if config.warm_up is not None else min(1000, config.steps // 10)
+    steps = config.steps or STEPS
+    rise = config.warm_up if config.warm_up is not None else min(1000, steps // 10)
     if step < rise:
         return config.learning_rate * (step + 1) / (rise + 1)
-    length = max(1, math.ceil((config.steps - rise) / config.cycles))
+    length = max(1, math.ceil((steps - rise) / config.cycles))
     fallen = (1 + math.cos(math.pi * ((step - rise) % length) / length)) / 2
     return config.learning_rate * (LAST_RATE + (1 - LAST_RATE) * fallen)
