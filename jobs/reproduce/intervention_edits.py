@@ -11,6 +11,7 @@ from pydantic import Field
 from jobs.flags import Names
 from jobs.reproduce.faces import FacesFlags, LabelledFaces
 from jobs.reproduce.study import edit_spec, step
+from pipeline.editors.style_intervention import Config
 from pipeline.models.codes import Space
 from pipeline.report.style_intervention.paper import CONDITIONAL, EDITED, IN_W, IN_Z, OURS
 from pipeline.report.style_intervention.result import EDIT
@@ -36,7 +37,12 @@ class InterventionFlags(FacesFlags):
         allow_inf_nan=False,
         description="Length of the first move, in standard deviations of the faces' distance to the boundary.",
     )
-    length: float = Field(1.0, gt=0, allow_inf_nan=False, description="As of stylemill edit style-intervention.")
+    length: float = Field(
+        Config.model_fields["length"].default,
+        gt=0,
+        allow_inf_nan=False,
+        description="As of stylemill edit style-intervention.",
+    )
 
     @property
     def strengths(self) -> tuple[float, ...]:
