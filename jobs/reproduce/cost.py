@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import torch
 
@@ -14,6 +14,7 @@ from pipeline.engine.job_records import JobRecords
 from pipeline.models import backend, generators
 from pipeline.models.classifiers.attributes import DEFAULT_ATTRIBUTES
 from pipeline.models.codes import Codes
+from pipeline.models.faces import SCORED_SIZE
 from pipeline.report import wording
 from pipeline.stages.models import Model, Runtime, open_generator, open_scorer
 from pipeline.tables import Table, store
@@ -25,17 +26,24 @@ ROUNDS = 2
 
 @dataclass(frozen=True)
 class Passes:
-    """Passes of one face each through the generator, and of their gradients back."""
+    """Passes of one face each through the generator, and of their gradients back.
+
+    unscored, unscored_backward: how many of these make a face that no classifier looks at.
+    """
 
     forward: int = 0
     backward: int = 0
+    unscored: int = 0
+    unscored_backward: int = 0
 
     def __add__(self, other: "Passes") -> "Passes":
-        return Passes(self.forward + other.forward, self.backward + other.backward)
+        return Passes(*(mine + others for mine, others in zip(astuple(self), astuple(other), strict=True)))
 
-    def seconds(self, a_face: float) -> float:
-        """At so many seconds for a face that is made and scored."""
-        return (self.forward + BACKWARD * self.backward) * a_face
+    def seconds(self, a_face: float, unscored: float | None = None) -> float:
+        """At so many seconds for a face that is made and scored, and so many for one that is made alone."""
+        alone = self.unscored + BACKWARD * self.unscored_backward
+        scored = self.forward + BACKWARD * self.backward - alone
+        return scored * a_face + alone * (a_face if unscored is None else unscored)
 
 
 def say_ahead(passes: Passes) -> None:
@@ -68,16 +76,18 @@ def say_cost(passes: Passes, generator: str, families: Sequence[str], device: st
     if device == "cuda" and not torch.cuda.is_available():
         say("      hours unknown: this machine has no such GPU; ask for --dry-run on one that has")
         return
-    seconds, faces = seconds_a_face(generator, families, device)
-    more = f" and {BACKWARD:g} times that for a backward pass" if passes.backward else ""
+    seconds, alone, faces = seconds_a_face(generator, families, device)
+    more = f", {alone:.2g} s made alone" if passes.unscored else ""
+    more += f" and {BACKWARD:g} times that for a backward pass" if passes.backward else ""
     say(
-        f"      {wording.duration(passes.seconds(seconds))} on this machine in one process, at {seconds:.2g} s a face "
-        f"made and scored ({faces} of them, just now){more}; fits and figures come on top"
+        f"      {wording.duration(passes.seconds(seconds, alone))} on this machine in one process, at {seconds:.2g} s "
+        f"a face made and scored ({faces} of them, just now){more}; fits and figures come on top"
     )
 
 
-def seconds_a_face(generator: str, families: Sequence[str], device: str) -> tuple[float, int]:
-    """Measured here with the threads that PyTorch has, and on how many faces.
+def seconds_a_face(generator: str, families: Sequence[str], device: str) -> tuple[float, float, int]:
+    """Of a face that is made and scored, of one that is made alone, and on how many faces it was measured: here, with
+    the threads that PyTorch has.
 
     Raises:
         SpecError: no such generator or family.
@@ -97,4 +107,9 @@ def seconds_a_face(generator: str, families: Sequence[str], device: str) -> tupl
     begun = time.perf_counter()
     for _ in range(ROUNDS):
         faces.look(codes)
-    return (time.perf_counter() - begun) / (ROUNDS * size), ROUNDS * size
+    scored = time.perf_counter()
+    with torch.no_grad():
+        for _ in range(ROUNDS):
+            opened.synthesize(codes, min(SCORED_SIZE, opened.resolution)).mean().item()
+    made = time.perf_counter()
+    return (scored - begun) / (ROUNDS * size), (made - scored) / (ROUNDS * size), ROUNDS * size

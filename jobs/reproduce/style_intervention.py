@@ -144,7 +144,8 @@ def cost(spec: StyleInterventionSpec) -> Passes:
 def ahead(spec: StyleInterventionSpec) -> Passes:
     """Once faces are labelled: interventions, moves, all of them made again to measure them, and one by layer."""
     layers = len(generators.load(spec.generator, backend="eager").style_layers)
-    solved = Passes(round(SHARE * layers * (ADAM_STEPS + 1)), round(SHARE * layers * ADAM_STEPS))
+    forward, backward = (round(SHARE * passes) for passes in (layers * ADAM_STEPS + 1, layers * ADAM_STEPS))
+    solved = Passes(forward, backward, forward, backward)
     made = 2 * (2 + len(INTERPOLATED) + 3 * (1 + len(spec.strengths)))
     return sum(spec.each * len(spec.attributes) * [solved + Passes(made)], solved)
 

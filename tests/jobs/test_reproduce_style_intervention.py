@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from jobs.__main__ import main
+from jobs.reproduce.cost import Passes
 from jobs.reproduce.intervention_edits import FOLDERS, INTERPOLATED, STRENGTHS
 from jobs.reproduce.style_intervention import StyleInterventionSpec
 from pipeline.metrics import at_score
@@ -166,9 +167,18 @@ def test_a_dry_run_counts_the_passes(small, tmp_path, capsys):
     assert main(words) == 0
     assert not (tmp_path / "none").exists()
     layers = len(generators.load("stylegan2-tiny", backend="eager").style_layers)
-    solved = (2 * 5 + 1) * np.array([round(0.8 * layers * 7), round(0.8 * layers * 6)])
+    solved = (2 * 5 + 1) * np.array([round(0.8 * (layers * 6 + 1)), round(0.8 * layers * 6)])
     made = 2 * 5 * 2 * (2 + 5 + 3 * 9)
-    assert f"{400 + 64 + made + solved[0]:,} forward, {solved[1]:,} backward" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert f"{400 + 64 + made + solved[0]:,} forward, {solved[1]:,} backward" in said
+    assert " s made alone and 1.4 times that for a backward pass" in said
+
+
+def test_faces_that_are_not_scored_take_less():
+    passes = Passes(10, 6, 4, 5) + Passes(1, 1)
+    assert passes == Passes(11, 7, 4, 5)
+    assert passes.seconds(2.0, 0.5) == pytest.approx((11 - 4 + 1.4 * (7 - 5)) * 2 + (4 + 1.4 * 5) * 0.5)
+    assert passes.seconds(2.0) == pytest.approx((11 + 1.4 * 7) * 2)
 
 
 @pytest.mark.parametrize(
