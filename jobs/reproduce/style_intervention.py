@@ -15,7 +15,7 @@ from jobs.reproduce.intervention_edits import FOLDERS, INTERPOLATED, Interventio
 from jobs.reproduce.outlined import strips
 from jobs.reproduce.study import run_study, step
 from pipeline.errors import SpecError
-from pipeline.metrics.of_faces import BY_NAME
+from pipeline.metrics.of_faces import BY_NAME, NUMBERS
 from pipeline.models import generators
 from pipeline.models.classifiers import ATTRIBUTES, attributes_of
 from pipeline.models.codes import Space
@@ -177,7 +177,8 @@ def make(spec: StyleInterventionSpec) -> Page:
 def read_results(spec: StyleInterventionSpec, numbers: pd.DataFrame) -> list[Result]:
     """Of each attribute of which a face was solved for. Raises SpecError where there is none."""
     found = [
-        read(attribute, {way: spec.folder(attribute, way) for way in FOLDERS}, numbers) for attribute in spec.attributes
+        read(attribute, {way: spec.folder(attribute, way) for way in FOLDERS}, numbers, NUMBERS)
+        for attribute in spec.attributes
     ]
     for one in found:
         if not one.faces:

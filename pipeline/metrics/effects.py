@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,8 @@ from pipeline.metrics import intervals
 from pipeline.metrics.face_metric import Faces
 from pipeline.metrics.metric import Numbers, finite
 from pipeline.metrics.moments import Moments
+from pipeline.metrics.number import Number
+from pipeline.models.classifiers.attributes import BY_NAME
 
 
 class EffectBatch(NamedTuple):
@@ -36,6 +38,7 @@ class Effects:
     about = "how the judge's scores change"
     always, looks, by_part = True, False, True
     packages = ("scipy",)
+    measures: ClassVar = {name: Number(0.0, "none") for name in BY_NAME}
     numbers = ("count", "mean", "m2", "flips")
     fingerprint, networks = "", ()  # the judge's are not its own
 

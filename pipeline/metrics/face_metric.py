@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pipeline.metrics.metric import Metric
+from pipeline.metrics.number import Number
 
 
 class Faces(NamedTuple):
@@ -63,6 +64,7 @@ class FaceMetric(Metric[Any], Protocol):
     about: what it says, for the help of `stylemill measure`.
     table: of its partial numbers.
     packages: whose versions can move its numbers.
+    measures: what it measures, by the column `measured` of the tables; empty is a number that is called as the metric.
     always: whether it is measured without being asked for.
     looks: whether it looks at pictures, and not at the judge's scores alone.
     by_part: whether its batches are so small that those of a whole part of a table are measured at once; else those of
@@ -77,6 +79,9 @@ class FaceMetric(Metric[Any], Protocol):
 
     @property
     def packages(self) -> tuple[str, ...]: ...
+
+    @property
+    def measures(self) -> Mapping[str, Number]: ...
 
     @property
     def always(self) -> bool: ...

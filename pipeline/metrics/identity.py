@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from pipeline.metrics.face_metric import Faces
 from pipeline.metrics.histogram import Bins
 from pipeline.metrics.metric import Numbers, finite
 from pipeline.metrics.moments import Moments
+from pipeline.metrics.number import Number
 from pipeline.models.classifiers import identity as embedding
 
 BINS = Bins(-1.0, 1.0, 400)
@@ -39,6 +40,7 @@ class Identity:
     about = "the cosine between embeddings of the source and of the edited face (fr-feature)"
     always, looks, by_part = False, True, False
     packages = ()
+    measures: ClassVar = {"": Number(1.0, "larger")}
     numbers = ("count", "mean", "m2", *BINS.names)
 
     def open(self, device: str, judge: str) -> Embedded:

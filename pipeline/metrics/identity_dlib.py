@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from pipeline.metrics.face_metric import Faces
 from pipeline.metrics.histogram import Bins
 from pipeline.metrics.means import Means, Values
 from pipeline.metrics.metric import Numbers
+from pipeline.metrics.number import Number
 from pipeline.models.classifiers.dlib_identity import NETWORK, SAME_PERSON, DlibIdentity
 
 BINS = Bins(0.0, 2.0, 400)
@@ -27,13 +29,17 @@ class IdentityDlib:
 
     Below 0.6 they are usually taken for one person; `flip_rate` is the share of faces that are at 0.6 or beyond, with
     its interval. A pair in which the detector finds no face in one of the pictures has no distance and is not counted.
-    How many these are is a number of its own, `no_face`: 1 for such a pair and 0 for any other, so that both its mean
-    and its `flip_rate` are their share. Quantiles come from bins that are 0.005 wide.
+    How many these are is a number of its own, `identity_dlib_no_face`: 1 for such a pair and 0 for any other, so that
+    both its mean and its `flip_rate` are their share. Quantiles come from bins that are 0.005 wide.
     """
 
     name, table = "identity_dlib", "metrics_identity_dlib"
     about = "the distance between dlib's embeddings of both faces, by a network that nothing optimises"
     packages = ("scipy", "dlib-bin")
+    measures: ClassVar = {
+        "": Number(0.0, "smaller"),
+        "identity_dlib_no_face": Number(math.nan, "smaller"),
+    }
     always, looks, by_part = False, True, True
     numbers = ("count", "mean", "m2", "beyond", *BINS.names)
 
@@ -86,4 +92,4 @@ class Embedded:
     def compare(self, source: NDArray[np.float64], edited: NDArray[np.float64], attribute: str) -> Mapping[str, Values]:
         """The distance, and of which pairs there is none."""
         distance_N = np.linalg.norm(source - edited, axis=1)
-        return {"": Values(distance_N), "no_face": Values(np.isnan(distance_N).astype(np.float64))}
+        return {"": Values(distance_N), "identity_dlib_no_face": Values(np.isnan(distance_N).astype(np.float64))}

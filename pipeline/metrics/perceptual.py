@@ -6,12 +6,14 @@ Shapes: N rows.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from pipeline.metrics.face_metric import Faces
 from pipeline.metrics.means import Means, Values
+from pipeline.metrics.number import Number
 from pipeline.models.classifiers import perceptual
 from pipeline.models.classifiers.perceptual import PerceptualDistance
 
@@ -25,6 +27,7 @@ class Perceptual(Means):
     name, table = "perceptual", "metrics_perceptual"
     about = "a perceptual distance (LPIPS, stlpips-alex)"
     packages = ()
+    measures: ClassVar = {"": Number(0.0, "smaller")}
     always, looks, by_part = False, True, True
 
     def open(self, device: str, judge: str) -> Distances:

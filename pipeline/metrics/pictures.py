@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from pipeline.errors import SpecError
 from pipeline.metrics.face_metric import Faces
 from pipeline.metrics.means import Means, Values
+from pipeline.metrics.number import Number
 from pipeline.models.classifiers.face_regions import FaceRegions, Regions, open_regions
 
 VERSION = 1
@@ -41,6 +43,11 @@ class Pictures(Means):
     name, table = "pictures", "metrics_pictures"
     about = "MSE and SSIM of the pictures, inside and outside the region of the attribute too"
     packages = ("scipy", "scikit-image")
+    measures: ClassVar = {
+        f"{name}{where}": number
+        for name, number in (("mse", Number(0.0, "smaller")), ("ssim", Number(1.0, "larger")))
+        for where in ("", "_inside", "_outside", "_inside_landmarks", "_outside_landmarks")
+    }
     always, looks, by_part = False, True, True
 
     def open(self, device: str, judge: str) -> Changes:

@@ -44,7 +44,7 @@ class MeasureStage:
     measured_by: tuple[Model, ...]
     runtime: Runtime
     name: str = field(default="measure", init=False)
-    version: int = field(default=2, init=False)
+    version: int = field(default=3, init=False)
 
     @property
     def metrics(self) -> tuple[FaceMetric, ...]:

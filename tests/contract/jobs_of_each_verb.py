@@ -136,7 +136,7 @@ CASES = {
         networks=("--threads", "1", "--device", "cpu"), steps=True,
     ),
     "measure": Case(
-        "measure --edits {edits} --families tiny-judge --metrics pictures",
+        "measure --edits {edits} --families tiny-judge",
         changed={"--measured yaw,old": "measured: "}, last=("measured", "measured.csv"),
     ),
     "dt": Case(

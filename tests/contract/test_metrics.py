@@ -7,18 +7,16 @@ import math
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import schemas
 from pipeline import metrics
-from pipeline.metrics import DT, Outcomes, identity, identity_dlib, measure_groups, perceptual
+from pipeline.metrics import DT, Outcomes, measure_groups
 from pipeline.metrics.effects import EffectBatch
-from pipeline.metrics.face_metric import Faces
 from pipeline.metrics.identity import IdentityBatch
 from pipeline.metrics.means import Values
-from pipeline.metrics.of_faces import BY_NAME, METRICS
+from pipeline.metrics.of_faces import BY_NAME, METRICS, NUMBERS
 
 
 def noise(rows: int, seed: int, *width: int) -> np.ndarray:
@@ -51,6 +49,18 @@ def test_metrics_of_faces_have_names_and_tables_of_their_own_and_one_is_always_m
     assert [metric.name for metric in METRICS if metric.always] == ["effects"]
     assert all(metric.name.isidentifier() and metric.table.startswith("metrics") for metric in METRICS)
     assert all(metric.about and not metric.about.endswith(".") for metric in METRICS)
+
+
+def test_numbers_of_faces_have_names_of_their_own_and_say_what_is_better():
+    names = [measured or metric.name for metric in METRICS for measured in metric.measures]
+    assert len(set(names)) == len(names)
+    assert set(names) == set(NUMBERS)
+    of_itself = {"larger": 1, "smaller": 0}
+    for name, number in NUMBERS.items():
+        if number.better != "none" and name != "identity_dlib_no_face":
+            assert number.of_itself == of_itself[number.better]
+    better = {name: NUMBERS[name].better for name in ("mse_outside", "ssim", "identity", "identity_dlib", "perceptual")}
+    assert list(better.values()) == ["smaller", "larger", "larger", "smaller", "smaller"]
 
 
 @each
@@ -104,67 +114,3 @@ def test_partials_come_back_from_a_file(name, tmp_path):
     back = pq.read_table(tmp_path / "part.parquet").to_pylist()
     assert [{number: row[number] for number in metric.numbers} for row in back] == list(groups.values())
     assert metric.finish(metric.merge(back)) == metric.finish(metric.merge(groups.values()))
-
-
-class Pixels(torch.nn.Module):
-    """In place of each network that has no tiny one: a face is its small picture."""
-
-    fingerprint = "pixels"
-
-    def forward(self, x_N3HW):
-        return torch.nn.functional.avg_pool2d(x_N3HW, 8).flatten(1)
-
-    def between(self, these, others):
-        return (these - others).square().mean(1)
-
-
-class PixelsInNumpy:
-    fingerprint = "pixels"
-
-    def __call__(self, x_N3HW):
-        return Pixels()(x_N3HW).double().numpy()
-
-
-@pytest.fixture
-def pixels(monkeypatch):
-    """Every metric of faces opens without weights."""
-    monkeypatch.setattr(identity.embedding, "load", lambda device: Pixels())
-    monkeypatch.setattr(perceptual.perceptual, "load_distance", lambda device: Pixels())
-    monkeypatch.setattr(identity_dlib, "DlibIdentity", PixelsInNumpy)
-
-
-def faces(seed: int, rows: int = 6) -> Faces:
-    draw = torch.Generator().manual_seed(seed)
-    return Faces(
-        {"old": noise(rows, seed), "smile": noise(rows, seed + 9)}, torch.rand(rows, 3, 32, 32, generator=draw)
-    )
-
-
-@pytest.mark.usefixtures("pixels")
-@pytest.mark.parametrize("name", BY_NAME)
-def test_faces_are_compared_row_by_row(name):
-    """What is measured goes by the attribute alone, and a row's numbers by its face and its source alone."""
-    one = BY_NAME[name].open("cpu", "tiny-judge")
-    first, second = faces(1), faces(2)
-    found = one.compare(one.see(first), one.see(second), "smile")
-    assert all(len(column) == 6 for batch in found.values() for column in batch)
-    some = [Faces({key: column[2:4] for key, column in of.scores.items()}, of.pictures[2:4]) for of in (first, second)]
-    fewer = one.compare(one.see(some[0]), one.see(some[1]), "smile")
-    assert list(fewer) == list(found)
-    for measured, batch in fewer.items():
-        for column, whole in zip(batch, found[measured], strict=True):
-            np.testing.assert_allclose(column, whole[2:4], rtol=1e-5, atol=1e-7)
-    assert isinstance(one.fingerprint, str)
-    assert all(isinstance(network, str) for network in one.networks)
-
-
-@pytest.mark.usefixtures("pixels")
-@pytest.mark.parametrize("name", BY_NAME)
-def test_a_face_beside_itself_has_not_changed(name):
-    metric, same = BY_NAME[name], {"identity": 1.0, "ssim": 1.0}
-    one = metric.open("cpu", "tiny-judge")
-    seen = one.see(faces(1))
-    for measured, batch in one.compare(seen, seen, "smile").items():
-        finished = metric.finish(metric.measure(batch))
-        wanted = same.get(measured.split("_")[0] or name, 0.0)
-        assert finished["mean"] == pytest.approx(wanted, abs=1e-6), measured

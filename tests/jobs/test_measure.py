@@ -429,7 +429,7 @@ class SomeFaces:
 def test_faces_that_dlib_does_not_find_are_counted(scored, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("pipeline.metrics.identity_dlib.DlibIdentity", SomeFaces)
     assert measure(tmp_path, scored, words=["--metrics", "identity_dlib"]) == 0
-    assert "no_face" in capsys.readouterr().out
+    assert "identity_dlib_no_face" in capsys.readouterr().out
     found = measured(tmp_path)
     found = found[found["metric"] == "identity_dlib"].set_index(["request", "step", "measured"])
     faces = {key: SomeFaces()(torch.from_numpy(one) * 2 - 1) for key, one in faces_of(scored).items()}
@@ -437,7 +437,7 @@ def test_faces_that_dlib_does_not_find_are_counted(scored, tmp_path, capsys, mon
     for request, step in ((0, 1), (0, 2), (1, 1), (1, 2)):
         distances = np.linalg.norm(faces[request, step] - faces[request, 0], axis=1)
         there = distances[~np.isnan(distances)]
-        distance, no_face = (found.loc[(request, step, name)] for name in ("", "no_face"))
+        distance, no_face = (found.loc[(request, step, name)] for name in ("", "identity_dlib_no_face"))
         assert (distance["count"], no_face["count"]) == (len(there), ROWS)
         assert no_face["mean"][0] == pytest.approx(1 - len(there) / ROWS)
         assert list(distance["mean"]) == pytest.approx([there.mean()] if len(there) else [], rel=1e-4)
@@ -474,7 +474,7 @@ def test_every_metric_on_two_real_faces(tmp_path):
         still, moved = (found.loc[(metric, number, step), "mean"][0] for step in (1, 2))
         assert still == pytest.approx(same, abs=1e-5), (metric, number)
         assert abs(moved - same) > 1e-4, (metric, number)
-    assert found.loc[("identity_dlib", "no_face", 2), "mean"][0] == 0
+    assert found.loc[("identity_dlib", "identity_dlib_no_face", 2), "mean"][0] == 0
 
 
 @pytest.mark.usefixtures("picture_identity")

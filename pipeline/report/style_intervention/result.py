@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from pipeline.errors import StoreError
 from pipeline.metrics import at_score
+from pipeline.metrics.number import Number
 from pipeline.report.style_intervention.paper import OURS
 from pipeline.tables import Table, store
 from schemas.edits import JUDGE
@@ -27,12 +28,13 @@ EDIT = 1.0
 class Result:
     """Of one attribute. ends: why each face's intervention ended, by face. steps: by way to edit, rows by (face, step)
     in the order of strengths, with the columns strength, score (the judge's) and the numbers; a number of the source is
-    that of a picture beside itself.
+    that of a picture beside itself. numbers: what they are, by their names.
     """
 
     attribute: str
     ends: "pd.Series[str]"
     steps: Mapping[str, pd.DataFrame]
+    numbers: Mapping[str, Number]
 
     @cached_property
     def faces(self) -> list[int]:
@@ -46,6 +48,10 @@ class Result:
             return np.full(self.column(way, "score").shape, np.nan)
         wide = self.steps[way].loc[self.faces, name].unstack()
         return wide.reindex(self.faces).to_numpy(np.float64)
+
+    def larger_is_better(self, name: str) -> bool:
+        """Whether a number is the better the larger it is."""
+        return self.numbers[name].better == "larger"
 
     @property
     def coefficients(self) -> NDArray[np.float64]:
@@ -82,31 +88,21 @@ class Result:
         return np.where(score_NK[:, 0] <= 0, (score_NK[:, step] > 0).astype(np.float64), np.nan)
 
 
-def read(attribute: str, folders: Mapping[str, str], numbers: pd.DataFrame) -> Result:
-    """From folders of edits by way, and `of_faces` of all of them. Raises StoreError."""
+def read(attribute: str, folders: Mapping[str, str], values: pd.DataFrame, numbers: Mapping[str, Number]) -> Result:
+    """From folders of edits by way, `of_faces` of all of them, and what its numbers are. Raises StoreError."""
     steps, ends = {}, pd.Series(dtype=str)
     for way, folder in folders.items():
         url, score = store.join(folder, "edits"), JUDGE + attribute
         rows = Table.open(url).read(columns=["index", "step", "strength", "stop", score]).to_pandas()
         rows = rows.rename(columns={"index": "face", score: "score"}).set_index(["face", "step"])
-        its = numbers[numbers["edits"] == url].pivot(index=["face", "step"], columns="name", values="value")
+        its = values[values["edits"] == url].pivot(index=["face", "step"], columns="name", values="value")
         for name in its:
             rows[name] = its[name]
-            rows.loc[rows.index.get_level_values("step") == 0, name] = of_itself(str(name))
+            rows.loc[rows.index.get_level_values("step") == 0, name] = numbers[str(name)].of_itself
         if way == OURS:
             ends = rows["stop"].groupby("face").first()
         steps[way] = rows.drop(columns="stop").sort_index()
-    return Result(attribute, ends, steps)
-
-
-def of_itself(name: str) -> float:
-    """A number of a picture beside itself: similarities are 1, errors and distances 0."""
-    return 1.0 if is_similarity(name) else 0.0
-
-
-def is_similarity(name: str) -> bool:
-    """Whether a number is the better the larger it is."""
-    return name == "identity" or name.startswith("ssim")
+    return Result(attribute, ends, steps, numbers)
 
 
 def of_faces(measured: str, edits: Sequence[str], tables: Iterable[str]) -> pd.DataFrame:

@@ -16,7 +16,7 @@ from pipeline.report.claims import FAILS, HOLDS, NOT_DECIDED, Claim
 from pipeline.report.pictured import pictured
 from pipeline.report.style_intervention import paper
 from pipeline.report.style_intervention.paper import NAMES, OURS, TABLE_1, TABLE_2, WAYS
-from pipeline.report.style_intervention.result import Result, is_similarity
+from pipeline.report.style_intervention.result import Result
 from pipeline.tables import Table, store
 
 OTHERS = tuple(way for way in WAYS if way != OURS)
@@ -103,7 +103,7 @@ def table_of(results: Sequence[Result], name: str, what: str) -> study.Grid:
         }
         if (theirs := TABLE_2.get(name)) is not None:
             rows[f"{NAMES[one.attribute]}, paper"] = {way: f"{theirs[way].to_dict()[one.attribute]:g}" for way in WAYS}
-    better = "larger" if is_similarity(name) else "smaller"
+    better = "larger" if results[0].larger_is_better(name) else "smaller"
     frame = pd.DataFrame.from_dict(rows, orient="index")
     return study.Grid(f"{name}: {what}; the {better} the better", frame, bold=[OURS])
 
@@ -125,7 +125,8 @@ def best(results: Sequence[Result], name: str, about: str, attributes: Sequence[
     claims = []
     for one in (result for result in results if result.attribute in attributes):
         found = one.at_equal_success(name)
-        more = {way: better_by(found, way, name) for way in OTHERS}
+        larger = one.larger_is_better(name)
+        more = {way: better_by(found, way, larger) for way in OTHERS}
         closest = min(OTHERS, key=lambda way: _closest(more[way][0]))
         by, faces = more[closest]
         verdicts = {difference.verdict for difference, _ in more.values()}
@@ -135,7 +136,7 @@ def best(results: Sequence[Result], name: str, about: str, attributes: Sequence[
         said = f"{theirs[OURS] - (rivals.min() if name == 'mse' else rivals.max()):+.3g}"
         said += OF_100 if name.startswith("identity") else ""
         told = f"{NAMES[one.attribute]}: {name}, {OURS} less {closest} ({faces} faces)"
-        sign = 1 if is_similarity(name) else -1
+        sign = 1 if larger else -1
         low, high = sorted((sign * by.low, sign * by.high))
         claims.append(Claim(about, told, said, sign * by.observed, low, high, verdict, digits=4))
     return claims
@@ -145,9 +146,12 @@ def _closest(by: Difference) -> float:
     return np.inf if np.isnan(by.observed) else by.observed
 
 
-def better_by(found: pd.DataFrame, way: str, name: str) -> tuple[Difference, int]:
-    """How much better the intervention is than another way, above 0 where it is, and of how many faces."""
-    first, second = (OURS, way) if is_similarity(name) else (way, OURS)
+def better_by(found: pd.DataFrame, way: str, larger: bool) -> tuple[Difference, int]:
+    """How much better the intervention is than another way, above 0 where it is, and of how many faces.
+
+    larger: whether a larger number is the better.
+    """
+    first, second = (OURS, way) if larger else (way, OURS)
     return mean_difference(found[first].to_numpy(), found[second].to_numpy())
 
 

@@ -41,7 +41,7 @@ def test_distances_and_the_share_beyond_the_bound():
     wilson = binomtest(1, 3).proportion_ci(0.95, method="wilson")
     assert (distance["flip_rate_low"], distance["flip_rate_high"]) == pytest.approx((wilson.low, wilson.high))
     assert distance["median"] == pytest.approx(0.2, abs=0.005)
-    assert list(found) == ["", "no_face"]
+    assert list(found) == ["", "identity_dlib_no_face"]
     assert no_face["count"] == 5
     assert no_face["mean"] == no_face["flip_rate"] == 2 / 5
 

@@ -6,6 +6,7 @@ import pytest
 
 import schemas
 from pipeline.errors import StoreError
+from pipeline.metrics.of_faces import NUMBERS
 from pipeline.report.claims import FAILS, HOLDS, NOT_DECIDED
 from pipeline.report.style_intervention import sections
 from pipeline.report.style_intervention.paper import CONDITIONAL, EDITED, IN_W, IN_Z, OURS, TABLE_1, TABLE_2
@@ -32,7 +33,8 @@ def result(slopes, attribute="smile", reach=6.0, ends=None) -> Result:
     own = steps(slopes[-1], noise=0.1)
     own = own[own.index.get_level_values("step") <= 2].assign(strength=lambda rows: [0.0, 0.5, 1.0] * FACES)
     ends = pd.Series("done", range(FACES)) if ends is None else ends
-    return Result(attribute, ends, {**{way: steps(k, reach) for way, k in zip(WAYS, slopes, strict=False)}, OURS: own})
+    others = {way: steps(k, reach) for way, k in zip(WAYS, slopes, strict=False)}
+    return Result(attribute, ends, {**others, OURS: own}, NUMBERS)
 
 
 def test_the_edit_is_the_step_of_strength_1_and_others_are_taken_where_they_reach_its_score():
@@ -51,7 +53,7 @@ def test_faces_that_were_not_solved_for_or_that_a_way_lacks_are_left_out():
     found = result((0.3, 0.2, 0.4, 0.1), ends=ends)
     assert found.faces == [face for face in range(FACES) if face != 3]
     found.steps[IN_W].drop(index=5, level="face", inplace=True)
-    assert Result("smile", ends, found.steps).faces == [face for face in range(FACES) if face not in (3, 5)]
+    assert Result("smile", ends, found.steps, NUMBERS).faces == [face for face in range(FACES) if face not in (3, 5)]
 
 
 @pytest.mark.parametrize(
@@ -90,14 +92,14 @@ def test_how_often_the_attribute_appears_is_of_faces_that_lack_it():
     _, [claim] = sections.as_often([result((0.3, 0.2, 0.4, 0.1))], dict.fromkeys(WAYS, 1), IN_Z)
     assert (claim.ours, claim.verdict) == (1.0, HOLDS)  # one step leaves the score at 0, the boundary
     found.steps[OURS].loc[(slice(None), 2), "score"] = -0.5
-    _, [claim] = sections.as_often([Result("smile", found.ends, found.steps)], dict.fromkeys(WAYS, 4), IN_Z)
+    _, [claim] = sections.as_often([Result("smile", found.ends, found.steps, NUMBERS)], dict.fromkeys(WAYS, 4), IN_Z)
     assert (claim.ours, claim.verdict) == (-1.0, FAILS)
 
 
 def test_the_page_says_how_many_faces_each_way_brought_as_far():
     found = result((0.3, 0.2, 0.4, 0.1), reach=1.5)
     found.steps[OURS].loc[(slice(0, 2), 2), "score"] = -1.5
-    *_, faces = sections.equal_success([Result("smile", found.ends, found.steps)], {"mse": "errors"}).parts
+    *_, faces = sections.equal_success([Result("smile", found.ends, found.steps, NUMBERS)], {"mse": "errors"}).parts
     assert faces.frame.loc["Smile"].tolist() == [12, 12, 9, 3, 3, 3]  # three sources were as far before
 
 
