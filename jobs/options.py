@@ -34,8 +34,9 @@ class MachineFlags(Spec):
         None,
         gt=0,
         le=MOST_THREADS,
-        description="CPU threads per worker. Default: 1 on this machine's CPUs, all cores with --local, 2 on a joined "
-        "cluster; with GPUs, the cores are divided among the workers. Always 1 where no face is made.",
+        description="CPU threads per worker. Default: 1 on this machine's CPUs, all cores with --local or in a "
+        "training, 2 on a joined cluster; with GPUs, the cores are divided among the workers. Always 1 where no "
+        "face is made and nothing is trained.",
     )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where networks run.")
     backend: Literal["compiled", "eager"] | None = Field(

@@ -104,8 +104,8 @@ def spec_of(editor: str) -> type[EditSpec]:
 def _how_to_train(editor: str, what: str) -> str:
     """What is said where no artifact is given: the commands that make one."""
     return (
-        f"--artifact: {editor} needs what is trained on labelled faces; these two commands make it (some hours on two "
-        f"cores): stylemill dataset --rows 10000 --out out/faces && stylemill train {what} --latents out/faces/latents "
+        f"--artifact: {editor} needs what is trained on labelled faces; these two commands make it: "
+        f"stylemill dataset --rows 10000 --out out/faces && stylemill train {what} --latents out/faces/latents "
         f"--labels out/faces/labels --out out/{what} ; then --artifact out/{what}/artifact"
     )
 

@@ -26,7 +26,7 @@ from pipeline.models.classifiers.identity import Identity
 from pipeline.models.codes import Codes
 from pipeline.models.generators import Generator
 from pipeline.stages.fit_rows import from_table
-from pipeline.stages.joined import Labels, join, open_labels, scores_of
+from pipeline.stages.joined import Joined, Labels, join, open_labels, scores_of
 from pipeline.stages.models import ClassifierRef, Model, Runtime
 from pipeline.stages.train import FacesRef, TrainStage, seconds_of_a_step
 from pipeline.tables import Layout
@@ -44,8 +44,10 @@ def plan_train(spec: TrainSpec) -> tuple[Job, int | None]:
     latents, sampled = open_latents(spec.latents, spec.generator, needs_generator=needs_generator)
     latents = choose(spec, latents, spec.labels)
     labels = [open_labels(url) for url in spec.labels]
-    asked = spec.attributes or tuple(dict.fromkeys(name for table in labels for name in scores_of(table)))
-    joined = join(latents, labels, canonical(asked))
+    columns = tuple(dict.fromkeys(name for table in labels for name in scores_of(table)))
+    asked = spec.attributes or columns
+    more = [name for name in columns if name not in asked] if config.ALL_COLUMNS else []
+    joined = _without_one_sided(join(latents, labels, canonical([*asked, *more])), asked)
     for note in joined.notes:
         say(f"Note  {note}")
     looked = _looked_at(config.family, joined.attributes, sampled.generator)
@@ -56,7 +58,7 @@ def plan_train(spec: TrainSpec) -> tuple[Job, int | None]:
         generator=sampled.name,
         generator_fingerprint=sampled.fingerprint,
         codes=_norms(rows.codes()),
-        attributes=joined.attributes,
+        attributes=tuple(canonical(asked)),
         licences=_licences([sampled.name, *looked.networks]),
         citation=config.CITATION,
         meanings=dict(config.MEANINGS),
@@ -65,7 +67,7 @@ def plan_train(spec: TrainSpec) -> tuple[Job, int | None]:
     runtime, _, workers = resolve(spec, "train", looked.generator, 1, 1, looked.load)
     stage = TrainStage(
         rows, joined.scores, joined.attributes, config, card, runtime.device, runtime.threads, looked.ref(runtime),
-        looked.layers,
+        looked.layers, tuple(canonical(asked)),
     )  # fmt: skip
     if config.minutes is not None:
         stage = replace(stage, config=config.with_steps(_steps_of(spec, stage, config.minutes)))
@@ -75,7 +77,8 @@ def plan_train(spec: TrainSpec) -> tuple[Job, int | None]:
         **({} if config.minutes is None else {"steps": steps}),
         **latents.choice,
         "training": name,
-        "attributes": list(joined.attributes),
+        "attributes": canonical(asked),
+        "learned": list(joined.attributes),
         "generator": sampled.name,
     }
     job = plan(
@@ -150,6 +153,22 @@ def _looked_at(family: str | None, attributes: Sequence[str], generator: Generat
     if unseen := [name for name in attributes if name not in ref.attributes]:
         raise SpecError(f"--classifiers {family} does not see {unseen[0]}: leave it out of --attributes")
     return _LookedAt(generator, ref, identity.load())
+
+
+def _without_one_sided(joined: Joined, asked: Sequence[str]) -> Joined:
+    """Without the columns, beside those that are asked for, that all rows have or none: nothing is learned of them."""
+    yes_A = (joined.scores > 0).mean(axis=0)
+    one_sided = [
+        name for name, yes in zip(joined.attributes, yes_A, strict=True) if yes in (0, 1) and name not in asked
+    ]
+    if not one_sided:
+        return joined
+    kept = [place for place, name in enumerate(joined.attributes) if name not in one_sided]
+    note = f"{', '.join(one_sided)}: all rows are on one side of the boundary, so that nothing is learned of it"
+    return replace(
+        joined, attributes=tuple(joined.attributes[place] for place in kept), scores=joined.scores[:, kept],
+        classifiers=tuple(joined.classifiers[place] for place in kept), notes=(*joined.notes, note),
+    )  # fmt: skip
 
 
 def _inputs(latents: Sequence[str], labels: Sequence[Labels]) -> dict[str, str]:

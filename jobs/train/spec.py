@@ -20,7 +20,9 @@ class TrainSpec(RowChoice, LatentsFlags, RunFlags):
         description="Labels tables of these latents, joined on index; or a .csv, .tsv or .parquet file of your own "
         "with the column index (row number) and one for each attribute.",
     )
-    attributes: Names = Field((), description="Columns of the labels to learn. Default: all scores.")
+    attributes: Names = Field(
+        (), description="Attributes that the editor is to change: columns of the labels. Default: all scores."
+    )
     space: Literal["w", "w+"] = Field("w", description="Latent space of the codes to learn from.")
 
     @model_validator(mode="after")

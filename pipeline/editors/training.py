@@ -35,13 +35,15 @@ TRAININGS = {
 class LabelledCodes:
     """What is learned from: codes (N, ...), scores (N, A), 0 at the boundary, and the names of the A attributes.
 
-    layers: of w+ of the generator, where it is known.
+    layers: of w+ of the generator, where it is known. targets: the attributes that the editor is to change, where the
+        others are learned too; none for all.
     """
 
     codes: Codes
     scores: NDArray[np.floating]
     attributes: tuple[str, ...]
     layers: int = 0
+    targets: tuple[str, ...] = ()
 
 
 class FacesOfTraining:
@@ -113,6 +115,8 @@ class TrainConfig(BaseModel, ABC):
     SPACES: ClassVar[tuple[Space, ...]] = SPACES
     CITATION: ClassVar[str] = ""
     TOLD: ClassVar[tuple[str, ...]] = ()
+    ALL_COLUMNS: ClassVar[bool] = False
+    """Whether it learns from all scores of the labels, of which --attributes names those that the editor changes."""
     MEANINGS: ClassVar[Mapping[str, str]] = {}
 
     seed: int = Field(0, ge=0, le=MAX_SEED, description="Random seed of first weights, row order and held-out rows.")

@@ -11,10 +11,7 @@ from pipeline.report.edit_strips import FACES, strips
 from pipeline.tables import store
 from schemas.edits import JUDGE
 
-LEAD = (
-    "Faces moved along directions in latent space. A score is 0 at the boundary, in standard deviations over the "
-    "calibration faces."
-)
+LEAD = "Faces moved in latent space. A score is 0 at the boundary, in standard deviations over the calibration faces."
 ON_USING_THEM = (
     "A generator of faces has learned from photographs of real people, who were not asked about this use of them. Do "
     "not present a face that it makes as a person who exists, and get consent before you edit anybody's photograph.",
@@ -123,6 +120,13 @@ def _rejected(run: gather.Run) -> study.Section:
     return study.Section("Rejected", ["Faces that were not edited, and why."], [study.Grid("By reason", frame)])
 
 
+def _stands_on(run: gather.Run) -> dict[str, str]:
+    """Digests of the directions, or of what was trained for the editor."""
+    names = {"Artifact": run.asked("artifact_digest"), "Directions": run.asked("directions_digest")}
+    there = {name: wording.anything(digest) for name, digest in names.items() if digest is not None}
+    return there or {"Directions": wording.NOT_RECORDED}
+
+
 def _facts(found: Edits, run: gather.Run) -> dict[str, str]:
     """The spec of the job that edited, and its networks with their licences."""
     sealed = found.table.manifest() is not None
@@ -133,7 +137,7 @@ def _facts(found: Edits, run: gather.Run) -> dict[str, str]:
         **{name.capitalize(): wording.anything(run.asked(name)) for name in ("generator", "editor", "space")},
         "Fingerprint": wording.anything(run.asked("fingerprint")),
         "Latents": wording.anything(run.asked("latents_digest")),
-        "Directions": wording.anything(run.asked("directions_digest")),
+        **_stands_on(run),
         **({"Calibration": provenance.calibration(run)} if run.asked("calibration") is not None else {}),
         "Rejected": wording.count(int(run.rejects["rows"].sum())),
         **({"Errors": wording.anything(errors)} if (errors := run.ended("errors")) else {}),

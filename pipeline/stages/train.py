@@ -60,7 +60,8 @@ class FacesRef:
 @dataclass(frozen=True, eq=False)
 class TrainStage:
     """Train on these rows. scores: (N, A). card: all that is known of the artifact beforehand. faces, layers: of a
-    training that makes faces; layers of w+ of their generator.
+    training that makes faces; layers of w+ of their generator. targets: the attributes that are to be changed; none for
+    all.
     """
 
     rows: FitRows
@@ -72,6 +73,7 @@ class TrainStage:
     threads: int
     faces: FacesRef | None = None
     layers: int = 0
+    targets: tuple[str, ...] = ()
     name: str = field(default="train", init=False)
     version: int = field(default=1, init=False)
 
@@ -82,7 +84,7 @@ class TrainStage:
     def start(self, faces: FacesOfTraining | None = None) -> Training:
         """The training at its start; without `faces` its steps alone are known of one that makes faces. Raises
         SpecError where nothing can be learned from these rows."""
-        rows = LabelledCodes(self.rows.codes(), self.scores, self.attributes, self.layers)
+        rows = LabelledCodes(self.rows.codes(), self.scores, self.attributes, self.layers, self.targets)
         return self.config.open(rows, torch.device(self.device), faces)
 
     def open(self) -> "TrainWorker":

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import safetensors.torch
+import torch
 from edits import edit, edits, sample, trained
 from planted import FACTS, plant, write_labels
 
@@ -242,6 +243,24 @@ def test_it_edits_to_the_side_that_is_asked_and_is_measured_and_shown(latents, t
     assert main(["measure", "--edits", f"{tmp_path}/flip/edits", *how, "--out", f"{tmp_path}/measured"]) == 0
     assert main(["report", f"{tmp_path}/flip"]) == 0
     assert WHAT in (tmp_path / "flip/report.html").read_text()
+
+
+def test_all_attributes_are_preserved_and_those_that_are_asked_for_are_changed(flat, whole, tmp_path, capsys):
+    """T of an attribute is the same whether others get one too."""
+    own = pd.DataFrame({"index": range(600), "hat": 1.0})
+    own.to_csv(tmp_path / "hat.csv", index=False)
+    labels = f"{flat[0]}/labels,{tmp_path}/hat.csv"
+    assert train(flat[0], tmp_path / "out", "--attributes", "male", "--labels", labels) == 0
+    assert "Note hat: all rows are on one side of the boundary" in said(capsys)
+    assert Artifact(f"{tmp_path}/out/artifact").card().attributes == ("male",)
+    found, every = (read_artifact(f"{out}/artifact", WHAT).tensors for out in (tmp_path / "out", whole))
+    assert {name.split(".")[1] for name in found if name.startswith("transformer.")} == {"male"}
+    assert {name for name in found if name.startswith("classifier.")} < every.keys()
+    assert "classifier.out.old.weight" in found
+    for name, value in found.items():
+        torch.testing.assert_close(value, every[name], rtol=0, atol=1e-5)
+    assert train(flat[0], tmp_path / "no", "--attributes", "hat", "--labels", labels) == 2
+    assert "every row has hat: there is nothing to learn it from" in said(capsys)
 
 
 def test_own_labels_of_ones_and_noughts_are_learned(flat, tmp_path):

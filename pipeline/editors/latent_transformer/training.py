@@ -51,6 +51,7 @@ class TrainConfig(training.TrainConfig):
     GROUP: ClassVar[str | None] = "latent-transformer"
     SPACES: ClassVar[tuple[Space, ...]] = ("w", "w+")
     CITATION: ClassVar[str] = CITATION
+    ALL_COLUMNS: ClassVar[bool] = True
     TOLD: ClassVar[tuple[str, ...]] = ("accuracy", "f1", "reached", "kept")
     MEANINGS: ClassVar[Mapping[str, str]] = figures.MEANINGS
 
@@ -128,7 +129,7 @@ class LatentTransformerTraining:
 
     Args:
         rows: codes in w or w+; the scores of all attributes at hand, since Eq. 3 preserves them.
-        targets: the attributes that get a T; by default all.
+        targets: the attributes that get a T; by default those that `rows` names, or all.
         config: what is asked.
         device: where it is computed.
 
@@ -145,7 +146,7 @@ class LatentTransformerTraining:
     ) -> None:
         self.config = config or TrainConfig()
         self.attributes = rows.attributes
-        self.targets = tuple(targets or rows.attributes)
+        self.targets = tuple(targets or rows.targets or rows.attributes)
         self.codes = rows.codes.values.to(device)
         self.scores_NA = torch.tensor(np.asarray(rows.scores), dtype=self.codes.dtype, device=device)
         self._check()
