@@ -1,6 +1,7 @@
 """`stylemill train` and what is made of its artifact: what is said, resumed, kept on the card, refused."""
 
 import json
+import pickle
 import shutil
 from pathlib import Path
 
@@ -13,7 +14,6 @@ from edits import edit, edits, sample, trained
 from planted import FACTS, plant, write_labels
 
 from jobs.__main__ import main
-from pipeline.card import Card
 from pipeline.editors.latent_transformer.training import LatentTransformerTraining
 from pipeline.stages import train as stage
 from pipeline.stages.models import read_artifact
@@ -208,13 +208,49 @@ def test_an_artifact_that_does_not_fit_or_is_damaged_is_one_line(latents, tmp_pa
     refused(edit(latents, None, tmp_path / "out", *words), message, out=tmp_path / "out/edits")
 
 
-def test_tensors_that_are_missing_are_one_line(latents, tmp_path, refused):
-    found = read_artifact(trained(WHAT), WHAT)
-    some = {name: value for name, value in found.tensors.items() if name != "transformer.old.bias_2"}
-    card = Card(what=WHAT, generator_fingerprint=found.card.generator_fingerprint)
-    Artifact(f"{tmp_path}/some").publish(ArtifactFiles({"model.safetensors": safetensors.torch.save(some)}, card))
-    words = (WHAT, "--attribute", "old", "--target", "1", "--artifact", f"{tmp_path}/some")
-    assert edit(latents, None, tmp_path / "out", *words) in (1, 2)
+def artifact_of(url, content: bytes) -> str:
+    """With the card of the trained one, and another model."""
+    about = read_artifact(trained(WHAT), WHAT).card.model_copy(update={"files": {}})
+    Artifact(str(url)).publish(ArtifactFiles({"model.safetensors": content}, about))
+    return str(url)
+
+
+class Trap:
+    """A pickle of it writes a file where it is read."""
+
+    def __init__(self, where: Path) -> None:
+        self.where = where
+
+    def __reduce__(self):
+        return Path.write_text, (self.where, "written")
+
+
+def test_a_model_that_lacks_a_tensor_or_is_a_pickle_is_one_line(latents, tmp_path, capsys):
+    found = read_artifact(trained(WHAT), WHAT).tensors
+    some = {name: value for name, value in found.items() if name != "transformer.old.bias_2"}
+    lacking = artifact_of(tmp_path / "lacking", safetensors.torch.save(some))
+    trap = artifact_of(tmp_path / "trap", pickle.dumps(Trap(tmp_path / "written")))
+    for artifact, message in (
+        (lacking, "the artifact lacks transformer.old.bias_2: train it anew"),
+        (trap, "not a whole safetensors file"),
+    ):
+        words = (WHAT, "--attribute", "old", "--target", "1", "--artifact", artifact)
+        capsys.readouterr()
+        assert edit(latents, None, tmp_path / "out", *words) == 2
+        assert message in said(capsys)
+    assert not (tmp_path / "written").exists()
+    assert not list((tmp_path / "out").rglob("*.parquet"))
+
+
+def test_an_artifact_in_half_precision_moves_almost_as_far(latents, tmp_path):
+    half = {name: value.half() for name, value in read_artifact(trained(WHAT), WHAT).tensors.items()}
+    artifact = artifact_of(tmp_path / "half", safetensors.torch.save(half))
+    latent = []
+    for name in (artifact, trained(WHAT)):
+        words = (WHAT, "--attribute", "old", "--target", "1", "--artifact", name)
+        assert edit(latents, None, tmp_path / f"out-{len(latent)}", *words) == 0
+        latent.append(np.array([row["latent"] for row in edits(tmp_path / f"out-{len(latent)}")]))
+    np.testing.assert_allclose(latent[0], latent[1], atol=2e-3)
 
 
 def test_codes_of_other_norms_than_it_saw_are_warned_of(tmp_path, capsys):

@@ -13,7 +13,7 @@ from pydantic import Field, FiniteFloat, field_validator, model_validator
 from torch import Tensor
 
 from pipeline.editors.editor import Artifact, EditorConfig, Faces, Traits
-from pipeline.editors.latent_transformer.networks import TrainedNetworks
+from pipeline.editors.latent_transformer.trained import TrainedNetworks
 from pipeline.editors.request import AND, SIDES, TARGETS, EditRequest, Target
 from pipeline.editors.trace import DONE, NO_STEP, NOT_FINITE, Trace
 from pipeline.errors import SpecError

@@ -9,15 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-
-from pipeline.errors import SpecError
 
 HIDDEN, RELEASED_HIDDEN = (512, 512), (2048, 512)
 """Widths of the latent classifier, between its layers."""
@@ -148,52 +145,6 @@ class LayerTransformers(nn.Module):
                 f"transformer.{attribute}.biases": self.bias[place].detach(),
             }.items()
         }
-
-
-@dataclass(frozen=True, eq=False)
-class TrainedNetworks:
-    """What was trained, ready for use: T and C of the attributes by name, of float32 tensors as an artifact holds them.
-
-    Raises:
-        SpecError: a tensor is missing.
-    """
-
-    tensors: Mapping[str, Tensor]
-
-    @property
-    def attributes(self) -> tuple[str, ...]:
-        """That it can change."""
-        return tuple(
-            sorted({key.split(".", 1)[1].rsplit(".", 1)[0] for key in self.tensors if key.startswith("transformer.")})
-        )
-
-    def logit(self, codes_ND: Tensor, attribute: str) -> Tensor:
-        """C(z)[j], (N,)."""
-        x_NH = functional.relu(functional.linear(codes_ND, *self._pair("classifier.0")))
-        x_NH = functional.relu(functional.linear(x_NH, *self._pair("classifier.1")))
-        weight_H, bias = self._pair(f"classifier.out.{attribute}")
-        return x_NH @ weight_H + bias
-
-    def displacement(self, z_NW: Tensor, attribute: str) -> Tensor:
-        """H_j(z) of one code, of its shape: (W,), or (L, W) in w+."""
-        if f"transformer.{attribute}.layers" in self.tensors:
-            layers_LWW, biases_LW = (self._get(f"transformer.{attribute}.{part}") for part in ("layers", "biases"))
-            if z_NW.shape != biases_LW.shape:
-                raise SpecError(
-                    f"the artifact is for codes of {tuple(biases_LW.shape)} numbers, these have {tuple(z_NW.shape)}"
-                )
-            return torch.matmul(layers_LWW, z_NW[..., None])[..., 0] + biases_LW
-        weight_1, bias_1, weight_2, bias_2 = (self._get(f"transformer.{attribute}.{part}") for part in OF_A_TRANSFORMER)
-        hidden_NH = functional.leaky_relu(functional.linear(z_NW, weight_1, bias_1), LEAK)
-        return functional.linear(hidden_NH, weight_2, bias_2)
-
-    def _pair(self, name: str) -> tuple[Tensor, Tensor]:
-        return self._get(f"{name}.weight"), self._get(f"{name}.bias")
-
-    def _get(self, name: str) -> Tensor:
-        if name not in self.tensors:
-            raise SpecError(f"the artifact has no {name}: it knows {', '.join(self.attributes) or 'no attribute'}")
-        return self.tensors[name]
 
 
 def _first_weights(width: int, random: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -12,9 +12,9 @@ from pipeline.editors.latent_transformer import losses
 from pipeline.editors.latent_transformer.networks import (
     OF_A_TRANSFORMER,
     LatentClassifier,
-    TrainedNetworks,
     Transformers,
 )
+from pipeline.editors.latent_transformer.trained import TrainedNetworks
 from pipeline.editors.latent_transformer.training import LatentTransformerTraining, TrainConfig
 from pipeline.editors.training import LabelledCodes
 from pipeline.errors import SpecError
