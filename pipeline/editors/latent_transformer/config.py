@@ -53,6 +53,7 @@ class Config(EditorConfig):
         None,
         description="In place of --attribute: edits one after the other, a step for each, as in smile:1,hat:0,old:1; "
         "flip is a target too, and each moves by --alpha.",
+        json_schema_extra={"metavar": "A:1,B:0,..."},
     )
 
     @field_validator("layers")
