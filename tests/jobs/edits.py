@@ -1,6 +1,8 @@
 """Sampled latents, directions planted in them, and edits of them, on the tiny networks."""
 
+import atexit
 import functools
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -51,6 +53,7 @@ def planted(out, spaces=("w", "z", "s"), generator=None, names=("old", "eyeglass
 def trained(what: str, space: str = "w") -> str:
     """An artifact of a training of few steps on 64 faces of random labels; its URL."""
     folder = Path(tempfile.mkdtemp(prefix="stylemill-trained-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     if what == "id-style":
         return _untrained_id_style(str(folder))
     latents = sample(folder, 64, 64, "--seed", "9")
