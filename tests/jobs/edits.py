@@ -54,7 +54,6 @@ def trained(what: str, space: str = "w") -> str:
     """An artifact of a training of few steps on 64 faces of random labels; its URL."""
     folder = Path(tempfile.mkdtemp(prefix="stylemill-trained-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     if what == "id-style":
         return _untrained_id_style(str(folder))
     latents = sample(folder, 64, 64, "--seed", "9")
