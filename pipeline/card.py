@@ -82,6 +82,14 @@ class Card(BaseModel):
             raise ModelFileError(f"{url} is not the card of an artifact ({why}): {REMEDY}") from error
 
 
+def parts_of_metric(name: str) -> tuple[str, str, str] | None:
+    """Subject, attribute (which may have dots) and figure of a metric's name, `classifier.smile.f1`; None of another
+    form."""
+    subject, _, rest = name.partition(".")
+    attribute, _, what = rest.rpartition(".")
+    return (subject, attribute, what) if subject and attribute and what else None
+
+
 def _version(content: bytes) -> int | None:
     """Of the form of a card; None where it does not say."""
     with suppress(ValueError):

@@ -7,6 +7,7 @@ from jobs.flags import parse, say
 from jobs.launch import launch
 from jobs.train.plan import plan_train
 from jobs.train.spec import SPECS, TrainSpec
+from pipeline.card import parts_of_metric
 from pipeline.editors.training import TRAININGS
 from pipeline.errors import SpecError
 from pipeline.tables import Artifact, store
@@ -35,7 +36,9 @@ def figures(metrics: Mapping[str, float], told: Collection[str]) -> Iterator[str
     """Those of a card that are told, a line for each attribute: `smile: classifier accuracy 0.97, f1 0.96; ...`."""
     found: dict[str, dict[str, list[str]]] = {}
     for name, number in metrics.items():
-        subject, attribute, what = name.split(".")
+        if (parts := parts_of_metric(name)) is None:
+            continue
+        subject, attribute, what = parts
         if what in told:
             found.setdefault(attribute, {}).setdefault(subject, []).append(f"{what} {number:.3f}")
     for attribute, subjects in found.items():

@@ -71,7 +71,7 @@ def plan_train(spec: TrainSpec) -> tuple[Job, int | None]:
     )  # fmt: skip
     if config.minutes is not None:
         stage = replace(stage, config=config.with_steps(_steps_of(spec, stage, config.minutes)))
-    steps = stage.start().steps
+    steps = stage.steps
     facts = {
         **spec_facts(spec, runtime, looked.load, "train"),
         **({} if config.minutes is None else {"steps": steps}),

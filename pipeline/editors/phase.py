@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from pipeline.errors import SpecError
 from pipeline.models.randomness import raw_words
 
 BETAS = (0.9, 0.999)
@@ -76,7 +77,8 @@ class Phase:
         return kept
 
     def load(self, state: Mapping[str, Tensor], step: int) -> None:
-        """Take up the state after so many steps."""
+        """Take up the state after so many steps. Raises SpecError where it is that of another network."""
+        check_state({name: value for name, value in state.items() if name.startswith(f"{self.name}.")}, self.state())
         self.step = step
         with torch.no_grad():
             for name, parameter in self.network.named_parameters():
@@ -92,3 +94,14 @@ class Phase:
             words = raw_words(self.seed, epoch, len(self.rows), self.stream)
             self._order = epoch, self.rows[np.argsort(words, kind="stable")]
         return self._order[1][place * self.batch_size : (place + 1) * self.batch_size]
+
+
+def check_state(state: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> None:
+    """Raise SpecError where the state of a stopped training has not the names and shapes of what is to go on."""
+    found, due = ({name: tuple(value.shape) for name, value in each.items()} for each in (state, wanted))
+    if found != due:
+        [first, *_] = sorted(name for name in found.keys() | due.keys() if found.get(name) != due.get(name))
+        raise SpecError(
+            f"the checkpoint is of another training: {first} is {found.get(first, 'missing')} there and "
+            f"{due.get(first, 'missing')} here; delete the job's folder and run the same command again"
+        )

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.card import Card
+from pipeline.card import Card, parts_of_metric
 from pipeline.errors import ModelFileError, StoreError
 from pipeline.report import study, wording
 from pipeline.tables import Artifact, store
@@ -57,11 +57,11 @@ def _figures(card: Card) -> Iterator[study.Section]:
     by_subject: _Figures = {}
     others: dict[str, float] = {}
     for name, number in card.metrics.items():
-        match name.split("."):
-            case [subject, attribute, what]:
-                by_subject.setdefault(subject, {}).setdefault(attribute, {})[what] = number
-            case _:
-                others[name] = number
+        if (found := parts_of_metric(name)) is None:
+            others[name] = number
+            continue
+        subject, attribute, what = found
+        by_subject.setdefault(subject, {}).setdefault(attribute, {})[what] = number
     alike: dict[tuple[str, ...], list[str]] = {}
     for subject, rows in by_subject.items():
         alike.setdefault(tuple(next(iter(rows.values()))), []).append(subject)

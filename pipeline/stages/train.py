@@ -75,17 +75,28 @@ class TrainStage:
     layers: int = 0
     targets: tuple[str, ...] = ()
     name: str = field(default="train", init=False)
-    version: int = field(default=1, init=False)
+    version: int = field(default=2, init=False)
 
     @property
     def outputs(self) -> Mapping[str, type[Artifact]]:
         return {"artifact": Artifact}
 
+    @property
+    def steps(self) -> int:
+        """Of the whole training, found on the CPU: the plan is made where there may be no other device.
+
+        Raises:
+            SpecError: nothing can be learned from these rows.
+        """
+        return self._start("cpu", None).steps
+
     def start(self, faces: FacesOfTraining | None = None) -> Training:
-        """The training at its start; without `faces` its steps alone are known of one that makes faces. Raises
-        SpecError where nothing can be learned from these rows."""
+        """The training at its start, on its device. Raises as `steps`."""
+        return self._start(self.device, faces)
+
+    def _start(self, device: str, faces: FacesOfTraining | None) -> Training:
         rows = LabelledCodes(self.rows.codes(), self.scores, self.attributes, self.layers, self.targets)
-        return self.config.open(rows, torch.device(self.device), faces)
+        return self.config.open(rows, torch.device(device), faces)
 
     def open(self) -> "TrainWorker":
         torch.set_num_threads(self.threads)
@@ -121,29 +132,45 @@ class TrainWorker:
             begun, phase = training.step, training.phase
             losses = training.advance(every - training.step % every)
             if bad := [name for name, value in losses.items() if not math.isfinite(value)]:
-                raise SpecError(
-                    f"the training went wrong at step {training.step}: {bad[0]} of the {phase} is not finite; try a "
-                    "smaller learning rate"
-                )
+                raise _went_wrong(training, f"{bad[0]} of the {phase}")
             curve.append({"step": training.step, "phase": phase, **losses})
-            if checkpoints is not None and time.monotonic() - kept_at > KEPT_SECONDS:
+            last_one = training.step == training.steps
+            if checkpoints is not None and (last_one or time.monotonic() - kept_at > KEPT_SECONDS):
                 _keep(checkpoints, training, curve)
                 kept_at = time.monotonic()
             steps = {"steps": float(training.step - begun)}
-            yield Progress(training.step, counters=steps, said=f"{phase}: {_in_words(losses)}")
+            told = f"{phase}: {_in_words(losses)}" + ("; now its figures are made" if last_one else "")
+            yield Progress(training.step, counters=steps, said=told)
         yield Progress(task.stop, self._artifact(training, curve))
 
     def _artifact(self, training: Training, curve: Curve) -> ArtifactFiles:
-        tensors = {name: value.cpu().contiguous() for name, value in training.tensors().items()}
+        tensors = _finite(training, training.tensors())
         with threadpool_limits(1):  # the number of threads moves the last bits
-            card = self.stage.card.model_copy(update={"metrics": training.metrics()})
+            metrics = training.metrics()
+        if bad := [name for name, number in metrics.items() if not math.isfinite(number)]:
+            raise _went_wrong(training, bad[0])
+        card = Card(**{**dict(self.stage.card), "metrics": metrics})
         files = {MODEL: safetensors.torch.save(tensors), CURVE: json.dumps(curve).encode()}
         return ArtifactFiles(files, card)
 
 
 def _keep(checkpoints: Checkpoints, training: Training, curve: Curve) -> None:
-    tensors = {name: value.cpu().contiguous() for name, value in training.state().items()}
+    tensors = _finite(training, training.state())
     checkpoints.save(training.step, safetensors.torch.save(tensors, {"curve": json.dumps(curve)}))
+
+
+def _finite(training: Training, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Tensors as they are stored. Raises SpecError where one is not finite: the last losses were those of the step
+    before."""
+    if bad := [name for name, value in tensors.items() if not bool(value.isfinite().all())]:
+        raise _went_wrong(training, bad[0])
+    return {name: value.cpu().contiguous() for name, value in tensors.items()}
+
+
+def _went_wrong(training: Training, what: str) -> SpecError:
+    return SpecError(
+        f"the training went wrong at step {training.step}: {what} is not finite; try a smaller learning rate"
+    )
 
 
 def _resume(training: Training, step: int, content: bytes) -> Curve:

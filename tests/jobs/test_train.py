@@ -97,7 +97,7 @@ class Stopped(BaseException):
 def test_killed_at_any_step_the_same_command_ends_with_the_same_bytes(
     flat, whole, tmp_path, monkeypatch, capsys, stops
 ):
-    advance, left = LatentTransformerTraining.advance, list(stops)
+    advance, metrics, left = LatentTransformerTraining.advance, LatentTransformerTraining.metrics, list(stops)
 
     def dying(self, steps):
         if left and self.step >= left[0]:
@@ -105,15 +105,21 @@ def test_killed_at_any_step_the_same_command_ends_with_the_same_bytes(
             raise Stopped
         return advance(self, steps)
 
+    def dying_at_the_end(self):
+        if left:
+            left.pop(0)
+            raise Stopped
+        return metrics(self)
+
     monkeypatch.setattr(LatentTransformerTraining, "advance", dying)
-    monkeypatch.setattr(stage, "KEPT_SECONDS", 0.0)
+    monkeypatch.setattr(LatentTransformerTraining, "metrics", dying_at_the_end)
+    monkeypatch.setattr(stage, "KEPT_SECONDS", 1e9 if stops == (STEPS,) else 0.0)
     for stop in stops:
-        if stop < STEPS:
-            with pytest.raises(Stopped):
-                train(flat[0], tmp_path)
-            capsys.readouterr()
-            assert train(flat[0], tmp_path, "--dry-run") == 0
-            assert f" done, {STEPS - stop} to run (begun, not finished)" in said(capsys)
+        with pytest.raises(Stopped):
+            train(flat[0], tmp_path)
+        capsys.readouterr()
+        assert train(flat[0], tmp_path, "--dry-run") == 0
+        assert f" done, {STEPS - stop} to run (begun, not finished)" in said(capsys)
     assert train(flat[0], tmp_path) == 0
     assert files(tmp_path) == files(whole)
     assert not list(Path(tmp_path, ".stylemill/train/checkpoints").glob("*"))
@@ -137,6 +143,39 @@ def test_a_training_that_diverges_says_at_which_step(flat, tmp_path, capsys):
     assert "Fail the training after 1 attempts: the training went wrong at step" in (told := said(capsys))
     assert "is not finite; try a smaller learning rate" in told
     assert f"Stop {STEPS} steps = 0 done + {STEPS} failed" in told
+
+
+def test_weights_that_the_last_step_made_infinite_are_no_artifact(flat, tmp_path, capsys):
+    """The loss of a step is computed before its update."""
+    words = ("--epochs", "1", "--batch-size", "540", "--learning-rate", "1e38")
+    assert train(flat[0], tmp_path, *words) == 1
+    assert f"the training went wrong at step {2 * (540 // 64) + 1}: transformer" in (told := said(capsys))
+    assert "is not finite; try a smaller learning rate" in told
+    assert not Artifact(f"{tmp_path}/artifact").has_files()
+
+
+def test_a_column_may_have_a_dot(flat, tmp_path, capsys):
+    named = pd.DataFrame({"index": range(600), "hair.long": np.arange(600) % 2, "beard": np.arange(600) // 300})
+    named.to_csv(tmp_path / "own.csv", index=False)
+    assert train(flat[0], tmp_path, "--labels", f"{tmp_path}/own.csv") == 0
+    assert "hair.long: classifier accuracy 0." in said(capsys)
+    assert main(["report", str(tmp_path)]) == 0
+    assert "hair.long" in (tmp_path / "report.html").read_text()
+
+
+def test_equal_trainings_are_one_artifact_whatever_their_command_lines(flat, whole, tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["stylemill", "train", "in", "other", "words"])
+    assert train(flat[0], tmp_path, "--seed", "0", "--batch-size", "16") == 0
+    ours, theirs = (Artifact(f"{out}/artifact") for out in (tmp_path, whole))
+    assert ours.card().command != theirs.card().command
+    assert ours.digest == theirs.digest
+
+
+def test_the_plan_for_a_cluster_of_gpus_needs_none_here(flat, tmp_path, capsys):
+    words = ("--latents", f"{flat[0]}/latents", "--labels", f"{flat[0]}/labels", "--out", str(tmp_path))
+    how = ("--device", "cuda", "--address", "ray://elsewhere:10001", "--dry-run")
+    assert main(["train", WHAT, *words, *SHORT[:4], *how]) == 0
+    assert f"{STEPS} steps: 0 done" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

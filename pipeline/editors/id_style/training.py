@@ -22,6 +22,7 @@ from pipeline.editors import training
 from pipeline.editors.id_style import losses
 from pipeline.editors.id_style.crossovers import crossover
 from pipeline.editors.id_style.networks import IDStyle
+from pipeline.editors.phase import check_state
 from pipeline.editors.training import FacesOfTraining, LabelledCodes
 from pipeline.errors import SpecError
 from pipeline.models.codes import Codes, Space
@@ -206,7 +207,8 @@ class IDStyleTraining:
         return kept
 
     def load(self, state: Mapping[str, Tensor], step: int) -> None:
-        """Go on from the state after so many steps."""
+        """Go on from the state after so many steps. Raises SpecError where it is that of another network."""
+        check_state(state, self.state())
         self.step = step
         with torch.no_grad():
             for name, parameter in self.network.named_parameters():
@@ -343,11 +345,11 @@ class IDStyleTraining:
         return self._rows.codes.values[row].expand(self._rows.layers, -1).to(self._device)
 
     def _normals(self) -> Tensor:
-        """(M, W): the normals of linear SVMs between the rows with the highest and the lowest scores."""
-        codes = self._rows.codes
+        """(M, W): the normals of linear SVMs between the rows to learn from with the highest and the lowest scores."""
+        codes, scores_NM = self._rows.codes.select(torch.from_numpy(self._learned)), self._rows.scores[self._learned]
         fit = svm.Config(C=START_C, fraction=START_FRACTION)
         found = [
-            fit.fit(FitInputs(codes, self._rows.scores[:, place], name, self.config.seed)).direction.vector
+            fit.fit(FitInputs(codes, scores_NM[:, place], name, self.config.seed)).direction.vector
             for place, name in enumerate(self.attributes)
         ]
         return torch.from_numpy(np.stack(found))

@@ -37,10 +37,13 @@ Figures = dict[str, dict[str, float]]
 
 @torch.no_grad()
 def of_classifier(classifier: LatentClassifier, codes: Tensor, has_NA: Tensor, attributes: Sequence[str]) -> Figures:
-    """accuracy, precision, recall and f1 of C. has_NA: whether the rows have the attributes."""
+    """accuracy, precision, recall and f1 of C, of the attributes that some of these rows have and some have not.
+
+    has_NA: whether the rows have the attributes.
+    """
     told_NA = (classifier(codes.flatten(1)) > 0).cpu().numpy()
     true_NA = has_NA.cpu().numpy()
-    return {name: _agreement(true_NA[:, place], told_NA[:, place]) for place, name in enumerate(attributes)}
+    return {attributes[place]: _agreement(true_NA[:, place], told_NA[:, place]) for place in _judged(true_NA)}
 
 
 def of_linear(learned: tuple[Tensor, Tensor], codes: Tensor, has_NA: Tensor, attributes: Sequence[str]) -> Figures:
@@ -53,12 +56,9 @@ def of_linear(learned: tuple[Tensor, Tensor], codes: Tensor, has_NA: Tensor, att
     codes_ND, learned_NA = learned[0].flatten(1).cpu().numpy(), learned[1].cpu().numpy()
     told_ND, true_NA = codes.flatten(1).cpu().numpy(), has_NA.cpu().numpy()
     found = {}
-    for place, name in enumerate(attributes):
-        if len(np.unique(learned_NA[:, place])) < 2:
-            said_N = np.full(len(told_ND), learned_NA[0, place])
-        else:
-            said_N = LogisticRegression(max_iter=1000).fit(codes_ND, learned_NA[:, place]).predict(told_ND)
-        found[name] = _agreement(true_NA[:, place], said_N)
+    for place in _judged(true_NA):
+        said_N = LogisticRegression(max_iter=1000).fit(codes_ND, learned_NA[:, place]).predict(told_ND)
+        found[attributes[place]] = _agreement(true_NA[:, place], said_N)
     return found
 
 
@@ -70,7 +70,8 @@ def of_transformers(
     places_J: Tensor,
     targets: Sequence[str],
 ) -> Figures:
-    """What T does at alpha 1.25 to the other side: reached, kept and distance, as in MEANINGS.
+    """What T does at alpha 1.25 to the other side: reached, kept and distance, as in MEANINGS; no kept where C tells
+    no other attribute.
 
     places_J: of the targets among the attributes of C.
     """
@@ -84,10 +85,15 @@ def of_transformers(
         others = [other for other in range(before_NA.shape[1]) if other != target]
         found[name] = {
             "reached": float((~same_NA[:, target]).double().mean()),
-            "kept": float(same_NA[:, others].double().mean()) if others else 1.0,
+            **({"kept": float(same_NA[:, others].double().mean())} if others else {}),
             "distance": float((moved - codes).flatten(1).norm(dim=1).double().mean()),
         }
     return found
+
+
+def _judged(true_NA: NDArray[np.bool_]) -> list[int]:
+    """Places of the attributes that some rows have and some have not."""
+    return [place for place, true_N in enumerate(true_NA.T) if 0 < true_N.sum() < len(true_N)]
 
 
 def _agreement(true_N: NDArray[np.bool_], said_N: NDArray[np.bool_]) -> dict[str, float]:

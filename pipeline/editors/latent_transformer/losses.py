@@ -1,8 +1,9 @@
 """What a transformation T_j is trained for: Eq. 2 to 5, of J attributes at once.
 
-How norms are reduced decides what is learned. Taken as a norm, Eq. 4 with the paper's weight of 100 forbids any move (a
-step of 3 in w costs 300 against a cross-entropy of a few); as the mean of squares over the numbers of a code, which the
-authors' later public code takes, it costs 1.8. `mean` is the default, `norm` is the literal equation.
+How Eq. 3 and 4 are reduced decides what is learned. Taken as a norm, Eq. 4 with the paper's weight of 100 forbids any
+move (a step of 3 in w costs 300 against a cross-entropy of a few); as the mean of squares over the numbers of a code,
+which the authors' later public code takes, it costs 1.8. `mean`, the default, takes squares in both and so departs from
+the paper; `norm` is as printed.
 
 Shapes: N rows, W numbers of a code (in w+ its L rows of W), A attributes of C, J of T.
 """

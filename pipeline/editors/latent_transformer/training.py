@@ -80,7 +80,7 @@ class TrainConfig(training.TrainConfig):
         None,
         gt=0,
         le=MOST,
-        description="Epochs of the latent classifier. Default: 20, or as many as make 640 steps.",
+        description="Epochs of the latent classifier. Default: 20, or as many as make 640 steps if these are more.",
     )
     classifier_batch_size: int | None = Field(
         None, gt=0, le=MOST, description="Rows of a step of the latent classifier. Default: 64; --as-released 256."
@@ -93,7 +93,8 @@ class TrainConfig(training.TrainConfig):
         0.1,
         gt=0,
         lt=1,
-        description="Share of the rows that nothing learns from: the figures of the card are on these.",
+        description="Share of the rows that nothing learns from: the figures of the card are on these; there are none "
+        "of the classifiers for an attribute that all or none of these have.",
     )
 
     as_released: bool = Field(
@@ -134,7 +135,8 @@ class LatentTransformerTraining:
         device: where it is computed.
 
     Raises:
-        SpecError: too few rows, a score that is not finite, or an attribute that all or no rows have.
+        SpecError: too few rows, a score that is not finite, or an attribute that all or none of the rows to learn from
+            have.
     """
 
     def __init__(
@@ -149,9 +151,10 @@ class LatentTransformerTraining:
         self.targets = tuple(targets or rows.targets or rows.attributes)
         self.codes = rows.codes.values.to(device)
         self.scores_NA = torch.tensor(np.asarray(rows.scores), dtype=self.codes.dtype, device=device)
-        self._check()
         self.held_out_N, self.learned_N = self._split()
-        self.gamma_AA = torch.corrcoef((self.scores_NA > 0).to(self.codes.dtype).T).reshape(len(self.attributes), -1)
+        self._check()
+        has_NA = self.scores_NA[torch.from_numpy(self.learned_N)] > 0
+        self.gamma_AA = torch.corrcoef(has_NA.to(self.codes.dtype).T).reshape(len(self.attributes), -1)
         self._places = torch.tensor([self.attributes.index(name) for name in self.targets], device=device)
         self._weight_JA = losses.attribute_weights(self.gamma_AA, self._places)
         self._before_NA: Tensor | None = None
@@ -291,6 +294,11 @@ class LatentTransformerTraining:
             raise SpecError(f"{len(self.codes)} codes and scores of the shape {tuple(self.scores_NA.shape)}")
         if len(self.codes) < 4:
             raise SpecError(f"{len(self.codes)} rows are too few to train on: give some thousands")
+        if len(self.learned_N) < 2:
+            raise SpecError(
+                f"--held-out {self.config.held_out:g} of {len(self.codes):,} rows leaves {len(self.learned_N)} to "
+                "learn from: hold out fewer"
+            )
         if unknown := [name for name in self.targets if name not in self.attributes]:
             raise SpecError(f"no scores of {unknown[0]}: there are {', '.join(self.attributes)}")
         for name, scores_N in zip(self.attributes, self.scores_NA.T, strict=True):
@@ -299,9 +307,22 @@ class LatentTransformerTraining:
                     f"{bad:,} of {len(scores_N):,} scores of {name} are not finite: label these rows again, or choose "
                     f"others (--where)"
                 )
-            yes = int((scores_N > 0).sum())
-            if yes in (0, len(scores_N)):
-                raise SpecError(f"{'no' if not yes else 'every'} row has {name}: there is nothing to learn it from")
+            self._check_classes(name, scores_N)
+
+    def _check_classes(self, name: str, scores_N: Tensor) -> None:
+        if self.config.soft_labels and bool(((scores_N == 0) | (scores_N == 1)).all()):
+            raise SpecError(
+                f"--soft-labels takes scores, 0 at the boundary, and {name} is 0 or 1 in every row: leave it out"
+            )
+        learned_N = scores_N[torch.from_numpy(self.learned_N)] > 0
+        if (yes := int(learned_N.sum())) not in (0, len(learned_N)):
+            return
+        who = "every row" if yes else "no row"
+        if 0 < int((scores_N > 0).sum()) < len(scores_N):
+            who += f" of the {len(learned_N):,} that are not held out"
+        raise SpecError(
+            f"{who} has {name}: there is nothing to learn it from; give more rows, another --seed, or labels without it"
+        )
 
 
 def functional_call(network: nn.Module, codes: Tensor) -> Tensor:

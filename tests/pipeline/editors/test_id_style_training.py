@@ -151,3 +151,11 @@ def test_a_loss_that_is_not_finite_ends_it(rows, faces):
     training.network.rows_2.bias.data.fill_(float("inf"))
     with pytest.raises(SpecError, match=r"the loss \w+ is not finite at step 0"):
         training.advance(1)
+
+
+def test_the_start_is_of_rows_to_learn_from_alone(rows, faces):
+    held = opened(rows, faces)._held_out
+    scores = rows.scores.copy()
+    scores[held] = 1e3
+    others = LabelledCodes(rows.codes, scores, NAMES, rows.layers)
+    assert torch.equal(opened(rows, faces)._normals(), opened(others, faces)._normals())

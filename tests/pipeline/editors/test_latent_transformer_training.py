@@ -46,7 +46,7 @@ def test_the_objective_is_that_of_equations_2_to_5(codes, scores, reduction):
     classifier, moves = (phase.network for phase in made.phases)
     rows = torch.arange(8)
     loss, _ = made.phases[1].loss(rows)
-    gamma = np.corrcoef((scores > 0).astype(float).T)
+    gamma = np.corrcoef((scores[made.learned_N] > 0).astype(float).T)
     total = 0.0
     for j, name in enumerate(NAMES):
         t_j = nn.Sequential(nn.Linear(12, 512), nn.LeakyReLU(0.2), nn.Linear(512, 12)).double()
@@ -79,7 +79,7 @@ def test_as_released_the_objective_is_that_of_the_public_code(scores):
     assert [tuple(weight.shape) for weight in classifier.weights] == [(2048, 36), (512, 2048), (3, 512)]
     assert made.phases[0].optimiser.param_groups[0]["weight_decay"] == 5e-4
     loss, _ = made.phases[1].loss(torch.arange(16))
-    gamma = np.corrcoef((scores > 0).astype(float).T)
+    gamma = np.corrcoef((scores[made.learned_N] > 0).astype(float).T)
     total = 0.0
     for j in range(3):
         rows = []
@@ -206,3 +206,81 @@ def test_rows_that_nothing_can_be_learned_from_are_one_line(codes, scores, chang
 def test_an_attribute_without_scores_is_one_line(codes, scores):
     with pytest.raises(SpecError, match="no scores of hat: there are smile, male, old"):
         training(codes, scores, ("hat",))
+
+
+def test_the_figures_are_of_rows_that_nothing_was_learned_from(codes, scores):
+    made = training(codes, scores, held_out=0.3)
+    tested, learned = set(made.held_out_N.tolist()), set(made.learned_N.tolist())
+    assert tested | learned == set(range(64))
+    assert not tested & learned
+    assert len(tested) == 19
+    seen = set()
+    for phase in made.phases:
+        loss = phase.loss
+        phase.loss = lambda rows, loss=loss: (seen.update(rows.tolist()), loss(rows))[1]
+    while made.step < made.steps:
+        made.advance(50)
+    assert seen <= learned
+    own = codes.values[sorted(tested)]
+    says_NA = (made.classifier(own) > 0).numpy()
+    right = (says_NA == (scores[sorted(tested)] > 0)).mean(axis=0)
+    told = made.metrics()
+    assert [told[f"classifier.{name}.accuracy"] for name in NAMES] == pytest.approx(right.tolist())
+    moved = made.transformers.at(0, own, torch.where(torch.tensor(says_NA[:, 0]), -1.25, 1.25).double())
+    assert told["transformers.smile.distance"] == pytest.approx(float((moved - own).norm(dim=1).mean().detach()))
+
+
+def test_gamma_is_that_of_the_rows_to_learn_from(codes, scores):
+    made = training(codes, scores)
+    others = scores.copy()
+    others[made.held_out_N] *= -1
+    assert torch.equal(training(codes, others).gamma_AA, made.gamma_AA)
+
+
+def rare(codes, scores, held) -> np.ndarray:
+    """smile of three rows: all of them held out, or none."""
+    made = training(codes, scores)
+    changed = scores.copy()
+    changed[:, 0] = -1
+    changed[(made.held_out_N if held else made.learned_N)[:3], 0] = 1
+    return changed
+
+
+def test_an_attribute_whose_rows_are_all_held_out_is_refused_at_once(codes, scores):
+    with pytest.raises(SpecError, match="no row of the 58 that are not held out has smile: there is nothing to learn"):
+        training(codes, rare(codes, scores, held=True))
+
+
+def test_an_attribute_that_no_held_out_row_has_has_no_figures_of_the_classifiers(codes, scores):
+    told = training(codes, rare(codes, scores, held=False)).metrics()
+    assert {name.rsplit(".", 1)[0] for name in told} == {
+        "classifier.male", "classifier.old", "linear.male", "linear.old",
+        "transformers.smile", "transformers.male", "transformers.old",
+    }  # fmt: skip
+
+
+def test_there_is_no_figure_of_other_attributes_where_there_are_none(codes, scores):
+    alone = LatentTransformerTraining(LabelledCodes(codes, scores[:, :1], ("smile",)), None, TrainConfig(epochs=1))
+    assert "transformers.smile.reached" in (told := alone.metrics())
+    assert "transformers.smile.kept" not in told
+
+
+@pytest.mark.parametrize("held_out", [0.99, 0.9999])
+def test_rows_are_left_to_learn_from(codes, scores, held_out):
+    with pytest.raises(SpecError, match=r"--held-out 0.99\d* of 64 rows leaves [01] to learn from"):
+        training(codes, scores, held_out=held_out)
+
+
+def test_soft_labels_are_no_noughts_and_ones(codes, scores):
+    with pytest.raises(SpecError, match="smile is 0 or 1 in every row: leave it out"):
+        training(codes, (scores > 0).astype(float), soft_labels=True)
+
+
+def test_a_state_of_other_networks_is_refused(codes, scores):
+    made = training(codes, scores)
+    state = {name: value.clone() for name, value in made.state().items()}
+    with pytest.raises(SpecError, match=r"classifier\.biases\.0 is missing there and"):
+        training(codes, scores).load({k: v for k, v in state.items() if k != "classifier.biases.0"}, 1)
+    state["transformers.weight_1"] = state["transformers.weight_1"][:1]
+    with pytest.raises(SpecError, match=r"transformers.weight_1 is \(1, 12, 512\) there and \(3, 12, 512\) here"):
+        training(codes, scores).load(state, 1)
