@@ -35,7 +35,9 @@ def measured() -> TableSchema:
                          goes until a score, that score
     measured    string   which attribute's score, or which number of the metric; empty where it has one alone, of whole
                          faces
-    count       int64    rows; without those that have no such number, as where the region of `mse_inside` is empty
+    count       int64    rows in the mean: not those that have no such number, as where the region of `mse_inside` is
+                         empty; of metrics that look at pictures not those that were not edited, which stand at their
+                         source
     mean, mean_low, mean_high, sd, flip_rate, flip_rate_low, flip_rate_high, median, q05, q95
                 list<float64>  none or one: intervals are of 95 %; what a metric does not have, or too few rows tell
     """

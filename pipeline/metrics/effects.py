@@ -6,7 +6,7 @@ Shapes: N rows.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar, NamedTuple
 
 import numpy as np
@@ -49,7 +49,7 @@ class Effects:
         return faces.scores
 
     def compare(
-        self, source: Mapping[str, NDArray], edited: Mapping[str, NDArray], attribute: str
+        self, source: Mapping[str, NDArray], edited: Mapping[str, NDArray], attributes: Sequence[str]
     ) -> Mapping[str, EffectBatch]:
         """By the attribute whose score it is."""
         return {name: EffectBatch(source[name], edited[name]) for name in edited}

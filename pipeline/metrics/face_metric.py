@@ -5,7 +5,7 @@ Shapes: N rows, 3HW pixels.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from numpy.typing import NDArray
@@ -49,11 +49,11 @@ class Comparison(Protocol):
         """What it keeps of N faces until they are compared, a source with several steps."""
         ...
 
-    def compare(self, source: Any, edited: Any, attribute: str) -> Mapping[str, tuple[NDArray[Any], ...]]:
+    def compare(self, source: Any, edited: Any, attributes: Sequence[str]) -> Mapping[str, tuple[NDArray[Any], ...]]:
         """Batches of N rows for `Metric.measure`, by what was measured (a column of the tables); row i is of face i.
 
-        source, edited: what was seen of them. attribute: the edited one, as the classifiers call it; it may be one
-        that they do not know. What is measured may depend on nothing else.
+        source, edited: what was seen of them. attributes: the edited ones, mostly one, as the classifiers call them;
+        they may not know all of them. What is measured may depend on nothing else.
         """
         ...
 
@@ -66,7 +66,8 @@ class FaceMetric(Metric[Any], Protocol):
     packages: whose versions can move its numbers.
     measures: what it measures, by the column `measured` of the tables; empty is a number that is called as the metric.
     always: whether it is measured without being asked for.
-    looks: whether it looks at pictures, and not at the judge's scores alone.
+    looks: whether it looks at pictures, and not at the judge's scores alone. Then it is of the rows that were edited;
+        else also of those that stand at their source, as no edit was needed or possible.
     by_part: whether its batches are so small that those of a whole part of a table are measured at once; else those of
         each micro-batch are, and put together.
     """

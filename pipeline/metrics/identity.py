@@ -6,7 +6,7 @@ Shapes: N rows, E numbers of an embedding.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar, NamedTuple
 
 import numpy as np
@@ -84,7 +84,7 @@ class Embedded:
             return self._network(faces.looked_at()).float().cpu().numpy()
 
     def compare(
-        self, source: NDArray[np.float32], edited: NDArray[np.float32], attribute: str
+        self, source: NDArray[np.float32], edited: NDArray[np.float32], attributes: Sequence[str]
     ) -> Mapping[str, IdentityBatch]:
         """Of whole faces."""
         return {"": IdentityBatch(source, edited)}

@@ -6,7 +6,7 @@ Shapes: N rows, E = 128 numbers of an embedding.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -89,7 +89,9 @@ class Embedded:
     def see(self, faces: Faces) -> NDArray[np.float64]:
         return self._network(faces.looked_at())
 
-    def compare(self, source: NDArray[np.float64], edited: NDArray[np.float64], attribute: str) -> Mapping[str, Values]:
+    def compare(
+        self, source: NDArray[np.float64], edited: NDArray[np.float64], attributes: Sequence[str]
+    ) -> Mapping[str, Values]:
         """The distance, and of which pairs there is none."""
         distance_N = np.linalg.norm(source - edited, axis=1)
         return {"": Values(distance_N), "identity_dlib_no_face": Values(np.isnan(distance_N).astype(np.float64))}

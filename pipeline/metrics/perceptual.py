@@ -5,7 +5,7 @@ Shapes: N rows.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import torch
@@ -48,6 +48,6 @@ class Distances:
         return found
 
     @torch.no_grad()
-    def compare(self, source: list[Tensor], edited: list[Tensor], attribute: str) -> Mapping[str, Values]:
+    def compare(self, source: list[Tensor], edited: list[Tensor], attributes: Sequence[str]) -> Mapping[str, Values]:
         """Of whole faces."""
         return {"": Values(self._network.between(source, edited).cpu().numpy())}

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import operator
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from importlib.util import find_spec
 from typing import ClassVar
 
 import numpy as np
@@ -36,7 +39,8 @@ class Pictures(Means):
     means over pixels, of the squared error (itself a mean over the three channels) and of the map of SSIM (a mean over
     the channels too, without the five pixels at the border, whose window does not lie within the picture); then over
     faces. `mse_inside` and `ssim_outside` are by the face parser, `mse_inside_landmarks` and the like by the judge's
-    landmarks where they show the region. A face in which the region, or all but the region, is empty has no number
+    landmarks where they show the region. The region of an edit of several attributes is that of all of them together;
+    there is none where one of them has none. A face in which the region, or all but the region, is empty has no number
     there and is not counted.
     """
 
@@ -51,6 +55,8 @@ class Pictures(Means):
     always, looks, by_part = False, True, True
 
     def open(self, device: str, judge: str) -> Changes:
+        if find_spec("skimage") is None:
+            raise SpecError("SSIM needs scikit-image, which is not installed: run `pip install scikit-image`")
         return Changes(open_regions(judge, device))
 
 
@@ -75,13 +81,14 @@ class Changes:
         pictures = ((x_N3HW.float() + 1) / 2).clamp(0, 1).cpu().numpy()
         return Seen(pictures, self._regions.of(x_N3HW))
 
-    def compare(self, source: Seen, edited: Seen, attribute: str) -> Mapping[str, Values]:
+    def compare(self, source: Seen, edited: Seen, attributes: Sequence[str]) -> Mapping[str, Values]:
         """By name, as in `Pictures`. Raises SpecError where the pictures are smaller than the window of SSIM."""
         maps = {
             "mse": (squared_error(source.pictures, edited.pictures), 0),
             "ssim": (ssim(source.pictures, edited.pictures), RADIUS),
         }
-        masks = {"": source.regions.by_parser(attribute), "_landmarks": source.regions.by_landmarks(attribute)}
+        masks = {"": union(map(source.regions.by_parser, attributes))}
+        masks["_landmarks"] = union(map(source.regions.by_landmarks, attributes))
         found = {}
         for name, (map_NHW, border) in maps.items():
             found[name] = Values(map_NHW.mean(axis=(1, 2)))
@@ -91,6 +98,12 @@ class Changes:
                     found[f"{name}_inside{how}"] = Values(mean_where(map_NHW, inside_NHW))
                     found[f"{name}_outside{how}"] = Values(mean_where(map_NHW, ~inside_NHW))
         return found
+
+
+def union(masks: Iterable[Mask | None]) -> Mask | None:
+    """(N, H, W): the region of several attributes; None where one of them may change the whole picture."""
+    there = list(masks)
+    return None if any(one is None for one in there) else reduce(operator.or_, there)
 
 
 def squared_error(x_N3HW: NDArray[np.floating], y_N3HW: NDArray[np.floating]) -> Map:

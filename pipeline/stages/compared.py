@@ -67,6 +67,15 @@ class Block:
         found = pairs(self._index, self._request, self._step, self._strength, sides, self.source.kept)
         return ((group, edited) for group, _, edited in found)
 
+    def moved(self, request: int, its: Indices) -> Indices:
+        """Of these rows those that were edited: they do not stand at their source, as rows that ended before the first
+        step do, and those of a request until a score that had reached it before.
+        """
+        moved = self._step[its] > 0
+        if self.source.requests[request].until is not None:
+            moved &= self._strength[its] != 0
+        return its[moved]
+
     def places(self, request: int, step: int) -> Indices:
         """(N,): of the rows of this request and step."""
         return np.flatnonzero((self._request == request) & (self._step == step))

@@ -44,7 +44,7 @@ class MeasureStage:
     measured_by: tuple[Model, ...]
     runtime: Runtime
     name: str = field(default="measure", init=False)
-    version: int = field(default=3, init=False)
+    version: int = field(default=4, init=False)
 
     @property
     def metrics(self) -> tuple[FaceMetric, ...]:
@@ -134,22 +134,24 @@ class MeasureWorker:
         values: defaultdict[tuple[int, str], dict[str, Any]] = defaultdict(dict)
         sources: dict[int, Looked] = {}
         latest: Looked | None = None
+        moved = {request for request, step in block.steps if step > 0}
         for request, step in block.steps:
             its = block.places(request, step)
             looked = self._look(block, its, faces, latest if step == 0 else None)
             if step == 0:
                 sources[request] = latest = looked
-            if step > 0 or block.source.kept is not None:
-                attribute = plain(block.source.requests[request].attribute)
-                for name, one in self.comparisons.items():
+            attributes = [plain(name) for name in block.source.requests[request].attributes]
+            for name, one in self.comparisons.items():
+                if step > 0 or (block.source.kept is not None and not (BY_NAME[name].looks and request in moved)):
                     with self._counted():
-                        found = one.compare(sources[request].seen[name], looked.seen[name], attribute)
+                        found = one.compare(sources[request].seen[name], looked.seen[name], attributes)
                     for measured, batch in found.items():
                         block.put(batch, its, values[request, name], measured)
-        for (request, step, side), edited in groups:
+        for (request, step, side), its in groups:
             for name, of_metric in sums.items():
                 for measured, batch in values[request, name].items():
-                    of_metric.add((request, step, side, measured), batch, edited)
+                    rows = block.moved(request, its) if of_metric.metric.looks else its
+                    of_metric.add((request, step, side, measured), batch, rows)
         for of_metric in sums.values():
             of_metric.end_block()
 

@@ -42,7 +42,7 @@ def inputs(tmp_path_factory):
 def intervened(inputs, tmp_path_factory):
     latents, tables = inputs
     out = tmp_path_factory.mktemp("edited")
-    words = ("--scores", "both", "--images", "png", "--size", "32", "--keep", "all")
+    words = ("--scores", "both", "--images", "png", "--size", "32")
     assert edit(latents, f"{tables}/w,{tables}/s", out, *FLAGS, *words) == 0
     return out
 
@@ -80,6 +80,12 @@ def test_they_are_measured_and_shown(intervened, tmp_path):
     assert "style-intervention" in (intervened / "report.html").read_text()
 
 
+def test_sources_are_kept_so_that_it_can_be_measured(inputs, tmp_path):
+    latents, tables = inputs
+    assert edit(latents, f"{tables}/w,{tables}/s", tmp_path, *FLAGS, "--index", "0:1") == 0
+    assert [row["step"] for row in edits(tmp_path)] == [0, 1]
+
+
 def test_strengths_are_steps_with_the_solution_fixed(inputs, intervened, tmp_path):
     latents, tables = inputs
     assert edit(latents, f"{tables}/w,{tables}/s", tmp_path, *FLAGS, "--strengths=0,1,2", "--scores", "judge") == 0
@@ -95,7 +101,7 @@ def test_strengths_are_steps_with_the_solution_fixed(inputs, intervened, tmp_pat
 def test_faces_at_their_target_stay_and_have_no_coefficients(inputs, tmp_path):
     latents, tables = inputs
     words = ("style-intervention", "--attribute", "old", "--steps", "1", "--scores", "faces", "--scored", "old")
-    assert edit(latents, f"{tables}/w,{tables}/s", tmp_path, *words, "--keep", "all") == 0
+    assert edit(latents, f"{tables}/w,{tables}/s", tmp_path, *words) == 0
     rows = edits(tmp_path)
     there = [row["index"] for row in rows if row["step"] == 0 and row["old"] > 0]
     assert [row["index"] for row in rows if row["stop"] == "reached"] == there
@@ -107,7 +113,7 @@ def test_faces_at_their_target_stay_and_have_no_coefficients(inputs, tmp_path):
 
 def test_coefficients_of_one_face_or_their_mean_are_shared(inputs, intervened, tmp_path):
     latents, tables = inputs
-    words = ("style-intervention", "--attribute", "old", "--always", "--keep", "all")
+    words = ("style-intervention", "--attribute", "old", "--always")
     lam = schemas.to_numpy(coefficients(intervened)["coefficients"])
     found = {}
     for name, mark in (("one", "#2"), ("mean", "")):

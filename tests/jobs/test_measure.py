@@ -358,6 +358,47 @@ def test_pictures_are_compared_with_their_sources(scored, tmp_path, capsys):
     assert main(["verify", str(tmp_path)]) == 0
 
 
+def test_faces_that_were_not_edited_are_among_the_scores_alone(inputs, tmp_path):
+    """They would bring the error down, of an editor that leaves faces as they are where others do not."""
+    asked = ["ials", "--attribute", "old", "--lambda1", "0", "--target", "0", "--steps", "2", "--step-size", "1"]
+    assert edit(*inputs, tmp_path / "e", *asked, "--keep", "all", "--space", "w", "--until", "9") == 0
+    rows = Table.open(f"{tmp_path}/e/edits").read().to_pandas()
+    stayed = (rows["index"] % 3 == 0) | (rows["index"] < 8)  # all of the first part, and some of each other
+    written_again(tmp_path / "e", rows[~stayed | (rows["step"] == 0)])
+    edited = ROWS - rows.loc[stayed, "index"].nunique()
+    assert measure(tmp_path / "m", f"{tmp_path}/e/edits", words=["--metrics", "pictures", "--measured", "old"]) == 0
+    found = measured(tmp_path / "m").set_index(["step", "measured"])
+    assert found["count"].to_dict() | {(2, "old"): ROWS, (2, "mse"): edited} == found["count"].to_dict()
+    faces = faces_of(f"{tmp_path}/e/edits")
+    there = rows.loc[rows["step"] == 0, "index"].isin(rows.loc[~stayed, "index"]).to_numpy()
+    errors = ((faces[0, 2].astype(np.float64) - faces[0, 0][there]) ** 2).mean(axis=(1, 2, 3))
+    assert len(errors) == edited
+    assert found.loc[(2, "mse"), "mean"][0] == pytest.approx(errors.mean(), rel=1e-4)
+    assert main(["verify", str(tmp_path / "m")]) == 0
+
+
+def test_faces_that_had_reached_their_score_are_not_among_the_pictures(inputs, tmp_path):
+    """All are old to the tiny judge; those of interfacegan have a step, of strength 0."""
+    words = ["--attribute", "old", "--space", "w", "--until", "0", "--target", "1", "--index", "0:8"]
+    assert edit(*inputs, tmp_path / "e", *words) == 0
+    rows = Table.open(f"{tmp_path}/e/edits").read().to_pandas()
+    edited = int((rows.loc[rows["step"] == 1, "strength"] != 0).sum())
+    assert edited < 8
+    assert measure(tmp_path / "m", f"{tmp_path}/e/edits", words=["--metrics", "pictures", "--measured", "old"]) == 0
+    found = measured(tmp_path / "m").set_index("measured")["count"].to_dict()
+    assert found["old"] == 8
+    assert found["mse"] == edited
+    assert main(["verify", str(tmp_path / "m")]) == 0
+
+
+def test_an_edit_along_years_has_no_region(latents, tmp_path):
+    planted(tmp_path / "d", ("w",), names=("age_years",))
+    words = ["--attribute", "age_years", "--space", "w", "--strengths=4", "--index", "0:4"]
+    assert edit(latents, tmp_path / "d", tmp_path / "e", *words) == 0
+    assert measure(tmp_path / "m", f"{tmp_path}/e/edits", words=["--metrics", "pictures", "--measured", "old"]) == 0
+    assert set(measured(tmp_path / "m")["measured"]) == {"old", "mse", "ssim"}
+
+
 def test_faces_that_did_not_move_have_no_error(inputs, tmp_path):
     assert edit(*inputs, tmp_path / "e", "--attribute", "old", "--space", "w", "--strengths=0,9", "--index", "0:6") == 0
     assert measure(tmp_path / "m", f"{tmp_path}/e/edits", words=["--metrics", "pictures", "--measured", "old"]) == 0

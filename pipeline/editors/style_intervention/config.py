@@ -150,7 +150,7 @@ class Config(EditorConfig):
         looks = not self.always or self.target == "flip"
         return Traits(
             steps=max(len(request.strengths) for request in requests),
-            keep="all" if self.strengths or self.after_layers else "last",
+            keep="all",
             looks_at=tuple(dict.fromkeys(request.attribute for request in requests)) if looks else (),
             needs_generator=True,
             rows_may_stop=True,

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from pipeline.models.classifiers import parsing, tiny
-from pipeline.models.classifiers.attribute import Attribute
 from pipeline.models.classifiers.attributes import BY_NAME
 from pipeline.models.classifiers.landmarks import Landmarks
 from pipeline.models.classifiers.networks import Networks
@@ -57,7 +56,7 @@ class Regions:
 
     def by_parser(self, attribute: str) -> Mask | None:
         """(N, H, W) of the classes that an edit of the attribute may change; None where it has no region."""
-        region = _declared(attribute).region if attribute in BY_NAME else ()
+        region: tuple[str, ...] = getattr(BY_NAME.get(attribute), "region", ())  # a measure has none
         if not region:
             return None
         if ("parser", attribute) not in self._masks:
@@ -67,7 +66,7 @@ class Regions:
 
     def by_landmarks(self, attribute: str) -> Mask | None:
         """(N, H, W) of the hull of the attribute's landmarks; None where they do not show its region."""
-        points = _declared(attribute).points if attribute in BY_NAME else ()
+        points: tuple[int, ...] = getattr(BY_NAME.get(attribute), "points", ())
         if not points:
             return None
         if ("landmarks", attribute) not in self._masks:
@@ -107,9 +106,3 @@ def hull(points_P2: NDArray[np.floating], height: int, width: int) -> Mask:
     image = np.zeros((height, width), dtype=bool)
     image[places_P2[:, 1], places_P2[:, 0]] = True
     return np.asarray(convex_hull_image(image), dtype=bool)
-
-
-def _declared(attribute: str) -> Attribute:
-    found = BY_NAME[attribute]
-    assert isinstance(found, Attribute), f"{attribute} is no attribute"
-    return found

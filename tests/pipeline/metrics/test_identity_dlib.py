@@ -32,7 +32,7 @@ def test_distances_and_the_share_beyond_the_bound():
     network = Embedded(Mean())
     levels = (torch.tensor([0.0, 0.0, 0.0, 0.0, -1.0]), torch.tensor([0.0, 0.2, 0.7, -1.0, 0.0]))
     source, edited = (network.see(Faces({}, one[:, None, None, None].expand(5, 3, 4, 4))) for one in levels)
-    found = network.compare(source, edited, "old")
+    found = network.compare(source, edited, ["old"])
     np.testing.assert_allclose(found[""].value, [0, 0.2, 0.7, np.nan, np.nan], atol=1e-7)
     distance, no_face = (METRIC.finish(METRIC.measure(values)) for values in found.values())
     assert distance["count"] == 3

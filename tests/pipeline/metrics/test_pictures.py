@@ -1,5 +1,7 @@
 """MSE and SSIM of pictures: against float64 transcriptions of the papers, and inside and outside of regions."""
 
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,7 @@ from scipy.ndimage import correlate1d
 
 from pipeline.errors import SpecError
 from pipeline.metrics.face_metric import Faces
-from pipeline.metrics.pictures import RADIUS, SIGMA, Changes, Pictures, mean_where, squared_error, ssim
+from pipeline.metrics.pictures import RADIUS, SIGMA, Changes, Pictures, mean_where, squared_error, ssim, union
 from pipeline.models.classifiers.attributes import BY_NAME
 from pipeline.models.classifiers.face_regions import hull, open_regions
 from pipeline.models.classifiers.parser import CLASSES
@@ -76,7 +78,7 @@ def as_seen(changes: Changes, pictures: np.ndarray):
 
 def test_a_picture_beside_itself(changes):
     x = as_seen(changes, noise(3, 1))
-    found = {name: values.value for name, values in changes.compare(x, x, "smile").items()}
+    found = {name: values.value for name, values in changes.compare(x, x, ["smile"]).items()}
     where = ("", "_inside", "_outside", "_inside_landmarks", "_outside_landmarks")
     assert list(found) == [name + part for name in ("mse", "ssim") for part in where]
     for name, value in found.items():
@@ -91,7 +93,7 @@ def test_a_change_within_the_region_is_inside(changes):
         some = mask.any(axis=(1, 2)) & ~mask.all(axis=(1, 2))
         assert some.any()
         y = as_seen(changes, np.where(mask[:, None], 1 - noise(2, 1), noise(2, 1)))
-        found = {name: values.value[some] for name, values in changes.compare(x, y, "smile").items()}
+        found = {name: values.value[some] for name, values in changes.compare(x, y, ["smile"]).items()}
         assert (found[f"mse_inside{how}"] > 0.1).all()
         np.testing.assert_allclose(found[f"mse_outside{how}"], 0, atol=1e-12)
         assert (found[f"ssim_inside{how}"] < found[f"ssim_outside{how}"]).all()
@@ -104,10 +106,28 @@ def test_what_is_given_goes_by_what_the_attribute_declares(changes):
         "old": {"", "_inside", "_outside"},
         "yaw": {""},
         "freckles": {""},
+        "age_years": {""},
+        "smile,eyeglasses": {"", "_inside", "_outside", "_inside_landmarks", "_outside_landmarks"},
+        "smile,old": {"", "_inside", "_outside"},
+        "smile,yaw": {""},
     }
-    for attribute, wanted in parts.items():
-        found = {name.removeprefix("mse") for name in changes.compare(x, y, attribute) if name.startswith("mse")}
-        assert found == wanted, attribute
+    for named, wanted in parts.items():
+        found = {name.removeprefix("mse") for name in changes.compare(x, y, named.split(",")) if name.startswith("mse")}
+        assert found == wanted, named
+
+
+def test_the_region_of_several_attributes_is_that_of_all_of_them(changes):
+    regions = as_seen(changes, noise(2, 1)).regions
+    for masks in (regions.by_parser, regions.by_landmarks):
+        both = union(map(masks, ["smile", "eyeglasses"]))
+        np.testing.assert_array_equal(both, masks("smile") | masks("eyeglasses"))
+        assert (both > masks("smile")).any()
+
+
+def test_without_scikit_image_it_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "skimage", None)
+    with pytest.raises(SpecError, match="SSIM needs scikit-image, which is not installed: run `pip install"):
+        Pictures().open("cpu", "tiny-judge")
 
 
 class Everywhere:
@@ -130,7 +150,7 @@ def test_an_empty_region_has_no_number_and_is_not_counted(seen, empty):
     regions.parser = Everywhere(seen)
     changes, metric = Changes(regions), Pictures()
     x, y = as_seen(changes, noise(2, 1)), as_seen(changes, noise(2, 2))
-    found = changes.compare(x, y, "old")  # all of the person
+    found = changes.compare(x, y, ["old"])  # all of the person
     finished = {name: metric.finish(metric.measure(values)) for name, values in found.items()}
     other = {"inside": "outside", "outside": "inside"}[empty]
     for name in ("mse", "ssim"):
@@ -151,7 +171,7 @@ def test_pixels_are_between_0_and_1(changes):
 def test_pictures_smaller_than_the_window_are_refused(changes):
     small = as_seen(changes, noise(1, 1, 8))
     with pytest.raises(SpecError, match="pictures of 8 x 8 px are smaller than the window of SSIM: it takes 11 px"):
-        changes.compare(small, small, "smile")
+        changes.compare(small, small, ["smile"])
 
 
 def test_the_hull_of_points():
