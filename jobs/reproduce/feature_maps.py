@@ -53,10 +53,10 @@ def section(spec: StudySpec, faces: LabelledFaces, fitted: str, attributes: Sequ
         looks = [study.Look(_encoded(x_NHW3[0]), "face")]
         for one in channels:
             alike = {
-                name: _mean(intersection_over_union(one.where, class_NHW == place))
+                name: float(np.nan_to_num(intersection_over_union(one.where, class_NHW == place)).mean())
                 for place, name in enumerate(CLASSES)
             }
-            best = max(alike, key=lambda name: np.nan_to_num(alike[name]))
+            best = max(alike, key=lambda name: alike[name])
             inside = _mean(intersection_over_union(one.where, region_NHW))
             rows[f"{NAMES[attribute]}: {one.layer} {one.channel}"] = {
                 "effect": one.effect, "best class": best, "IoU": alike[best], "IoU with the region": inside,
@@ -68,7 +68,8 @@ def section(spec: StudySpec, faces: LabelledFaces, fitted: str, attributes: Sequ
         f"The {CHANNELS} channels that the sparse normal of each attribute weighs most (effect: in standard deviations "
         "of the channel, as a share of the largest). A map is what the layer takes in, times the channel's style; its "
         f"largest {TOP:.0%} are set beside the classes of the face parser by intersection over union, mean of "
-        f"{len(x_NHW3)} faces. The paper shows maps that lie on single classes."
+        f"{len(x_NHW3)} faces, 0 in those that lack the class; with the region, of the faces that have it. The paper "
+        "shows maps that lie on single classes."
     )
     frame = pd.DataFrame.from_dict(rows, orient="index")
     return study.Section("Maps of the channels (Fig. 2)", [sentence], [study.Grid("Channels", frame), *shown])

@@ -1,6 +1,7 @@
 """`stylemill reproduce style-intervention`: whether edits in style space change less of a picture at equal success."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pandas as pd
 from pydantic import Field, model_validator
@@ -10,6 +11,7 @@ from jobs.flags import Names, say
 from jobs.measure import MeasureSpec
 from jobs.reproduce import feature_maps
 from jobs.reproduce.cost import Passes, say_ahead, say_time_left
+from jobs.reproduce.equal_success import MeasuredMoves
 from jobs.reproduce.faces import LabelledFaces, judge_others, label_faces, labelling_cost
 from jobs.reproduce.intervention_edits import FOLDERS, INTERPOLATED, InterventionFlags, edit, keep_layers
 from jobs.reproduce.outlined import strips
@@ -34,6 +36,8 @@ SHARE = 0.8
 """Of whole passes that the solver runs, since it begins at the layer that is solved for."""
 ADAM_STEPS = 6
 """Of each layer, at most: the editor's default."""
+MEETS = 4
+"""Faces that are made, about, to meet a score by a move, the source among them; that at the score is measured."""
 METRICS = ("pictures", "identity_dlib", "identity", "perceptual")
 """Of `stylemill measure`."""
 OUTSIDE = {
@@ -54,9 +58,7 @@ class StyleInterventionSpec(InterventionFlags):
     VERB = "reproduce style-intervention"
 
     labelled: int = Field(4000, ge=400, description="Without --from: faces to fit directions on.")
-    rows: int | None = Field(
-        None, ge=4, description="Faces edited, of each attribute. Default: 10, about an hour; on a GPU 100."
-    )
+    rows: int | None = Field(None, ge=4, description="Faces edited, of each attribute. Default: 10; on a GPU 100.")
     others: int | None = Field(
         None, gt=0, description="Faces from which those are taken that lack the attribute. Default: 5 x --rows."
     )
@@ -96,20 +98,22 @@ class StyleInterventionSpec(InterventionFlags):
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Attributes that faces are labelled by: all that the family sees, as kept labels are."""
-        return attributes_of(self.classifiers)
+        """Attributes that faces are labelled by: those that directions are fitted for."""
+        return tuple(name for name in attributes_of(self.classifiers) if name in {*self.sparse, *EDITED})
 
     @property
     def tables(self) -> tuple[str, ...]:
-        """Of all edits."""
-        return tuple(f"{self.folder(attribute, way)}/edits" for attribute in self.attributes for way in FOLDERS)
+        """Of the interventions."""
+        return tuple(f"{self.folder(attribute, OURS)}/edits" for attribute in self.attributes)
 
     @property
     def measure(self) -> MeasureSpec:
-        """What measures them. Raises ValidationError where there is no such metric."""
+        """What measures them, one face at a time, as they were edited. Raises ValidationError where there is no such
+        metric.
+        """
         return MeasureSpec(
             edits=self.tables, families=self.judge, measured=self.attributes, metrics=self.metrics,
-            out=self.url("measured"), **self.scoring,
+            out=self.url("measured"), **{**self.scoring, "batch_size": 1},
         )  # fmt: skip
 
     @property
@@ -142,11 +146,13 @@ def cost(spec: StyleInterventionSpec) -> Passes:
 
 
 def ahead(spec: StyleInterventionSpec) -> Passes:
-    """Once faces are labelled: interventions, moves, all of them made again to measure them, and one by layer."""
+    """Once faces are labelled: interventions, made again to measure them; moves, and those at the same scores; and one
+    intervention by layer.
+    """
     layers = len(generators.load(spec.generator, backend="eager").style_layers)
     forward, backward = (round(SHARE * passes) for passes in (layers * ADAM_STEPS + 1, layers * ADAM_STEPS))
     solved = Passes(forward, backward, forward, backward)
-    made = 2 * (2 + len(INTERPOLATED) + 3 * (1 + len(spec.strengths)))
+    made = 2 * (2 + len(INTERPOLATED)) + 3 * (1 + len(spec.strengths) + MEETS)
     return sum(spec.each * len(spec.attributes) * [solved + Passes(made)], solved)
 
 
@@ -168,7 +174,7 @@ def make(spec: StyleInterventionSpec) -> Page:
         edit(spec, faces, attribute, rows)
     step(spec.measure, "--judge, --metrics or the flags of the run")
     numbers = of_faces(spec.measure.out, spec.tables, [BY_NAME[name].table for name in spec.metrics])
-    results = read_results(spec, numbers)
+    results = meet(spec, read_results(spec, numbers))
     case = next((one for one in results if one.attribute == CASE), results[0])
     by_layer = [sections.after_layers(*keep_layers(spec, faces, case.attribute, row)) for row in case.faces[:1]]
     return page(spec, faces, results, by_layer)
@@ -186,6 +192,17 @@ def read_results(spec: StyleInterventionSpec, numbers: pd.DataFrame) -> list[Res
     if not any(one.faces for one in found):
         raise SpecError("nothing was solved for: see the column stop of the edits")
     return [one for one in found if one.faces]
+
+
+def meet(spec: StyleInterventionSpec, results: Sequence[Result]) -> list[Result]:
+    """With the other ways' faces where the judge's score is that of the intervention."""
+    moves = MeasuredMoves(spec, spec.metrics, spec.attributes)
+    found = []
+    for one in results:
+        folders = {way: spec.folder(one.attribute, way) for way in FOLDERS if way != OURS}
+        met = {way: moves.at_scores(folder, one.attribute, one.raised) for way, folder in folders.items()}
+        found.append(replace(one, met=met))
+    return found
 
 
 def choose_faces(spec: StyleInterventionSpec) -> dict[str, list[int]]:

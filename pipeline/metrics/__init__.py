@@ -18,7 +18,7 @@ from pipeline.metrics.dt_cells import (
     cell_areas,
     pair_outcomes,
 )
-from pipeline.metrics.equal_success import at_score
+from pipeline.metrics.equal_success import strength_that_meets
 from pipeline.metrics.groups import measure_groups, merge_groups
 from pipeline.metrics.metric import Metric, Numbers
 from pipeline.metrics.pairs import pairs
@@ -37,7 +37,6 @@ __all__ = [
     "Outcomes",
     "Pair",
     "PairOutcomes",
-    "at_score",
     "auc",
     "auc_as_released",
     "cell_areas",
@@ -51,4 +50,5 @@ __all__ = [
     "pair_outcomes",
     "paired_differences",
     "pairs",
+    "strength_that_meets",
 ]

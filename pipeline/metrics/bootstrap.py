@@ -21,6 +21,9 @@ from pipeline.metrics.dt import Outcomes, areas, points, truths
 
 BETTER, WORSE, NOT_DECIDED = "better", "worse", "not decided"
 TAIL = 0.025
+FEWEST = 6
+"""Faces, at least, of which a mean difference has an interval: where five all differ in one direction, this happens by
+chance once in sixteen times."""
 ROUNDING = 1e-12
 """Areas that differ by less are equal."""
 BLOCK = 2**22
@@ -35,7 +38,8 @@ class Difference:
 
     observed: of the rows as they are; NaN where that range is 0, or there is no face.
     mean, low, high: over the resamples that are not left out: the mean, the 2.5 % and the 97.5 % quantile; NaN of none.
-    resamples: how many were drawn. left_out: how many of them have a common range of 0, so that there is no difference.
+    resamples: how many were drawn. left_out: how many of them have a common range of 0, so that there is no difference;
+        all, where there are too few faces for an interval.
     """
 
     observed: float
@@ -86,7 +90,8 @@ def mean_difference(
 ) -> tuple[Difference, int]:
     """The mean of one number of each face less that of another, and of how many faces: those that have both (no NaN).
 
-    A resample draws these faces with replacement. Without a face everything is NaN.
+    A resample draws these faces with replacement. Of fewer than `FEWEST` faces there is no interval (NaN), and so
+    nothing is decided; without a face everything is NaN.
 
     Raises:
         SpecError: the numbers are not of the same faces.
@@ -95,10 +100,17 @@ def mean_difference(
     if first.shape != second.shape or first.ndim != 1:
         raise SpecError(f"numbers of faces have the shapes {first.shape} and {second.shape}: give one a face, twice")
     less_N = (first - second)[~np.isnan(first - second)]
-    if not len(less_N):
-        return Difference(math.nan, math.nan, math.nan, math.nan, resamples, resamples), 0
+    if len(less_N) < FEWEST:
+        observed = float(less_N.mean()) if len(less_N) else math.nan
+        return Difference(observed, math.nan, math.nan, math.nan, resamples, resamples), len(less_N)
     weights_RN = _weights(np.random.default_rng(seed), resamples, len(less_N))
     return _summed_up(float(less_N.mean()), weights_RN @ less_N / len(less_N)), len(less_N)
+
+
+def mean_over_resamples(values_NT: ArrayLike, resamples: int = 2000, seed: int = 0) -> NDArray[np.float64]:
+    """(R, T): the means of several numbers of each face, in resamples of the faces, drawn with replacement."""
+    values = np.asarray(values_NT, np.float64)
+    return _weights(np.random.default_rng(seed), resamples, len(values)) @ values / len(values)
 
 
 def _checked(cells: Mapping[Cell, Outcomes]) -> int:

@@ -27,6 +27,29 @@ def of_rate(hits: float, count: float) -> tuple[float, float]:
     return float(found.low), float(found.high)
 
 
+def of_paired_rates(both: int, first: int, second: int, neither: int) -> tuple[float, float]:
+    """The score interval of 95 % of the difference of two rates in the same rows (Newcombe, 1998, method 10).
+
+    both, first, second, neither: in how many rows both are true, the first alone, the second alone, none. NaN of no
+    row. Where the two never differ it does not shrink to 0: it is as wide as so few rows allow.
+    """
+    rows = both + first + second + neither
+    if not rows:
+        return math.nan, math.nan
+    p, q = (both + first) / rows, (both + second) / rows
+    (p_low, p_high), (q_low, q_high) = of_rate(both + first, rows), of_rate(both + second, rows)
+    margins = (both + first) * (second + neither) * (both + second) * (first + neither)
+    product = float(both * neither - first * second)
+    if product > 0:
+        product = max(product - rows / 2, 0.0)  # corrected for continuity
+    alike = product / math.sqrt(margins) if margins else 0.0
+
+    def width(a: float, b: float) -> float:
+        return math.sqrt(max(a * a - 2 * alike * a * b + b * b, 0.0))
+
+    return p - q - width(p - p_low, q_high - q), p - q + width(p_high - p, q - q_low)
+
+
 def of_jackknife(value: float, left_out: Sequence[float], z: float = Z95) -> tuple[float, float]:
     """The normal interval of a statistic by the delete-a-group jackknife (Quenouille, 1949; Tukey, 1958).
 

@@ -42,5 +42,7 @@ BEST_IDENTITY = ("male", "eyeglasses", "smile")
 LEAD = (
     "The paper merges a move in latent space with one along a sparse direction of style space, channel by channel, so "
     "that little changes outside the region of the attribute. It edits StyleGAN2 and measures with Face++. Here "
-    "generator and classifiers are those at hand, and what measures an edit has not been used to make it."
+    "generator and classifiers are those at hand, and the judge and the networks that tell identity have not been used "
+    "to make an edit. The squared error has been: the intervention minimises it outside the region, which is a part of "
+    "the whole picture's (MSE)."
 )

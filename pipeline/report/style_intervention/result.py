@@ -4,7 +4,7 @@ Shapes: N faces, K steps with the source as step 0.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -12,7 +12,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.errors import StoreError
-from pipeline.metrics import at_score
 from pipeline.metrics.number import Number
 from pipeline.report.style_intervention.paper import OURS
 from pipeline.tables import Table, store
@@ -23,18 +22,24 @@ SOLVED = "done"
 EDIT = 1.0
 """The strength of the intervention that is its edit: others vary its sparse move (Fig. 5)."""
 
+RISE = 0.01
+"""Of the judge's score, in standard deviations over the calibration faces: what is less counts as none."""
+
 
 @dataclass(frozen=True, eq=False)
 class Result:
     """Of one attribute. ends: why each face's intervention ended, by face. steps: by way to edit, rows by (face, step)
     in the order of strengths, with the columns strength, score (the judge's) and the numbers; a number of the source is
-    that of a picture beside itself. numbers: what they are, by their names.
+    that of a picture beside itself. numbers: what they are, by their names. met: of each other way, by face, the
+    strength at which the judge's score is the intervention's, and the numbers there; faces that it never brings so far
+    have no row.
     """
 
     attribute: str
     ends: "pd.Series[str]"
     steps: Mapping[str, pd.DataFrame]
     numbers: Mapping[str, Number]
+    met: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
     @cached_property
     def faces(self) -> list[int]:
@@ -68,17 +73,24 @@ class Result:
         """(N,) the judge's score that the intervention reached."""
         return self.column(OURS, "score")[:, self.own]
 
-    def at_equal_success(self, name: str) -> pd.DataFrame:
-        """A number of each face where each way reaches that score: a row for each face, a column for each way; NaN
-        where it never does, or has no such number.
-        """
-        found = {
-            way: self.column(way, name)[:, self.own]
-            if way == OURS
-            else at_score(self.column(way, "score"), self.column(way, name), self.reached)
-            for way in self.steps
+    @property
+    def raised(self) -> dict[int, float]:
+        """That score, of the faces where it is above the source's by `RISE`: others have no success to compare at."""
+        before = self.column(OURS, "score")[:, 0]
+        return {
+            face: float(after)
+            for face, after, source in zip(self.faces, self.reached, before, strict=True)
+            if after > source + RISE
         }
-        return pd.DataFrame(found, index=self.faces)
+
+    def at_equal_success(self, name: str) -> pd.DataFrame:
+        """A number of each face whose score was raised, where each way reaches that score: a row for each face, a
+        column for each way; NaN where it never does, or has no such number.
+        """
+        faces = list(self.raised)
+        own = pd.Series(self.column(OURS, name)[:, self.own], self.faces)
+        found = {way: rows.reindex(index=faces, columns=[name])[name] for way, rows in self.met.items()}
+        return pd.DataFrame({**found, OURS: own.reindex(faces)}, index=faces, dtype=np.float64)
 
     def changed(self, way: str, step: int) -> NDArray[np.float64]:
         """(N,) 1 where the judge sees the attribute at a step and not in the source, else 0; NaN where it is seen in

@@ -35,6 +35,24 @@ def test_nineteen_of_twenty_intervals_hold_the_truth():
     assert 0.93 < np.mean(held) < 0.97
 
 
+@pytest.mark.parametrize("rates", [(0.1, 0.05, 0.05, 0.8), (0.6, 0.2, 0.1, 0.1), (0.9, 0.02, 0.02, 0.06)])
+def test_nineteen_of_twenty_intervals_of_paired_rates_hold_the_truth(rates):
+    drawn = np.random.default_rng(3).multinomial(50, rates, 3000)
+    held = [low <= rates[1] - rates[2] <= high for low, high in (intervals.of_paired_rates(*one) for one in drawn)]
+    assert np.mean(held) > 0.935  # more where the two seldom differ
+
+
+def test_rates_that_never_differ_have_an_interval_as_wide_as_the_rows_allow():
+    least = 10 / (10 + intervals.Z95**2)  # Wilson's of 10 of 10
+    assert intervals.of_paired_rates(10, 0, 0, 0) == pytest.approx((least - 1, 1 - least))
+    low, high = intervals.of_paired_rates(5, 0, 0, 5)
+    assert low == -high < -0.1
+    assert intervals.of_paired_rates(0, 0, 10, 0)[1] < -0.4
+    low, high = intervals.of_paired_rates(3, 4, 1, 2)
+    assert intervals.of_paired_rates(3, 1, 4, 2) == pytest.approx((-high, -low))
+    assert np.isnan(intervals.of_paired_rates(0, 0, 0, 0)).all()
+
+
 def _of_row(row):
     return intervals.of_mean(row.mean(), row.std(ddof=1), len(row))
 
