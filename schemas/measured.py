@@ -24,8 +24,7 @@ def measured() -> TableSchema:
 
     index       int64    number of the row
     edits       string   which table of edits, as the job was given it
-    metric      string   effects: the change of a score; identity: the cosine to the source; pictures: MSE and SSIM;
-                         perceptual: a distance; identity_dlib: a distance, and how often dlib finds no face
+    metric      string   name of the metric, as `stylemill measure --metrics` takes it; effects: the change of a score
     attribute   string   what was edited
     conditions  list<string>   what was to stay
     request, step  int64    the request there, and which step of the edit

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
+import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -21,15 +22,29 @@ class Faces(NamedTuple):
     scores: the judge's, (N,) each, by attribute.
     pictures: (N, 3, H, W) in [-1, 1] on the models' device, of the size that classifiers look at: 512 px, or the
         generator's where that is less. None where no metric looks at them.
+    there: (N,) which of them are faces, the others are padding, so that a network always sees batches of one size; a
+        metric that takes one face at a time passes over them. None where all are.
     """
 
     scores: Mapping[str, NDArray]
     pictures: Tensor | None
+    there: NDArray[np.bool_] | None = None
 
     def looked_at(self) -> Tensor:
         """The pictures, for a metric that `looks`."""
         assert self.pictures is not None, "a metric with `looks` is given pictures"
         return self.pictures
+
+    def no_padding(self) -> NDArray[np.bool_]:
+        """`there`, also where all are faces."""
+        return np.ones(len(self.looked_at()), dtype=bool) if self.there is None else self.there
+
+
+def spread(values: NDArray[np.float64], there_N: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """(N, ...) of values of the rows that are there, the others NaN."""
+    found = np.full((len(there_N), *values.shape[1:]), np.nan)
+    found[there_N] = values
+    return found
 
 
 class Comparison(Protocol):

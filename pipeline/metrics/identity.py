@@ -23,7 +23,7 @@ from pipeline.metrics.number import Number
 from pipeline.models.classifiers import identity as embedding
 
 BINS = Bins(-1.0, 1.0, 400)
-QUANTILES = {"q05": 0.05, "q25": 0.25, "median": 0.5, "q75": 0.75, "q95": 0.95}
+QUANTILES = {"q05": 0.05, "median": 0.5, "q95": 0.95}
 
 
 class IdentityBatch(NamedTuple):

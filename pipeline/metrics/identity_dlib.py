@@ -10,10 +10,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from pipeline.metrics import intervals
-from pipeline.metrics.face_metric import Faces
+from pipeline.metrics.face_metric import Faces, spread
 from pipeline.metrics.histogram import Bins
 from pipeline.metrics.means import Means, Values
 from pipeline.metrics.metric import Numbers
@@ -87,7 +88,8 @@ class Embedded:
         self._network, self.fingerprint = network, network.fingerprint
 
     def see(self, faces: Faces) -> NDArray[np.float64]:
-        return self._network(faces.looked_at())
+        there_N = faces.no_padding()
+        return spread(self._network(faces.looked_at()[torch.from_numpy(there_N)]), there_N)
 
     def compare(
         self, source: NDArray[np.float64], edited: NDArray[np.float64], attributes: Sequence[str]

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import SpecError
-from pipeline.metrics.face_metric import Faces
+from pipeline.metrics.face_metric import Faces, spread
 from pipeline.metrics.means import Means, Values
 from pipeline.metrics.number import Number
 from pipeline.models.classifiers.face_regions import FaceRegions, Regions, open_regions
@@ -62,9 +62,13 @@ class Pictures(Means):
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """Pictures (N, 3, H, W) in [0, 1], float32, and where the regions of attributes are in them."""
+    """Pictures (N, 3, H, W) in [0, 1], float32; where the regions of attributes are in them.
+
+    there: (N,) which are faces, and no padding.
+    """
 
     pictures: NDArray[np.float32]
+    there: Mask
     regions: Regions
 
 
@@ -79,24 +83,25 @@ class Changes:
     def see(self, faces: Faces) -> Seen:
         x_N3HW = faces.looked_at()
         pictures = ((x_N3HW.float() + 1) / 2).clamp(0, 1).cpu().numpy()
-        return Seen(pictures, self._regions.of(x_N3HW))
+        return Seen(pictures, faces.no_padding(), self._regions.of(x_N3HW))
 
     def compare(self, source: Seen, edited: Seen, attributes: Sequence[str]) -> Mapping[str, Values]:
         """By name, as in `Pictures`. Raises SpecError where the pictures are smaller than the window of SSIM."""
-        maps = {
-            "mse": (squared_error(source.pictures, edited.pictures), 0),
-            "ssim": (ssim(source.pictures, edited.pictures), RADIUS),
-        }
+        there_N = edited.there
+        x_N3HW, y_N3HW = source.pictures[there_N], edited.pictures[there_N]
+        maps = {"mse": (squared_error(x_N3HW, y_N3HW), 0), "ssim": (ssim(x_N3HW, y_N3HW), RADIUS)}
         masks = {"": union(map(source.regions.by_parser, attributes))}
         masks["_landmarks"] = union(map(source.regions.by_landmarks, attributes))
         found = {}
         for name, (map_NHW, border) in maps.items():
-            found[name] = Values(map_NHW.mean(axis=(1, 2)))
+            found[name] = Values(spread(map_NHW.mean(axis=(1, 2)), there_N))
             for how, mask_NHW in masks.items():
                 if mask_NHW is not None:
-                    inside_NHW = mask_NHW[:, border : mask_NHW.shape[1] - border, border : mask_NHW.shape[2] - border]
-                    found[f"{name}_inside{how}"] = Values(mean_where(map_NHW, inside_NHW))
-                    found[f"{name}_outside{how}"] = Values(mean_where(map_NHW, ~inside_NHW))
+                    inside_NHW = mask_NHW[
+                        there_N, border : mask_NHW.shape[1] - border, border : mask_NHW.shape[2] - border
+                    ]
+                    found[f"{name}_inside{how}"] = Values(spread(mean_where(map_NHW, inside_NHW), there_N))
+                    found[f"{name}_outside{how}"] = Values(spread(mean_where(map_NHW, ~inside_NHW), there_N))
         return found
 
 

@@ -80,6 +80,12 @@ class Block:
         """(N,): of the rows of this request and step."""
         return np.flatnonzero((self._request == request) & (self._step == step))
 
+    def slots(self, its: Indices) -> NDArray[np.bool_]:
+        """(B,): in which slots these rows are; the others are padding."""
+        found = np.zeros(self._size, dtype=bool)
+        found[self._slot[its]] = True
+        return found
+
     def codes(self, its: Indices) -> Codes:
         """(B, ...): the rows' latents in their slots."""
         return Codes(self.source.space, torch.from_numpy(self._latent[its])).in_slots(self._slot[its], self._size)

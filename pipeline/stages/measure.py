@@ -169,7 +169,7 @@ class MeasureWorker:
             else:
                 judged, pictures = self._make(block, its, codes, faces)
                 scores = scores or judged
-        given = Faces(scores, pictures)
+        given = Faces(scores, pictures, block.slots(its))
         with self._counted():
             seen = {
                 name: shared[name] if name in shared and BY_NAME[name].looks else one.see(given)

@@ -49,7 +49,12 @@ def _finished(metric: FaceMetric, partials: pd.DataFrame) -> pd.DataFrame:
 
 
 def _rows(found: pd.DataFrame) -> pa.Table:
-    return to_rows(schemas.measured(), found.assign(count=found["count"].astype(int)))
+    schema = schemas.measured()
+    if unknown := [name for name in found.columns if name not in schema.arrow.names]:
+        raise RuntimeError(
+            f"a metric gives the number {unknown[0]}, and `measured` has no such column: schemas/measured.py"
+        )
+    return to_rows(schema, found.assign(count=found["count"].astype(int)))
 
 
 def _csv(found: pd.DataFrame) -> bytes:

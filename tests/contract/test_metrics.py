@@ -92,6 +92,12 @@ def test_partials_are_flat_rows_of_numbers_and_no_row_is_neutral(name):
     assert all(math.isnan(value) for number, value in finished.items() if number != "count")
 
 
+@pytest.mark.parametrize("name", BY_NAME)
+def test_all_that_it_says_in_the_end_is_a_column_of_measured(name):
+    metric, make = CASES[name]
+    assert set(metric.finish(metric.measure(make(9)))) <= set(schemas.measured().arrow.names)
+
+
 @each
 def test_partials_come_back_from_a_file(name, tmp_path):
     metric, make = CASES[name]

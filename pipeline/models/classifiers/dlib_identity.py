@@ -6,6 +6,7 @@ Shapes: N rows, E = 128 numbers of an embedding.
 from __future__ import annotations
 
 import tempfile
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,10 @@ VERSION = 1
 
 
 class DlibIdentity:
-    """Embeddings of faces by dlib. fingerprint: of its files, and of the version of this code."""
+    """Embeddings of faces by dlib, which opens its networks when the first face comes.
+
+    fingerprint: of its files, and of the version of this code.
+    """
 
     def __init__(self) -> None:
         try:
@@ -35,17 +39,26 @@ class DlibIdentity:
             raise SpecError(
                 "dlib's network of identity needs dlib, which is not installed: run `pip install 'stylemill[identity]'`"
             ) from error
-        weights = zoo.load(NETWORK)
-        self.fingerprint = f"{weights.digest}+{VERSION}"
-        self._detect = dlib.get_frontal_face_detector()
-        self._landmarks = _opened(dlib.shape_predictor, weights.tensors["shape_predictor_5_face_landmarks.dat"])
-        network = weights.tensors["dlib_face_recognition_resnet_model_v1.dat"]
-        self._network = _opened(dlib.face_recognition_model_v1, network)
+        self._dlib, self._weights = dlib, zoo.load(NETWORK)
+        self.fingerprint = f"{self._weights.digest}+{VERSION}"
 
     def __call__(self, x_N3HW: Tensor) -> NDArray[np.float64]:
         """(N, 3, H, W) in [-1, 1] -> (N, E): of the largest face in each picture; NaN where the detector finds none."""
         pictures = (x_N3HW.permute(0, 2, 3, 1).float() * 127.5 + 127.5).round().clamp(0, 255).to(torch.uint8)
         return np.stack([self._embed(np.ascontiguousarray(one)) for one in pictures.cpu().numpy()])
+
+    @cached_property
+    def _detect(self) -> Any:
+        return self._dlib.get_frontal_face_detector()
+
+    @cached_property
+    def _landmarks(self) -> Any:
+        return _opened(self._dlib.shape_predictor, self._weights.tensors["shape_predictor_5_face_landmarks.dat"])
+
+    @cached_property
+    def _network(self) -> Any:
+        content = self._weights.tensors["dlib_face_recognition_resnet_model_v1.dat"]
+        return _opened(self._dlib.face_recognition_model_v1, content)
 
     def _embed(self, pixels_HW3: NDArray[np.uint8]) -> NDArray[np.float64]:
         found = self._detect(pixels_HW3, 0)

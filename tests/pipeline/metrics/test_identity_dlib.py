@@ -46,6 +46,20 @@ def test_distances_and_the_share_beyond_the_bound():
     assert no_face["mean"] == no_face["flip_rate"] == 2 / 5
 
 
+def test_padding_is_passed_over():
+    taken = []
+
+    class Counted(Mean):
+        def __call__(self, x_N3HW):
+            taken.append(len(x_N3HW))
+            return super().__call__(x_N3HW)
+
+    there = np.array([False, True, True])
+    seen = Embedded(Counted()).see(Faces({}, torch.zeros(3, 3, 4, 4), there))
+    assert taken == [2]
+    assert (~np.isnan(seen).any(axis=1)).tolist() == there.tolist()
+
+
 def test_the_bound_itself_is_beyond():
     assert METRIC.measure(Values(np.array([0.6, 0.5999])))["beyond"] == 1
 
