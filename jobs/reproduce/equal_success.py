@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -39,6 +39,7 @@ class MeasuredMoves:
     def __init__(self, spec: StudySpec, metrics: Sequence[str], attributes: Sequence[str]) -> None:
         self._spec, self._metrics, self._attributes = spec, metrics, attributes
         self._scorers: dict[tuple[Runtime, Truncated], FaceScorer] = {}
+        self._opened: dict[str, dict[str, Comparison]] = {}
 
     def at_scores(self, folder: str, attribute: str, wanted: Mapping[int, float]) -> pd.DataFrame:
         """Strength, score and numbers by face, where the judge's score of the attribute is the wanted one of the face.
@@ -59,7 +60,8 @@ class MeasuredMoves:
 
         of = {
             "version": VERSION, "edits": table.digest, "judge": self._judge.family.fingerprint, "met": MET,
-            "metrics": {name: one.fingerprint for name, one in self._comparisons.items()}, "attribute": attribute,
+            "metrics": {name: one.fingerprint for name, one in self._comparisons(table).items()},
+            "attribute": attribute,
             "wanted": {str(face): score for face, score in wanted.items()},
         }  # fmt: skip
         found = cached(store.join(folder, "at-equal-success.json"), of, make)
@@ -88,17 +90,20 @@ class MeasuredMoves:
             strength = strength_that_meets(score, way.strengths, scores[its], score_at)
             if strength is None:
                 continue
-            numbers = {"strength": strength, "score": score_at(strength), **self._numbers(way, strength, attribute)}
+            measured = self._numbers(self._comparisons(table), way, strength, attribute)
+            numbers = {"strength": strength, "score": score_at(strength), **measured}
             for name, number in numbers.items():
                 found[f"number {name}"].append(number)
                 found[f"faces {name}"].append(float(face))
         return dict(found)
 
-    def _numbers(self, way: "Line", strength: float, attribute: str) -> dict[str, float]:
+    def _numbers(
+        self, comparisons: Mapping[str, Comparison], way: "Line", strength: float, attribute: str
+    ) -> dict[str, float]:
         """Of the face at this strength beside its source; those that there are."""
         source, edited = Faces(*way.look(0.0)), Faces(*way.look(strength))
         found = {}
-        for name, one in self._comparisons.items():
+        for name, one in comparisons.items():
             metric = BY_NAME[name]
             for measured, batch in one.compare(one.see(source), one.see(edited), attribute).items():
                 partial = metric.measure(batch)
@@ -112,25 +117,30 @@ class MeasuredMoves:
         constants = Constants(generator, self._spec.calibration)
         return classifier_ref(self._spec.judge, self._attributes, constants=constants)
 
-    @cached_property
-    def _comparisons(self) -> dict[str, Comparison]:
-        device = "cuda" if self._spec.on_gpu and torch.cuda.is_available() else "cpu"
-        return {name: BY_NAME[name].open(device, self._spec.judge) for name in self._metrics}
+    def _comparisons(self, table: Table) -> dict[str, Comparison]:
+        """The metrics, on the device of the faces."""
+        device = _runtime(table.require_sealed()["facts"]["spec"]).device
+        if device not in self._opened:
+            self._opened[device] = {name: BY_NAME[name].open(device, self._spec.judge) for name in self._metrics}
+        return self._opened[device]
 
     def _scorer(self, table: Table) -> FaceScorer:
-        """As the edits were made: by the same backend, in micro-batches of one; on the CPU where no GPU is here."""
         facts = table.require_sealed()["facts"]
         made, digest = facts["spec"], facts["resolved"]["generator_digest"]
-        how = made["device"], made["backend"], made["precision"]
-        if made["device"] == "cuda" and not torch.cuda.is_available():
-            how = "cpu", "eager", "fp32"
-        device, backend, precision = how
-        runtime = Runtime(device, made.get("threads", torch.get_num_threads()), backend, precision, 1)
+        runtime = _runtime(made)
         truncated = Truncated(made["table_psi"], made["table_cutoff"])
         if (runtime, truncated) not in self._scorers:
             generator = open_generator(Model(made["generator"], digest), runtime)
             self._scorers[runtime, truncated] = open_scorer(generator, runtime, [self._judge], truncated=truncated)
         return self._scorers[runtime, truncated]
+
+
+def _runtime(made: Mapping[str, Any]) -> Runtime:
+    """As the edits were made, in micro-batches of one; on the CPU where they were made on a GPU and none is here."""
+    threads = made.get("threads", torch.get_num_threads())
+    if made["device"] == "cuda" and not torch.cuda.is_available():
+        return Runtime("cpu", threads, "eager", "fp32", 1)
+    return Runtime(made["device"], threads, made["backend"], made["precision"], 1)
 
 
 class Line:

@@ -13,12 +13,16 @@ import torch
 
 from jobs.__main__ import main
 from jobs.reproduce.cost import Passes
+from jobs.reproduce.faces import LabelledFaces
 from jobs.reproduce.intervention_edits import FOLDERS, INTERPOLATED, STRENGTHS
+from jobs.reproduce.outlined import mask
 from jobs.reproduce.style_intervention import StyleInterventionSpec
+from pipeline.editors.style_intervention import intervention
 from pipeline.metrics.equal_success import MET
 from pipeline.models import classifiers, generators
 from pipeline.models.classifiers import identity, tiny
 from pipeline.models.classifiers.calibration import Scale
+from pipeline.models.classifiers.regions import dilated
 from pipeline.models.codes import Codes
 from pipeline.report.style_intervention.paper import IN_Z, OURS, TABLE_2, WAYS
 from pipeline.tables import Table
@@ -47,9 +51,21 @@ class PixelsAreTheFace(torch.nn.Module):
         return torch.nn.functional.normalize(x_N3HW.flatten(1))
 
 
+MASKS: list[np.ndarray] = []
+"""Of the faces that the editor solved for, with the pixels at the border."""
+
+
+def recorded(mask_N1HW, pixels):
+    """In place of the editor's `dilated`."""
+    found = dilated(mask_N1HW, pixels)
+    MASKS.extend(found[:, 0].numpy())
+    return found
+
+
 @pytest.fixture(scope="module")
 def small():
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(intervention, "dilated", recorded)
         patch.setattr(tiny, "scales", centred)
         patch.setitem(classifiers.READINGS, "tiny-judge", classifiers.READINGS["tiny"])  # both look with one reader
         patch.setattr(identity, "load", lambda device="cpu": PixelsAreTheFace())
@@ -172,6 +188,17 @@ def test_each_face_is_measured_in_a_micro_batch_of_its_own(out):
     made = Table.open(str(out / "measured" / "metrics_pictures")).require_sealed()["facts"]["spec"]
     assert made["batch_size"] == 1
     assert len(made["edits"]) == 2  # the moves are measured where their scores are met, not at each strength
+
+
+def test_outlines_are_those_of_the_masks_of_the_editor(out):
+    spec = StyleInterventionSpec(out=str(out), classifiers="tiny", judge="tiny-judge")
+    rows = frame(out, "male-intervention", "coefficients")
+    faces = rows["index"][rows["solved"]].tolist()
+    assert faces
+    for place, face in enumerate(faces):
+        mask_HW = mask(spec, LabelledFaces(str(out)), "male", face)
+        assert 0 < mask_HW.mean() < 1
+        np.testing.assert_array_equal(mask_HW, MASKS[place])
 
 
 def test_table_1_has_the_sparsity_of_the_normals(out, text):
