@@ -83,7 +83,8 @@ class Changes:
     def see(self, faces: Faces) -> Seen:
         x_N3HW = faces.looked_at()
         pictures = ((x_N3HW.float() + 1) / 2).clamp(0, 1).cpu().numpy()
-        return Seen(pictures, faces.no_padding(), self._regions.of(x_N3HW))
+        there_N = faces.no_padding()
+        return Seen(pictures, there_N, self._regions.of(x_N3HW, there_N))
 
     def compare(self, source: Seen, edited: Seen, attributes: Sequence[str]) -> Mapping[str, Values]:
         """By name, as in `Pictures`. Raises SpecError where the pictures are smaller than the window of SSIM."""

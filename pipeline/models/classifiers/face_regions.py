@@ -41,16 +41,19 @@ class FaceRegions:
         facts = {"version": VERSION, "parser": parser.fingerprint, "landmarks": digests, "dilation": DILATION}
         self.fingerprint = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
-    def of(self, x_N3HW: Tensor) -> Regions:
-        """The regions of pictures in [-1, 1]; a network looks when the first region by it is asked for."""
-        return Regions(self, x_N3HW)
+    def of(self, x_N3HW: Tensor, there_N: Mask | None = None) -> Regions:
+        """The regions of pictures in [-1, 1]; a network looks when the first region by it is asked for.
+
+        there_N: which of them are faces; others are padding, and have any region. None where all are.
+        """
+        return Regions(self, x_N3HW, np.ones(len(x_N3HW), dtype=bool) if there_N is None else there_N)
 
 
 class Regions:
     """The regions of some pictures, all grown by `DILATION` pixels (of 512)."""
 
-    def __init__(self, networks: FaceRegions, x_N3HW: Tensor) -> None:
-        self._networks, self._x_N3HW = networks, x_N3HW
+    def __init__(self, networks: FaceRegions, x_N3HW: Tensor, there_N: Mask) -> None:
+        self._networks, self._x_N3HW, self._there_N = networks, x_N3HW, there_N
         self._seen: dict[str, Tensor] = {}
         self._masks: dict[tuple[str, str], Mask] = {}
 
@@ -72,7 +75,9 @@ class Regions:
         if ("landmarks", attribute) not in self._masks:
             height, width = self._x_N3HW.shape[2:]
             its_NP2 = self._looked("landmarks")[:, list(points)].cpu().numpy()
-            mask_NHW = np.stack([hull(points_P2, height, width) for points_P2 in its_NP2])
+            mask_NHW = np.zeros((len(its_NP2), height, width), dtype=bool)
+            for row in np.flatnonzero(self._there_N):
+                mask_NHW[row] = hull(its_NP2[row], height, width)
             grown = dilated(torch.from_numpy(mask_NHW)[:, None], DILATION)
             self._masks["landmarks", attribute] = grown[:, 0].numpy()
         return self._masks["landmarks", attribute]

@@ -13,6 +13,7 @@ from pipeline.errors import SpecError
 from pipeline.metrics import pictures
 from pipeline.metrics.face_metric import Faces
 from pipeline.metrics.pictures import RADIUS, SIGMA, Changes, Pictures, mean_where, squared_error, ssim, union
+from pipeline.models.classifiers import face_regions
 from pipeline.models.classifiers.attributes import BY_NAME
 from pipeline.models.classifiers.face_regions import hull, open_regions
 from pipeline.models.classifiers.parser import CLASSES
@@ -128,11 +129,12 @@ def test_the_region_of_several_attributes_is_that_of_all_of_them(changes):
 def test_padding_is_passed_over(changes, monkeypatch):
     x, y = noise(3, 1), noise(3, 2)
     whole = changes.compare(as_seen(changes, x), as_seen(changes, y), ["smile"])
-    there, taken = np.array([True, False, True]), []
+    there, taken, hulls = np.array([True, False, True]), [], []
     monkeypatch.setattr(pictures, "ssim", lambda x_N3HW, y_N3HW: (taken.append(len(x_N3HW)), ssim(x_N3HW, y_N3HW))[1])
+    monkeypatch.setattr(face_regions, "hull", lambda *about: (hulls.append(1), hull(*about))[1])
     source, edited = (changes.see(Faces({}, torch.from_numpy(one) * 2 - 1, there)) for one in (x, y))
     some = changes.compare(source, edited, ["smile"])
-    assert taken == [2]
+    assert (taken, len(hulls)) == ([2], 2)
     for name, values in whole.items():
         np.testing.assert_array_equal(some[name].value, np.where(there, values.value, np.nan))
 
