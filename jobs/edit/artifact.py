@@ -3,8 +3,8 @@
 Shapes: N rows.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ import torch
 from jobs.edit.spec import EditSpec, artifact_of
 from jobs.flags import say
 from pipeline.card import Card
+from pipeline.directions.aliases import resolve as our_attribute
 from pipeline.editors import EditRequest
 from pipeline.errors import SpecError
 from pipeline.models.codes import Space
@@ -32,6 +33,7 @@ class OpenedArtifact:
 
     ref: ArtifactRef | None = None
     card: Card | None = None
+    tensors: Mapping[str, torch.Tensor] = field(default_factory=dict)
 
     @property
     def space(self) -> Space | None:
@@ -45,8 +47,12 @@ class OpenedArtifact:
             return
         known, asked = self.card.attributes, [name for one in requests for name in one.attributes]
         if unknown := [name for name in asked if known and name not in known]:
-            raise SpecError(f"{self.ref.url} was not trained for {unknown[0]}: it was for {', '.join(known)}")
+            also = _alias(unknown[0], known)
+            raise SpecError(f"{self.ref.url} was not trained for {unknown[0]}: it was for {', '.join(known)}{also}")
         if self.card.codes is None:
+            say(
+                f"Note  {self.ref.url} does not say on which codes it was trained: whether these are alike is not known"
+            )
             return
         codes = codes_of(latents.head(needed_columns(latents.schema, space), LOOKED_AT), space, generator)
         norms_N = torch.linalg.vector_norm(codes.values.flatten(1).double(), dim=1).numpy()
@@ -72,8 +78,10 @@ def open_artifact(spec: EditSpec, generator: Generator) -> OpenedArtifact:
     if url is None or what is None:
         return OpenedArtifact()
     trained = read_artifact(url, what)
-    opened = OpenedArtifact(ArtifactRef(url, what, trained.digest), trained.card)
+    opened = OpenedArtifact(ArtifactRef(url, what, trained.digest), trained.card, trained.tensors)
     whose = trained.card.generator_fingerprint
+    if whose is None:
+        say(f"Note  {url} does not say for which generator it was trained: it is used for {generator.name}")
     if whose not in (None, generator.fingerprint) and not spec.force:
         raise SpecError(
             f"{url} was trained for {trained.card.generator or 'a generator'} ({str(whose)[:12]}), and not for this "
@@ -82,3 +90,12 @@ def open_artifact(spec: EditSpec, generator: Generator) -> OpenedArtifact:
     if opened.space and spec.space not in (None, opened.space):
         raise SpecError(f"{url} was trained on codes in {opened.space}: leave out --space {spec.space}")
     return opened
+
+
+def _alias(asked: str, known: Sequence[str]) -> str:
+    """Which of these is another name of what is asked for, or the other side of it."""
+    ours = our_attribute(asked)
+    for name in known if ours else ():
+        if (its := our_attribute(name)) and ours and its[0] == ours[0]:
+            return f"; {name} is " + ("the same" if its[1] == ours[1] else "its other side: --target 0 in place of 1")
+    return ""

@@ -40,6 +40,8 @@ def _of_stages(stage: EditStage, counters: Sequence[Mapping[str, float]]) -> Ite
     stages = stage.traits.stages
     if stages and not stage.scores:
         yield "Note  what each stage changed is told where scores are kept (--scores)"
+    if stages and stage.scores and len(stage.kept) < 2:
+        yield "Note  what each stage changed is told where each of them is kept (--keep all)"
     for request in range(len(stage.requests) if stages and stage.scores else 0):
         for name, changed in told(counters, request, stages, stage.scores).items():
             for judged, whose in ((False, ""), (True, ", by the judge")):

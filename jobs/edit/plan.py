@@ -45,6 +45,8 @@ def plan_edit(spec: EditSpec) -> tuple[Job, int | None]:
     trained = open_artifact(spec, generator)
     choice = choose_directions(needed, table, trained.space or spec.space, config.SPACES, generator, spec.force)
     config.check(choice.space, generator)
+    if trained.ref is not None:
+        config.check_artifact(trained.tensors, generator.shape_of(choice.space))
     requests, directions = _requests(spec, needed, choice)
     trained.check(requests, latents, choice.space, generator)
     traits = config.traits(requests)

@@ -37,7 +37,7 @@ class EditSpec(LabelledChoice, LatentsFlags, PictureFlags, CalibrationFlag, RunF
     scored: Names = Field(DEFAULT_ATTRIBUTES, min_length=1, description="Attributes to score.")
     classifiers: str = Field("faces", description="Family of classifiers for the edit and for --scores faces.")
     judge: str = Field("judge", description="Family of classifiers for --scores judge.")
-    force: bool = Field(False, description="Allow directions and latents of another generator.")
+    force: bool = Field(False, description="Allow directions, latents and an artifact of another generator.")
 
     @field_validator("keep")
     @classmethod

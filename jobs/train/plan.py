@@ -29,7 +29,7 @@ from pipeline.stages.fit_rows import from_table
 from pipeline.stages.joined import Joined, Labels, join, open_labels, scores_of
 from pipeline.stages.models import ClassifierRef, Model, Runtime
 from pipeline.stages.train import FacesRef, TrainStage, seconds_of_a_step
-from pipeline.tables import Layout
+from pipeline.tables import Layout, Table
 
 
 def plan_train(spec: TrainSpec) -> tuple[Job, int | None]:
@@ -59,7 +59,7 @@ def plan_train(spec: TrainSpec) -> tuple[Job, int | None]:
         generator_fingerprint=sampled.fingerprint,
         codes=_norms(rows.codes()),
         attributes=tuple(canonical(asked)),
-        licences=_licences([sampled.name, *looked.networks]),
+        licences={**_licences([sampled.name, *looked.networks]), **_licences_of(labels)},
         citation=config.CITATION,
         meanings=dict(config.MEANINGS),
         command=command(),
@@ -185,6 +185,12 @@ def _norms(codes: Codes) -> TrainedCodes:
     return TrainedCodes(
         space=codes.space, norm_mean=float(norms.mean()), norm_min=float(norms.min()), norm_max=float(norms.max())
     )
+
+
+def _licences_of(labels: Sequence[Labels]) -> Mapping[str, str]:
+    """Of the networks by which labels tables were made."""
+    facts = [table.require_sealed()["facts"] for table in labels if isinstance(table, Table)]
+    return {terms["name"]: terms["licence"] for each in facts for terms in each.get("weights", [])}
 
 
 def _licences(names: Sequence[str | None]) -> Mapping[str, str]:

@@ -28,10 +28,13 @@ class TrainSpec(RowChoice, LatentsFlags, RunFlags):
     @model_validator(mode="after")
     def _of_this_training(self) -> "TrainSpec":
         name, config = self.TRAINING
+        of_faces = cast(TrainConfig, self).family is not None
         if self.space not in config.SPACES:
             raise ValueError(f"--space {self.space}: {name} is trained in {', '.join(config.SPACES)}")
         if self.rows_per_shard is not None:
             raise ValueError("a training is one task: leave out --rows-per-shard")
+        if not of_faces and (self.backend or self.precision != "fp32"):
+            raise ValueError("--backend and --precision are of a generator, and no face is made here: leave them out")
         if self.estimate:
             raise ValueError("--estimate runs one task, and a training has no other: --dry-run shows its steps")
         return self

@@ -167,6 +167,9 @@ class EditorConfig(BaseModel, ABC):
     def check(self, space: Space, generator: Generator) -> None:
         """Raise SpecError where the flags do not go with this space of this generator."""
 
+    def check_artifact(self, artifact: Artifact, shape: tuple[int, ...]) -> None:
+        """Raise SpecError where these are not the tensors of a whole artifact for codes of this shape."""
+
     @abstractmethod
     def request(self, attribute: str, preserve: Sequence[str] = ()) -> EditRequest:
         """The request that the flags make for an attribute. Raises SpecError."""

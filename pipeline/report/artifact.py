@@ -48,8 +48,10 @@ def _headline(card: Card) -> dict[str, str]:
 def _states(artifact: Artifact) -> Iterator[tuple[str, str]]:
     if not artifact.sealed:
         yield "warning", "Not sealed: its job has not finished, or it is a copy of the files alone"
+    elif problems := artifact.verify():
+        yield "warning", f"Not as it was made: {problems[0]}"
     else:
-        yield "good", "Sealed"
+        yield "good", "Sealed, and each file is as it was made"
 
 
 def _figures(card: Card) -> Iterator[study.Section]:

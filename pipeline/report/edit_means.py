@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pipeline.editors.stages import stages_of
 from pipeline.metrics.intervals import Z95
 from pipeline.report import gather
 from pipeline.tables import Table, store
@@ -123,6 +124,10 @@ class Edits:
     def way(side: int) -> str:
         """Where the rows of one side go."""
         return "towards it" if side > 0 else "away from it"
+
+    def stages(self, request: int) -> tuple[str, ...]:
+        """What each of its steps does, where each is an edit of its own."""
+        return stages_of(self.asked.get(request, {}).get("options") or ())
 
     def title(self, request: int) -> str:
         """`old | eyeglasses`, or the number of a request that is not known yet."""

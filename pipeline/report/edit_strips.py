@@ -117,7 +117,7 @@ def _looks(found: Edits, rows: pd.DataFrame, side: int) -> list[study.Look]:
     return [
         study.Look(
             small(row["picture"], side),
-            "source" if row["step"] == 0 else _named(row, told_apart),
+            "source" if row["step"] == 0 else _named(row, told_apart, found.stages(request)),
             {name.removeprefix(JUDGE): wording.score(row[name]) for name in scores},
             bold,
         )
@@ -125,8 +125,11 @@ def _looks(found: Edits, rows: pd.DataFrame, side: int) -> list[study.Look]:
     ]
 
 
-def _named(row: pd.Series, told_apart: bool) -> str:
-    """What stands below the picture of a step: its strength, or its number where strengths do not tell steps apart."""
+def _named(row: pd.Series, told_apart: bool, stages: Sequence[str]) -> str:
+    """What stands below the picture of a step: what it does where it is an edit of its own; its strength, or its number
+    where strengths do not tell steps apart."""
+    if stages:
+        return stages[row["step"] - 1]
     return wording.score(row["strength"]) if told_apart else f"step {row['step']}"
 
 

@@ -215,11 +215,13 @@ class EditWorker:
             latent[lost, request], strength[lost, request] = np.nan, np.nan  # so they are rejected
             stops[:, request] = trace.stops
             traces.append(trace)
-            slope[:, request] = slope_of_trace(trace, asked.attribute)
+            if not self.traits.stages:  # whose strengths count edits, and tell no side
+                slope[:, request] = slope_of_trace(trace, asked.attribute)
         columns: dict[str, NDArray] = {"latent": latent, "strength": strength, "steps": steps, "stop": stops}
         if self.seen and stage.looks:
             columns |= self._look(self.seen, latent, steps, slots)
-            for request in np.flatnonzero(~slope.any(axis=0)).tolist():
+            unseen = [] if self.traits.stages else np.flatnonzero(~slope.any(axis=0)).tolist()
+            for request in unseen:
                 scores = {name: columns[name][:, request] for name in stage.scores}
                 slope[:, request] = slope_of_columns(
                     scores, stage.requests[request].attribute, strength[:, request], steps[:, request] != NO_STEP, JUDGE
@@ -300,6 +302,6 @@ def drop_steps(columns: dict[str, NDArray], slots: Slots) -> int:
         column[bad] = 0
     steps[bad] = NO_STEP
     columns["stop"][bad.any(axis=2)] = NOT_FINITE
-    bad |= ~there & (columns["stop"] == NOT_FINITE)[:, :, None]
     published = slots & (finite | bad).all(axis=(1, 2))
+    bad |= ~there & (columns["stop"] == NOT_FINITE)[:, :, None]
     return int(bad[published].sum())

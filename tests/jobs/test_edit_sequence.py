@@ -53,7 +53,22 @@ def test_it_is_shown_stage_by_stage(latents, tmp_path):
     assert main(["report", str(tmp_path)]) == 0
     page = (tmp_path / "report.html").read_text()
     assert "old+male" in page
-    assert page.index(">source<") < page.index(">+1.00<") < page.index(">+2.00<")
+    assert page.index(">source<") < page.index(">old to 1<") < page.index(">male to 0<")
+
+
+def test_a_sequence_of_one_edit_away_is_no_edit_against_its_score(latents, tmp_path, capsys):
+    words = ("--alpha", "3", "--scores", "faces", "--scored", "old")
+    for target in ("0", "1"):  # one of the two lowers the score
+        assert edit(latents, None, tmp_path / target, WHAT, "--sequence", f"old:{target}", *words) == 0
+    told = capsys.readouterr().err
+    assert "Note  old to 0: old " in told
+    assert "went against the edit" not in told
+
+
+def test_where_the_last_stage_alone_is_kept_it_says_what_is_lacking(latents, tmp_path, capsys):
+    words = ("--sequence", "old:1,male:1", "--scores", "faces", "--keep", "last", "--index", "0:4")
+    assert edit(latents, None, tmp_path, WHAT, *words) == 0
+    assert "is told where each of them is kept (--keep all)" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -65,6 +80,11 @@ def test_it_is_shown_stage_by_stage(latents, tmp_path):
         (("--sequence", "old:1", "--attribute", "male"), "--sequence names its attributes: leave out --attribute"),
         (("--sequence", "old:1", "--target", "1"), "one of the three"),
         (("--target", "1"), "--attribute: name what is to change"),
+        (("--sequence", "old#1:1"), "--sequence 'old#1:1': name one attribute, as the artifact does"),
+        (("--sequence", "old+male:1"), "--sequence 'old+male:1': name one attribute"),
+        (("--attribute", "old+male", "--target", "1"), "one attribute moves at a time; --sequence moves several"),
+        (("--attribute", "young", "--target", "1"), "; old is its other side: --target 0 in place of 1"),
+        (("--attribute", "old", "--alphas", "1", "--alpha", "2"), "--alpha goes with --target and --sequence"),
         (("--sequence", "old:1,smile:1"), "was not trained for smile: it was for"),
     ],
 )

@@ -77,6 +77,7 @@ def test_the_card_says_what_it_is_and_the_curve_how_it_came_to_be(flat, whole):
     assert card.codes.norm_min == pytest.approx(norms.min(), rel=1e-6)
     assert card.codes.norm_max == pytest.approx(norms.max(), rel=1e-6)
     assert "Yao et al." in card.citation
+    assert card.licences == {}
     assert card.command.startswith("stylemill ")
     assert set(card.meanings) >= {name.rsplit(".", 1)[1] for name in card.metrics}
     figures = {name.rsplit(".", 1)[1] for name in card.metrics}
@@ -187,6 +188,7 @@ def test_the_plan_for_a_cluster_of_gpus_needs_none_here(flat, tmp_path, capsys):
         (("--index", "0:3"), "rows are too few to train on"),
         (("--rows-per-shard", "8"), "leave out --rows-per-shard"),
         (("--estimate",), "--dry-run shows its steps"),
+        (("--precision", "bf16"), "--backend and --precision are of a generator, and no face is made here"),
         (("--labels", "{other}"), "lacks 300 rows (300, 301, 302, ...) of the other tables"),
         (("--labels", "{inf}"), "1 of 600 scores of male are not finite: label these rows again, or choose"),
     ],
@@ -198,6 +200,15 @@ def test_what_cannot_be_learned_from_is_one_line(flat, tmp_path, refused, words,
     named.replace({"male": {noise[5, 0]: np.inf}}).to_csv(tmp_path / "inf.csv", index=False)
     given = [word.format(other=tmp_path / "other", inf=tmp_path / "inf.csv") for word in words]
     refused(train(flat[0], tmp_path / "out", *given), message, out=tmp_path / "out/artifact")
+
+
+def test_the_card_has_the_licences_of_those_who_made_the_labels(flat, tmp_path):
+    made = Table.open(f"{flat[0]}/labels").read(columns=["smile", "male"])
+    scores = np.stack([made[name].to_numpy() for name in ("smile", "male")], axis=1)
+    facts = {**FACTS, "weights": [{"name": "a-classifier", "licence": "research only", "source": "somewhere"}]}
+    write_labels(tmp_path / "labels", range(600), scores, ("smile", "male"), facts)
+    assert train(flat[0], tmp_path / "out", "--labels", f"{tmp_path}/labels") == 0
+    assert Artifact(f"{tmp_path}/out/artifact").card().licences == {"a-classifier": "research only"}
 
 
 def test_no_such_training(refused):
@@ -290,6 +301,46 @@ def test_an_artifact_in_half_precision_moves_almost_as_far(latents, tmp_path):
         assert edit(latents, None, tmp_path / f"out-{len(latent)}", *words) == 0
         latent.append(np.array([row["latent"] for row in edits(tmp_path / f"out-{len(latent)}")]))
     np.testing.assert_allclose(latent[0], latent[1], atol=2e-3)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            {"transformer.old.weight_1": torch.zeros(512, 16)},
+            "the artifact is for codes of (16,) numbers, these have (512,)",
+        ),
+        ({"classifier.0.weight": torch.zeros(512, 16)}, "in the artifact do not take codes of (512,): train it anew"),
+        (
+            {"transformer.male.bias_2": torch.full((512,), np.nan)},
+            "transformer.male.bias_2 of the artifact is not finite",
+        ),
+    ],
+)
+def test_tensors_that_cannot_be_used_are_refused_before_the_job_begins(
+    latents, tmp_path, capsys, refused, change, message
+):
+    tensors = {**read_artifact(trained(WHAT), WHAT).tensors, **change}
+    words = (WHAT, "--attribute", "old", "--target", "1", "--dry-run", "--artifact")
+    artifact = artifact_of(tmp_path / "changed", safetensors.torch.save(tensors))
+    capsys.readouterr()
+    refused(edit(latents, None, tmp_path / "out", *words, artifact), message, out=tmp_path / "out")
+
+
+def test_what_the_card_does_not_say_is_noted(latents, tmp_path, capsys):
+    artifact = changed_card(tmp_path, generator_fingerprint=None, codes=None)
+    assert (
+        edit(latents, None, tmp_path / "out", WHAT, "--attribute", "old", "--target", "1", "--artifact", artifact) == 0
+    )
+    assert "does not say for which generator it was trained" in (told := said(capsys))
+    assert "does not say on which codes it was trained" in told
+
+
+def test_the_request_has_the_target_that_was_asked_for(latents, tmp_path):
+    assert edit(latents, None, tmp_path, WHAT, "--attribute", "old", "--target", "0", "--alpha", "2") == 0
+    [request] = Table.open(f"{tmp_path}/requests").read().to_pylist()
+    assert (request["target"], request["strengths"]) == ("0", [-2.0])
+    assert {row["strength"] for row in edits(tmp_path)} == {0.0, -2.0}
 
 
 def test_codes_of_other_norms_than_it_saw_are_warned_of(tmp_path, capsys):

@@ -47,6 +47,12 @@ class Config(EditorConfig):
     def edits_in(self, space: Space) -> Space:
         return "w+"
 
+    def check_artifact(self, artifact: Artifact, shape: tuple[int, ...]) -> None:
+        if bad := [name for name, value in artifact.items() if not bool(value.isfinite().all())]:
+            raise SpecError(f"{bad[0]} of the artifact is not finite: train it anew")
+        network = IDStyle.of_tensors(artifact)
+        network.check(shape if len(shape) == 2 else (network.layers, *shape))
+
     def request(self, attribute: str, preserve: Sequence[str] = ()) -> EditRequest:
         if preserve:
             raise SpecError("--preserve: what is preserved was decided when ID-Style was trained")
@@ -84,11 +90,7 @@ class IDStyleEditor:
             raise SpecError("this editor takes one step: give one strength")
         sides = self._sides(codes, requests)
         values = codes.values if codes.space == "w+" else codes.values[:, None].expand(-1, self._network.layers, -1)
-        if values.shape[1:] != (self._network.layers, self._network.width):
-            raise SpecError(
-                f"ID-Style was trained for {self._network.layers} layers of {self._network.width} numbers, these codes "
-                f"have {values.shape[1]} of {values.shape[2]}: train it on latents of this generator"
-            )
+        self._network.check(tuple(values.shape[1:]))
         # A row at a time: the bits of a matrix product may depend on how many rows it has.
         moved = [self._moved(code, request, side) for code, request, side in zip(values, requests, sides, strict=True)]
         first_N = torch.tensor([abs(one.strengths[0]) for one in requests], dtype=torch.float64)

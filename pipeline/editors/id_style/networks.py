@@ -119,6 +119,14 @@ class IDStyle(nn.Module):
             raise SpecError(f"these are not the tensors of ID-Style: {error}") from error
         return made.eval().requires_grad_(False)
 
+    def check(self, shape: tuple[int, ...]) -> None:
+        """Raise SpecError where codes in w+ of this shape, (L, W), are not those that it was trained for."""
+        if shape != (self.layers, self.width):
+            raise SpecError(
+                f"ID-Style was trained for {self.layers} layers of {self.width} numbers, these codes have "
+                f"{shape[0]} of {shape[1]}: train it on latents of this generator"
+            )
+
 
 def positions(layers: int, width: int) -> Tensor:
     """The sinusoidal encoding of each layer, (L, W) float32: sin and cos of i / 10000^(2k / W) in turn."""

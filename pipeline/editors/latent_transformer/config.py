@@ -15,6 +15,7 @@ from torch import Tensor
 from pipeline.editors.editor import Artifact, EditorConfig, Faces, Traits
 from pipeline.editors.latent_transformer.trained import TrainedNetworks
 from pipeline.editors.request import AND, SIDES, TARGETS, EditRequest, Target
+from pipeline.editors.stages import name_of
 from pipeline.editors.trace import DONE, NO_STEP, NOT_FINITE, Trace
 from pipeline.errors import SpecError
 from pipeline.models.codes import Codes, Space
@@ -72,6 +73,9 @@ class Config(EditorConfig):
         """The rows of w+ to move; None for all."""
         return None if self.layers is None else spans(self.layers, "rows of w+")
 
+    def check_artifact(self, artifact: Artifact, shape: tuple[int, ...]) -> None:
+        TrainedNetworks(artifact).check(shape)
+
     def check(self, space: Space, generator: Generator) -> None:
         layers = self.rows_of_w_plus
         if layers and space != "w+":
@@ -84,6 +88,8 @@ class Config(EditorConfig):
         given = [name for name in ("alphas", "target", "sequence") if getattr(self, name)]
         if len(given) != 1:
             raise ValueError("give --alphas, or --target with --alpha, or --sequence with --alpha: one of the three")
+        if self.alphas and self.alpha != type(self).model_fields["alpha"].default:
+            raise ValueError("--alpha goes with --target and --sequence; --alphas has its own numbers")
         self.stages  # noqa: B018  raises where it is none
         return self
 
@@ -95,6 +101,8 @@ class Config(EditorConfig):
             attribute, _, target = word.strip().rpartition(":")
             if not attribute or target not in TARGETS:
                 raise ValueError(f"--sequence {word.strip()!r}: write ATTRIBUTE:1, ATTRIBUTE:0 or ATTRIBUTE:flip")
+            if AND in attribute or "#" in attribute:
+                raise ValueError(f"--sequence {word.strip()!r}: name one attribute, as the artifact does")
             found.append((attribute, target))
         if twice := [stage for place, stage in enumerate(found) if stage in found[:place]]:
             raise ValueError(f"--sequence: {':'.join(twice[0])} is there twice")
@@ -111,9 +119,13 @@ class Config(EditorConfig):
         if self.sequence:
             stages = range(1, len(self.stages) + 1)
             return EditRequest(attribute, strengths=tuple(map(float, stages)), options=self._options())
-        if self.target == "flip":
-            return EditRequest(attribute, target="flip", strengths=(self.alpha,))
-        return EditRequest(attribute, strengths=self.alphas or (self.alpha if self.target == "1" else -self.alpha,))
+        if AND in attribute:
+            raise SpecError(f"--attribute {attribute}: one attribute moves at a time; --sequence moves several in turn")
+        if self.target is None:
+            return EditRequest(attribute, strengths=self.alphas)
+        return EditRequest(
+            attribute, target=self.target, strengths=(-self.alpha if self.target == "0" else self.alpha,)
+        )
 
     def traits(self, requests: Sequence[EditRequest]) -> Traits:
         steps = max(len(request.strengths) for request in requests)
@@ -122,7 +134,7 @@ class Config(EditorConfig):
 
     def _options(self) -> dict[str, float]:
         """What is asked of each stage, in words, and its alpha."""
-        return {f"{name} to {target}": self.alpha for name, target in self.stages}
+        return {name_of(name, target): self.alpha for name, target in self.stages}
 
     def open(
         self, faces: Faces | None, directions: Sequence[Direction] = (), artifact: Artifact | None = None
@@ -170,7 +182,7 @@ class LatentTransformer:
 
     def _row(self, code: Tensor, request: EditRequest) -> tuple[Tensor, list[float]]:
         """The source and T of it at each alpha, (1 + K, ...) in float64, and the alphas, 0 first."""
-        side = self._side(code, request.attribute, request.target)
+        side = self._side(code, request.attribute, "flip") if request.target == "flip" else 1.0
         alphas = [0.0, *(side * alpha for alpha in request.strengths)]
         moved = self._displacement(code, request.attribute)
         return torch.stack([code.double() + alpha * moved for alpha in alphas]), alphas

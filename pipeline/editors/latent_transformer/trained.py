@@ -38,6 +38,22 @@ class TrainedNetworks:
             if missing := [name for name in wanted if name not in tensors]:
                 raise SpecError(f"the artifact lacks {missing[0]}: train it anew")
 
+    def check(self, shape: tuple[int, ...]) -> None:
+        """Raise SpecError where a tensor is not finite, or they do not take codes of this shape."""
+        if bad := [name for name, value in self._tensors.items() if not bool(value.isfinite().all())]:
+            raise SpecError(f"{bad[0]} of the artifact is not finite: train it anew")
+        code = torch.zeros(shape)
+        for attribute in self.attributes:
+            try:
+                fits = self.displacement(code, attribute).shape == shape
+                fits = fits and self.logit(code.flatten()[None], attribute).shape == (1,)
+            except RuntimeError:
+                fits = False
+            if not fits:
+                raise SpecError(
+                    f"the tensors of {attribute} in the artifact do not take codes of {shape}: train it anew"
+                )
+
     def logit(self, codes_ND: Tensor, attribute: str) -> Tensor:
         """C(z)[j], (N,)."""
         x_NH = functional.relu(functional.linear(codes_ND, *self._pair(f"{CLASSIFIER}.0")))
