@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.metrics import Difference, intervals, mean_difference
-from pipeline.metrics.bootstrap import BETTER, TAIL, WORSE, mean_over_resamples
+from pipeline.metrics.bootstrap import BETTER, FEWEST, TAIL, WORSE, mean_over_resamples
 from pipeline.metrics.equal_success import MET
 from pipeline.report import fits, study
 from pipeline.report.claims import FAILS, HOLDS, NOT_DECIDED, Claim
@@ -93,7 +93,7 @@ def equal_success(results: Sequence[Result], numbers: Mapping[str, str]) -> stud
         "intervention did not raise the score are left out, and so are those that some way never brings so far: the "
         "table of faces counts them. Means, and the claims above, are over the faces of which every way has the "
         f"number. A mean difference that may be less than {100 * EQUAL:g} % of what the intervention changes decides "
-        "nothing.",
+        f"nothing, and neither do fewer than {FEWEST} faces.",
         "InterFaceGAN moves in z with the directions of the other three attributes projected out. The paper's identity "
         "is the confidence of a web service, of 100: only the order of the ways can be compared.",
     ]
