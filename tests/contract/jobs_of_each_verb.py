@@ -4,10 +4,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from jobs.__main__ import main
 from jobs.options import RunFlags
 from pipeline.editors import EDITORS, config_of
+from pipeline.editors.training import FacesOfTraining
+from pipeline.models.classifiers import identity
+from pipeline.stages.train import FacesRef
 from tests.jobs.edits import planted, trained
 from tests.jobs.planted import plant
 from tests.jobs.test_readme import SPECS, kind_of
@@ -46,6 +50,27 @@ class Case:
     def run(self, inputs: dict[str, str], out: Path, *words: str, where: tuple[str, ...] = HERE) -> int:
         given = self.words.format(**inputs).split()
         return main([*given, *self.networks, *(() if self.verb in ALONE else where), "--out", str(out), *words])
+
+
+class PixelsAreTheFace(torch.nn.Module):
+    """In place of the network of identity, which these tests do without: the embedding is the picture."""
+
+    fingerprint = "pixels"
+
+    def forward(self, x_N3HW: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.normalize(x_N3HW[:, :, ::4, ::4].flatten(1), dim=1)
+
+
+def load_pixels(device: object = "cpu") -> PixelsAreTheFace:
+    return PixelsAreTheFace()
+
+
+class FacesByPixels(FacesRef):
+    """Opens it in whatever process a worker is."""
+
+    def open(self) -> FacesOfTraining:
+        identity.load = load_pixels
+        return super().open()
 
 
 ROWS = "--rows 12 --rows-per-shard 8"
@@ -134,6 +159,15 @@ CASES = {
             "--batch-size 8": "batch_size: 16 there, 8 asked",
         },
         networks=("--threads", "1", "--device", "cpu"), steps=True,
+    ),
+    "train-id-style": Case(
+        "train id-style --latents {latents} --labels {labels} --classifiers tiny --attributes old,smile --steps 2 "
+        "--crossovers 2 --held-out 2",
+        changed={
+            "--steps 3": "steps: 2 there, 3 asked", "--lambda-id 1": "lambda_id: 5.0 there, 1.0 asked",
+            "--start random": "start: svm there",
+        },
+        free="--classifiers tiny", steps=True,
     ),
     "measure": Case(
         "measure --edits {edits} --families tiny-judge",
