@@ -11,18 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-TO = " to "
 COUNT, CHANGE = "stage_rows", "stage_change"
-
-
-def name_of(attribute: str, target: str) -> str:
-    """What a stage does, in words: the name of an option of its request, whose value is how far."""
-    return f"{attribute}{TO}{target}"
-
-
-def stages_of(options: Sequence[str]) -> tuple[str, ...]:
-    """The stages of a request, by the names of its options; none where its steps are no edits of their own."""
-    return tuple(options) if all(TO in name for name in options) else ()
 
 
 def changes(columns: Mapping[str, NDArray], scores: Sequence[str], kept: Sequence[int]) -> dict[str, float]:

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline.editors.stages import stages_of
 from pipeline.metrics.intervals import Z95
 from pipeline.report import gather
+from pipeline.stage_names import stages_of
 from pipeline.tables import Table, store
 from pipeline.tables.manifest import is_made_by
 from schemas.edits import AFTER, BEFORE, JUDGE

@@ -15,12 +15,12 @@ from torch import Tensor
 from pipeline.editors.editor import Artifact, EditorConfig, Faces, Traits
 from pipeline.editors.latent_transformer.trained import TrainedNetworks
 from pipeline.editors.request import AND, SIDES, TARGETS, EditRequest, Target
-from pipeline.editors.stages import name_of
 from pipeline.editors.trace import DONE, NO_STEP, NOT_FINITE, Trace
 from pipeline.errors import SpecError
 from pipeline.models.codes import Codes, Space
 from pipeline.models.generators import Generator
 from pipeline.models.layers import spans
+from pipeline.stage_names import stage_name
 
 if TYPE_CHECKING:
     from pipeline.directions.direction import Direction
@@ -134,7 +134,7 @@ class Config(EditorConfig):
 
     def _options(self) -> dict[str, float]:
         """What is asked of each stage, in words, and its alpha."""
-        return {name_of(name, target): self.alpha for name, target in self.stages}
+        return {stage_name(name, target): self.alpha for name, target in self.stages}
 
     def open(
         self, faces: Faces | None, directions: Sequence[Direction] = (), artifact: Artifact | None = None

@@ -1,5 +1,7 @@
 """Pages of folders that are poor, unfinished, damaged, far away or very small."""
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -170,3 +172,16 @@ def test_a_run_that_found_nothing_to_do_boasts_no_speed(folder: str) -> None:
     facts = Page.of(report.write(folder)).facts()
     assert "last run" not in facts
     assert "rows per second" not in facts
+
+
+def test_pages_are_made_without_torch() -> None:
+    program = """
+import importlib, pkgutil, sys
+import pipeline.report
+for found in pkgutil.walk_packages(pipeline.report.__path__, "pipeline.report."):
+    importlib.import_module(found.name)
+    assert "torch" not in sys.modules, found.name
+"""
+    root = Path(report.__file__).parents[2]
+    ran = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=False)
+    assert not ran.returncode, ran.stderr
