@@ -9,6 +9,7 @@ from jobs.constants import CalibrationFlag
 from jobs.flags import Names
 from jobs.options import LatentsFlags, PictureFlags, RunFlags
 from pipeline.editors import EDITORS, EditorConfig, config_of
+from pipeline.editors.request import AND
 from pipeline.models.classifiers.attributes import DEFAULT_ATTRIBUTES
 
 ATTRIBUTE = "Attributes to change, by name; old#3 is row 3, where two rows are named old."
@@ -50,7 +51,8 @@ class EditSpec(LabelledChoice, LatentsFlags, PictureFlags, CalibrationFlag, RunF
     @classmethod
     def _each_once(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         whole = not any("|" in name for name in names)  # else the table decides which words are one name
-        if whole and (twice := [name for place, name in enumerate(names) if name in names[:place]]):
+        parts = [sorted(name.split(AND)) for name in names]
+        if whole and (twice := [name for place, name in enumerate(names) if parts[place] in parts[:place]]):
             raise ValueError(f"{twice[0]} is named twice")
         return names
 

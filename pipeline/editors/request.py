@@ -37,7 +37,8 @@ class EditRequest:
     options: further numbers of the editor, by name: lambda1 and lambda2 of IALS.
 
     Raises:
-        SpecError: a number is not finite, the target is unknown, or an attribute is both changed and preserved.
+        SpecError: a number is not finite, the target is unknown, an attribute has no name, or one is both changed and
+            preserved.
     """
 
     attribute: str
@@ -57,6 +58,8 @@ class EditRequest:
                 raise SpecError(f"{name} of {self.name} are not all finite: {', '.join(map(str, numbers))}")
         if self.target not in TARGETS:
             raise SpecError(f"unknown target {self.target!r}: choose one of {', '.join(TARGETS)}")
+        if not all(self.attributes):
+            raise SpecError(f"{self.attribute!r} has an attribute without a name: leave out the {AND} that is too many")
         if self.attribute in self.preserve:
             raise SpecError(f"{self.attribute} cannot both change and stay unchanged: take it out of what is preserved")
 

@@ -38,7 +38,7 @@ class Config(EditorConfig):
     ARTIFACT: ClassVar[str | None] = "id-style"
 
     target: Target = Field("1", description="1: to the attribute; 0: away from it; flip: to the side where a face is "
-                           "not, by --classifiers.")  # fmt: skip
+                           "not, by --classifiers, for one attribute at a time.")  # fmt: skip
     top_k: int | None = Field(
         None, ge=1, description="Of each layer, only so many numbers are moved, those that move most. Default: all."
     )
@@ -48,8 +48,6 @@ class Config(EditorConfig):
         return "w+"
 
     def check_artifact(self, artifact: Artifact, shape: tuple[int, ...]) -> None:
-        if bad := [name for name, value in artifact.items() if not bool(value.isfinite().all())]:
-            raise SpecError(f"{bad[0]} of the artifact is not finite: train it anew")
         network = IDStyle.of_tensors(artifact)
         network.check(shape if len(shape) == 2 else (network.layers, *shape))
 
@@ -57,7 +55,11 @@ class Config(EditorConfig):
         if preserve:
             raise SpecError("--preserve: what is preserved was decided when ID-Style was trained")
         strength = -self.intensity if self.target == "0" else self.intensity
-        return EditRequest(attribute, target=self.target, strengths=(strength,))
+        made = EditRequest(attribute, target=self.target, strengths=(strength,))
+        if twice := [name for place, name in enumerate(made.attributes) if name in made.attributes[:place]]:
+            raise SpecError(f"--attribute {attribute}: {twice[0]} is named twice")
+        _check_flip(made)
+        return made
 
     def traits(self, requests: Sequence[EditRequest]) -> Traits:
         flipped = [name for request in requests if request.target == "flip" for name in request.attributes]
@@ -88,13 +90,15 @@ class IDStyleEditor:
             raise SpecError(f"there are {len(codes)} codes and {len(requests)} requests: give one request for each row")
         if any(len(request.strengths) != 1 for request in requests):
             raise SpecError("this editor takes one step: give one strength")
+        for request in requests:
+            _check_flip(request)
         sides = self._sides(codes, requests)
         values = codes.values if codes.space == "w+" else codes.values[:, None].expand(-1, self._network.layers, -1)
         self._network.check(tuple(values.shape[1:]))
         # A row at a time: the bits of a matrix product may depend on how many rows it has.
         moved = [self._moved(code, request, side) for code, request, side in zip(values, requests, sides, strict=True)]
         first_N = torch.tensor([abs(one.strengths[0]) for one in requests], dtype=torch.float64)
-        first_N = first_N * torch.tensor([float(side[0]) for side in sides], dtype=torch.float64)
+        first_N = first_N * torch.tensor(sides, dtype=torch.float64)
         steps_N2 = torch.tensor([0, 1]).expand(len(codes), 2)
         both = torch.stack([values, torch.stack(moved).to(values)], dim=1)
         finite_N1 = both.flatten(1).isfinite().all(dim=1, keepdim=True).cpu()
@@ -102,11 +106,11 @@ class IDStyleEditor:
         strengths_N2 = torch.stack([torch.zeros_like(first_N), first_N], dim=1)
         return Trace("w+", both, torch.where(finite_N1, steps_N2, NO_STEP), strengths_N2, {}, stops)
 
-    def _moved(self, code_LW: Tensor, request: EditRequest, sides: Sequence[float]) -> Tensor:
+    def _moved(self, code_LW: Tensor, request: EditRequest, side: float) -> Tensor:
         """(L, W), in float64."""
         code_1LW = code_LW.to("cpu", torch.float32)[None]
         places = [self._place(name) for name in request.attributes]
-        by = combine(self._network(code_1LW, places=places), torch.tensor([sides]))
+        by = combine(self._network(code_1LW, places=places), torch.full((1, len(places)), side))
         if self._top_k is not None:
             by = strongest(by, self._top_k)
         return code_LW.double().cpu() + abs(request.strengths[0]) * by[0].double()
@@ -117,8 +121,8 @@ class IDStyleEditor:
             raise SpecError(f"ID-Style was not trained for {attribute}: it was for {known}")
         return self._network.attributes.index(attribute)
 
-    def _sides(self, codes: Codes, requests: Sequence[EditRequest]) -> list[tuple[float, ...]]:
-        """attr of each row, -1 or 1, for each attribute of its request."""
+    def _sides(self, codes: Codes, requests: Sequence[EditRequest]) -> list[float]:
+        """attr of each row, -1 or 1, the same for all attributes of its request."""
         flipped = [SIDES[request.target] == 0 for request in requests]
         seen: Mapping[str, Tensor] = {}
         if any(flipped):
@@ -131,8 +135,16 @@ class IDStyleEditor:
             seen, _ = score_gradients(self._faces, known, nothing, at_once=self._faces.at_once, looked_at=flipped)
         found = []
         for row, request in enumerate(requests):
-            side = SIDES[request.target]
-            away = [side or (-1.0 if flipped[row] and float(score_of(name, seen)[row]) > 0 else 1.0)
-                    for name in request.attributes]  # fmt: skip
-            found.append(tuple(away))
+            there = flipped[row] and float(score_of(request.attribute, seen)[row]) > 0
+            found.append(SIDES[request.target] or (-1.0 if there else 1.0))
         return found
+
+
+def _check_flip(request: EditRequest) -> None:
+    """Raise SpecError where a row would go up in one attribute and down in another: a table has one strength for both,
+    and the rows could not be told apart in what is measured."""
+    if SIDES[request.target] == 0 and len(request.attributes) > 1:
+        raise SpecError(
+            f"--target flip with --attribute {request.attribute}: a face is flipped in one attribute at a time, since "
+            "its sides may differ; take --target 1 or 0, or one attribute"
+        )

@@ -106,17 +106,24 @@ class IDStyle(nn.Module):
         """The network whose weights these are, float32, by the names of `named`.
 
         Raises:
-            SpecError: a tensor is missing or has another shape.
+            SpecError: a tensor is missing, has another shape, or is not finite.
         """
         attributes = sorted(name.removeprefix("direction.") for name in tensors if name.startswith("direction."))
         try:
-            layers, width = len(tensors["columns.bias"]), len(tensors["rows_2.bias"])
+            layers, width = tensors["columns.bias"].numel(), tensors["rows_2.bias"].numel()
             made = cls(layers, width, attributes, 0)
-            with torch.no_grad():
-                for name, value in made.named().items():
-                    value.copy_(tensors[name].float().reshape(value.shape))
-        except (KeyError, RuntimeError) as error:
-            raise SpecError(f"these are not the tensors of ID-Style: {error}") from error
+            found = {name: (value, tensors[name].float()) for name, value in made.named().items()}
+        except KeyError as error:
+            raise SpecError(f"these are not the tensors of ID-Style: there is no {error.args[0]}") from error
+        for name, (value, its) in found.items():
+            if its.shape != value.shape:
+                raise SpecError(
+                    f"these are not the tensors of ID-Style: {name} has the shape {tuple(its.shape)}, and "
+                    f"{tuple(value.shape)} is that of {layers} layers of {width} numbers"
+                )
+            if not bool(its.isfinite().all()):
+                raise SpecError(f"{name} of the artifact is not finite: train it anew")
+            value.copy_(its)
         return made.eval().requires_grad_(False)
 
     def check(self, shape: tuple[int, ...]) -> None:

@@ -138,8 +138,14 @@ def test_an_artifact_gives_the_network_back():
     ws = codes().float()
     torch.testing.assert_close(again(ws)[:, places], made(ws).detach(), atol=1e-3, rtol=1e-2)
     assert not any(parameter.requires_grad for parameter in again.parameters())
-    with pytest.raises(SpecError, match="these are not the tensors of ID-Style"):
+    with pytest.raises(SpecError, match=r"these are not the tensors of ID-Style: there is no columns\.weight"):
         IDStyle.of_tensors({name: value for name, value in tensors.items() if name != "columns.weight"})
+    turned = {"rows_1.weight": tensors["rows_1.weight"].T, "direction.smile": tensors["direction.smile"][None]}
+    for name, value in {**turned, "columns.bias": torch.zeros(())}.items():
+        with pytest.raises(SpecError, match=r"these are not the tensors of ID-Style: .* has the shape"):
+            IDStyle.of_tensors({**tensors, name: value})
+    with pytest.raises(SpecError, match=r"rows_2\.bias of the artifact is not finite"):
+        IDStyle.of_tensors({**tensors, "rows_2.bias": torch.full_like(tensors["rows_2.bias"], torch.nan)})
     with pytest.raises(SpecError, match="give each attribute once"):
         IDStyle(L, W, ("smile", "smile"), 0)
 

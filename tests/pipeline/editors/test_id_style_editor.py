@@ -70,16 +70,19 @@ def test_away_is_the_opposite_and_top_k_moves_as_many_numbers_of_each_layer():
 
 
 @pytest.mark.parametrize("space", ["w", "w+"])
-def test_flip_goes_to_the_other_side_of_each_attribute(space):
-    source = codes(space, 6)
+def test_flip_goes_to_the_other_side_of_the_attribute_of_each_row(space):
+    source, names = codes(space, 6), ("smile", "old") * 3
     scores = Halves()(source)
-    sides = [[-1 if float(scores[name][row]) > 0 else 1 for name in ("smile", "old")] for row in range(6)]
-    assert len({tuple(side) for side in sides}) > 2
-    trace = edit(source, [Config(target="flip").request("smile+old")] * 6, target="flip")
-    ws, by = moves(source, sides)
+    sides = [-1 if float(scores[name][row]) > 0 else 1 for row, name in enumerate(names)]
+    assert len(set(zip(names, sides, strict=True))) > 2
+    requests = [Config(target="flip").request(name) for name in names]
+    trace = edit(source, requests, target="flip")
+    ws, by = moves(
+        source, [[side, 0] if name == "smile" else [0, side] for name, side in zip(names, sides, strict=True)]
+    )
     torch.testing.assert_close(trace.values[:, 1], (ws.double() + by).float())
-    assert trace.strengths[:, 1].tolist() == [side[0] for side in sides]
-    assert Config(target="flip").traits([Config(target="flip").request("smile+old")]).looks_at == ("smile", "old")
+    assert trace.strengths[:, 1].tolist() == sides
+    assert Config(target="flip").traits(requests).looks_at == ("smile", "old")
     assert Config().traits([Config().request("smile")]).looks_at == ()
 
 
@@ -100,6 +103,15 @@ def test_what_cannot_be_edited():
         edit(codes(), [Config().request("smile+male")] * 4)
     with pytest.raises(SpecError, match="trained for 6 layers of 8 numbers, these codes have 5 of 8"):
         edit(Codes("w+", codes().values[:, :5]), [request] * 4)
+    with pytest.raises(SpecError, match="flipped in one attribute at a time"):
+        Config(target="flip").request("smile+old")
+    with pytest.raises(SpecError, match="flipped in one attribute at a time"):
+        edit(codes(), [EditRequest("smile+old", target="flip", strengths=(1.0,))] * 4)
+    with pytest.raises(SpecError, match=r"smile\+smile: smile is named twice"):
+        Config().request("smile+smile")
+    for name in ("old+", "+", ""):
+        with pytest.raises(SpecError, match="an attribute without a name"):
+            Config().request(name)
     with pytest.raises(SpecError, match="4 codes and 3 requests"):
         edit(codes(), [request] * 3)
     with pytest.raises(SpecError, match="one step"):

@@ -129,6 +129,37 @@ def test_it_starts_from_the_normals_of_svms(rows, faces):
     assert not torch.equal(plain.network.direction_MW, given.network.direction_MW)
 
 
+@pytest.mark.parametrize("rarer", [3, ROWS - 2 - 3])
+def test_it_starts_from_labels_of_yes_and_no_of_which_one_is_rare(rows, faces, rarer):
+    """Three of 38 rows are fewer than the fifth of the rows that a class of scores has."""
+    learned = opened(rows, faces)._learned
+    scores = np.zeros((ROWS, 2))
+    along = rows.codes.values[learned, 0].numpy()
+    scores[learned[np.argsort(along)[-rarer:]]] = 1
+    training = opened(LabelledCodes(rows.codes, scores, NAMES, rows.layers), faces)
+    found = rows.codes.values[learned] @ training.network.unit_directions().detach()[0]
+    yes = scores[learned, 0] > 0
+    assert found[yes].mean() > found[~yes].mean()
+
+
+@pytest.mark.parametrize(
+    ("count", "scores", "why"),
+    [
+        (9, None, "0.2 of 7 rows is 1 a class"),
+        (ROWS, 1.0, "all 38 scores are 1"),
+        (ROWS, [1.0] + [0.0] * 39, "rows above"),
+    ],
+)
+def test_rows_that_give_no_start_are_refused_before_faces_are_made(rows, count, scores, why):
+    found = rows.scores[:count].copy()
+    if scores is not None:
+        found[:, 1] = scores
+    few = LabelledCodes(rows.codes.select(slice(0, count)), found, NAMES, rows.layers)
+    with pytest.raises(SpecError, match=f": these rows give no linear SVM to start from .*{why}.*--start random"):
+        opened(few, None)
+    opened(few, None, start="random")
+
+
 def test_the_learning_rate_rises_and_falls_in_cycles():
     config = TrainConfig(steps=100, warm_up=20, cycles=2, learning_rate=1.0)
     rates = [learning_rate(config, step) for step in range(100)]
