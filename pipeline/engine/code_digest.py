@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PACKAGES = ("schemas", "pipeline", "jobs")
-SUFFIXES = (".py", ".json", ".npy", ".safetensors", ".j2", ".css", ".js")
+SUFFIXES = (".py", ".json", ".npy", ".parquet", ".safetensors", ".j2", ".css", ".js")
 """Of the files that a wheel holds; what else lies in a checkout is not installed and not read."""
 
 INSTALLED = ("site-packages", "dist-packages")
