@@ -61,7 +61,7 @@ def _stayed(asked: EditRequest, effect: Effect, rows: int) -> str:
 def _warning(asked: EditRequest, effect: Effect, rows: int, directed: bool) -> str:
     if effect.against > effect.seen / 2:
         short = f", and {effect.short:,} of {rows:,} did not reach {asked.until:g}" if effect.short else ""
-        against = f"runs against the classifier of {asked.attribute}"
+        against = f"runs against the classifier of {' or '.join(asked.attributes)}"
         what = f"the direction {against}; fit it anew, or take its other side" if directed else f"the editor {against}"
         seen = f"in {effect.against:,} of {effect.seen:,} rows the score went against the edit{short}"
         return f"{asked.name}: {seen}: {what}"

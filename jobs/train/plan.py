@@ -23,7 +23,7 @@ from pipeline.errors import SpecError
 from pipeline.models import zoo
 from pipeline.models.classifiers import identity
 from pipeline.models.classifiers.identity import Identity
-from pipeline.models.codes import Codes
+from pipeline.models.codes import Codes, Space
 from pipeline.models.generators import Generator
 from pipeline.stages.fit_rows import from_table
 from pipeline.stages.joined import Joined, Labels, join, open_labels, scores_of
@@ -57,7 +57,7 @@ def plan_train(spec: TrainSpec) -> tuple[Job, int | None]:
         inputs=_inputs([latents.digest], labels),
         generator=sampled.name,
         generator_fingerprint=sampled.fingerprint,
-        codes=_norms(rows.codes()),
+        codes=_norms(rows.codes(), config.learns_in(spec.space), looked.layers),
         attributes=tuple(canonical(asked)),
         licences={**_licences([sampled.name, *looked.networks]), **_licences_of(labels)},
         citation=config.CITATION,
@@ -180,10 +180,13 @@ def _inputs(latents: Sequence[str], labels: Sequence[Labels]) -> dict[str, str]:
     }
 
 
-def _norms(codes: Codes) -> TrainedCodes:
+def _norms(codes: Codes, space: Space, layers: int) -> TrainedCodes:
+    """Of the rows in the space in which they are learned from: w is repeated over the layers for w+."""
     norms = np.linalg.norm(codes.values.flatten(1).numpy(), axis=1).astype(np.float64)
+    if codes.space != space:
+        norms = norms * layers**0.5
     return TrainedCodes(
-        space=codes.space, norm_mean=float(norms.mean()), norm_min=float(norms.min()), norm_max=float(norms.max())
+        space=space, norm_mean=float(norms.mean()), norm_min=float(norms.min()), norm_max=float(norms.max())
     )
 
 

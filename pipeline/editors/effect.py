@@ -7,7 +7,7 @@ Shapes: N rows, R requests, K steps.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -34,20 +34,24 @@ class Effect:
     stayed: Mapping[str, int] = field(default_factory=dict)
 
 
-def slope_of_trace(trace: Trace, attribute: str) -> NDArray[np.int8]:
-    """(N,) as `slopes`, from what the editor itself saw."""
+def slope_of_trace(trace: Trace, attributes: Sequence[str]) -> NDArray[np.int8]:
+    """(N,) as `slopes`, from what the editor itself saw; -1 where one of several attributes is lower."""
     scores = {name: score_NK.cpu().numpy() for name, score_NK in trace.scores.items()}
-    return slopes(trace.strengths.cpu(), _score_of(attribute, scores), trace.kept.cpu())
+    strength_NK, there_NK = trace.strengths.cpu(), trace.kept.cpu()
+    return _of_all([slopes(strength_NK, _score_of(name, scores), there_NK) for name in attributes])
 
 
 def slope_of_columns(
-    columns: Mapping[str, NDArray], attribute: str, strength_NK: ArrayLike, there_NK: ArrayLike, judge: str
+    columns: Mapping[str, NDArray], attributes: Sequence[str], strength_NK: ArrayLike, there_NK: ArrayLike, judge: str
 ) -> NDArray[np.int8]:
-    """(N,) as `slopes`, from columns (N, K) of scores; those of the judge, whose names begin with `judge`, serve where
-    there are no others."""
+    """(N,) as `slope_of_trace`, from columns (N, K) of scores; those of the judge, whose names begin with `judge`,
+    serve where there are no others."""
     judged = {name.removeprefix(judge): column for name, column in columns.items() if name.startswith(judge)}
-    found = (score_NK for of in (columns, judged) if (score_NK := _score_of(attribute, of)) is not None)
-    return slopes(strength_NK, next(found, None), there_NK)
+    found = []
+    for name in attributes:
+        seen = (score_NK for of in (columns, judged) if (score_NK := _score_of(name, of)) is not None)
+        found.append(slopes(strength_NK, next(seen, None), there_NK))
+    return _of_all(found)
 
 
 def slopes(strength_NK: ArrayLike, score_NK: ArrayLike | None, there_NK: ArrayLike) -> NDArray[np.int8]:
@@ -96,6 +100,12 @@ def effects(counters: Iterable[Mapping[str, float]], requests: int) -> list[Effe
         return dict(sorted(found.items(), key=lambda one: (-one[1], one[0])))
 
     return [Effect(total(SEEN, one), total(AGAINST, one), total(SHORT, one), stayed(one)) for one in range(requests)]
+
+
+def _of_all(slope_AN: Sequence[NDArray[np.int8]]) -> NDArray[np.int8]:
+    """-1 where that of one attribute is, else 1 where that of one is, else 0."""
+    each = np.stack(slope_AN)
+    return np.where((each < 0).any(axis=0), -1, each.max(axis=0)).astype(np.int8)
 
 
 def _stays(stop: str, last: int) -> bool:

@@ -67,7 +67,8 @@ class FacesOfTraining:
 
 
 class Training(Protocol):
-    """A training in known steps. At equal steps two of them have equal bits, however often they were stopped."""
+    """A training in known steps. At equal steps two of them have equal bits on a CPU, however often they were
+    stopped."""
 
     @property
     def steps(self) -> int:
@@ -132,8 +133,12 @@ class TrainConfig(BaseModel, ABC):
         return None
 
     def with_steps(self, steps: int) -> Self:
-        """The same with so many steps, where `minutes` are given."""
+        """The same with so many steps, where `minutes` are given. Raises SpecError where they are too many."""
         return self
+
+    def learns_in(self, space: Space) -> Space:
+        """The space of the codes that are learned from, where the latents are in this one."""
+        return space
 
     @abstractmethod
     def open(self, rows: LabelledCodes, device: torch.device, faces: FacesOfTraining | None = None) -> Training:

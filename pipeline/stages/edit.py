@@ -216,7 +216,7 @@ class EditWorker:
             stops[:, request] = trace.stops
             traces.append(trace)
             if not self.traits.stages:  # whose strengths count edits, and tell no side
-                slope[:, request] = slope_of_trace(trace, asked.attribute)
+                slope[:, request] = slope_of_trace(trace, asked.attributes)
         columns: dict[str, NDArray] = {"latent": latent, "strength": strength, "steps": steps, "stop": stops}
         if self.seen and stage.looks:
             columns |= self._look(self.seen, latent, steps, slots)
@@ -224,7 +224,11 @@ class EditWorker:
             for request in unseen:
                 scores = {name: columns[name][:, request] for name in stage.scores}
                 slope[:, request] = slope_of_columns(
-                    scores, stage.requests[request].attribute, strength[:, request], steps[:, request] != NO_STEP, JUDGE
+                    scores,
+                    stage.requests[request].attributes,
+                    strength[:, request],
+                    steps[:, request] != NO_STEP,
+                    JUDGE,
                 )
         columns["slope"] = slope
         if self.traits.independent_steps:

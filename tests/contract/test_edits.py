@@ -39,7 +39,10 @@ FLAGS = {
         "as released": "--space w --preserve eyeglasses --steps 2 --as-released",
         "until": "--space w --lambda1 0 --steps 8 --step-size 2 --until 0.5 --target flip",
     },
-    "id-style": {"w+": "--intensity 2", "flip": "--space w --target flip", "most": "--space w --target 0 --top-k 9"},
+    "id-style": {
+        "w+": "--intensity 2", "cutoff": "--space w+", "flip": "--space w --target flip",
+        "most": "--space w --target 0 --top-k 9",
+    },
     "latent-transformer": {"w+": "--alphas=-0.5,1", "flip": "--space w --target flip --alpha 2"},
 }  # fmt: skip
 """Of each editor: a name, which may be that of a space, and its flags; `cutoff`: of latents whose layers differ."""

@@ -13,7 +13,7 @@ import safetensors.torch
 
 from jobs.__main__ import main
 from jobs.small_outputs import write_small_table
-from pipeline.card import Card
+from pipeline.card import Card, TrainedCodes
 from pipeline.directions import Direction, normalised
 from pipeline.editors import EDITORS, config_of
 from pipeline.editors.id_style.networks import IDStyle
@@ -55,7 +55,7 @@ def trained(what: str, space: str = "w") -> str:
     folder = Path(tempfile.mkdtemp(prefix="stylemill-trained-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     if what == "id-style":
-        return _untrained_id_style(str(folder))
+        return _untrained_id_style(str(folder), space)
     latents = sample(folder, 64, 64, "--seed", "9")
     labels = np.random.default_rng(9).integers(0, 2, (64, 3))
     named = dict(zip(("old", "male", "eyeglasses"), labels.T, strict=True))
@@ -65,13 +65,14 @@ def trained(what: str, space: str = "w") -> str:
     return f"{folder}/{space}/artifact"
 
 
-def _untrained_id_style(url: str) -> str:
+def _untrained_id_style(url: str, space: str) -> str:
     """An artifact with the first weights, since it is trained by networks that these tests do without."""
     generator = generators.load("stylegan2-tiny", backend="eager")
     names = ("old", "male", "eyeglasses")
     network = IDStyle(generator.num_ws, generator.w_dim, names, 9)
     network.start_moving(2.0)
-    card = Card(what="id-style", generator_fingerprint=generator.fingerprint, attributes=names)
+    codes = TrainedCodes(space=space, norm_mean=100, norm_min=0, norm_max=1000)
+    card = Card(what="id-style", generator_fingerprint=generator.fingerprint, codes=codes, attributes=names)
     files = {MODEL: safetensors.torch.save({name: value.contiguous() for name, value in network.named().items()})}
     made = Artifact(url)
     made.seal([made.publish(ArtifactFiles(files, card))], {})

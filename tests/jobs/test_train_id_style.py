@@ -6,12 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from edits import edit, edits
+from edits import edit, edits, sample
 
 import schemas
 from jobs.__main__ import main
 from jobs.train import SPECS, plan_train
 from jobs.train import plan as planning
+from pipeline.editors.gradients import score_of
+from pipeline.editors.id_style import config as id_style
 from pipeline.editors.id_style.networks import IDStyle
 from pipeline.editors.id_style.training import MEANINGS, WEIGHTS, IDStyleTraining
 from pipeline.models.classifiers import identity
@@ -107,6 +109,11 @@ def test_a_budget_is_turned_into_steps_once(made, tmp_path, monkeypatch, capsys)
     assert (stored["steps"], stored["budget"]) == (3, 1.0)
     assert main([*words, "2"]) == 4
     assert "budget: 1.0 there, 2.0 asked" in capsys.readouterr().err
+    assert main([*words, "1e6", "--replace", "--dry-run"]) == 0
+    monkeypatch.setattr(planning, "seconds_of_a_step", lambda stage: 0.01)
+    capsys.readouterr()
+    assert main([*words, "1e6", "--replace", "--dry-run"]) == 2
+    assert "--budget is enough for 6,000,000,000 steps, and 10,000,000 are the most" in capsys.readouterr().err
     assert main([*words, "1", "--steps", "9"]) == 2
     assert "--budget decides the steps" in capsys.readouterr().err
 
@@ -146,11 +153,43 @@ def test_what_was_trained_edits_several_attributes_at_once(made, whole, tmp_path
     assert main([*measured, "--measured", "smile,old", "--local"]) == 0
 
 
-def test_flip_goes_by_the_classifiers(made, whole, tmp_path):
+def test_latents_whose_layers_differ_are_edited_by_default(made, whole, tmp_path, capsys, refused):
+    """It is trained on crossovers, which are in w+, of latents in w."""
+    card = Artifact(f"{whole}/artifact").card()
+    w_NW = schemas.to_numpy(Table.open(f"{made}/latents").read()["w"])
+    network = IDStyle.of_tensors(read_artifact(f"{whole}/artifact", "id-style").tensors)
+    assert card.codes.space == "w+"
+    assert card.codes.norm_max == pytest.approx(np.linalg.norm(w_NW, axis=1).max() * network.layers**0.5)
+    cut = sample(tmp_path / "cut", 6, 8, "--cutoff", "3")
+    words = ["id-style", "--artifact", f"{whole}/artifact", "--attribute", "smile", "--target", "0"]
+    assert edit(cut, None, tmp_path / "edited", *words) == 0
+    ws_NLW = torch.from_numpy(schemas.to_numpy(Table.open(cut).read()["ws"]).copy())
+    assert not torch.equal(ws_NLW[:, 0], ws_NLW[:, -1])
+    place = network.attributes.index("smile")
+    for row in [row for row in edits(tmp_path / "edited") if row["step"] == 1]:
+        ws_1LW = ws_NLW[row["index"]][None]
+        np.testing.assert_allclose(np.array(row["latent"]), (ws_1LW - network(ws_1LW)[:, place])[0], atol=1e-5)
+    capsys.readouterr()
+    assert edit(f"{made}/latents", None, tmp_path / "alike", *words) == 0
+    assert "Warn" not in capsys.readouterr().err
+    code = edit(f"{made}/latents", None, tmp_path / "out", *words, "--space", "w")
+    refused(code, "was trained on codes in w+: leave out --space w", out=tmp_path / "out")
+
+
+def test_without_crossovers_it_is_trained_in_the_space_of_the_latents(made, tmp_path):
+    assert train(made, tmp_path, "--crossovers", "0", "--steps", "1") == 0
+    assert Artifact(f"{tmp_path}/artifact").card().codes.space == "w"
+
+
+def test_flip_goes_by_the_classifiers(made, whole, tmp_path, monkeypatch):
+    """The scores of the small networks, which are all above 0, are shifted so that half of the faces are old."""
+    middle = float(np.median(Table.open(f"{made}/labels").read()["old"]))
+    monkeypatch.setattr(id_style, "score_of", lambda name, seen: score_of(name, seen) - middle)
     words = ["id-style", "--artifact", f"{whole}/artifact", "--attribute", "old", "--target", "flip", "--top-k", "5"]
     assert edit(f"{made}/latents", None, tmp_path, *words, "--scores", "faces", "--scored", "old") == 0
     rows = edits(tmp_path)
-    sides = {row["index"]: -1.0 if row["old"] > 0 else 1.0 for row in rows if row["step"] == 0}
+    sides = {row["index"]: -1.0 if row["old"] > middle else 1.0 for row in rows if row["step"] == 0}
+    assert set(sides.values()) == {-1.0, 1.0}
     assert all(row["strength"] == sides[row["index"]] for row in rows if row["step"] == 1)
 
 

@@ -80,6 +80,7 @@ class TrainConfig(training.TrainConfig):
     budget: float | None = Field(
         None,
         gt=0,
+        le=1_000_000,
         allow_inf_nan=False,
         description="In place of --steps: minutes. As many steps as this machine does in them, measured at the first "
         "start and kept from then on.",
@@ -114,7 +115,7 @@ class TrainConfig(training.TrainConfig):
     )
     lambda_sparsity: float = Field(1.0, ge=0, allow_inf_nan=False, description="Weight of sparse directions (Eq. 6).")
     reduction: losses.Reduction = Field(
-        "mean", description="Eq. 6 to 9: means over entries, layers and attributes, or sums as printed."
+        "mean", description="Eq. 6 to 10: means over entries, layers and attributes, or sums as printed."
     )
     held_out: int = Field(8, ge=0, le=10_000, description="Faces that are not learned from, and edited at the end.")
 
@@ -132,7 +133,12 @@ class TrainConfig(training.TrainConfig):
     def minutes(self) -> float | None:
         return self.budget
 
+    def learns_in(self, space: Space) -> Space:
+        return "w+" if self.crossovers else space
+
     def with_steps(self, steps: int) -> Self:
+        if steps > MOST:
+            raise SpecError(f"--budget is enough for {steps:,} steps, and {MOST:,} are the most: give fewer minutes")
         return self.model_copy(update={"steps": steps, "budget": None})
 
     def open(self, rows: LabelledCodes, device: torch.device, faces: FacesOfTraining | None = None) -> IDStyleTraining:

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from pipeline.editors import Trace
-from pipeline.editors.effect import Effect, counted, effects, slope_of_trace, slopes
+from pipeline.editors.effect import Effect, counted, effects, slope_of_columns, slope_of_trace, slopes
 
 NAN = float("nan")
 
@@ -26,10 +26,21 @@ def _trace(scores):
 
 def test_what_the_editor_saw_under_its_own_name_or_an_opposite():
     seen = {"old": torch.tensor([[0.0, 1.0, 2.0], [0.0, -1.0, NAN]])}
-    assert slope_of_trace(_trace(seen), "old").tolist() == [1, -1]
-    assert slope_of_trace(_trace(seen), "young").tolist() == [-1, 1]
-    assert slope_of_trace(_trace(seen), "smile").tolist() == [0, 0]
-    assert slope_of_trace(_trace({}), "old").tolist() == [0, 0]
+    assert slope_of_trace(_trace(seen), ["old"]).tolist() == [1, -1]
+    assert slope_of_trace(_trace(seen), ["young"]).tolist() == [-1, 1]
+    assert slope_of_trace(_trace(seen), ["smile"]).tolist() == [0, 0]
+    assert slope_of_trace(_trace({}), ["old"]).tolist() == [0, 0]
+
+
+def test_of_several_attributes_one_against_the_edit_is_enough():
+    seen = {name: torch.tensor(scores) for name, scores in {
+        "old": [[0.0, 1.0, 2.0], [0.0, 1.0, 2.0]], "smile": [[0.0, 1.0, 2.0], [0.0, -1.0, -2.0]],
+    }.items()}  # fmt: skip
+    assert slope_of_trace(_trace(seen), ["smile", "old"]).tolist() == [1, -1]
+    assert slope_of_trace(_trace({"old": seen["old"]}), ["smile", "old"]).tolist() == [1, 1]
+    columns = {"judge_smile": seen["smile"].numpy(), "old": seen["old"].numpy()}
+    strength, there = np.arange(3.0)[None].repeat(2, 0), np.ones((2, 3), dtype=bool)
+    assert slope_of_columns(columns, ["smile", "old"], strength, there, "judge_").tolist() == [1, -1]
 
 
 def test_counts_of_shards_add_up():
