@@ -6,8 +6,7 @@ Shapes: N rows to learn from, B of a step, L layers of w+, W w_dim, M attributes
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import ClassVar, Literal, Self
 
@@ -17,13 +16,11 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 from torch import Tensor
 
-from pipeline.directions import svm
-from pipeline.directions.classes import two_values
-from pipeline.directions.method import FitInputs
 from pipeline.editors import training
 from pipeline.editors.id_style import losses
 from pipeline.editors.id_style.crossovers import crossover
 from pipeline.editors.id_style.networks import IDStyle
+from pipeline.editors.id_style.start import check_start, normals
 from pipeline.editors.phase import check_state
 from pipeline.editors.training import FacesOfTraining, LabelledCodes
 from pipeline.errors import SpecError
@@ -53,8 +50,6 @@ MOMENTS = ("exp_avg", "exp_avg_sq")
 LAST_RATE = 1e-5
 """The lowest learning rate, as a share of the highest."""
 STEPS, MOST = 4000, 10_000_000
-START_C, START_FRACTION = 0.003, 0.2
-"""Of the normals that a training starts from."""
 ORDER, DRAWN, HELD_OUT = 21, 22, 23
 """Streams of the seed."""
 
@@ -172,10 +167,8 @@ class IDStyleTraining:
             raise SpecError(f"{len(rows.codes)} rows, {config.held_out} of them held out, are too few: give some more")
         order = np.argsort(raw_words(config.seed, 0, len(rows.codes), HELD_OUT), kind="stable")
         self._held_out, self._learned = (np.sort(part) for part in np.split(order, [config.held_out]))
-        for place, name in enumerate(rows.attributes if config.start == "svm" else ()):
-            scores_N = rows.scores[self._learned, place]
-            with _startable(name):
-                _svm_of(scores_N).check(scores_N, config.seed)
+        if config.start == "svm":
+            check_start(rows.scores[self._learned], rows.attributes, config.seed)
 
     @property
     def steps(self) -> int:
@@ -357,35 +350,9 @@ class IDStyleTraining:
         return self._rows.codes.values[row].expand(self._rows.layers, -1).to(self._device)
 
     def _normals(self) -> Tensor:
-        """(M, W): the normals of linear SVMs between the rows to learn from with the highest and the lowest scores; of
-        scores of yes and no, between all of both."""
-        codes, scores_NM = self._rows.codes.select(torch.from_numpy(self._learned)), self._rows.scores[self._learned]
-        found = []
-        for place, name in enumerate(self.attributes):
-            given = FitInputs(codes, scores_NM[:, place], name, self.config.seed)
-            with _startable(name):
-                found.append(_svm_of(scores_NM[:, place]).fit(given).direction.vector)
-        return torch.from_numpy(np.stack(found))
-
-
-def _svm_of(scores_N: NDArray[np.floating]) -> svm.Config:
-    """What a direction starts from: of yes and no, however rare one is, all rows, and both weigh the same."""
-    middle = two_values(scores_N)
-    if middle is None:
-        return svm.Config(C=START_C, fraction=START_FRACTION)
-    return svm.Config(C=START_C, class_weight="balanced").of_yes_or_no(middle)
-
-
-@contextmanager
-def _startable(attribute: str) -> Iterator[None]:
-    """Say of what cannot be fitted which attribute it is, and what else can be done."""
-    try:
-        yield
-    except SpecError as error:
-        raise SpecError(
-            f"{attribute}: these rows give no linear SVM to start from ({str(error).split(':')[0]}): give more rows, "
-            "leave it out of --attributes, or pass --start random"
-        ) from error
+        """(M, W), of the rows to learn from."""
+        codes = self._rows.codes.select(torch.from_numpy(self._learned))
+        return normals(codes, self._rows.scores[self._learned], self.attributes, self.config.seed)
 
 
 def learning_rate(config: TrainConfig, step: int) -> float:
