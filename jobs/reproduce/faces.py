@@ -219,3 +219,24 @@ def other_faces(spec: FacesFlags, primals: Sequence[str]) -> None:
                 f"{len(rows):,} of {there:,} other faces start without {primal}, and --rows {spec.each} are asked: "
                 f"pass --rows {len(rows)} --others {there}, or more --others and another --out"
             )
+
+
+def faces_that_lack(spec: FacesFlags, primals: Sequence[str]) -> dict[str, list[int]]:
+    """Of other faces, by attribute the first ones in which neither the judge nor the family that edits sees it.
+
+    Raises:
+        SpecError: they are fewer than are to be edited.
+    """
+    there = spec.looked_at(primals)
+    judged = judge_others(spec, "others", there, spec.seed + 1, primals, [spec.classifiers])
+    labels = Table.open(spec.url("others-judged", f"labels_{spec.classifiers}")).read().to_pandas().set_index("index")
+    found = {}
+    for attribute, rows in judged.items():
+        lacking = [row for row in rows if row in labels.index and labels[attribute][row] <= 0]
+        if len(lacking) < spec.each:
+            raise SpecError(
+                f"{len(lacking):,} of {there:,} other faces lack {attribute}, and --rows {spec.each} are asked: pass "
+                f"--rows {len(lacking)} --others {there}, or more --others and another --out"
+            )
+        found[attribute] = lacking[: spec.each]
+    return found

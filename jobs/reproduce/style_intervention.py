@@ -12,7 +12,7 @@ from jobs.measure import MeasureSpec
 from jobs.reproduce import feature_maps
 from jobs.reproduce.cost import Passes, say_ahead, say_time_left
 from jobs.reproduce.equal_success import MeasuredMoves
-from jobs.reproduce.faces import LabelledFaces, judge_others, label_faces, labelling_cost
+from jobs.reproduce.faces import LabelledFaces, faces_that_lack, label_faces, labelling_cost
 from jobs.reproduce.intervention_edits import FOLDERS, INTERPOLATED, InterventionFlags, edit, keep_layers
 from jobs.reproduce.outlined import strips
 from jobs.reproduce.study import run_study, step
@@ -168,7 +168,7 @@ def make(spec: StyleInterventionSpec) -> Page:
         local=spec.local, **flags,
     )  # fmt: skip
     step(fitted, "--sparse, or how many faces are labelled")
-    chosen = choose_faces(spec)
+    chosen = faces_that_lack(spec, spec.attributes)
     say_time_left(ahead(spec), spec.url("others-judged"))
     for attribute, rows in chosen.items():
         edit(spec, faces, attribute, rows)
@@ -202,27 +202,6 @@ def meet(spec: StyleInterventionSpec, results: Sequence[Result]) -> list[Result]
         folders = {way: spec.folder(one.attribute, way) for way in FOLDERS if way != OURS}
         met = {way: moves.at_scores(folder, one.attribute, one.raised) for way, folder in folders.items()}
         found.append(replace(one, met=met))
-    return found
-
-
-def choose_faces(spec: StyleInterventionSpec) -> dict[str, list[int]]:
-    """Of other faces, by attribute the first ones in which neither the judge nor the family that edits sees it.
-
-    Raises:
-        SpecError: they are fewer than are to be edited.
-    """
-    there = spec.looked_at(spec.attributes)
-    judged = judge_others(spec, "others", there, spec.seed + 1, spec.attributes, [spec.classifiers])
-    labels = Table.open(spec.url("others-judged", f"labels_{spec.classifiers}")).read().to_pandas().set_index("index")
-    found = {}
-    for attribute, rows in judged.items():
-        lacking = [row for row in rows if row in labels.index and labels[attribute][row] <= 0]
-        if len(lacking) < spec.each:
-            raise SpecError(
-                f"{len(lacking):,} of {there:,} other faces lack {attribute}, and --rows {spec.each} are asked: pass "
-                f"--rows {len(lacking)} --others {there}, or more --others and another --out"
-            )
-        found[attribute] = lacking[: spec.each]
     return found
 
 
