@@ -26,7 +26,7 @@ from pipeline.stages.models import ClassifierRef, Model, Runtime, Truncated, ope
 from pipeline.tables import Table, store
 from schemas.edits import JUDGE
 
-VERSION = 1
+VERSION = 2
 """Raised by hand when the numbers of a face change."""
 
 
@@ -105,7 +105,7 @@ class MeasuredMoves:
         found = {}
         for name, one in comparisons.items():
             metric = BY_NAME[name]
-            for measured, batch in one.compare(one.see(source), one.see(edited), attribute).items():
+            for measured, batch in one.compare(one.see(source), one.see(edited), [attribute]).items():
                 partial = metric.measure(batch)
                 if partial["count"]:
                     found[measured or name] = float(partial["mean"])

@@ -176,6 +176,12 @@ def test_table_2_is_of_each_face_where_the_judge_sees_as_much(out, text):
             assert (off <= MET * (after[score] - before[score])[faces].to_numpy() + 1e-4).all()
             errors = np.square(pictures(moved) - pictures(source.reset_index()))
             found[way] = pd.Series(errors.mean(axis=(1, 2, 3)), faces)
+            parts = [pd.Series(numbers[f"number mse_{part}"], map(int, numbers[f"faces mse_{part}"]))
+                     for part in ("inside", "outside")]  # fmt: skip
+            both = pd.concat([*parts, found[way]], axis=1).dropna()  # a face without the region has no inside
+            assert len(both)
+            assert (both.iloc[:, :2].min(axis=1) <= both[2] + 1e-6).all()
+            assert (both[2] <= both.iloc[:, :2].max(axis=1) + 1e-6).all()
         means = pd.DataFrame(found, index=raised).dropna()
         line = next(line for line in text.splitlines() if line.startswith(f"| {name} ({len(means)} faces) |"))
         if len(means):
