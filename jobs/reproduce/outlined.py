@@ -26,15 +26,19 @@ from schemas.edits import JUDGE
 COLOUR = (255, 220, 0)
 
 
-@torch.no_grad()
-def mask(spec: InterventionFlags, faces: LabelledFaces, attribute: str, index: int) -> NDArray[np.bool_]:
-    """(H, W) of the picture that masks are found in: where an intervention may change it, as the editor finds it."""
-    generator = faces.generator
-    rows, codes = read_codes(Table.open(spec.url("others", "latents")), "w", generator)
-    codes = codes.select(torch.from_numpy(rows == index))
-    x_N3HW = generator.synthesize(codes, min(SCORED_SIZE, generator.resolution))
-    masks = parsing.load(spec.classifiers).masks(x_N3HW)
-    return dilated(mask_of(masks, region_of(attribute)), DILATION)[0, 0].numpy()
+class Masks:
+    """Of the study's other faces, where an intervention may change the picture, as the editor finds it."""
+
+    def __init__(self, spec: InterventionFlags, faces: LabelledFaces) -> None:
+        self._generator, self._parser = faces.generator, parsing.load(spec.classifiers)
+        self._rows, self._codes = read_codes(Table.open(spec.url("others", "latents")), "w", faces.generator)
+
+    @torch.no_grad()
+    def of(self, attribute: str, index: int) -> NDArray[np.bool_]:
+        """(H, W) of the picture that masks are found in."""
+        codes = self._codes.select(torch.from_numpy(self._rows == index))
+        x_N3HW = self._generator.synthesize(codes, min(SCORED_SIZE, self._generator.resolution))
+        return dilated(mask_of(self._parser.masks(x_N3HW), region_of(attribute)), DILATION)[0, 0].numpy()
 
 
 def outlined(picture: bytes, mask_HW: NDArray[np.bool_]) -> bytes:
@@ -50,7 +54,7 @@ def outlined(picture: bytes, mask_HW: NDArray[np.bool_]) -> bytes:
     return buffer.getvalue()
 
 
-def strips(spec: InterventionFlags, faces: LabelledFaces, result: Result, count: int) -> study.Section:
+def strips(spec: InterventionFlags, masks: Masks, result: Result, count: int) -> study.Section:
     """Of the first faces: the source with the outline, and of each way the step whose judge's score is nearest to the
     intervention's.
     """
@@ -58,7 +62,7 @@ def strips(spec: InterventionFlags, faces: LabelledFaces, result: Result, count:
     kept = {way: pictured(spec.folder(result.attribute, way), [name]) for way in FOLDERS}
     shown = []
     for place, face in enumerate(result.faces[:count]):
-        outline = mask(spec, faces, result.attribute, face)
+        outline = masks.of(result.attribute, face)
         looks: list[study.Look] = []
         for way, frame in kept.items():
             its = frame[frame["index"] == face].sort_values("step").to_dict("records")

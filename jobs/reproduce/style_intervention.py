@@ -14,7 +14,7 @@ from jobs.reproduce.cost import Passes, say_ahead, say_time_left
 from jobs.reproduce.equal_success import MeasuredMoves
 from jobs.reproduce.faces import LabelledFaces, faces_that_lack, label_faces, labelling_cost
 from jobs.reproduce.intervention_edits import FOLDERS, INTERPOLATED, InterventionFlags, edit, keep_layers
-from jobs.reproduce.outlined import strips
+from jobs.reproduce.outlined import Masks, strips
 from jobs.reproduce.study import run_study, step
 from pipeline.errors import SpecError
 from pipeline.metrics.of_faces import BY_NAME, NUMBERS
@@ -216,11 +216,12 @@ def page(
     often, often_claims = sections.as_often(results, as_far, spec.start)
     numbers = {name: what for name, what in sections.WHAT.items() if name in ("mse", "ssim", *spec.metrics)}
     whose = "identity_dlib" if "identity_dlib" in spec.metrics else "identity"
+    masks = Masks(spec, faces)
     layers, drops = sections.layers({one.attribute: spec.folder(one.attribute, OURS) for one in results}, by_layer)
     return Page(
         title="Style Intervention",
         lead=paper.LEAD,
-        strips=[strips(spec, faces, one, STRIPS) for one in results],
+        strips=[strips(spec, masks, one, STRIPS) for one in results],
         claims=[
             *sections.best(results, "mse", "The whole picture changes least (MSE)", EDITED),
             *sections.best(results, "ssim", "The whole picture stays most similar (SSIM)", EDITED),

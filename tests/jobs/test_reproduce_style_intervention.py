@@ -15,7 +15,7 @@ from jobs.__main__ import main
 from jobs.reproduce.cost import Passes
 from jobs.reproduce.faces import LabelledFaces
 from jobs.reproduce.intervention_edits import FOLDERS, INTERPOLATED, STRENGTHS
-from jobs.reproduce.outlined import mask
+from jobs.reproduce.outlined import Masks
 from jobs.reproduce.style_intervention import StyleInterventionSpec
 from pipeline.editors.style_intervention import intervention
 from pipeline.metrics.equal_success import MET
@@ -201,8 +201,9 @@ def test_outlines_are_those_of_the_masks_of_the_editor(out):
     rows = frame(out, "male-intervention", "coefficients")
     faces = rows["index"][rows["solved"]].tolist()
     assert faces
+    masks = Masks(spec, LabelledFaces(str(out)))
     for place, face in enumerate(faces):
-        mask_HW = mask(spec, LabelledFaces(str(out)), "male", face)
+        mask_HW = masks.of("male", face)
         assert 0 < mask_HW.mean() < 1
         np.testing.assert_array_equal(mask_HW, MASKS[place])
 

@@ -6,6 +6,7 @@ Shapes: N rows to learn from, B of a step, L layers of w+, W w_dim, M attributes
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import ClassVar, Literal, Self
@@ -229,18 +230,17 @@ class IDStyleTraining:
     def metrics(self) -> dict[str, float]:
         """Of each attribute, over the held-out faces: the share whose edit is on the other side of the boundary, by the
         classifiers that are learned from, and the mean cosine of the identity."""
-        found: dict[str, float] = {}
-        for place, name in enumerate(self.attributes if len(self._held_out) else ()):
-            reached, kept = [], []
-            for row in self._held_out.tolist():
-                ws_1LW = self._expanded(row)[None]
-                scores, before_1E = self._look(ws_1LW)
-                attr = -1.0 if float(scores[name]) > 0 else 1.0
-                scores, after_1E = self._look(ws_1LW + attr * self.network(ws_1LW)[:, place])
-                reached.append(attr * float(scores[name]) > 0)
-                kept.append(1 - float(losses.identity(before_1E, after_1E)))
-            found |= {f"edit.{name}.reached": float(np.mean(reached)), f"edit.{name}.likeness": float(np.mean(kept))}
-        return found
+        seen: defaultdict[str, list[float]] = defaultdict(list)
+        for row in self._held_out.tolist():
+            ws_1LW = self._expanded(row)[None]
+            before, before_1E = self._look(ws_1LW)
+            moves_1MLW = self.network(ws_1LW)
+            for place, name in enumerate(self.attributes):
+                attr = -1.0 if float(before[name]) > 0 else 1.0
+                after, after_1E = self._look(ws_1LW + attr * moves_1MLW[:, place])
+                seen[f"edit.{name}.reached"].append(float(attr * float(after[name]) > 0))
+                seen[f"edit.{name}.likeness"].append(1 - float(losses.identity(before_1E, after_1E)))
+        return {name: float(np.mean(values)) for name, values in seen.items()}
 
     # -- one step -----------------------------------------------------------------------------------------------------
 

@@ -23,7 +23,7 @@ from pipeline.editors.style_intervention.regions import region_of
 from pipeline.editors.style_intervention.solver import START, Problem, Settings, Solution, solve
 from pipeline.editors.trace import DONE, NO_STEP, NOT_FINITE, REACHED, Trace
 from pipeline.errors import SpecError
-from pipeline.models.classifiers.regions import dilated, mask_of
+from pipeline.models.classifiers.regions import DILATION, dilated, mask_of
 from pipeline.models.codes import Codes
 from pipeline.models.generators import Generator
 from pipeline.models.randomness import standard_normal
@@ -69,7 +69,7 @@ class StyleIntervention:
         settings: Settings | None = None,
         *,
         mask: Mask = "source",
-        dilation: int = 16,
+        dilation: int = DILATION,
         region: Sequence[str] = (),
         always: bool = False,
         after_layers: Sequence[int] = (),
