@@ -75,7 +75,7 @@ class TrainStage:
     layers: int = 0
     targets: tuple[str, ...] = ()
     name: str = field(default="train", init=False)
-    version: int = field(default=2, init=False)
+    version: int = field(default=3, init=False)
 
     @property
     def outputs(self) -> Mapping[str, type[Artifact]]:

@@ -9,13 +9,13 @@ Shapes: N rows, L layers of w+, W w_dim, M attributes.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from pipeline.editors.resumable import random_of
 from pipeline.errors import SpecError
 
 SPREAD = 0.1
@@ -44,10 +44,10 @@ class IDStyle(nn.Module):
             raise SpecError(f"attributes {', '.join(attributes) or '(none)'} and codes of {width} numbers: give each "
                             "attribute once, and codes of an even number")  # fmt: skip
         self.layers, self.width, self.attributes = layers, width, tuple(attributes)
-        drawn = [torch.randn(width, generator=_random(seed, name)) for name in attributes]
+        drawn = [torch.randn(width, generator=random_of(seed, name)) for name in attributes]
         self.direction_MW = nn.Parameter(SPREAD * torch.stack(drawn))
         self.layer_ML = nn.Parameter(torch.zeros(len(attributes), layers))
-        random = _random(seed, "intensity")
+        random = random_of(seed, "intensity")
         self.rows_1 = _linear(2 * width, width, random)
         self.columns = _linear(layers, layers, random)
         self.rows_2 = _linear(width, width, random)
@@ -169,8 +169,3 @@ def _linear(fan_in: int, fan_out: int, random: torch.Generator) -> nn.Linear:
         for parameter in (layer.weight, layer.bias):
             parameter.uniform_(-most, most, generator=random)
     return layer
-
-
-def _random(seed: int, name: str) -> torch.Generator:
-    words = hashlib.sha256(f"{seed}:{name}".encode()).digest()
-    return torch.Generator().manual_seed(int.from_bytes(words[:8], "little") >> 1)

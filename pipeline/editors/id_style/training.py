@@ -13,7 +13,6 @@ from typing import ClassVar, Literal, Self
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from pydantic import Field, model_validator
 from torch import Tensor
 
@@ -22,7 +21,7 @@ from pipeline.editors.id_style import losses
 from pipeline.editors.id_style.crossovers import crossover
 from pipeline.editors.id_style.networks import IDStyle
 from pipeline.editors.id_style.start import check_start, normals
-from pipeline.editors.phase import check_state
+from pipeline.editors.resumable import Shuffle, adam_state, load_adam_state
 from pipeline.editors.training import FacesOfTraining, LabelledCodes
 from pipeline.errors import SpecError
 from pipeline.models.codes import Codes, Space
@@ -47,7 +46,6 @@ WEIGHTS = {
     "direction": "lambda_direction", "sparsity": "lambda_sparsity",
 }  # fmt: skip
 BETAS = (0.98, 0.98)
-MOMENTS = ("exp_avg", "exp_avg_sq")
 LAST_RATE = 1e-5
 """The lowest learning rate, as a share of the highest."""
 STEPS, MOST = 4000, 10_000_000
@@ -163,11 +161,12 @@ class IDStyleTraining:
         self.config, self.attributes, self.step = config, rows.attributes, 0
         self._rows, self._device, self._faces = rows, device, faces
         self._seen: dict[int, tuple[dict[str, float], Tensor]] = {}
-        self._order: tuple[int, NDArray[np.int64]] = (-1, np.empty(0, np.int64))
         if len(rows.codes) - config.held_out < 2:
             raise SpecError(f"{len(rows.codes)} rows, {config.held_out} of them held out, are too few: give some more")
         order = np.argsort(raw_words(config.seed, 0, len(rows.codes), HELD_OUT), kind="stable")
         self._held_out, self._learned = (np.sort(part) for part in np.split(order, [config.held_out]))
+        codes = len(self._learned) * max(1, config.crossovers)
+        self._shuffle = Shuffle(codes, config.batch_size, config.seed, ORDER)
         if config.start == "svm":
             check_start(rows.scores[self._learned], rows.attributes, config.seed)
 
@@ -204,23 +203,12 @@ class IDStyleTraining:
 
     def state(self) -> dict[str, Tensor]:
         """All that a later process needs to go on, with `step`."""
-        kept = {}
-        for name, parameter in self.network.named_parameters():
-            kept[name] = parameter.detach()
-            for moment in MOMENTS:
-                found = self.optimiser.state.get(parameter, {}).get(moment)
-                kept[f"{name}.{moment}"] = torch.zeros_like(parameter) if found is None else found
-        return kept
+        return adam_state(self.network, self.optimiser)
 
     def load(self, state: Mapping[str, Tensor], step: int) -> None:
         """Go on from the state after so many steps. Raises SpecError where it is that of another network."""
-        check_state(state, self.state())
+        load_adam_state(self.network, self.optimiser, state, step)
         self.step = step
-        with torch.no_grad():
-            for name, parameter in self.network.named_parameters():
-                parameter.copy_(state[name])
-                moments = {moment: state[f"{name}.{moment}"].to(parameter) for moment in MOMENTS}
-                self.optimiser.state[parameter] = {"step": torch.tensor(float(step)), **moments}
 
     def tensors(self) -> dict[str, Tensor]:
         """The weights: see `IDStyle.named`."""
@@ -326,14 +314,8 @@ class IDStyleTraining:
     # -- codes --------------------------------------------------------------------------------------------------------
 
     def _numbers(self) -> list[int]:
-        """The codes of this step: each once an epoch, in an order of the epoch's own; what fills no step is left."""
-        each, rows = max(1, self.config.crossovers), len(self._learned)
-        size = min(self.config.batch_size, rows * each)
-        epoch, place = divmod(self.step, rows * each // size)
-        if self._order[0] != epoch:
-            words = raw_words(self.config.seed, epoch, rows * each, ORDER)
-            self._order = epoch, np.argsort(words, kind="stable")
-        numbers: list[int] = self._order[1][place * size : (place + 1) * size].tolist()
+        """The codes of this step."""
+        numbers: list[int] = self._shuffle.batch(self.step).tolist()
         return numbers
 
     def _code(self, number: int) -> Tensor:

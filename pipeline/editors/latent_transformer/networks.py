@@ -7,7 +7,6 @@ Shapes: N rows, L layers of w+, W w_dim, D numbers of a code (W in w, L * W in w
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Sequence
 from itertools import pairwise
@@ -15,6 +14,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from pipeline.editors.resumable import random_of
 
 HIDDEN, RELEASED_HIDDEN = (512, 512), (2048, 512)
 """Widths of the latent classifier, between its layers."""
@@ -36,7 +37,7 @@ class LatentClassifier(nn.Module):
 
     def __init__(self, width: int, attributes: int, seed: int, hidden: tuple[int, int] = HIDDEN) -> None:
         super().__init__()
-        widths, random = (width, *hidden, attributes), _generator(seed, "classifier")
+        widths, random = (width, *hidden, attributes), random_of(seed, "classifier")
         self.weights = nn.ParameterList()
         self.biases = nn.ParameterList()
         for fan_in, fan_out in pairwise(widths):
@@ -78,7 +79,7 @@ class Transformers(nn.Module):
 
     def __init__(self, width: int, attributes: tuple[str, ...], seed: int) -> None:
         super().__init__()
-        drawn = [_first_weights(width, _generator(seed, name)) for name in attributes]
+        drawn = [_first_weights(width, random_of(seed, name)) for name in attributes]
         self.weight_1, self.bias_1, self.weight_2, self.bias_2 = (
             nn.Parameter(torch.stack([_laid_out(value) for value in each])) for each in zip(*drawn, strict=True)
         )
@@ -120,7 +121,7 @@ class LayerTransformers(nn.Module):
     def __init__(self, shape: tuple[int, int], attributes: tuple[str, ...], seed: int) -> None:
         super().__init__()
         layers, width = shape
-        drawn = [torch.randn(layers, width, width, generator=_generator(seed, name)) for name in attributes]
+        drawn = [torch.randn(layers, width, width, generator=random_of(seed, name)) for name in attributes]
         self.gain = 1 / math.sqrt(width)
         self.weight = nn.Parameter(torch.stack(drawn))
         self.bias = nn.Parameter(torch.zeros(len(attributes), layers, width))
@@ -165,9 +166,3 @@ def _uniform(shape: tuple[int, ...], fan_in: int, random: torch.Generator) -> Te
     """As `nn.Linear` draws them: uniform within 1 / sqrt(fan_in)."""
     bound = 1 / math.sqrt(fan_in)
     return torch.empty(shape).uniform_(-bound, bound, generator=random)
-
-
-def _generator(seed: int, name: str) -> torch.Generator:
-    """Random numbers that depend on the seed and a name alone."""
-    digest = hashlib.sha256(f"{seed} {name}".encode()).digest()
-    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)

@@ -111,11 +111,13 @@ def test_the_gradient_is_that_of_the_losses_by_hand(rows, faces, edits):
 
 
 def test_it_learns_to_reach_the_other_side(rows, faces):
-    training = opened(rows, faces, steps=60, learning_rate=0.02, lambda_id=0.1, held_out=8, crossovers=0)
-    first = training.advance(10)
-    training.advance(40)
-    last = training.advance(10)
-    assert last["classification"] < first["classification"]
+    """Epochs of all rows are compared. With the paper's weight, staying near costs these small faces more than the
+    classifiers give."""
+    asked = {"learning_rate": 0.005, "lambda_id": 0.1, "lambda_nb": 0.0, "held_out": 8, "crossovers": 0}
+    epoch = (len(rows.codes) - 8) // 2
+    training = opened(rows, faces, steps=3 * epoch, **asked)
+    first, _, last = (training.advance(epoch)["classification"] for _ in range(3))
+    assert last < first / 3
     assert set(training.metrics()) == {f"edit.{name}.{what}" for name in NAMES for what in ("reached", "likeness")}
 
 
