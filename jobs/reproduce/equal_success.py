@@ -82,15 +82,15 @@ class MeasuredMoves:
         for face, score in wanted.items():
             its = np.flatnonzero(index == face)
             its = its[np.argsort(step[its])]
-            way = Line(scorer, space, strengths[its], latents[its])
+            line = Line(scorer, space, strengths[its], latents[its])
 
-            def score_at(strength: float, way: Line = way) -> float:
-                return way.look(strength)[0][attribute].item()
+            def score_at(strength: float, line: Line = line) -> float:
+                return line.look(strength)[0][attribute].item()
 
-            strength = strength_that_meets(score, way.strengths, scores[its], score_at)
+            strength = strength_that_meets(score, line.strengths, scores[its], score_at)
             if strength is None:
                 continue
-            measured = self._numbers(self._comparisons(table), way, strength, attribute)
+            measured = self._numbers(self._comparisons(table), line, strength, attribute)
             numbers = {"strength": strength, "score": score_at(strength), **measured}
             for name, number in numbers.items():
                 found[f"number {name}"].append(number)
@@ -98,10 +98,10 @@ class MeasuredMoves:
         return dict(found)
 
     def _numbers(
-        self, comparisons: Mapping[str, Comparison], way: "Line", strength: float, attribute: str
+        self, comparisons: Mapping[str, Comparison], line: "Line", strength: float, attribute: str
     ) -> dict[str, float]:
         """Of the face at this strength beside its source; those that there are."""
-        source, edited = Faces(*way.look(0.0)), Faces(*way.look(strength))
+        source, edited = Faces(*line.look(0.0)), Faces(*line.look(strength))
         found = {}
         for name, one in comparisons.items():
             metric = BY_NAME[name]
@@ -144,7 +144,7 @@ def _runtime(made: Mapping[str, Any]) -> Runtime:
 
 
 class Line:
-    """One face on its way along a line: codes between those of the steps, and what is seen of them.
+    """One face that moves along a line: codes between those of the steps, and what is seen of them.
 
     strengths: (K,) of the steps. latents: (K, ...) of the steps.
     """

@@ -1,4 +1,4 @@
-"""Edits of a study of Style Intervention: the same faces in every way, a shard each, so that each has numbers of its
+"""Edits of a study of Style Intervention: the same faces by every method, a shard each, so that each has numbers of its
 own.
 """
 
@@ -49,20 +49,20 @@ class InterventionFlags(FacesFlags):
         """Of the moves, that of the first move among them."""
         return tuple(sorted({*STRENGTHS, self.move}))
 
-    def folder(self, attribute: str, way: str) -> str:
+    def folder(self, attribute: str, method: str) -> str:
         """Of the edits."""
-        return self.url(f"{attribute}-{FOLDERS[way]}")
+        return self.url(f"{attribute}-{FOLDERS[method]}")
 
 
 def edit(spec: InterventionFlags, faces: LabelledFaces, attribute: str, rows: Sequence[int]) -> None:
     """Edit these faces by moves and by the intervention."""
-    for way, space in SPACE_OF.items():
-        preserve = tuple(name for name in EDITED if name != attribute) if way == CONDITIONAL else ()
+    for method, space in SPACE_OF.items():
+        preserve = tuple(name for name in EDITED if name != attribute) if method == CONDITIONAL else ()
         unit = faces.unit(space, attribute)
         moved = edit_spec(
             "interfacegan", **_same(spec, faces, attribute, rows), directions=(faces.fitted(space),), preserve=preserve,
             space=space, strengths=tuple(round(k * unit, 4) for k in spec.strengths),
-            out=spec.folder(attribute, way),
+            out=spec.folder(attribute, method),
         )  # fmt: skip
         step(moved, "--judge or the flags of the run")
     _intervene(spec, faces, attribute, rows, spec.folder(attribute, OURS), strengths=INTERPOLATED)

@@ -55,27 +55,27 @@ def outlined(picture: bytes, mask_HW: NDArray[np.bool_]) -> bytes:
 
 
 def strips(spec: InterventionFlags, masks: Masks, result: Result, count: int) -> study.Section:
-    """Of the first faces: the source with the outline, and of each way the step whose judge's score is nearest to the
-    intervention's.
+    """Of the first faces: the source with the outline, and of each method the step whose judge's score is nearest to
+    the intervention's.
     """
     name = JUDGE + result.attribute
-    kept = {way: pictured(spec.folder(result.attribute, way), [name]) for way in FOLDERS}
+    kept = {method: pictured(spec.folder(result.attribute, method), [name]) for method in FOLDERS}
     shown = []
     for place, face in enumerate(result.faces[:count]):
         outline = masks.of(result.attribute, face)
         looks: list[study.Look] = []
-        for way, frame in kept.items():
+        for method, frame in kept.items():
             its = frame[frame["index"] == face].sort_values("step").to_dict("records")
             nearest = min(its, key=lambda row: abs(row[name] - result.reached[place]))
-            own = way == OURS
+            own = method == OURS
             row = its[result.own] if own else nearest
             if not looks:
                 looks.append(_look(its[0], "source", name, outline))
-            looks.append(_look(row, way, name, outline if own else None))
+            looks.append(_look(row, method, name, outline if own else None))
         shown.append(study.Strip(f"{NAMES[result.attribute]}: face {face}", looks))
     sentence = (
         "The source and the intervention with the border of the mask, outside which the intervention is to change "
-        "little; of each other way the step whose judge's score is nearest to the intervention's."
+        "little; of each other method the step whose judge's score is nearest to the intervention's."
     )
     return study.Section(f"Strips: {NAMES[result.attribute]}", [sentence], shown)
 

@@ -118,7 +118,7 @@ class StyleInterventionSpec(InterventionFlags):
 
     @property
     def start(self) -> str:
-        """The way that makes the first move alone."""
+        """The method that makes the first move alone."""
         return IN_Z if self.space == "z" else IN_W
 
     def check(self) -> None:
@@ -183,7 +183,7 @@ def make(spec: StyleInterventionSpec) -> Page:
 def read_results(spec: StyleInterventionSpec, numbers: pd.DataFrame) -> list[Result]:
     """Of each attribute of which a face was solved for. Raises SpecError where there is none."""
     found = [
-        read(attribute, {way: spec.folder(attribute, way) for way in FOLDERS}, numbers, NUMBERS)
+        read(attribute, {method: spec.folder(attribute, method) for method in FOLDERS}, numbers, NUMBERS)
         for attribute in spec.attributes
     ]
     for one in found:
@@ -195,12 +195,12 @@ def read_results(spec: StyleInterventionSpec, numbers: pd.DataFrame) -> list[Res
 
 
 def meet(spec: StyleInterventionSpec, results: Sequence[Result]) -> list[Result]:
-    """With the other ways' faces where the judge's score is that of the intervention."""
+    """With the other methods' faces where the judge's score is that of the intervention."""
     moves = MeasuredMoves(spec, spec.metrics, spec.attributes)
     found = []
     for one in results:
-        folders = {way: spec.folder(one.attribute, way) for way in FOLDERS if way != OURS}
-        met = {way: moves.at_scores(folder, one.attribute, one.raised) for way, folder in folders.items()}
+        folders = {method: spec.folder(one.attribute, method) for method in FOLDERS if method != OURS}
+        met = {method: moves.at_scores(folder, one.attribute, one.raised) for method, folder in folders.items()}
         found.append(replace(one, met=met))
     return found
 

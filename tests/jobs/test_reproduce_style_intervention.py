@@ -24,7 +24,7 @@ from pipeline.models.classifiers import identity, tiny
 from pipeline.models.classifiers.calibration import Scale
 from pipeline.models.classifiers.regions import dilated
 from pipeline.models.codes import Codes
-from pipeline.report.style_intervention.paper import IN_Z, OURS, TABLE_2, WAYS
+from pipeline.report.style_intervention.paper import IN_Z, METHODS, OURS, TABLE_2
 from pipeline.tables import Table
 
 pytestmark = pytest.mark.slow
@@ -121,7 +121,7 @@ def test_it_has_every_part(page):
         assert f"<h2>{heading}</h2>" in page
     assert page.index("data:image/webp") < page.index("<table")
     assert f">{TABLE_2['mse'].loc['male', IN_Z]:g}</td>" in page
-    for words in ("Gender, paper", "at the start", "after 1", "edit", *WAYS):
+    for words in ("Gender, paper", "at the start", "after 1", "edit", *METHODS):
         assert words in page
 
 
@@ -129,10 +129,10 @@ def test_every_face_is_edited_in_every_way_and_lacks_the_attribute(out):
     labels = [frame(out, "others-judged", name).set_index("index") for name in ("labels", "labels_tiny")]
     for attribute in ("male", "smile"):
         lacking = [row for row in range(64) if all(one[attribute][row] <= 0 for one in labels)][:5]
-        for way, folder in FOLDERS.items():
+        for method, folder in FOLDERS.items():
             edits = frame(out, f"{attribute}-{folder}", "edits")
             assert sorted(set(edits["index"])) == lacking
-            steps = INTERPOLATED if way == OURS else STRENGTHS
+            steps = INTERPOLATED if method == OURS else STRENGTHS
             assert set(edits["step"]) == set(range(1 + len(steps)))
         conditions = frame(out, f"{attribute}-conditional", "requests")["conditions"][0]
         assert set(conditions) == {"male", "old", "smile", "eyeglasses"} - {attribute}
@@ -154,8 +154,8 @@ def test_table_2_is_of_each_face_where_the_judge_sees_as_much(out, text):
         assert raised
         x, y = pictures(before.loc[raised].reset_index()), pictures(after.loc[raised].reset_index())
         found = {OURS: pd.Series(np.square(y - x).mean(axis=(1, 2, 3)), raised)}
-        for way, folder in FOLDERS.items():
-            if way == OURS:
+        for method, folder in FOLDERS.items():
+            if method == OURS:
                 continue
             numbers = json.loads(Path(out, f"{attribute}-{folder}", "at-equal-success.json").read_text())["numbers"]
             faces = [int(face) for face in numbers.get("faces strength", [])]
@@ -165,7 +165,7 @@ def test_table_2_is_of_each_face_where_the_judge_sees_as_much(out, text):
             for face in set(raised) - set(faces):  # never brought so far
                 assert (rows.xs(face, level="index")[score].iloc[1:] < after[score][face]).all()
             if not faces:
-                found[way] = pd.Series(dtype=float)
+                found[method] = pd.Series(dtype=float)
                 continue
             source, end = rows.loc[0].loc[faces], rows.loc[last].loc[faces]
             share = np.array(numbers["number strength"]) / end["strength"].to_numpy()
@@ -175,18 +175,18 @@ def test_table_2_is_of_each_face_where_the_judge_sees_as_much(out, text):
             off = np.abs(judged(moved, attribute) - after[score][faces].to_numpy())
             assert (off <= MET * (after[score] - before[score])[faces].to_numpy() + 1e-4).all()
             errors = np.square(pictures(moved) - pictures(source.reset_index()))
-            found[way] = pd.Series(errors.mean(axis=(1, 2, 3)), faces)
+            found[method] = pd.Series(errors.mean(axis=(1, 2, 3)), faces)
             parts = [pd.Series(numbers[f"number mse_{part}"], map(int, numbers[f"faces mse_{part}"]))
                      for part in ("inside", "outside")]  # fmt: skip
-            both = pd.concat([*parts, found[way]], axis=1).dropna()  # a face without the region has no inside
+            both = pd.concat([*parts, found[method]], axis=1).dropna()  # a face without the region has no inside
             assert len(both)
             assert (both.iloc[:, :2].min(axis=1) <= both[2] + 1e-6).all()
             assert (both[2] <= both.iloc[:, :2].max(axis=1) + 1e-6).all()
         means = pd.DataFrame(found, index=raised).dropna()
         line = next(line for line in text.splitlines() if line.startswith(f"| {name} ({len(means)} faces) |"))
         if len(means):
-            for cell, way in zip(line.split("|")[2:6], WAYS, strict=True):
-                assert float(cell) == pytest.approx(means[way].mean(), abs=6e-5)
+            for cell, method in zip(line.split("|")[2:6], METHODS, strict=True):
+                assert float(cell) == pytest.approx(means[method].mean(), abs=6e-5)
 
 
 def test_each_face_is_measured_in_a_micro_batch_of_its_own(out):

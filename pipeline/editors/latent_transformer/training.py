@@ -37,8 +37,7 @@ MOST = 100_000
 PAPER_ROWS = 10_000
 RELEASED_DECAY = 5e-4
 STEPS, CLASSIFIER_STEPS, CLASSIFIER_EPOCHS = 6250, 640, 20
-"""STEPS: 10 epochs of the paper's rows in batches of 16. Of 1,050 faces, C had the lowest cross-entropy on others after
-640 steps (40 epochs)."""
+"""STEPS: 10 epochs of the paper's rows in batches of 16. The paper does not say how long C is trained."""
 CITATION = "Yao et al., Learning Non-Linear Disentangled Editing for StyleGAN, ICIP 2021"
 
 

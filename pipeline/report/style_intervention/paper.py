@@ -23,19 +23,19 @@ TABLE_1 = pd.DataFrame(
 EDITED = ("male", "old", "eyeglasses", "smile")
 """The attributes of Table 2, in its order."""
 IN_Z, IN_W, CONDITIONAL, OURS = "moves in z", "moves in w", "InterFaceGAN", "Style Intervention"
-WAYS = (IN_Z, IN_W, CONDITIONAL, OURS)
+METHODS = (IN_Z, IN_W, CONDITIONAL, OURS)
 TABLE_2 = {
     "mse": pd.DataFrame(
         [[0.034, 0.015, 0.022, 0.016], [0.018, 0.011, 0.010, 0.016], [0.040, 0.013, 0.013, 0.015],
-         [0.015, 0.008, 0.004, 0.003]], index=list(WAYS), columns=list(EDITED)).T,
+         [0.015, 0.008, 0.004, 0.003]], index=list(METHODS), columns=list(EDITED)).T,
     "ssim": pd.DataFrame(
         [[0.55, 0.61, 0.59, 0.61], [0.60, 0.64, 0.64, 0.59], [0.55, 0.63, 0.64, 0.62], [0.61, 0.66, 0.72, 0.71]],
-        index=list(WAYS), columns=list(EDITED)).T,
+        index=list(METHODS), columns=list(EDITED)).T,
     "identity": pd.DataFrame(
         [[75.78, 86.60, 83.81, 92.83], [79.17, 80.89, 90.65, 84.06], [77.83, 89.73, 93.67, 93.05],
-         [80.47, 89.37, 94.99, 95.21]], index=list(WAYS), columns=list(EDITED)).T,
+         [80.47, 89.37, 94.99, 95.21]], index=list(METHODS), columns=list(EDITED)).T,
 }  # fmt: skip
-"""By number: a row for each attribute, a column for each way to edit; ID is the confidence of Face++."""
+"""By number: a row for each attribute, a column for each method; ID is the confidence of Face++."""
 TABLE_2["identity_dlib"] = TABLE_2["identity"]
 BEST_IDENTITY = ("male", "eyeglasses", "smile")
 """Where the paper's identity is best: on age InterFaceGAN has 89.73, and theirs 89.37."""

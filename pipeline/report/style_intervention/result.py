@@ -1,4 +1,4 @@
-"""What edits of one attribute came to, face by face: the judge's score and the metrics at each step of each way.
+"""What edits of one attribute came to, face by face: the judge's score and the metrics at each step of each method.
 
 Shapes: N faces, K steps with the source as step 0.
 """
@@ -28,9 +28,9 @@ RISE = 0.01
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """Of one attribute. ends: why each face's intervention ended, by face. steps: by way to edit, rows by (face, step)
+    """Of one attribute. ends: why each face's intervention ended, by face. steps: by method, rows by (face, step)
     in the order of strengths, with the columns strength, score (the judge's) and the numbers; a number of the source is
-    that of a picture beside itself. numbers: what they are, by their names. met: of each other way, by face, the
+    that of a picture beside itself. numbers: what they are, by their names. met: of each other method, by face, the
     strength at which the judge's score is the intervention's, and the numbers there; faces that it never brings so far
     have no row.
     """
@@ -43,15 +43,15 @@ class Result:
 
     @cached_property
     def faces(self) -> list[int]:
-        """Those that were solved for, and that no way of editing has rejected."""
+        """Those that were solved for, and that no method has rejected."""
         solved = set(self.ends.index[self.ends == SOLVED])
         return sorted(solved.intersection(*(rows.index.get_level_values("face") for rows in self.steps.values())))
 
-    def column(self, way: str, name: str) -> NDArray[np.float64]:
+    def column(self, method: str, name: str) -> NDArray[np.float64]:
         """(N, K) of those faces; NaN of a number that was not measured."""
-        if name not in self.steps[way]:
-            return np.full(self.column(way, "score").shape, np.nan)
-        wide = self.steps[way].loc[self.faces, name].unstack()
+        if name not in self.steps[method]:
+            return np.full(self.column(method, "score").shape, np.nan)
+        wide = self.steps[method].loc[self.faces, name].unstack()
         return wide.reindex(self.faces).to_numpy(np.float64)
 
     def larger_is_better(self, name: str) -> bool:
@@ -84,26 +84,26 @@ class Result:
         }
 
     def at_equal_success(self, name: str) -> pd.DataFrame:
-        """A number of each face whose score was raised, where each way reaches that score: a row for each face, a
-        column for each way; NaN where it never does, or has no such number.
+        """A number of each face whose score was raised, where each method reaches that score: a row for each face, a
+        column for each method; NaN where it never does, or has no such number.
         """
         faces = list(self.raised)
         own = pd.Series(self.column(OURS, name)[:, self.own], self.faces)
-        found = {way: rows.reindex(index=faces, columns=[name])[name] for way, rows in self.met.items()}
+        found = {method: rows.reindex(index=faces, columns=[name])[name] for method, rows in self.met.items()}
         return pd.DataFrame({**found, OURS: own.reindex(faces)}, index=faces, dtype=np.float64)
 
-    def changed(self, way: str, step: int) -> NDArray[np.float64]:
+    def changed(self, method: str, step: int) -> NDArray[np.float64]:
         """(N,) 1 where the judge sees the attribute at a step and not in the source, else 0; NaN where it is seen in
         the source.
         """
-        score_NK = self.column(way, "score")
+        score_NK = self.column(method, "score")
         return np.where(score_NK[:, 0] <= 0, (score_NK[:, step] > 0).astype(np.float64), np.nan)
 
 
 def read(attribute: str, folders: Mapping[str, str], values: pd.DataFrame, numbers: Mapping[str, Number]) -> Result:
-    """From folders of edits by way, `of_faces` of all of them, and what its numbers are. Raises StoreError."""
+    """From folders of edits by method, `of_faces` of all of them, and what its numbers are. Raises StoreError."""
     steps, ends = {}, pd.Series(dtype=str)
-    for way, folder in folders.items():
+    for method, folder in folders.items():
         url, score = store.join(folder, "edits"), JUDGE + attribute
         rows = Table.open(url).read(columns=["index", "step", "strength", "stop", score]).to_pandas()
         rows = rows.rename(columns={"index": "face", score: "score"}).set_index(["face", "step"])
@@ -111,9 +111,9 @@ def read(attribute: str, folders: Mapping[str, str], values: pd.DataFrame, numbe
         for name in its:
             rows[name] = its[name]
             rows.loc[rows.index.get_level_values("step") == 0, name] = numbers[str(name)].of_itself
-        if way == OURS:
+        if method == OURS:
             ends = rows["stop"].groupby("face").first()
-        steps[way] = rows.drop(columns="stop").sort_index()
+        steps[method] = rows.drop(columns="stop").sort_index()
     return Result(attribute, ends, steps, numbers)
 
 

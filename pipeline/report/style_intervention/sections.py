@@ -16,11 +16,11 @@ from pipeline.report import fits, study
 from pipeline.report.claims import FAILS, HOLDS, NOT_DECIDED, Claim
 from pipeline.report.pictured import pictured
 from pipeline.report.style_intervention import paper
-from pipeline.report.style_intervention.paper import NAMES, OURS, TABLE_1, TABLE_2, WAYS
+from pipeline.report.style_intervention.paper import METHODS, NAMES, OURS, TABLE_1, TABLE_2
 from pipeline.report.style_intervention.result import Result
 from pipeline.tables import Table, store
 
-OTHERS = tuple(way for way in WAYS if way != OURS)
+OTHERS = tuple(method for method in METHODS if method != OURS)
 AS_OFTEN = 0.1
 """The judge sees the attribute as often where it is seen in fewer faces by no more than this share of them."""
 EQUAL = 0.01
@@ -29,7 +29,7 @@ EQUAL = 0.01
 OF_100 = " (similarity, of 100)"
 """What the paper's identity is; here it may be a distance."""
 BY_WEIGHT = (FAILS, NOT_DECIDED, HOLDS)
-"""What is said of all other ways is what is said of one of them, the first of these."""
+"""What is said of all other methods is what is said of one of them, the first of these."""
 NO_RISE = 0.01
 """Of the error at the start: rises of the mean error that are less in sum count as none."""
 WHAT = {
@@ -75,27 +75,30 @@ def sparse(folder: str, attributes: Sequence[str], labelled: int) -> study.Secti
 
 
 def equal_success(results: Sequence[Result], numbers: Mapping[str, str]) -> study.Section:
-    """What each way changes where it reaches the judge's score of the intervention (Table 2). numbers: what each is."""
+    """What each method changes where it reaches the judge's score of the intervention (Table 2).
+
+    numbers: what each is.
+    """
     counts = {
         NAMES[one.attribute]: {
             "edited": len(one.ends),
             "solved": len(one.faces),
             "of these raised": len(one.raised),
-            **{f"reached by {way}": int(one.at_equal_success("mse")[way].notna().sum()) for way in OTHERS},
+            **{f"reached by {method}": int(one.at_equal_success("mse")[method].notna().sum()) for method in OTHERS},
         }
         for one in results
     }
     sentences = [
-        "All ways are compared at equal success. The intervention stands as it is. The other ways move the same faces "
-        "at several strengths; between the first one at which the judge's score reaches what the intervention reached "
-        "in that face and the one before, the strength is sought at which the score is the same, up to "
+        "All methods are compared at equal success. The intervention stands as it is. The other methods move the same "
+        "faces at several strengths; between the first one at which the judge's score reaches what the intervention "
+        "reached in that face and the one before, the strength is sought at which the score is the same, up to "
         f"{100 * MET:g} % of its rise from the source, and the face is made and measured there. Faces in which the "
-        "intervention did not raise the score are left out, and so are those that some way never brings so far: the "
-        "table of faces counts them. Means, and the claims above, are over the faces of which every way has the "
+        "intervention did not raise the score are left out, and so are those that some method never brings so far: "
+        "the table of faces counts them. Means, and the claims above, are over the faces of which every method has the "
         f"number. A mean difference that may be less than {100 * EQUAL:g} % of what the intervention changes decides "
         f"nothing, and neither do fewer than {FEWEST} faces.",
         "InterFaceGAN moves in z with the directions of the other three attributes projected out. The paper's identity "
-        "is the confidence of a web service, of 100: only the order of the ways can be compared.",
+        "is the confidence of a web service, of 100: only the order of the methods can be compared.",
     ]
     reached = study.Grid("Faces", pd.DataFrame.from_dict(counts, orient="index"))
     grids = [table_of(results, name, what) for name, what in numbers.items()]
@@ -103,15 +106,17 @@ def equal_success(results: Sequence[Result], numbers: Mapping[str, str]) -> stud
 
 
 def table_of(results: Sequence[Result], name: str, what: str) -> study.Grid:
-    """A number of each way at equal success, above the paper's where it has it."""
+    """A number of each method at equal success, above the paper's where it has it."""
     rows = {}
     for one in results:
         found = one.at_equal_success(name).dropna()
         rows[f"{NAMES[one.attribute]} ({len(found)} faces)"] = {
-            way: f"{found[way].mean():.4f}" if len(found) else study.cell(None) for way in WAYS
+            method: f"{found[method].mean():.4f}" if len(found) else study.cell(None) for method in METHODS
         }
         if (theirs := TABLE_2.get(name)) is not None:
-            rows[f"{NAMES[one.attribute]}, paper"] = {way: f"{theirs[way].to_dict()[one.attribute]:g}" for way in WAYS}
+            rows[f"{NAMES[one.attribute]}, paper"] = {
+                method: f"{theirs[method].to_dict()[one.attribute]:g}" for method in METHODS
+            }
     better = "larger" if results[0].larger_is_better(name) else "smaller"
     frame = pd.DataFrame.from_dict(rows, orient="index")
     return study.Grid(f"{name}: {what}; the {better} the better", frame, bold=[OURS])
@@ -130,17 +135,19 @@ def by_region(results: Sequence[Result], numbers: Mapping[str, str], often: stud
 
 
 def best(results: Sequence[Result], name: str, about: str, attributes: Sequence[str]) -> list[Claim]:
-    """Is the intervention better than each other way, in the faces of which all have the number? The number told is
-    that to the way which decides it: one that is better, or else one that may be, or else the closest.
+    """Is the intervention better than each other method, in the faces of which all have the number? The number told is
+    that beside the method which decides it: one that is better, or else one that may be, or else the closest.
     """
     claims = []
     for one in (result for result in results if result.attribute in attributes):
         found = one.at_equal_success(name).dropna()
         larger = one.larger_is_better(name)
         margin = EQUAL * float(np.mean(np.abs(found[OURS] - one.numbers[name].of_itself))) if len(found) else np.nan
-        more = {way: better_by(found, way, larger) for way in OTHERS}
-        verdicts = {way: _verdict(more[way], margin) for way in OTHERS}
-        decisive = min(OTHERS, key=lambda way: (BY_WEIGHT.index(verdicts[way]), np.nan_to_num(more[way].observed)))
+        more = {method: better_by(found, method, larger) for method in OTHERS}
+        verdicts = {method: _verdict(more[method], margin) for method in OTHERS}
+        decisive = min(
+            OTHERS, key=lambda method: (BY_WEIGHT.index(verdicts[method]), np.nan_to_num(more[method].observed))
+        )
         by, verdict = more[decisive], verdicts[decisive]
         theirs = TABLE_2[name].loc[one.attribute]
         rivals = theirs[list(OTHERS)]
@@ -153,12 +160,12 @@ def best(results: Sequence[Result], name: str, about: str, attributes: Sequence[
     return claims
 
 
-def better_by(found: pd.DataFrame, way: str, larger: bool) -> Difference:
-    """How much better the intervention is than another way, above 0 where it is.
+def better_by(found: pd.DataFrame, method: str, larger: bool) -> Difference:
+    """How much better the intervention is than another method, above 0 where it is.
 
     larger: whether a larger number is the better.
     """
-    first, second = (OURS, way) if larger else (way, OURS)
+    first, second = (OURS, method) if larger else (method, OURS)
     return mean_difference(found[first].to_numpy(), found[second].to_numpy())[0]
 
 
@@ -169,13 +176,13 @@ def _verdict(by: Difference, margin: float) -> str:
 
 def as_often(results: Sequence[Result], steps: Mapping[str, int], start: str) -> tuple[study.Grid, list[Claim]]:
     """In how many faces the judge sees the attribute appear; and whether in as many as where the move that the
-    intervention starts from is made alone. steps: by way, the step that goes as far as that move.
+    intervention starts from is made alone. steps: by method, the step that goes as far as that move.
     """
     rows, claims = {}, []
     for one in results:
-        by_way = {way: one.changed(way, step) for way, step in {**steps, OURS: one.own}.items()}
-        rows[NAMES[one.attribute]] = {way: _share(changed_N) for way, changed_N in by_way.items()}
-        first, second = by_way[OURS], by_way[start]
+        by_method = {method: one.changed(method, step) for method, step in {**steps, OURS: one.own}.items()}
+        rows[NAMES[one.attribute]] = {method: _share(changed_N) for method, changed_N in by_method.items()}
+        first, second = by_method[OURS], by_method[start]
         there = ~np.isnan(first) & ~np.isnan(second)
         pairs = [int(((first == a) & (second == b)).sum()) for a, b in ((1, 1), (1, 0), (0, 1), (0, 0))]
         low, high = intervals.of_paired_rates(*pairs)
@@ -223,7 +230,7 @@ def strengths(results: Sequence[Result], outside: str) -> study.Section:
 
 
 def layers(folders: Mapping[str, str], shown: Sequence[study.Strip]) -> tuple[study.Section, list[Claim]]:
-    """The error outside the mask after each layer was solved for (Fig. 6b), and whether it drops all the way.
+    """The error outside the mask after each layer was solved for (Fig. 6b), and whether it drops to the end.
 
     folders: of the interventions, by attribute. shown: of `after_layers`.
     """

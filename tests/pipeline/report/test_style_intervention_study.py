@@ -15,7 +15,7 @@ from pipeline.report.style_intervention.result import Result, of_faces
 from pipeline.tables import Table
 
 FACES = 12
-WAYS = (IN_Z, IN_W, CONDITIONAL)
+METHODS = (IN_Z, IN_W, CONDITIONAL)
 
 
 def steps(slope, reach=3.0, noise=0.0) -> pd.DataFrame:
@@ -40,8 +40,10 @@ def result(slopes, attribute="smile", reach=6.0, ends=None) -> Result:
     own = steps(slopes[-1], noise=0.1)
     own = own[own.index.get_level_values("step") <= 2].assign(strength=lambda rows: [0.0, 0.5, 1.0] * FACES)
     ends = pd.Series("done", range(FACES)) if ends is None else ends
-    others = {way: steps(k, reach) for way, k in zip(WAYS, slopes, strict=False)}
-    return Result(attribute, ends, {**others, OURS: own}, NUMBERS, {way: met(rows) for way, rows in others.items()})
+    others = {method: steps(k, reach) for method, k in zip(METHODS, slopes, strict=False)}
+    return Result(
+        attribute, ends, {**others, OURS: own}, NUMBERS, {method: met(rows) for method, rows in others.items()}
+    )
 
 
 def test_the_edit_is_the_step_of_strength_1_and_others_are_taken_where_they_reach_its_score():
@@ -96,13 +98,13 @@ def test_a_way_that_is_the_same_edit_leaves_it_undecided(name):
     """Its score is met, up to what is left; both numbers grow with the square of the strength."""
     found = result((0.3, 0.2, 0.4, 0.1))
     own = found.at_equal_success(name)[OURS]
-    for way, sign in ((IN_Z, 1), (IN_W, -1), (CONDITIONAL, 0)):
+    for method, sign in ((IN_Z, 1), (IN_W, -1), (CONDITIONAL, 0)):
         left = (1 + sign * 4 * MET) ** 2  # to one side, where the score rises a quarter as fast
-        found.met[way][name] = own * left if name == "mse" else 1 - (1 - own) * left
+        found.met[method][name] = own * left if name == "mse" else 1 - (1 - own) * left
     [claim] = sections.best([found], name, "changes least", EDITED)
     assert claim.verdict == NOT_DECIDED
-    for way in WAYS:  # a tenth is seen
-        found.met[way][name] = own * 1.1 if name == "mse" else 1 - (1 - own) * 1.1
+    for method in METHODS:  # a tenth is seen
+        found.met[method][name] = own * 1.1 if name == "mse" else 1 - (1 - own) * 1.1
     assert sections.best([found], name, "changes least", EDITED)[0].verdict == HOLDS
 
 
@@ -134,10 +136,10 @@ def test_claims_are_of_the_faces_of_the_table():
 def seen(first, second) -> Result:
     """Of faces in which the judge sees the attribute after the move, and after the intervention."""
     found = {}
-    for way, hits in ((IN_Z, first), (IN_W, first), (CONDITIONAL, first), (OURS, second)):
+    for method, hits in ((IN_Z, first), (IN_W, first), (CONDITIONAL, first), (OURS, second)):
         rows = [(face, step, step, step * (2.0 * hit) - 1) for face, hit in enumerate(hits) for step in (0, 1)]
         frame = pd.DataFrame(rows, columns=["face", "step", "strength", "score"]).astype({"strength": float})
-        found[way] = frame.set_index(["face", "step"])
+        found[method] = frame.set_index(["face", "step"])
     return Result("smile", pd.Series("done", range(len(first))), found, NUMBERS)
 
 
@@ -163,7 +165,7 @@ def test_it_is_as_often_where_a_tenth_fewer_can_be_told_apart(both, move, ours, 
             rows.loc[(slice(None), 0), "score"] = 1.0  # seen in every source
     else:
         found = seen(first, second)
-    grid, [claim] = sections.as_often([found], dict.fromkeys(WAYS, 1), IN_Z)
+    grid, [claim] = sections.as_often([found], dict.fromkeys(METHODS, 1), IN_Z)
     assert claim.verdict == verdict
     if both + move + ours + none:
         assert claim.ours == pytest.approx((ours - move) / len(first))
