@@ -119,7 +119,7 @@ class MeasuredMoves:
 
     def _comparisons(self, table: Table) -> dict[str, Comparison]:
         """The metrics, on the device of the faces."""
-        device = _runtime(table.require_sealed()["facts"]["spec"]).device
+        device = runtime_of_one(table.require_sealed()["facts"]["spec"]).device
         if device not in self._opened:
             self._opened[device] = {name: BY_NAME[name].open(device, self._spec.judge) for name in self._metrics}
         return self._opened[device]
@@ -127,7 +127,7 @@ class MeasuredMoves:
     def _scorer(self, table: Table) -> FaceScorer:
         facts = table.require_sealed()["facts"]
         made, digest = facts["spec"], facts["resolved"]["generator_digest"]
-        runtime = _runtime(made)
+        runtime = runtime_of_one(made)
         truncated = Truncated(made["table_psi"], made["table_cutoff"])
         if (runtime, truncated) not in self._scorers:
             generator = open_generator(Model(made["generator"], digest), runtime)
@@ -135,8 +135,8 @@ class MeasuredMoves:
         return self._scorers[runtime, truncated]
 
 
-def _runtime(made: Mapping[str, Any]) -> Runtime:
-    """As the edits were made, in micro-batches of one; on the CPU where they were made on a GPU and none is here."""
+def runtime_of_one(made: Mapping[str, Any]) -> Runtime:
+    """As these faces were made, in micro-batches of one; on the CPU where they were made on a GPU and none is here."""
     threads = made.get("threads", torch.get_num_threads())
     if made["device"] == "cuda" and not torch.cuda.is_available():
         return Runtime("cpu", threads, "eager", "fp32", 1)

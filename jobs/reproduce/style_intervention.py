@@ -23,9 +23,10 @@ from pipeline.models.classifiers import ATTRIBUTES, attributes_of
 from pipeline.models.codes import Space
 from pipeline.report import study
 from pipeline.report.claims import Page
+from pipeline.report.face_numbers import of_faces
 from pipeline.report.style_intervention import paper, sections
 from pipeline.report.style_intervention.paper import CONDITIONAL, EDITED, IN_W, IN_Z, OURS
-from pipeline.report.style_intervention.result import Result, of_faces, read
+from pipeline.report.style_intervention.result import Result, read
 from pipeline.tables import Table
 
 SPACES: tuple[Space, ...] = ("w", "z")

@@ -78,11 +78,11 @@ def paired_differences(
     drawn: dict[Cell, list[NDArray[np.float64]]] = {cell: [] for cell in observed}
     noise, block = np.random.default_rng(seed), max(1, BLOCK // rows)
     for first in range(0, resamples, block):
-        weights_RN = _weights(noise, min(block, resamples - first), rows)
+        weights_RN = drawn_weights(noise, min(block, resamples - first), rows)
         curves = {cell: points(*_shares(outcomes, weights_RN)) for cell, outcomes in cells.items()}
         for cell, less_R in _less(curves, against).items():
             drawn[cell].append(less_R)
-    return {cell: _summed_up(float(observed[cell][0]), np.concatenate(drawn[cell])) for cell in drawn}
+    return {cell: summed_up(float(observed[cell][0]), np.concatenate(drawn[cell])) for cell in drawn}
 
 
 def mean_difference(
@@ -103,14 +103,14 @@ def mean_difference(
     if len(less_N) < FEWEST:
         observed = float(less_N.mean()) if len(less_N) else math.nan
         return Difference(observed, math.nan, math.nan, math.nan, resamples, resamples), len(less_N)
-    weights_RN = _weights(np.random.default_rng(seed), resamples, len(less_N))
-    return _summed_up(float(less_N.mean()), weights_RN @ less_N / len(less_N)), len(less_N)
+    weights_RN = drawn_weights(np.random.default_rng(seed), resamples, len(less_N))
+    return summed_up(float(less_N.mean()), weights_RN @ less_N / len(less_N)), len(less_N)
 
 
 def mean_over_resamples(values_NT: ArrayLike, resamples: int = 2000, seed: int = 0) -> NDArray[np.float64]:
     """(R, T): the means of several numbers of each face, in resamples of the faces, drawn with replacement."""
     values = np.asarray(values_NT, np.float64)
-    return _weights(np.random.default_rng(seed), resamples, len(values)) @ values / len(values)
+    return drawn_weights(np.random.default_rng(seed), resamples, len(values)) @ values / len(values)
 
 
 def _checked(cells: Mapping[Cell, Outcomes]) -> int:
@@ -126,8 +126,8 @@ def _checked(cells: Mapping[Cell, Outcomes]) -> int:
     return lengths.pop()
 
 
-def _weights(noise: np.random.Generator, resamples: int, rows: int) -> NDArray[np.float64]:
-    """(R, N) how often each resample has drawn each row."""
+def drawn_weights(noise: np.random.Generator, resamples: int, rows: int) -> NDArray[np.float64]:
+    """(R, N): how often each resample has drawn each row."""
     drawn_RN = noise.integers(rows, size=(resamples, rows))
     places = drawn_RN + rows * np.arange(resamples)[:, None]
     return np.bincount(places.ravel(), minlength=resamples * rows).reshape(resamples, rows).astype(np.float64)
@@ -155,7 +155,8 @@ def _less(
     return found
 
 
-def _summed_up(observed: float, drawn_R: NDArray[np.float64]) -> Difference:
+def summed_up(observed: float, drawn_R: NDArray[np.float64]) -> Difference:
+    """The difference that was observed, with what it is in the resamples; NaN of those that have none."""
     there = drawn_R[~np.isnan(drawn_R)]
     resamples, left_out = len(drawn_R), len(drawn_R) - len(there)
     if not len(there):

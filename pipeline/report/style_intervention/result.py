@@ -3,7 +3,7 @@
 Shapes: N faces, K steps with the source as step 0.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pipeline.errors import StoreError
 from pipeline.metrics.number import Number
 from pipeline.report.style_intervention.paper import OURS
 from pipeline.tables import Table, store
@@ -115,31 +114,3 @@ def read(attribute: str, folders: Mapping[str, str], values: pd.DataFrame, numbe
             ends = rows["stop"].groupby("face").first()
         steps[method] = rows.drop(columns="stop").sort_index()
     return Result(attribute, ends, steps, numbers)
-
-
-def of_faces(measured: str, edits: Sequence[str], tables: Iterable[str]) -> pd.DataFrame:
-    """Partial numbers of `stylemill measure` as numbers of faces: edits, face, step, name, value.
-
-    Each part of the tables of edits is one face, so that the mean of a part is the face's number. A number's name is
-    what was measured, or else the metric.
-
-    edits: as the job was given them, in that order. tables: names of tables of partial numbers.
-
-    Raises:
-        StoreError: a table is not there, or a part holds more than one face.
-    """
-    faces = [record.index_first for url in edits for record in Table.open(url).records()]
-    columns = ["index", "metric", "edits", "step", "measured", "count", "mean"]
-    found = pd.concat([Table.open(store.join(measured, name)).read(columns=columns).to_pandas() for name in tables])
-    if (found["count"] > 1).any():
-        raise StoreError(f"{measured}: a part of {found['edits'].iloc[0]} holds several faces: edit with shards of one")
-    found = found[found["count"] == 1]
-    return pd.DataFrame(
-        {
-            "edits": found["edits"],
-            "face": [faces[task] for task in found["index"]],
-            "step": found["step"],
-            "name": found["measured"].where(found["measured"] != "", found["metric"]),
-            "value": found["mean"],
-        }
-    ).reset_index(drop=True)

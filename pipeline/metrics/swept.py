@@ -1,0 +1,169 @@
+"""Edits at several strengths: how often they succeed, and what else becomes of the faces; two methods compared at one
+strength each, or where they succeed as often.
+
+Shapes: N faces, K strengths, P = K + 1 points, the source first; R resamples.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.errors import SpecError
+from pipeline.metrics.bootstrap import FEWEST, Difference, drawn_weights, summed_up
+
+RESAMPLES = 2000
+
+
+@dataclass(frozen=True, eq=False)
+class Swept:
+    """What became of N faces at each strength, from small to large.
+
+    reached: (N, P) whether the edit succeeded, or which share of what was asked for is there. value: (N, P) a number of
+    the face, NaN where it has none. among: whether the mean of the value is over the edits that succeeded alone, each
+    weighed by `reached`; where none did, there is no mean, but for the source.
+    """
+
+    reached: NDArray[np.floating] | NDArray[np.bool_]
+    value: NDArray[np.floating] | NDArray[np.bool_]
+    among: bool = False
+
+    def __post_init__(self) -> None:
+        if self.reached.shape != self.value.shape or self.reached.ndim != 2 or self.reached.shape[1] < 2:
+            raise SpecError(
+                f"edits have the shapes {self.reached.shape} and {self.value.shape}: give a row a face, a column a "
+                "strength, the source's first"
+            )
+
+    def rates(self) -> NDArray[np.float64]:
+        """(P,): the share of edits that succeeded, or the mean share of what was asked for."""
+        return self._curves(np.ones((1, len(self.reached))))[0][0]
+
+    def means(self) -> NDArray[np.float64]:
+        """(P,): the mean of the value; NaN where no face has one."""
+        return self._curves(np.ones((1, len(self.reached))))[1][0]
+
+    def counts(self) -> NDArray[np.int64]:
+        """(P,): of how many edits the mean is."""
+        return np.count_nonzero(self._weights() > 0, axis=0)
+
+    def _weights(self) -> NDArray[np.float64]:
+        """(N, P) of each value in the mean: 0 of one that is not there."""
+        weights_NP = np.asarray(self.reached, np.float64).copy() if self.among else np.ones(self.reached.shape)
+        weights_NP[:, 0] = 1.0
+        weights_NP[np.isnan(np.asarray(self.value, np.float64))] = 0.0
+        return weights_NP
+
+    def _curves(self, drawn_RN: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Rates and means (R, P) of resamples that draw each face so often."""
+        rate_RP = drawn_RN @ np.asarray(self.reached, np.float64) / drawn_RN.sum(axis=1, keepdims=True)
+        weight_NP = self._weights()
+        weight_RP = drawn_RN @ weight_NP
+        total_RP = drawn_RN @ (weight_NP * np.nan_to_num(np.asarray(self.value, np.float64)))
+        return rate_RP, np.divide(total_RP, weight_RP, out=np.full_like(total_RP, np.nan), where=weight_RP > 0)
+
+
+@dataclass(frozen=True)
+class EqualRate:
+    """Two methods where they succeed as often. rate: how often. first, second: the mean of each there, read off its
+    curve; NaN where it never succeeds so often. difference: first less second. faces: how many.
+    """
+
+    rate: float
+    first: float
+    second: float
+    difference: Difference
+    faces: int
+
+
+def difference_at(
+    first: Swept, first_step: int, second: Swept, second_step: int, resamples: int = RESAMPLES, seed: int = 0
+) -> Difference:
+    """The mean of one method at one of its K steps, less that of another at one of its own, of the same N faces.
+
+    A resample draws the faces with replacement, the same ones for both. Of fewer than `FEWEST` faces that count in
+    either mean there is no interval (NaN).
+
+    Raises:
+        SpecError: the methods are not of the same faces.
+    """
+    _check(first, second)
+
+    def less(drawn_RN: NDArray[np.float64]) -> NDArray[np.float64]:
+        return first._curves(drawn_RN)[1][:, first_step] - second._curves(drawn_RN)[1][:, second_step]
+
+    few = min(first.counts()[first_step], second.counts()[second_step]) < FEWEST
+    return _bootstrapped(less, len(first.reached), few, resamples, seed)
+
+
+def difference_at_equal_rate(
+    first: Swept, first_step: int, second: Swept, second_step: int, resamples: int = RESAMPLES, seed: int = 0
+) -> EqualRate:
+    """The same where both succeed as often as the one of them does which at its step succeeds less often.
+
+    Means are read off the curve of each method over its rate: straight lines between the source and its strengths,
+    where the rate is taken as its maximum so far. A resample has a rate and curves of its own. Where nothing succeeds,
+    there is nothing to compare, and everything is NaN.
+
+    Raises:
+        SpecError: as `difference_at`.
+    """
+    _check(first, second)
+
+    def read(drawn_RN: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        one, other = first._curves(drawn_RN), second._curves(drawn_RN)
+        rate_R = np.minimum(one[0][:, first_step], other[0][:, second_step])
+        above = rate_R > np.maximum(one[0][:, 0], other[0][:, 0])
+        rate_R = np.where(above, rate_R, np.nan)
+        return rate_R, mean_at_rate(*one, rate_R), mean_at_rate(*other, rate_R)
+
+    def less(drawn_RN: NDArray[np.float64]) -> NDArray[np.float64]:
+        _, one_R, other_R = read(drawn_RN)
+        return one_R - other_R
+
+    rate, one, other = (float(found_R[0]) for found_R in read(np.ones((1, len(first.reached)))))
+    few = min(first.counts()[first_step], second.counts()[second_step]) < FEWEST
+    found = _bootstrapped(less, len(first.reached), few, resamples, seed)
+    return EqualRate(rate, one, other, found, len(first.reached))
+
+
+def mean_at_rate(
+    rate_RP: NDArray[np.float64], mean_RP: NDArray[np.float64], wanted_R: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """(R,): the mean of each of R curves where its rate is first the wanted one; NaN where it never is, or where a mean
+    beside that place is NaN.
+    """
+    top_RP = np.maximum.accumulate(rate_RP, axis=1)
+    reached_RP = top_RP >= wanted_R[:, None]
+    reached_RP[np.isnan(wanted_R)] = False
+    row = np.arange(len(rate_RP))
+    after = reached_RP.argmax(axis=1)
+    before = np.maximum(after - 1, 0)
+    rise = top_RP[row, after] - top_RP[row, before]
+    share = np.divide(wanted_R - top_RP[row, before], rise, out=np.ones_like(rise), where=rise > 0)
+    start, end = mean_RP[row, before], mean_RP[row, after]
+    none_yet = np.isnan(start) & (top_RP[row, before] == top_RP[:, 0])  # a mean over successes has no such point
+    start = np.where(none_yet, mean_RP[:, 0], start)
+    between = np.where(share == 1, end, start + share * (end - start))  # a NaN before it does not matter there
+    return np.where(reached_RP.any(axis=1), between, np.nan)
+
+
+def _check(first: Swept, second: Swept) -> None:
+    if len(first.reached) != len(second.reached):
+        raise SpecError(
+            f"one method has {len(first.reached)} faces, the other {len(second.reached)}: give the same faces"
+        )
+
+
+def _bootstrapped(
+    less: Callable[[NDArray[np.float64]], NDArray[np.float64]], faces: int, few: bool, resamples: int, seed: int
+) -> Difference:
+    """less: the difference (R,) of resamples that draw each face so often (R, N). few: too few for an interval."""
+    observed = float(less(np.ones((1, faces)))[0]) if faces else math.nan
+    if few:
+        return Difference(observed, math.nan, math.nan, math.nan, resamples, resamples)
+    return summed_up(observed, less(drawn_weights(np.random.default_rng(seed), resamples, faces)))

@@ -1,0 +1,138 @@
+"""Edits of one attribute by one method, each face to one side of it, as the judge and the metrics see every step.
+
+Shapes: N faces, K strengths, P = K + 1 points with the source first, M of the N faces.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pipeline.errors import StoreError
+from pipeline.metrics.number import Number
+from pipeline.metrics.swept import Swept
+from pipeline.tables import Table, store
+from schemas.edits import JUDGE
+
+
+@dataclass(frozen=True, eq=False)
+class Toggles:
+    """faces: (N,) their rows; where a face goes to both sides, it is there twice. targets: (N,) whether a face is to
+    have the attribute. strengths: (K,) how far, without the sign of the way. scores: the judge's, (N, P), by attribute.
+    numbers: of metrics, (N, P), by name; of the source what they are of a picture beside itself.
+    """
+
+    attribute: str
+    strengths: NDArray[np.float64]
+    faces: NDArray[np.int64]
+    targets: NDArray[np.bool_]
+    scores: Mapping[str, NDArray[np.float64]]
+    numbers: Mapping[str, NDArray[np.float64]]
+
+    def __len__(self) -> int:
+        return len(self.faces)
+
+    @cached_property
+    def reached(self) -> NDArray[np.bool_]:
+        """(N, P): whether the judge sees the face on the side where it is to be. A score of 0 is below."""
+        found: NDArray[np.bool_] = (self.scores[self.attribute] > 0) == self.targets[:, None]
+        return found
+
+    @cached_property
+    def is_toggle(self) -> NDArray[np.bool_]:
+        """(N,): whether the source is on the other side, so that the attribute is to change."""
+        return ~self.reached[:, 0]
+
+    @cached_property
+    def kept(self) -> NDArray[np.float64]:
+        """(N, P): the share of the judge's other attributes that are on the source's side."""
+        others = [score_NP for name, score_NP in self.scores.items() if name != self.attribute]
+        same = [(score_NP > 0) == (score_NP[:, :1] > 0) for score_NP in others]
+        found: NDArray[np.float64] = np.mean(same, axis=0)
+        return found
+
+    def number(self, name: str) -> NDArray[np.float64]:
+        """(N, P) of a metric. Raises StoreError where it was not measured."""
+        if name not in self.numbers:
+            raise StoreError(f"the edits of {self.attribute} have no number {name}: measure them with that metric")
+        return self.numbers[name]
+
+    def swept(self, value_NP: NDArray[np.floating], among: bool = False) -> Swept:
+        """A number of each face over the strengths. among: over the edits that reached their side alone."""
+        return Swept(self.reached, value_NP, among)
+
+    def only(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> "Toggles":
+        """M of the faces, in the order of `rows`."""
+        return Toggles(
+            self.attribute, self.strengths, self.faces[rows], self.targets[rows],
+            {name: score_NP[rows] for name, score_NP in self.scores.items()},
+            {name: number_NP[rows] for name, number_NP in self.numbers.items()},
+        )  # fmt: skip
+
+
+def read(
+    attribute: str, folders: Sequence[tuple[str, bool]], values: pd.DataFrame, numbers: Mapping[str, Number]
+) -> Toggles:
+    """The requests of this attribute in folders of edits, each with whether its faces are to have the attribute.
+
+    Faces with a step that is not there (a code that was not finite) are left out.
+
+    values: of `of_faces`. numbers: what these are, by their names.
+
+    Raises:
+        StoreError: a table is not there or not complete, a folder has no request of the attribute, or several, or
+            strengths differ from folder to folder.
+    """
+    found = [_read(attribute, folder, to, values, numbers) for folder, to in folders]
+    found = [one for one in found if len(one)] or found[:1]
+    if any(not np.allclose(one.strengths, found[0].strengths) for one in found):
+        raise StoreError(f"the edits of {attribute} have other strengths in {folders[0][0]} than in the other folders")
+    return Toggles(
+        attribute, found[0].strengths,
+        np.concatenate([one.faces for one in found]), np.concatenate([one.targets for one in found]),
+        {name: np.concatenate([one.scores[name] for one in found]) for name in found[0].scores},
+        {name: np.concatenate([one.numbers[name] for one in found]) for name in found[0].numbers},
+    )  # fmt: skip
+
+
+def paired(first: Toggles, second: Toggles) -> tuple[Toggles, Toggles]:
+    """Both methods' edits of the faces that both have, in one order."""
+    keys = [list(zip(one.faces.tolist(), one.targets.tolist(), strict=True)) for one in (first, second)]
+    both = sorted(set(keys[0]) & set(keys[1]))
+    places = [{key: place for place, key in enumerate(its)} for its in keys]
+    rows = [np.array([place[key] for key in both], dtype=np.int64) for place in places]
+    return first.only(rows[0]), second.only(rows[1])
+
+
+def _read(attribute: str, folder: str, target: bool, values: pd.DataFrame, numbers: Mapping[str, Number]) -> Toggles:
+    url = store.join(folder, "edits")
+    requests = Table.open(store.join(folder, "requests")).read(columns=["index", "attribute"]).to_pandas()
+    asked = requests.loc[requests["attribute"] == attribute, "index"].tolist()
+    if len(asked) != 1:
+        raise StoreError(f"{folder}: {len(asked)} requests are of {attribute}, and one is to be read")
+    table = Table.open(url)
+    judged = [name for name in table.schema.arrow.names if name.startswith(JUDGE)]
+    rows = table.read(columns=["index", "request", "step", "strength", *judged]).to_pandas()
+    rows = rows[rows["request"] == asked[0]].rename(columns={"index": "face"}).set_index(["face", "step"]).sort_index()
+    its = values[(values["edits"] == url) & (values["request"] == asked[0])]
+    measured = its.pivot(index=["face", "step"], columns="name", values="value")
+    wide = rows["strength"].unstack().abs()
+    whole = wide.dropna().index
+    columns = {name.removeprefix(JUDGE): _wide(rows[name], whole) for name in judged}
+    measured = measured.reindex(rows.index, columns=sorted(values["name"].unique()))  # NaN where a face has no number
+    found = {str(name): _wide(measured[name], whole) for name in measured}
+    for name, number_NP in found.items():
+        number_NP[:, 0] = numbers[name].of_itself
+    strengths_K = wide.loc[whole].to_numpy(np.float64)[:, 1:]
+    return Toggles(
+        attribute, strengths_K[0] if len(whole) else np.zeros(wide.shape[1] - 1), whole.to_numpy(np.int64),
+        np.full(len(whole), target), columns, found,
+    )  # fmt: skip
+
+
+def _wide(column: "pd.Series[float]", faces: "pd.Index[int]") -> NDArray[np.float64]:
+    """(N, P) of these faces."""
+    return column.unstack().reindex(faces).to_numpy(np.float64, copy=True)
