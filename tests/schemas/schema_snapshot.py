@@ -3,7 +3,9 @@
 `python tests/schemas/schema_snapshot.py` writes the golden file anew; a change in it needs a new schema version.
 """
 
+import json
 import tempfile
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -69,33 +71,54 @@ def some_rows(schema: schemas.TableSchema) -> Any:
     return schema.rows(columns)
 
 
-def describe(schema: schemas.TableSchema, folder: Path) -> list[str]:
-    """What the footer says of the table, then a line a column: its type, and how its values are kept."""
-    path = folder / "part.parquet"
-    pq.write_table(some_rows(schema), path, **schema.writer_options())
-    with pq.ParquetFile(path) as part:
-        group = part.metadata.row_group(0)
-        leaves = [group.column(place) for place in range(group.num_columns)]
-        found = part.schema_arrow
-    footer = found.metadata[b"stylemill"].decode()
-    lines = [f"{footer}, row groups of {schema.row_group_rows} rows or {schema.row_group_bytes} bytes"]
-    for field in found:
-        kept = [
-            f"{leaf.path_in_schema} {leaf.physical_type} {leaf.compression} {' '.join(sorted(leaf.encodings))}"
-            for leaf in leaves
-            if leaf.path_in_schema.split(".")[0] == field.name
-        ]
-        lines.append(f"{field.name}: {field.type}; {', '.join(kept)}")
-    return lines
+def described(schema: schemas.TableSchema, found: pa.Schema) -> str:
+    """What the footer of a file says of the table, then its columns with their types, as read back."""
+    about = json.loads(found.metadata[b"stylemill"])
+    size = f"{schema.row_group_rows} rows or {schema.row_group_bytes} bytes"
+    columns = ", ".join(f"{field.name}:{short(field.type)}" for field in found)
+    return f"{about['schema']} {about['version']}, {size}\n{textwrap.fill(columns, 118, break_on_hyphens=False)}"
 
 
-def golden() -> dict[str, list[str]]:
-    """By name, the lines of the golden file."""
-    sections = [section.splitlines() for section in GOLDEN.read_text().rstrip().split("\n\n")]
-    return {name: lines for name, *lines in sections}
+def short(type_: pa.DataType) -> str:
+    """`float[23][512]` of a FSL of FSL, `double[]` of a list."""
+    if pa.types.is_fixed_size_list(type_):
+        return short(row_type(type_)) + "".join(f"[{size}]" for size in row_shape(type_))
+    return f"{type_.value_type}[]" if pa.types.is_list(type_) else str(type_)
+
+
+def row_type(type_: pa.DataType) -> pa.DataType:
+    return row_type(type_.value_type) if pa.types.is_fixed_size_list(type_) else type_
+
+
+def encodings(part: pq.ParquetFile) -> dict[str, str]:
+    """By the type of the values, how they are kept."""
+    group = part.metadata.row_group(0)
+    leaves = [group.column(place) for place in range(group.num_columns)]
+    found = {}
+    for field in part.schema_arrow:
+        for leaf in leaves:
+            top, _, below = leaf.path_in_schema.partition(".")
+            if top == field.name:
+                kind = f"{below} of a picture" if pa.types.is_struct(field.type) else short(field.type).split("[")[0]
+                kept = f"{leaf.physical_type} {leaf.compression} {' '.join(sorted(leaf.encodings))}"
+                assert found.setdefault(kind, kept) == kept, f"{field.name} is not kept as the others of {kind}"
+    return found
+
+
+def described_all(folder: Path) -> str:
+    """The text of the golden file."""
+    sections, kept = [], {}
+    for name, schema in SCHEMAS.items():
+        path = folder / f"{name}.parquet"
+        pq.write_table(some_rows(schema), path, **schema.writer_options())
+        with pq.ParquetFile(path) as part:
+            sections.append(f"{name}: {described(schema, part.schema_arrow)}")
+            for kind, how in encodings(part).items():
+                assert kept.setdefault(kind, how) == how, f"{kind} is kept in another way in {name}"
+    sections.append("\n".join(f"{kind}: {how}" for kind, how in kept.items()))
+    return "\n\n".join(sections) + "\n"
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as folder:
-        found = [[name, *describe(schema, Path(folder))] for name, schema in SCHEMAS.items()]
-    GOLDEN.write_text("\n\n".join("\n".join(lines) for lines in found) + "\n")
+    with tempfile.TemporaryDirectory() as made:
+        GOLDEN.write_text(described_all(Path(made)))
