@@ -23,7 +23,8 @@ from pipeline.models import classifiers, generators
 from pipeline.models.classifiers.attributes import DEFAULT_ATTRIBUTES
 from pipeline.models.codes import Space
 from pipeline.models.generators import Generator
-from pipeline.report.measured import on_screen
+from pipeline.report.measured import STAGES, on_screen
+from pipeline.stage_names import stages_of
 from pipeline.stages.compared import Source
 from pipeline.stages.edit import kept_steps
 from pipeline.stages.measure import MeasureStage
@@ -81,7 +82,7 @@ def main(argv: Sequence[str]) -> int:
     job, workers = plan_measure(spec)
     code = launch(job, workers, spec)
     if not spec.dry_run and job.is_sealed("measured"):
-        for grid in on_screen(read_frame(store.join(job.out, "measured"))):
+        for grid in on_screen(read_frame(store.join(job.out, "measured")), job.about):
             show_part(grid)
     return code
 
@@ -138,7 +139,7 @@ def plan_measure(spec: MeasureSpec) -> tuple[Job, int | None]:
         present=[int(record.rows > 0) for table in tables for record in table.records()],
         versions=dict.fromkeys(name for metric in spec.chosen for name in metric.packages),
         derived=derived_of(spec.out, tuple(stage.outputs), spec.edits),
-        about=about(largest, judge),
+        about={**about(largest, judge), **_stages(sources)},
     )  # fmt: skip
     return job, workers
 
@@ -153,6 +154,17 @@ def _facts(spec: MeasureSpec, runtime: Runtime, judge: ClassifierRef) -> dict[st
     facts = spec_facts(spec, runtime, rows_per_shard=1, measured=list(judge.attributes), identity="identity" in chosen)
     del facts["metrics"]
     return {**facts, "metrics": others} if others else facts
+
+
+def _stages(sources: Sequence[Source]) -> dict[str, Any]:
+    """On record for the pages: what the steps of requests do that are edits of their own."""
+    found = {
+        source.name: {
+            str(number): stages for number, one in source.requests.items() if (stages := stages_of([*one.options]))
+        }
+        for source in sources
+    }
+    return {STAGES: {name: requests for name, requests in found.items() if requests}} if any(found.values()) else {}
 
 
 def _open(name: str) -> Table:

@@ -1,7 +1,8 @@
 """What `stylemill measure` has measured: on the screen, and at several strengths of an edit for a study's page."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -11,6 +12,9 @@ from pipeline.tables.frames import read_frame
 
 IDENTITY = ""
 """What is measured where it is no attribute."""
+STAGES = "stages"
+"""On record of a job that measures: what each step of a request does, where each is an edit of its own, by the name of
+the table of edits and the number of the request there."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,8 +56,14 @@ class Measured:
         }
 
 
-def on_screen(found: pd.DataFrame) -> Iterator[study.Grid]:
-    """Rows of `measured`, a grid for each table of edits."""
+def stages_at(on_record: Mapping[str, Any], edits: str, request: int) -> Sequence[str]:
+    """What each step of a request does; none where its steps are no edits of their own."""
+    found: Sequence[str] = on_record.get(STAGES, {}).get(edits, {}).get(str(request), ())
+    return found
+
+
+def on_screen(found: pd.DataFrame, on_record: Mapping[str, Any]) -> Iterator[study.Grid]:
+    """Rows of `measured`, a grid for each table of edits. on_record: of the job, its stored spec or what is to be."""
     for edits, rows in found.groupby("edits", sort=False):
         edited = [
             " | ".join(filter(None, (row["attribute"], ", ".join(row["conditions"])))) for _, row in rows.iterrows()
@@ -61,9 +71,15 @@ def on_screen(found: pd.DataFrame) -> Iterator[study.Grid]:
         half = (rows["mean_high"] - rows["mean_low"]) / 2
         of_scores = rows["metric"] == "effects"
         down = (rows["side"] < 0) & (rows["strength"] >= 0)
+        by = [
+            stages[row["step"] - 1]
+            if (stages := stages_at(on_record, str(edits), row["request"]))
+            else f"{row['strength']:+g}"
+            for _, row in rows.iterrows()
+        ]
         frame = pd.DataFrame(
             {
-                "by": rows["strength"].map("{:+g}".format) + down.map({True: ", down", False: ""}),
+                "by": by + down.map({True: ", down", False: ""}),
                 "of": rows["measured"].where(rows["measured"] != IDENTITY, rows["metric"]),
                 "mean": _written(rows["mean"], "{:+.3f}", "{:.4g}", of_scores)
                 + _written(half, " ± {:.3f}", " ± {:.2g}", of_scores),

@@ -1,11 +1,12 @@
 """The page of measured edits: the numbers of each table of edits, and over the strength where there are several."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import pandas as pd
 
 from pipeline.report import gather, provenance, study, wording
-from pipeline.report.measured import on_screen
+from pipeline.report.measured import on_screen, stages_at
 from pipeline.tables import Table, store
 from pipeline.tables.frames import read_frame
 
@@ -26,8 +27,8 @@ def write(directory: str, url: str, title: str | None = None) -> str:
     manifest = Table(store.join(directory, "measured")).require_sealed()
     found = read_frame(store.join(directory, "measured"))
     sections = [
-        study.Section(str(edits), [], [grid, *_curves(found[found["edits"] == edits])])
-        for edits, grid in zip(dict.fromkeys(found["edits"]), on_screen(found), strict=True)
+        study.Section(str(edits), [], [grid, *_curves(found[found["edits"] == edits], run.spec)])
+        for edits, grid in zip(dict.fromkeys(found["edits"]), on_screen(found, run.spec), strict=True)
     ]
     top = study.Top(
         {"tables of edits": str(len(sections)), "judge": wording.anything(run.asked("families"))},
@@ -42,8 +43,10 @@ def write(directory: str, url: str, title: str | None = None) -> str:
     return study.write(url, title or name, LEAD, sections, facts, top)
 
 
-def _curves(rows: pd.DataFrame) -> Iterator[study.Curves]:
-    """Of each request and side with several strengths: a picture for the scores, and for numbers of one kind."""
+def _curves(rows: pd.DataFrame, on_record: Mapping[str, Any]) -> Iterator[study.Curves]:
+    """Of each request and side with several strengths, or edits one after the other: a picture for the scores, and for
+    numbers of one kind.
+    """
     kind = rows["metric"].where(
         rows["metric"] == "effects", rows["metric"] + " " + rows["measured"].str.split("_").str[0]
     )
@@ -56,4 +59,6 @@ def _curves(rows: pd.DataFrame) -> Iterator[study.Curves]:
                 numbers = line.sort_values("strength")[["strength", "mean", "mean_low", "mean_high"]]
                 lines[str(measured or first["metric"])] = numbers.set_axis(["x", "y", "low", "high"], axis=1).dropna()
             caption = f"{edited}{', down' if first['side'] < 0 else ''}: {what}"
-            yield study.Curves(caption, "strength", "change" if what == "effects" else "mean", lines)
+            stages = stages_at(on_record, first["edits"], first["request"])
+            along = "; ".join(f"{step} {stage}" for step, stage in enumerate(stages, 1)) or "strength"
+            yield study.Curves(caption, along, "change" if what == "effects" else "mean", lines)

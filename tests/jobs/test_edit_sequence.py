@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from edits import edit, edits
+from edits import HOW, edit, edits
 
 from jobs.__main__ import main
 from pipeline.tables import Table
@@ -47,13 +47,20 @@ def test_without_scores_it_says_how_to_have_them_told(latents, tmp_path, capsys)
     assert {row["step"] for row in edits(tmp_path)} == {0, 1, 2, 3}
 
 
-def test_it_is_shown_stage_by_stage(latents, tmp_path):
+def test_it_is_shown_and_measured_stage_by_stage(latents, tmp_path, capsys):
     words = ("--scores", "faces", "--images", "png", "--size", "32", "--index", "0:4")
     assert edit(latents, None, tmp_path, WHAT, "--sequence", "old:1,male:0", *words) == 0
     assert main(["report", str(tmp_path)]) == 0
     page = (tmp_path / "report.html").read_text()
     assert "old+male" in page
     assert page.index(">source<") < page.index(">old to 1<") < page.index(">male to 0<")
+    how = ("--families", "tiny-judge", "--measured", "old", *HOW, "--out", f"{tmp_path}/measured")
+    assert main(["measure", "--edits", f"{tmp_path}/edits", *how]) == 0
+    told = [line.split() for line in capsys.readouterr().out.splitlines() if line.split()[:1] == ["old+male"]]
+    assert [words[1:4] for words in told] == [["old", "to", "1"], ["male", "to", "0"]]
+    assert main(["report", f"{tmp_path}/measured"]) == 0
+    page = (tmp_path / "measured/report.html").read_text()
+    assert all(words in page for words in ("<td>old to 1</td>", "<td>male to 0</td>", "1 old to 1; 2 male to 0"))
 
 
 def test_a_sequence_of_one_edit_away_is_no_edit_against_its_score(latents, tmp_path, capsys):
