@@ -116,7 +116,8 @@ def flags_class(kind: type[BaseModel], given: Mapping[str, Any]) -> type:
     groups: dict[str | None, list[tuple[str, Any, Any]]] = {None: []}
     required_first = sorted(kind.model_fields.items(), key=lambda item: not item[1].is_required())
     for name, info in required_first:  # a dataclass wants it so
-        groups.setdefault(_group(kind, name), []).append(_flag(name, info, given))
+        shown = name not in getattr(kind, "NOT_TAKEN", ())
+        groups.setdefault(_group(kind, name), []).append(_flag(name, info, given, shown))
     own = groups.pop(None)
     own.append(("spec", Annotated[str | None, HELP_OF_SPEC], dataclasses.field(default=None)))
     for place, (group, fields) in enumerate(groups.items()):
@@ -144,10 +145,11 @@ def _group(kind: type[BaseModel], name: str) -> str | None:
     return group
 
 
-def _flag(name: str, info: FieldInfo, given: Mapping[str, Any]) -> tuple[str, Any, Any]:
+def _flag(name: str, info: FieldInfo, given: Mapping[str, Any], shown: bool) -> tuple[str, Any, Any]:
     extra = cast(dict[str, Any], info.json_schema_extra) if isinstance(info.json_schema_extra, dict) else {}
     markers: list[Any] = [tyro.conf.arg(metavar=extra.get("metavar") or _metavar(name, info.annotation))]
     markers += [mark for mark in info.metadata if type(mark).__module__.startswith("tyro")]
+    markers += [] if shown else [tyro.conf.Suppress]
     if get_origin(info.annotation) is tuple and not _takes_text(info.annotation):
         markers.append(NUMBERS)
     if aliases := extra.get("aliases"):

@@ -3,13 +3,13 @@
 import inspect
 import math
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, TypeVar
+from typing import Annotated, Any, ClassVar, Self, TypeVar
 
 import tyro
-from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator, model_validator
 
 from jobs import spec_file
 from jobs.command_line import comma_list, command_line, flag_of, flags_class, take_spec_file, tie_numbers, values_of
@@ -31,13 +31,15 @@ class Spec(BaseModel):
     Relative paths are taken from here, since workers have working directories of their own.
 
     VERB: the verb, as `directions fit`. GROUP: the title of the box in
-    the help for the flags of this class. AS_TYPED: whether relative paths stay so.
+    the help for the flags of this class. AS_TYPED: whether relative paths stay so. NOT_TAKEN: fields that do not apply
+    to this verb, with what is said where one is given; the help does not show them.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     VERB: ClassVar[str] = ""
     GROUP: ClassVar[str | None] = None
     AS_TYPED: ClassVar[bool] = False
+    NOT_TAKEN: ClassVar[Mapping[str, str]] = {}
 
     @field_validator("*")
     @classmethod
@@ -72,6 +74,13 @@ class Spec(BaseModel):
             raise ValueError("an empty name beside a comma (was a variable unset?)")
         return value
 
+    @model_validator(mode="after")
+    def _takes_them(self) -> Self:
+        for name, why in self.NOT_TAKEN.items():
+            if getattr(self, name) != type(self).model_fields[name].default:
+                raise ValueError(why)
+        return self
+
 
 def parse(kind: type[SpecT], argv: Sequence[str]) -> SpecT:
     """The spec that `argv` asks for: flags over the keys of `--spec FILE` over the defaults.
@@ -81,6 +90,9 @@ def parse(kind: type[SpecT], argv: Sequence[str]) -> SpecT:
         SystemExit: tyro has said what is wrong with the flags (2), or shown the help (0).
     """
     argv, file = take_spec_file(tie_numbers(argv))
+    flags = {word.split("=")[0].replace("_", "-") for word in argv}
+    if why := next((why for name, why in kind.NOT_TAKEN.items() if flag_of(name) in flags), None):
+        raise SpecError(why)
     given = spec_file.read(Path(file), kind) if file else {}
     parsed = command_line(
         flags_class(kind, given), f"stylemill {kind.VERB}", argv, inspect.cleandoc(kind.__doc__ or "")

@@ -1,7 +1,7 @@
 """`stylemill measure`: what edits changed, by classifiers that were not used to make them."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 from pydantic import Field, model_validator
 
@@ -44,6 +44,7 @@ class MeasureSpec(CalibrationFlag, RunFlags):
     """
 
     VERB = "measure"
+    NOT_TAKEN: ClassVar = {"rows_per_shard": "a shard is a part of a table of edits: leave out --rows-per-shard"}
 
     edits: Names = Field(min_length=1, description="Tables of edits, separated by commas: paths or any fsspec URLs.")
     families: str = Field("judge", description="Family of classifiers that measures the edits.")

@@ -5,10 +5,11 @@ direction, and serve directions from anywhere: fitted, conditioned, imported.
 """
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, FiniteFloat, field_validator
+from pydantic import Field, FiniteFloat
 
 from jobs.edit.choose import check_directions
 from jobs.flags import Names, parse
@@ -44,6 +45,7 @@ class StripsSpec(RunFlags):
     """
 
     VERB = "directions strips"
+    NOT_TAKEN: ClassVar = {"rows_per_shard": "a shard is one direction: leave out --rows-per-shard"}
 
     directions: str = Field(description="A table of directions: a path or any fsspec URL.")
     latents: Names = Field(min_length=1, description=f"{LATENTS} The first rows are moved.")
@@ -56,13 +58,6 @@ class StripsSpec(RunFlags):
     )
     generator: str | None = Field(None, description="Name of the generator. Default: the one in the latents table.")
     force: bool = Field(False, description="Allow directions and latents of another generator.")
-
-    @field_validator("rows_per_shard")
-    @classmethod
-    def _one_direction(cls, rows: int | None) -> int | None:
-        if rows is not None:
-            raise ValueError("a shard is one direction: leave out --rows-per-shard")
-        return rows
 
 
 def main(argv: Sequence[str]) -> int:

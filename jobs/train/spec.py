@@ -9,6 +9,16 @@ from jobs.flags import Names
 from jobs.options import LatentsFlags, RunFlags
 from pipeline.editors.training import TRAININGS, TrainConfig, config_of
 
+ONE_TASK = {
+    "rows_per_shard": "a training is one task: leave out --rows-per-shard",
+    "estimate": "--estimate runs one task, and a training has no other: --dry-run shows its steps",
+}
+NO_FACE = dict.fromkeys(
+    ("backend", "precision"),
+    "--backend and --precision are of a generator, and no face is made here: leave them out",
+)
+"""What a training does not take, and why; one that makes no face takes less."""
+
 
 class TrainSpec(RowChoice, LatentsFlags, RunFlags):
     """The flags of every training; the spec of one adds its own."""
@@ -28,15 +38,8 @@ class TrainSpec(RowChoice, LatentsFlags, RunFlags):
     @model_validator(mode="after")
     def _of_this_training(self) -> "TrainSpec":
         name, config = self.TRAINING
-        of_faces = cast(TrainConfig, self).family is not None
         if self.space not in config.SPACES:
             raise ValueError(f"--space {self.space}: {name} is trained in {', '.join(config.SPACES)}")
-        if self.rows_per_shard is not None:
-            raise ValueError("a training is one task: leave out --rows-per-shard")
-        if not of_faces and (self.backend or self.precision != "fp32"):
-            raise ValueError("--backend and --precision are of a generator, and no face is made here: leave them out")
-        if self.estimate:
-            raise ValueError("--estimate runs one task, and a training has no other: --dry-run shows its steps")
         return self
 
     @property
@@ -54,6 +57,8 @@ def spec_of(name: str) -> type[TrainSpec]:
     )
     spec = cast(type[TrainSpec], made)
     spec.TRAINING, spec.VERB = (name, config), f"train {name}"
+    makes_faces = config.family is not TrainConfig.family  # it says by which classifiers
+    spec.NOT_TAKEN = ONE_TASK if makes_faces else {**ONE_TASK, **NO_FACE}
     return spec
 
 

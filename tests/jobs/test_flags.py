@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from test_readme import ELSEWHERE, SPECS, kind_of
 
+from jobs.command_line import flag_of
 from jobs.dataset import DatasetSpec
 from jobs.edit.spec import SPECS as EDIT_SPECS
 from jobs.flags import command_of, parse
@@ -117,6 +118,18 @@ def test_a_help_names_its_values_and_says_no_default_that_is_none(verb, capsys):
     shown = capsys.readouterr().out
     assert not re.search(r"default: (None|False|''|\))|\bSTR\b|\(\)", shown), shown
     assert "--spec FILE" in shown
+    assert not [name for name in kind_of(verb).NOT_TAKEN if f"{flag_of(name)} " in shown]
+
+
+@pytest.mark.parametrize(
+    ("verb", "names"),
+    [("train latent-transformer", "rows_per_shard estimate backend precision"), ("measure", "rows_per_shard")],
+)
+def test_a_flag_that_does_not_apply_is_refused_in_one_line(verb, names):
+    assert sorted(kind_of(verb).NOT_TAKEN) == sorted(names.split())
+    [example] = re.findall(rf"Example: stylemill {verb} (.*)", kind_of(verb).__doc__)
+    with pytest.raises(SpecError, match="leave out --rows-per-shard"):
+        parse(kind_of(verb), [*example.split(), "--rows-per-shard", "8"])
 
 
 def test_flags_of_the_run_and_of_ray_stand_in_boxes_of_their_own(capsys):
