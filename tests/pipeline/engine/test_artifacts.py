@@ -16,6 +16,7 @@ from pipeline.engine.run import RunOptions, run
 from pipeline.errors import ModelFileError, OutputDiffers
 from pipeline.stages.models import read_artifact
 from pipeline.tables import Artifact, store
+from tests.faults.damage import WAYS, flipped
 
 cloudpickle.register_pickle_by_value(training)  # Ray's workers cannot import a test's modules
 
@@ -152,21 +153,11 @@ def test_a_note_of_ones_own_beside_its_files_costs_no_training(bench, capsys):
     assert Path(bench.url, "notes.txt").read_text() == "mine"
 
 
-def cut_off(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[:-1])
-
-
-def flipped(path: Path) -> None:
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(content)
-
-
-@pytest.mark.parametrize("way", [Path.unlink, cut_off, flipped])
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("name", FILES)
 def test_what_is_missing_or_damaged_is_found_and_made_again(bench, undisturbed, capsys, name, way):
     bench.run()
-    way(Path(bench.url, name))
+    way(f"{bench.url}/{name}")
     if name == "model.safetensors":
         with pytest.raises(ModelFileError, match=r"has no file model|model.safetensors is not the file") as raised:
             read_artifact(bench.url, "toy")
@@ -194,7 +185,7 @@ def test_files_that_no_record_tells_of_are_adopted(bench, undisturbed):
 def test_a_damaged_checkpoint_is_passed_over(bench, undisturbed):
     bench.stop_at(6)
     [name] = bench.checkpoints()
-    flipped(Path(bench.out, ".stylemill", VERB, "checkpoints", name))
+    flipped(f"{bench.out}/.stylemill/{VERB}/checkpoints/{name}")
     assert bench.run().exit_code == 0
     assert steps_of(bench.marks)[-STEPS:] == list(range(STEPS))
     assert bench.files() == undisturbed

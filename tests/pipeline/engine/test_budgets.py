@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from pipeline.engine.budgets import Deaths, Shards
 from pipeline.engine.outcome import Outcome
-from pipeline.engine.pool import ATTEMPTS, DEATHS, LOST_NODES
+from pipeline.engine.pool import ATTEMPTS, DEATHS
 from pipeline.engine.stage import Task
 from pipeline.engine.worker_deaths import DoubtfulDeath, DoubtfulDeaths, cause
 
@@ -36,16 +36,6 @@ def test_an_error_that_no_try_can_mend_ends_the_shard():
     assert queue.tried(queue.take(), Outcome(0, error="no", retry=False)).attempts == 1
 
 
-def test_a_shard_is_given_up_at_the_last_death_and_named():
-    queue = shards(2)
-    for _ in range(DEATHS - 1):
-        assert queue.died(queue.take(), "killed", doubtful=False) is None
-    final = queue.died(queue.take(), "killed", doubtful=False)
-    assert final.shard == 0
-    assert final.error == f"{DEATHS} workers died on this shard, shard 0; the last: killed"
-    assert queue.take().shard == 1
-
-
 def test_a_doubtful_death_holds_the_shard_alone_and_a_lost_node_sets_it_free():
     queue = shards(2)
     for _ in range(DEATHS):
@@ -65,34 +55,6 @@ def test_from_the_third_lost_node_on_a_shard_comes_after_all_others():
         task = queue.take()
         assert (task.shard, queue.node_lost(task)) == (0, None)
     assert [queue.take().shard for _ in range(3)] == [1, 2, 0]
-
-
-def test_a_shard_is_given_up_at_the_twentieth_lost_node_and_named():
-    queue = shards(1)
-    for _ in range(LOST_NODES - 1):
-        queue.number(0)
-        assert queue.node_lost(queue.take()) is None
-    queue.number(0)
-    final = queue.node_lost(queue.take())
-    assert (final.shard, final.attempts, queue.unfinished) == (0, LOST_NODES, 0)
-    assert final.error.startswith("20 nodes were lost while they were at work on this shard, shard 0")
-
-
-def test_lost_nodes_that_are_known_late_count_too():
-    queue = shards(2)
-    for loss in range(LOST_NODES - 1):
-        task = Task(0, 2, 0, 8)
-        while (taken := queue.take()) != task:
-            queue.put_back(taken)
-            queue._waiting.rotate(-1)
-        assert queue.died(task, "out of reach", doubtful=True) is None
-        assert queue.resolve_doubt(0, node_lost=True) is None
-        assert queue._waiting[0].shard == (0 if loss < 2 else 1)
-    assert queue.take().shard == 1
-    queue.died(queue.take(), "out of reach", doubtful=True)
-    final = queue.resolve_doubt(0, node_lost=True)
-    assert "20 nodes were lost" in final.error
-    assert (queue.waiting, queue.unfinished) == (0, 1)  # shard 1 is in a worker's hands
 
 
 def test_an_answer_about_a_shard_that_has_ended_changes_nothing():

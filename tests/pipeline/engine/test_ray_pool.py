@@ -1,9 +1,6 @@
 """The same job on Ray: killed and hung workers cost nothing, poison is given up, the bytes are those of one process."""
 
-import subprocess
-import sys
 import time
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -14,18 +11,8 @@ from pipeline.engine.journal import PUBLISHED, TIMEOUT, WORKER_LOST
 from pipeline.engine.local_pool import LocalPool
 from pipeline.engine.ray_pool import RayPool
 from pipeline.errors import SpecError
-from tests.waiting import LONG
 
 pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("cluster")]
-
-
-def test_two_workers_make_the_bytes_of_one(bench, tmp_path):
-    assert bench.run(LocalPool(), bench.job(reject_every=5)).exit_code == 0
-    alone = bench.part_bytes()
-    bench.out = str(tmp_path / "ray")
-    summary = bench.run(RayPool(2, cpus=1), bench.job(reject_every=5))
-    assert (summary.exit_code, summary.workers, summary.workers_lost) == (0, 2, 0)
-    assert bench.part_bytes() == alone
 
 
 def test_a_killed_worker_is_replaced_and_the_bytes_are_the_same(bench, tmp_path):
@@ -38,13 +25,6 @@ def test_a_killed_worker_is_replaced_and_the_bytes_are_the_same(bench, tmp_path)
     assert (summary.exit_code, summary.failed) == (0, 0)
     assert summary.workers_lost >= 1
     assert bench.part_bytes() == alone
-
-
-@pytest.mark.slow
-def test_a_shard_that_kills_every_worker_is_given_up_and_the_rest_is_done(bench):
-    summary = bench.run(RayPool(1, cpus=1), bench.job(die_always_on=(1,)))
-    assert (summary.exit_code, summary.shards_done, summary.failed) == (1, 3, 8)
-    assert any("workers died on this shard" in line for line in bench.said)
 
 
 def test_errors_of_the_work_have_a_budget_of_their_own(bench):
@@ -65,20 +45,6 @@ def pass_an_hour(monkeypatch, bench, pool, shard):
     monkeypatch.setattr(worker_group.WorkerGroup, "_tick", tick_and_look)
     clock = SimpleNamespace(perf_counter=lambda: time.perf_counter() + ahead[0], sleep=time.sleep)
     monkeypatch.setattr(worker_group, "time", clock)
-
-
-@pytest.mark.slow
-def test_a_shard_that_hangs_is_timed_out_and_its_worker_replaced(bench, tmp_path, monkeypatch):
-    bench.run(LocalPool())
-    alone = bench.part_bytes()
-    for mark in bench.marks.iterdir():
-        mark.unlink()
-    bench.out = str(tmp_path / "ray")
-    pool = RayPool(2, cpus=1, task_timeout=3600.0)
-    pass_an_hour(monkeypatch, bench, pool, 1)
-    summary = bench.run(pool, bench.job(hang_once_on=(1,)))
-    assert (summary.exit_code, summary.workers_lost) == (0, 1)
-    assert bench.part_bytes() == alone
 
 
 @pytest.mark.slow
@@ -141,37 +107,6 @@ def test_what_was_asked_is_expected_and_a_joined_cluster_sees_demand(bench, monk
     started.clear()
     assert bench.run(RayPool(1, cpus=3), bench.job(rows=64, seed=2), replace=True).exit_code == 0
     assert len(started) == 1  # so many and no more
-
-
-OTHER_JOB = """
-import sys
-from pathlib import Path
-sys.path.insert(0, sys.argv[1])
-import conftest
-from pipeline.engine.ray_pool import RayPool
-bench = conftest.Bench(sys.argv[2], Path(sys.argv[3]))
-pool = RayPool(2, cpus=2, address=sys.argv[4])
-pool.prepare()
-print("joined", flush=True)
-summary = bench.run(pool, bench.job(rows=48, slow_seconds=0.2))
-sys.exit(summary.exit_code)
-"""
-
-
-@pytest.mark.slow
-def test_two_jobs_that_both_want_the_whole_cluster_both_finish(bench, tmp_path):
-    here = str(Path(__file__).parent)
-    (tmp_path / "others").mkdir()
-    address = ray.get_runtime_context().gcs_address
-    arguments = [here, str(tmp_path / "other"), str(tmp_path / "others"), address]
-    other = subprocess.Popen([sys.executable, "-c", OTHER_JOB, *arguments], stdout=subprocess.PIPE, text=True)
-    try:
-        assert other.stdout.readline() == "joined\n"
-        summary = bench.run(RayPool(2, cpus=2), bench.job(rows=96, slow_seconds=0.2))
-        assert (summary.exit_code, summary.published) == (0, 96)
-        assert other.wait(timeout=LONG) == 0
-    finally:
-        other.kill()
 
 
 @pytest.mark.slow

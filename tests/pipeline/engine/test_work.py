@@ -131,10 +131,3 @@ def test_a_resume_lists_each_table_once_and_sweeps_by_it(bench, monkeypatch):
     monkeypatch.setattr(store, "list_names", counted)
     assert bench.run(Seeing()).exit_code == 0
     assert (listed["labels"], listed["rejects/squares"]) == (2, 2)  # once more to seal
-
-
-def test_a_spec_that_is_none_is_named(bench):
-    bench.run(LocalPool())
-    Path(bench.out, ".stylemill/squares/spec.json").write_text("{}")
-    with pytest.raises(StoreError, match=r"spec.json is not a job's spec"):
-        bench.run(LocalPool())
