@@ -118,6 +118,8 @@ class TrainConfig(BaseModel, ABC):
     TOLD: ClassVar[tuple[str, ...]] = ()
     ALL_COLUMNS: ClassVar[bool] = False
     """Whether it learns from all scores of the labels, of which --attributes names those that the editor changes."""
+    VERSION: ClassVar[int] = 3
+    """Raised by hand when what equal flags train changes in any bit."""
     MEANINGS: ClassVar[Mapping[str, str]] = {}
 
     seed: int = Field(0, ge=0, le=MAX_SEED, description="Random seed of first weights, row order and held-out rows.")

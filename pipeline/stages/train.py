@@ -75,7 +75,10 @@ class TrainStage:
     layers: int = 0
     targets: tuple[str, ...] = ()
     name: str = field(default="train", init=False)
-    version: int = field(default=3, init=False)
+
+    @property
+    def version(self) -> int:
+        return self.config.VERSION
 
     @property
     def outputs(self) -> Mapping[str, type[Artifact]]:

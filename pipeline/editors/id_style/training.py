@@ -34,9 +34,9 @@ CITATION = (
 MEANINGS = {
     "classification": "binary cross-entropy of the classifiers and the side that is wanted (Eq. 9)",
     "identity": "1 - the cosine of the identity before and after (Eq. 10)",
-    "neighbourhood": "how far codes are moved, L2 over all layers (Eq. 8)",
+    "neighbourhood": "how far codes are moved, the root mean square over layers (Eq. 8)",
     "direction": "1 - the cosine of a move and its global direction (Eq. 7)",
-    "sparsity": "the absolute numbers of the global directions (Eq. 6)",
+    "sparsity": "the L1 norm of the global directions (Eq. 6)",
     "reached": "share of held-out faces whose edit is on the other side of the boundary, by the classifiers that "
     "are learned from",
     "likeness": "mean cosine of the identity before and after, by the network that is learned from",
@@ -65,6 +65,7 @@ class TrainConfig(training.TrainConfig):
     SPACES: ClassVar[tuple[Space, ...]] = ("w", "w+")
     CITATION: ClassVar[str] = CITATION
     TOLD: ClassVar[tuple[str, ...]] = ("reached", "likeness")
+    VERSION: ClassVar[int] = 4
     MEANINGS: ClassVar[Mapping[str, str]] = MEANINGS
 
     classifiers: str = Field("faces", description="Family of classifiers that an edit is to convince.")
@@ -108,8 +109,17 @@ class TrainConfig(training.TrainConfig):
         1.0, ge=0, allow_inf_nan=False, description="Weight of keeping to the global direction (Eq. 7)."
     )
     lambda_sparsity: float = Field(1.0, ge=0, allow_inf_nan=False, description="Weight of sparse directions (Eq. 6).")
+    logit_scale: float = Field(
+        3.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="Eq. 9: D is the sigmoid of so many times the score. The log-odds of the classifiers' networks are "
+        "2 to 5 times the score.",
+    )
     reduction: losses.Reduction = Field(
-        "mean", description="Eq. 6 to 10: means over entries, layers and attributes, or sums as printed."
+        "mean",
+        description="mean: Eq. 6 to 10 are means over attributes and layers, for which the weights are; sum: sums and "
+        "the norm of Eq. 8 as printed, with which nothing moves.",
     )
     held_out: int = Field(8, ge=0, le=10_000, description="Faces that are not learned from, and edited at the end.")
 
@@ -269,7 +279,7 @@ class IDStyleTraining:
             moved_NLW = deltas_NMLW[torch.arange(len(numbers), device=ws_NLW.device), list(places)]
             edited, embedding_NE = self._look(ws_NLW + attr_N1[:, None, None] * moved_NLW, sorted(set(names)))
             score_N = torch.stack([edited[name][row] for row, name in enumerate(names)])
-            classes.append(losses.classification(score_N, attr_N1.to(score_N)))
+            classes.append(losses.classification(score_N, attr_N1.to(score_N), self.config.logit_scale))
             identities.append(losses.identity(known_NE, embedding_NE))
         many = len(self.attributes) if reduction == "sum" else 1
         return {

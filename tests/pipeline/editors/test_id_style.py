@@ -162,19 +162,26 @@ def test_the_losses_are_the_papers(reduction):
 
     apart = [[[1 - cosine(l_ft[n, i] * p_np[m], p_np[m]) for i in range(L)] for m in range(4)] for n in range(N)]
     far = [[np.linalg.norm(deltas[n, m].numpy()) for m in range(4)] for n in range(N)]
-    many = {"mean": 1.0, "sum": 4.0}[reduction]
-    entries = {"mean": np.abs(p_np).mean(), "sum": np.abs(p_np).sum()}[reduction]
-    assert float(losses.sparsity(p, reduction)) == pytest.approx(entries)
+    norms = [sum(abs(entry) for entry in p_np[m]) for m in range(4)]
+    assert float(losses.sparsity(p, reduction)) == pytest.approx({"mean": np.mean, "sum": np.sum}[reduction](norms))
     direction = {"mean": np.mean(apart), "sum": np.sum(apart, axis=(1, 2)).mean()}[reduction]
     assert float(losses.direction(intensity, p, reduction)) == pytest.approx(direction)
-    assert float(losses.neighbourhood(deltas, reduction)) == pytest.approx(many * np.mean(far))
+    moved = {"mean": np.mean(far) / math.sqrt(L), "sum": np.sum(far, axis=1).mean()}[reduction]
+    assert float(losses.neighbourhood(deltas, reduction)) == pytest.approx(moved)
+
+
+def test_staying_near_weighs_the_same_for_any_number_of_layers():
+    """Where all layers move alike it is the norm in w."""
+    for layers in (8, 18, 23):
+        moved = torch.full((1, 1, layers, W), 0.5, dtype=torch.float64)
+        assert float(losses.neighbourhood(moved)) == pytest.approx(0.5 * math.sqrt(W))
 
 
 def test_class_and_identity_are_the_papers():
     score, attr = torch.tensor([0.3, -2.0, 1.5], dtype=torch.float64), torch.tensor([1.0, 1.0, -1.0])
-    h = 1 / (1 + np.exp(-score.numpy()))
+    h = 1 / (1 + np.exp(-2.5 * score.numpy()))
     expected = [-np.log(h[0]), -np.log(h[1]), -np.log(1 - h[2])]
-    np.testing.assert_allclose(losses.classification(score, attr), expected)
+    np.testing.assert_allclose(losses.classification(score, attr, 2.5), expected)
     before, after = codes(2, 1)[:, 0], codes(2, 1)[:, 0].flip(1)
     cosine = [a @ b / np.linalg.norm(a) / np.linalg.norm(b) for a, b in zip(before, after, strict=True)]
     np.testing.assert_allclose(losses.identity(before, after), 1 - np.array(cosine))
