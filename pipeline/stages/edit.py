@@ -115,14 +115,17 @@ class EditStage:
         """Whether a face is made of every kept step."""
         return bool(self.columns)
 
-    @property
-    def block(self) -> int:
-        """Rows edited together: a micro-batch where networks are at work, else as many whole ones as there is room."""
+    def block(self, span: int) -> int:
+        """Rows edited together of a task whose indices span so many: a micro-batch where networks are at work, else as
+        many whole ones as there is room, and no more than hold them, since padding is edited too. Editors give a row
+        the same bits beside any neighbours.
+        """
         batch_size = self.runtime.batch_size
         if self.looks or self.search is not None or self.parser is not None:
             return batch_size
         row_bytes = 8 * int(np.prod(self.shape)) * (1 + self.traits.steps)
-        return batch_size * max(1, min(8192, BLOCK_BYTES // row_bytes) // batch_size)
+        most = min(8192, BLOCK_BYTES // row_bytes) // batch_size
+        return batch_size * max(1, min(most, -(-span // batch_size)))
 
     def open(self) -> "EditWorker":
         return EditWorker(self)
@@ -177,7 +180,8 @@ class EditWorker:
     def run(self, task: Task) -> Iterator[Batch]:
         """One batch for each block of rows, aligned on the index; a row keeps the slot that its index gives it."""
         stage = self.stage
-        for index, wanted, codes in code_batches(stage.latents, stage.read_in, self.generator, task, stage.block):
+        block = stage.block(task.stop - task.first)
+        for index, wanted, codes in code_batches(stage.latents, stage.read_in, self.generator, task, block):
             came_out = compute_or_reject(index, wanted, partial(self._compute, codes))
             kept, made, _ = came_out
             counters = counted(made["slope"], made["stop"], made["steps"].max(axis=2)) if len(kept) else {}
