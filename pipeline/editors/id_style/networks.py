@@ -10,6 +10,7 @@ Shapes: N rows, L layers of w+, W w_dim, M attributes.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +23,8 @@ SPREAD = 0.1
 """Standard deviation of the numbers of a direction that starts at random."""
 LINEAR = ("rows_1", "columns", "rows_2")
 """The linear layers of the intensity predictor, in order."""
+Part = Literal["mixer", "positions", "layers"]
+"""What can be left out, to see what it does (Table 3): `columns`, the positions at the input, or E_m."""
 
 
 class IDStyle(nn.Module):
@@ -31,14 +34,19 @@ class IDStyle(nn.Module):
         layers: L. width: W, an even number.
         attributes: names of the M attributes, each once.
         seed: of the first weights; a direction's depend on its attribute's name besides, and on no other attribute.
+        without: a part that is left out.
 
     Raises:
         SpecError: no attribute, one twice, or an odd width.
     """
 
     positions_LW: Tensor  # noqa: N815
+    layer_ML: nn.Parameter | None  # noqa: N815
+    columns: nn.Linear | None
 
-    def __init__(self, layers: int, width: int, attributes: Sequence[str], seed: int) -> None:
+    def __init__(
+        self, layers: int, width: int, attributes: Sequence[str], seed: int, without: Part | None = None
+    ) -> None:
         super().__init__()
         if not attributes or len(set(attributes)) < len(attributes) or width % 2:
             raise SpecError(f"attributes {', '.join(attributes) or '(none)'} and codes of {width} numbers: give each "
@@ -46,18 +54,25 @@ class IDStyle(nn.Module):
         self.layers, self.width, self.attributes = layers, width, tuple(attributes)
         drawn = [torch.randn(width, generator=random_of(seed, name)) for name in attributes]
         self.direction_MW = nn.Parameter(SPREAD * torch.stack(drawn))
-        self.layer_ML = nn.Parameter(torch.zeros(len(attributes), layers))
+        embedded = None if without == "layers" else nn.Parameter(torch.zeros(len(attributes), layers))
+        self.register_parameter("layer_ML", embedded)
         random = random_of(seed, "intensity")
-        self.rows_1 = _linear(2 * width, width, random)
+        self.rows_1 = _linear(width if without == "positions" else 2 * width, width, random)
         self.columns = _linear(layers, layers, random)
+        if without == "mixer":
+            self.columns = None
         self.rows_2 = _linear(width, width, random)
         self.register_buffer("positions_LW", positions(layers, width), persistent=False)
 
     def intensity(self, ws_NLW: Tensor) -> Tensor:
         """l_ft of Eq. 1 and 2, (N, L, W), not negative: how much further each number of a direction is to go."""
-        encoded_LW = self.positions_LW.to(ws_NLW.dtype).expand(len(ws_NLW), -1, -1)
-        x_NLW = functional.relu(self.rows_1(torch.cat([ws_NLW, encoded_LW], dim=2)))
-        x_NLW = functional.relu(self.columns(x_NLW.transpose(1, 2)).transpose(1, 2))
+        x_NLW = ws_NLW
+        if self.rows_1.in_features > self.width:
+            encoded_NLW = self.positions_LW.to(ws_NLW.dtype).expand(len(ws_NLW), -1, -1)
+            x_NLW = torch.cat([ws_NLW, encoded_NLW], dim=2)
+        x_NLW = functional.relu(self.rows_1(x_NLW))
+        if self.columns is not None:
+            x_NLW = functional.relu(self.columns(x_NLW.transpose(1, 2)).transpose(1, 2))
         return functional.relu(self.rows_2(x_NLW))
 
     def unit_directions(self) -> Tensor:
@@ -72,12 +87,18 @@ class IDStyle(nn.Module):
         intensity_NLW: that of these rows, where it is known. places: of the attributes that are wanted; all by default.
         """
         further_NLW = self.intensity(ws_NLW) if intensity_NLW is None else intensity_NLW
-        direction_MW, layer_ML = self.unit_directions(), self.layer_ML.sigmoid()
+        direction_MW, layer_ML = self.unit_directions(), self.shares()
         if places is not None:
             direction_MW, layer_ML = direction_MW[places], layer_ML[places]
         # l_ft * P + P as (l_ft + 1) * P
         moved = (further_NLW + 1)[:, None] * direction_MW[None, :, None]
         return layer_ML[None, :, :, None] * moved
+
+    def shares(self) -> Tensor:
+        """sigmoid(E_m), (M, L): how much of a move each layer takes; all of it where that embedding is left out."""
+        if self.layer_ML is None:
+            return self.direction_MW.new_ones(len(self.attributes), self.layers)
+        return self.layer_ML.sigmoid()
 
     def start_along(self, directions_MW: Tensor) -> None:
         """Start from these directions, of any length: that of a random start is given to them."""
@@ -90,15 +111,17 @@ class IDStyle(nn.Module):
         start the intensity takes long to grow as far. 0 leaves the random start."""
         if length > 0:
             with torch.no_grad():
-                shortest = self.unit_directions().norm(dim=1).mean() * self.layer_ML.sigmoid().mean()
+                shortest = self.unit_directions().norm(dim=1).mean() * self.shares().mean()
                 self.rows_2.bias.add_(max(0.0, length / float(shortest) - 1.0))
 
     def named(self) -> dict[str, Tensor]:
         """The weights, those of an attribute by its name: `direction.smile`, `layers.smile`, `rows_1.weight`."""
         kept = {f"direction.{name}": self.direction_MW[place] for place, name in enumerate(self.attributes)}
-        kept |= {f"layers.{name}": self.layer_ML[place] for place, name in enumerate(self.attributes)}
+        if self.layer_ML is not None:
+            kept |= {f"layers.{name}": self.layer_ML[place] for place, name in enumerate(self.attributes)}
         for name in LINEAR:
-            kept |= {f"{name}.{part}": value for part, value in getattr(self, name).named_parameters()}
+            if (linear := getattr(self, name)) is not None:
+                kept |= {f"{name}.{part}": value for part, value in linear.named_parameters()}
         return {name: value.detach() for name, value in kept.items()}
 
     @classmethod
@@ -110,8 +133,10 @@ class IDStyle(nn.Module):
         """
         attributes = sorted(name.removeprefix("direction.") for name in tensors if name.startswith("direction."))
         try:
-            layers, width = tensors["columns.bias"].numel(), tensors["rows_2.bias"].numel()
-            made = cls(layers, width, attributes, 0)
+            width, without = tensors["rows_2.bias"].numel(), _left_out(tensors, attributes)
+            sized = f"layers.{attributes[0]}" if without == "mixer" else "columns.bias"
+            layers = tensors[sized].numel()
+            made = cls(layers, width, attributes, 0, without)
             found = {name: (value, tensors[name].float()) for name, value in made.named().items()}
         except KeyError as error:
             raise SpecError(f"these are not the tensors of ID-Style: there is no {error.args[0]}") from error
@@ -160,6 +185,16 @@ def strongest(deltas_NMLW: Tensor, count: int) -> Tensor:
         return deltas_NMLW
     kept = deltas_NMLW.abs().topk(count, dim=-1).indices
     return torch.zeros_like(deltas_NMLW).scatter(-1, kept, deltas_NMLW.gather(-1, kept))
+
+
+def _left_out(tensors: Mapping[str, Tensor], attributes: Sequence[str]) -> Part | None:
+    """Which part a network with these weights has not."""
+    if attributes and "columns.bias" not in tensors and f"layers.{attributes[0]}" in tensors:
+        return "mixer"
+    if "columns.bias" in tensors and not any(name.startswith("layers.") for name in tensors):
+        return "layers"
+    weight = tensors["rows_1.weight"]
+    return "positions" if weight.dim() == 2 and weight.shape[1] == tensors["rows_2.bias"].numel() else None
 
 
 def _linear(fan_in: int, fan_out: int, random: torch.Generator) -> nn.Linear:

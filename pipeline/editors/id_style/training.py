@@ -19,7 +19,7 @@ from torch import Tensor
 from pipeline.editors import training
 from pipeline.editors.id_style import losses
 from pipeline.editors.id_style.crossovers import crossover
-from pipeline.editors.id_style.networks import IDStyle
+from pipeline.editors.id_style.networks import IDStyle, Part
 from pipeline.editors.id_style.start import check_start, normals
 from pipeline.editors.resumable import Shuffle, adam_state, load_adam_state
 from pipeline.editors.training import FacesOfTraining, LabelledCodes
@@ -122,6 +122,11 @@ class TrainConfig(training.TrainConfig):
         "the norm of Eq. 8 as printed, with which nothing moves.",
     )
     held_out: int = Field(8, ge=0, le=10_000, description="Faces that are not learned from, and edited at the end.")
+    without: Part | None = Field(
+        None,
+        description="A part to leave out, as the paper's Table 3 does: the mixer of the intensity predictor, the "
+        "positions at its input, or the embedding of the layers that are edited.",
+    )
 
     @model_validator(mode="after")
     def _steps_or_budget(self) -> Self:
@@ -192,7 +197,7 @@ class IDStyleTraining:
     def network(self) -> IDStyle:
         """As it is after `step` steps."""
         rows, config = self._rows, self.config
-        made = IDStyle(rows.layers, rows.codes.values.shape[-1], self.attributes, config.seed)
+        made = IDStyle(rows.layers, rows.codes.values.shape[-1], self.attributes, config.seed, config.without)
         if config.start == "svm":
             made.start_along(self._normals())
         made.start_moving(config.start_move)

@@ -2,23 +2,25 @@
 
 import itertools
 import math
+from typing import get_args
 
 import numpy as np
 import pytest
 import torch
 
 from pipeline.editors.id_style import losses
-from pipeline.editors.id_style.networks import IDStyle, absmax, combine, positions, strongest
+from pipeline.editors.id_style.networks import IDStyle, Part, absmax, combine, positions, strongest
 from pipeline.errors import SpecError
 
 NAMES = ("male", "eyeglasses", "old", "smile")
 L, W, N = 6, 8, 3
 
 
-def network(layers=L, width=W, names=NAMES, seed=1) -> IDStyle:
-    made = IDStyle(layers, width, names, seed).double()
+def network(layers=L, width=W, names=NAMES, seed=1, without=None) -> IDStyle:
+    made = IDStyle(layers, width, names, seed, without).double()
     with torch.no_grad():
-        made.layer_ML.normal_(generator=torch.Generator().manual_seed(3))
+        if made.layer_ML is not None:
+            made.layer_ML.normal_(generator=torch.Generator().manual_seed(3))
     return made
 
 
@@ -26,7 +28,7 @@ def codes(rows=N, layers=L, width=W) -> torch.Tensor:
     return torch.randn(rows, layers, width, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
 
 
-def by_hand(made: IDStyle, w_LW: np.ndarray, m: int) -> np.ndarray:
+def by_hand(made: IDStyle, w_LW: np.ndarray, m: int, without: str | None = None) -> np.ndarray:
     """sigmoid(E_m) * delta w_m of one code, Eq. 1 to 5 for attr = 1, a number at a time where that is not too long."""
     get = {name: value.double().numpy() for name, value in made.named().items()}
 
@@ -39,21 +41,25 @@ def by_hand(made: IDStyle, w_LW: np.ndarray, m: int) -> np.ndarray:
     encoded = np.array(
         [[(math.sin, math.cos)[j % 2](i / 10000 ** ((j - j % 2) / W)) for j in range(W)] for i in range(L)]
     )
+    if without == "positions":
+        encoded = np.empty((L, 0))
     x = np.stack([relu(fc("rows_1", np.concatenate([w_LW[i], encoded[i]]))) for i in range(L)])
-    x = np.stack([relu(fc("columns", x[:, j])) for j in range(W)], axis=1)
+    if without != "mixer":
+        x = np.stack([relu(fc("columns", x[:, j])) for j in range(W)], axis=1)
     l_ft = np.stack([relu(fc("rows_2", x[i])) for i in range(L)])
     p = get[f"direction.{NAMES[m]}"]
     p = p / np.abs(p).sum()
-    gate = 1 / (1 + np.exp(-get[f"layers.{NAMES[m]}"]))
+    gate = np.ones(L) if without == "layers" else 1 / (1 + np.exp(-get[f"layers.{NAMES[m]}"]))
     return np.stack([gate[i] * (l_ft[i] * p + p) for i in range(L)])
 
 
-def test_an_edit_is_that_of_the_paper():
-    made, ws = network(), codes()
+@pytest.mark.parametrize("without", [None, *get_args(Part)])
+def test_an_edit_is_that_of_the_paper_or_of_its_ablation(without):
+    made, ws = network(without=without), codes()
     found = made(ws).detach()
     assert found.shape == (N, 4, L, W)
     for row, m in itertools.product(range(N), range(4)):
-        np.testing.assert_allclose(found[row, m], by_hand(made, ws[row].numpy(), m), atol=1e-7)
+        np.testing.assert_allclose(found[row, m], by_hand(made, ws[row].numpy(), m, without), atol=1e-7)
 
 
 @pytest.mark.parametrize(("layers", "parameters"), [(18, 789_918), (23, 790_148)])
@@ -127,6 +133,21 @@ def test_a_start_along_given_directions_that_moves_at_once():
     before = made.rows_2.bias.clone()
     made.start_moving(0)
     assert torch.equal(before, made.rows_2.bias)
+
+
+@pytest.mark.parametrize("without", get_args(Part))
+def test_an_artifact_gives_a_network_without_a_part_back(without):
+    made, ws = network(without=without).float(), codes().float()
+    again = IDStyle.of_tensors(made.named())
+    assert again.named().keys() == made.named().keys()
+    torch.testing.assert_close(again(ws)[:, [again.attributes.index(name) for name in NAMES]], made(ws).detach())
+    whole = network()
+    assert sum(one.numel() for one in again.parameters()) < sum(one.numel() for one in whole.parameters())
+    for name, parameter in made.named_parameters():
+        made.zero_grad()
+        made(ws).square().sum().backward()
+        assert parameter.grad is not None, name
+        assert (parameter.grad != 0).any(), name
 
 
 def test_an_artifact_gives_the_network_back():
