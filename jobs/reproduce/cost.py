@@ -56,15 +56,21 @@ def say_ahead(passes: Passes) -> None:
 
 def say_time_left(passes: Passes, labelled: str) -> None:
     """How long that takes, from how long it took to label the faces in a folder; nothing where that is not known."""
-    done = JobRecords(labelled, "label").outcomes().values()
-    seconds = math.fsum(outcome.counters.get("seconds", 0.0) for outcome in done)
-    faces = sum(record.rows for record in Table.open(store.join(labelled, "labels")).records())
-    if seconds and faces:
+    seconds, faces = seconds_labelled(labelled)
+    if seconds:
         say(
-            f"Study from here on about {wording.duration(passes.seconds(seconds / faces))} of computing or less, from "
-            f"the {seconds / faces:.2g} s that each of {faces:,} faces took to be made and judged, and a backward pass "
+            f"Study from here on about {wording.duration(passes.seconds(seconds))} of computing or less, from "
+            f"the {seconds:.2g} s that each of {faces:,} faces took to be made and judged, and a backward pass "
             f"as {BACKWARD:g} forward"
         )
+
+
+def seconds_labelled(folder: str) -> tuple[float, int]:
+    """Of a face that was made and labelled in this folder, and of how many faces; 0 where that is not known."""
+    done = JobRecords(folder, "label").outcomes().values()
+    seconds = math.fsum(outcome.counters.get("seconds", 0.0) for outcome in done)
+    faces = sum(record.rows for record in Table.open(store.join(folder, "labels")).records())
+    return (seconds / faces if faces else 0.0), faces
 
 
 def say_cost(passes: Passes, generator: str, families: Sequence[str], device: str) -> None:

@@ -32,29 +32,13 @@ from pipeline.stages.direction_rows import read_directions
 from pipeline.tables import Table, store
 
 
-class FacesFlags(StudySpec):
-    """Of studies that edit faces which start in the source class: where these come from, and how many."""
+class LabelledFlags(StudySpec):
+    """Of studies whose labelled faces, and directions fitted on them, may be those of another one."""
 
     from_: Annotated[str | None, tyro.conf.arg(name="from")] = Field(
         None, description="A folder of `reproduce interfacegan` whose faces and directions are used."
     )
     labelled: int = Field(2000, ge=400, description="Without --from: faces to fit directions on.")
-    rows: int | None = Field(None, ge=4, description="Faces edited, of each pair. Default: 60; on a GPU 100.")
-    others: int | None = Field(
-        None,
-        gt=0,
-        description="Faces from which those are taken that start in the source class. Default: 3 x --rows, and 5 x "
-        "where smile is edited, which most faces have.",
-    )
-
-    @property
-    def each(self) -> int:
-        """Faces edited, of each pair."""
-        return self.rows or (100 if self.on_gpu else 60)
-
-    def looked_at(self, primals: Sequence[str]) -> int:
-        """Faces from which those are taken that start in the source class of each of these."""
-        return self.others or enough(self.each, primals, 3, 5)
 
     @property
     def labelled_faces(self) -> "LabelledFaces":
@@ -76,6 +60,27 @@ class FacesFlags(StudySpec):
             raise SpecError(f"--from: {table.url} has no direction of {', '.join(sorted(lacking))}")
         if (named := self.labelled_faces.asked("generator")) != self.generator:
             raise SpecError(f"--from: its faces are of {named}; pass --generator {named}")
+
+
+class FacesFlags(LabelledFlags):
+    """Of studies that edit faces which start in the source class: where these come from, and how many."""
+
+    rows: int | None = Field(None, ge=4, description="Faces edited, of each pair. Default: 60; on a GPU 100.")
+    others: int | None = Field(
+        None,
+        gt=0,
+        description="Faces from which those are taken that start in the source class. Default: 3 x --rows, and 5 x "
+        "where smile is edited, which most faces have.",
+    )
+
+    @property
+    def each(self) -> int:
+        """Faces edited, of each pair."""
+        return self.rows or (100 if self.on_gpu else 60)
+
+    def looked_at(self, primals: Sequence[str]) -> int:
+        """Faces from which those are taken that start in the source class of each of these."""
+        return self.others or enough(self.each, primals, 3, 5)
 
 
 def enough(rows: int, primals: Sequence[str], usual: int, smiling: int) -> int:

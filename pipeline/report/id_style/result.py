@@ -1,0 +1,84 @@
+"""What edits towards attributes and away from them came to, face by face, and means of that with their intervals.
+
+Shapes: N faces.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pipeline.metrics import intervals
+from pipeline.metrics.bootstrap import FEWEST
+from pipeline.report import study
+from pipeline.report.face_numbers import of_faces
+
+KEY = ["edits", "face", "attribute", "strength"]
+EFFECTS = "metrics"
+"""The table of changes of the judge's scores."""
+
+
+def read(
+    measured: str, edits: Mapping[str, str], tables: Sequence[str], numbers: Sequence[str], judged: pd.DataFrame
+) -> pd.DataFrame:
+    """A row for each edited picture: what (by which edits), face, attribute, strength and
+
+    has     whether the judge sees the attribute in the source
+    there   whether it sees the attribute on the side that the edit goes to, as the paper counts accuracy
+    toggle  whether the edit goes to the other side than where the source is
+    kept    share of the other attributes that stay on their side
+    NUMBER  of the picture beside its source, NaN where there is none
+
+    measured: of a measure job. edits: by the urls that it was given, in that order, what the edits are called. tables:
+    of partial numbers. numbers: names of those that are wanted. judged: the judge's scores of the sources, by face.
+
+    Raises StoreError.
+    """
+    flips = of_faces(measured, list(edits), [EFFECTS], "flips")
+    own = flips["name"] == flips["attribute"]
+    found = flips[own].set_index(KEY)["value"].rename("changed").to_frame()
+    found["kept"] = 1 - flips[~own].groupby(KEY)["value"].mean()
+    values = of_faces(measured, list(edits), tables)
+    wide = values[values["name"].isin(numbers)].pivot(index=KEY, columns="name", values="value")
+    found = found.join(wide.reindex(columns=list(numbers))).reset_index()
+    found["has"] = [judged[name][face] > 0 for name, face in zip(found["attribute"], found["face"], strict=True)]
+    wanted = found["strength"] > 0
+    found["there"] = (found["has"] != (found.pop("changed") > 0)) == wanted
+    found["toggle"] = found["has"] != wanted
+    found["what"] = found.pop("edits").map(edits)
+    return found
+
+
+def nothing_done(edited: pd.DataFrame, of_itself: Mapping[str, float], what: str) -> pd.DataFrame:
+    """The same edits as if each left the source as it is. of_itself: by number, that of a picture beside itself."""
+    rows = edited.drop_duplicates(["face", "attribute", "toggle"]).copy()
+    rows["there"], rows["kept"], rows["what"] = ~rows["toggle"], 1.0, what
+    for name, value in of_itself.items():
+        rows[name] = value
+    return rows
+
+
+def by_face(rows: pd.DataFrame, name: str) -> "pd.Series[float]":
+    """The mean of a column over the edits of each face, by face; NaN where it has none."""
+    return rows[name].astype(float).groupby(rows["face"]).mean()
+
+
+def together(first: pd.DataFrame, second: pd.DataFrame, name: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(N,) means of a column over the edits of each face, of faces, attributes and sides of which both have it."""
+    key = ["face", "attribute", "toggle"]
+    both = pd.concat([one.set_index(key)[name].astype(float) for one in (first, second)], axis=1, join="inner")
+    means = both.dropna().groupby("face").mean()
+    return means.iloc[:, 0].to_numpy(), means.iloc[:, 1].to_numpy()
+
+
+def said(values_N: "pd.Series[float]", digits: int = 3, unit: float = 1.0) -> str:
+    """Their mean, and half of its interval of 95 % where there are faces enough for one."""
+    there = unit * values_N.dropna()
+    if not len(there):
+        return study.cell(None)
+    mean = f"{there.mean():.{digits}f}"
+    if len(there) < FEWEST:
+        return mean
+    low, high = intervals.of_mean(there.mean(), there.std(), len(there))
+    return f"{mean} ± {(high - low) / 2:.{digits}f}"

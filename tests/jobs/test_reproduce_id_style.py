@@ -1,0 +1,246 @@
+"""`stylemill reproduce id-style` on the tiny networks: every step, the page, and its numbers made again."""
+
+import html
+import json
+import math
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from test_reproduce_style_intervention import PixelsAreTheFace, centred
+
+from jobs.__main__ import main
+from jobs.reproduce import id_style, id_style_edits
+from jobs.reproduce.id_style import IdStyleSpec
+from jobs.reproduce.id_style_training import PARTS, face_edits
+from pipeline.models import classifiers, generators
+from pipeline.models.classifiers import identity, tiny
+from pipeline.models.codes import Codes
+from pipeline.report.id_style.equal_accuracy import Strengths
+from pipeline.report.id_style.paper import LINEAR, NAMES, OURS, TABLE_1, TABLE_3
+from pipeline.report.id_style.top_k import Setting
+from pipeline.stages.models import read_artifact
+from pipeline.tables import Table
+
+pytestmark = pytest.mark.slow
+RUN = ["--local", "--backend", "eager", "--threads", "1", "--batch-size", "4"]
+WORDS = ["--generator", "stylegan2-tiny", "--classifiers", "tiny", "--judge", "tiny-judge", "--labelled", "400"]
+WORDS += ["--rows", "6", "--metrics", "pictures,identity", "--steps", "3", *RUN]  # dlib finds no face in noise
+FEW = (Setting(2, 20.0), Setting(150), Setting(None))
+STRENGTHS = {OURS: Strengths((0.5, 1.0), 1.0), LINEAR: Strengths((3.0, 6.0), 3.0)}
+ROWS = 6
+
+
+@pytest.fixture(scope="module")
+def small():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tiny, "scales", centred)
+        patch.setitem(classifiers.READINGS, "tiny-judge", classifiers.READINGS["tiny"])  # both look with one reader
+        patch.setattr(identity, "load", lambda device="cpu": PixelsAreTheFace())
+        for module in (id_style, id_style_edits):
+            patch.setattr(module, "SETTINGS", FEW)
+        for method, strengths in STRENGTHS.items():
+            patch.setitem(id_style_edits.STRENGTHS, method, strengths)
+        yield
+
+
+@pytest.fixture(scope="module")
+def out(small, tmp_path_factory):
+    out = tmp_path_factory.mktemp("study")
+    assert main(["reproduce", "id-style", *WORDS, "--out", str(out)]) == 0
+    return out
+
+
+@pytest.fixture(scope="module")
+def page(out):
+    return html.unescape(Path(out, "report.html").read_text())
+
+
+@pytest.fixture(scope="module")
+def text(out):
+    return Path(out, "report.md").read_text()
+
+
+def frame(out, *names) -> pd.DataFrame:
+    return Table.open(str(Path(out, *names))).read().to_pandas()
+
+
+def seen(latents: list[np.ndarray]) -> tuple[pd.DataFrame, torch.Tensor]:
+    """The judge's scores of codes in w or w+, and the faces as the network of identity knows them."""
+    generator = generators.load("stylegan2-tiny", backend="eager")
+    values = torch.tensor(np.stack(latents))
+    space = "w" if values.dim() == 2 else "w+"
+    with torch.no_grad():
+        x_N3HW = generator.synthesize(Codes(space, values))
+        scores_NA = classifiers.load("tiny-judge", tuple(NAMES)).scores(x_N3HW).numpy()
+    return pd.DataFrame(scores_NA, columns=list(NAMES)), PixelsAreTheFace()(x_N3HW)
+
+
+def edited(out, folder: str) -> pd.DataFrame:
+    """Rows of edits behind the source, with attribute, whether the judge sees it before and after, and the cosine."""
+    requests = frame(out, folder, "requests")["attribute"]
+    rows = frame(out, folder, "edits").merge(
+        frame(out, folder, "edits").query("step == 0")[["index", "request", "latent"]],
+        on=["index", "request"], suffixes=("", "_before"),
+    ).query("step > 0").reset_index(drop=True)  # fmt: skip
+    rows["attribute"] = [requests[request] for request in rows["request"]]
+    (before, first), (after, second) = (seen(rows[name].tolist()) for name in ("latent_before", "latent"))
+    rows["before"], rows["after"] = (
+        [scores[name][place] > 0 for place, name in enumerate(rows["attribute"])] for scores in (before, after)
+    )
+    rows["cosine"] = (first * second).sum(dim=1).numpy()
+    return rows
+
+
+def test_it_has_every_part_and_says_first_how_short_the_training_was(page):
+    for heading in (
+        "Faces: one attribute at a time (Fig. 5)", "Faces: several attributes at once (Fig. 6)", "The paper's claims",
+        "Identity, content and accuracy (Table 1)", "Identity at equal accuracy", "Size and time (Table 2)",
+        "Ablation (Table 3)", "Angles between the directions (Fig. 4)", "How many entries (Fig. 9)",
+    ):  # fmt: skip
+        assert f"<h2>{heading}</h2>" in page
+    lead = page.index("The training edited 6 faces, 0.00075 % of the paper's 800,000")
+    assert lead < page.index("<h2>")
+    assert f">{TABLE_1['mACC']['InterFaceGAN in W']:.2f}</td>" in page
+    assert "FID is left out" in page
+    for words in ("nothing is done", "± ", "ISF-GAN in W, paper", "G + Gl + A + S"):
+        assert words in page
+
+
+def test_table_1_is_that_of_the_edits(out, text):
+    """Made once more from the latents."""
+    both = pd.concat([edited(out, "ours-up").assign(side=1), edited(out, "ours-down").assign(side=-1)])
+    linear = edited(out, "linear").query("abs(strength) == 3")
+    linear = linear.assign(side=np.sign(linear["strength"]))
+    assert len(both) == len(linear) == ROWS * 8
+    section = text.split("## Identity, content and accuracy (Table 1)")[1].split("\n## ")[0]
+    tables = [part for part in section.split("\n\n") if part.startswith("|")]
+    for name, rows in ((f"{OURS}, intensity 1", both), (f"{LINEAR} in W, ±3", linear)):
+        wanted = rows["side"] > 0
+        there, toggle = rows["after"] == wanted, rows["before"] != wanted
+        assert toggle.mean() == 0.5
+        for (pictures, accuracies), some in ((tables[:2], there | True), (tables[2:], toggle)):
+            found = {}
+            for table in (pictures, accuracies):
+                lines = table.splitlines()
+                row = next(line for line in lines if line.startswith(f"| {name} |"))
+                found |= {
+                    head.strip(): cell.strip()
+                    for head, cell in zip(lines[0].split("|")[1:-1], row.split("|")[1:-1], strict=True)
+                }
+            assert float(found["mACC"].split(" ±")[0]) == pytest.approx(100 * there[some].mean(), abs=0.06)
+            assert float(found["FRS ↑"].split(" ±")[0]) == pytest.approx(rows["cosine"][some].mean(), abs=6e-4)
+            gender = some & (rows["attribute"] == "male")
+            by_face = there[gender].groupby(rows["index"][gender]).mean()
+            assert float(found["Gender"].split(" ±")[0]) == pytest.approx(100 * by_face.mean(), abs=0.06)
+    nothing = [next(line for line in table.splitlines() if line.startswith("| nothing is done")) for table in tables]
+    assert nothing[0].count("1.000 ± 0.000") == 2  # SSIM and FRS
+    assert nothing[1].count("50.0 ± 0.0") == 5
+    assert nothing[3].count("| 0.0 ± 0.0") == 5
+
+
+def test_angles_are_those_of_the_trained_directions(out, text):
+    tensors = read_artifact(f"{out}/trained/artifact", "id-style").tensors
+    found = {}
+    for one, other in combinations(NAMES, 2):
+        first, second = (tensors[f"direction.{name}"].double() for name in (one, other))
+        found[one, other] = math.degrees(math.acos(float(first @ second / first.norm() / second.norm())))
+    row = next(line for line in text.splitlines() if line.startswith("| Gender | 0.0 |"))
+    cells = [float(cell) for cell in row.split("|")[3:-1]]
+    np.testing.assert_allclose(cells, [found["male", name] for name in ("eyeglasses", "old", "smile")], atol=0.06)
+    furthest = max(found.values(), key=lambda angle: abs(angle - 90))
+    claim = next(line for line in text.splitlines() if "of 6 angles that furthest from 90" in line)
+    assert float(claim.split("|")[3]) == pytest.approx(furthest, abs=0.06)
+    assert ("| so here |" in claim) == all(80 <= angle <= 97 for angle in found.values())
+
+
+def test_settings_are_toggles_alone_and_the_last_is_of_table_1(out, text):
+    few = edited(out, "top-2-by-20")
+    assert len(few) == ROWS * 4
+    assert (np.sign(few["strength"]) == np.where(few["before"], -1, 1)).all()
+    moved = np.stack((few["latent"] - few["latent_before"]).tolist())
+    assert (np.count_nonzero(moved, axis=2) == 2).all()
+    accuracy = (few["after"] != few["before"]).mean()
+    line = next(line for line in text.splitlines() if line.startswith("| k = 2, intensity 20 |"))
+    assert float(line.split("|")[2].split("±")[0]) == pytest.approx(100 * accuracy, abs=0.06)
+    whole = pd.concat([edited(out, "ours-up").query("not before"), edited(out, "ours-down").query("before")])
+    line = next(line for line in text.splitlines() if line.startswith("| k = all, intensity 1 |"))
+    assert float(line.split("|")[2].split("±")[0]) == pytest.approx(
+        100 * (whole["after"] != whole["before"]).mean(), abs=0.06
+    )
+
+
+def test_without_ablations_there_is_their_command_and_no_verdict(text):
+    section = text.split("## Ablation (Table 3)")[1].split("\n## ")[0]
+    assert "--ablations=2000" in section
+    assert f"{len(PARTS)} trainings, about " in section
+    assert "Fewer edits succeed where a part is left out" not in text
+
+
+def test_the_same_command_makes_nothing_anew(small, out, page, capsys):
+    assert main(["reproduce", "id-style", *WORDS, "--out", str(out)]) == 0
+    said = capsys.readouterr().err
+    assert said.count("all done") == said.count("Plan  ") > 10
+    assert html.unescape(Path(out, "report.html").read_text()) == page
+
+
+def test_what_was_trained_can_be_given_with_other_parts_left_out(small, out, tmp_path):
+    given = ["--artifact", f"{out}/trained/artifact", "--from", str(out), "--ablations", "2"]
+    words = [word for word in WORDS if word not in ("--steps", "3")]
+    assert main(["reproduce", "id-style", *words, *given, "--out", str(tmp_path)]) == 0
+    assert not (tmp_path / "trained").exists()
+    assert not (tmp_path / "faces").exists()
+    text = (tmp_path / "report.md").read_text()
+    section = text.split("## Ablation (Table 3)")[1].split("\n## ")[0]
+    assert "with 4 edited faces" in section
+    for name in PARTS:
+        assert sum(line.startswith(f"| {name}") for line in text.splitlines()) >= 1
+    assert text.count("mACC as a share, less that of the whole (6 faces)") == len(PARTS) - 1
+
+
+def test_face_edits_of_an_artifact(out):
+    assert face_edits(f"{out}/trained/artifact") == 3 * 2
+    assert list(PARTS) == list(TABLE_3.index)
+
+
+def test_a_dry_run_counts_the_passes(small, tmp_path, capsys):
+    words = ["reproduce", "id-style", *WORDS, "--out", str(tmp_path / "none"), "--dry-run"]
+    assert main(words) == 0
+    assert not (tmp_path / "none").exists()
+    edits = ROWS * (2 * 5 + (1 + 8 * 2) + (2 + 1) * 6) + 3 * 9 * 2 + 2 * 8
+    said = capsys.readouterr().err
+    assert f"{400 + ROWS + edits + 3 * 4:,} forward, {3 * 2} backward" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--metrics", "pictures"], "--metrics needs identity or identity_dlib"),
+        (["--metrics", "identity,freckles"], "unknown metric 'freckles'"),
+        (["--budget", "3"], "--budget decides the steps: leave out --steps"),
+        (["--artifact", "out/x"], "--artifact is trained already: leave out --steps and --budget"),
+    ],
+)
+def test_what_cannot_be_is_said_before_anything_is_made(words, message, tmp_path, capsys):
+    assert main(["reproduce", "id-style", *WORDS, *words, "--out", str(tmp_path / "out")]) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_artifact_of_other_attributes_is_refused(small, tmp_path, out, capsys):
+    given = ["--latents", f"{out}/faces/latents", "--labels", f"{out}/faces/labels", "--classifiers", "tiny"]
+    words = ["train", "id-style", *given, "--attributes", "smile", "--steps", "1", "--threads", "1", "--local"]
+    assert main([*words, "--out", str(tmp_path / "one")]) == 0
+    words = [word for word in WORDS if word not in ("--steps", "3")]
+    words += ["--artifact", str(tmp_path / "one" / "artifact"), "--out", str(tmp_path / "out")]
+    assert main(["reproduce", "id-style", *words]) == 2
+    assert "was not trained for male, eyeglasses, old, which the paper edits" in capsys.readouterr().err
+
+
+def test_the_default_number_of_faces():
+    spec = IdStyleSpec(out="out/x")
+    assert (spec.each, spec.taken) == ((24, 4500) if not spec.on_gpu else (200, 100_000))
+    assert json.dumps(spec.model_dump())
