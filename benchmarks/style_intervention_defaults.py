@@ -43,7 +43,7 @@ class Trial:
     faces: int = 1
     moves: tuple[float, ...] = (3.0,)
     lengths: tuple[float, ...] = (0.25, 0.5, 1.0)
-    dilations: tuple[int, ...] = (16,)
+    dilations: tuple[int | None, ...] = (None,)
     out: Path = Path("out/tried")
 
 

@@ -11,9 +11,9 @@ from PIL import Image
 
 from jobs.reproduce.faces import LabelledFaces
 from jobs.reproduce.intervention_edits import FOLDERS, InterventionFlags
-from pipeline.editors.style_intervention.regions import region_of
+from pipeline.editors.style_intervention.regions import grown, region_of
 from pipeline.models.classifiers import parsing
-from pipeline.models.classifiers.regions import DILATION, dilated, mask_of
+from pipeline.models.classifiers.regions import dilated, mask_of
 from pipeline.models.faces import SCORED_SIZE
 from pipeline.report import study, wording
 from pipeline.report.pictured import pictured
@@ -38,7 +38,7 @@ class Masks:
         """(H, W) of the picture that masks are found in."""
         codes = self._codes.select(torch.from_numpy(self._rows == index))
         x_N3HW = self._generator.synthesize(codes, min(SCORED_SIZE, self._generator.resolution))
-        return dilated(mask_of(self._parser.masks(x_N3HW), region_of(attribute)), DILATION)[0, 0].numpy()
+        return dilated(mask_of(self._parser.masks(x_N3HW), region_of(attribute)), grown(attribute))[0, 0].numpy()
 
 
 def outlined(picture: bytes, mask_HW: NDArray[np.bool_]) -> bytes:

@@ -17,7 +17,6 @@ from pipeline.editors.style_intervention.losses import PixelLoss
 from pipeline.editors.style_intervention.regions import region_of
 from pipeline.editors.style_intervention.solver import Settings
 from pipeline.errors import SpecError
-from pipeline.models.classifiers.regions import DILATION
 from pipeline.models.codes import Space
 from pipeline.models.generators import Generator
 
@@ -66,7 +65,12 @@ class Config(EditorConfig):
     mask: Mask = Field(
         "source", description="Where pixels may change: the region in the source, or also (union) in the moved picture."
     )
-    dilation: int = Field(DILATION, ge=0, description="Grow the mask by so many pixels of a 512 px picture.")
+    dilation: int | None = Field(
+        None,
+        ge=0,
+        description="Grow the mask by so many pixels of a 512 px picture. Default: as the attribute says, 40 for "
+        "eyeglasses, else 16.",
+    )
     region: tuple[str, ...] = Field(
         (),
         description="Classes of the face parser that may change: hair,hat. Default: those of the attribute.",

@@ -19,11 +19,11 @@ from pipeline.editors.moves import check_move
 from pipeline.editors.request import SIDES, EditRequest
 from pipeline.editors.style_intervention.coefficients import kept
 from pipeline.editors.style_intervention.losses import merged
-from pipeline.editors.style_intervention.regions import region_of
+from pipeline.editors.style_intervention.regions import grown, region_of
 from pipeline.editors.style_intervention.solver import START, Problem, Settings, Solution, solve
 from pipeline.editors.trace import DONE, NO_STEP, NOT_FINITE, REACHED, Trace
 from pipeline.errors import SpecError
-from pipeline.models.classifiers.regions import DILATION, dilated, mask_of
+from pipeline.models.classifiers.regions import dilated, mask_of
 from pipeline.models.codes import Codes
 from pipeline.models.generators import Generator
 from pipeline.models.randomness import standard_normal
@@ -51,7 +51,7 @@ class StyleIntervention:
         directions: of each attribute one in z, w or w+, all in one space, and one in s.
         settings: of the solver.
         mask: the region in the source, or also in the picture moved by ds_z.
-        dilation: pixels, in a picture of 512 px.
+        dilation: pixels, in a picture of 512 px; as the attribute says where none are given.
         region: classes of the face parser; those of the attribute where none are given.
         always: also faces that are on the target's side already.
         after_layers: numbers of layers that rise; a step for each, with the coefficients as they were when so many
@@ -69,7 +69,7 @@ class StyleIntervention:
         settings: Settings | None = None,
         *,
         mask: Mask = "source",
-        dilation: int = DILATION,
+        dilation: int | None = None,
         region: Sequence[str] = (),
         always: bool = False,
         after_layers: Sequence[int] = (),
@@ -245,7 +245,9 @@ class StyleIntervention:
         going = [not stop for stop in stops[some]]
         if not any(going):
             return []
-        outside = (~dilated(mask, self._dilation)).to(source)
+        pixels = [grown(requests[row].attribute, self._dilation) for row in rows]
+        mask = torch.cat([dilated(mask[i : i + 1], most) for i, most in enumerate(pixels)])
+        outside = (~mask).to(source)
         by_z, by_n = _zero_where(stops[some], by_z), _zero_where(stops[some], by_n)
         solution = solve(generator, Problem(s, by_z, by_n, source, outside, tuple(going)), self._settings)
         return [

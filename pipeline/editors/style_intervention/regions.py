@@ -1,4 +1,4 @@
-"""The classes of the face parser that an edit of an attribute may change."""
+"""The classes of the face parser that an edit of an attribute may change, and by how much they are grown."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pipeline.directions.aliases import plain
 from pipeline.errors import SpecError
 from pipeline.models.classifiers.attributes import BY_NAME
 from pipeline.models.classifiers.parser import CLASSES
+from pipeline.models.classifiers.regions import DILATION
 
 
 def region_of(attribute: str, asked: Sequence[str] = ()) -> tuple[str, ...]:
@@ -26,3 +27,9 @@ def region_of(attribute: str, asked: Sequence[str] = ()) -> tuple[str, ...]:
         what = "may change the whole picture" if known else "is not an attribute that the classifiers know"
         raise SpecError(f"{attribute} {what}, so it has no region to stay within: name its classes with --region")
     return region
+
+
+def grown(attribute: str, asked: int | None = None) -> int:
+    """Pixels (of 512) to each side by which the region of an attribute is grown: as asked, or as the attribute says."""
+    known: int = getattr(BY_NAME.get(plain(attribute)), "grown", DILATION)
+    return known if asked is None else asked

@@ -9,6 +9,7 @@ from torch import Tensor
 from pipeline.models.classifiers.boundary import Boundary, Fixed
 from pipeline.models.classifiers.networks import Networks
 from pipeline.models.classifiers.parser import CLASSES
+from pipeline.models.classifiers.regions import DILATION
 
 Reader = Callable[[Tensor], Any]
 """A network with its crop: pictures (N, 3, H, W) in [-1, 1] -> what it sees in them."""
@@ -45,6 +46,7 @@ class Attribute:
     meaning: one plain sentence, for help and pages.
     readings: by family; a family that is not among them does not see it.
     region: classes of the face parser that an edit of it may change; none where an edit may change all of the picture.
+    grown: pixels (of a picture of 512 px) to each side by which the region is grown.
     points: of the judge's 68 landmarks, those whose hull is that region; none where they do not show it.
     aliases: others' names for it; -1 where the score falls along a direction of that name.
     by_default: whether it is scored where no attributes are named.
@@ -54,6 +56,7 @@ class Attribute:
     meaning: str
     readings: Mapping[str, Reading]
     region: tuple[str, ...] = ()
+    grown: int = DILATION
     points: tuple[int, ...] = ()
     aliases: Mapping[str, int] = field(default_factory=dict)
     by_default: bool = False

@@ -61,6 +61,9 @@ EYEGLASSES = Attribute(
         "judge": Reading(Eyewear, boundary=Fixed(0.0, "the probe's plane")),
     },
     region=("eyeglasses", "left_eye", "right_eye", "left_brow", "right_brow"),
+    # Frames reach from the temples to the cheeks. What lies outside is held as it was, and so a frame that crosses the
+    # border is held off as a whole.
+    grown=40,
     points=landmarks.AROUND_EYES,
     aliases={"glasses": 1},
     by_default=True,

@@ -17,14 +17,17 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from pipeline.models.classifiers import parsing, tiny
-from pipeline.models.classifiers.attributes import BY_NAME
+from pipeline.models.classifiers.attributes import LIST
 from pipeline.models.classifiers.landmarks import Landmarks
 from pipeline.models.classifiers.networks import Networks
 from pipeline.models.classifiers.parsing import FaceParser
-from pipeline.models.classifiers.regions import DILATION, dilated, mask_of
+from pipeline.models.classifiers.regions import dilated, mask_of
 
-VERSION = 2
+VERSION = 3
 """Raised by hand when equal networks give other regions."""
+
+KNOWN = {one.name: one for one in LIST}
+"""Attributes by name; a measure is none, and has no region."""
 
 Mask = NDArray[np.bool_]
 
@@ -38,7 +41,8 @@ class FaceRegions:
     def __init__(self, parser: FaceParser, landmarks: nn.Module, digests: dict[str, str]) -> None:
         self.parser, self.landmarks = parser, landmarks
         self.networks = (*parser.networks, *digests)
-        facts = {"version": VERSION, "parser": parser.fingerprint, "landmarks": digests, "dilation": DILATION}
+        grown = {one.name: one.grown for one in LIST if one.region}
+        facts = {"version": VERSION, "parser": parser.fingerprint, "landmarks": digests, "grown": grown}
         self.fingerprint = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
     def of(self, x_N3HW: Tensor, there_N: Mask | None = None) -> Regions:
@@ -50,7 +54,7 @@ class FaceRegions:
 
 
 class Regions:
-    """The regions of some pictures, all grown by `DILATION` pixels (of 512)."""
+    """The regions of some pictures, each grown as the attribute says."""
 
     def __init__(self, networks: FaceRegions, x_N3HW: Tensor, there_N: Mask) -> None:
         self._networks, self._x_N3HW, self._there_N = networks, x_N3HW, there_N
@@ -59,26 +63,26 @@ class Regions:
 
     def by_parser(self, attribute: str) -> Mask | None:
         """(N, H, W) of the classes that an edit of the attribute may change; None where it has no region."""
-        region: tuple[str, ...] = getattr(BY_NAME.get(attribute), "region", ())  # a measure has none
-        if not region:
+        one = KNOWN.get(attribute)
+        if one is None or not one.region:
             return None
         if ("parser", attribute) not in self._masks:
-            mask_N1HW = mask_of(self._looked("parser"), region)
-            self._masks["parser", attribute] = dilated(mask_N1HW, DILATION)[:, 0].cpu().numpy()
+            mask_N1HW = mask_of(self._looked("parser"), one.region)
+            self._masks["parser", attribute] = dilated(mask_N1HW, one.grown)[:, 0].cpu().numpy()
         return self._masks["parser", attribute]
 
     def by_landmarks(self, attribute: str) -> Mask | None:
         """(N, H, W) of the hull of the attribute's landmarks; None where they do not show its region."""
-        points: tuple[int, ...] = getattr(BY_NAME.get(attribute), "points", ())
-        if not points:
+        one = KNOWN.get(attribute)
+        if one is None or not one.points:
             return None
         if ("landmarks", attribute) not in self._masks:
             height, width = self._x_N3HW.shape[2:]
-            its_NP2 = self._looked("landmarks")[:, list(points)].cpu().numpy()
+            its_NP2 = self._looked("landmarks")[:, list(one.points)].cpu().numpy()
             mask_NHW = np.zeros((len(its_NP2), height, width), dtype=bool)
             for row in np.flatnonzero(self._there_N):
                 mask_NHW[row] = hull(its_NP2[row], height, width)
-            grown = dilated(torch.from_numpy(mask_NHW)[:, None], DILATION)
+            grown = dilated(torch.from_numpy(mask_NHW)[:, None], one.grown)
             self._masks["landmarks", attribute] = grown[:, 0].numpy()
         return self._masks["landmarks", attribute]
 

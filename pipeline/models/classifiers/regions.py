@@ -30,4 +30,6 @@ def dilated(mask_N1HW: Tensor, pixels: int) -> Tensor:
     radius = round(pixels * mask_N1HW.shape[-1] / REFERENCE_SIZE)
     if radius == 0:
         return mask_N1HW
-    return max_pool2d(mask_N1HW.float(), 2 * radius + 1, stride=1, padding=radius) > 0
+    side = 2 * radius + 1
+    rows = max_pool2d(mask_N1HW.float(), (side, 1), stride=1, padding=(radius, 0))
+    return max_pool2d(rows, (1, side), stride=1, padding=(0, radius)) > 0

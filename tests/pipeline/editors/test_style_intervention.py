@@ -10,8 +10,9 @@ import torch
 from pipeline.directions import normalised
 from pipeline.directions.sparse_svm import NORMAL
 from pipeline.editors import DONE, NOT_FINITE, REACHED, EditRequest, config_of
-from pipeline.editors.style_intervention import losses, solver
+from pipeline.editors.style_intervention import intervention, losses, solver
 from pipeline.editors.style_intervention.intervention import channel_spread
+from pipeline.editors.style_intervention.regions import grown
 from pipeline.errors import SpecError
 from pipeline.models import classifiers, generators
 from pipeline.models.classifiers import parsing, regions
@@ -480,6 +481,24 @@ def test_dilation_is_counted_in_a_picture_of_512_px():
     mask[0, 0, 30, 40] = True
     assert int(regions.dilated(mask, 16).sum()) == 5 * 5
     assert torch.equal(regions.dilated(mask, 0), mask)
+
+
+def test_a_region_is_grown_as_the_attribute_says_or_as_asked(generator, monkeypatch):
+    """The frames of eyeglasses reach beyond the eyes and brows of a source that has none."""
+    assert [grown(name) for name in ("smile", "old", "eyeglasses", "glasses", "beard")] == [16, 16, 40, 40, 16]
+    assert grown("eyeglasses", 0) == 0
+    mask = torch.zeros(SIZE, SIZE)
+    mask[16, 16] = 1
+    faces, areas = scorer(generator, mask), []
+
+    def look(_, it, settings):
+        areas.append(int((it.outside == 0).sum()))
+        return solver.Solution(torch.zeros_like(it.s), it.s.new_zeros(len(it.s), 1 + len(generator.style_layers)))
+
+    monkeypatch.setattr(intervention, "solve", look)
+    for flags in ({}, {"dilation": 16}, {"dilation": 48}, {"dilation": 0}):
+        edited(faces, attribute="smile", **flags)
+    assert areas == [area for area in (3 * 3, 3 * 3, 7 * 7, 1) for _ in range(ROWS)]
 
 
 def test_the_same_spread_each_time(generator):

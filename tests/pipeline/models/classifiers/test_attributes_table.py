@@ -7,6 +7,7 @@ import pytest
 from pipeline.models import classifiers
 from pipeline.models.classifiers.attribute import Attribute
 from pipeline.models.classifiers.attributes import LIST, PERSON
+from pipeline.models.classifiers.regions import DILATION
 
 PAGE = Path(__file__).parents[4] / "docs" / "attributes.md"
 
@@ -20,7 +21,8 @@ def line(one: Attribute) -> str:
         else:
             cells += ["unjudged", ""]
     region = "person" if one.region == PERSON else ", ".join(one.region) or "none"
-    return "| " + " | ".join([*cells, region]) + " |"
+    grown = "" if one.grown == DILATION else f"; grown by {one.grown} px"
+    return "| " + " | ".join([*cells, region + grown]) + " |"
 
 
 @pytest.mark.weights
