@@ -123,7 +123,7 @@ def objective(generator: Generator, it: solver.Problem, coefficients_NS: Tensor,
     """The loss and the pixel loss, (N,), by one whole pass."""
     by_m_NS = losses.merged(coefficients_NS, it.by_z, it.by_n)
     pixel_N = losses.pixel_loss(generator.synthesize(Codes("s", it.s + by_m_NS), size), it.source, it.outside)
-    attribute_N = losses.attribute_loss(it.by_n, by_m_NS)
+    attribute_N = losses.progress_loss(it.by_n, by_m_NS, it.spread)
     known = solver.Settings()
     norm_N = losses.norm_loss(coefficients_NS)
     return losses.objective(pixel_N, attribute_N, norm_N, known.lambda_attr, known.lambda_norm), pixel_N

@@ -13,7 +13,7 @@ from pipeline.editors.kept import Earlier, KeptTable
 from pipeline.editors.request import EditRequest, Target
 from pipeline.editors.style_intervention.coefficients import coefficients, place_of, shared
 from pipeline.editors.style_intervention.intervention import Mask, StyleIntervention
-from pipeline.editors.style_intervention.losses import PixelLoss
+from pipeline.editors.style_intervention.losses import AttributeLoss, PixelLoss
 from pipeline.editors.style_intervention.regions import region_of
 from pipeline.editors.style_intervention.solver import Settings
 from pipeline.errors import SpecError
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from pipeline.directions.direction import Direction
 
 OF_THE_SOLVER = (
-    "mask", "dilation", "region", "pixel_loss", "lambda_attr", "lambda_norm", "steps", "step_size", "tolerance",
-    "at_once", "after_layers",
+    "mask", "dilation", "region", "pixel_loss", "attribute_loss", "lambda_attr", "lambda_norm", "steps", "step_size",
+    "tolerance", "at_once", "after_layers",
 )  # fmt: skip
 """Fields that mean nothing where the coefficients are given."""
 
@@ -79,6 +79,10 @@ class Config(EditorConfig):
     pixel_loss: PixelLoss = Field(
         "mean", description="Eq. 9: mean of squares outside the mask, or (norm) the paper's norm."
     )
+    attribute_loss: AttributeLoss = Field(
+        "progress",
+        description="How much of ds_n the merged move goes, up to all of it, or (cosine) the paper's Eq. 10.",
+    )
     lambda_attr: float = Field(1e-2, ge=0, allow_inf_nan=False, description="Weight of the attribute loss (Eq. 11).")
     lambda_norm: float = Field(1e-6, ge=0, allow_inf_nan=False, description="Weight of the norm loss (Eq. 11).")
     steps: int = Field(6, ge=1, le=1000, description="Adam steps for each layer, at most.")
@@ -128,8 +132,8 @@ class Config(EditorConfig):
     def settings(self) -> Settings:
         """Of the solver."""
         return Settings(
-            self.steps, self.step_size, self.tolerance, self.at_once, self.pixel_loss, self.lambda_attr,
-            self.lambda_norm,
+            self.steps, self.step_size, self.tolerance, self.at_once, self.pixel_loss, self.attribute_loss,
+            self.lambda_attr, self.lambda_norm,
         )  # fmt: skip
 
     def needed(self, attributes: Sequence[str], preserve: Sequence[str]) -> Needed:

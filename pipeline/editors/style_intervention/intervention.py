@@ -249,7 +249,8 @@ class StyleIntervention:
         mask = torch.cat([dilated(mask[i : i + 1], most) for i, most in enumerate(pixels)])
         outside = (~mask).to(source)
         by_z, by_n = _zero_where(stops[some], by_z), _zero_where(stops[some], by_n)
-        solution = solve(generator, Problem(s, by_z, by_n, source, outside, tuple(going)), self._settings)
+        problem = Problem(s, by_z, by_n, self._spread(s), source, outside, tuple(going))
+        solution = solve(generator, problem, self._settings)
         return [
             (row, Solution(solution.coefficients[i : i + 1], solution.errors[i : i + 1]))
             for i, row in enumerate(rows)

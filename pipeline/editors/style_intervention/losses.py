@@ -13,6 +13,7 @@ from torch.nn.functional import cosine_similarity
 
 PixelLoss = Literal["mean", "norm"]
 PIXEL_LOSSES: tuple[PixelLoss, ...] = get_args(PixelLoss)
+AttributeLoss = Literal["progress", "cosine"]
 
 
 def merged(coefficients_NS: Tensor, by_z_NS: Tensor, by_n_NS: Tensor) -> Tensor:
@@ -37,6 +38,18 @@ def pixel_loss(x_N3HW: Tensor, source_N3HW: Tensor, outside_N1HW: Tensor, kind: 
 def attribute_loss(by_n_NS: Tensor, by_m_NS: Tensor) -> Tensor:
     """Eq. 10, (N,): minus the cosine of ds_n and ds_m; 0 where one of them is 0."""
     return -cosine_similarity(by_n_NS, by_m_NS, dim=1)
+
+
+def progress_loss(by_n_NS: Tensor, by_m_NS: Tensor, spread_S: Tensor) -> Tensor:
+    """In place of Eq. 10, (N,): minus the share of ds_n that ds_m goes (its projection on ds_n), at most 1; 0 where
+    ds_n is 0. In standard deviations of the channels, `spread`.
+
+    The cosine is lowest where ds_m has nothing beside ds_n: it takes away what ds_z does inside the mask, too, and is
+    the same however little of ds_n is left.
+    """
+    n_NS, m_NS = by_n_NS / spread_S, by_m_NS / spread_S
+    square_N = n_NS.square().sum(dim=1)
+    return -((n_NS * m_NS).sum(dim=1) / torch.where(square_N > 0, square_N, 1.0)).clamp(max=1)
 
 
 def norm_loss(coefficients_NS: Tensor) -> Tensor:

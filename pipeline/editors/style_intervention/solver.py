@@ -17,12 +17,14 @@ import torch
 from torch import Tensor
 
 from pipeline.editors.style_intervention.losses import (
+    AttributeLoss,
     PixelLoss,
     attribute_loss,
     merged,
     norm_loss,
     objective,
     pixel_loss,
+    progress_loss,
 )
 from pipeline.models.generators import Generator
 
@@ -33,8 +35,8 @@ START = 0.5
 @dataclass(frozen=True)
 class Settings:
     """steps: of Adam, at most, for each layer. step_size: Adam's. tolerance: a layer stops when its loss falls by less
-    than this share of it. at_once: all layers together, the ablation. pixels, lambda_attr, lambda_norm: of the
-    objective (Eq. 11).
+    than this share of it. at_once: all layers together, the ablation. pixels, attribute, lambda_attr, lambda_norm: of
+    the objective (Eq. 11).
     """
 
     steps: int = 6
@@ -42,20 +44,22 @@ class Settings:
     tolerance: float = 1e-3
     at_once: bool = False
     pixels: PixelLoss = "mean"
+    attribute: AttributeLoss = "progress"
     lambda_attr: float = 1e-2
     lambda_norm: float = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """Rows to solve for. s, by_z, by_n: (N, S), the sources and the two displacements. source: (N, 3, H, W) pictures of
-    the sources in [-1, 1]. outside: (N, 1, H, W), 1 outside the mask, else 0. going: rows that are solved for,
-    None for all; the others are padding, for which no step is taken.
+    """Rows to solve for. s, by_z, by_n: (N, S), the sources and the two displacements. spread: (S,), the standard
+    deviation of each channel. source: (N, 3, H, W) pictures of the sources in [-1, 1]. outside: (N, 1, H, W), 1 outside
+    the mask, else 0. going: rows that are solved for, None for all; the others are padding, for which no step is taken.
     """
 
     s: Tensor
     by_z: Tensor
     by_n: Tensor
+    spread: Tensor
     source: Tensor
     outside: Tensor
     going: tuple[bool, ...] | None = None
@@ -195,6 +199,10 @@ def losses(
     state = generator.run(fixed_NS, state, last, len(generator.style_layers))
     x_N3HW = generator.image(state, problem.source.shape[-1])
     pixel_N = pixel_loss(x_N3HW, problem.source, problem.outside, settings.pixels)
-    attribute_N = attribute_loss(problem.by_n, with_own(by_m_NS, own_by_m_NC))
+    by_m_NS = with_own(by_m_NS, own_by_m_NC)
+    if settings.attribute == "cosine":
+        attribute_N = attribute_loss(problem.by_n, by_m_NS)
+    else:
+        attribute_N = progress_loss(problem.by_n, by_m_NS, problem.spread)
     norm_N = norm_loss(with_own(coefficients_NS, own_NC))
     return objective(pixel_N, attribute_N, norm_N, settings.lambda_attr, settings.lambda_norm), pixel_N

@@ -79,7 +79,7 @@ def noise(*shape, seed=0):
 
 def test_each_equation_is_the_papers():
     lam, by_z, by_n = torch.rand(2, 7, dtype=torch.float64), noise(2, 7), noise(2, 7, seed=1)
-    by_m = losses.merged(lam, by_z, by_n)
+    by_m, spread = losses.merged(lam, by_z, by_n), torch.rand(7, dtype=torch.float64) + 0.5
     x, source = noise(2, 3, 4, 4, seed=2), noise(2, 3, 4, 4, seed=3)
     outside = torch.zeros(2, 1, 4, 4, dtype=torch.float64)
     outside[0, 0, :2], outside[1, 0, 1, 1] = 1, 1
@@ -98,6 +98,8 @@ def test_each_equation_is_the_papers():
         a, b = by_n[row].numpy(), np.array(by_m_row)
         cosine = a @ b / np.linalg.norm(a) / np.linalg.norm(b)
         assert float(losses.attribute_loss(by_n, by_m)[row]) == pytest.approx(-cosine)
+        n, m = a / spread.numpy(), b / spread.numpy()
+        assert float(losses.progress_loss(by_n, by_m, spread)[row]) == pytest.approx(-min(n @ m / (n @ n), 1))
         assert float(losses.norm_loss(lam)[row]) == pytest.approx(np.linalg.norm(lam[row]))
     total = losses.objective(torch.tensor([2.0]), torch.tensor([-0.5]), torch.tensor([3.0]), 1e-2, 1e-6)
     assert float(total) == pytest.approx(2 - 0.5e-2 + 3e-6)
@@ -113,10 +115,26 @@ def test_no_equation_gives_a_nan_at_its_edges():
             (found,) = torch.autograd.grad(loss, picture)
             assert loss.item() == 0
             assert torch.isfinite(found).all()
-    for loss in (losses.attribute_loss(torch.ones(1, 5), zero).sum(), losses.norm_loss(zero).sum()):
+    ones = torch.ones(1, 5)
+    for loss in (
+        losses.attribute_loss(ones, zero).sum(),
+        losses.progress_loss(ones, zero, ones[0]).sum(),
+        losses.progress_loss(torch.zeros(1, 5), zero, ones[0]).sum(),
+        losses.norm_loss(zero).sum(),
+    ):
         (found,) = torch.autograd.grad(loss, zero)
         assert torch.isfinite(found).all()
         assert loss.item() == 0
+
+
+def test_progress_asks_for_all_of_the_sparse_move_and_leaves_what_is_beside_it():
+    by_n, spread = torch.tensor([[4.0, 0.0, 0.0]], dtype=torch.float64), torch.tensor([2.0, 1.0, 1.0]).double()
+    beside = torch.tensor([[0.0, 3.0, -1.0]], dtype=torch.float64)
+    moves = (0.1 * by_n, by_n, 2 * by_n, by_n + beside, -0.1 * by_n, beside)
+    shares = [float(losses.progress_loss(by_n, by_m, spread)) for by_m in moves]
+    assert shares == pytest.approx([-0.1, -1, -1, -1, 0.1, 0])
+    assert [float(losses.attribute_loss(by_n, by_m)) for by_m in moves[:3]] == pytest.approx([-1, -1, -1])
+    assert float(losses.attribute_loss(by_n, moves[3])) > -0.8
 
 
 # -- the solver --------------------------------------------------------------------------------------------------------
@@ -129,18 +147,23 @@ def problem(generator, rows=2, dtype=torch.float64):
         source = generator.synthesize(Codes("s", s))
     outside = torch.ones(rows, 1, SIZE, SIZE, dtype=source.dtype)
     outside[:, :, :16] = 0
-    return solver.Problem(s, by_z, by_n, source, outside)
+    return solver.Problem(s, by_z, by_n, torch.linspace(0.5, 2, s.shape[1]).to(dtype), source, outside)
 
 
-def test_from_a_layer_on_losses_and_gradients_are_those_of_the_whole_network():
-    generator, settings = faces64.generator(), solver.Settings()
+@pytest.mark.parametrize("kind", ["progress", "cosine"])
+def test_from_a_layer_on_losses_and_gradients_are_those_of_the_whole_network(kind):
+    generator, settings = faces64.generator(), solver.Settings(attribute=kind)
     it = problem(generator)
     widths = [layer.width for layer in generator.style_layers]
     coefficients = torch.rand(it.s.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     whole = coefficients.clone().requires_grad_()
     x = generator.synthesize(Codes("s", it.s + losses.merged(whole, it.by_z, it.by_n)))
     pixel = losses.pixel_loss(x, it.source, it.outside)
-    attribute = losses.attribute_loss(it.by_n, losses.merged(whole, it.by_z, it.by_n))
+    by_m = losses.merged(whole, it.by_z, it.by_n)
+    if kind == "cosine":
+        attribute = losses.attribute_loss(it.by_n, by_m)
+    else:
+        attribute = losses.progress_loss(it.by_n, by_m, it.spread)
     wanted = losses.objective(pixel, attribute, losses.norm_loss(whole), 1e-2, 1e-6)
     (gradient,) = torch.autograd.grad(wanted.sum(), whole)
     state, start = generator.start(2), 0
@@ -169,7 +192,7 @@ def test_coefficients_are_shares_and_the_objective_falls(generator, at_once):
         x = generator.synthesize(Codes("s", it.s + by_m))
         pixel = losses.pixel_loss(x, it.source, it.outside)
         return losses.objective(
-            pixel, losses.attribute_loss(it.by_n, by_m), losses.norm_loss(coefficients), 1e-2, 1e-6
+            pixel, losses.progress_loss(it.by_n, by_m, it.spread), losses.norm_loss(coefficients), 1e-2, 1e-6
         ), pixel
 
     before, after = objective(torch.full_like(it.s, 0.5)), objective(found.coefficients)
@@ -191,7 +214,7 @@ def test_a_layer_stops_where_its_loss_no_longer_falls(generator, monkeypatch):
     assert len(calls) == 1 + len(generator.style_layers)
 
 
-@pytest.mark.parametrize("flags", [{}, {"steps": 2}, {"tolerance": 0.5}, {"pixels": "norm"}])
+@pytest.mark.parametrize("flags", [{}, {"steps": 2}, {"tolerance": 0.5}, {"pixels": "norm"}, {"attribute": "cosine"}])
 def test_the_pass_that_two_layers_share_spares_one_and_changes_no_bit(generator, monkeypatch, flags):
     it, settings, calls = problem(generator, rows=1, dtype=torch.float32), solver.Settings(**flags), []
     passes, layer_by_layer = solver.losses, solver._solve_layers
@@ -210,7 +233,7 @@ def test_rows_do_not_depend_on_each_other(generator):
     together = solver.solve(generator, it, settings)
     for row in range(2):
         one = slice(row, row + 1)
-        alone = solver.Problem(it.s[one], it.by_z[one], it.by_n[one], it.source[one], it.outside[one])
+        alone = solver.Problem(it.s[one], it.by_z[one], it.by_n[one], it.spread, it.source[one], it.outside[one])
         found = solver.solve(generator, alone, settings)
         torch.testing.assert_close(found.coefficients, together.coefficients[one], rtol=0, atol=0.05)
 
