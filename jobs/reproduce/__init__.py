@@ -12,5 +12,9 @@ VERBS = {
         "Style Intervention (Liu et al., 2020): Tables 1 and 2, Fig. 2, 5 and 6",
     ),
     "ials": ("ials", "IALS (Han et al., IJCAI 2021): Table 1, Fig. 3, 4, 11 and 12"),
+    "latent-transformer": (
+        "latent_transformer",
+        "Latent Transformer (Yao et al., ICIP 2021): Table 1, Fig. 3 and 4, C against a linear C",
+    ),
     "id-style": ("id_style", "ID-Style (Mohammadbagheri et al., 2023): Tables 1 to 3, Fig. 4, 6 and 9"),
 }

@@ -197,14 +197,18 @@ def sample(spec: StudySpec, name: str, rows: int, seed: int, rows_per_shard: int
 
 
 def judge_others(
-    spec: StudySpec, name: str, rows: int, seed: int, primals: Sequence[str], more: Sequence[str] = ()
-) -> dict[str, list[int]]:
+    spec: StudySpec, name: str, rows: int, seed: int, primals: Sequence[str], more: Sequence[str] = (),
+    labelled: Sequence[str] = DEFAULT_ATTRIBUTES,
+) -> dict[str, list[int]]:  # fmt: skip
     """Sample other faces in the folder `name`, and label them by the judge in `name`-judged, and by `more` families in
-    the same pass: of each attribute that is to be edited, the rows that lack it, and so start in the source class.
+    the same pass, each by those of the attributes `labelled` that it sees: of each attribute that is to be edited, the
+    rows that lack it, and so start in the source class.
     """
     latents, out = sample(spec, name, rows, seed, ROWS_PER_SHARD), spec.url(f"{name}-judged")
-    step(LabelSpec(latents=(latents,), classifiers=(spec.judge, *more), out=out, **spec.scoring),
-         "--classifiers, --judge or the flags of the run")  # fmt: skip
+    label = LabelSpec(
+        latents=(latents,), classifiers=(spec.judge, *more), attributes=tuple(labelled), out=out, **spec.scoring
+    )
+    step(label, "--classifiers, --judge or the flags of the run")
     labels = Table.open(store.join(out, "labels")).read(columns=["index", *primals])
     index = labels["index"].to_numpy()
     return {primal: index[in_source_class(labels[primal].to_numpy(), 1)].tolist() for primal in primals}

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from pipeline.errors import StoreError
 from pipeline.metrics.number import Number
-from pipeline.metrics.swept import Swept
+from pipeline.metrics.swept import PARTS, Swept, in_between
 from pipeline.tables import Table, store
 from schemas.edits import JUDGE
 
@@ -71,6 +71,15 @@ class Toggles:
             {name: score_NP[rows] for name, score_NP in self.scores.items()},
             {name: number_NP[rows] for name, number_NP in self.numbers.items()},
         )  # fmt: skip
+
+    def in_between(self, parts: int = PARTS) -> "Toggles":
+        """The same with `parts` points a step: scores and numbers of each face on a straight line between two
+        strengths. Point k of these edits is point k `parts` there.
+        """
+        strengths_K = in_between(np.concatenate([[0.0], self.strengths]), parts)[1:]
+        scores, numbers = ({name: in_between(one, parts) for name, one in its.items()}
+                           for its in (self.scores, self.numbers))  # fmt: skip
+        return Toggles(self.attribute, strengths_K, self.faces, self.targets, scores, numbers)
 
 
 def read(

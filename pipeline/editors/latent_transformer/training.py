@@ -124,6 +124,13 @@ class TrainConfig(training.TrainConfig):
         return LatentTransformerTraining(rows, None, self, device)
 
 
+def split(count: int, held_out: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows to judge C by, and those to learn from, each in rising order."""
+    order = np.argsort(raw_words(seed, 0, count, stream=3), kind="stable")
+    held = max(1, round(count * held_out))
+    return np.sort(order[:held]), np.sort(order[held:])
+
+
 class LatentTransformerTraining:
     """C, then T of the attributes `targets`, step by step (`pipeline.editors.training.Training`).
 
@@ -150,7 +157,7 @@ class LatentTransformerTraining:
         self.targets = tuple(targets or rows.targets or rows.attributes)
         self.codes = rows.codes.values.to(device)
         self.scores_NA = torch.tensor(np.asarray(rows.scores), dtype=self.codes.dtype, device=device)
-        self.held_out_N, self.learned_N = self._split()
+        self.held_out_N, self.learned_N = split(len(self.codes), self.config.held_out, self.config.seed)
         self._check()
         has_NA = self.scores_NA[torch.from_numpy(self.learned_N)] > 0
         self.gamma_AA = torch.corrcoef(has_NA.to(self.codes.dtype).T).reshape(len(self.attributes), -1)
@@ -275,13 +282,6 @@ class LatentTransformerTraining:
             with torch.no_grad():
                 self._before_NA = torch.cat([classifier(part.flatten(1)) for part in self.codes.split(4096)])
         return self._before_NA
-
-    def _split(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Rows to judge C by, and those to learn from, each in rising order."""
-        count = len(self.codes)
-        order = np.argsort(raw_words(self.config.seed, 0, count, stream=3), kind="stable")
-        held = max(1, round(count * self.config.held_out))
-        return np.sort(order[:held]), np.sort(order[held:])
 
     def _some(self, rows_N: NDArray[np.int64]) -> NDArray[np.int64]:
         """Those that the transformations learn from, in rising order."""

@@ -1,0 +1,107 @@
+"""Edits one after the other (Fig. 4): how identity and the other attributes fall with each, and the claims."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pipeline.metrics.false_acceptance import Threshold
+from pipeline.metrics.swept import EqualRate, Swept, difference_at, difference_at_equal_rate
+from pipeline.report import study
+from pipeline.report.claims import Claim, of_difference
+from pipeline.report.latent_transformer.paper import METHODS, OURS, THEIRS
+from pipeline.report.latent_transformer.toggled import SETTINGS, WHOSE
+from pipeline.report.sequences import Sequences
+
+Found = Mapping[str, Sequences]
+"""By method, of the same faces."""
+KEPT = "other attributes kept"
+
+
+def claims(found: Found, thresholds: Mapping[str, Threshold]) -> list[Claim]:
+    """After the last edit, at the paper's settings and where as much of what was asked for is there."""
+    edits, whose = len(found[OURS].stages), next(iter(thresholds))
+    faces = f"{OURS} less {THEIRS} ({len(found[OURS].faces)} faces)"
+    made = []
+    for what, values in _values(found, thresholds, whose, edits).items():
+        first, second = (found[method].swept(values[method], edits) for method in (OURS, THEIRS))
+        steps = _step(found, OURS), _step(found, THEIRS)
+        more = difference_at(first, steps[0], second, steps[1])
+        about = f"A sequence of {edits} edits is less destructive"
+        made.append(of_difference(f"{about} (the paper's settings)", f"{what}, {faces}", "more", more, better=True))
+        equal = _at_equal_rate(found, thresholds, whose, what)
+        there = f"{100 * equal.rate:.0f} %" if np.isfinite(equal.rate) else "none"
+        told = f"{what}, {faces}, where {there} of what was asked for is there"
+        made.append(of_difference(f"{about} (as much reached)", told, "not measured", equal.difference, better=True))
+    return sorted(made, key=lambda claim: claim.about, reverse=True)
+
+
+def _at_equal_rate(found: Found, thresholds: Mapping[str, Threshold], metric: str, what: str) -> EqualRate:
+    """After the last edit, each face on a straight line between two strengths."""
+    dense = {method: one.in_between() for method, one in found.items()}
+    edits = len(dense[OURS].stages)
+    values = _values(dense, thresholds, metric, edits)[what]
+    first, second = (dense[method].swept(values[method], edits) for method in (OURS, THEIRS))
+    return difference_at_equal_rate(first, _step(dense, OURS), second, _step(dense, THEIRS))
+
+
+def section(found: Found, thresholds: Mapping[str, Threshold]) -> study.Section:
+    """After each edit, by both methods: what was reached, and what stayed."""
+    sequences = found[OURS]
+    edits = len(sequences.stages)
+    words = ", ".join(f"{attribute} {'on' if to else 'off'}" for attribute, to in sequences.stages)
+    unseen = [attribute for attribute, _ in sequences.stages if attribute not in sequences.scores]
+    settings = ", ".join(f"{SETTINGS[method]:g} ({method})" for method in METHODS)
+    sentences = [
+        f"{len(sequences.faces)} faces are edited {edits} times, each edit on top of the one before: {words}; whatever "
+        "they looked like before. A move along a direction is the same wherever it starts, so InterFaceGAN's sequences "
+        f"are sums of its moves. The paper shows such a sequence (Fig. 4) and measures none. Each edit by {settings}.",
+        "Reached: the share of what was asked for so far that the judge sees"
+        + (f" ({', '.join(unseen)} it does not see)" if unseen else "")
+        + ". Other attributes: those of the judge that were not asked for so far. All of it against the source, in per "
+        "cent. The curves go on to stronger and weaker edits: a sequence that does less keeps more.",
+    ]
+    table = {}
+    for number in range(1, edits + 1):
+        row: dict[str, str] = {}
+        for metric in thresholds:
+            for what, values in _values(found, thresholds, metric, number).items():
+                for method in METHODS:
+                    row[f"{what}, {method}"] = _percent(values[method][:, _step(found, method)])
+        for method in METHODS:
+            row[f"reached, {method}"] = _percent(found[method].reached(number)[:, _step(found, method)])
+        table[f"{number}: {sequences.stages[number - 1][0]}"] = row
+    caption = f"After each edit, by {settings}; intervals are with the claims"
+    grid = study.Grid(caption, pd.DataFrame.from_dict(table, orient="index"))
+    whose = next(iter(thresholds))
+    curves = [
+        study.Curves(f"After {edits} edits, at several strengths: {what}", "reached, %", "%", {
+            method: _line(found[method].swept(values[method], edits)) for method in METHODS
+        }, bold=[OURS])
+        for what, values in _values(found, thresholds, whose, edits).items()
+    ]  # fmt: skip
+    return study.Section("One edit after the other (Fig. 4 in numbers)", sentences, [grid, *curves])
+
+
+def _values(
+    found: Found, thresholds: Mapping[str, Threshold], metric: str, edits: int
+) -> dict[str, dict[str, NDArray[np.float64]]]:
+    """What may stay, (N, P) by method."""
+    same = {method: thresholds[metric].same(one.number(metric, edits)) for method, one in found.items()}
+    kept = {method: one.kept(edits) for method, one in found.items()}
+    return {f"identities kept ({WHOSE[metric]})": same, KEPT: kept}
+
+
+def _step(found: Found, method: str) -> int:
+    return int(np.argmin(np.abs(found[method].strengths - SETTINGS[method]))) + 1
+
+
+def _percent(values_N: NDArray[np.float64]) -> str:
+    there = values_N[~np.isnan(values_N)]
+    return f"{100 * there.mean():.1f}" if len(there) else study.cell(None)
+
+
+def _line(swept: Swept) -> pd.DataFrame:
+    frame = pd.DataFrame({"x": 100 * swept.rates(), "y": 100 * swept.means()})
+    return frame.dropna().drop_duplicates("x", keep="last")

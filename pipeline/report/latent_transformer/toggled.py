@@ -1,0 +1,328 @@
+"""Edits of single attributes: Table 1 at the paper's settings, both methods at equal accuracy, and the claims.
+
+Shapes: N faces, P points with the source first.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pipeline.metrics import intervals
+from pipeline.metrics.bootstrap import FEWEST, TAIL
+from pipeline.metrics.false_acceptance import Threshold
+from pipeline.metrics.swept import EqualRate, Swept, difference_at, difference_at_equal_rate
+from pipeline.report import study, wording
+from pipeline.report.claims import FAILS, HOLDS, NOT_DECIDED, Claim, of_difference
+from pipeline.report.latent_transformer.paper import (
+    ACCURACY,
+    ALPHA,
+    ATTRIBUTES,
+    AVERAGE,
+    DISTANCE,
+    FOOLED,
+    IDENTITY,
+    METHODS,
+    NAMES,
+    OURS,
+    TABLE_1,
+    THEIRS,
+)
+from pipeline.report.toggles import Toggles, paired
+
+SETTINGS = {THEIRS: DISTANCE, OURS: ALPHA}
+SIMILAR = 0.1
+"""Accuracies are similar where they differ by no more than this share of the faces."""
+WHOSE = {"identity_dlib": "dlib's network", "identity": "fr-feature"}
+
+
+@dataclass(frozen=True, eq=False)
+class Compared:
+    """Both methods' edits of the same faces. thresholds: by metric of identity; the first is the one that claims are
+    told by.
+    """
+
+    toggles: Mapping[str, Toggles]
+    thresholds: Mapping[str, Threshold]
+
+    @classmethod
+    def of(cls, theirs: Toggles, ours: Toggles, thresholds: Mapping[str, Threshold]) -> "Compared":
+        """On the toggles that both have."""
+        both = paired(*(one.only(one.is_toggle) for one in (theirs, ours)))
+        return cls(dict(zip(METHODS, both, strict=True)), thresholds)
+
+    def __len__(self) -> int:
+        return len(self.toggles[OURS])
+
+    @property
+    def attribute(self) -> str:
+        return self.toggles[OURS].attribute
+
+    @property
+    def name(self) -> str:
+        return NAMES[self.attribute]
+
+    @cached_property
+    def whose(self) -> str:
+        """The metric of identity that claims are told by."""
+        return next(iter(self.thresholds))
+
+    def step(self, method: str) -> int:
+        """The point of the paper's setting."""
+        strengths = self.toggles[method].strengths
+        return int(np.argmin(np.abs(strengths - SETTINGS[method]))) + 1
+
+    def same(self, method: str, metric: str) -> NDArray[np.float64]:
+        """(N, P): 1 where it is the source's person, else 0; NaN where the metric has no number."""
+        toggles = self.toggles[method]
+        return self.thresholds[metric].same(toggles.number(metric))
+
+    def swept(self, what: str, among: bool) -> dict[str, Swept]:
+        """By method; what: ATTRIBUTES, or a metric of identity."""
+        return {
+            method: one.swept(one.kept if what == ATTRIBUTES else self.same(method, what), among)
+            for method, one in self.toggles.items()
+        }
+
+    def at_equal_rate(self, what: str, among: bool = True) -> EqualRate:
+        """Ours less InterFaceGAN, each face on a straight line between two strengths."""
+        both = self.in_between.swept(what, among)
+        first, second = (self.in_between.step(method) for method in (OURS, THEIRS))
+        return difference_at_equal_rate(both[OURS], first, both[THEIRS], second)
+
+    @cached_property
+    def in_between(self) -> "Compared":
+        """The same with points between the strengths."""
+        return Compared({method: one.in_between() for method, one in self.toggles.items()}, self.thresholds)
+
+
+# -- claims -----------------------------------------------------------------------------------------------------------
+
+
+def claims(found: Sequence[Compared]) -> list[Claim]:
+    """Of Table 1 at the paper's settings, then where both succeed as often."""
+    return [
+        *(_as_accurate(one) for one in found),
+        *(_at_settings(one, one.whose, IDENTITY, "The identity is kept more often (Table 1, the paper's settings)")
+          for one in found),
+        *(_at_settings(one, ATTRIBUTES, ATTRIBUTES, "Other attributes are kept more often (Table 1, the paper's "
+                       "settings)") for one in found),
+        *(_at_equal_rate(one, one.whose, "The identity is kept more often at equal accuracy") for one in found),
+        *(_at_equal_rate(one, ATTRIBUTES, "Other attributes are kept more often at equal accuracy") for one in found),
+    ]  # fmt: skip
+
+
+def _as_accurate(one: Compared) -> Claim:
+    """Does the judge see as many faces on the other side?"""
+    ours, theirs = (one.toggles[method].reached[:, one.step(method)] for method in (OURS, THEIRS))
+    counts = [int(np.count_nonzero((ours == a) & (theirs == b))) for a, b in ((1, 1), (1, 0), (0, 1), (0, 0))]
+    low, high = intervals.of_paired_rates(*counts)
+    more = float(np.mean(ours) - np.mean(theirs)) if len(one) else np.nan
+    verdict = HOLDS if low > -SIMILAR and high < SIMILAR else FAILS if low > SIMILAR or high < -SIMILAR else NOT_DECIDED
+    about = f"The accuracy is similar (within {100 * SIMILAR:g} % of the faces) at the paper's settings"
+    return Claim(about, f"{one.name}: accuracy, {_less(one)}", _paper(ACCURACY, one), more, low, high, verdict)
+
+
+def _at_settings(one: Compared, what: str, table: str, about: str) -> Claim:
+    both = one.swept(what, among=True)
+    more = difference_at(both[OURS], one.step(OURS), both[THEIRS], one.step(THEIRS))
+    counted = " and ".join(str(both[method].counts()[one.step(method)]) for method in (OURS, THEIRS))
+    told = f"{one.name}: {_said(what)}, {_less(one)}, of {counted} edits that succeeded"
+    return of_difference(about, told, _paper(table, one), more, better=True)
+
+
+def _at_equal_rate(one: Compared, what: str, about: str) -> Claim:
+    found = one.at_equal_rate(what)
+    rate = f"{100 * found.rate:.0f} %" if np.isfinite(found.rate) else "no success"
+    told = f"{one.name}: {_said(what)}, {_less(one)}, at {rate}"
+    return of_difference(about, told, "not measured", found.difference, better=True)
+
+
+def _less(one: Compared) -> str:
+    return f"{OURS} less {THEIRS} ({len(one)} faces)"
+
+
+def _said(what: str) -> str:
+    return "share of other attributes kept" if what == ATTRIBUTES else f"share of identities kept ({WHOSE[what]})"
+
+
+def _paper(table: str, one: Compared) -> str:
+    theirs, ours = (float(TABLE_1[table][method][one.attribute]) for method in (THEIRS, OURS))
+    return wording.score((ours - theirs) / 100, 3)
+
+
+# -- sections ---------------------------------------------------------------------------------------------------------
+
+
+def table_1(found: Sequence[Compared]) -> study.Section:
+    """Table 1 at the paper's settings: over the edits that succeeded, as the paper has it, and over all."""
+    first = found[0]
+    learned = "; ".join(
+        f"{WHOSE[name]} {one.value:.3f} ({one.low:.3f} to {one.high:.3f}; {one.accepted} of {one.pairs:,} pairs of "
+        f"{one.faces} faces are accepted)"
+        for name, one in first.thresholds.items()
+    )
+    rate = 100 * next(iter(first.thresholds.values())).rate
+    sentences = [
+        f"InterFaceGAN moves by {DISTANCE:g} along its unit normal in w, the Latent Transformer by alpha {ALPHA:g}; "
+        "each face goes to the side where the judge does not see it. Accuracy: the share of faces that the judge then "
+        "sees there. Attributes: the mean share of the judge's other attributes that stay on their side. Identity: the "
+        f"share of edits that a network takes for the same person, at a threshold that takes {rate:g} % of pairs of "
+        f"different generated faces for one person: {learned}. The paper has VGG-Face, and does not say which pairs.",
+        "As in the paper, identity and attributes are over the edits that succeeded; over all edits they stand below. "
+        "In per cent, with intervals of 95 % (Wilson; of attributes bootstrap).",
+    ]
+    parts: list[study.Grid] = []
+    for among, caption in ((True, "Over the edits that succeeded (Table 1)"), (False, "Over all edits")):
+        parts.append(study.Grid(caption, _frame(found, among), bold=[f"{IDENTITY}, {OURS}"]))
+    parts.append(study.Grid("Edits that succeeded, by the way that they went", _counts(found)))
+    return study.Section("Single attributes (Table 1)", sentences, parts)
+
+
+def _frame(found: Sequence[Compared], among: bool) -> pd.DataFrame:
+    """A row for each attribute, below it the paper's where it has one, and the means."""
+    rows: dict[str, dict[str, str]] = {}
+    means: dict[str, list[float]] = {}
+    for one in found:
+        cells: dict[str, str] = {}
+        for what in (*one.thresholds, ATTRIBUTES):
+            for method, swept in one.swept(what, among).items():
+                step = one.step(method)
+                heading = f"{_heading(what, one)}, {method}"
+                cells[heading] = _cell(swept, step, what == ATTRIBUTES)
+                means.setdefault(heading, []).append(float(swept.means()[step]))
+        for method, toggles in one.toggles.items():
+            reached_N = toggles.reached[:, one.step(method)]
+            cells[f"{ACCURACY}, {method}"] = _rate(int(reached_N.sum()), len(reached_N))
+            means.setdefault(f"{ACCURACY}, {method}", []).append(float(reached_N.mean()) if len(reached_N) else np.nan)
+        rows[f"{one.name} ({len(one)} faces)"] = cells
+        if among:
+            rows[f"{one.name}, paper"] = {
+                f"{table}, {method}": f"{float(TABLE_1[table][method][one.attribute]):.2f}"
+                for table in TABLE_1 for method in METHODS
+            }  # fmt: skip
+    rows["Average"] = {heading: f"{100 * np.nanmean(its):.1f}" if np.isfinite(its).any() else study.cell(None)
+                       for heading, its in means.items()}  # fmt: skip
+    if among:
+        rows["Average, paper"] = {
+            f"{table}, {method}": f"{its[place]:.2f}"
+            for table, its in AVERAGE.items() for place, method in enumerate(METHODS)
+        }  # fmt: skip
+    return pd.DataFrame.from_dict(rows, orient="index").fillna("")
+
+
+def _heading(what: str, one: Compared) -> str:
+    return ATTRIBUTES if what == ATTRIBUTES else IDENTITY if what == one.whose else f"{IDENTITY} by {WHOSE[what]}"
+
+
+def _cell(swept: Swept, step: int, is_mean: bool) -> str:
+    """A mean in per cent with its interval."""
+    mean, count = float(swept.means()[step]), int(swept.counts()[step])
+    if not count:
+        return study.cell(None)
+    if not is_mean:
+        return _rate(round(mean * count), count)
+    alone = Swept(swept.reached, np.zeros_like(np.asarray(swept.value, np.float64)), swept.among)
+    spread = difference_at(swept, step, alone, step)
+    interval = "" if np.isnan(spread.low) else f" ({100 * spread.low:.0f} to {100 * spread.high:.0f})"
+    return f"{100 * mean:.1f}{interval}"
+
+
+def _rate(hits: int, count: int) -> str:
+    if not count:
+        return study.cell(None)
+    low, high = intervals.of_rate(hits, count)
+    return f"{100 * hits / count:.1f} ({100 * low:.0f} to {100 * high:.0f})"
+
+
+def _counts(found: Sequence[Compared]) -> pd.DataFrame:
+    rows = {}
+    for one in found:
+        row = {}
+        for to, words in ((True, "to have it"), (False, "to lose it")):
+            way_N = one.toggles[OURS].targets == to
+            row[f"faces {words}"] = str(int(way_N.sum()))
+            for method, toggles in one.toggles.items():
+                row[f"{words}, {method}"] = str(int(toggles.reached[way_N, one.step(method)].sum()))
+        for metric in one.thresholds:
+            row[f"no number by {WHOSE[metric]}"] = ", ".join(
+                f"{int(np.isnan(one.same(method, metric)[:, one.step(method)]).sum())} {method}" for method in METHODS
+            )
+        rows[one.name] = row
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def equal_accuracy(found: Sequence[Compared]) -> study.Section:
+    """Both methods where they succeed as often, and their curves over all strengths."""
+    settings = {method: f"{SETTINGS[method]:g}" for method in METHODS}
+    sentences = [
+        FOOLED,
+        f"Curves: each point is a strength, from the source on the left; the paper's are {settings[THEIRS]} of "
+        f"{THEIRS} and {settings[OURS]} of {OURS}. Means over the edits that succeeded; over all edits in the second "
+        "table. Between two strengths the judge's scores and the networks' numbers of each face are taken on a "
+        "straight line, and what succeeds and what is kept is counted from these. Nothing is decided where fewer than "
+        f"{FEWEST} edits of a method succeed, or where more than {100 * TAIL:g} % of the resamples (bootstrap over the "
+        "faces) have none that do.",
+    ]
+    grids = [
+        study.Grid(
+            f"At equal accuracy, over {'the edits that succeeded' if among else 'all edits'}", _equal(found, among)
+        )
+        for among in (True, False)
+    ]
+    curves = [
+        study.Curves(f"{one.name}: {what}", "accuracy, %", "kept, %", _lines(one, metric), bold=[OURS])
+        for one in found
+        for what, metric in (("identities kept", one.whose), ("other attributes kept", ATTRIBUTES))
+    ]
+    return study.Section("At equal accuracy (ours)", sentences, [*grids, *curves])
+
+
+def _equal(found: Sequence[Compared], among: bool) -> pd.DataFrame:
+    rows = {}
+    for one in found:
+        for what in (*one.thresholds, ATTRIBUTES):
+            at = one.at_equal_rate(what, among)
+            rows[f"{one.name}: {_said(what)}"] = {
+                "accuracy": _percent(at.rate), OURS: _percent(at.first), THEIRS: _percent(at.second),
+                "difference": f"{100 * at.difference.observed:+.1f}" if np.isfinite(at.difference.observed) else "–",
+                "95 %": "" if np.isnan(at.difference.low)
+                else f"{100 * at.difference.low:+.1f} to {100 * at.difference.high:+.1f}",
+                "": at.difference.verdict,
+            }  # fmt: skip
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.1f}" if np.isfinite(value) else study.cell(None)
+
+
+def _lines(one: Compared, what: str) -> dict[str, pd.DataFrame]:
+    """By method, over the accuracy of each of its strengths."""
+    lines = {}
+    for method, swept in one.swept(what, among=True).items():
+        frame = pd.DataFrame({"x": 100 * swept.rates(), "y": 100 * swept.means()})
+        lines[method] = frame.dropna().drop_duplicates("x", keep="last")
+    return lines
+
+
+def strengths(found: Sequence[Compared]) -> study.Section:
+    """How accuracy, identity and attributes go with the strength (Fig. 3 in numbers)."""
+    parts: list[study.Curves] = []
+    readers: dict[str, Callable[[Compared, str], Swept]] = {
+        "accuracy": lambda one, method: one.toggles[method].swept(one.toggles[method].reached.astype(float)),
+        "identities kept, all edits": lambda one, method: one.swept(one.whose, among=False)[method],
+        "other attributes kept, all edits": lambda one, method: one.swept(ATTRIBUTES, among=False)[method],
+    }
+    for method in METHODS:
+        axis = f"{'distance' if method == THEIRS else 'alpha'}"
+        for what, reader in readers.items():
+            lines = {}
+            for one in found:
+                x = [0.0, *one.toggles[method].strengths]
+                lines[one.name] = pd.DataFrame({"x": x, "y": 100 * reader(one, method).means()})
+            parts.append(study.Curves(f"{method}: {what}", axis, "%", lines))
+    return study.Section("Scaling (Fig. 3 in numbers)", [], parts)
