@@ -67,9 +67,10 @@ class LatentTransformerSpec(FacesFlags):
     )
     epochs: int | None = Field(None, gt=0, description="Of the training, as of stylemill train latent-transformer.")
     metrics: Names = Field(
-        tuple(reversed(ALIKE)), min_length=1, description="Of identity; claims are told by the first. identity_dlib "
-        "needs the extra identity.",
-    )  # fmt: skip
+        ("identity_dlib", "identity"),
+        min_length=1,
+        description="Of identity; claims are told by the first. identity_dlib needs the extra identity.",
+    )
 
     @field_validator("sequence")
     @classmethod

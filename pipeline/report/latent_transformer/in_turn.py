@@ -22,17 +22,17 @@ KEPT = "other attributes kept"
 def claims(found: Found, thresholds: Mapping[str, Threshold]) -> list[Claim]:
     """After the last edit, at the paper's settings and where as much of what was asked for is there."""
     edits, whose = len(found[OURS].stages), next(iter(thresholds))
-    faces = f"{OURS} less {THEIRS} ({len(found[OURS].faces)} faces)"
+    faces = _faces(found)
     made = []
     for what, values in _values(found, thresholds, whose, edits).items():
         first, second = (found[method].swept(values[method], edits) for method in (OURS, THEIRS))
         steps = _step(found, OURS), _step(found, THEIRS)
         more = difference_at(first, steps[0], second, steps[1])
         about = f"A sequence of {edits} edits is less destructive"
-        made.append(of_difference(f"{about} (the paper's settings)", f"{what}, {faces}", "more", more, better=True))
+        made.append(of_difference(f"{about} (the paper's settings)", f"{what} ({faces})", "more", more, better=True))
         equal = _at_equal_rate(found, thresholds, whose, what)
         there = f"{100 * equal.rate:.0f} %" if np.isfinite(equal.rate) else "none"
-        told = f"{what}, {faces}, where {there} of what was asked for is there"
+        told = f"{what}, where {there} of what was asked for is there ({faces})"
         made.append(of_difference(f"{about} (as much reached)", told, "not measured", equal.difference, better=True))
     return sorted(made, key=lambda claim: claim.about, reverse=True)
 
@@ -54,7 +54,7 @@ def section(found: Found, thresholds: Mapping[str, Threshold]) -> study.Section:
     unseen = [attribute for attribute, _ in sequences.stages if attribute not in sequences.scores]
     settings = ", ".join(f"{SETTINGS[method]:g} ({method})" for method in METHODS)
     sentences = [
-        f"{len(sequences.faces)} faces are edited {edits} times, each edit on top of the one before: {words}; whatever "
+        f"{_faces(found)}, edited {edits} times, each edit on top of the one before: {words}; whatever "
         "they looked like before. A move along a direction is the same wherever it starts, so InterFaceGAN's sequences "
         f"are sums of its moves. The paper shows such a sequence (Fig. 4) and measures none. Each edit by {settings}.",
         "Reached: the share of what was asked for so far that the judge sees"
@@ -91,6 +91,11 @@ def _values(
     same = {method: thresholds[metric].same(one.number(metric, edits)) for method, one in found.items()}
     kept = {method: one.kept(edits) for method, one in found.items()}
     return {f"identities kept ({WHOSE[metric]})": same, KEPT: kept}
+
+
+def _faces(found: Found) -> str:
+    count = len(found[OURS].faces)
+    return f"{count:,} face{'' if count == 1 else 's'}"
 
 
 def _step(found: Found, method: str) -> int:

@@ -123,30 +123,26 @@ def _as_accurate(one: Compared) -> Claim:
     more = float(np.mean(ours) - np.mean(theirs)) if len(one) else np.nan
     verdict = HOLDS if low > -SIMILAR and high < SIMILAR else FAILS if low > SIMILAR or high < -SIMILAR else NOT_DECIDED
     about = f"The accuracy is similar (within {100 * SIMILAR:g} % of the faces) at the paper's settings"
-    return Claim(about, f"{one.name}: accuracy, {_less(one)}", _paper(ACCURACY, one), more, low, high, verdict)
+    return Claim(about, f"{one.name}: accuracy ({len(one)} faces)", _paper(ACCURACY, one), more, low, high, verdict)
 
 
 def _at_settings(one: Compared, what: str, table: str, about: str) -> Claim:
     both = one.swept(what, among=True)
     more = difference_at(both[OURS], one.step(OURS), both[THEIRS], one.step(THEIRS))
     counted = " and ".join(str(both[method].counts()[one.step(method)]) for method in (OURS, THEIRS))
-    told = f"{one.name}: {_said(what)}, {_less(one)}, of {counted} edits that succeeded"
+    told = f"{one.name}: {_said(what)} (of {counted} successes)"
     return of_difference(about, told, _paper(table, one), more, better=True)
 
 
 def _at_equal_rate(one: Compared, what: str, about: str) -> Claim:
     found = one.at_equal_rate(what)
     rate = f"{100 * found.rate:.0f} %" if np.isfinite(found.rate) else "no success"
-    told = f"{one.name}: {_said(what)}, {_less(one)}, at {rate}"
+    told = f"{one.name}: {_said(what)}, at {rate} ({len(one)} faces)"
     return of_difference(about, told, "not measured", found.difference, better=True)
 
 
-def _less(one: Compared) -> str:
-    return f"{OURS} less {THEIRS} ({len(one)} faces)"
-
-
 def _said(what: str) -> str:
-    return "share of other attributes kept" if what == ATTRIBUTES else f"share of identities kept ({WHOSE[what]})"
+    return "other attributes kept" if what == ATTRIBUTES else f"identities kept ({WHOSE[what]})"
 
 
 def _paper(table: str, one: Compared) -> str:
@@ -175,9 +171,12 @@ def table_1(found: Sequence[Compared]) -> study.Section:
         "As in the paper, identity and attributes are over the edits that succeeded; over all edits they stand below. "
         "In per cent, with intervals of 95 % (Wilson; of attributes bootstrap).",
     ]
-    parts: list[study.Grid] = []
-    for among, caption in ((True, "Over the edits that succeeded (Table 1)"), (False, "Over all edits")):
-        parts.append(study.Grid(caption, _frame(found, among), bold=[f"{IDENTITY}, {OURS}"]))
+    captions = {True: "Over the edits that succeeded (Table 1)", False: "Over all edits"}
+    parts = [
+        study.Grid(caption, _frame(found, among), bold=[f"{IDENTITY}, {OURS}"]) for among, caption in captions.items()
+    ]
+    for metric in list(first.thresholds)[1:]:
+        parts.append(study.Grid(f"Identity by {WHOSE[metric]}", _by_another(found, metric)))
     parts.append(study.Grid("Edits that succeeded, by the way that they went", _counts(found)))
     return study.Section("Single attributes (Table 1)", sentences, parts)
 
@@ -188,12 +187,10 @@ def _frame(found: Sequence[Compared], among: bool) -> pd.DataFrame:
     means: dict[str, list[float]] = {}
     for one in found:
         cells: dict[str, str] = {}
-        for what in (*one.thresholds, ATTRIBUTES):
+        for what, heading in ((one.whose, IDENTITY), (ATTRIBUTES, ATTRIBUTES)):
             for method, swept in one.swept(what, among).items():
-                step = one.step(method)
-                heading = f"{_heading(what, one)}, {method}"
-                cells[heading] = _cell(swept, step, what == ATTRIBUTES)
-                means.setdefault(heading, []).append(float(swept.means()[step]))
+                cells[f"{heading}, {method}"] = _cell(swept, one.step(method), what == ATTRIBUTES)
+                means.setdefault(f"{heading}, {method}", []).append(float(swept.means()[one.step(method)]))
         for method, toggles in one.toggles.items():
             reached_N = toggles.reached[:, one.step(method)]
             cells[f"{ACCURACY}, {method}"] = _rate(int(reached_N.sum()), len(reached_N))
@@ -201,21 +198,35 @@ def _frame(found: Sequence[Compared], among: bool) -> pd.DataFrame:
         rows[f"{one.name} ({len(one)} faces)"] = cells
         if among:
             rows[f"{one.name}, paper"] = {
-                f"{table}, {method}": f"{float(TABLE_1[table][method][one.attribute]):.2f}"
-                for table in TABLE_1 for method in METHODS
-            }  # fmt: skip
-    rows["Average"] = {heading: f"{100 * np.nanmean(its):.1f}" if np.isfinite(its).any() else study.cell(None)
-                       for heading, its in means.items()}  # fmt: skip
+                f"{table}, {method}": f"{float(theirs[method][one.attribute]):.2f}"
+                for table, theirs in TABLE_1.items()
+                for method in METHODS
+            }
+    rows["Average"] = {heading: _percent(_mean(its)) for heading, its in means.items()}
     if among:
         rows["Average, paper"] = {
             f"{table}, {method}": f"{its[place]:.2f}"
-            for table, its in AVERAGE.items() for place, method in enumerate(METHODS)
-        }  # fmt: skip
+            for table, its in AVERAGE.items()
+            for place, method in enumerate(METHODS)
+        }
     return pd.DataFrame.from_dict(rows, orient="index").fillna("")
 
 
-def _heading(what: str, one: Compared) -> str:
-    return ATTRIBUTES if what == ATTRIBUTES else IDENTITY if what == one.whose else f"{IDENTITY} by {WHOSE[what]}"
+def _by_another(found: Sequence[Compared], metric: str) -> pd.DataFrame:
+    """Identity by a network that claims are not told by."""
+    rows = {}
+    for one in found:
+        rows[f"{one.name} ({len(one)} faces)"] = {
+            f"{edits}, {method}": _cell(swept, one.step(method), is_mean=False)
+            for among, edits in ((True, "successes"), (False, "all edits"))
+            for method, swept in one.swept(metric, among).items()
+        }
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def _mean(values: Sequence[float]) -> float:
+    there = [value for value in values if np.isfinite(value)]
+    return float(np.mean(there)) if there else np.nan
 
 
 def _cell(swept: Swept, step: int, is_mean: bool) -> str:
@@ -239,19 +250,18 @@ def _rate(hits: int, count: int) -> str:
 
 
 def _counts(found: Sequence[Compared]) -> pd.DataFrame:
+    """Of each way, how many faces, and how many edits of each method succeeded; of how many there is no identity."""
     rows = {}
     for one in found:
-        row = {}
         for to, words in ((True, "to have it"), (False, "to lose it")):
             way_N = one.toggles[OURS].targets == to
-            row[f"faces {words}"] = str(int(way_N.sum()))
+            row = {"faces": str(int(way_N.sum()))}
             for method, toggles in one.toggles.items():
-                row[f"{words}, {method}"] = str(int(toggles.reached[way_N, one.step(method)].sum()))
-        for metric in one.thresholds:
-            row[f"no number by {WHOSE[metric]}"] = ", ".join(
-                f"{int(np.isnan(one.same(method, metric)[:, one.step(method)]).sum())} {method}" for method in METHODS
-            )
-        rows[one.name] = row
+                row[method] = str(int(toggles.reached[way_N, one.step(method)].sum()))
+            for metric in one.thresholds:
+                none = (int(np.isnan(one.same(method, metric)[way_N, one.step(method)]).sum()) for method in METHODS)
+                row[f"no number by {WHOSE[metric]}"] = " and ".join(map(str, none))
+            rows[f"{one.name}, {words}"] = row
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
