@@ -63,11 +63,11 @@ class ToggledFaces:
         return found
 
     def spec_of(self, editor: str, attributes: Sequence[str], out: str, **flags: Any) -> EditSpec:
-        """Edits of these faces with the judge's scores and pictures, a shard a face."""
+        """Edits of these faces with the scores of both families and pictures, a shard a face."""
         return edit_spec(
             editor, **{
                 "latents": (self.latents,), "index": (f"0:{self.rows}",), "attribute": tuple(attributes),
-                "scores": "judge", "scored": attributes_of(self.spec.judge), "judge": self.spec.judge,
+                "scores": "both", "scored": attributes_of(self.spec.judge), "judge": self.spec.judge,
                 "classifiers": self.spec.classifiers, "images": "webp", "size": self.size, "keep": "all",
                 **self.spec.scoring, "batch_size": 1, "rows_per_shard": 1, "out": out, **flags,
             },

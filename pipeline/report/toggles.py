@@ -4,7 +4,7 @@ Shapes: N faces, K strengths, P = K + 1 points with the source first, M of the N
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -22,7 +22,8 @@ from schemas.edits import JUDGE
 class Toggles:
     """faces: (N,) their rows; where a face goes to both sides, it is there twice. targets: (N,) whether a face is to
     have the attribute. strengths: (K,) how far, without the sign of the way. scores: the judge's, (N, P), by attribute.
-    numbers: of metrics, (N, P), by name; of the source what they are of a picture beside itself.
+    numbers: of metrics, (N, P), by name; of the source what they are of a picture beside itself. own: scores of the
+    family that labels and edits, (N, P), by attribute, where they were kept.
     """
 
     attribute: str
@@ -31,6 +32,7 @@ class Toggles:
     targets: NDArray[np.bool_]
     scores: Mapping[str, NDArray[np.float64]]
     numbers: Mapping[str, NDArray[np.float64]]
+    own: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.faces)
@@ -40,6 +42,12 @@ class Toggles:
         """(N, P): whether the judge sees the face on the side where it is to be. A score of 0 is below."""
         found: NDArray[np.bool_] = (self.scores[self.attribute] > 0) == self.targets[:, None]
         return found
+
+    @cached_property
+    def reached_by_own(self) -> NDArray[np.bool_] | None:
+        """The same as the family that labels and edits sees it; None where its scores were not kept."""
+        score_NP = self.own.get(self.attribute)
+        return None if score_NP is None else (score_NP > 0) == self.targets[:, None]
 
     @cached_property
     def is_toggle(self) -> NDArray[np.bool_]:
@@ -70,6 +78,7 @@ class Toggles:
             self.attribute, self.strengths, self.faces[rows], self.targets[rows],
             {name: score_NP[rows] for name, score_NP in self.scores.items()},
             {name: number_NP[rows] for name, number_NP in self.numbers.items()},
+            {name: score_NP[rows] for name, score_NP in self.own.items()},
         )  # fmt: skip
 
     def in_between(self, parts: int = PARTS) -> "Toggles":
@@ -77,9 +86,9 @@ class Toggles:
         strengths. Point k of these edits is point k `parts` there.
         """
         strengths_K = in_between(np.concatenate([[0.0], self.strengths]), parts)[1:]
-        scores, numbers = ({name: in_between(one, parts) for name, one in its.items()}
-                           for its in (self.scores, self.numbers))  # fmt: skip
-        return Toggles(self.attribute, strengths_K, self.faces, self.targets, scores, numbers)
+        scores, numbers, own = ({name: in_between(one, parts) for name, one in its.items()}
+                                for its in (self.scores, self.numbers, self.own))  # fmt: skip
+        return Toggles(self.attribute, strengths_K, self.faces, self.targets, scores, numbers, own)
 
 
 def read(
@@ -104,6 +113,7 @@ def read(
         np.concatenate([one.faces for one in found]), np.concatenate([one.targets for one in found]),
         {name: np.concatenate([one.scores[name] for one in found]) for name in found[0].scores},
         {name: np.concatenate([one.numbers[name] for one in found]) for name in found[0].numbers},
+        {name: np.concatenate([one.own[name] for one in found]) for name in found[0].own},
     )  # fmt: skip
 
 
@@ -124,7 +134,8 @@ def _read(attribute: str, folder: str, target: bool, values: pd.DataFrame, numbe
         raise StoreError(f"{folder}: {len(asked)} requests are of {attribute}, and one is to be read")
     table = Table.open(url)
     judged = [name for name in table.schema.arrow.names if name.startswith(JUDGE)]
-    rows = table.read(columns=["index", "request", "step", "strength", *judged]).to_pandas()
+    own = [name for name in table.schema.arrow.names if JUDGE + name in judged]
+    rows = table.read(columns=["index", "request", "step", "strength", *judged, *own]).to_pandas()
     rows = rows[rows["request"] == asked[0]].rename(columns={"index": "face"}).set_index(["face", "step"]).sort_index()
     its = values[(values["edits"] == url) & (values["request"] == asked[0])]
     measured = its.pivot(index=["face", "step"], columns="name", values="value")
@@ -138,7 +149,7 @@ def _read(attribute: str, folder: str, target: bool, values: pd.DataFrame, numbe
     strengths_K = wide.loc[whole].to_numpy(np.float64)[:, 1:]
     return Toggles(
         attribute, strengths_K[0] if len(whole) else np.zeros(wide.shape[1] - 1), whole.to_numpy(np.int64),
-        np.full(len(whole), target), columns, found,
+        np.full(len(whole), target), columns, found, {name: _wide(rows[name], whole) for name in own},
     )  # fmt: skip
 
 

@@ -164,6 +164,17 @@ def test_table_1_made_once_more(out, text):
                 assert float(cell.split(" ")[0]) == pytest.approx(100 * number, abs=0.06)
 
 
+def test_the_family_that_labels_is_asked_as_well(out, text):
+    table = text[text.index("Accuracy by the family that the edits were learned from") :].splitlines()
+    cells = next(line for line in table if line.startswith("| Gender (9 faces) |")).split("|")
+    for place, (method, strengths, setting) in enumerate(((THEIRS, DISTANCES, DISTANCE), (OURS, ALPHAS, ALPHA))):
+        rows = edited(out, "male", method)
+        after = rows[rows["step"] == 1 + strengths.index(setting)]
+        for column, cell in (("male", cells[2 + 2 * place]), ("judge_male", cells[3 + 2 * place])):
+            wanted = 100 * ((after[column] > 0) == after["to"]).mean()
+            assert float(cell.strip().split(" ")[0]) == pytest.approx(wanted, abs=0.06)
+
+
 def test_a_sequence_of_moves_is_their_sum(out):
     normals = frame(out, "fit-w", "directions").set_index("attribute")["vector"]
     for number, moved in ((1, normals["smile"]), (2, normals["smile"] - normals["old"])):

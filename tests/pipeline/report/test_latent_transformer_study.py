@@ -103,6 +103,17 @@ def test_table_1_is_over_successes_and_below_it_over_all():
     assert "0.500 (0.450 to 0.550; 1 of 1,770 pairs of 60 faces are accepted)" in " ".join(section.sentences)
 
 
+def test_what_the_family_that_labels_sees_stands_beside_the_judge():
+    theirs, ours = edits(DISTANCES, 0.3, 0.12), edits(ALPHAS, 0.3, 0.12)
+    ours.own["smile"] = np.where(ours.targets[:, None], 1.0, -1.0) * np.ones_like(ours.scores["smile"])
+    theirs.own["smile"] = theirs.scores["smile"]
+    frame = toggled.table_1([toggled.Compared.of(theirs, ours, SAME)]).parts[-1].frame
+    row = frame.loc[f"Smiling ({FACES} faces)"]
+    assert row[f"{OURS}, own"].startswith("100.0 (")
+    assert not row[f"{OURS}, judge"].startswith("100.0 (")
+    assert row[f"{THEIRS}, own"] == row[f"{THEIRS}, judge"]
+
+
 def test_means_of_the_papers_table_are_those_that_it_prints():
     for table, printed in AVERAGE.items():
         np.testing.assert_allclose(TABLE_1[table].mean().to_numpy(), printed, atol=0.01)

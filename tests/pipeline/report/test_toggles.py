@@ -13,9 +13,11 @@ from pipeline.tables import Table
 JUDGED = ("smile", "old", "male")
 
 
-def edits_of(url, faces, scores, attributes=("smile",), strengths=(1.0, 2.0)):
-    """A folder of edits with the source and two steps. scores: by (face, request), (3, 3) by step and attribute."""
-    schema = schemas.edits((2,), judge=JUDGED)
+def edits_of(url, faces, scores, attributes=("smile",), strengths=(1.0, 2.0), own=()):
+    """A folder of edits with the source and two steps. scores: by (face, request), (3, 3) by step and attribute; of the
+    attributes `own` another family sees the opposite.
+    """
+    schema = schemas.edits((2,), own, JUDGED)
     table = Table(f"{url}/edits", schema)
     records = []
     for part, face in enumerate(faces):
@@ -27,6 +29,7 @@ def edits_of(url, faces, scores, attributes=("smile",), strengths=(1.0, 2.0)):
             "stop": ["done"] * len(numbers), "space": ["w"] * len(numbers),
             "latent": np.zeros((len(numbers), 2), np.float32), "generator": ["g"] * len(numbers),
             **{f"judge_{name}": judged[:, place] for place, name in enumerate(JUDGED)},
+            **{name: -judged[:, place] for place, name in enumerate(JUDGED) if name in own},
         }  # fmt: skip
         records.append(table.publish(part, schema.rows(rows), shards=len(faces)))
     table.seal(records, {})
@@ -80,6 +83,16 @@ def test_a_face_that_is_there_already_is_no_toggle(tmp_path):
     found = read("smile", [(f"{tmp_path}/up", True)], values(f"{tmp_path}/up", [4, 5]), NUMBERS)
     assert found.is_toggle.tolist() == [True, False]
     assert found.only(found.is_toggle).faces.tolist() == [4]
+
+
+def test_the_other_family_may_see_it_otherwise(tmp_path):
+    edits_of(f"{tmp_path}/up", [4], {(4, 0): UP}, own=("smile", "old"))
+    found = read("smile", [(f"{tmp_path}/up", True)], values(f"{tmp_path}/up", [4]), NUMBERS)
+    assert found.reached.tolist() == [[False, True, True]]
+    assert found.reached_by_own.tolist() == [[True, False, False]]
+    assert found.in_between(2).only(np.array([0])).reached_by_own.shape == (1, 5)
+    edits_of(f"{tmp_path}/none", [4], {(4, 0): UP})
+    assert read("smile", [(f"{tmp_path}/none", True)], values(f"{tmp_path}/none", [4]), NUMBERS).reached_by_own is None
 
 
 def test_a_request_is_found_by_its_attribute(tmp_path):
