@@ -18,7 +18,7 @@ from pipeline.tables import Table, store
 
 LEAD = (
     "The paper fits linear boundaries on 500,000 faces of PGGAN, and also on StyleGAN, with a ResNet-50 that labels "
-    "five attributes. Here generator and classifiers are others, and the faces a hundredth of that: the pattern is "
+    "five attributes. Here generator and classifiers are others, and far fewer faces are labelled: the pattern is "
     "compared, not the digits."
 )
 NAMES = {"yaw": "Pose", "smile": "Smile", "old": "Age", "male": "Gender", "eyeglasses": "Eyeglasses"}
