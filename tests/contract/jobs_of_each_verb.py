@@ -9,10 +9,11 @@ import torch
 from jobs.__main__ import main
 from jobs.options import RunFlags
 from pipeline.editors import EDITORS, config_of
-from pipeline.editors.training import FacesOfTraining
+from pipeline.editors.training import TRAININGS, FacesOfTraining
 from pipeline.models.classifiers import identity
 from pipeline.stages.train import FacesRef
-from tests.jobs.edits import planted, trained
+from tests.jobs.edits import ALONE as TRAINED_ALONE
+from tests.jobs.edits import planted, short, trained
 from tests.jobs.planted import plant
 from tests.jobs.test_readme import SPECS, kind_of
 
@@ -191,6 +192,23 @@ def edit_by(editor: str) -> Case:
 
 
 CASES |= {editor: edit_by(editor) for editor in EDITORS if editor not in CASES}
+
+
+def train_by(training: str) -> Case:
+    """Of a training without a case of its own: what all trainings take."""
+    tables = "--latents {latents} --labels {labels} --classifiers tiny"
+    if training in TRAINED_ALONE:
+        tables = "--latents {planted}/latents --labels {planted}/labels"
+    words = " ".join(["train", training, tables, *short(training)])
+    networks = ("--threads", "1", "--device", "cpu") if training in TRAINED_ALONE else NETWORKS
+    return Case(words, changed={"--seed 1": "seed: 0 there, 1 asked"}, networks=networks, steps=True)
+
+
+CASES |= {
+    f"train-{name}": train_by(name)
+    for name in TRAININGS
+    if not any(case.words.startswith(f"train {name} ") for case in CASES.values())
+}
 
 
 def make_inputs(folder: Path) -> dict[str, str]:

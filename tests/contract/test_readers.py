@@ -15,6 +15,7 @@ import torch
 from jobs.__main__ import main
 from pipeline.models.classifiers import calibration
 from tests.jobs.planted import plant
+from tests.traps import Trap
 
 NOISE = np.random.default_rng(7)
 W, VECTOR = NOISE.standard_normal((13, 512)).astype(np.float32), NOISE.standard_normal((1, 512)).astype(np.float32)
@@ -59,16 +60,6 @@ READERS = {
     "weights pt": ("models show {file}", "x.pt", lambda file: torch.save({"layer.weight": torch.zeros(4, 5)}, file)),
 }  # fmt: skip
 each = pytest.mark.parametrize("name", READERS)
-
-
-class Trap:
-    """A pickle of it writes a file where it is read."""
-
-    def __init__(self, where: Path) -> None:
-        self.where = where
-
-    def __reduce__(self):
-        return Path.write_text, (self.where, "written")
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import pytest
 
 from jobs.__main__ import main
 from pipeline.tables import Artifact
-from tests.jobs.edits import SHORT
+from tests.jobs.edits import ALONE, short
 from tests.jobs.planted import plant
 
 from . import trained_job
@@ -80,11 +80,11 @@ def test_killed_again_and_again_while_it_trains(tmp_path, capsys, undisturbed):
     assert complete(tmp_path / "out", capsys)
 
 
-@pytest.mark.parametrize("name", SHORT)
+@pytest.mark.parametrize("name", ALONE)
 def test_a_real_training_that_is_killed_goes_on_to_the_same_bytes(tmp_path, capsys, name):
     plant(tmp_path)
     given = ("--latents", f"{tmp_path}/latents", "--labels", f"{tmp_path}/labels", "--threads", "1")
-    words = ["train", name, *given, *SHORT[name]]
+    words = ["train", name, *given, *short(name)]
     whole = tmp_path / "whole"
     assert main([*words, "--local", "--out", str(whole)]) == 0
     words += ["--local", "--out", f"{tmp_path}/out"]

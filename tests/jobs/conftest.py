@@ -2,8 +2,11 @@ from pathlib import Path
 
 import pytest
 from edits import planted, sample
+from pixels import load_pixels
 from planted import plant
 from tiny_jobs import dataset
+
+from pipeline.models.classifiers import identity
 
 
 @pytest.fixture(scope="session")
@@ -41,6 +44,12 @@ def flat(tmp_path_factory):
     """Latents and labels of 600 rows of 16 numbers, without a network; the directions that the labels are linear in."""
     out = tmp_path_factory.mktemp("planted")
     return out, plant(out)
+
+
+@pytest.fixture
+def picture_identity(monkeypatch):
+    """Identity without its network."""
+    monkeypatch.setattr(identity, "load", load_pixels)
 
 
 @pytest.fixture

@@ -12,11 +12,14 @@ import pyarrow as pa
 import safetensors.torch
 
 from jobs.__main__ import main
+from jobs.command_line import flag_of
 from jobs.small_outputs import write_small_table
+from jobs.train import SPECS as TRAINED
 from pipeline.card import Card, TrainedCodes
 from pipeline.directions import Direction, normalised
 from pipeline.editors import EDITORS, config_of
 from pipeline.editors.id_style.networks import IDStyle
+from pipeline.editors.training import config_of as training_of
 from pipeline.models import generators
 from pipeline.stages.direction_rows import to_rows
 from pipeline.stages.models import MODEL
@@ -25,8 +28,8 @@ from schemas import directions as directions_schema
 
 HOW = ["--batch-size", "4", "--threads", "1", "--backend", "eager", "--local"]
 TINY = ["--classifiers", "tiny", "--judge", "tiny-judge", *HOW]
-SHORT = {"latent-transformer": ("--epochs", "1", "--classifier-epochs", "1")}
-"""Flags that make a training short, of those that need no network."""
+ALONE = tuple(name for name, spec in TRAINED.items() if "backend" in spec.NOT_TAKEN)
+"""Trainings that make no face, and so need no network."""
 WIDTHS = {"z": 512, "w": 512, "s": 320}
 
 
@@ -49,6 +52,12 @@ def planted(out, spaces=("w", "z", "s"), generator=None, names=("old", "eyeglass
     return found
 
 
+def short(training: str) -> list[str]:
+    """Flags that make a training short: one of all that it counts."""
+    counted = [name for name in training_of(training).model_fields if name.endswith(("epochs", "steps"))]
+    return [word for name in counted for word in (flag_of(name), "1")]
+
+
 @functools.cache
 def trained(what: str, space: str = "w") -> str:
     """An artifact of a training of few steps on 64 faces of random labels; its URL."""
@@ -61,7 +70,7 @@ def trained(what: str, space: str = "w") -> str:
     named = dict(zip(("old", "male", "eyeglasses"), labels.T, strict=True))
     pd.DataFrame({"index": range(64), **named}).to_csv(folder / "labels.csv", index=False)
     words = ["--latents", latents, "--labels", f"{folder}/labels.csv", "--space", space, "--out", f"{folder}/{space}"]
-    assert main(["train", what, *words, *SHORT[what], "--threads", "1", "--local"]) == 0
+    assert main(["train", what, *words, *short(what), "--threads", "1", "--local"]) == 0
     return f"{folder}/{space}/artifact"
 
 

@@ -17,11 +17,9 @@ from pipeline.tables import Table
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("--psi nan", "--psi nan"),
-        ("--rows 0", "--rows 0"),
         ("--generator nobody", "unknown generator 'nobody'"),
         ("--attributes smile,handsome", "handsome"),
-        ("--classifiers nobody", "nobody"),
+        ("--classifiers nobody", "unknown family of classifiers 'nobody': choose one of faces, judge"),
         ("--classifiers tiny,tiny", "--classifiers names tiny twice"),
         ("--rows-per-shard 6", "not a multiple of batch_size 4"),
         ("--images png --size 31", "31"),

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 import torch
 from edits import HOW, edit, planted, written_again
+from pixels import PixelsAreTheFace
 
 import schemas
 from jobs.__main__ import main
@@ -19,7 +20,6 @@ from pipeline.editors import EditRequest
 from pipeline.metrics.effects import EffectBatch, Effects
 from pipeline.metrics.of_faces import METRICS
 from pipeline.models import classifiers, generators
-from pipeline.models.classifiers import identity
 from pipeline.models.classifiers.attributes import DEFAULT_ATTRIBUTES
 from pipeline.models.codes import Codes
 from pipeline.models.faces import FaceScorer
@@ -146,31 +146,15 @@ def test_several_tables_are_kept_apart(scored, inputs, tmp_path):
     pd.testing.assert_frame_equal(its, one.drop(columns="index"))
 
 
-class PixelsAreTheFace(torch.nn.Module):
-    """In place of the network: a face is its picture."""
-
-    fingerprint = "pixels"
-
-    def forward(self, x_N3HW):
-        return torch.nn.functional.normalize(x_N3HW.flatten(1))
-
-
-@pytest.fixture
-def picture_identity(monkeypatch):
-    monkeypatch.setattr(identity, "load", lambda device="cpu": PixelsAreTheFace())
-
-
 @pytest.mark.usefixtures("picture_identity")
-@pytest.mark.parametrize("table", ["scored"])
-def test_identity_is_the_cosine_to_the_source(table, request, tmp_path, capsys):
-    url = request.getfixturevalue(table)
-    assert measure(tmp_path, url, words=["--identity"]) == 0
+def test_identity_is_the_cosine_to_the_source(scored, tmp_path, capsys):
+    assert measure(tmp_path, scored, words=["--identity"]) == 0
     assert "identity" in capsys.readouterr().out
     found = measured(tmp_path)
     found = found[found["metric"] == "identity"].set_index(["request", "step"])
     assert len(found) == 4
     generator = generators.load("stylegan2-tiny", backend="eager")
-    rows = Table.open(url).read(["request", "step", "latent"]).to_pandas()
+    rows = Table.open(scored).read(["request", "step", "latent"]).to_pandas()
 
     def faces(request, step):
         its = rows[(rows["request"] == request) & (rows["step"] == step)]
@@ -257,23 +241,21 @@ def test_edits_with_requests_of_version_1_are_measured_as_before(scored, tmp_pat
     assert [asked[row["index"]]["attribute"] for row in rows.to_pylist()] == rows["attribute"].to_pylist()
 
 
-@pytest.mark.parametrize("keep", ["3"])
-def test_rows_that_end_before_others_stand_still(inputs, tmp_path, keep):
+def test_rows_that_end_before_others_stand_still(inputs, tmp_path):
     """IALS with --until: each row's steps are as many as it takes; so that no step is of the stubborn faces alone.
 
     All are old to the tiny network, and so they go down.
     """
     asked = ["ials", "--attribute", "old", "--lambda1", "0", "--until", "0.5", "--target", "flip"]
-    how = ["--steps", "5", "--step-size", "1", "--keep", keep, "--space", "w", "--scores", "judge"]
+    how = ["--steps", "5", "--step-size", "1", "--keep", "3", "--space", "w", "--scores", "judge"]
     assert edit(*inputs, tmp_path / "edited", *asked, *how) == 0
     assert measure(tmp_path / "out", f"{tmp_path}/edited/edits", words=["--measured", "old,male"]) == 0
     rows = Table.open(f"{tmp_path}/edited/edits").read().to_pandas()
     assert rows.groupby("index")["step"].max().nunique() > 1
-    steps = [1, 2, 3, 4, 5] if keep == "all" else [3, 5]
     found = measured(tmp_path / "out")
-    assert found.loc[found["measured"] == "old", "strength"].tolist() == [-step for step in steps]
+    assert found.loc[found["measured"] == "old", "strength"].tolist() == [-3, -5]
     found = found.set_index(["step", "measured"])
-    for step in steps:
+    for step in (3, 5):
         before, after = rows.groupby("index").first(), rows[rows["step"] <= step].groupby("index").last()
         for name in ("old", "male"):
             change = (after[f"judge_{name}"] - before[f"judge_{name}"]).to_numpy(np.float64)

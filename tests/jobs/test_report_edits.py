@@ -125,10 +125,9 @@ def test_until_a_score_says_how_the_edits_ended(inputs, tmp_path):
     assert "No pictures were kept (--images)." in text
 
 
-@pytest.mark.parametrize("keep", ["3"])
-def test_faces_that_end_at_steps_of_their_own_are_all_told(inputs, tmp_path, keep):
+def test_faces_that_end_at_steps_of_their_own_are_all_told(inputs, tmp_path):
     asked = ["ials", "--attribute", "old", "--lambda1", "0", "--until", "0.5", "--target", "flip"]
-    how = ["--steps", "4", "--step-size", "0.8", "--keep", keep, "--space", "w"]
+    how = ["--steps", "4", "--step-size", "0.8", "--keep", "3", "--space", "w"]
     assert edit(*inputs, tmp_path, *asked, *how) == 0
     ends = Table.open(f"{tmp_path}/edits").read().to_pandas().groupby("index").last()
     assert ends["step"].nunique() > 1

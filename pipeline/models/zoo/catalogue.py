@@ -66,7 +66,9 @@ STYLEGAN2_TERMS = (
 CELEBAMASK_TERMS = "trained, by its name, on CelebAMask-HQ, whose terms are non-commercial research and education"
 
 DLIB_TERMS = (
-    "trained in part, by its author's README, on FaceScrub and VGG Face, whose terms are non-commercial research"
+    "the embedding was trained in part, by its author's README, on FaceScrub and VGG Face, whose terms are "
+    "non-commercial research; the five landmarks on dlib's own set of 5 points (the package's 68 landmarks, learned "
+    "from iBUG 300-W, whose terms are non-commercial, are not used)"
 )
 
 BELOUSOV = "MobileStyleGAN: Belousov 2021, arXiv:2104.04767; StyleGAN2: Karras et al., CVPR 2020"

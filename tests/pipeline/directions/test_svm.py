@@ -143,18 +143,6 @@ def test_what_is_tried(asked, tries):
     assert (config.keeps_tried, len(config.fit(FitInputs(codes(x_ND), scores, "old")).tried)) == (tries > 0, tries)
 
 
-def test_the_best_agreement_is_taken_and_the_margin_a_larger_c():
-    x_ND, scores, _ = faces(4000, 40, seed=1)
-    strict, loose = (
-        Config(fraction=0.5, margin=margin).fit(FitInputs(codes(x_ND), scores, "old")) for margin in (0.0, 0.5)
-    )
-    assert strict.tried == loose.tried
-    most = max(cell.agreement for cell in strict.tried)
-    assert next(cell.C for cell in strict.tried if cell.agreement == most) == strict.direction.C
-    assert max(cell.C for cell in loose.tried if cell.agreement >= most - 0.5) == loose.direction.C
-    assert strict.direction.C < loose.direction.C
-
-
 @pytest.mark.filterwarnings("ignore:something else")
 def test_only_the_limit_of_the_solver_is_told(monkeypatch):
     from pipeline.directions import svm as module

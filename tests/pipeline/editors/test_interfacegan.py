@@ -9,7 +9,7 @@ from requested import by_row, same
 from toy_edits import FORMS, L, W, codes, direction
 
 from pipeline.directions.conditional import project
-from pipeline.editors import DONE, NOT_FINITE
+from pipeline.editors import DONE
 from pipeline.editors.interfacegan import InterFaceGAN
 from pipeline.editors.truncation import Truncation
 from pipeline.errors import SpecError
@@ -134,20 +134,6 @@ def test_a_row_is_bit_by_bit_the_same_beside_any_others(space, shape, mode):
     order = list(range(rows))[::-1]
     turned = by_row(tuple(asked[row] for row in order), ((),) * rows, ("1",) * rows, alpha[order])
     assert torch.equal(editor.edit(x.select(torch.tensor(order)), turned).values, together.values[order])
-
-
-@pytest.mark.parametrize("mode", ["relative", "absolute"])
-def test_a_row_that_is_not_finite_stops_alone(mode):
-    n, x = direction("w", (W,)), codes("w", 4)
-    alone = edited(InterFaceGAN([n], mode), x, [1.0])
-    x.values[1, 3] = float("nan")
-    alpha = torch.ones(4, 1, dtype=torch.float64)
-    alpha[2] = 1e39  # beyond float32
-    trace = InterFaceGAN([n], mode).edit(x, by_row(("old",) * 4, ((),) * 4, ("1",) * 4, alpha))
-    assert trace.stops == (DONE, NOT_FINITE, NOT_FINITE, DONE)
-    assert trace.steps.tolist() == [[1], [-1], [-1], [1]]
-    assert trace.kept.flatten().tolist() == [True, False, False, True]
-    assert torch.equal(trace.values[[0, 3]], alone.values[[0, 3]])
 
 
 def test_the_source_is_step_0():

@@ -12,26 +12,6 @@ from pipeline.engine.signals import late_signals
 from tests.waiting import LONG
 
 
-def test_ctrl_c_keeps_what_is_done(bench, monkeypatch):
-    job = bench.job()
-    real, calls = LocalPool.map, []
-
-    def interrupted(self, stage, todo, outputs, journal):
-        for outcome in real(self, stage, todo, outputs, journal):
-            calls.append(outcome)
-            if len(calls) == 3:
-                raise KeyboardInterrupt
-            yield outcome
-
-    monkeypatch.setattr(LocalPool, "map", interrupted)
-    summary = bench.run(LocalPool(), job)
-    assert summary.exit_code == 130
-    assert any("2 shards are safe; the same command continues" in line for line in bench.said)
-    monkeypatch.setattr(LocalPool, "map", real)
-    assert bench.run(LocalPool()).exit_code == 0
-    assert bench.attempts() == 4  # the third was published before it was interrupted, and its record is recovered
-
-
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_that_meets_a_finaliser_stops_the_job_all_the_same(bench, monkeypatch, capfd, number):
     class Reference:

@@ -244,6 +244,7 @@ def test_a_shard_that_takes_its_nodes_down_is_the_last_and_is_given_up(clock):
         reference = real(actor, task)
         if task.shard == 0:
             number = int(actor.node[1:])
+            assert number < 2 * LOST_NODES, "it is never given up"
             cluster._at(clock.now + 5, None, lambda: cluster.lose(f"n{number}"))
             cluster._at(clock.now + 8, None, lambda: cluster.join(f"n{number + 1}", 1))
         return reference

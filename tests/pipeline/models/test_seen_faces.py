@@ -52,21 +52,6 @@ def follow(seen, some, attributes=("male",)):
         assert gradient.any()
 
 
-def test_what_was_followed_is_not_made_again(faces):
-    seen, all_of_them = SeenFaces(faces, COLUMNS, all_steps=True), np.ones(B, dtype=bool)
-    follow(seen, codes(faces))
-    found = seen.look(codes(faces), all_of_them)
-    assert faces.passes == [1] * B
-    faces.passes.clear()
-    again, alone = seen.look(codes(faces), all_of_them), faces.look(codes(faces), COLUMNS)
-    assert faces.passes == [B]
-    assert list(found) == list(again) == list(alone)
-    for name in COLUMNS:
-        assert np.array_equal(found[name], again[name])
-        atol = 1 if name == "pixels" else 1e-4
-        np.testing.assert_allclose(found[name].astype(float), alone[name].astype(float), rtol=0, atol=atol)
-
-
 def test_only_what_nobody_saw_is_made(faces):
     seen, old, new = SeenFaces(faces, COLUMNS, all_steps=True), codes(faces), codes(faces, seed=1)
     follow(seen, old.select(slice(0, 1)))
@@ -84,20 +69,6 @@ def test_only_what_nobody_saw_is_made(faces):
     seen.forget()
     seen.look(mixed, slots)
     assert faces.passes == [B] * 2
-
-
-def test_scores_that_an_editor_looked_at_are_enough_where_no_more_is_asked_for(faces):
-    some, slots = codes(faces), np.ones(B, dtype=bool)
-    seen, whole = SeenFaces(faces, ("male", "old")), SeenFaces(faces, COLUMNS)
-    for each in (seen, whole):
-        with torch.no_grad():
-            scores = each(some, ("male", "old"))
-    faces.passes.clear()
-    found = seen.look(some, slots)
-    assert faces.passes == []
-    assert all(np.array_equal(found[name], scores[name].numpy()) for name in ("male", "old"))
-    whole.look(some, slots)
-    assert faces.passes == [B]
 
 
 def test_a_look_takes_nothing_from_what_was_seen_before(faces):

@@ -1,9 +1,7 @@
 """Families on small random networks: order, gradients, independence of rows, fingerprints, messages."""
 
-import pytest
 import torch
 
-from pipeline.errors import SpecError
 from pipeline.models import classifiers
 from pipeline.models.classifiers.attribute import Reading
 from pipeline.models.classifiers.calibration import Scale
@@ -25,18 +23,6 @@ def test_scores_are_the_labels_in_the_order_asked() -> None:
     torch.testing.assert_close(labels["yaw_degrees"], labels["yaw"] * family.scales["yaw"].unit)
 
 
-def test_scores_vary_from_picture_to_picture() -> None:
-    assert (classifiers.load("tiny").scores(pictures()).std(dim=0) > 1e-3).all()
-
-
-def test_a_row_does_not_depend_on_its_neighbours() -> None:
-    family = classifiers.load("tiny")
-    x = pictures()
-    others = x.clone()
-    others[[0, 1, 3]] = 0
-    assert torch.equal(family.scores(x)[2], family.scores(others)[2])
-
-
 def test_gradients_are_those_of_finite_differences() -> None:
     family = classifiers.load("tiny", measures=()).double()
     x = pictures(1, 8).double().requires_grad_()
@@ -46,12 +32,6 @@ def test_gradients_are_those_of_finite_differences() -> None:
     with torch.no_grad():
         difference = (family.scores(x + step) - family.scores(x - step))[0, 0] / 2e-2
     torch.testing.assert_close(gradient[0, 1, 3, 4], difference, rtol=1e-3, atol=1e-5, check_dtype=False)
-
-
-def test_a_judge_gives_no_gradient() -> None:
-    x = pictures().requires_grad_()
-    assert classifiers.load("tiny").scores(x).requires_grad
-    assert not classifiers.load("tiny-judge").scores(x).requires_grad
 
 
 def test_the_two_tiny_families_differ() -> None:
@@ -93,24 +73,6 @@ def test_fingerprint_follows_attributes_scales_and_weights() -> None:
     prints = {fingerprint(), fingerprint(1e-6), fingerprint(digest="b"), fingerprint(attributes=("male",))}
     assert len(prints) == 4
     assert fingerprint() == fingerprint()
-
-
-def test_fingerprint_is_the_same_in_another_process() -> None:
-    assert classifiers.load("tiny").fingerprint == classifiers.load("tiny").fingerprint
-    assert len(classifiers.load("tiny").fingerprint) == 64
-
-
-@pytest.mark.parametrize(
-    ("family", "attributes", "message"),
-    [
-        ("nobody", None, "unknown family of classifiers 'nobody': choose one of faces, judge"),
-        ("tiny", ("smile", "beard"), "unknown attribute 'beard': the classifiers know smile, male, old"),
-        ("faces", ("smile", "smile"), "attribute 'smile' is named twice"),
-    ],
-)
-def test_what_is_unknown_is_named(family: str, attributes: tuple[str, ...] | None, message: str) -> None:
-    with pytest.raises(SpecError, match=message):
-        classifiers.load(family, attributes)
 
 
 def test_needed_names_each_statistic_once() -> None:
