@@ -21,7 +21,7 @@ from torch import Tensor
 
 from benchmarks.ials_contest import GENERATOR, latents
 from pipeline.editors.style_intervention import Config
-from pipeline.editors.style_intervention.intervention import channel_spread
+from pipeline.editors.style_intervention.displacements import channel_spread
 from pipeline.models import classifiers, generators
 from pipeline.models.classifiers import parsing
 from pipeline.models.codes import Codes

@@ -15,9 +15,9 @@ from torch import Tensor
 from pipeline.directions.aliases import plain
 from pipeline.editors.editor import Faces
 from pipeline.editors.gradients import score_of
-from pipeline.editors.moves import check_move
 from pipeline.editors.request import SIDES, EditRequest
 from pipeline.editors.style_intervention.coefficients import kept
+from pipeline.editors.style_intervention.displacements import Displacements
 from pipeline.editors.style_intervention.losses import merged
 from pipeline.editors.style_intervention.regions import grown, region_of
 from pipeline.editors.style_intervention.solver import START, Problem, Settings, Solution, solve
@@ -25,15 +25,11 @@ from pipeline.editors.trace import DONE, NO_STEP, NOT_FINITE, REACHED, Trace
 from pipeline.errors import SpecError
 from pipeline.models.classifiers.regions import dilated, mask_of
 from pipeline.models.codes import Codes
-from pipeline.models.generators import Generator
-from pipeline.models.randomness import standard_normal
 
 if TYPE_CHECKING:
     from pipeline.directions.direction import Direction
 
 Mask = Literal["source", "union"]
-SPREAD_ROWS, SPREAD_BATCH = 1024, 64
-"""Latents that the spread of the channels is taken of, and how many are mapped together."""
 MOST_PIXELS = 512
 """Of a side of the pictures in which pixels are compared."""
 OPTIONS = ("move", "length")
@@ -79,15 +75,7 @@ class StyleIntervention:
         self._mask, self._dilation, self._region, self._always = mask, dilation, tuple(region), always
         self._after, self._shared = tuple(after_layers), shared
         self._size = min(MOST_PIXELS, faces.generator.resolution)
-        self._latent: dict[str, Direction] = {}
-        self._sparse: dict[str, Direction] = {}
-        for direction in directions:
-            check_move(direction)
-            kind = self._sparse if direction.space == "s" else self._latent
-            if direction.attribute in kind:
-                raise SpecError(f"there are two directions of {direction.attribute} in {direction.space}: give one")
-            kind[direction.attribute] = direction
-        self._spread_S: Tensor | None = None
+        self._moves = Displacements(faces, directions)
 
     def edit(self, codes: Codes, requests: Sequence[EditRequest]) -> Trace:
         """Edit each row as its request says: a step for each strength k, at s + (1 - Lambda) ds_z + k Lambda ds_n.
@@ -106,7 +94,7 @@ class StyleIntervention:
         with torch.no_grad():
             s_NS = self._faces.styles(codes)
             sides_N, seen = self._sides(s_NS, requests, usable_N)
-            by_z_NS, by_n_NS = self._displacements(codes, s_NS, requests, sides_N)
+            by_z_NS, by_n_NS = self._moves.of(codes, s_NS, requests, sides_N)
         stops = ["" if usable else NOT_FINITE for usable in usable_N.tolist()]
         self._stop_before_solving(stops, requests, sides_N, seen, by_z_NS, by_n_NS)
         values = s_NS[:, None].repeat(1, steps + 1, 1)
@@ -146,9 +134,7 @@ class StyleIntervention:
             if set(request.options) != set(OPTIONS):
                 raise SpecError("style-intervention needs the numbers move and length of each row, and no others: give "
                                 "both in `options`")  # fmt: skip
-            for kind, where in ((self._latent, "in z, w or w+"), (self._sparse, "in s (a sparse one)")):
-                if request.attribute not in kind:
-                    raise SpecError(f"there is no direction of {request.attribute} {where}: fit it, and give both")
+            self._moves.check(request.attribute)
         return numbers.pop()
 
     def _sides(
@@ -165,28 +151,6 @@ class StyleIntervention:
         ]
         sides = [side or (-1.0 if score > 0 else 1.0) for side, score in zip(asked, scores, strict=True)]
         return sides, list(scores)
-
-    def _displacements(
-        self, codes: Codes, s_NS: Tensor, requests: Sequence[EditRequest], sides: Sequence[float]
-    ) -> tuple[Tensor, Tensor]:
-        """ds_z and ds_n of each row, (N, S)."""
-        moved = codes.values.clone()
-        unit_NS = torch.zeros_like(s_NS)
-        for row, (request, side) in enumerate(zip(requests, sides, strict=True)):
-            along = self._latent[request.attribute].along(codes)
-            moved[row] += side * request.options["move"] * along
-            unit_NS[row] = side * self._sparse[request.attribute].along(Codes("s", s_NS))
-        by_z_NS = self._faces.styles(Codes(codes.space, moved)) - s_NS
-        spread_S = self._spread(s_NS)
-        lengths_N1 = [torch.linalg.vector_norm(by_NS / spread_S, dim=1, keepdim=True) for by_NS in (by_z_NS, unit_NS)]
-        scale = torch.tensor([[request.options["length"]] for request in requests], device=s_NS.device)
-        return by_z_NS, unit_NS * (scale.to(s_NS) * lengths_N1[0] / lengths_N1[1])
-
-    def _spread(self, like: Tensor) -> Tensor:
-        """Standard deviation of each style channel over the generator's own latents, (S,)."""
-        if self._spread_S is None:
-            self._spread_S = channel_spread(self._faces.generator)
-        return self._spread_S.to(like)
 
     def _stop_before_solving(
         self,
@@ -249,7 +213,7 @@ class StyleIntervention:
         mask = torch.cat([dilated(mask[i : i + 1], most) for i, most in enumerate(pixels)])
         outside = (~mask).to(source)
         by_z, by_n = _zero_where(stops[some], by_z), _zero_where(stops[some], by_n)
-        problem = Problem(s, by_z, by_n, self._spread(s), source, outside, tuple(going))
+        problem = Problem(s, by_z, by_n, self._moves.spread(s), source, outside, tuple(going))
         solution = solve(generator, problem, self._settings)
         return [
             (row, Solution(solution.coefficients[i : i + 1], solution.errors[i : i + 1]))
@@ -318,14 +282,3 @@ def _masks_of(masks_N19HW: Tensor, regions: Sequence[Sequence[str]]) -> Tensor:
 
 def _shaped(mask_N: Tensor, values: Tensor) -> Tensor:
     return mask_N.view(-1, *[1] * (values.dim() - 1))
-
-
-@torch.no_grad()
-def channel_spread(generator: Generator) -> Tensor:
-    """Standard deviation of each style channel over latents of the generator, (S,); 1 for one that never moves. The
-    same bits each time. Truncation shrinks all channels alike, so it is left out: only ratios count.
-    """
-    z = torch.from_numpy(standard_normal(0, range(SPREAD_ROWS), generator.z_dim)).to(generator.w_avg)
-    s = torch.cat([generator.styles(generator.map(some)) for some in z.split(SPREAD_BATCH)]).double()
-    spread_S = s.std(dim=0)
-    return torch.where(spread_S > 0, spread_S, 1.0)

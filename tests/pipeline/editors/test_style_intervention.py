@@ -11,7 +11,7 @@ from pipeline.directions import normalised
 from pipeline.directions.sparse_svm import NORMAL
 from pipeline.editors import DONE, NOT_FINITE, REACHED, EditRequest, config_of
 from pipeline.editors.style_intervention import intervention, losses, solver
-from pipeline.editors.style_intervention.intervention import channel_spread
+from pipeline.editors.style_intervention.displacements import channel_spread
 from pipeline.editors.style_intervention.regions import grown
 from pipeline.errors import SpecError
 from pipeline.models import classifiers, generators
@@ -337,7 +337,7 @@ def test_a_direction_that_moves_nothing_ends_at_the_source(generator):
     faces = scorer(generator)
     config = Config.model_validate({"always": True})
     editor = config.open(faces, directions())
-    editor._latent["old"] = type("Still", (), {"along": lambda self, codes: nothing})()
+    editor._moves._latent["old"] = type("Still", (), {"along": lambda self, codes: nothing})()
     trace = editor.edit(codes(), [config.request("old")] * ROWS)
     assert trace.stops == ("the direction of old moves no style",) * ROWS
     assert torch.isfinite(trace.values).all()
