@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
+from pixels import load_pixels
+from studies import MODELS, RUN
 
 from jobs import reproduce
 from jobs.__main__ import main
@@ -19,25 +20,14 @@ from pipeline.report.fits import said_jackknifed
 from pipeline.report.interfacegan import TABLE_1, TABLE_2, TABLE_3
 from pipeline.tables import Table
 
-RUN = ["--local", "--backend", "eager", "--threads", "1", "--batch-size", "4"]
-WORDS = ["--generator", "stylegan2-tiny", "--classifiers", "tiny", "--judge", "tiny-judge", "--rows", "400"]
-WORDS += ["--edited", "4", "--attributes", "smile,old,eyeglasses", *RUN]
-
-
-class PixelsAreTheFace(torch.nn.Module):
-    """In place of the network: a face is its picture."""
-
-    fingerprint = "pixels"
-
-    def forward(self, x_N3HW):
-        return torch.nn.functional.normalize(x_N3HW.flatten(1))
+WORDS = [*MODELS, "--rows", "400", "--edited", "4", "--attributes", "smile,old,eyeglasses", *RUN]
 
 
 @pytest.fixture(scope="module")
 def quick():
     """Without the network of identity, and with fewer refits."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(identity, "load", lambda device="cpu": PixelsAreTheFace())
+        patch.setattr(identity, "load", load_pixels)
         patch.setattr(interfacegan, "GROUPS", 4)
         patch.setattr(interfacegan, "CURVE_SHARES", (2,))
         yield patch

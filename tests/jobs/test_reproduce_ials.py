@@ -6,38 +6,23 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
+from studies import MIDDLES, MODELS, RUN, centre, frame
 
 from jobs.__main__ import main
 from pipeline.metrics import Outcomes, paired_differences
-from pipeline.models import classifiers
-from pipeline.models.classifiers import tiny
-from pipeline.models.classifiers.calibration import Scale
 from pipeline.report import study
 from pipeline.report.wording import score
-from pipeline.tables import Table
 
 pytestmark = pytest.mark.slow
-RUN = ["--local", "--backend", "eager", "--threads", "1", "--batch-size", "4"]
-MODELS = ["--generator", "stylegan2-tiny", "--classifiers", "tiny", "--judge", "tiny-judge"]
 WORDS = [*MODELS, "--labelled", "400", "--rows", "8", "--others", "48", "--trial", "8", "--ablated", "4"]
 WORDS += ["--gradient-faces", "16", "--steps", "4", "--trial-faces", "40", *RUN]
-MIDDLES = {"smile": (0.72, 0.25), "male": (-1.05, 0.32), "old": (0.85, 0.2), "eyeglasses": (0.94, 0.32)}
-"""Mean and standard deviation of the tiny reader's statistics, so that half of the faces have an attribute."""
-
-
-def centred(family, scales=tiny.scales):
-    """In place of `tiny.scales`: the judge is a little off."""
-    away = 0.0 if family == "tiny" else 0.02
-    return scales(family) | {a: Scale(middle + away, sd) for a, (middle, sd) in MIDDLES.items()}
 
 
 @pytest.fixture(scope="module")
 def small():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tiny, "scales", centred)
-        patch.setitem(classifiers.READINGS, "tiny-judge", classifiers.READINGS["tiny"])  # both look with one reader
+        centre(patch)
         yield
 
 
@@ -58,10 +43,6 @@ def page(out):
 @pytest.fixture(scope="module")
 def text(out):
     return Path(out, "report.md").read_text()
-
-
-def frame(out, *names) -> pd.DataFrame:
-    return Table.open(str(Path(out, *names))).read().to_pandas()
 
 
 def outcomes(out, run, request, rows):

@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from pixels import PixelsAreTheFace
+from studies import MODELS, RUN, centred, frame
 
 from jobs.__main__ import main
 from jobs.reproduce.cost import Passes
@@ -21,34 +23,15 @@ from pipeline.editors.style_intervention import intervention
 from pipeline.metrics.equal_success import MET
 from pipeline.models import classifiers, generators
 from pipeline.models.classifiers import identity, tiny
-from pipeline.models.classifiers.calibration import Scale
 from pipeline.models.classifiers.regions import dilated
 from pipeline.models.codes import Codes
 from pipeline.report.style_intervention.paper import IN_Z, METHODS, OURS, TABLE_2
 from pipeline.tables import Table
 
 pytestmark = pytest.mark.slow
-RUN = ["--local", "--backend", "eager", "--threads", "1", "--batch-size", "4"]
-WORDS = ["--generator", "stylegan2-tiny", "--classifiers", "tiny", "--judge", "tiny-judge", "--labelled", "400"]
-WORDS += ["--rows", "5", "--others", "64", "--attributes", "male,smile", "--sparse", "male,old,smile"]
+WORDS = [*MODELS, "--labelled", "400", "--rows", "5", "--others", "64", "--attributes", "male,smile"]
+WORDS += ["--sparse", "male,old,smile"]
 WORDS += ["--metrics", "pictures,identity", *RUN]  # dlib finds no face in noise
-MIDDLES = {"smile": (0.72, 0.25), "male": (-1.05, 0.32), "old": (0.85, 0.2), "eyeglasses": (0.94, 0.32)}
-"""Mean and standard deviation of the tiny reader's statistics, so that half of the faces have an attribute."""
-
-
-def centred(family, scales=tiny.scales):
-    """In place of `tiny.scales`: the judge is a little off."""
-    away = 0.0 if family == "tiny" else 0.02
-    return scales(family) | {a: Scale(middle + away, sd) for a, (middle, sd) in MIDDLES.items()}
-
-
-class PixelsAreTheFace(torch.nn.Module):
-    """In place of the network: a face is its picture."""
-
-    fingerprint = "pixels"
-
-    def forward(self, x_N3HW):
-        return torch.nn.functional.normalize(x_N3HW.flatten(1))
 
 
 MASKS: list[np.ndarray] = []
@@ -89,10 +72,6 @@ def page(out):
 @pytest.fixture(scope="module")
 def text(out):
     return Path(out, "report.md").read_text()
-
-
-def frame(out, *names) -> pd.DataFrame:
-    return Table.open(str(Path(out, *names))).read().to_pandas()
 
 
 def pictures(rows: pd.DataFrame) -> np.ndarray:
