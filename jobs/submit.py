@@ -227,7 +227,7 @@ def _one_line(address: str) -> Iterator[None]:
         yield
     except AuthenticationError as error:
         source = _token_source()
-        sent = f"does not take the token of {source}" if source else "wants a token, and there is none here"
+        sent = f"does not accept the token of {source}" if source else "wants a token, and there is none here"
         raise SpecError(
             f"{address} {sent}: copy the head's ~/.ray/auth_token to ~/.ray/auth_token, or name the file in "
             "RAY_AUTH_TOKEN_PATH, and set RAY_AUTH_MODE=token"

@@ -89,7 +89,7 @@ def test_a_job_that_is_followed_no_more_goes_on_until_it_is_stopped(cluster, tmp
 @pytest.mark.parametrize(
     ("token", "message"),
     [
-        ({"RAY_AUTH_TOKEN": "wrong-and-secret"}, "does not take the token of RAY_AUTH_TOKEN"),
+        ({"RAY_AUTH_TOKEN": "wrong-and-secret"}, "does not accept the token of RAY_AUTH_TOKEN"),
         ({"RAY_AUTH_TOKEN": "", "RAY_AUTH_MODE": "disabled"}, "wants a token, and there is none here"),
     ],
 )

@@ -28,7 +28,7 @@ SMILE = Attribute(
 
 MALE = Attribute(
     name="male",
-    meaning="The face looks male to the networks, which is nobody's gender.",
+    meaning="The face looks male to the networks, which is not a person's gender.",
     readings={
         "faces": Reading(FaceRes, faceres.male),
         "judge": Reading(SsrGender, boundary=Fixed(0.5, "gender = 0.5")),
@@ -84,7 +84,7 @@ SEEN = "by eye, on mobilestylegan-ffhq"
 
 MOUTH_OPEN = Attribute(
     name="mouth_open",
-    meaning="The mouth is open: its inside or the teeth are seen.",
+    meaning="The mouth is open: its inside or the teeth are visible.",
     readings={
         "faces": Reading(Parser, parts.mouth_open, Fixed(-1.5, SEEN)),
         "judge": Reading(Landmarks, landmarks.mouth_open, SameShare("faces")),

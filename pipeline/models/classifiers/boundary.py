@@ -34,13 +34,13 @@ class Fixed:
 
 @dataclass(frozen=True)
 class SameShare:
-    """As many faces have the attribute as the family `beside` says; for a statistic whose own zero is biased."""
+    """The same share of faces has the attribute as by the family `beside`; for a statistic whose own zero is biased."""
 
     beside: str
 
     @property
     def how(self) -> str:
-        return f"as many as by {self.beside}"
+        return f"same share as {self.beside}"
 
     def find(self, own: Measured, other: tuple[Measured, float] | None) -> float:
         """other: what the family `beside` measured, and its boundary."""
