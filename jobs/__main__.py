@@ -25,20 +25,20 @@ VERBS = {
     "models": "list, pull, verify and show the networks",
     "dataset": "sample faces, label them, keep latents, labels and pictures",
     "sample": "sample latents only",
-    "latents": "import your own codes as a latents table",
+    "latents": "import your own latents as a table",
     "label": "score the faces of a latents table",
     "directions": "fit directions on labels, or find, project, compare, import and export them",
-    "train": "train what an editor needs on labelled latents",
+    "train": "train an editor on labelled latents",
     "edit": "move latents with one of the editors",
-    "calibrate": "measure the boundary and unit of each score on the faces of a generator",
-    "measure": "measure what edits changed, with the second family of classifiers",
+    "calibrate": "measure the boundary and unit of each score on faces of a generator",
+    "measure": "measure what edits changed, with classifiers that did not guide them",
     "dt": "compute Disentanglement-Transformation curves: how well an attribute changes alone",
     "reproduce": "repeat the experiments of a paper",
-    "submit": "run one of these on a Ray cluster, through its job server",
+    "submit": "run one of these commands on a Ray cluster, through its job server",
     "status": "show what is done, running, failed and rejected in a directory",
     "verify": "check the tables of a directory against their digests",
-    "report": "write an HTML page of pictures and figures of a directory",
-    "demo": "label 512 faces and write their page",
+    "report": "write an HTML page about a directory: pictures, scores, provenance",
+    "demo": "make and label 512 faces, and write a page about them",
 }
 ANSWERS = (["models"], ["status"], ["directions", "list"], ["help"], ["directions", "help"], ["--version"])
 """These fail if their standard output cannot be written; other verbs, which write tables, do not."""
@@ -55,7 +55,7 @@ USAGE = """usage: stylemill VERB [FLAGS]   (stylemill VERB --help shows the flag
 {verbs}
 
 exit codes: 0 complete, 1 tasks failed, 2 bad usage or spec, 3 more rejects than --max-rejects (or all),
-            4 the existing output differs, 5 another driver is at work, 130 interrupted"""
+            4 the existing output differs, 5 another driver is running, 130 interrupted"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -145,7 +145,7 @@ def script() -> NoReturn:
         code = left.code if isinstance(left.code, int) else int(left.code is not None)
     why = streams.lost(sys.stdout)
     if code == 0 and _answers(sys.argv[1:]) and why is not None and why.errno != errno.EPIPE:
-        say(f"stylemill: standard output: {why.strerror or why}: the answer is lost")
+        say(f"stylemill: standard output: {why.strerror or why}: the output is lost")
         code = 1
     end(code)
 

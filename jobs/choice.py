@@ -52,7 +52,7 @@ class RowChoice(Spec):
         for word in words:
             found = re.fullmatch(r"(\d{1,18})(?::(\d{1,18}))?", word)
             if found is None or (found[2] is not None and int(found[1]) >= int(found[2])):
-                raise ValueError(f"{word} is no row number, nor FIRST:STOP with STOP above FIRST")
+                raise ValueError(f"{word} is neither a row number nor FIRST:STOP with STOP above FIRST")
         return words
 
     @field_validator("top")

@@ -21,7 +21,11 @@ class LabellingFlags(CalibrationFlag):
     """Of jobs that write labels."""
 
     attributes: Names = Field(DEFAULT_ATTRIBUTES, min_length=1, description=ATTRIBUTES_HELP)
-    classifiers: Names = Field(("faces",), min_length=1, description="Families of classifiers: faces, judge, or both.")
+    classifiers: Names = Field(
+        ("faces",),
+        min_length=1,
+        description="Families of classifiers: faces (labels and guides edits), judge (only measures), or both.",
+    )
 
 
 @dataclass(frozen=True)
@@ -80,11 +84,11 @@ def classifier_ref(
     asked, seen = canonical(attributes), classifiers.attributes_of(family)
     unseen = [name for name in asked if name in ATTRIBUTES and name not in seen]
     if unseen and len(unseen) < len(asked) and (may_lack or set(asked) >= set(DEFAULT_ATTRIBUTES)):
-        say(f"Note  unjudged: {family} does not see {', '.join(unseen)}")
+        say(f"Note  unjudged: {family} does not score {', '.join(unseen)}")
         asked = [name for name in asked if name not in unseen]
     found = constants.load(family, asked, measures)
     if gradients and not found.differentiable:
-        raise SpecError(f"--classifiers {family} judges and gives no gradient: choose a family to edit with")
+        raise SpecError(f"--classifiers {family} only measures and has no gradients: choose a family that edits")
     return ClassifierRef(
         Model(family, found.fingerprint), found.attributes, prefix, found.measures, found.weights, constants.of(family)
     )

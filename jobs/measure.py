@@ -220,5 +220,5 @@ def _requests(url: str, edits: Table) -> dict[int, EditRequest]:
     """The requests beside a table of edits. Raises SpecError where they are another run's."""
     table = Table(url)
     if not is_made_by(table.require_sealed(), edits.require_sealed()["fingerprint"]):
-        raise SpecError(f"{url} is not of the edits beside it: run the edit command again, which writes it anew")
+        raise SpecError(f"{url} is not of the edits beside it: run the edit command again, which rewrites it")
     return read_requests(table)

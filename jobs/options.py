@@ -28,7 +28,10 @@ class MachineFlags(Spec):
     GROUP = "run"
 
     batch_size: int | None = Field(
-        None, gt=0, le=MOST_TOGETHER, description="Rows of a micro-batch. Default: the fastest size measured."
+        None,
+        gt=0,
+        le=MOST_TOGETHER,
+        description="Rows that a worker computes together. Default: the fastest size measured.",
     )
     threads: int | None = Field(
         None,
@@ -45,7 +48,9 @@ class MachineFlags(Spec):
         "Default: compiled on this machine's CPUs where the job has 8,192 faces of 1024 px or more to make, no "
         "gradients are needed and there is a C++ compiler; else eager.",
     )
-    precision: Literal["fp32", "tf32", "bf16"] = Field("fp32", description="Arithmetic of the generator.")
+    precision: Literal["fp32", "tf32", "bf16"] = Field(
+        "fp32", description="Number format in which the generator computes."
+    )
 
 
 class WorkFlags(MachineFlags):
@@ -61,9 +66,11 @@ class WorkFlags(MachineFlags):
         ge=0,
         description="Exit with code 3 if more rows than this are rejected. Default: only if all are.",
     )
-    retry_rejected: bool = Field(False, description="Compute rejected rows again, and only those.")
+    retry_rejected: bool = Field(False, description="Compute the rejected rows again, and no others.")
     replace: bool = Field(False, description="Delete what an earlier, different run left in the same tables.")
-    rows_per_shard: int | None = Field(None, gt=0, description="Rows of a shard; a multiple of the batch size.")
+    rows_per_shard: int | None = Field(
+        None, gt=0, description="Rows of a shard, the unit of work; a multiple of the batch size."
+    )
 
 
 class RayFlags(Spec):
@@ -142,8 +149,8 @@ def note_psi(flag: str, psi: float | None) -> None:
     """Warn of a truncation that is far from the usual ones."""
     if psi is not None and abs(psi) > USUAL_PSI:
         say(
-            f"Note  {flag} {psi:g}: 1 is no truncation, and beyond {USUAL_PSI:g} on either side faces and their scores "
-            "mean little"
+            f"Note  {flag} {psi:g}: 1 is no truncation; beyond {USUAL_PSI:g} on either side faces and their scores are "
+            "unreliable"
         )
 
 
@@ -176,9 +183,9 @@ class RowFlags(RunFlags):
     generator: str = Field("mobilestylegan-ffhq", description="Name of the generator.")
     seed: int = Field(1, ge=0, le=MAX_SEED, description="Random seed; a row depends only on the seed and its number.")
     psi: float = Field(0.7, allow_inf_nan=False, description=f"Truncation: 1 is none, 0 the mean face; {PSI_HELP}.")
-    cutoff: int | None = Field(None, ge=0, description="Truncate only the first N layers (the table then holds w+).")
+    cutoff: int | None = Field(None, ge=0, description="Truncate only the first N layers; the table then has w+.")
     rows: int | None = Field(None, gt=0, le=MAX_ROWS, description=f"How many rows, from 0 on. Default: {DEFAULT_ROWS}.")
-    range: str | None = Field(None, description="FIRST:STOP in place of --rows: a part of a large job.")
+    range: str | None = Field(None, description="FIRST:STOP in place of --rows, for one part of a large job.")
 
     @field_validator("range")
     @classmethod

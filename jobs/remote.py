@@ -27,7 +27,7 @@ def checked(words: Sequence[str]) -> list[str]:
         SystemExit: tyro has said what is wrong with the flags (2), or shown the help (0).
     """
     if not words:
-        raise SpecError("what is to run goes behind `--`: stylemill submit ... -- dataset --rows 64 --out s3://...")
+        raise SpecError("the command to run goes after `--`: stylemill submit ... -- dataset --rows 64 --out s3://...")
     verb, *rest = words
     if verb not in VERBS:
         demo = "; send `dataset`, which makes the demo's faces, and `report`, its page" if verb == "demo" else ""
@@ -90,7 +90,7 @@ def _check(given: Spec) -> None:
     if (getattr(given, "local", False) and not type(given).model_fields["local"].default) or getattr(
         given, "address", None
     ):
-        raise SpecError("leave out --local and --address behind `--`: the job joins the cluster that it runs on")
+        raise SpecError("leave out --local and --address after `--`: the job joins the cluster that it runs on")
     for name, url in _urls(given):
         path = url.removeprefix("file://")
         if "://" not in path and not PurePosixPath(path).is_absolute():

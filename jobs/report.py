@@ -16,9 +16,8 @@ TABLES = ("latents", "labels", "edits")
 
 
 class ReportSpec(LabelledChoice):
-    """Write DIR/report.html: contact sheets, histograms, correlations; of edits, strips with the scores along them; of
-    directions, how well they were fitted and what they do; of an artifact, its card and its curves; of measured edits,
-    what changed.
+    """Write DIR/report.html. It shows faces, with histograms and correlations of their labels; edits, with scores;
+    directions, with the accuracies of their fits; the card and curves of an artifact; or what measured edits changed.
 
     Example: stylemill report out/faces
     """
@@ -27,9 +26,9 @@ class ReportSpec(LabelledChoice):
 
     out: tyro.conf.Positional[str] = Field(description="The directory with the tables, or an artifact.")
     title: str = Field("", description="Heading of the page.")
-    seed: int = Field(0, ge=0, description="Which faces the random sheet shows.")
+    seed: int = Field(0, ge=0, description="Random seed of the random faces.")
     faces: int | None = Field(
-        None, gt=0, description="How many faces: of the random sheet (default 24), of the edits (default 8)."
+        None, gt=0, description="How many faces to show: random ones (default 24), edited ones (default 8)."
     )
 
 

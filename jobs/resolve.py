@@ -95,7 +95,9 @@ def resolve(
             backend.resolve(name, device)
     except SpecError as error:
         if there:
-            raise OutputDiffers(f"{spec.out} was begun with what this machine cannot do: {error}") from error
+            raise OutputDiffers(
+                f"{spec.out} was started with options that this machine does not support: {error}"
+            ) from error
         raise
     if spec.precision == "bf16" and not is_elsewhere(spec) and backend.bf16_is_slow(device):
         say("Note  --precision bf16: this processor has no instructions for it; --precision fp32 is faster")
@@ -133,7 +135,7 @@ def spec_facts(
 
 
 def _stored(spec: RunFlags, verb: str) -> Mapping[str, Any]:
-    """The choices of the first start; none where there was none, or all is to be made anew."""
+    """The choices of the first start; none if there was none, or if all is to be made again."""
     stored = None if spec.replace else JobRecords(spec.out, verb).spec()
     return stored["spec"] if stored else {}
 
@@ -147,7 +149,7 @@ def _device(spec: RunFlags) -> str:
 
 
 def _backend(spec: RunFlags, device: str, passes: int, resolution: int) -> backend.Name:
-    """What `--backend` is where nobody chose: compiled for a job on CPUs that repays it, where a compiler is known of.
+    """The default of `--backend`: compiled for a long enough job on CPUs, if there is a compiler.
 
     passes: forward passes of the generator without gradients, in the whole job.
     """
@@ -157,11 +159,11 @@ def _backend(spec: RunFlags, device: str, passes: int, resolution: int) -> backe
         why = "this machine cannot tell whether the cluster's workers have a C++ compiler"
     elif not (why := backend.cannot_compile() or backend.cannot_keep_code()):
         say(
-            f"Note  --backend compiled, since {passes:,} faces repay a minute of compilation by each kind of machine; "
-            "--backend eager does without"
+            f"Note  --backend compiled: for {passes:,} faces it is worth a minute of compilation on each kind of "
+            "machine; --backend eager turns it off"
         )
         return "compiled"
-    say(f"Note  --backend eager: compiled would repay itself, but {why}; --backend compiled asks for it")
+    say(f"Note  --backend eager: compiled would be faster, but {why}; --backend compiled turns it on")
     return "eager"
 
 
@@ -169,7 +171,7 @@ def _check_device(device: str, spec: RunFlags) -> None:
     if device == "cuda" and not is_elsewhere(spec) and not torch.cuda.is_available():
         raise SpecError("--device cuda: PyTorch sees no GPU on this machine; pass --device cpu")
     if device != "cuda" and spec.precision == "tf32":
-        raise SpecError("--precision tf32 is one of NVIDIA GPUs; pass --precision fp32")
+        raise SpecError("--precision tf32 needs an NVIDIA GPU; pass --precision fp32")
 
 
 def is_elsewhere(spec: RunFlags) -> bool:

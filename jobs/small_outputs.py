@@ -38,7 +38,7 @@ class SmallOutputSpec(Spec):
         if url.rstrip("/") in {one.rstrip("/") for one in inputs}:
             raise SpecError(f"{url} is what the new table would be made from: choose another --out")
         if not self.replace and store.exists(url):
-            raise OutputDiffers(f"{url} is there already; choose another --out, or pass --replace to make it anew")
+            raise OutputDiffers(f"{url} is there already; choose another --out, or pass --replace to make it again")
         return url
 
 

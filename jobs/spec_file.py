@@ -45,7 +45,7 @@ def read(path: Path, kind: type[BaseModel]) -> dict[str, Any]:
         if name not in kind.model_fields:
             raise SpecError(f"{where}: unknown key {key!r}; known are {', '.join(kind.model_fields)}")
         if name in found:
-            raise SpecError(f"{where}: {key} is there twice: keep one of the two")
+            raise SpecError(f"{where}: {key} is given twice: keep one of the two")
         found[name] = _value(node, kind.model_fields[name].annotation, where, key)
     return found
 

@@ -28,7 +28,7 @@ class StatusSpec(Spec):
 
     out: tyro.conf.Positional[str] = Field(description="Output directory of the jobs.")
     json_lines: bool = Field(False, description="One line of JSON for each job, for a script.")
-    check: bool = Field(False, description="Exit with 1 where a job is not complete.")
+    check: bool = Field(False, description="Exit with 1 if a job is not complete.")
 
 
 def main(argv: Sequence[str]) -> int:

@@ -55,7 +55,7 @@ class LenientFile(io.RawIOBase):
         seconds = 0.0 if self._stuck else self._wait_seconds
         self._stuck = not ready.poll(None if seconds is None else seconds * 1000)
         if self._stuck:
-            raise TimeoutError("its reader does not read")
+            raise TimeoutError("its reader has stopped reading")
 
 
 def install() -> None:

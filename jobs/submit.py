@@ -30,7 +30,7 @@ STOP_SECONDS = 60
 
 class SubmitSpec(Spec):
     """Run a verb on a cluster, through its job server (the dashboard's port, 8265), and follow it to its end. The exit
-    code is the verb's own. The job goes on where the following ends: Ctrl-C, a closed laptop.
+    code is that of the verb. The job goes on if this command ends before it (Ctrl-C, a closed laptop).
 
     Example: stylemill submit --address http://127.0.0.1:8265 -- dataset --rows 64 --device cpu --out /tmp/faces
     """
@@ -46,7 +46,7 @@ class SubmitSpec(Spec):
         "Default: the checkout that this stylemill runs from, if it does.",
     )
     env: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = Field(
-        (), description="NAME=VALUE, or NAME with the value that it has here. Once for each variable."
+        (), description="NAME=VALUE, or NAME for its local value. Once for each variable."
     )
     submission_id: str | None = Field(None, pattern=r"^[\w.-]+$", description="A name for the job. Default: Ray's.")
     no_wait: bool = Field(False, description="Print the job's name and do not follow it.")
@@ -59,7 +59,7 @@ def main(argv: Sequence[str]) -> int:
     spec = parse(SubmitSpec, flags)
     if spec.follow:
         if words:
-            raise SpecError("--follow attaches to a job that was sent; leave out `--` and what is behind it")
+            raise SpecError("--follow attaches to a job that was sent; leave out `--` and what comes after it")
         address, client = _connect(spec.address)
         return _follow(client, spec.follow, address)
     words = checked(words)
@@ -89,7 +89,7 @@ def _working_dir(asked: str | None) -> Path | None:
         return None
     path = CHECKOUT if asked is None else Path(asked).expanduser().absolute()
     if not (path / "jobs" / "__main__.py").is_file():
-        raise SpecError(f"--working-dir {asked} is no checkout of stylemill: it holds no jobs/__main__.py")
+        raise SpecError(f"--working-dir {asked} is not a checkout of stylemill: it has no jobs/__main__.py")
     return path
 
 
@@ -157,7 +157,7 @@ def _connect(asked: str | None) -> tuple[str, "JobSubmissionClient"]:
     """The job server's address and a client that has spoken with it.
 
     Raises:
-        SpecError: nobody answers there, or not to this token.
+        SpecError: nothing answers there, or the token is not accepted.
     """
     address = asked or os.environ.get("RAY_API_SERVER_ADDRESS") or os.environ.get("RAY_ADDRESS")
     if asked and urlsplit(asked).scheme not in ("http", "https"):
@@ -176,7 +176,7 @@ def _connect(asked: str | None) -> tuple[str, "JobSubmissionClient"]:
         except ConnectionError:
             raise
         except (RuntimeError, ValueError, KeyError, OSError, RpcError) as error:
-            raise SpecError(f"what answers at {address} is no job server of Ray: give http://HEAD:8265") from error
+            raise SpecError(f"{address} answers, but it is not Ray's job server: give http://HEAD:8265") from error
     return client.get_address(), client
 
 
@@ -186,7 +186,7 @@ def _check_port(address: str) -> None:
         url = urlsplit(address if "://" in address else f"//{address}")
         port = url.port or (443 if url.scheme == "https" else 80)
     except ValueError as error:
-        raise SpecError(f"{address} is no URL: {error}") from error
+        raise SpecError(f"{address} is not a URL: {error}") from error
     if not url.hostname:
         raise SpecError(f"{address} names no host: give http://HEAD:8265")
     try:

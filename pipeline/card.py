@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pipeline.errors import ModelFileError
 
 VERSION = 1
-REMEDY = "make it anew, or fetch it again from where it came"
+REMEDY = "train it again, or fetch it again from its source"
 
 
 class FileRecord(BaseModel):

@@ -48,6 +48,6 @@ class OutputDiffers(StylemillError):
 
 
 class Busy(StylemillError):
-    """Another driver is at work on the same output."""
+    """Another driver is running on the same output."""
 
     exit_code = 5

@@ -19,14 +19,14 @@ DIGITS = 8
 
 
 class ExportSpec(DirectionsSpec):
-    """Write each direction to a file as InterFaceGAN or encoder4editing keep theirs; its intercept has no place there.
+    """Write each direction to a file in the format of InterFaceGAN or encoder4editing, which has no intercept.
 
     Example: stylemill directions export --directions out/fit/directions --format interfacegan --out out/boundaries
     """
 
     VERB = "directions export"
 
-    format: Literal["interfacegan", "e4e"] = Field(description="Whose form the files have.")
+    format: Literal["interfacegan", "e4e"] = Field(description="Format of the files.")
     attributes: Names = Field((), description="Some of the directions, by name. Default: all.")
     prefix: str | None = Field(
         None,

@@ -22,7 +22,7 @@ from pipeline.tables import store
 
 
 class ImportSpec(SmallOutputSpec):
-    """Read directions from files of InterFaceGAN, anycost-gan, encoder4editing or HiGAN: DIR/directions holds them.
+    """Read directions from files of InterFaceGAN, anycost-gan, encoder4editing or HiGAN, and write DIR/directions.
 
     Example: stylemill directions import --format e4e age.pt smile.pt --generator mobilestylegan-ffhq --out out/e4e
     """
@@ -30,12 +30,14 @@ class ImportSpec(SmallOutputSpec):
     VERB = "directions import"
 
     files: tyro.conf.Positional[tuple[str, ...]] = Field(min_length=1, description="Files: paths or fsspec URLs.")
-    format: Literal["interfacegan", "anycost", "e4e", "higan"] = Field(description="Whose files they are.")
-    generator: str | None = Field(None, description="The generator whose latent space they are directions of.")
+    format: Literal["interfacegan", "anycost", "e4e", "higan"] = Field(description="Format of the files.")
+    generator: str | None = Field(None, description="Generator in whose latent space the directions are.")
     attribute: str | None = Field(
         None, min_length=1, description="Name of the direction, if the one file's name does not give it."
     )
-    space: Literal["z", "w"] | None = Field(None, description="Default: from the file's name, else w, with a note.")
+    space: Literal["z", "w"] | None = Field(
+        None, description="Latent space of the directions. Default: from the file's name, else w, with a note."
+    )
     force: bool = Field(False, description="Allow files whose names name another generator.")
 
 

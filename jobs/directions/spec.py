@@ -37,8 +37,8 @@ else:
 
 
 class FitSpec(RowChoice, CalibrationFlag, MethodFlags, RunFlags):
-    """Fit DIR/directions on labelled latents, average gradients of scores (mean-gradient), or find directions without
-    labels and name them by the attributes that they change.
+    """Fit directions on labelled latents, average gradients of scores (mean-gradient), or find directions without
+    labels (ganspace, sefa) and name them by the attributes that they change; write DIR/directions.
 
     Example: stylemill directions fit --latents out/faces/latents --labels out/faces/labels --out out/fit
     """
@@ -51,7 +51,7 @@ class FitSpec(RowChoice, CalibrationFlag, MethodFlags, RunFlags):
         description="Labels tables of these latents, joined on index; or a .csv, .tsv or .parquet file of your own "
         "with the column index (row number) and one for each attribute, with numbers or yes and no.",
     )
-    attributes: Names = Field((), description="Columns of the labels to fit. Default: all scores.")
+    attributes: Names = Field((), description="Columns of the labels to fit on. Default: all scores.")
     codes: str | None = Field(None, description="In place of tables: a .npy of codes (rows, width).")
     scores: str | None = Field(None, description="A .npy of one score for each row of --codes.")
     attribute: str | None = Field(None, min_length=1, description="Name of the attribute that --scores measure.")
@@ -69,7 +69,7 @@ class FitSpec(RowChoice, CalibrationFlag, MethodFlags, RunFlags):
     layers: str | None = Field(None, description="Style layers that sefa uses, as in 0-7 or 0,2-4. Default: all.")
     measure_rows: int | None = Field(None, gt=0, description="Faces to move along each component. Default: 8.")
     strength: float | None = Field(
-        None, gt=0, allow_inf_nan=False, description="How far to move them, in standard deviations. Default: 2."
+        None, gt=0, allow_inf_nan=False, description="How far to move these faces, in standard deviations. Default: 2."
     )
     classifiers: str | None = Field(
         None, description="Family that scores the moved faces, or whose gradients are averaged. Default: faces."
@@ -77,9 +77,7 @@ class FitSpec(RowChoice, CalibrationFlag, MethodFlags, RunFlags):
     opposite: bool = Field(
         False, exclude=True, description="mean-gradient: average over faces without the attribute only (score below 0)."
     )
-    rows: int | None = Field(
-        None, gt=0, description="mean-gradient: average over the first N of the latents. Default: all."
-    )
+    rows: int | None = Field(None, gt=0, description="mean-gradient: average over the first N latents. Default: all.")
 
     @field_validator("layers")
     @classmethod

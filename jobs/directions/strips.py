@@ -49,9 +49,11 @@ class StripsSpec(RunFlags):
 
     directions: str = Field(description="A table of directions: a path or any fsspec URL.")
     latents: Names = Field(min_length=1, description=f"{LATENTS} The first rows are moved.")
-    faces: int = Field(FACES, gt=0, description="How many of its rows.")
+    faces: int = Field(FACES, gt=0, description="How many of these rows to move.")
     deviations: tuple[FiniteFloat, ...] = Field(
-        DEVIATIONS, min_length=1, description="How far, in standard deviations of the latents along the direction."
+        DEVIATIONS,
+        min_length=1,
+        description="How far to move, in standard deviations of the latents along the direction.",
     )
     size: int | None = Field(
         None, gt=0, description=f"Pixels of a side of the pictures. Default: {SIZE}, or the generator's own below that."

@@ -154,7 +154,9 @@ def _from_arrays(spec: FitSpec) -> _Given:
     if scores.ndim != 1:
         raise SpecError(f"{spec.scores} has the shape {scores.shape}: one score for each row is (N,) or (N, 1)")
     if len(codes.shape) == 0 or len(codes) != len(scores):
-        raise SpecError(f"{spec.codes} has the shape {codes.shape}, {spec.scores} {len(scores)} rows: give one for one")
+        raise SpecError(
+            f"{spec.codes} has the shape {codes.shape}, {spec.scores} {len(scores)} rows: give a score for each code"
+        )
     generator = generators.load(spec.generator, backend="eager") if spec.generator else None
     shared_w_plus = spec.space == "w+" and not spec.per_layer
     _check_memory(spec, len(codes), math.prod(codes.shape[-1:] if shared_w_plus else codes.shape[1:]))

@@ -104,7 +104,7 @@ def _family(spec: DtSpec, labels: Table, constants: Constants) -> str:
     if resolved.get("generator_digest") != generator.fingerprint:
         raise SpecError(
             f"{labels.url} has the labels of faces of {asked.get('generator', 'an unknown generator')}, and not of "
-            f"this {generator.name} ({generator.fingerprint[:12]}): label the latents anew"
+            f"this {generator.name} ({generator.fingerprint[:12]}): label the latents again"
         )
     names = scores_of(labels)
     for family in (spec.judge, spec.classifiers):

@@ -19,7 +19,8 @@ FEW = ("1:1", "0.75:0", "1:0", "0:0")
 
 
 class DtSpec(RowChoice, LatentsFlags, CalibrationFlag, RunFlags, Steps):  # type: ignore[misc]  # each has a GROUP of its own
-    """Compute DT curves of IALS edits: scores in DIR/dt_steps, then DIR/dt_curves, DIR/dt_auc and DIR/report.html.
+    """Compute Disentanglement-Transformation (DT) curves of IALS edits; write DIR/dt_steps (scores), DIR/dt_curves,
+    DIR/dt_auc and DIR/report.html.
 
     Example: stylemill dt --latents out/faces/latents --labels out/faces-judged/labels,out/faces/labels --directions out/fit/directions --pairs male:smile --rows 8 --step-size 0.3 --out out/dt
     """  # noqa: E501  one line can be pasted

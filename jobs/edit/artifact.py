@@ -50,9 +50,7 @@ class OpenedArtifact:
             also = _alias(unknown[0], known)
             raise SpecError(f"{self.ref.url} was not trained for {unknown[0]}: it was for {', '.join(known)}{also}")
         if self.card.codes is None:
-            say(
-                f"Note  {self.ref.url} does not say on which codes it was trained: whether these are alike is not known"
-            )
+            say(f"Note  {self.ref.url} does not say on which latents it was trained: these may be too different")
             return
         codes = codes_of(latents.head(needed_columns(latents.schema, space), LOOKED_AT), space, generator)
         norms_N = torch.linalg.vector_norm(codes.values.flatten(1).double(), dim=1).numpy()
@@ -62,8 +60,8 @@ class OpenedArtifact:
         if outside > OUTSIDE * len(norms_N):
             say(
                 f"Warn  {self.ref.url} was trained on codes with norms of {low:.4g} to {high:.4g}, and {outside:,} of "
-                f"the first {len(norms_N):,} here lie outside ({norms_N.min():.4g} to {norms_N.max():.4g}): its moves "
-                "may mean little for them (another psi?)"
+                f"the first {len(norms_N):,} here lie outside ({norms_N.min():.4g} to {norms_N.max():.4g}): its edits "
+                "may be unreliable (another psi?)"
             )
 
 

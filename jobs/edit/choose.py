@@ -108,7 +108,7 @@ def _second(attribute: str, space: Space, table: DirectionTables) -> Chosen:
                         f"in {space}, with one of it")  # fmt: skip
     [(number, direction)] = same
     if np.count_nonzero(direction.vector) > direction.vector.size / 2:
-        say(f"Note  the direction of {direction.name} in {space} is not sparse: most of its numbers are not 0")
+        say(f"Note  the direction of {direction.name} in {space} is not sparse: most of its entries are not 0")
     if direction.attribute != attribute:
         sign = _sign(attribute) * _sign(direction.attribute)
         direction = replace(

@@ -33,7 +33,8 @@ class EditSpec(LabelledChoice, LatentsFlags, PictureFlags, CalibrationFlag, RunF
         "the editor's.",
     )
     scores: Literal["none", "faces", "judge", "both"] = Field(
-        "none", description="Scores to write as columns: by --classifiers (faces), by --judge (judge), or both."
+        "none",
+        description="Scores to write as columns: by --classifiers (faces), by --judge (judge), by both, or none.",
     )
     scored: Names = Field(DEFAULT_ATTRIBUTES, min_length=1, description="Attributes to score.")
     classifiers: str = Field("faces", description="Family of classifiers for the edit and for --scores faces.")

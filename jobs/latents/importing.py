@@ -40,16 +40,16 @@ class ImportSpec(RunFlags):
     VERB = "latents import"
 
     file: tyro.conf.Positional[str] = Field(description="The file: a path or an fsspec URL.")
-    generator: str = Field(description="The generator whose codes they are.")
+    generator: str = Field(description="Generator of the codes.")
     space: Literal["z", "w", "w+"] = Field(
-        description="What the codes are. z is kept beside the w that it is mapped to, with --psi."
+        description="Latent space of the codes. z is kept beside the w that it is mapped to with --psi."
     )
     psi: float | None = Field(
         None,
         allow_inf_nan=False,
-        description="Truncation that the codes have; that z is mapped with. Default: unknown.",
+        description="Truncation of the codes, or with which z is mapped. Default: unknown.",
     )
-    array: str | None = Field(None, description="Which array of the file, or column, where it holds several.")
+    array: str | None = Field(None, description="Which array or column of the file, if there are several.")
     first: int | None = Field(
         None,
         ge=0,

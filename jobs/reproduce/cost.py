@@ -49,8 +49,8 @@ class Passes:
 def say_ahead(passes: Passes) -> None:
     """What will be made, before it is."""
     say(
-        f"Study {passes.forward:,} faces forward, {passes.backward:,} backward, most of which are judged; what is "
-        "there already is not made again"
+        f"Study {passes.forward:,} passes forward, {passes.backward:,} backward, most of them scored by the judge too; "
+        "existing results are not computed again"
     )
 
 
@@ -59,9 +59,8 @@ def say_time_left(passes: Passes, labelled: str) -> None:
     seconds, faces = seconds_labelled(labelled)
     if seconds:
         say(
-            f"Study from here on about {wording.duration(passes.seconds(seconds))} of computing or less, from "
-            f"the {seconds:.2g} s that each of {faces:,} faces took to be made and judged, and a backward pass "
-            f"as {BACKWARD:g} forward"
+            f"Study about {wording.duration(passes.seconds(seconds))} of computing left, or less: making and scoring "
+            f"each of {faces:,} faces took {seconds:.2g} s, and a backward pass counts as {BACKWARD:g} forward"
         )
 
 
@@ -80,14 +79,14 @@ def say_cost(passes: Passes, generator: str, families: Sequence[str], device: st
         f"{passes.backward:,} backward"
     )
     if device == "cuda" and not torch.cuda.is_available():
-        say("      hours unknown: this machine has no such GPU; ask for --dry-run on one that has")
+        say("      hours unknown: this machine has no GPU; run --dry-run on one that has")
         return
     seconds, alone, faces = seconds_a_face(generator, families, device)
     more = f", {alone:.2g} s made alone" if passes.unscored else ""
     more += f" and {BACKWARD:g} times that for a backward pass" if passes.backward else ""
     say(
         f"      {wording.duration(passes.seconds(seconds, alone))} on this machine in one process, at {seconds:.2g} s "
-        f"a face made and scored ({faces} of them, just now){more}; fits and figures come on top"
+        f"a face made and scored (measured on {faces}){more}; fits and figures come on top"
     )
 
 

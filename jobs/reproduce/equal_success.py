@@ -72,7 +72,7 @@ class MeasuredMoves:
 
     def _made(self, table: Table, attribute: str, wanted: Mapping[int, float]) -> dict[str, list[float]]:
         """A list of each number, `number NAME`, and one of the faces that have it, `faces NAME`."""
-        say(f"      {table.url}: {len(wanted):,} faces as far as the judge's score of the intervention")
+        say(f"      {table.url}: {len(wanted):,} faces are moved to the judge's score of Style Intervention")
         edits = table.read(columns=["index", "step", "strength", "latent", "space", JUDGE + attribute])
         index, step = edits["index"].to_numpy(), edits["step"].to_numpy()
         latents, strengths = schemas.to_numpy(edits["latent"]), edits["strength"].to_numpy().astype(np.float64)

@@ -225,7 +225,7 @@ def other_faces(spec: FacesFlags, primals: Sequence[str]) -> None:
     for primal, rows in lacking.items():
         if len(rows) < spec.each:
             raise SpecError(
-                f"{len(rows):,} of {there:,} other faces start without {primal}, and --rows {spec.each} are asked: "
+                f"{len(rows):,} of {there:,} other faces start without {primal}, fewer than --rows {spec.each}: "
                 f"pass --rows {len(rows)} --others {there}, or more --others and another --out"
             )
 
@@ -244,7 +244,7 @@ def faces_that_lack(spec: FacesFlags, primals: Sequence[str]) -> dict[str, list[
         lacking = [row for row in rows if row in labels.index and labels[attribute][row] <= 0]
         if len(lacking) < spec.each:
             raise SpecError(
-                f"{len(lacking):,} of {there:,} other faces lack {attribute}, and --rows {spec.each} are asked: pass "
+                f"{len(lacking):,} of {there:,} other faces lack {attribute}, fewer than --rows {spec.each}: pass "
                 f"--rows {len(lacking)} --others {there}, or more --others and another --out"
             )
         found[attribute] = lacking[: spec.each]

@@ -47,15 +47,17 @@ class IalsSpec(TrialFlags, FacesFlags):
     grid: float | None = Field(
         None, gt=0, le=1, description="In place of --lambdas: all combinations of the lambdas 0, GRID, ... 1."
     )
-    steps: int | None = Field(None, ge=2, description=f"Of each edit. Default: 10; on a GPU {PAPER.steps}.")
+    steps: int | None = Field(None, ge=2, description=f"Steps of each edit. Default: 10; on a GPU {PAPER.steps}.")
     paper_steps: bool = Field(
         False,
         description=f"Curves of the paper's {PAPER.steps} steps of {PAPER.length:g} of all cells and --rows, as always "
         "on a GPU; else they are of 1:1 and 0.75:0, and of --ablated faces.",
     )
-    ablated: int = Field(32, ge=4, description="How many of a pair's faces, at most, to edit with parts left out.")
-    gradient_faces: int = Field(64, gt=0, description="Labelled faces whose gradients are averaged to directions.")
-    pictured: Names = Field((), description="Pairs to make strips of. Default: those of a CPU, or else the first two.")
+    ablated: int = Field(32, ge=4, description="Ablations: faces of each pair, at most.")
+    gradient_faces: int = Field(64, gt=0, description="Labelled faces over which gradients are averaged to directions.")
+    pictured: Names = Field(
+        (), description="Pairs whose faces are shown on the page. Default: the two of a CPU, else the first two."
+    )
 
     @model_validator(mode="after")
     def _agrees(self) -> "IalsSpec":
@@ -64,7 +66,7 @@ class IalsSpec(TrialFlags, FacesFlags):
         if unknown := [name for word in self.pairs for name in word.split(":") if name not in ATTRIBUTES]:
             raise ValueError(f"--pairs: unknown attribute {unknown[0]!r}: the classifiers know {', '.join(ATTRIBUTES)}")
         if len(set(self.edited)) < len(self.pairs):
-            raise ValueError("--pairs names one twice")
+            raise ValueError("--pairs names a pair twice")
         if odd := [word for word in self.pictured if as_pair(word) not in self.edited]:
             raise ValueError(f"--pictured {odd[0]}: it is not one of the pairs")
         return self
@@ -129,7 +131,7 @@ class IalsSpec(TrialFlags, FacesFlags):
         """Look before hours of computing. Raises SpecError and StoreError."""
         for pair in self.edited:
             if not {LEVEL, CHOICE} <= set(self.dt(pair, PAPER, "dt").cells):
-                raise SpecError("--lambdas: the study compares 0.75:0 with 1:1, have both among them")
+                raise SpecError("--lambdas: the study compares 0.75:0 with 1:1: include both")
         if self.from_ is None and (more := set(self.attributes) - set(STUDIED)):
             raise SpecError(f"--pairs: without --from directions are fitted of {', '.join(STUDIED)}, not {more}")
         self.check_from(self.attributes)

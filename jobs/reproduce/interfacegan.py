@@ -47,9 +47,11 @@ class InterfaceganSpec(StudySpec):
 
     VERB = "reproduce interfacegan"
 
-    rows: int = Field(4000, ge=400, description="Labelled faces to fit on.")
+    rows: int = Field(4000, ge=400, description="Labelled faces to fit directions on.")
     edited: int = Field(48, ge=4, description="Other faces, to be edited and measured.")
-    attributes: Names = Field(("yaw", "smile", "old", "male", "eyeglasses"), description="In the paper's order.")
+    attributes: Names = Field(
+        ("yaw", "smile", "old", "male", "eyeglasses"), description="Attributes to fit, in the paper's order."
+    )
     primal: str = Field("old", description="The attribute to change.")
     condition: str = Field("eyeglasses", description="The attribute to leave unchanged.")
 
@@ -59,9 +61,9 @@ class InterfaceganSpec(StudySpec):
         if unknown := [name for name in (*self.attributes, self.condition) if name not in ATTRIBUTES]:
             raise ValueError(f"unknown attribute {unknown[0]!r}: the classifiers know {', '.join(ATTRIBUTES)}")
         if len(set(self.attributes)) < max(2, len(self.attributes)):
-            raise ValueError("--attributes are two or more, each named once")
+            raise ValueError("--attributes: name two or more, each once")
         if self.primal not in self.attributes or self.primal == self.condition:
-            raise ValueError("--primal is one of --attributes, and another than --condition")
+            raise ValueError("--primal must be one of --attributes, and not --condition")
         return self
 
     @property

@@ -29,7 +29,7 @@ PICTURE, LOOKS = 256, 7
 class InterventionFlags(FacesFlags):
     """Of a study that edits by the intervention."""
 
-    attributes: Names = Field(EDITED, min_length=1, description="Attributes to edit, some of the paper's four.")
+    attributes: Names = Field(EDITED, min_length=1, description="Attributes to edit, out of the paper's four.")
     space: Literal["z", "w"] = Field("z", description="Space of the first move (ds_z); the paper's is z.")
     move: float = Field(
         3.0,
@@ -41,7 +41,7 @@ class InterventionFlags(FacesFlags):
         Config.model_fields["length"].default,
         gt=0,
         allow_inf_nan=False,
-        description="As of stylemill edit style-intervention.",
+        description="The --length of stylemill edit style-intervention.",
     )
 
     @property

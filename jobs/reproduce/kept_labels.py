@@ -52,7 +52,7 @@ class KeptLabels:
                 raise ValueError
         except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
             raise ModelFileError(
-                f"{file} is not a file of labels as the repository keeps them: restore it, or pass --label-anew"
+                f"{file} is not a file of labels as the repository keeps them: restore it, or pass --relabel"
             ) from error
         return cls(file, facts)
 
@@ -97,12 +97,12 @@ class KeptLabels:
 
 def kept_labels(spec: StudySpec, rows: int, attributes: Sequence[str] = DEFAULT_ATTRIBUTES) -> KeptLabels | None:
     """The file that has the labels of a study's faces; None where there is none, or they are labelled by the study:
-    since --label-anew is given, or since it has begun so. A line says which it is.
+    since --relabel is given, or since it has begun so. A line says which it is.
 
     Raises:
         ModelFileError: the file is damaged, or a network is not in the cache.
     """
-    if spec.label_anew or JobRecords(spec.url("faces"), "dataset").spec() is not None:
+    if spec.relabel or JobRecords(spec.url("faces"), "dataset").spec() is not None:
         return None
     return _find(spec, rows, tuple(attributes))
 
@@ -116,7 +116,7 @@ def _find(spec: StudySpec, rows: int, attributes: tuple[str, ...]) -> KeptLabels
     if why := _why_not(found, spec, rows, attributes):
         say(f"Note  the labels of {file.name} are not used: {why}")
         return None
-    say(f"Note  labels of {rows:,} faces are taken from {found}; --label-anew makes them anew")
+    say(f"Note  labels of {rows:,} faces are taken from {found}; --relabel labels them again")
     return found
 
 

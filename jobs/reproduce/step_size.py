@@ -52,12 +52,15 @@ class StepSize:
 class TrialFlags(StudySpec):
     """Of studies whose steps are to be as long as it takes."""
 
-    trial: int = Field(64, ge=4, description="Still other faces of each pair, to choose its step size on.")
+    trial: int = Field(64, ge=4, description="Further faces of each pair, to choose its step size on.")
     trial_faces: int | None = Field(
-        None, gt=0, description="Faces from which those are taken. Default: 3 x --trial, and 4 x where smile is edited."
+        None, gt=0, description="Faces from which these are taken. Default: 3 x --trial, and 4 x where smile is edited."
     )
     step_size: float | None = Field(
-        None, gt=0, allow_inf_nan=False, description="Of all pairs. Default: each has its own, chosen on --trial faces."
+        None,
+        gt=0,
+        allow_inf_nan=False,
+        description="Step size for all pairs. Default: chosen for each pair on --trial faces.",
     )
 
     def tried_of(self, pairs: Sequence[Pair]) -> int:
@@ -82,9 +85,8 @@ def step_sizes(spec: TrialFlags, directions: str, pairs: Sequence[Pair], steps: 
     for primal, rows in lacking.items():
         if len(rows) < spec.trial:
             raise SpecError(
-                f"{len(rows):,} of {tried:,} faces to choose step sizes on start without {primal}, and --trial "
-                f"{spec.trial} are asked: pass --trial {len(rows)} --trial-faces {tried}, or more --trial-faces and "
-                "another --out"
+                f"{len(rows):,} of {tried:,} faces to choose step sizes on start without {primal}, fewer than --trial "
+                f"{spec.trial}: pass --trial {len(rows)} --trial-faces {tried}, or more --trial-faces and another --out"
             )
         copy_rows(Table.open(spec.url("trial", "latents")), rows[: spec.trial], spec.url(f"trial-without-{primal}"))
     sizes = {}

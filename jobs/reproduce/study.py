@@ -29,14 +29,19 @@ class StudySpec(CalibrationFlag, RayFlags, MachineFlags):
     """The flags that every study has."""
 
     out: str = Field(description="Directory: tables, one folder a step, and report.html.")
-    seed: int = Field(1, ge=0, le=MAX_SEED - 2, description="Of the labelled faces; other faces have the next two.")
+    seed: int = Field(
+        1,
+        ge=0,
+        le=MAX_SEED - 2,
+        description="Random seed of the labelled faces; the other faces use the next two seeds.",
+    )
     generator: str = Field("mobilestylegan-ffhq", description="A generator by name.")
     classifiers: str = Field(
         "faces", description="Family of classifiers that labels, and whose gradients are followed."
     )
     judge: str = Field("judge", description="Family of classifiers that measures the edits.")
-    label_anew: bool = Field(
-        False, description="Label the faces that directions are fitted on, even if the repository keeps their labels."
+    relabel: bool = Field(
+        False, description="Label the faces that directions are fitted on, even if the repository has their labels."
     )
     dry_run: bool = Field(
         False, description="Print the number of passes through the generator and the hours they take, and stop."

@@ -38,7 +38,7 @@ SHARE = 0.8
 ADAM_STEPS = 6
 """Of each layer, at most: the editor's default."""
 MEETS = 4
-"""Faces that are made, about, to meet a score by a move, the source among them; that at the score is measured."""
+"""About how many faces are made to find the strength of a move at which a score is reached, the source included."""
 METRICS = ("pictures", "identity_dlib", "identity", "perceptual")
 """Of `stylemill measure`."""
 OUTSIDE = {
@@ -50,8 +50,8 @@ OUTSIDE = {
 
 
 class StyleInterventionSpec(InterventionFlags):
-    """Fit sparse hyperplanes in style space, edit by the intervention and by moves in z and w, and compare what they
-    change where the judge sees the attribute as strongly.
+    """Fit sparse hyperplanes in style space, edit by Style Intervention and by moves in z and w, and compare what they
+    change at equal success.
 
     Example: stylemill reproduce style-intervention --rows 10 --out out/style-intervention
     """
@@ -64,7 +64,7 @@ class StyleInterventionSpec(InterventionFlags):
         None, gt=0, description="Faces from which those are taken that lack the attribute. Default: 5 x --rows."
     )
     sparse: Names = Field(
-        tuple(paper.NAMES), min_length=1, description="Attributes of Table 1, those that are edited among them."
+        tuple(paper.NAMES), min_length=1, description="Attributes of Table 1; they include those that are edited."
     )
 
     metrics: Names = Field(
@@ -75,7 +75,7 @@ class StyleInterventionSpec(InterventionFlags):
 
     @model_validator(mode="after")
     def _known(self) -> "StyleInterventionSpec":
-        """Before hours, not after."""
+        """Check the flags before hours of computing."""
         if odd := [name for name in self.attributes if name not in EDITED]:
             raise ValueError(f"--attributes {odd[0]}: the paper's table is of {', '.join(EDITED)}")
         if unknown := [name for name in self.sparse if name not in ATTRIBUTES]:
@@ -85,7 +85,7 @@ class StyleInterventionSpec(InterventionFlags):
         if "pictures" not in self.metrics or not {"identity", "identity_dlib"} & set(self.metrics):
             raise ValueError("--metrics needs pictures, and identity_dlib or identity: the paper's table is of them")
         if twice := [one for one in (self.attributes, self.sparse) if len(set(one)) < len(one)]:
-            raise ValueError(f"{', '.join(twice[0])} names one twice")
+            raise ValueError(f"{', '.join(twice[0])} names an attribute twice")
         return self
 
     @property
@@ -123,7 +123,7 @@ class StyleInterventionSpec(InterventionFlags):
         return IN_Z if self.space == "z" else IN_W
 
     def check(self) -> None:
-        """Look before hours of computing. Raises SpecError, ModelFileError and StoreError."""
+        """Check inputs before hours of computing. Raises SpecError, ModelFileError and StoreError."""
         for name in self.measure.metrics:
             BY_NAME[name].open("cpu", self.judge)
         for space in SPACES:

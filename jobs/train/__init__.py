@@ -22,7 +22,7 @@ def main(argv: Sequence[str]) -> int:
         return 0 if argv else 2
     name, *flags = argv
     if name not in TRAININGS:
-        raise SpecError(f"nothing is trained by the name {name!r}; there are {', '.join(TRAININGS)}")
+        raise SpecError(f"there is no training {name!r}; the trainings are {', '.join(TRAININGS)}")
     spec = parse(SPECS[name], flags)
     job, workers = plan_train(spec)
     code = launch(job, workers, spec)

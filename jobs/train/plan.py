@@ -151,7 +151,7 @@ def _looked_at(family: str | None, attributes: Sequence[str], generator: Generat
         return _LookedAt()
     ref = classifier_ref(family, attributes, gradients=True, constants=Constants(generator))
     if unseen := [name for name in attributes if name not in ref.attributes]:
-        raise SpecError(f"--classifiers {family} does not see {unseen[0]}: leave it out of --attributes")
+        raise SpecError(f"--classifiers {family} does not score {unseen[0]}: leave it out of --attributes")
     return _LookedAt(generator, ref, identity.load())
 
 

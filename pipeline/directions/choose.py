@@ -130,9 +130,7 @@ def best(cells: Sequence[Cell], margin: float = 0.0) -> Cell:
     """
     fitted = ranked(cells)
     if not fitted:
-        raise NoHyperplane(
-            "no hyperplane tells the two classes apart better than none does, at any C and fraction that was tried"
-        )
+        raise NoHyperplane("no hyperplane separates the two classes, at any C and fraction that was tried")
     most = fitted[0]
     near = [cell for cell in fitted if cell.fraction == most.fraction and cell.agreement >= most.agreement - margin]
     return max(near, key=lambda cell: cell.C) if margin > 0 else most

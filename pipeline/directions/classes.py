@@ -98,14 +98,14 @@ def by_rank(
         raise SpecError(f"{fraction:g} of {len(scores_N)} rows is {count} a class, 2 is the least: give more rows")
     if 2 * count > len(scores_N):
         raise SpecError(
-            f"{count} rows a class were asked, {len(scores_N)} rows have {len(scores_N) // 2} a class at most"
+            f"{count} rows a class were asked for, but {len(scores_N)} rows give {len(scores_N) // 2} a class at most"
         )
     order = np.argsort(scores_N, kind="stable").astype(np.int64)
     bottom, top = order[:count], order[-count:]
     shared = scores_N[bottom[-1]]
     if shared == scores_N[top[0]] and (scores_N[bottom[0]] == shared or scores_N[top[-1]] == shared):
         raise SpecError(
-            f"a whole class would have the score {shared:g}, as rows of the other: give a threshold instead"
+            f"all rows of one class have the score {shared:g}, and so have rows of the other: give a threshold instead"
         )
     boundary = float(scores_N.max() + scores_N.min()) / 2 if threshold is None else _finite(threshold)
     everything = _labelled(np.arange(len(scores_N), dtype=np.int64), scores_N, boundary)

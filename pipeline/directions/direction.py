@@ -139,5 +139,5 @@ def normalised(
     raw = np.asarray(vector, dtype=np.float64)
     norm = float(np.linalg.norm(raw))
     if not (np.isfinite(norm) and norm > 0):
-        raise SpecError(f"the direction of {attribute} has norm {norm:g}: it points nowhere")
+        raise SpecError(f"the direction of {attribute} has norm {norm:g}, and so no direction")
     return Direction(attribute, method, space, (raw / norm).astype(np.float32), intercept / norm, **about)

@@ -229,7 +229,7 @@ def _vector(array: NDArray[np.floating], name: str) -> tuple[NDArray[np.float64]
     """(W,), whose space the array does not tell, or (L, W) in w+. Equal rows of layers are one vector of w."""
     shape = array.shape
     if not np.issubdtype(array.dtype, np.floating):
-        raise ModelFileError(f"{name}: holds {array.dtype}, a direction is floating-point numbers")
+        raise ModelFileError(f"{name}: holds {array.dtype}; a direction consists of floating-point numbers")
     if array.ndim == 3 and shape[0] == 1:
         array = array[0]
     if array.ndim == 1:

@@ -123,5 +123,5 @@ def check_fit(positive_N: NDArray[np.bool_], C: float) -> None:
 def _hyperplane(w_D: Floats, b: float, C: float, rows: int) -> Hyperplane:
     norm = float(np.linalg.norm(w_D))
     if not np.isfinite(norm) or norm**2 < NOWHERE * C * rows:
-        raise NoHyperplane(f"no hyperplane tells the two classes of {rows} rows apart better than none does")
+        raise NoHyperplane(f"no hyperplane separates the two classes of {rows} rows")
     return Hyperplane(w_D / norm, b / norm, C, 1.0 / norm)

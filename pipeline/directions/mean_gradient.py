@@ -97,7 +97,7 @@ def with_boundary(direction: Direction, along: ArrayLike, scores: ArrayLike) -> 
     """
     along_N, scores_N = (np.asarray(values, dtype=np.float64) for values in (along, scores))
     if along_N.ndim != 1 or along_N.shape != scores_N.shape:
-        raise SpecError(f"distances of the shape {along_N.shape} and scores of {scores_N.shape}: give one for one")
+        raise SpecError(f"distances of the shape {along_N.shape} and scores of {scores_N.shape}: give as many of both")
     if not (np.isfinite(along_N).all() and np.isfinite(scores_N).all()):
         raise SpecError(f"{direction.attribute}: a distance or a score is not finite: leave such rows out")
     rise = slope_of(along_N, scores_N)
@@ -141,5 +141,5 @@ def accuracies(along: ArrayLike, positive: ArrayLike) -> dict[str, float]:
     """
     side_N, positive_N = np.asarray(along) > 0, np.asarray(positive, dtype=bool)
     if not len(positive_N):
-        raise SpecError("there is no row to tell an accuracy from")
+        raise SpecError("there are no rows to measure an accuracy on")
     return {"all": float((side_N == positive_N).mean())}

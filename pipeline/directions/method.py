@@ -55,7 +55,7 @@ class FitInputs:
         """Features (N, D) and scores (N,). Raises SpecError as `features` and `check_scores`, or for unlike numbers."""
         scores_N = check_scores(self.scores)
         if len(self.codes) != len(scores_N):
-            raise SpecError(f"{len(self.codes)} codes and {len(scores_N)} scores: give one for one")
+            raise SpecError(f"{len(self.codes)} codes and {len(scores_N)} scores: give a score for each code")
         return features(self.codes, self.per_layer), scores_N
 
 
@@ -91,9 +91,9 @@ class FitConfig(BaseModel, ABC):
     threshold: float | None = Field(
         None,
         allow_inf_nan=False,
-        description="Rows with at least this score are positive. svm then uses all rows, unless --fraction is given. "
-        "Default: half-way between yes and no; for other scores, 0 with ridge and with "
-        "--penalty l1; svm without it has none.",
+        description="Rows with at least this score are positive; svm then uses all rows, unless --fraction is given. "
+        "Default: for labels of yes and no, half-way between; for scores, 0 with ridge and with --penalty l1, none "
+        "with svm, which takes the highest and the lowest scores.",
     )
 
     @property

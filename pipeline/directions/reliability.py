@@ -40,9 +40,9 @@ def disattenuated(first: Sequence[Direction], second: Sequence[Direction]) -> Co
     """
     names = [direction.name for direction in first]
     if not names or names != [direction.name for direction in second]:
-        raise SpecError("both halves are to have the same directions, in one order")
+        raise SpecError("both halves must have the same directions in the same order")
     if len({(direction.space, direction.vector.shape) for direction in [*first, *second]}) > 1:
-        raise SpecError("the directions of both halves are to be of one space and shape")
+        raise SpecError("the directions of both halves must have one space and shape")
     a_KD, b_KD = (np.stack([one.vector.astype(np.float64).ravel() for one in half]) for half in (first, second))
     across_KK = a_KD @ b_KD.T
     agreement_K = np.diag(across_KK)

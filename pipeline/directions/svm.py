@@ -69,24 +69,24 @@ class Config(FitConfig):
         gt=0,
         le=0.5,
         description=f"Share of the rows in each class (highest and lowest scores). Default: {FRACTION}, but at least "
-        f"{LEAST_ROWS} rows in each class if there are as many. With --penalty l1: all rows, parted at score 0.",
+        f"{LEAST_ROWS} rows in each class if there are as many. With --penalty l1: all rows, split at score 0.",
     )
     penalty: Literal["l2", "l1"] = Field(
         "l2",
         exclude=True,
-        description="l1: on standardised channels, so that most numbers of the normal are 0 (Style Intervention); both "
-        "classes weigh the same. DIR/directions is where to move, DIR/hyperplanes the normals.",
+        description="l1: on standardised channels, so that most entries of the normal are 0 (Style Intervention); both "
+        "classes have equal weight. DIR/directions has the moves, DIR/hyperplanes the normals.",
     )
     margin: float | None = Field(
         None,
         ge=0,
         lt=1,
-        description=f"The largest C is taken whose agreement is within this margin of the best. Default: {MARGIN}.",
+        description=f"Take the largest C whose agreement is within this margin of the best. Default: {MARGIN}.",
     )
     class_weight: Literal["balanced"] | None = Field(
         None,
-        description="balanced: the rarer class weighs as much as the other; only with --threshold or with scores of "
-        "yes and no. Default: each row weighs the same.",
+        description="balanced: both classes have equal weight; only with --threshold or with scores of "
+        "yes and no. Default: all rows have equal weight.",
     )
     as_released: bool = Field(False, description="Follow the public code: C 1, fraction 0.02, no intercept.")
 
@@ -274,7 +274,7 @@ def fit_as_released(given: FitInputs) -> Direction:
 def _rows(given: FitInputs, classes: Classes) -> NDArray[np.float32]:
     rows_ND, scores_N = given.features()
     if len(scores_N) != len(classes.all):
-        raise SpecError(f"{len(scores_N)} rows, classes of {len(classes.all)} rows: give one for one")
+        raise SpecError(f"{len(scores_N)} rows, classes of {len(classes.all)} rows: give as many of both")
     return rows_ND
 
 

@@ -91,7 +91,7 @@ def _of_rows(
     for slot, of_slot in enumerate(losses):
         if not of_slot.requires_grad:
             names = ", ".join(sorted({row[slot][0] for row in wanted if len(row) > slot}))
-            raise SpecError(f"the scores of {names} carry no gradient: these classifiers judge, others are to edit")
+            raise SpecError(f"the scores of {names} have no gradient: choose classifiers that can guide edits")
         (gradient,) = torch.autograd.grad(of_slot, values, retain_graph=slot + 1 < slots)
         found[:, slot] = -gradient
     return {name: score.detach() for name, score in seen.items()}, found

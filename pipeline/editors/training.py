@@ -153,6 +153,6 @@ class TrainConfig(BaseModel, ABC):
 def config_of(name: str) -> type[TrainConfig]:
     """What a training can be asked. Raises SpecError where there is no such training."""
     if name not in TRAININGS:
-        raise SpecError(f"nothing is trained by the name {name!r}; there are {', '.join(TRAININGS)}")
+        raise SpecError(f"there is no training {name!r}; the trainings are {', '.join(TRAININGS)}")
     config: type[TrainConfig] = importlib.import_module(TRAININGS[name][0]).TrainConfig
     return config

@@ -1,6 +1,6 @@
 """Damaged parts of tables, and how their jobs come to make them again: a note in the job's records.
 
-Nothing is noted of a part that cannot be read from here, nor while a driver is at work.
+Nothing is noted of a part that cannot be read from here, nor while a driver is running.
 """
 
 from collections.abc import Sequence
@@ -54,7 +54,7 @@ def note_damage(output: Output, problems: Sequence[Problem]) -> str:
     lease = holder(job_records.lease_url)
     if lease and (why := why_alive(lease)):
         return (
-            f"a driver is at work on the {job_records.verb} job of {job_records.out}: process {lease['pid']} on "
+            f"a driver is running the {job_records.verb} job of {job_records.out}: process {lease['pid']} on "
             f"{lease['host']}, {why}. Nothing is noted in its records: run verify again when it has ended"
         )
     job_records.set_suspects({**job_records.suspects(), **dict.fromkeys(damaged, DAMAGED)})

@@ -58,8 +58,8 @@ def check_address(address: str) -> None:
         raise SpecError(f"the Ray cluster at {address} wants a token, and {held}: {TOKEN_HELP}")
     if status in NO_HEAD:
         raise SpecError(
-            f"what listens at {address} is no Ray head ({details}): its port is 6379 by default, not the dashboard's "
-            "8265 or the client's 10001"
+            f"{address} answers, but it is not a Ray head ({details}): the head's port is 6379 by default, not the "
+            "dashboard's 8265 or the client's 10001"
         )
 
 

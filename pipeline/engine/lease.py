@@ -104,7 +104,7 @@ class Lease:
             found = holder(self.url)  # None where it was given back since
             if found is not None and self._take_over(found):
                 return
-        raise Busy(f"other drivers come and go at {self.url} at this moment; run the same command again")
+        raise Busy(f"other drivers are starting and stopping at {self.url}; run the same command again")
 
     def _take_over(self, dead: dict[str, Any]) -> bool:
         """Whether the lease of a dead holder is ours now; False where it is not his any more."""
@@ -145,7 +145,7 @@ class Lease:
                 record, why = found, "which took the lease over just now"
         if why:
             raise Busy(
-                f"another driver is at work here: process {record['pid']} on {record['host']}, {why} ({self.url}); "
+                f"another driver is running here: process {record['pid']} on {record['host']}, {why} ({self.url}); "
                 "wait for it, or stop it and run the same command again"
             )
 
@@ -203,7 +203,7 @@ def holder(url: str) -> dict[str, Any] | None:
 
 def _damaged(url: str, why: str) -> StoreError:
     return StoreError(
-        f"{url} is no lease ({why}), so it cannot be told whether a driver is at work: "
+        f"{url} is no lease ({why}), so it cannot be told whether a driver is running: "
         "make sure that none is, delete that file and run the same command again"
     )
 

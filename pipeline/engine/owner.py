@@ -38,7 +38,7 @@ def check(tables: Iterable[Output], verb: str, fingerprint: str) -> None:
         if found is not None and found != {"verb": verb, "fingerprint": fingerprint}:
             raise OutputDiffers(
                 f"{table.url} is the table of a '{found['verb']}' job with the fingerprint {found['fingerprint'][:6]}, "
-                f"this one's is {fingerprint[:6]}; choose another --out, or pass --replace to make the table anew"
+                f"this one's is {fingerprint[:6]}; choose another --out, or pass --replace to make the table again"
             )
 
 

@@ -26,7 +26,7 @@ def check_spec(job: Job, job_records: JobRecords, replace: bool) -> None:
     raise OutputDiffers(
         f"{job.out} was made from another spec ({'; '.join(changed)}); "
         + (_further_rows(facts, job.facts) if job.grows and len(changed) == 1 else "")
-        + "choose another --out, ask for what is there, or pass --replace to make it anew"
+        + "choose another --out, ask for what is there, or pass --replace to make it again"
     )
 
 

@@ -106,7 +106,7 @@ def cell_areas(by_cell: Mapping[Name, Outcomes], against: Name) -> dict[Name, Ce
         SpecError: there is no row.
     """
     if not all(len(outcomes.kept) for outcomes in by_cell.values()):
-        raise SpecError("there is no row: no area is under no curve")
+        raise SpecError("there are no rows, so there is no curve")
     curves = {
         cell: Curve.of(found.transformed.mean(axis=0), found.kept.mean(axis=0)) for cell, found in by_cell.items()
     }

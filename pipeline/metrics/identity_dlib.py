@@ -1,4 +1,4 @@
-"""Is it still the same person, to a network that nothing optimises? The distance between dlib's embeddings.
+"""Is it still the same person, by a network that no editor optimises? The distance between dlib's embeddings.
 
 Shapes: N rows, E = 128 numbers of an embedding.
 """
@@ -35,7 +35,7 @@ class IdentityDlib:
     """
 
     name, table = "identity_dlib", "metrics_identity_dlib"
-    about = "the distance between dlib's embeddings of both faces, by a network that nothing optimises"
+    about = "the distance between dlib's embeddings of both faces, a network that no editor optimises"
     packages = ("scipy", "dlib-bin")
     measures: ClassVar = {
         "": Number(0.0, "smaller"),

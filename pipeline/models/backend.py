@@ -106,7 +106,7 @@ def choose(
     if precision not in PRECISIONS:
         raise SpecError(f"unknown precision {precision!r}: choose one of {', '.join(PRECISIONS)}")
     if precision == "tf32" and device.type != "cuda":
-        raise SpecError("precision tf32 is one of NVIDIA GPUs: choose fp32 or bf16 on a CPU")
+        raise SpecError("precision tf32 needs an NVIDIA GPU: choose fp32 or bf16 on a CPU")
     resolved = resolve(name, device)
     if threads is not None:
         torch.set_num_threads(threads)

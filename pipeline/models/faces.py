@@ -78,7 +78,7 @@ class FaceScorer:
         for prefix in follow:
             if not self.families[prefix].differentiable:
                 name = self.families[prefix].name
-                raise SpecError(f"{name} judges and gives no gradient: choose a family to edit with")
+                raise SpecError(f"{name} only measures and has no gradients: choose a family that edits")
         self._follow = frozenset(follow)
         self._parser, self._recompute = parser, recompute
         self._picture_size = None if picture_size is None else generator.check_size(picture_size)

@@ -14,7 +14,7 @@ EXITS = {
     2: "could not start",
     3: "more rejects than allowed, or nothing else",
     4: "refused: the output was made from another spec",
-    5: "refused: another driver was at work",
+    5: "refused: another driver was running",
     130: "interrupted",
 }
 ROWS = ("planned", "published", "rejected", "failed")
@@ -103,7 +103,7 @@ def states(gathered: Gathered) -> list[tuple[str, str]]:
     """(`good` or `warning`, a sentence) on whether the tables are finished, and on each job that did not end well."""
     if gathered.unsealed:
         names = ", ".join(gathered.unsealed)
-        sentence = f"Not sealed: {names}. The job is at work or was stopped; this page shows the rows so far"
+        sentence = f"Not sealed: {names}. The job is running or was stopped; this page shows the rows so far"
         found = [("warning", sentence)]
     elif gathered.tables:
         found = [("good", "Sealed: " + ", ".join(gathered.tables))]

@@ -66,7 +66,7 @@ def by_labels(rows: pa.Table, url: str, where: str | None, top: tuple[int, str] 
         index = _try(*said, rows, lambda: found.project("index").fetchnumpy()["index"])
     if not len(index):
         asked = " ".join(f"{flag} {what}" for flag, what in (("--where", where), ("--top", top and top[1])) if what)
-        raise SpecError(f"{asked}: none of the {rows.num_rows:,} rows of {url} is so")
+        raise SpecError(f"{asked}: no row of the {rows.num_rows:,} of {url} satisfies this")
     return np.unique(np.asarray(index, dtype=np.int64))
 
 
@@ -163,7 +163,7 @@ def _family(labels: Labels) -> str:
     facts: Mapping[str, Any] = {} if isinstance(labels, LabelFile) else labels.require_sealed()["facts"]
     family = facts.get("spec", {}).get("classifiers")
     if family is None:
-        raise SpecError(f"{labels.url} has labels that another table has too: give one of them")
+        raise SpecError(f"{labels.url} has labels that another table has too: give one of the two")
     return str(family)
 
 

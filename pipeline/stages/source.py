@@ -115,7 +115,7 @@ class Latents:
             return cut_chosen(self.indices, rows_per_shard, batch_size)
         [table] = self.tables
         if table.layout is None:
-            raise SpecError(f"{table.url} does not say how its rows are cut into parts; sample it anew")
+            raise SpecError(f"{table.url} does not say how its rows are cut into parts; sample it again")
         return table.layout, [record.rows for record in table.records()]
 
     def read(self, columns: Sequence[str], first: int = 0, stop: int = 2**63 - 1) -> pa.Table:

@@ -74,9 +74,9 @@ def full_disk_errors(path: str) -> Iterator[None]:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         raise StoreError(
-            f"cannot write {path}: the disk of the temporary directory {tempfile.gettempdir()}, where parts wait "
-            f"for their way to the store, is full: free some space there, or set TMPDIR to a directory on a "
-            f"larger disk (on the workers' machines), {AGAIN}"
+            f"cannot write {path}: the disk of the temporary directory {tempfile.gettempdir()}, where parts are kept "
+            f"until they are uploaded, is full: free some space there, or set TMPDIR to a directory on a larger disk "
+            f"(on the workers' machines), {AGAIN}"
         ) from error
 
 

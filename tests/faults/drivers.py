@@ -56,7 +56,7 @@ class Driver:
             raise TimeoutError(f"the driver did not end in {seconds:g} s; it said: {self.said()}") from None
 
     def when(self, happened: Callable[[], object], what: str, seconds: float = LONG) -> None:
-        """Wait for something that must come while this driver is at work."""
+        """Wait for something that must come while this driver is running."""
 
         def look() -> bool:
             if happened():

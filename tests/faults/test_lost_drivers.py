@@ -63,7 +63,7 @@ def test_a_second_driver_is_turned_away_and_told_who_holds_the_lease(job, undist
     first.when(job.began, "the first was at work")
     second = job.start("--workers", "1")
     assert second.ended() == 5, second.said()
-    assert f"another driver is at work here: process {first.process.pid} on {os.uname().nodename}" in second.said()
+    assert f"another driver is running here: process {first.process.pid} on {os.uname().nodename}" in second.said()
     job.go()
     assert first.ended() == 0, first.said()
     assert_whole(job.out, job.verb, undisturbed)

@@ -178,10 +178,10 @@ def test_what_a_family_does_not_see_is_unjudged_or_an_error(monkeypatch, tmp_pat
     seen = {name: reading for name, reading in classifiers.READINGS["tiny"].items() if name != "eyeglasses"}
     monkeypatch.setitem(classifiers.READINGS, "tiny", seen)
     assert dataset(tmp_path / "all", "--rows", "4") == 0
-    assert "Note  unjudged: tiny does not see eyeglasses" in capsys.readouterr().err
+    assert "Note  unjudged: tiny does not score eyeglasses" in capsys.readouterr().err
     assert "eyeglasses" not in columns(tmp_path / "all", "labels")
     assert dataset(tmp_path / "one", "--rows", "4", "--attributes", "smile,eyeglasses") == 2
-    assert "tiny does not see eyeglasses: it sees smile, male, old, yaw" in capsys.readouterr().err
+    assert "tiny does not score eyeglasses: it scores smile, male, old, yaw" in capsys.readouterr().err
 
 
 def test_numbers_of_the_judge_say_what_is_unjudged(monkeypatch, tmp_path, capsys):
@@ -191,7 +191,7 @@ def test_numbers_of_the_judge_say_what_is_unjudged(monkeypatch, tmp_path, capsys
     latents = edits.sample(tmp_path, 4, 4)
     words = ["--attribute", "eyeglasses", "--strengths", "1"]
     assert edits.edit(latents, tmp_path / "directions", tmp_path / "out", *words, "--scores", "both") == 0
-    assert "Note  unjudged: tiny-judge does not see eyeglasses" in capsys.readouterr().err
+    assert "Note  unjudged: tiny-judge does not score eyeglasses" in capsys.readouterr().err
     names = Table.open(f"{tmp_path}/out/edits").schema.arrow.names
     assert "eyeglasses" in names
     assert "judge_eyeglasses" not in names
@@ -199,6 +199,6 @@ def test_numbers_of_the_judge_say_what_is_unjudged(monkeypatch, tmp_path, capsys
     assert "Unjudged: eyeglasses, which the judge does not score." in Path(tmp_path, "out", "report.html").read_text()
     measure = ["measure", "--edits", f"{tmp_path}/out/edits", "--families", "tiny-judge", *edits.HOW]
     assert main([*measure, "--out", f"{tmp_path}/all"]) == 0
-    assert "Note  unjudged: tiny-judge does not see eyeglasses" in capsys.readouterr().err
+    assert "Note  unjudged: tiny-judge does not score eyeglasses" in capsys.readouterr().err
     assert main([*measure, "--measured", "eyeglasses", "--out", f"{tmp_path}/one"]) == 2
-    assert "tiny-judge does not see eyeglasses: it sees" in capsys.readouterr().err
+    assert "tiny-judge does not score eyeglasses: it scores" in capsys.readouterr().err

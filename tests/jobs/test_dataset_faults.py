@@ -49,7 +49,7 @@ def test_verify_beside_a_driver_at_work_leaves_its_books_alone(made, tmp_path, c
     with Lease(job_records.lease_url):
         assert main(["verify", str(out)]) == 1
         said = capsys.readouterr().err
-        assert f"a driver is at work on the dataset job of {out}: process {os.getpid()} on" in said
+        assert f"a driver is running the dataset job of {out}: process {os.getpid()} on" in said
         assert "still running. Nothing is noted in its records: run verify again when it has ended" in said
         assert job_records.suspects() == {}
     assert main(["verify", str(out)]) == 1

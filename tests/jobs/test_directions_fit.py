@@ -281,7 +281,7 @@ def test_arrays_give_what_tables_give(flat, arrays, tmp_path):
             "old: the score of row 33 is nan",
         ),
         (lambda w: np.where(np.arange(600)[:, None] == 21, np.inf, w), lambda y: y, "", "code of row 21 is not finite"),
-        (lambda w: w, lambda y: y[:-1], "", "give one for one"),
+        (lambda w: w, lambda y: y[:-1], "", "give a score for each code"),
         (lambda w: w[:, None], lambda y: y, "", "codes in w have the shape (rows, width), these have (600, 1, 16)"),
         (lambda w: w, lambda y: np.hstack([y, y]), "", "one score for each row is (N,) or (N, 1)"),
         (lambda w: w, lambda y: y > 0, "--fraction 0.3", "--fraction: old is yes or no"),

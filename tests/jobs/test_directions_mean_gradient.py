@@ -234,7 +234,7 @@ def test_fitted_directions_are_replaced_only_where_asked(faces, tmp_path, capsys
     ("words", "message"),
     [
         ("--space z", "finds directions of w, w+ and s"),
-        ("--classifiers tiny-judge", "--classifiers tiny-judge judges and gives no gradient"),
+        ("--classifiers tiny-judge", "--classifiers tiny-judge only measures and has no gradients"),
         ("--attributes freckles", "unknown attribute 'freckles'"),
         ("--attributes old,old", "attribute 'old' is named twice"),
         ("--per-layer", "--per-layer goes with --space w+"),

@@ -81,5 +81,5 @@ def test_choices_without_a_hyperplane_are_null_and_the_next_best_is_taken(tmp_pa
 def test_where_no_choice_has_a_hyperplane_weights_are_named(tmp_path, noise, capsys):
     assert fit(tmp_path, noise, 0.008, "--C", "0.1") == 1
     said = capsys.readouterr().err
-    assert "rare: no hyperplane tells the two classes of " in said
+    assert "rare: no hyperplane separates the two classes of " in said
     assert "--class-weight balanced may help" in said

@@ -238,7 +238,7 @@ def test_labels_that_do_not_fit_are_refused(inputs, tmp_path, refused, capsys):
     for given, more, message in (
         ((other, labels, directions), [], "labels of other latents"),
         ((latents, own, directions), [], "was labelled by tiny, and tiny-judge is to measure"),
-        ((latents, own, directions), swapped, "--classifiers tiny-judge judges and gives no gradient"),
+        ((latents, own, directions), swapped, "--classifiers tiny-judge only measures and has no gradients"),
         ((latents, f"{labels},{labels}", directions), [], "are both by tiny-judge: give one of them"),
         ((latents, latents, directions), [], "is a table of latents, not of labels"),
         ((latents, f"{tmp_path}/foreign", directions), [], "not of this stylegan2-tiny"),

@@ -152,7 +152,7 @@ IALS_REFUSED = [
     (f"{IALS} --space z", "--space z: ials moves codes in w, w+ and s"),
     (f"{IALS} --per-layer", "--per-layer: these edits are in w"),
     (f"{IALS} --lambda1 1.5", "lambda1"),
-    (f"{IALS} --classifiers tiny-judge", "--classifiers tiny-judge judges and gives no gradient"),
+    (f"{IALS} --classifiers tiny-judge", "--classifiers tiny-judge only measures and has no gradients"),
     (f"{IALS} --attribute old --preserve young", "old and young are one attribute, which cannot both change and stay"),
     (f"{IALS} --attribute hat", "no direction of 'hat'"),
     (f"{IALS} --steps 0", "steps"),

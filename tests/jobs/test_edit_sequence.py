@@ -83,7 +83,7 @@ def test_where_the_last_stage_alone_is_kept_it_says_what_is_lacking(latents, tmp
     [
         (("--sequence", "old:1,smile"), "--sequence 'smile': write ATTRIBUTE:1, ATTRIBUTE:0 or ATTRIBUTE:flip"),
         (("--sequence", "old:1,male:2"), "--sequence 'male:2': write"),
-        (("--sequence", "old:1,old:1"), "--sequence: old:1 is there twice"),
+        (("--sequence", "old:1,old:1"), "--sequence: old:1 is given twice"),
         (("--sequence", "old:1", "--attribute", "male"), "--sequence names its attributes: leave out --attribute"),
         (("--sequence", "old:1", "--target", "1"), "one of the three"),
         (("--target", "1"), "--attribute: name what is to change"),

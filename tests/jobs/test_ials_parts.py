@@ -34,7 +34,8 @@ def test_a_dry_run_says_passes_and_hours_and_makes_nothing(tmp_path, capsys):
     assert (passes.forward, passes.backward) == (forward, backward)
     say_ahead(passes)
     assert (
-        f"Study {forward:,} faces forward, {backward:,} backward, most of which are judged" in capsys.readouterr().err
+        f"Study {forward:,} passes forward, {backward:,} backward, most of them scored by the judge too"
+        in capsys.readouterr().err
     )
     assert " on this machine in one process, at " in said
     assert not out.exists()
@@ -54,9 +55,9 @@ def test_a_calibration_reaches_the_steps_that_score(tmp_path):
         (["--pairs", "old:freckles"], "unknown attribute 'freckles'"),
         (["--pairs", "old"], "old is not a pair"),
         (["--pairs", "old:old"], "cannot both change and stay unchanged"),
-        (["--pairs", "old:smile,old:smile"], "--pairs names one twice"),
+        (["--pairs", "old:smile,old:smile"], "--pairs names a pair twice"),
         (["--pairs", "yaw:smile"], "without --from directions are fitted of"),
-        (["--lambdas", "1:1,0:0"], "have both among them"),
+        (["--lambdas", "1:1,0:0"], "include both"),
         (["--lambdas", "1:1,0.75:0", "--grid", "0.25"], "one of the two"),
         (["--lambdas", "1:2"], "1:2 is not a pair of lambdas"),
         (["--pictured", "smile:old"], "--pictured smile:old"),
@@ -73,7 +74,7 @@ def test_what_cannot_be_is_said_before_anything_is_made(words, message, tmp_path
 def test_hours_of_a_gpu_that_is_not_here_are_not_guessed(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     assert main(["reproduce", "ials", "--device", "cuda", "--out", str(tmp_path / "none"), "--dry-run"]) == 0
-    assert "hours unknown: this machine has no such GPU" in capsys.readouterr().err
+    assert "hours unknown: this machine has no GPU" in capsys.readouterr().err
 
 
 def test_a_gpu_is_asked_for_all_of_table_1():
@@ -164,5 +165,5 @@ def test_the_time_to_come_is_that_of_all_faces_that_do(tmp_path, capsys):
     back += 2 * (2 * sum((first < 1) + (second < 1) for first, second in CELLS) + 2)
     say_time_left(ahead(spec), str(labelled))
     said = capsys.readouterr().err
-    assert f"about {wording.duration((faces + 1.4 * back) * 0.2)} of computing or less, from the 0.2 s that" in said
-    assert "each of 20 faces took" in said
+    assert f"about {wording.duration((faces + 1.4 * back) * 0.2)} of computing left, or less: making and" in said
+    assert "each of 20 faces took 0.2 s" in said

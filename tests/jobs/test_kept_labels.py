@@ -93,12 +93,12 @@ def test_a_study_samples_its_faces_and_takes_their_labels(labelled, kept, tmp_pa
 
 
 def test_a_study_labels_anew_where_it_is_asked_to_or_has_begun_so(kept, tmp_path, capsys):
-    spec = study(tmp_path / "study", "--label-anew")
+    spec = study(tmp_path / "study", "--relabel")
     assert labelling_cost(spec, 8).forward == 8
     assert "kept_labels" not in Table.open(label_faces(spec, 8, ()).labels).require_sealed()["facts"]
     assert labelling_cost(study(tmp_path / "study"), 8).forward == 8
     assert labelling_cost(study(tmp_path / "other"), 8).forward == 0
-    assert "--label-anew makes them anew" in capsys.readouterr().err
+    assert "--relabel labels them again" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_labels_by_other_networks_are_not_taken(kept, tmp_path, capsys, change, 
 def test_a_file_that_is_damaged_is_one_line(kept, tmp_path):
     for content in (b"PAR1", kept.read_bytes()[:-9]):
         kept.write_bytes(content)
-        with pytest.raises(ModelFileError, match="restore it, or pass --label-anew"):
+        with pytest.raises(ModelFileError, match="restore it, or pass --relabel"):
             labelling_cost(study(tmp_path / "study", "--edited", str(4 + len(content))), 8)
 
 

@@ -211,7 +211,7 @@ def test_a_job_of_which_no_row_is_left_is_3_and_says_so_also_on_a_pipe(tmp_path,
     words = ["--rows", "8", "--psi", "1e38"]
     assert dataset(tmp_path, *words) == 3
     said = capsys.readouterr().err
-    assert "Note  --psi 1e+38: 1 is no truncation, and beyond 2 on either side" in said
+    assert "Note  --psi 1e+38: 1 is no truncation; beyond 2 on either side" in said
     assert f"not one row was published, all were rejected; each with its reason: {tmp_path}/rejects/dataset" in said
     assert json.loads(Path(tmp_path, ".stylemill/dataset/summary.json").read_text())["exit_code"] == 3
     assert dataset(tmp_path, *words) == 3

@@ -135,10 +135,10 @@ def test_the_same_command_makes_nothing_anew(quick, out, page, capsys):
     [
         (["--attributes", "old,freckles"], "unknown attribute 'freckles'"),
         (["--condition", "freckles"], "unknown attribute 'freckles'"),
-        (["--attributes", "old,old,smile"], "each named once"),
+        (["--attributes", "old,old,smile"], "two or more, each once"),
         (["--attributes", "old"], "two or more"),
-        (["--attributes", "smile,male"], "--primal is one of --attributes"),
-        (["--condition", "old"], "and another than --condition"),
+        (["--attributes", "smile,male"], "--primal must be one of --attributes"),
+        (["--condition", "old"], "and not --condition"),
         (["--rows", "10"], "--rows 10"),
     ],
 )

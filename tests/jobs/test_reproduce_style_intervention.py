@@ -240,7 +240,7 @@ def test_faces_that_are_not_scored_take_less():
         (["--attributes", "yaw"], "the paper's table is of male, old, eyeglasses, smile"),
         (["--sparse", "male,freckles"], "unknown attribute 'freckles'"),
         (["--sparse", "male,old"], "--sparse lacks smile, which is edited"),
-        (["--attributes", "male,male"], "names one twice"),
+        (["--attributes", "male,male"], "names an attribute twice"),
         (["--metrics", "pictures"], "--metrics needs pictures, and identity_dlib or identity"),
         (["--metrics", "pictures,identity,freckles"], "unknown metric 'freckles'"),
     ],

@@ -150,7 +150,7 @@ def test_jobs_that_repay_compilation_are_compiled_and_say_so(backend_of, capsys)
     assert backend_of(8191) == "eager"
     assert capsys.readouterr().err == ""
     assert backend_of(8192) == backend_of(16, units=8192) == "compiled"
-    assert "--backend compiled, since 8,192 faces repay" in capsys.readouterr().err
+    assert "--backend compiled: for 8,192 faces it is worth" in capsys.readouterr().err
     assert backend_of(8192 * 16, resolution=256) == "compiled"
     assert backend_of(8192 * 16 - 1, resolution=256) == "eager"
 
@@ -175,12 +175,12 @@ def test_without_a_compiler_a_long_job_is_eager_and_says_why(backend_of, capsys,
     assert "cannot tell whether the cluster's workers have a C++ compiler" in capsys.readouterr().err
     monkeypatch.setattr(resolve_module.backend, "cannot_compile", lambda: "g++ is not here")
     assert backend_of(10**5) == "eager"
-    assert "--backend eager: compiled would repay itself, but g++ is not here" in capsys.readouterr().err
+    assert "--backend eager: compiled would be faster, but g++ is not here" in capsys.readouterr().err
     with monkeypatch.context() as patch:
         patch.setattr(resolve_module.backend, "cannot_compile", lambda: "")
         patch.setattr(resolve_module.backend, "cannot_keep_code", lambda: "/code cannot be written (full)")
         assert backend_of(10**5) == "eager"
-    assert "repay itself, but /code cannot be written (full)" in capsys.readouterr().err
+    assert "would be faster, but /code cannot be written (full)" in capsys.readouterr().err
     with pytest.raises(SpecError, match=r"needs a C\+\+ compiler, and g\+\+ is not here"):
         backend_of(10**5, backend="compiled")
 
@@ -201,7 +201,7 @@ def test_a_resume_keeps_the_backend_of_the_first_start(backend_of, tmp_path, beg
     assert backend_of(16) == backend_of(10**6) == begun
     if begun == "compiled":
         monkeypatch.setattr(resolve_module.backend, "cannot_compile", lambda: "g++ is not here")
-        with pytest.raises(OutputDiffers, match="begun with what this machine cannot do"):
+        with pytest.raises(OutputDiffers, match="started with options that this machine does not support"):
             backend_of(16)
 
 

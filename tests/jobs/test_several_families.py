@@ -105,8 +105,8 @@ def test_a_row_that_one_family_cannot_score_is_in_no_table(both, tmp_path, monke
 def test_an_attribute_that_the_judge_does_not_see_is_said_to_be_unjudged(both, tmp_path, capsys):
     words = ["--attributes", "smile,mouth_open,bangs", "--limit", "1"]
     assert label(f"{both}/latents", tmp_path / "one", "tiny,tiny-judge", *words) == 0
-    assert "unjudged: tiny-judge does not see bangs" in capsys.readouterr().err
+    assert "unjudged: tiny-judge does not score bangs" in capsys.readouterr().err
     first = {table: rows(tmp_path / "one", table)[0] for table in ("labels", JUDGED)}
     assert first["labels"].keys() - first[JUDGED].keys() == {"bangs"}
     assert label(f"{both}/latents", tmp_path / "two", "tiny-judge", "--attributes", "bangs") == 2
-    assert "tiny-judge does not see bangs" in capsys.readouterr().err
+    assert "tiny-judge does not score bangs" in capsys.readouterr().err

@@ -69,8 +69,8 @@ def test_values_are_those_of_the_flags(tmp_path, text, name, value):
     ("text", "message"),
     [
         ("rows: 5\nroes: 6", "line 2: unknown key 'roes'"),
-        ("rows: 5\nseed: 2\nrows: 6", "line 3: rows is there twice"),
-        ("rows-per-shard: 5\nrows_per_shard: 6", "line 2: rows_per_shard is there twice"),
+        ("rows: 5\nseed: 2\nrows: 6", "line 3: rows is given twice"),
+        ("rows-per-shard: 5\nrows_per_shard: 6", "line 2: rows_per_shard is given twice"),
         ("rows:", "line 1: --rows has no value"),
         ("title: ~", "unknown key 'title'"),
         ("seed: true", "--seed true: give a whole number"),

@@ -58,7 +58,7 @@ def test_an_answer_that_is_lost_is_one_line_and_1(made, verb):
     ended = shell(f"stylemill {verb.replace('DIR', str(made))} >/dev/full")
     assert (ended.returncode, ended.stderr.decode()) == (
         1,
-        "stylemill: standard output: No space left on device: the answer is lost\n",
+        "stylemill: standard output: No space left on device: the output is lost\n",
     )
 
 
@@ -97,7 +97,7 @@ def test_what_an_unbuffered_stream_loses_is_told(made):
     ended = shell(f"stylemill status {made} >/dev/full", PYTHONUNBUFFERED="1")
     assert (ended.returncode, ended.stderr) == (
         1,
-        b"stylemill: standard output: No space left on device: the answer is lost\n",
+        b"stylemill: standard output: No space left on device: the output is lost\n",
     )
 
 

@@ -29,13 +29,13 @@ def _own_environment(monkeypatch):
     monkeypatch.setattr(os, "environ", os.environ.copy())  # submit tells Ray the address by its variable
 
 
-# -- the words behind `--` --------------------------------------------------------------------------------------------
+# -- the words after `--` ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([], "what is to run goes behind `--`"),
+        ([], "the command to run goes after `--`"),
         (["submit", "--", "dataset"], "'submit' cannot be sent to a cluster"),
         (["dataset", "--out", "s3://a/b", "--rows", "0"], "--rows 0: input should be greater than 0"),
         (["dataset", "--out", "out/faces"], "--out out/faces is relative"),
@@ -66,13 +66,13 @@ def test_what_cannot_run_there_is_refused_here(words, message, refused):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--working-dir", "/proc", "--", "status", "/x"], "is no checkout of stylemill"),
+        (["--working-dir", "/proc", "--", "status", "/x"], "is not a checkout of stylemill"),
         (["--follow", "job", "--", "status", "/x"], "leave out `--`"),
         (["--address", NOBODY, "--", "status", "/x"], f"no job server answers at {NOBODY} (connection refused)"),
         (["--address", "http://nowhere.invalid:8265", "--", "status", "/x"], "no job server answers at http://nowhere"),
         (["--address", "head:8265", "--", "status", "/x"], "the job server is a URL"),
         (["--address", "http://", "--", "status", "/x"], "names no host"),
-        (["--address", "http://head:many", "--", "status", "/x"], "is no URL"),
+        (["--address", "http://head:many", "--", "status", "/x"], "is not a URL"),
     ],
 )
 def test_flags_that_cannot_be_are_one_line(words, message, refused):

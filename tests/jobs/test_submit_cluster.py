@@ -76,7 +76,7 @@ def test_a_job_that_is_followed_no_more_goes_on_until_it_is_stopped(cluster, tmp
     taken = start(cluster, "--submission-id", "a-long-one", "--", "status", str(tmp_path))
     second = start(cluster, "--", *words)
     assert "--follow a-long-one" in ended(taken, 2)
-    assert "another driver is at work" in ended(second, 5)
+    assert "another driver is running" in ended(second, 5)
 
     follower = start(cluster, "--follow", "a-long-one")
     stop = [str(BIN / "ray"), "job", "stop", "--address", cluster.address, "a-long-one"]

@@ -201,7 +201,7 @@ def test_the_card_has_the_licences_of_those_who_made_the_labels(flat, tmp_path):
 
 
 def test_no_such_training(refused):
-    refused(main(["train", "latent"]), "nothing is trained by the name 'latent'; there are latent-transformer")
+    refused(main(["train", "latent"]), "there is no training 'latent'; there are latent-transformer")
 
 
 def test_edits_by_an_artifact_without_one_name_the_commands_that_make_it(latents, tmp_path, refused):
@@ -255,7 +255,7 @@ def test_a_model_that_lacks_a_tensor_or_is_a_pickle_is_one_line(latents, tmp_pat
     lacking = artifact_of(tmp_path / "lacking", safetensors.torch.save(some))
     trap = artifact_of(tmp_path / "trap", pickle.dumps(Trap(tmp_path / "written")))
     for artifact, message in (
-        (lacking, "the artifact lacks transformer.old.bias_2: train it anew"),
+        (lacking, "the artifact lacks transformer.old.bias_2: train it again"),
         (trap, "not a whole safetensors file"),
     ):
         words = (WHAT, "--attribute", "old", "--target", "1", "--artifact", artifact)
@@ -284,7 +284,7 @@ def test_an_artifact_in_half_precision_moves_almost_as_far(latents, tmp_path):
             {"transformer.old.weight_1": torch.zeros(512, 16)},
             "the artifact is for codes of (16,) numbers, these have (512,)",
         ),
-        ({"classifier.0.weight": torch.zeros(512, 16)}, "in the artifact do not take codes of (512,): train it anew"),
+        ({"classifier.0.weight": torch.zeros(512, 16)}, "in the artifact do not take codes of (512,): train it again"),
         (
             {"transformer.male.bias_2": torch.full((512,), np.nan)},
             "transformer.male.bias_2 of the artifact is not finite",
@@ -307,7 +307,7 @@ def test_what_the_card_does_not_say_is_noted(latents, tmp_path, capsys):
         edit(latents, None, tmp_path / "out", WHAT, "--attribute", "old", "--target", "1", "--artifact", artifact) == 0
     )
     assert "does not say for which generator it was trained" in (told := said(capsys))
-    assert "does not say on which codes it was trained" in told
+    assert "does not say on which latents it was trained" in told
 
 
 def test_the_request_has_the_target_that_was_asked_for(latents, tmp_path):

@@ -196,7 +196,7 @@ def test_flip_goes_by_the_classifiers(made, whole, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--classifiers", "tiny-judge"], "judges and gives no gradient"),
+        (["--classifiers", "tiny-judge"], "only measures and has no gradients"),
         (["--held-out", "19"], "20 rows, 19 of them held out, are too few"),
         (["--steps", "0"], "--steps 0: input should be greater than 0"),
         (["--budget", "0"], "--budget 0.0: input should be greater than 0"),

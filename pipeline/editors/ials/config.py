@@ -35,7 +35,7 @@ class Steps(BaseModel):
     step_size: float = Field(0.1, gt=0, allow_inf_nan=False, description="Length of a step.")
     steps: int = Field(20, ge=1, le=10_000, description="Number of steps.")
     loss: Loss = Field("score", description="Follow the gradient of the score, or of the loss of Eq. 3.")
-    no_incremental: bool = Field(False, description="Keep the direction found at the source at every step.")
+    no_incremental: bool = Field(False, description="Keep the direction found at the source for all steps.")
     per_layer: bool = Field(False, description="In w+: one direction for each layer, not one for all.")
     as_released: bool = Field(
         False,
@@ -44,7 +44,7 @@ class Steps(BaseModel):
     )
     recompute: bool = Field(
         False,
-        description="Less memory, more time: features are computed twice.",
+        description="Compute features twice: less memory, more time.",
         json_schema_extra={"aliases": ["--checkpoint"]},
     )
 

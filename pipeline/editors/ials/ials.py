@@ -187,11 +187,11 @@ class IALS:
         if len(codes) != len(requests):
             raise SpecError(f"there are {len(codes)} codes and {len(requests)} requests: give one request for each row")
         if not len(requests):
-            raise SpecError("there is no row to edit")
+            raise SpecError("there are no rows to edit")
         for request in dict.fromkeys(requests):
             own = [(SIDES[request.target] or 1.0) * self._step_size * step for step in range(1, self._steps + 1)]
             if request.strengths and list(request.strengths) != own:
-                raise SpecError("this editor goes by steps of one size, not by strengths: leave them out")
+                raise SpecError("this editor takes steps of one size and no strengths: leave them out")
             if missing := [name for name in LAMBDAS if name not in request.options]:
                 raise SpecError(f"this editor needs lambda1 and lambda2 of each row: give {missing[0]} in `options`")
             if unknown := [name for name in request.options if name not in LAMBDAS]:

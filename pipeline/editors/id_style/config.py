@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Config(EditorConfig):
-    """Move latents by what was trained to keep the identity; write DIR/edits and DIR/requests. Edits are in w+.
+    """Move latents along trained directions that keep the identity; write DIR/edits and DIR/requests. Edits are in w+.
 
     Several attributes at once are joined by a plus sign: --attribute smile+old,male has two requests.
 
@@ -37,12 +37,12 @@ class Config(EditorConfig):
     TAKES_DIRECTIONS: ClassVar[bool] = False
     ARTIFACT: ClassVar[str | None] = "id-style"
 
-    target: Target = Field("1", description="1: to the attribute; 0: away from it; flip: to the side where a face is "
-                           "not, by --classifiers, for one attribute at a time.")  # fmt: skip
+    target: Target = Field("1", description="1: towards the attribute; 0: away from it; flip: to the side where a face "
+                           "is not, by --classifiers, for one attribute at a time.")  # fmt: skip
     top_k: int | None = Field(
-        None, ge=1, description="Of each layer, only so many numbers are moved, those that move most. Default: all."
+        None, ge=1, description="Move only this many entries of each layer, those that move most. Default: all."
     )
-    intensity: float = Field(1.0, gt=0, allow_inf_nan=False, description="A factor of every move.")
+    intensity: float = Field(1.0, gt=0, allow_inf_nan=False, description="Factor of all moves.")
 
     def edits_in(self, space: Space) -> Space:
         return "w+"
@@ -127,7 +127,7 @@ class IDStyleEditor:
         seen: Mapping[str, Tensor] = {}
         if any(flipped):
             if self._faces is None:
-                raise SpecError("target flip needs the scores of faces, and nobody makes them")
+                raise SpecError("target flip needs scores of faces: give a scorer of faces")
             finite_N = codes.values.flatten(1).isfinite().all(dim=1)
             flipped = [flip and there for flip, there in zip(flipped, finite_N.tolist(), strict=True)]
             known = Codes(codes.space, torch.where(finite_N.view(-1, *[1] * (codes.values.dim() - 1)), codes.values, 0))

@@ -147,7 +147,7 @@ class IDStyle(nn.Module):
                     f"{tuple(value.shape)} is that of {layers} layers of {width} numbers"
                 )
             if not bool(its.isfinite().all()):
-                raise SpecError(f"{name} of the artifact is not finite: train it anew")
+                raise SpecError(f"{name} of the artifact is not finite: train it again")
             value.copy_(its)
         return made.eval().requires_grad_(False)
 

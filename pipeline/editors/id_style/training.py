@@ -56,7 +56,7 @@ ORDER, DRAWN, HELD_OUT = 21, 22, 23
 class TrainConfig(training.TrainConfig):
     """Train directions that keep the identity, with an intensity for each face (ID-Style); write DIR/artifact.
 
-    Faces are made in training, and both the classifiers and the network of identity look at them.
+    Faces are made in training, and scored by the classifiers and by an identity network.
 
     Example: stylemill train id-style --latents out/faces/latents --labels out/faces/labels --attributes smile,old --steps 2000 --out out/ids
     """  # noqa: E501  one line can be pasted
@@ -68,7 +68,7 @@ class TrainConfig(training.TrainConfig):
     VERSION: ClassVar[int] = 4
     MEANINGS: ClassVar[Mapping[str, str]] = MEANINGS
 
-    classifiers: str = Field("faces", description="Family of classifiers that an edit is to convince.")
+    classifiers: str = Field("faces", description="Family of classifiers that score the edits in training.")
     steps: int | None = Field(
         None, gt=0, le=MOST, description=f"Steps of --batch-size faces; 100,000 in the paper. Default: {STEPS:,}."
     )
@@ -77,10 +77,10 @@ class TrainConfig(training.TrainConfig):
         gt=0,
         le=1_000_000,
         allow_inf_nan=False,
-        description="In place of --steps: minutes. As many steps as this machine does in them, measured at the first "
-        "start and kept from then on.",
+        description="In place of --steps: as many steps as this machine does in so many minutes, measured at the first "
+        "start and then stored.",
     )
-    batch_size: int = Field(2, gt=0, le=1024, description="Faces of a step.")
+    batch_size: int = Field(2, gt=0, le=1024, description="Faces in a step.")
     edits_of_a_row: Literal["one", "all"] = Field(
         "one",
         description="one: a face is edited in one attribute a step, drawn by the seed, which has the same mean "
@@ -94,21 +94,27 @@ class TrainConfig(training.TrainConfig):
         1.0,
         ge=0,
         allow_inf_nan=False,
-        description="About how far the first edits move each layer; 0: hardly, as in the paper, which takes long.",
+        description="About how far the first edits move each layer; 0: hardly, as in the paper; that trains slowly.",
     )
-    learning_rate: float = Field(1e-3, gt=0, allow_inf_nan=False, description="The highest.")
+    learning_rate: float = Field(1e-3, gt=0, allow_inf_nan=False, description="Highest learning rate.")
     warm_up: int | None = Field(
-        None, ge=0, le=MOST, description="Steps until it is reached. Default: a tenth of the steps, at most 1,000."
+        None, ge=0, le=MOST, description="Steps until the highest rate. Default: a tenth of the steps, at most 1,000."
     )
-    cycles: int = Field(1, gt=0, le=1000, description="How often it falls from there along a cosine.")
-    weight_decay: float = Field(1e-5, ge=0, allow_inf_nan=False, description="Decoupled, times the learning rate.")
-    lambda_class: float = Field(2.0, ge=0, allow_inf_nan=False, description="Weight of the classifiers (Eq. 9).")
-    lambda_id: float = Field(5.0, ge=0, allow_inf_nan=False, description="Weight of the identity (Eq. 10).")
-    lambda_nb: float = Field(0.3, ge=0, allow_inf_nan=False, description="Weight of staying near (Eq. 8).")
+    cycles: int = Field(1, gt=0, le=1000, description="How many times the rate decays along a cosine.")
+    weight_decay: float = Field(
+        1e-5, ge=0, allow_inf_nan=False, description="Decoupled weight decay, times the learning rate."
+    )
+    lambda_class: float = Field(2.0, ge=0, allow_inf_nan=False, description="Weight of the attribute loss (Eq. 9).")
+    lambda_id: float = Field(5.0, ge=0, allow_inf_nan=False, description="Weight of the identity loss (Eq. 10).")
+    lambda_nb: float = Field(
+        0.3, ge=0, allow_inf_nan=False, description="Weight of the loss that keeps latents near (Eq. 8)."
+    )
     lambda_direction: float = Field(
-        1.0, ge=0, allow_inf_nan=False, description="Weight of keeping to the global direction (Eq. 7)."
+        1.0, ge=0, allow_inf_nan=False, description="Weight of the loss that keeps to the global direction (Eq. 7)."
     )
-    lambda_sparsity: float = Field(1.0, ge=0, allow_inf_nan=False, description="Weight of sparse directions (Eq. 6).")
+    lambda_sparsity: float = Field(
+        1.0, ge=0, allow_inf_nan=False, description="Weight of the sparsity of directions (Eq. 6)."
+    )
     logit_scale: float = Field(
         3.0,
         gt=0,
@@ -121,7 +127,7 @@ class TrainConfig(training.TrainConfig):
         description="mean: Eq. 6 to 10 are means over attributes and layers, for which the weights are; sum: sums and "
         "the norm of Eq. 8 as printed, with which nothing moves.",
     )
-    held_out: int = Field(8, ge=0, le=10_000, description="Faces that are not learned from, and edited at the end.")
+    held_out: int = Field(8, ge=0, le=10_000, description="Faces left out of training, for the figures of the card.")
     without: Part | None = Field(
         None,
         description="A part to leave out, as the paper's Table 3 does: the mixer of the intensity predictor, the "
@@ -312,7 +318,7 @@ class IDStyleTraining:
     @property
     def faces(self) -> FacesOfTraining:
         if self._faces is None:
-            raise SpecError("this training makes faces, and was opened without who makes them")
+            raise SpecError("this training makes faces: give `faces` to open")
         return self._faces
 
     def _look(self, ws_NLW: Tensor, attributes: Sequence[str] | None = None) -> tuple[Mapping[str, Tensor], Tensor]:

@@ -47,7 +47,7 @@ class Config(EditorConfig):
     )
     bound: float = Field(10.0, gt=0, allow_inf_nan=False, description="With --until: the largest strength tried.")
     tolerance: float = Field(
-        0.02, gt=0, allow_inf_nan=False, description="With --until: how exactly the strength is found."
+        0.02, gt=0, allow_inf_nan=False, description="With --until: the largest error of the strength."
     )
     absolute: bool = Field(False, description="Strengths are distances from the boundary, not from the source.")
     as_released: bool = Field(
@@ -55,7 +55,7 @@ class Config(EditorConfig):
     )
     layers: str | None = Field(None, description="Rows of w+ (layers) to move, as in 0-7 or 0,2,4-6. Default: all.")
     psi_after: float | None = Field(
-        None, allow_inf_nan=False, description="Truncate the edited codes with this psi; in w and w+ only."
+        None, allow_inf_nan=False, description="Truncate the edited codes with this psi (in w and w+ only)."
     )
 
     @field_validator("layers")
@@ -78,7 +78,7 @@ class Config(EditorConfig):
         if self.absolute and self.as_released:
             raise ValueError("--absolute and --as-released exclude each other")
         if self.until is not None and self.tolerance >= self.bound:
-            raise ValueError("--tolerance is to be below --bound")
+            raise ValueError("--tolerance must be below --bound")
         return self
 
     @property

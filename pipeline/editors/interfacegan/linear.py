@@ -84,12 +84,12 @@ class InterFaceGAN:
         if len(codes) != len(requests):
             raise SpecError(f"there are {len(codes)} codes and {len(requests)} requests: give one request for each row")
         if any(bool(request.strengths) == (request.until is not None) for request in requests):
-            raise SpecError("a linear edit goes by strengths or until a score: give one of the two")
+            raise SpecError("give strengths or a score to reach (until): one of the two")
         if not len(requests):
-            raise SpecError("there is no row to edit")
+            raise SpecError("there are no rows to edit")
         asked, which_N = distinct(requests)
         if len({len(request.strengths) for request in asked}) > 1:
-            raise SpecError("rows that are edited together have as many strengths each, or each a score to reach")
+            raise SpecError("rows that are edited together need equally many strengths, or all a score to reach")
         which_N = which_N.to(codes.values.device)
         directions = [self._direction(request) for request in asked]
         moves = torch.stack([self._move(direction, codes) for direction in directions])
@@ -112,7 +112,7 @@ class InterFaceGAN:
         if self._mode != "relative":
             raise SpecError("until finds its own strength: it goes with relative edits")
         if scores is None:
-            raise SpecError("until looks at scores: make the editor with `scores`")
+            raise SpecError("until needs scores: make the editor with `scores`")
 
         @torch.no_grad()
         def evaluate(rows_R: Tensor, strengths_R: Tensor) -> Mapping[str, Tensor]:

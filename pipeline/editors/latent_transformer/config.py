@@ -105,7 +105,7 @@ class Config(EditorConfig):
                 raise ValueError(f"--sequence {word.strip()!r}: name one attribute, as the artifact does")
             found.append((attribute, target))
         if twice := [stage for place, stage in enumerate(found) if stage in found[:place]]:
-            raise ValueError(f"--sequence: {':'.join(twice[0])} is there twice")
+            raise ValueError(f"--sequence: {':'.join(twice[0])} is given twice")
         return tuple(found)
 
     def asked(self, attributes: Sequence[str]) -> Sequence[str]:
@@ -166,7 +166,7 @@ class LatentTransformer:
         if len(codes) != len(requests):
             raise SpecError(f"there are {len(codes)} codes and {len(requests)} requests: give one request for each row")
         if len({len(request.strengths) for request in requests}) != 1:
-            raise SpecError("rows that are edited together have as many alphas each")
+            raise SpecError("rows that are edited together need equally many alphas")
         # A row at a time: the bits of a matrix product may depend on how many rows it has.
         row = self._sequence if self._stages else self._row
         values, strengths = zip(*map(row, codes.values, requests), strict=True)

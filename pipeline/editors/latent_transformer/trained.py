@@ -36,12 +36,12 @@ class TrainedNetworks:
             wanted = [f"{TRANSFORMER}.{attribute}.{part}" for part in (RELEASED if released else OF_A_TRANSFORMER)]
             wanted += [f"{CLASSIFIER}.{place}.{part}" for place in ("0", "1", f"out.{attribute}") for part in PAIR]
             if missing := [name for name in wanted if name not in tensors]:
-                raise SpecError(f"the artifact lacks {missing[0]}: train it anew")
+                raise SpecError(f"the artifact lacks {missing[0]}: train it again")
 
     def check(self, shape: tuple[int, ...]) -> None:
         """Raise SpecError where a tensor is not finite, or they do not take codes of this shape."""
         if bad := [name for name, value in self._tensors.items() if not bool(value.isfinite().all())]:
-            raise SpecError(f"{bad[0]} of the artifact is not finite: train it anew")
+            raise SpecError(f"{bad[0]} of the artifact is not finite: train it again")
         code = torch.zeros(shape)
         for attribute in self.attributes:
             try:
@@ -51,7 +51,7 @@ class TrainedNetworks:
                 fits = False
             if not fits:
                 raise SpecError(
-                    f"the tensors of {attribute} in the artifact do not take codes of {shape}: train it anew"
+                    f"the tensors of {attribute} in the artifact do not take codes of {shape}: train it again"
                 )
 
     def logit(self, codes_ND: Tensor, attribute: str) -> Tensor:

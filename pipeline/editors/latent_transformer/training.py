@@ -57,7 +57,7 @@ class TrainConfig(training.TrainConfig):
     transformer_rows: int = Field(
         PAPER_ROWS,
         gt=0,
-        description="Rows that the transformations learn from, at random; all if there are fewer.",
+        description="Random rows that the transformations learn from; all if there are fewer.",
     )
     epochs: int | None = Field(
         None,
@@ -66,14 +66,21 @@ class TrainConfig(training.TrainConfig):
         description="Epochs of the transformations. Default: as many as make about 6,250 steps, 10 epochs of the "
         "paper's 10,000 rows in batches of 16.",
     )
-    batch_size: int = Field(16, gt=0, le=MOST, description="Rows of a step of the transformations.")
-    learning_rate: float = Field(1e-4, gt=0, allow_inf_nan=False, description="Of the transformations, by Adam.")
-    lambda_attr: float = Field(1.0, ge=0, allow_inf_nan=False, description="Weight of the other attributes (Eq. 5).")
+    batch_size: int = Field(16, gt=0, le=MOST, description="Rows in a step of the transformations.")
+    learning_rate: float = Field(
+        1e-4, gt=0, allow_inf_nan=False, description="Learning rate of the transformations (Adam)."
+    )
+    lambda_attr: float = Field(
+        1.0, ge=0, allow_inf_nan=False, description="Weight of the loss that keeps other attributes (Eq. 5)."
+    )
     lambda_recon: float | None = Field(
-        None, ge=0, allow_inf_nan=False, description="Weight of staying near (Eq. 5). Default: 100; --as-released 10."
+        None,
+        ge=0,
+        allow_inf_nan=False,
+        description="Weight of the loss that keeps latents near (Eq. 5). Default: 100; with --as-released 10.",
     )
     reduction: losses.Reduction = Field(
-        "mean", description="Eq. 3 and 4: mean of squares, or the norm as printed, with which nothing moves."
+        "mean", description="Eq. 3 and 4: mean of squares, or the norm as printed, with which hardly anything changes."
     )
     classifier_epochs: int | None = Field(
         None,
@@ -82,9 +89,11 @@ class TrainConfig(training.TrainConfig):
         description="Epochs of the latent classifier. Default: 20, or as many as make 640 steps if these are more.",
     )
     classifier_batch_size: int | None = Field(
-        None, gt=0, le=MOST, description="Rows of a step of the latent classifier. Default: 64; --as-released 256."
+        None, gt=0, le=MOST, description="Rows in a step of the latent classifier. Default: 64; with --as-released 256."
     )
-    classifier_learning_rate: float = Field(1e-4, gt=0, allow_inf_nan=False, description="Of it, by Adam.")
+    classifier_learning_rate: float = Field(
+        1e-4, gt=0, allow_inf_nan=False, description="Learning rate of the latent classifier (Adam)."
+    )
     soft_labels: bool = Field(
         False, description="The latent classifier learns sigmoid(score), not the side of the boundary."
     )
@@ -92,7 +101,7 @@ class TrainConfig(training.TrainConfig):
         0.1,
         gt=0,
         lt=1,
-        description="Share of the rows that nothing learns from: the figures of the card are on these; there are none "
+        description="Share of the rows left out of training, for the figures of the card; there are none "
         "of the classifiers for an attribute that all or none of these have.",
     )
 

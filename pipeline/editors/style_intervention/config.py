@@ -68,7 +68,7 @@ class Config(EditorConfig):
     dilation: int | None = Field(
         None,
         ge=0,
-        description="Grow the mask by so many pixels of a 512 px picture. Default: as the attribute says, 40 for "
+        description="Grow the mask by this many pixels of a 512 px picture. Default: as the attribute says, 40 for "
         "eyeglasses, else 16.",
     )
     region: tuple[str, ...] = Field(

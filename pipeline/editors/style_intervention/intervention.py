@@ -121,9 +121,9 @@ class StyleIntervention:
         if len(codes) != len(requests):
             raise SpecError(f"there are {len(codes)} codes and {len(requests)} requests: give one request for each row")
         if not len(requests):
-            raise SpecError("there is no row to edit")
+            raise SpecError("there are no rows to edit")
         if len(numbers := {len(request.strengths) for request in requests}) > 1 or 0 in numbers:
-            raise SpecError("rows that are edited together have as many strengths each, and at least one")
+            raise SpecError("rows that are edited together need equally many strengths, at least one")
         for request in dict.fromkeys(requests):
             if self._shared is None:
                 region_of(request.attribute, self._region)

@@ -101,7 +101,7 @@ def load(
     extra = _checked(measures, MEASURES, "measure")
     names = needed((*chosen, *extra))
     if unseen := [name for name in names if name not in READINGS[family]]:
-        raise SpecError(f"{family} does not see {unseen[0]}: it sees {', '.join(seen)}")
+        raise SpecError(f"{family} does not score {unseen[0]}: it scores {', '.join(seen)}")
     statistics = statistics_of(family, names, device)
     if family in tiny.STANDS_IN and (calibration is None or family not in calibration.families):
         scales = tiny.scales(family)

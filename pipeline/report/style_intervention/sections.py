@@ -35,7 +35,7 @@ NO_RISE = 0.01
 WHAT = {
     "mse": "mean squared error of the whole picture, pixels in [0, 1]",
     "ssim": "structural similarity of the whole picture",
-    "identity_dlib": "distance between dlib's embeddings, a network that nothing optimises",
+    "identity_dlib": "distance between dlib's embeddings, a network that no editor optimises",
     "identity": "cosine of the embeddings of fr-feature",
     "perceptual": "perceptual distance (LPIPS, AlexNet)",
 }

@@ -105,7 +105,7 @@ def test_a_cell_without_a_hyperplane_is_passed_over(monkeypatch):
     cells = try_all(x_ND, scores, **GRID)
     assert best(cells, 1.0 - 1e-9).C == 1e-2
     assert [np.isnan(cell.agreement) for cell in cells] == [cell.C > 1e-2 for cell in cells]
-    with pytest.raises(SpecError, match="no hyperplane tells the two classes apart better than none does, at any C"):
+    with pytest.raises(SpecError, match="no hyperplane separates the two classes, at any C"):
         best(try_all(x_ND, scores, (1.0,), (0.5,)))
 
 

@@ -71,7 +71,7 @@ def test_by_threshold_takes_all_rows():
         (np.arange(50), 0.02, "is 1 a class, 2 is the least"),
         (np.arange(50), 0.6, r"in \(0, 0.5\]"),
         (np.arange(50), 0.0, r"in \(0, 0.5\]"),
-        ([0] * 8 + [1] * 2, 0.5, "a whole class would have the score 0"),
+        ([0] * 8 + [1] * 2, 0.5, "all rows of one class have the score 0"),
     ],
 )
 def test_scores_that_make_no_classes(scores, fraction, message):
@@ -80,7 +80,7 @@ def test_scores_that_make_no_classes(scores, fraction, message):
 
 
 def test_fewer_rows_than_asked():
-    with pytest.raises(SpecError, match="300 rows a class were asked, 400 rows have 200 a class at most"):
+    with pytest.raises(SpecError, match="300 rows a class were asked for, but 400 rows give 200 a class at most"):
         by_rank(np.arange(400), 0.5, count=300)
     with pytest.raises(SpecError, match="leaves 1 rows above and 9 below, of scores from 0 to 9"):
         by_threshold(np.arange(10), 9)

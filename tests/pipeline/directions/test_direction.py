@@ -82,7 +82,7 @@ def test_codes_that_do_not_fit(found, given, message):
 def test_what_is_no_direction(space, vector, message):
     with pytest.raises(SpecError, match=message):
         Direction("a", "svm", space, vector)
-    with pytest.raises(SpecError, match="points nowhere"):
+    with pytest.raises(SpecError, match="and so no direction"):
         normalised("a", "svm", "w", [0.0, 0.0])
 
 

@@ -88,7 +88,7 @@ def test_no_step_away_lowers_the_objective(seed, C, rows, width):
 
 def test_classes_that_lie_the_same_way_have_no_hyperplane():
     x_ND = np.array([[-1.0], [1.0], [-2.0], [2.0]])
-    with pytest.raises(SpecError, match="no hyperplane tells the two classes of 4 rows apart"):
+    with pytest.raises(SpecError, match="no hyperplane separates the two classes of 4 rows"):
         fit(x_ND, np.array([True, True, False, False]), 1.0)
 
 

@@ -136,7 +136,7 @@ def test_accuracies_are_shares_of_the_right_side():
         ([], [], "of 0 rows"),
         ([1.0, np.nan], [1.0, 2.0], "not finite"),
         ([1.0, 2.0], [1.0, np.inf], "not finite"),
-        ([1.0, 2.0], [1.0], "give one for one"),
+        ([1.0, 2.0], [1.0], "give as many of both"),
     ],
 )
 def test_what_has_no_boundary(rows, along, scores, message):

@@ -83,5 +83,5 @@ def test_what_cannot_be_fitted():
         Config().fit(FitInputs(codes(x_ND), scores[1:], "old"))
     with pytest.raises(SpecError, match="the threshold 0 leaves 100 rows above and 0 below"):
         Config().check(np.abs(scores) + 1, 0)
-    with pytest.raises(SpecError, match="points nowhere"):
+    with pytest.raises(SpecError, match="and so no direction"):
         Config().fit(FitInputs(codes(np.ones((100, 4), np.float32)), scores, "old"))

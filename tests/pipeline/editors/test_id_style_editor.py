@@ -120,5 +120,5 @@ def test_what_cannot_be_edited():
         Config().open(None)
     with pytest.raises(SpecError, match="what is preserved was decided"):
         Config().request("smile", ("old",))
-    with pytest.raises(SpecError, match="nobody makes them"):
+    with pytest.raises(SpecError, match="give a scorer of faces"):
         Config(target="flip").open(None, artifact=ARTIFACT).edit(codes(), [Config(target="flip").request("old")] * 4)

@@ -174,7 +174,7 @@ def test_the_learning_rate_rises_and_falls_in_cycles():
 def test_what_cannot_be_trained(rows, faces):
     with pytest.raises(SpecError, match="40 rows, 39 of them held out, are too few"):
         opened(rows, faces, held_out=39)
-    with pytest.raises(SpecError, match="opened without who makes them"):
+    with pytest.raises(SpecError, match="this training makes faces: give"):
         TrainConfig(**FEW, start="random").open(rows, torch.device("cpu")).advance(1)
 
 

@@ -81,7 +81,7 @@ def test_where_nothing_listens():
 
 
 def test_where_something_else_listens():
-    with something_else() as address, pytest.raises(SpecError, match=f"what listens at {address} is no Ray head"):
+    with something_else() as address, pytest.raises(SpecError, match=f"{address} answers, but it is not a Ray head"):
         check_address(address)
 
 

@@ -245,7 +245,7 @@ def test_who_found_the_holder_dead_before_another_took_over_leaves_it_alone(url,
         return verdict
 
     monkeypatch.setattr(leases, "why_alive", rival_comes_after)
-    with pytest.raises(Busy, match="another driver is at work here"):
+    with pytest.raises(Busy, match="another driver is running here"):
         Lease(url).__enter__()
     assert holder(url)["token"] == rival.token
     assert names(url) == ["lease.json"]

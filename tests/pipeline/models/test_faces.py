@@ -85,7 +85,7 @@ def test_a_rows_bits_are_its_own_whatever_is_asked_beside_it(recompute):
 
 
 def test_a_family_that_judges_is_refused_as_the_one_that_edits():
-    with pytest.raises(SpecError, match="tiny-judge judges and gives no gradient"):
+    with pytest.raises(SpecError, match="tiny-judge only measures and has no gradients"):
         opened({"": load("tiny-judge")})
 
 

@@ -37,7 +37,7 @@ def test_the_first_family_is_followed_where_gradients_are_computed(generator):
         scores = faces(codes(generator))
         assert list(scores) == ["smile", "old", "judge_smile", "judge_old"]
         assert [name for name, score in scores.items() if score.requires_grad] == list(ATTRIBUTES) * follow
-    with pytest.raises(SpecError, match="tiny-judge judges and gives no gradient"):
+    with pytest.raises(SpecError, match="tiny-judge only measures and has no gradients"):
         open_scorer(generator, RUNTIME, [ref("tiny-judge"), ref(prefix="judge_")], follow=True)
 
 

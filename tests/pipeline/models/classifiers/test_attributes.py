@@ -49,7 +49,7 @@ def test_an_attribute_that_a_family_does_not_see(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setitem(classifiers.READINGS, "tiny-judge", without)
     assert classifiers.load("tiny-judge").attributes == ("smile", "male", "eyeglasses", "yaw", "mouth_open")
     with pytest.raises(
-        SpecError, match="tiny-judge does not see old: it sees smile, male, eyeglasses, yaw, mouth_open"
+        SpecError, match="tiny-judge does not score old: it scores smile, male, eyeglasses, yaw, mouth_open"
     ):
         classifiers.load("tiny-judge", ("smile", "old"))
 
