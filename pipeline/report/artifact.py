@@ -14,8 +14,8 @@ from pipeline.tables import Artifact, store
 
 CURVE = "curve.json"
 LEAD = (
-    "What was trained, on what, and how good it is. The figures are of rows that nothing was learned from; they are "
-    "what the trained networks say themselves, and no measurement of faces."
+    "What was trained, on what, and how well it does on held-out rows. These figures come from the networks that were "
+    "trained or used in training; stylemill measure compares edits by other networks."
 )
 _Figures = dict[str, dict[str, dict[str, float]]]
 """By network, attribute and name."""
@@ -47,11 +47,11 @@ def _headline(card: Card) -> dict[str, str]:
 
 def _states(artifact: Artifact) -> Iterator[tuple[str, str]]:
     if not artifact.sealed:
-        yield "warning", "Not sealed: its job has not finished, or it is a copy of the files alone"
+        yield "warning", "Not sealed: its job has not finished, or only the files were copied"
     elif problems := artifact.verify():
-        yield "warning", f"Not as it was made: {problems[0]}"
+        yield "warning", f"Damaged or changed: {problems[0]}"
     else:
-        yield "good", "Sealed, and each file is as it was made"
+        yield "good", "Sealed, and each file matches its digest"
 
 
 def _figures(card: Card) -> Iterator[study.Section]:
@@ -69,7 +69,7 @@ def _figures(card: Card) -> Iterator[study.Section]:
         alike.setdefault(tuple(next(iter(rows.values()))), []).append(subject)
     parts = [_beside(subjects, names, by_subject) for names, subjects in alike.items()]
     if others:
-        parts.append(study.Grid("others", pd.DataFrame({"figure": others}), digits=3))
+        parts.append(study.Grid("Other figures", pd.DataFrame({"figure": others}), digits=3))
     if parts:
         said = dict.fromkeys(name.rsplit(".", 1)[-1] for name in card.metrics)
         sentences = [f"{name}: {card.meanings[name]}." for name in said if name in card.meanings]
@@ -118,13 +118,15 @@ def _codes(card: Card) -> study.Section:
     norms = {"mean": card.codes.norm_mean, "lowest": card.codes.norm_min, "highest": card.codes.norm_max}
     grid = study.Grid("L2 norm of a latent", pd.DataFrame([norms], index=[f"in {card.codes.space}"]))
     attributes = ", ".join(card.attributes) or wording.NOT_RECORDED
-    sentence = "An edit of latents with other norms prints a warning: they are not what it has learned to move."
+    sentence = "An edit of latents with norms outside this range prints a warning."
     return study.Section("Trained on", [f"Attributes: {attributes}. {sentence}"], [grid])
 
 
 def _files(card: Card) -> study.Section:
     rows = {name: {"size": wording.size(file.bytes), "sha256": file.sha256} for name, file in card.files.items()}
-    return study.Section("Files", [], [study.Grid("Beside card.json", pd.DataFrame.from_dict(rows, orient="index"))])
+    return study.Section(
+        "Files", [], [study.Grid("Files beside card.json", pd.DataFrame.from_dict(rows, orient="index"))]
+    )
 
 
 def _facts(card: Card, digest: str) -> dict[str, str]:
@@ -139,7 +141,7 @@ def _facts(card: Card, digest: str) -> dict[str, str]:
 
 
 def _curve(artifact: Artifact, card: Card, notes: list[str]) -> list[dict[str, Any]]:
-    """The points; what cannot be read goes into `notes`, since the artifact can be used without."""
+    """The points; what cannot be read goes into `notes`, since the artifact works without them."""
     if CURVE not in card.files:
         return []
     try:

@@ -1,4 +1,4 @@
-"""What a paper claims, beside what was found: data, a verdict each, one table of them, and the page of a study."""
+"""The claims of a paper beside what was found here: each with a verdict, a table of them, and the page of a study."""
 
 import math
 from collections import Counter
@@ -11,15 +11,15 @@ from pipeline.metrics import Difference
 from pipeline.metrics.bootstrap import BETTER, WORSE
 from pipeline.report import study, wording
 
-HOLDS, FAILS, NOT_DECIDED = "so here", "not so here", "not decided"
+HOLDS, FAILS, NOT_DECIDED = "holds", "does not hold", "not decided"
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A number of the paper's (or what it says of it) beside ours with its interval of 95 %, NaN where there is none.
+    """A number of the paper (or its statement in words) beside ours with its 95 % interval, NaN where there is none.
 
-    about: which claim of the paper this is a case of. verdict: so here | not so here | not decided, and why it does not
-    count, where it does not.
+    about: the claim of the paper of which this is a case. verdict: holds | does not hold | not decided, or why the case
+    does not count.
     """
 
     about: str
@@ -40,27 +40,27 @@ class Claim:
 
 
 def decided(low: float, high: float, positive: bool) -> str:
-    """Whether a number that the paper has above 0 (`positive`), or below, is so, by its interval."""
+    """The verdict on a number that the paper has above 0 (`positive`), or below 0, by our interval."""
     if math.isnan(low) or low <= 0 <= high:
         return NOT_DECIDED
     return HOLDS if (low > 0) == positive else FAILS
 
 
 def by_bootstrap(verdict: str, better: bool = True) -> str:
-    """Whether what the paper has as better (or as worse) is so, by the verdict of a paired bootstrap."""
+    """The verdict on what the paper finds better (or worse), by that of a paired bootstrap."""
     return {BETTER: HOLDS if better else FAILS, WORSE: FAILS if better else HOLDS}.get(verdict, NOT_DECIDED)
 
 
 def of_difference(about: str, what: str, paper: str, more: Difference, better: bool) -> Claim:
-    """A claim that one way of editing is better than another, or worse, by a paired bootstrap."""
+    """A claim that one method of editing is better than another, or worse, by a paired bootstrap."""
     return Claim(about, what, paper, more.observed, more.low, more.high, by_bootstrap(more.verdict, better))
 
 
 def summary(claims: Sequence[Claim]) -> str:
-    """A sentence of the cases of one claim."""
+    """A sentence on the cases of one claim."""
     counts = Counter(claim.verdict for claim in claims)
     others = ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if verdict != HOLDS)
-    return f"{claims[0].about}: so here in {counts[HOLDS]} of {len(claims)}{f' ({others})' if others else ''}."
+    return f"{claims[0].about}: holds in {counts[HOLDS]} of {len(claims)}{f' ({others})' if others else ''}."
 
 
 def claims_section(claims: Sequence[Claim]) -> study.Section:

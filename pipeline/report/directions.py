@@ -11,18 +11,18 @@ from pipeline.report.edit_strips import small
 from pipeline.tables import Table, store
 
 LEAD = (
-    "A direction is where to move a face in latent space so that one attribute changes. Its accuracy is the share of "
+    "A direction is a vector in latent space along which one attribute of a face changes. Its accuracy is the share of "
     "faces that its hyperplane puts on the right side: of those it was fitted on (train), of others of the two classes "
     "(validation), of faces of neither class (remaining), of all. Its agreement is the cosine between the directions "
-    "of two halves of the faces: 1 where they find the same."
+    "fitted on two halves of the faces: 1 if they are equal."
 )
 HOW_TO = (
     "No faces have been moved along them: stylemill directions strips --directions DIR/directions --latents TABLE "
     "--out DIR makes pictures for this page."
 )
 OTHERS = (
-    "The pictures in DIR/strips are of other directions, which these have replaced: stylemill directions strips "
-    "--replace makes new ones."
+    "The pictures in DIR/strips are of directions that have been replaced since: stylemill directions strips --replace "
+    "makes new ones."
 )
 SHOWN_CHANNELS = 10
 UNRELIABLE_FITS = ".stylemill/directions/doubts.json"
@@ -138,7 +138,7 @@ def _effects(directory: str, directions: Sequence[Listed]) -> Iterator[study.Sec
     yield study.Section("What they move", [sentence], [study.Grid("Scores", effects, shaded=True, reach=reach)])
 
 
-# -- what was asked, and what became of it ----------------------------------------------------------------------------
+# -- provenance and state ---------------------------------------------------------------------------------------------
 
 
 def _headline(table: Table, directions: Sequence[Listed], run: gather.Run) -> dict[str, str]:

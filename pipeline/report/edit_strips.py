@@ -89,7 +89,7 @@ def _thinned(count: int) -> list[int]:
 def _said(found: Edits, chosen: Mapping[int, Sequence[int]], frame: pd.DataFrame) -> Iterator[str]:
     shown = max(map(len, chosen.values()))
     flips = any(found.flips(request) for request in found.requests)
-    which = "the first of either way" if flips else "the first"
+    which = "the first in each direction" if flips else "the first"
     if shown < found.faces:
         yield f"{shown} of {found.faces:,} faces, {which}; stylemill report --faces N shows another number."
     else:
@@ -101,7 +101,7 @@ def _said(found: Edits, chosen: Mapping[int, Sequence[int]], frame: pd.DataFrame
     for request in found.requests:
         if (instead := found.in_place_of(request)) is not None:
             attribute, score = instead
-            yield f"{attribute} is none of the scores: {score}, the one that it moves most, is shown in its place."
+            yield f"There is no score of {attribute}: {score}, which changes most, is shown instead."
 
 
 def _caption(found: Edits, request: int, index: int) -> str:

@@ -79,7 +79,7 @@ def _section(found: Edits, branch: Branch) -> study.Section:
         frame = pd.DataFrame(numbers, index=places)
         parts.append(study.Grid("Mean strength; no scores were kept (--scores)", frame))
     if rows.nunique() > 1:
-        sentences.append("Faces end at steps of their own: the numbers of a step are of the faces that have it.")
+        sentences.append("Faces stop at different steps; the numbers of a step are over the faces that have it.")
     return study.Section(found.heading(branch), sentences, parts)
 
 
@@ -93,11 +93,11 @@ def _cell(mean: float, half: float) -> str:
     return wording.score(mean) + (f" ±\N{NO-BREAK SPACE}{half:.2f}" if math.isfinite(half) else "")
 
 
-# -- what was asked, and what became of it ----------------------------------------------------------------------------
+# -- provenance and state ---------------------------------------------------------------------------------------------
 
 
 def _headline(found: Edits, run: gather.Run) -> dict[str, str]:
-    """What stands at the top: whose faces, edited how, and how many."""
+    """The top of the page: generator, editor, space and numbers of faces."""
     asked = {name: wording.anything(run.asked(name)) for name in ("generator", "editor", "space")}
     rejected = int(run.rejects["rows"].sum())
     return {**asked, "faces": f"{found.faces:,}", **({"rejected": f"{rejected:,}"} if rejected else {})}

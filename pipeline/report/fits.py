@@ -73,8 +73,10 @@ def cosine_grid(folders: tuple[str, str], attributes: Sequence[str]) -> study.Gr
 
 
 def said_jackknifed(means: Sequence[float]) -> str:
-    """A mean of all faces, then without each of some groups, with its interval; of no mean that there is none."""
+    """A mean over all faces with its jackknife interval. means: over all, then without each of some groups; may be
+    empty.
+    """
     if not means:
-        return "not to be said, since two halves of the faces do not agree on every attribute at all"
+        return "not known, since for some attribute the directions of two halves of the faces do not agree at all"
     low, high = intervals.of_jackknife(means[0], means[1:])
     return f"{means[0]:.3f} ({low:.3f} to {high:.3f})"

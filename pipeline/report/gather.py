@@ -18,10 +18,10 @@ TABLES = ("latents", "labels", "images")
 FIRST_VERBS = ("dataset", "sample", "label")
 """Jobs that make faces or label them, the one that makes most of a folder first."""
 ELSEWHERE = {
-    "dt_steps": "stylemill dt writes report.html itself, once its steps are complete: the same command writes it anew",
-    "gradients": "directions are made of these once they are complete: the same command goes on",
+    "dt_steps": "stylemill dt writes report.html itself, once its steps are complete: run the same command again",
+    "gradients": "directions are computed once these are complete: run the same command again",
 }
-"""What there is for folders of other jobs, by a table of theirs."""
+"""Advice for folders of other jobs, by one of their tables."""
 BOOKKEEPING = ".stylemill"
 FIRST_INDICES = 8
 
@@ -87,7 +87,7 @@ class Gathered:
 
 
 def _instead(url: str) -> str:
-    """What to do about a folder that no page is made of."""
+    """Advice for a folder of which no page can be made."""
     found = (words for name, words in ELSEWHERE.items() if Table(store.join(url, name)).parts())
     return next(found, "name the folder that a job wrote to (--out)")
 

@@ -65,9 +65,10 @@ def separation(folders: Mapping[str, Mapping[int, str]], attributes: Sequence[st
         f"Accuracy in per cent of a linear boundary; {faces:,} faces. Validation: 30 % of the classes, which are the "
         "highest and the lowest scores; all: every face, labelled by the middle between the highest and the lowest "
         "score, as the public code has it. In brackets 95 % intervals (Wilson).",
-        "The paper's 2 % at each end would be few faces here: a class is a fifth of the faces or 150. C is that whose "
-        "normals agree best between two halves of the faces, which accuracy hardly shows; of the Cs within "
-        f"{margin:g} of the best agreement the largest: the smallest of all agrees with itself whatever it misses.",
+        "The paper's 2 % at each end would be too few faces here: a class is a fifth of the faces, or 150. C is "
+        "chosen by the agreement (cosine) of the normals of two halves of the faces, since accuracy hardly depends on "
+        f"it. Of all C within {margin:g} of the best agreement the largest is taken: a very small C agrees well, but "
+        "gives little more than the difference of the class means.",
     ]
     beside = study.Grid("Accuracy beside the paper's (PGGAN, 2 % of 500,000 faces at each end)", ours)
     return study.Section("Separation (Table 1)", sentences, [beside, *chosen, *curves])
@@ -77,13 +78,13 @@ def entanglement(
     attributes: Sequence[str], cosines: Mapping[str, NDArray[np.float64]], corrected: Mapping[str, Sequence[float]],
     groups: int,
 ) -> study.Section:  # fmt: skip
-    """Cosines of the normals in each space, and what they are behind the noise of the fits (Table 2).
+    """Cosines of the normals in each space, and corrected for the noise of the fits (Table 2).
 
     corrected: the mean of |cosine| without that noise, of all faces and then without each of some groups of them.
     """
     sentences = [
-        "Noise lowers cosines: the worse a normal is fitted, the less it seems to have in common with others, and in Z "
-        "normals are fitted worse. Corrected for it (Spearman's correction, from the normals of two halves of the "
+        "Noise of the fits lowers cosines, and normals in Z are fitted worse than in W. Corrected for it (Spearman's "
+        "correction, from the normals of two halves of the "
         f"faces), with 95 % intervals by a jackknife over {groups} groups of faces, the mean of |cosine| over the "
         f"pairs of {len(attributes)} attributes is:"
     ]
@@ -102,7 +103,7 @@ def correlation(values_AA: NDArray[np.float64], attributes: Sequence[str], faces
     ours = fits.matrix("Scores of the faces", values_AA, [NAMES.get(name, name) for name in attributes])
     theirs = study.Grid("The paper's Table 3 (PGGAN)", TABLE_3, shaded=True)
     sentence = (
-        f"Pearson's r over {faces:,} faces; a correlation near 0 is known to within {known:.3f} (95 %, Fisher's z). "
+        f"Pearson's r over {faces:,} faces; for r near 0 the 95 % interval is ±{known:.3f} (Fisher's z). "
         "The paper finds that directions are as correlated as scores are."
     )
     return study.Section("Correlation of the scores (Table 3)", [sentence], [ours, theirs])
@@ -118,13 +119,13 @@ def distance(url: str, attributes: Sequence[str]) -> study.Section:
     shown = [strip for place, name in enumerate(attributes) for strip in strips(url, f"{name} in w", 1, place, (name,))]
     return study.Section(
         "Distance (Fig. 3)",
-        ["A face moved along each direction in W, far past the boundary on either side, and its score along the way."],
+        ["A face moved along each direction in W, far past the boundary on both sides, and its scores."],
         [study.Curves("Score of the attribute that is edited, mean of two faces", "strength", "score", lines), *shown],
     )
 
 
 def conditional(found: Measured, primal: str, condition: str, strengths: Sequence[float]) -> study.Section:
-    """What the judge sees of the primal and of the condition, and whose face it is (Sec. 3.3 and 3.4)."""
+    """How the judge's scores of the primal and of the condition change, and the identity (Sec. 3.3 and 3.4)."""
     curves = [
         found.curves(caption, what)
         for what, caption in (
@@ -137,8 +138,8 @@ def conditional(found: Measured, primal: str, condition: str, strengths: Sequenc
     flips = study.Grid(f"Faces whose {condition} changed side, by the judge, in per cent", table)
     sentence = (
         "Strengths are in standard deviations of the faces' distance to the boundary, so that spaces can be compared. "
-        "Intervals are of 95 %. The paper expects conditioning to help in Z and to do little in W, where the direction "
-        "of age is nearly orthogonal to that of eyeglasses and yet brings them along."
+        "Intervals are of 95 %. The paper expects conditioning to help in Z and to do little in W, where the "
+        "directions of age and of eyeglasses are nearly orthogonal; even so, moving along age adds eyeglasses."
     )
-    heading = f"Conditional manipulation: {primal}, leaving {condition} alone"
+    heading = f"Conditional manipulation: {primal}, with {condition} preserved"
     return study.Section(heading, [sentence], [*curves, flips])

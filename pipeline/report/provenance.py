@@ -1,4 +1,4 @@
-"""Where the rows came from, in words: each fact with its name, `not recorded` where nobody wrote it down."""
+"""Where the rows came from, in words: each fact with its name, and `not recorded` where it is missing."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,7 +12,7 @@ EXITS = {
     0: "complete",
     1: "some tasks failed",
     2: "could not start",
-    3: "more rejects than allowed, or nothing else",
+    3: "too many rows rejected, or all",
     4: "refused: the output was made from another spec",
     5: "refused: another driver was running",
     130: "interrupted",
@@ -26,7 +26,7 @@ EXPECTED = {
     "classifiers": "Classifiers",
     "classifiers_digest": "Classifiers' digest",
 }
-"""What a page must have or miss aloud."""
+"""What a page always lists, if only as `not recorded`."""
 NAMED = {
     "cutoff": "Truncation cutoff",
     "rows": "Rows",
@@ -85,7 +85,7 @@ class Weights:
 
 
 def main_run(gathered: Gathered) -> Run | None:
-    """The job that the heading speaks of: the one that made most of the folder."""
+    """The job in the heading: the one that made most of the folder."""
     order = {verb: place for place, verb in enumerate(FIRST_VERBS)}
     return min(gathered.runs, key=lambda run: order.get(run.verb, len(order)), default=None)
 
@@ -114,7 +114,7 @@ def states(gathered: Gathered) -> list[tuple[str, str]]:
 
 
 def calibration(run: Run) -> str:
-    """Whose constants the scores of a job go by."""
+    """The generator whose constants the scores of a job use."""
     found = run.asked("calibration")
     if not isinstance(found, Mapping):
         return wording.NOT_RECORDED
@@ -123,14 +123,14 @@ def calibration(run: Run) -> str:
 
 
 def borrowed(runs: Iterable[Run]) -> Iterator[tuple[str, str]]:
-    """(`warning`, a sentence) for each job whose scores go by another generator's constants."""
+    """(`warning`, a sentence) for each job whose scores use another generator's constants."""
     for run in runs:
         found = run.asked("calibration")
         if isinstance(found, Mapping) and found.get("borrowed"):
             yield (
                 "warning",
                 (
-                    f"Scores of {run.verb} go by constants that are borrowed: they were measured on "
+                    f"Scores of {run.verb} use borrowed constants, measured on "
                     f"{wording.anything(found.get('generator'))}, so boundaries and units may be off "
                     "(stylemill calibrate measures this generator's own)"
                 ),
@@ -164,9 +164,9 @@ def headline(gathered: Gathered) -> list[Fact]:
 def facts(run: Run) -> list[tuple[str, list[Fact]]]:
     """All facts of one job, in groups with a heading."""
     return [
-        ("What was asked", list(_asked(run))),
-        ("On what", [Fact(name, wording.anything(run.asked(key))) for key, name in MACHINE.items()]),
-        ("How the last run ended", list(_ended(run))),
+        ("Settings", list(_asked(run))),
+        ("Machine", [Fact(name, wording.anything(run.asked(key))) for key, name in MACHINE.items()]),
+        ("Last run", list(_ended(run))),
         ("Versions at the first start", _pairs(run.spec.get("versions")) or [Fact("Packages", wording.NOT_RECORDED)]),
     ]
 
@@ -193,7 +193,7 @@ def weights_of(runs: Iterable[Run]) -> list[Weights]:
 
 
 def _asked(run: Run) -> Iterator[Fact]:
-    """The command if it is on record, what every page should have, and then all else that the spec holds."""
+    """The command if it is recorded, what every page lists, and then all else in the spec."""
     command = run.asked("command")
     if command is not None:
         yield Fact("Command", " ".join(map(str, command)) if isinstance(command, list) else wording.anything(command))

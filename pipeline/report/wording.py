@@ -43,7 +43,7 @@ def count(value: Any) -> str:
 
 def chosen(rows: int, there: int) -> str:
     """What a page says that is about some rows alone."""
-    return f"This page is about {rows:,} of {there:,} rows, those that were chosen"
+    return f"This page shows only {rows:,} of {there:,} rows, those that were selected"
 
 
 def share(part: int, whole: int) -> str:

@@ -67,7 +67,7 @@ def test_it_has_steps_that_can_be_pasted_a_page_and_a_cost(toy, tmp_path, capsys
         assert main(words) == 0
         assert "all done" in capsys.readouterr().err
     text = (tmp_path / "toy" / "report.md").read_text()
-    assert "An edit is seen: so here in 0 of 1 (1 not decided)." in text
+    assert "An edit is seen: holds in 0 of 1 (1 not decided)." in text
     assert "| the judge's smile | more |" in text
     assert (tmp_path / "toy" / "report.html").read_text().count("data:image/webp") == 4
     assert main(["reproduce"]) == 2

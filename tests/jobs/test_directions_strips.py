@@ -129,7 +129,7 @@ def test_pictures_of_directions_that_were_replaced_are_not_shown(eighty, tmp_pat
     assert fit(eighty, tmp_path, "--C", "1", "--fraction", "0.4", "--replace") == 0
     assert main(["report", str(tmp_path)]) == 0
     text = Path(tmp_path, "report.html").read_text()
-    assert "are of other directions, which these have replaced" in text
+    assert "are of directions that have been replaced since" in text
     assert strips(text) == {}
     assert show(f"{tmp_path}/directions", f"{eighty}/latents", tmp_path, "--faces", "1") == 4
     assert show(f"{tmp_path}/directions", f"{eighty}/latents", tmp_path, "--faces", "1", "--replace") == 0

@@ -186,7 +186,9 @@ def test_the_screen_says_what_is_best_and_what_is_not_ranked(made, capsys):
     assert "not ranked" in said.out
     mean = judged[judged["ranked"]].groupby(["lambda1", "lambda2"])["area"].mean().sort_values(ascending=False)
     (first, second), value = next(iter(mean.items()))
-    assert f"Mean over 2 ranked pairs of the AUC in common (Eq. 7): ({first:g}, {second:g}) {value:.4f}" in said.out
+    assert (
+        f"Mean over 2 ranked pairs of q over the common range (Eq. 7): ({first:g}, {second:g}) {value:.4f}" in said.out
+    )
     assert "smile | old: 2 rows were rejected in a cell, and are left out of all cells" in said.err
     assert "male | smile: 1 rows start on the target's side" in said.err
     assert "Done" not in said.err  # the tables are there already
@@ -211,7 +213,7 @@ def test_the_page_has_table_1_beside_the_papers(tmp_path):
     kept = [row for row in rows if row["lambda1"] >= 0.75 and row["lambda2"] <= 0.75]
     better = sum(row["verdict"] == "better" for row in kept)
     assert (
-        f"Of 8 such comparisons in pairs on which the families agree {better} find the cell better than (1, 1)" in page
+        f"Of 8 such comparisons in pairs on which the families agree, {better} find the cell better than (1, 1)" in page
     )
 
 

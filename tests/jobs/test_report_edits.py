@@ -135,7 +135,7 @@ def test_faces_that_end_at_steps_of_their_own_are_all_told(inputs, tmp_path):
     told = ", ".join(f"{count} {stop}" for stop, count in ends["stop"].value_counts().items())
     assert main(["report", str(tmp_path)]) == 0
     assert f"How the edits ended: {told}." in page(tmp_path)
-    assert "the numbers of a step are of the faces that have it" in page(tmp_path)
+    assert "the numbers of a step are over the faces that have it" in page(tmp_path)
 
 
 def test_faces_that_flip_are_told_by_the_way_they_go(inputs, tmp_path):
@@ -164,7 +164,7 @@ def test_faces_that_flip_are_told_by_the_way_they_go(inputs, tmp_path):
         assert [words.split(", old")[0] for words, _ in looks] in (
             ["source", "+0.10", "+0.20"], ["source", "\N{MINUS SIGN}0.10", "\N{MINUS SIGN}0.20"]
         )  # fmt: skip
-    assert f"8 of {ROWS} faces, the first of either way" in page(tmp_path)
+    assert f"8 of {ROWS} faces, the first in each direction" in page(tmp_path)
     written = page_of(tmp_path, faces=14)
     assert [caption.split(", ")[1] for caption in strips(written)] == ["towards it"] * 7 + ["away from it"] * 7
     written = page_of(tmp_path, faces=20)  # more than twice as many as go up

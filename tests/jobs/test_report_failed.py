@@ -30,7 +30,7 @@ def test_edits_that_were_all_rejected(inputs, tmp_path):
     text = Path(tmp_path, "report.html").read_text()
     assert states(text) == [
         "Complete, and no face was edited: all were rejected",
-        "The last run of edit ended with exit code 3, more rejects than allowed, or nothing else",
+        "The last run of edit ended with exit code 3, too many rows rejected, or all",
     ]
     assert "No edit is here, and so no face is shown." in text
     assert "0, 1, 2, 3, 4, 5, 6, 7" in text.split("Faces that were not edited, and why.")[1]

@@ -66,22 +66,22 @@ def test_it_has_every_part(page):
     for heading in (
         "The paper's claims",
         "Is (1, 1) worse? (Table 1, Eq. 7)",
-        "male, leaving smile alone",
-        "old, leaving eyeglasses alone",
+        "male, with smile preserved",
+        "old, with eyeglasses preserved",
         "The same with the paper's 20 steps of 0.1",
-        "male, leaving smile alone, steps of 0.1",
+        "male, with smile preserved, steps of 0.1",
         "The judge beside the family that edits",
         "Incremental updating (Sec. 3.3, Fig. 4)",
         "Attribute-level directions: SVM or mean of gradients",
-        "Strips: male, leaving smile alone",
-        "Strips: old, leaving eyeglasses alone",
+        "Faces: male, with smile preserved",
+        "Faces: old, with eyeglasses preserved",
     ):
         assert f"<h2>{heading}</h2>" in page
     assert page.index("data:image/webp") < page.index("<table")
     never = page.count("never reaches it")
     assert page.count("data:image/webp;base64,") == 2 * 2 * (5 + 6 + 6 + 5) - 2 * never
     assert page.count("<polyline") == 2 * (4 + 2)  # pairs, cells of the own steps and of the paper's
-    assert "<h2>Beside the paper&#x27;s Table 1</h2>".replace("&#x27;", "'") in page
+    assert "<h2>The paper&#x27;s Table 1, for comparison</h2>".replace("&#x27;", "'") in page
 
 
 def test_a_step_is_as_long_as_nine_faces_of_ten_need(out, text):
@@ -123,28 +123,28 @@ def test_the_claims_are_told_from_the_areas(out, text):
         judged = areas[areas["family"] == "tiny-judge"].set_index(["lambda1", "lambda2"])
         for cell, theirs in (((1.0, 0.0), "+0.034"), ((0.75, 0.0), "+0.036")):
             row = judged.loc[cell]
-            verdicts.append({"better": "so here", "worse": "not so here"}.get(row["verdict"], row["verdict"]))
+            verdicts.append({"better": "holds", "worse": "does not hold"}.get(row["verdict"], row["verdict"]))
             numbers = [score(row[name][0], 3) for name in ("difference", "difference_low", "difference_high")]
             name = pair.replace("-", "\\|")
             assert (
-                f"| {name}: mean of q of ({cell[0]:g}, {cell[1]:g}), more than of (1, 1) | {theirs} | {numbers[0]} | "
+                f"| {name}: mean of q, ({cell[0]:g}, {cell[1]:g}) minus (1, 1) | {theirs} | {numbers[0]} | "
                 f"{numbers[1]} to {numbers[2]} | {verdicts[-1]} |"
             ) in text
-    so = verdicts.count("so here")
-    assert f"is worse than the cells around the paper's choice: so here in {so} of 4" in text
+    so = verdicts.count("holds")
+    assert f"is worse than the cells around the paper's choice: holds in {so} of 4" in text
 
 
 def test_parts_left_out_are_compared_on_the_same_faces(out, page, text):
     choice = request_of(out, "dt-male-smile", 0.75, 0.0)
-    anew = outcomes(out, "dt-male-smile", choice, 4)
+    updated = outcomes(out, "dt-male-smile", choice, 4)
     kept = outcomes(out, "dt-kept-male-smile", 0, 4)
     assert (
         list(frame(out, "dt-kept-male-smile", "dt_steps")["row"].unique())
         == sorted(frame(out, "dt-male-smile", "dt_steps")["row"].unique())[:4]
     )
-    found = paired_differences({"anew": anew, "kept": kept}, "anew")["kept"]
+    found = paired_differences({"updated": updated, "kept": kept}, "updated")["kept"]
     assert (
-        f"| male\\|smile at (0.75, 0): mean of q, kept less anew | worse | {score(found.observed, 3)} | "
+        f"| male\\|smile at (0.75, 0): mean of q, kept minus updated | worse | {score(found.observed, 3)} | "
         f"{score(found.low, 3)} to {score(found.high, 3)} | {found.verdict} |"
     ) in text
     assert found.verdict == "not decided"
@@ -152,7 +152,7 @@ def test_parts_left_out_are_compared_on_the_same_faces(out, page, text):
         svm = outcomes(out, "dt-male-smile", request_of(out, "dt-male-smile", *cell), 4)
         mean = outcomes(out, "dt-gradient-male-smile", request_of(out, "dt-gradient-male-smile", *cell), 4)
         found = paired_differences({"svm": svm, "mean": mean}, "svm")["mean"]
-        said = f"| male\\|smile at ({cell[0]:g}, {cell[1]:g}): mean of q, gradients less SVM | as well |"
+        said = f"| male\\|smile at ({cell[0]:g}, {cell[1]:g}): mean of q, gradients minus SVM | as well |"
         assert f"{said} {score(found.observed, 3)} | {score(found.low, 3)} to {score(found.high, 3)} |" in text
     svm, mean = (frame(out, run, "directions").set_index("attribute") for run in ("fit-w", "fit-gradient"))
     assert set(mean["method"]) == {"mean-gradient"}
@@ -178,7 +178,7 @@ def test_pictures_are_of_faces_that_were_measured(out, page):
             f'lambda1 0.75</span> <span class="score bold">{old}</span> <span class="score">{eyeglasses}</span>' in page
         )
         assert f"face {index}: incremental or not" in page
-    assert page.count("where a cell was counted, scores are those that were, to 0.001.") == 2
+    assert page.count("their scores agree with those of the curves to 0.001.") == 2
     curves = frame(out, "dt-old-eyeglasses", "dt_curves")
     own = curves[(curves["lambda1"] == 1) & (curves["lambda2"] == 1) & (curves["family"] == "tiny-judge")]
     first = own[own["p"] >= 0.5].sort_values("step").iloc[0]
@@ -209,7 +209,7 @@ def test_faces_and_directions_of_another_folder_are_taken(small, out, tmp_path, 
     page = Path(tmp_path, "out", "report.html").read_text()
     assert "<dt>Steps of smile|old</dt><dd>2 steps of 1.5, as asked</dd>" in page
     assert "400 labelled" in page
-    assert "Strips: smile, leaving old alone" in page
+    assert "Faces: smile, with old preserved" in page
     assert {path.name for path in (tmp_path / "out").iterdir() if path.is_dir()} == {
         "others", "others-judged", "dt-smile-old", "dt-paper-few-smile-old", "dt-kept-smile-old",
         "dt-gradient-smile-old", "fit-gradient", "pictures-smile-old",

@@ -146,13 +146,13 @@ def test_more_rows_of_what_is_there_are_a_second_piece_and_the_refusal_says_so(m
 def test_pages_of_chosen_rows_are_about_them_alone(made, tmp_path, capsys):
     out = made / "faces"
     assert main(["report", str(out), "--where", "index < 12", "--top", "5", "age_years"]) == 0
-    assert "This page is about 5 of 40 rows, those that were chosen" in (out / "report.html").read_text()
+    assert "This page shows only 5 of 40 rows, those that were selected" in (out / "report.html").read_text()
     words = ["--images", "png", "--size", "32"]
     assert edit(f"{out}/latents", made / "directions", tmp_path, *EDITED, *words) == 0
     shown = ["--index", "5,31,12", "--labels", f"{out}/labels", "--top", "2", "0 - index"]
     assert main(["report", str(tmp_path), *shown]) == 0
     page = (tmp_path / "report.html").read_text()
-    assert "This page is about 2 of 40 rows, those that were chosen" in page
+    assert "This page shows only 2 of 40 rows, those that were selected" in page
     assert "face 5" in page
     assert "face 12" in page
     assert "face 31" not in page

@@ -6,23 +6,33 @@ from collections.abc import Iterator, Mapping, Sequence
 from pipeline.metrics import AGREED, LEVEL
 from pipeline.report import study
 from pipeline.report.dt.result import PairResult, all_areas
-from pipeline.report.dt.sections import areas_frame, best, cell_name, means, overview, pair_section, said_as_released
+from pipeline.report.dt.sections import (
+    AGAINST_LEVEL,
+    COMMON,
+    areas_frame,
+    best,
+    cell_name,
+    means,
+    overview,
+    pair_section,
+    said_as_released,
+)  # fmt: skip
 from pipeline.tables import store
 
 LEAD = (
-    "The share of faces whose edited attribute changed (p), and of those whose other attribute stayed (q), after each "
-    "step of an edit, by classifiers that were not used to edit. A cell is a pair of lambdas: the share of the "
-    "attribute-level direction in that of the attribute (lambda1) and in that of the condition (lambda2); the rest is "
-    "each face's own gradient."
+    "After each step of an edit: the share of faces whose edited attribute changed (p), and the share whose other "
+    "attribute, the condition, stayed (q), by classifiers that were not used to edit. A cell is a pair of lambdas: "
+    "the share of the attribute-level direction in the direction of the attribute (lambda1) and of the condition "
+    "(lambda2); the rest is each face's own gradient."
 )
 PICTURES = (
     "This job keeps scores and no pictures. `stylemill reproduce ials` also shows faces: the source, (1, 1) and the "
     "cells at the same score; `stylemill edit ials --images webp` makes any of these edits."
 )
 ALL_SHOWN = 6
-"""Of more cells than this, (1, 1) and the best of a ranked pair are on the screen; the tables and the page have all."""
+"""If there are more cells, only (1, 1) and the best of a ranked pair are printed; the tables and the page have all."""
 MEANS_SHOWN = 5
-SHOWN = ["p", "in common", "more than (1, 1)", "95 %", ""]
+SHOWN = ["p", COMMON, AGAINST_LEVEL, "95 %", "verdict"]
 
 
 def write(directory: str, results: Sequence[PairResult], facts: Mapping[str, str]) -> str:
@@ -38,9 +48,8 @@ def write(directory: str, results: Sequence[PairResult], facts: Mapping[str, str
 
 
 def on_screen(results: Sequence[PairResult]) -> Iterator[study.Grid | str]:
-    """What the judge sees: each pair's cells, which is best, and the means over the pairs that count.
-
-    Of edits as released besides what the public code would tell.
+    """The judge's results: each pair's cells, which is best, and the means over the ranked pairs; with --as-released
+    also the public code's score.
     """
     measured = [result for result in results if result.is_measured]
     for result in measured:
@@ -75,4 +84,4 @@ def _said_means(results: Sequence[PairResult]) -> str:
             "and a p above 0 that all cells reach."
         )
     first = ", ".join(f"{cell_name(cell)} {value:.4f}" for cell, value in mean[:MEANS_SHOWN])
-    return f"Mean over {pairs} ranked pair{'' if pairs == 1 else 's'} of the AUC in common (Eq. 7): {first}"
+    return f"Mean over {pairs} ranked pair{'' if pairs == 1 else 's'} of q over the common range (Eq. 7): {first}"

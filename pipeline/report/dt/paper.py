@@ -26,26 +26,23 @@ TABLE_1: dict[Cell, float] = {
 CHOICE: Cell = (0.75, 0.0)
 """The paper's."""
 KEEPS_WELL = (0.75, 0.75)
-"""The paper's plateau: lambda1 is this or more, and lambda2 this or less. (1, 1) is found worse."""
+"""The cells that the paper finds better than (1, 1), its plateau: lambda1 of this or more, lambda2 of this or less."""
 
 
 LEAD = (
-    "The paper moves a face by the gradients of its own classifiers, mixed with a direction that all faces share, and "
-    "finds that this changes an attribute with less change of another than the shared direction alone, which is cell "
-    "(1, 1). It does so on StyleGAN with ResNets on 12 pairs; here the generator and the classifiers are those at "
-    "hand, and what measures an edit has not been used to make it."
+    "The paper moves each face along its own gradients, mixed with a direction that all faces share, and finds that "
+    "this changes an attribute with less change of another than the shared direction alone, which is cell (1, 1). The "
+    "paper has StyleGAN, ResNets and 12 pairs; here generator and classifiers are others, and edits are measured by "
+    "classifiers that were not used to make them."
 )
-STEPS = (
-    "Unless asked otherwise, steps are as long as it takes (1, 1) to change nine of ten faces that are used for "
-    "nothing else."
-)
+STEPS = "By default the length of a step is that with which (1, 1) changes nine of ten faces, chosen on separate faces."
 
 
 @dataclass(frozen=True)
 class Variant:
-    """A part of the method left out or replaced: what its section says, and the paper's claim of it.
+    """A variant of the method (an ablation): the text of its section, and the paper's claim about it.
 
-    names: the method as it is, and the variant. better: whether the claim is that the variant is better, else worse.
+    names: of the method and of the variant. better: whether the claim is that the variant is better, else worse.
     """
 
     heading: str
@@ -58,13 +55,13 @@ class Variant:
 
 KEPT = Variant(
     "Incremental updating (Sec. 3.3, Fig. 4)",
-    "Keeping the source's direction is worse than to search anew at each step",
+    "Keeping the direction found at the source is worse than updating it at each step",
     "worse",
-    ("anew", "kept"),
+    ("updated", "kept"),
     False,
-    "At (0.75, 0), the direction searched anew at each step beside the source's kept for all steps, which by the "
-    "paper's pictures is clearly inferior. Both edit the same faces; differences are of the mean of q over the range "
-    "of p that both reach, kept less anew, with intervals of 95 % of a paired bootstrap.",
+    "At (0.75, 0): the direction is updated at each step, or that found at the source is kept for all steps, which in "
+    "the paper's pictures is clearly worse. Both edit the same faces. Differences are of the mean of q over the range "
+    "of p that both reach, kept minus updated, with 95 % intervals of a paired bootstrap.",
 )
 MEANS = Variant(
     "Attribute-level directions: SVM or mean of gradients",
@@ -72,8 +69,8 @@ MEANS = Variant(
     "as well",
     ("SVM", "gradients"),
     True,
-    "By the paper's pictures means of gradients are about as good as the normals of SVMs. Here the means are over "
-    "those of the labelled faces that lack the attribute; the differences are means of gradients less SVM, as above.",
+    "In the paper's pictures means of gradients are about as good as the normals of SVMs. Here the means are over the "
+    "labelled faces that lack the attribute; the differences are gradients minus SVM, as above.",
 )
 
 

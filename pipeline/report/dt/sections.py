@@ -15,11 +15,11 @@ from pipeline.report.dt.result import PairResult
 DRAWN: tuple[Cell, ...] = (LEVEL, CHOICE, (1.0, 0.0), (0.0, 1.0), (0.0, 0.0))
 """Cells whose curves are drawn where there are more than can be told apart; and the best of a ranked pair."""
 MOST_DRAWN = 8
+COMMON, AGAINST_LEVEL = "mean q, common range", "minus (1, 1)"
 AREAS = (
-    "Areas by cell (lambda1, lambda2), by {judge}: the p that is reached, the area up to it, that divided by p (the "
-    "mean of q), the same over the range that all cells reach, and how much more a cell has than (1, 1) over the range "
-    "that both reach. Last, the same by {own}, whose "
-    "gradients the edits follow: where it is more, the edits exploit its weaknesses."
+    "By cell (lambda1, lambda2), by {judge}: the p that is reached; the area up to it; the area divided by p (mean "
+    "q); mean q over the range that all cells reach; and mean q minus that of (1, 1), over the range that both reach. "
+    "Last, the same by {own}, whose gradients the edits follow: where it is larger, the edits exploit its weaknesses."
 )
 
 
@@ -66,18 +66,18 @@ def overview(judge: str, areas: pd.DataFrame, heading: str = "Means over the pai
 
 
 def _map(caption: str, mean: Mapping[Cell, float]) -> study.Grid:
-    """Tinted from the cell of attribute-level directions alone, or from the mean where there is none."""
+    """Tinted by the difference from (1, 1), or from the mean if there is no such cell."""
     middle = mean[LEVEL] if LEVEL in mean else sum(mean.values()) / len(mean)
     reach = max(abs(value - middle) for value in mean.values()) or 1.0
     down, across = (sorted({cell[place] for cell in mean}) for place in (0, 1))
     rows = [[mean.get((first, second), math.nan) for second in across] for first in down]
     frame = pd.DataFrame(rows, index=[f"{share:g}" for share in down], columns=[f"{share:g}" for share in across])
-    whence = f"tinted from {'(1, 1)' if LEVEL in mean else 'the mean'}, green above it and orange below"
-    return study.Grid(f"{caption}; {whence}", frame, shaded=True, middle=middle, reach=reach, digits=4)
+    colours = f"green above {'(1, 1)' if LEVEL in mean else 'the mean'}, orange below"
+    return study.Grid(f"{caption}; {colours}", frame, shaded=True, middle=middle, reach=reach, digits=4)
 
 
 def _verdicts(judged: pd.DataFrame, judge: str) -> Iterator[str]:
-    """How the paper's finding fares in the pairs on which the families agree."""
+    """Whether the paper's finding holds in the pairs on which the families agree."""
     first, second = KEEPS_WELL
     inside = plateau(judged, judge)
     compared = inside[(inside["kappa"] >= AGREED) & (inside["verdict"] != "")]
@@ -87,20 +87,20 @@ def _verdicts(judged: pd.DataFrame, judge: str) -> Iterator[str]:
     better, worse, open_ = (int(counts.get(verdict, 0)) for verdict in (BETTER, WORSE, NOT_DECIDED))
     yield (
         f"The paper finds (1, 1) worse than the cells with lambda1 of {first:g} or more and lambda2 of {second:g} or "
-        f"less. Of {len(compared)} such comparisons in pairs on which the families agree {better} find the cell better "
-        f"than (1, 1), {worse} worse, and {open_} are not decided: intervals are of 95 %, of a bootstrap of the "
-        "difference in which both cells have the same faces; they are not corrected for how many comparisons there are."
+        f"less. Of {len(compared)} such comparisons in pairs on which the families agree, {better} find the cell "
+        f"better than (1, 1), {worse} worse, and {open_} are not decided. The 95 % intervals are from a paired "
+        "bootstrap, not corrected for the number of comparisons."
     )
 
 
 def pair_section(result: PairResult, more: str = "") -> study.Section:
-    """One pair's curves (Fig. 3) and areas. more: behind the heading."""
+    """One pair's curves (Fig. 3) and areas. more: text after the heading."""
     primal, condition = result.pair
-    heading, judge = f"{primal}, leaving {condition} alone{more}", result.judge
+    heading, judge = f"{primal}, with {condition} preserved{more}", result.judge
     if not result.is_measured:
-        return study.Section(heading, [f"{result.name}: no face is left that could be measured."])
+        return study.Section(heading, [f"{result.name}: no face could be measured."])
     curves = study.Curves(
-        f"The share whose {condition} stayed (q), over the share whose {primal} changed, by {judge}",
+        f"Share of faces whose {condition} stayed (q), over the share whose {primal} changed (p), by {judge}",
         f"p: share whose {primal} changed",
         f"q: share whose {condition} stayed",
         _drawn(result),
@@ -160,10 +160,10 @@ def areas_frame(result: PairResult) -> pd.DataFrame:
                 "p": row["p_max"],
                 "area": row["auc_to_p_max"],
                 "mean q": row["auc_normalised"],
-                "in common": row["auc_common"],
-                "more than (1, 1)": row["difference"],
+                COMMON: row["auc_common"],
+                AGAINST_LEVEL: row["difference"],
                 "95 %": _interval(row["difference_low"], row["difference_high"]),
-                "": row["verdict"],
+                "verdict": row["verdict"],
             }
         else:
             of_cell |= {f"p by {result.own}": row["p_max"], f"mean q by {result.own}": row["auc_normalised"]}

@@ -19,14 +19,14 @@ SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 CELLS: tuple[Cell, ...] = tuple(
     dict.fromkeys([LEVEL, CHOICE, *((share, CHOICE[1]) for share in SHARES), *((CHOICE[0], share) for share in SHARES)])
 )
-"""Of which edits are shown."""
+"""Cells whose edits are shown."""
 KEPT = "kept"
 """The folder of the edit of the paper's cell that keeps the source's direction."""
 LEVELS = (0.5, 0.9)
-"""Shares transformed at which the methods are put side by side."""
+"""Values of p at which the methods are shown side by side."""
 SAME = 1e-3
 """Scores that differ by no more are of one edit: see `stylemill edit ials`."""
-WHENCE = "They are edits of the very latents that were counted, with the same steps"
+SAME_EDITS = "The pictures are edits of the same latents as the curves, with the same steps"
 
 
 def folder(cell: Cell) -> str:
@@ -60,12 +60,12 @@ class Strips:
 
     def section(self) -> study.Section:
         """The strips of both faces. Raises StoreError."""
-        heading = f"Strips: {self.result.pair[0]}, leaving {self.result.pair[1]} alone"
+        heading = f"Faces: {self.result.pair[0]}, with {self.result.pair[1]} preserved"
         if not self.faces:
-            return study.Section(heading, ["No face could be measured, and so none is shown."])
+            return study.Section(heading, ["No face could be measured, so none is shown."])
         sentences = [
-            "Below each picture the judge's scores, in standard deviations, 0 at the boundary. InterFaceGAN is (1, 1), "
-            "IALS the paper's (0.75, 0).",
+            "Below each picture: the judge's scores, in standard deviations, 0 at the boundary. InterFaceGAN is (1, "
+            "1), IALS the paper's (0.75, 0).",
             self.as_counted(),
             *(self._levels(level)[1] for level in LEVELS),
         ]
@@ -74,7 +74,7 @@ class Strips:
         )
 
     def as_counted(self) -> str:
-        """Whether what is pictured is what was counted."""
+        """Whether the scores of the pictures agree with those of the curves."""
         gaps, scores = [0.0], [JUDGE + name for name in self.result.pair]
         counted = [(folder(cell), self.result, cell) for cell in CELLS if cell in self.result.cells]
         for name, result, cell in [*counted, (KEPT, self.kept, CHOICE)]:
@@ -86,10 +86,10 @@ class Strips:
                     gaps += np.abs(own[scores].to_numpy() - seen_P4[own["step"], 2:]).ravel().tolist()
         apart = np.max(gaps)
         if np.isnan(apart):
-            return f"{WHENCE}; where a cell was counted, some scores are missing, so that they cannot be compared."
+            return f"{SAME_EDITS}; some scores of the curves are missing, so that they cannot be compared."
         if apart <= SAME:
-            return f"{WHENCE}: where a cell was counted, scores are those that were, to {SAME:g}."
-        return f"{WHENCE}; where a cell was counted, scores differ from those that were by up to {apart:.2g}."
+            return f"{SAME_EDITS}: their scores agree with those of the curves to {SAME:g}."
+        return f"{SAME_EDITS}, but their scores differ from those of the curves by up to {apart:.2g}."
 
     def _strips(self, face: int) -> Iterator[study.Strip]:
         last, named = int(self.result.asked["steps"]), f"{self.result.name}, face {self.faces[face]}"
@@ -107,7 +107,7 @@ class Strips:
             shares = zip(SHARES, cells, strict=True)
             looks = [self._look(folder(cell), face, last, f"{name} {share:g}") for share, cell in shares]
             yield study.Strip(f"{named}, after the last step: {caption}", [source, *looks])
-        ways = [("searched anew at each step", folder(CHOICE)), ("the source's direction kept", KEPT)]
+        ways = [("direction updated", folder(CHOICE)), ("direction kept", KEPT)]
         places = sorted({max(1, last // 2), last})
         looks = [self._look(name, face, at, f"{way}, step {at}") for at in places for way, name in ways]
         yield study.Strip(f"{named}: incremental or not (Fig. 4)", [source, *looks])

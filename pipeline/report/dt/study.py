@@ -25,7 +25,7 @@ def plateau_claims(about: str, result: PairResult, more: str = "") -> list[Claim
         theirs = f"{TABLE_1[cell] - TABLE_1[LEVEL]:+.3f}" if cell in TABLE_1 else "more"
         counted = row["kappa"] >= AGREED
         verdict = by_bootstrap(row["verdict"]) if counted else f"not counted: kappa below {AGREED}"
-        what = f"{result.name}{more}: mean of q of {cell_name(cell)}, more than of (1, 1)"
+        what = f"{result.name}{more}: mean of q, {cell_name(cell)} minus (1, 1)"
         numbers = (row["difference"], row["difference_low"], row["difference_high"])
         claims.append(Claim(about, what, theirs, *numbers, verdict))
     return claims
@@ -39,7 +39,7 @@ def ablation(pairs: Pairs, cells: Sequence[Cell], variant: Variant) -> tuple[stu
             what = f"{results[1].name} at {cell_name(cell)}"
             if both := compared(names, results, cell):
                 rows[what], more = both
-                told = f"{what}: mean of q, {names[1]} less {names[0]}"
+                told = f"{what}: mean of q, {names[1]} minus {names[0]}"
                 claims.append(of_difference(variant.claim, told, variant.paper, more, variant.better))
     columns = "the p that each reaches, the p that both do, and the mean of q up to there"
     frame = pd.DataFrame.from_dict(rows, orient="index")
@@ -75,10 +75,10 @@ def compared(
 def families(results: Sequence[PairResult]) -> study.Section:
     """p and q after the last step, by the judge and by the family that edits, and their difference."""
     sentences = [
-        "A gradient can raise the score of its classifier without changing the face. (1, 1) follows no gradient: a "
+        "A gradient can raise the score of its classifier without changing the face. (1, 1) follows no gradient, so a "
         "difference between the two families there has other causes; a larger one in another cell means that the edit "
         "exploits weaknesses of the family that it follows. Shares are of the faces that start in the source class by "
-        "the same family, with intervals of 95 %."
+        "the same family, with 95 % intervals."
     ]
     grids = []
     for result in results:
@@ -100,8 +100,8 @@ def families(results: Sequence[PairResult]) -> study.Section:
         most = max(gaps, key=lambda cell: gaps[cell])
         elsewhere = f"{_points(gaps[most])} at {cell_name(most)}, the largest difference"
         sentences.append(
-            f"{result.name}: p by {own} less p by {judge} is {_points(gaps[LEVEL])} at (1, 1), and "
-            f"{'in no cell more' if gaps[most] <= gaps[LEVEL] else elsewhere}."
+            f"{result.name}: p by {own} minus p by {judge} is {_points(gaps[LEVEL])} at (1, 1), and "
+            f"{'not larger in any other cell' if gaps[most] <= gaps[LEVEL] else elsewhere}."
         )
         frame = pd.DataFrame.from_dict(rows, orient="index")
         grids.append(study.Grid(f"{result.name}, after the last step, by cell (lambda1, lambda2)", frame))
@@ -129,16 +129,16 @@ def areas_section(heading: str, results: Sequence[PairResult], sentence: str) ->
 
 
 def beside_paper(results: Sequence[PairResult]) -> study.Section:
-    """Our mean areas beside the paper's Table 1, of the cells that were counted: over the ranked pairs, or where none
-    is over all that have an area; and how much more they are than that of (1, 1).
+    """Our mean areas beside the paper's Table 1: over the ranked pairs, or if there are none over all that have an
+    area; and their difference from that of (1, 1).
     """
-    heading, areas, judge = "Beside the paper's Table 1", all_areas(results), results[0].judge
+    heading, areas, judge = "The paper's Table 1, for comparison", all_areas(results), results[0].judge
     ranked = means(areas, judge)
     counted = areas["ranked"] if ranked else areas["common"] > 0
     ours = means(areas.assign(ranked=counted), judge)
     cells = [cell for cell in TABLE_1 if cell in ours]
     if not cells:
-        return study.Section(heading, ["No cell of that table could be measured."])
+        return study.Section(heading, ["No cell of this table could be measured."])
     mine = (areas["family"] == judge) & (areas["lambda1"] == cells[0][0]) & (areas["lambda2"] == cells[0][1])
     count = int((counted & mine).sum())
     pairs = f"{count} {'ranked ' if ranked else ''}pair{'' if count == 1 else 's'}"
@@ -146,17 +146,17 @@ def beside_paper(results: Sequence[PairResult]) -> study.Section:
     rows = {
         cell_name(cell): {
             "here": ours[cell],
-            "here, more than (1, 1)": ours[cell] - ours[LEVEL],
+            "here, minus (1, 1)": ours[cell] - ours[LEVEL],
             "paper": TABLE_1[cell],
-            "paper, more than (1, 1)": TABLE_1[cell] - TABLE_1[LEVEL],
+            "paper, minus (1, 1)": TABLE_1[cell] - TABLE_1[LEVEL],
         }
         for cell in cells
     }
     sentence = (
-        f"Of the {len(cells)} cells of its {len(TABLE_1)} that were counted, means over {what} beside its means over "
-        "12. Generators, classifiers and faces differ, and so do the scales: the paper's areas are over p from 0 to 1, "
-        "ours are means of q over the range of p that all cells reach. What can be compared is the order of the cells, "
-        "and the sign of what each has more than (1, 1)."
+        f"{len(cells)} of the paper's {len(TABLE_1)} cells were measured: our means over {what} and the paper's over "
+        "12. Generators, classifiers and faces differ, and so do the scales: the paper's areas are over p from 0 to "
+        "1, ours are means of q over the range of p that all cells reach. Only the order of the cells and the sign of "
+        "their difference from (1, 1) can be compared."
     )
     frame = pd.DataFrame.from_dict(rows, orient="index")
     return study.Section(heading, [sentence], [study.Grid("Mean area by cell (lambda1, lambda2)", frame, digits=4)])

@@ -9,8 +9,8 @@ NAMES = {
     "male": "Gender", "old": "Age", "smile": "Smile", "eyeglasses": "Eyeglasses", "mouth_open": "Mouth Open",
     "bangs": "Bangs", "black_hair": "Black Hair", "blond_hair": "Blond Hair", "grey_hair": "Grey Hair",
 }  # fmt: skip
-"""The paper's attributes that the classifiers here see, by their names here."""
-LEFT_OUT = "Asian, Straight Hair and Beard are left out: no classifier here sees them."
+"""The paper's attributes that the classifiers here score, by their names here."""
+LEFT_OUT = "Asian, Straight Hair and Beard are left out: no classifier here scores them."
 TABLE_1 = pd.DataFrame(
     {
         "train": [97.81, 100.0, 100.0, 100.0, 100.0, 93.83, 96.32, 95.48, 100.0],
@@ -42,7 +42,6 @@ BEST_IDENTITY = ("male", "eyeglasses", "smile")
 LEAD = (
     "The paper merges a move in latent space with one along a sparse direction of style space, channel by channel, so "
     "that little changes outside the region of the attribute. It edits StyleGAN2 and measures with Face++. Here "
-    "generator and classifiers are those at hand, and the judge and the networks that tell identity have not been used "
-    "to make an edit. The squared error has been: the intervention minimises it outside the region, which is a part of "
-    "the whole picture's (MSE)."
+    "generator and classifiers are others. Neither the judge nor the identity networks were used to make an edit. The "
+    "squared error was: the intervention minimises it outside the region, a part of the MSE of the whole picture."
 )

@@ -22,14 +22,14 @@ from pipeline.tables import Table, store
 
 OTHERS = tuple(method for method in METHODS if method != OURS)
 AS_OFTEN = 0.1
-"""The judge sees the attribute as often where it is seen in fewer faces by no more than this share of them."""
+"""The judge sees the attribute as often if its share of faces is lower by no more than this."""
 EQUAL = 0.01
-"""Of what the intervention changes: a mean difference that may be smaller decides nothing, since scores are met up to
-`MET` of their rise, and numbers may grow with its square."""
+"""A share of what the intervention changes: a mean difference that may be smaller decides nothing, since scores are
+reached up to `MET` of their rise, and numbers may grow with its square."""
 OF_100 = " (similarity, of 100)"
 """What the paper's identity is; here it may be a distance."""
 BY_WEIGHT = (FAILS, NOT_DECIDED, HOLDS)
-"""What is said of all other methods is what is said of one of them, the first of these."""
+"""The verdict over all other methods is the first of these that one of them has."""
 NO_RISE = 0.01
 """Of the error at the start: rises of the mean error that are less in sum count as none."""
 WHAT = {
@@ -89,14 +89,14 @@ def equal_success(results: Sequence[Result], numbers: Mapping[str, str]) -> stud
         for one in results
     }
     sentences = [
-        "All methods are compared at equal success. The intervention stands as it is. The other methods move the same "
-        "faces at several strengths; between the first one at which the judge's score reaches what the intervention "
-        "reached in that face and the one before, the strength is sought at which the score is the same, up to "
-        f"{100 * MET:g} % of its rise from the source, and the face is made and measured there. Faces in which the "
-        "intervention did not raise the score are left out, and so are those that some method never brings so far: "
-        "the table of faces counts them. Means, and the claims above, are over the faces of which every method has the "
-        f"number. A mean difference that may be less than {100 * EQUAL:g} % of what the intervention changes decides "
-        f"nothing, and neither do fewer than {FEWEST} faces.",
+        "All methods are compared at equal success. The other methods move each face until the judge's score is that "
+        "which the intervention reached in it: between the first of several strengths that reaches it and the one "
+        f"before, a strength is sought at which the score is the same, up to {100 * MET:g} % of its rise from the "
+        "source, and the face is made and measured there. Left out are faces in which the intervention did not raise "
+        "the score, and faces in which some method never reaches it; the table of faces counts them. Means, and the "
+        "claims above, are over the faces for which every method has the number. A claim is not decided if the mean "
+        f"difference may be less than {100 * EQUAL:g} % of what the intervention changes, or with fewer than {FEWEST} "
+        "faces.",
         "InterFaceGAN moves in z with the directions of the other three attributes projected out. The paper's identity "
         "is the confidence of a web service, of 100: only the order of the methods can be compared.",
     ]
@@ -135,8 +135,8 @@ def by_region(results: Sequence[Result], numbers: Mapping[str, str], often: stud
 
 
 def best(results: Sequence[Result], name: str, about: str, attributes: Sequence[str]) -> list[Claim]:
-    """Is the intervention better than each other method, in the faces of which all have the number? The number told is
-    that beside the method which decides it: one that is better, or else one that may be, or else the closest.
+    """Is the intervention better than each other method, over the faces for which all have the number? The claim
+    reports the difference from the method that decides it: one that is better, else one that may be, else the closest.
     """
     claims = []
     for one in (result for result in results if result.attribute in attributes):
@@ -153,7 +153,7 @@ def best(results: Sequence[Result], name: str, about: str, attributes: Sequence[
         rivals = theirs[list(OTHERS)]
         said = f"{theirs[OURS] - (rivals.min() if name == 'mse' else rivals.max()):+.3g}"
         said += OF_100 if name.startswith("identity") else ""
-        told = f"{NAMES[one.attribute]}: {name}, {OURS} less {decisive} ({len(found)} faces)"
+        told = f"{NAMES[one.attribute]}: {name}, {OURS} minus {decisive} ({len(found)} faces)"
         sign = 1 if larger else -1
         low, high = sorted((sign * by.low, sign * by.high))
         claims.append(Claim(about, told, said, sign * by.observed, low, high, verdict, digits=4))
@@ -188,12 +188,14 @@ def as_often(results: Sequence[Result], steps: Mapping[str, int], start: str) ->
         low, high = intervals.of_paired_rates(*pairs)
         more = float((first - second)[there].mean()) if there.any() else np.nan
         verdict = FAILS if high < -AS_OFTEN else HOLDS if low > -AS_OFTEN else NOT_DECIDED
-        told = f"{NAMES[one.attribute]}: share of faces, {OURS} less {start} as far ({there.sum()} faces)"
-        about = f"The judge sees the attribute appear as often (in fewer by {100 * AS_OFTEN:g} % of the faces at most)"
+        told = f"{NAMES[one.attribute]}: share of faces, {OURS} minus {start} as far ({there.sum()} faces)"
+        about = (
+            f"The judge sees the attribute appear as often (its share of faces at most {100 * AS_OFTEN:g} points lower)"
+        )
         claims.append(Claim(about, told, "as often", more, low, high, verdict))
     caption = (
-        "Faces in which the judge sees the attribute appear, in per cent, by moves of equally many standard deviations "
-        "of the distance to the boundary in each space"
+        "Faces in which the judge sees the attribute appear, in per cent; moves are equally long in each space, in "
+        "standard deviations of the distance to the boundary"
     )
     return study.Grid(caption, pd.DataFrame.from_dict(rows, orient="index"), bold=[OURS]), claims
 
@@ -222,9 +224,9 @@ def strengths(results: Sequence[Result], outside: str) -> study.Section:
         if lines:
             parts.append(study.Curves(caption, "coefficient of ds_n", "mean", lines))
     sentence = (
-        "The coefficients Lambda stay as they were solved for, and the sparse move ds_n is multiplied by the number on "
-        "the axis; at 1 it is the edit, at 0 only the part of the latent move is left. The paper finds that the "
-        "attribute changes smoothly and that nothing else does."
+        "The coefficients Lambda stay as they were solved for, and the sparse move ds_n is multiplied by the number "
+        "on the axis: 1 is the edit, 0 leaves only the part of the latent move. The paper finds that the attribute "
+        "changes smoothly and that nothing else changes."
     )
     return study.Section("Interpolation along ds_n (Fig. 5)", [sentence], parts)
 
@@ -244,8 +246,8 @@ def layers(folders: Mapping[str, str], shown: Sequence[study.Strip]) -> tuple[st
         claims.append(_drops(NAMES[attribute], errors_NT))
     sentence = (
         "Mean squared error outside the mask, pixels in [0, 1], at the start (Lambda 0.5) and after each layer was "
-        "solved for, from coarse to fine. It drops where it is lower at the end, and its rises come to no more than "
-        f"{100 * NO_RISE:g} % of the first error in sum, both by their intervals over the faces (bootstrap)."
+        "solved for, from coarse to fine. It counts as dropping if it is lower at the end and its rises sum to at most "
+        f"{100 * NO_RISE:g} % of the first error, both by bootstrap intervals over the faces."
     )
     curves = [study.Curves("Error outside the mask, in thousandths", "layers", "mean", lines)] if lines else []
     return study.Section("Layer by layer (Fig. 6)", [sentence], [*curves, *shown]), claims

@@ -39,15 +39,15 @@ def test_a_pair_of_which_no_face_is_left_is_said_and_passed_over():
     lost = result_of([])
     assert plateau_claims("worse", lost) == []
     section = pair_section(lost)
-    assert section.heading == "male, leaving smile alone"
-    assert section.sentences == ["male|smile: no face is left that could be measured."]
+    assert section.heading == "male, with smile preserved"
+    assert section.sentences == ["male|smile: no face could be measured."]
     section = areas_section("Claim", [lost], "So.")
     assert (section.heading, section.sentences) == ("Claim", ["No row could be measured.", "So."])
     assert section.parts[-1].frame.loc["male|smile", "p of (1, 1)"] is None
     assert families([lost]).parts == []
-    assert beside_paper([lost]).sentences == ["No cell of that table could be measured."]
+    assert beside_paper([lost]).sentences == ["No cell of this table could be measured."]
     shown = Strips("nowhere", lost, lost).section()
-    assert shown.sentences == ["No face could be measured, and so none is shown."]
+    assert shown.sentences == ["No face could be measured, so none is shown."]
     section, claims = ablation([(lost, lost)], [(0.75, 0.0)], KEPT)
     assert (section.sentences, section.parts, claims) == ([KEPT.lead], [], [])
     assert claims_section([]).parts == []
@@ -72,19 +72,19 @@ def test_our_areas_stand_beside_those_of_the_same_cells():
         for cell, value in zip(cells, (0.2, 0.1, 0.3), strict=True)
     ]
     section = beside_paper([first, result_of(shown, "old|smile")])
-    assert "Of the 2 cells of its 25 that were counted, means over 1 ranked pair beside" in section.sentences[0]
+    assert "2 of the paper's 25 cells were measured: our means over 1 ranked pair and" in section.sentences[0]
     frame = section.parts[0].frame
     assert list(frame.index) == ["(0.75, 0)", "(1, 1)"]
     assert frame.loc["(0.75, 0)"].tolist() == pytest.approx([0.9, 0.1, 0.9025, 0.9025 - 0.8662])
     assert frame.loc["(1, 1)"].tolist() == pytest.approx([0.8, 0, 0.8662, 0])
     section = beside_paper([result_of(shown, "old|smile")])
-    assert "means over 1 pair, none of them ranked, beside" in section.sentences[0]
+    assert "means over 1 pair, none of them ranked, and" in section.sentences[0]
     assert section.parts[0].frame.loc["(0.75, 0)", "here"] == pytest.approx(0.1)
     none = [area(cell, common=0.0, auc_common=np.nan, ranked=False, primal="smile") for cell in cells]
     section = beside_paper([result_of(none, "smile|old"), result_of(shown, "old|smile")])
-    assert "means over 1 pair, none of them ranked, beside" in section.sentences[0]
+    assert "means over 1 pair, none of them ranked, and" in section.sentences[0]
     assert section.parts[0].frame.loc["(0.75, 0)", "here"] == pytest.approx(0.1)
-    assert beside_paper([result_of(none, "smile|old")]).sentences == ["No cell of that table could be measured."]
+    assert beside_paper([result_of(none, "smile|old")]).sentences == ["No cell of this table could be measured."]
 
 
 class Measured7(PairResult):
@@ -103,10 +103,10 @@ def test_pictures_are_compared_with_what_was_counted(monkeypatch):
         monkeypatch.setattr(strips, "pictured", lambda url, scores: frame)
         return Strips("nowhere", result, result).as_counted()
 
-    assert told([0.5, 1.0], [0.5, 1.0]).endswith("scores are those that were, to 0.001.")
-    assert told([0.5, 1.0], [0.5, 1.25]).endswith("scores differ from those that were by up to 0.25.")
+    assert told([0.5, 1.0], [0.5, 1.0]).endswith("scores agree with those of the curves to 0.001.")
+    assert told([0.5, 1.0], [0.5, 1.25]).endswith("scores differ from those of the curves by up to 0.25.")
     for one, other in (([0.5, np.nan], [0.5, 1.0]), ([0.5, 1.0], [np.nan, 1.0])):
-        assert told(one, other).endswith("some scores are missing, so that they cannot be compared.")
+        assert told(one, other).endswith("some scores of the curves are missing, so that they cannot be compared.")
 
 
 @pytest.mark.parametrize(
@@ -132,11 +132,11 @@ def test_a_claim_of_a_difference_has_the_verdict_of_the_bootstrap():
 @pytest.mark.parametrize(
     ("verdicts", "words"),
     [
-        (["better", "better"], "is worse: so here in 2 of 2."),
-        (["better", "not decided"], "is worse: so here in 1 of 2 (1 not decided)."),
-        (["not decided", "not decided"], "is worse: so here in 0 of 2 (2 not decided)."),
-        (["worse", "not decided"], "is worse: so here in 0 of 2 (1 not so here, 1 not decided)."),
-        (["worse", "better"], "is worse: so here in 1 of 2 (1 not so here)."),
+        (["better", "better"], "is worse: holds in 2 of 2."),
+        (["better", "not decided"], "is worse: holds in 1 of 2 (1 not decided)."),
+        (["not decided", "not decided"], "is worse: holds in 0 of 2 (2 not decided)."),
+        (["worse", "not decided"], "is worse: holds in 0 of 2 (1 does not hold, 1 not decided)."),
+        (["worse", "better"], "is worse: holds in 1 of 2 (1 does not hold)."),
     ],
 )
 def test_the_sentence_says_what_came_out(verdicts, words):
@@ -156,7 +156,7 @@ def test_a_pair_on_which_the_families_do_not_agree_does_not_count():
         (claim,) = plateau_claims("is worse", result_of([area((1.0, 0.0), "better", kappa=kappa)]))
         assert claim.verdict == "not counted: kappa below 0.6"
     section = claims_section([claim, Claim("of another", "what", "more", np.nan, np.nan, np.nan, NOT_DECIDED)])
-    assert section.sentences[0] == f"is worse: so here in 0 of 1 (1 {claim.verdict})."
+    assert section.sentences[0] == f"is worse: holds in 0 of 1 (1 {claim.verdict})."
     assert section.parts[0].frame.loc["what"].tolist() == ["more", "–", "", NOT_DECIDED]
 
 

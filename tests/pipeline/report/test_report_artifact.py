@@ -95,9 +95,9 @@ def test_a_training_that_has_not_ended_is_one_line(tmp_path):
 def test_a_changed_file_is_not_called_sealed(tmp_path):
     artifact = publish(tmp_path / "lt/artifact")
     report.write_all(artifact.url)
-    assert "Sealed, and each file is as it was made" in (tmp_path / "lt/artifact.html").read_text()
+    assert "Sealed, and each file matches its digest" in (tmp_path / "lt/artifact.html").read_text()
     (tmp_path / "lt/artifact/model.safetensors").write_bytes(b"x")
     report.write_all(artifact.url)
     page = (tmp_path / "lt/artifact.html").read_text()
     assert "Sealed" not in page
-    assert "Not as it was made: model.safetensors" in page
+    assert "Damaged or changed: model.safetensors" in page

@@ -20,7 +20,7 @@ def test_without_pictures_each_face_is_its_number(tmp_path: Path) -> None:
     document = Page.of(report.write(synthetic_folder.make(str(tmp_path), tables=["latents", "labels"])))
     assert not document.all("img")
     assert len(document.all("span", "index")) == page.RANDOM_FACES + 3 * page.STRIP_FACES * 5
-    assert "is above 0. No pictures were kept, so each face is its number." in document.text
+    assert "is above 0. No pictures were kept, so each face is shown as its number." in document.text
 
 
 def test_latents_alone_make_a_page_of_faces_without_scores(tmp_path: Path) -> None:

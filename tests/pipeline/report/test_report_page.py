@@ -35,7 +35,7 @@ def test_every_section_is_there_under_one_first_heading(folder: str) -> None:
     assert [h.text for h in document.all("h2") if "section" in h.inside] == [
         "Random faces",
         "Attributes",
-        "Labels in units",
+        "Labels with a unit",
         "Correlations of the labels",
         "Rejects",
         "Provenance",
