@@ -60,7 +60,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def plan_calibrate(spec: CalibrateSpec) -> tuple[Job, int | None]:
-    """The job, and how many workers; the models that it was planned with are let go.
+    """The job, and how many workers; the models that it was planned with are released.
 
     Raises:
         SpecError: no such generator or family.

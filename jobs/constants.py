@@ -64,7 +64,7 @@ class Constants:
 
 
 def about(generator: Generator, *refs: ClassifierRef) -> dict[str, Any]:
-    """What a job puts on record of those who score: what their columns mean, and whose constants they go by."""
+    """What a job records about its scores: what the columns mean, and the constants that they use."""
     columns = dict.fromkeys(name for ref in refs for name in (*ref.attributes, *ref.measures))
     meanings = {name: attributes.BY_NAME[name].meaning for name in columns}
     used = next((ref.calibration for ref in refs if ref.calibration), None)

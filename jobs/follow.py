@@ -49,10 +49,10 @@ class Screen:
 
 
 def follow(client: "JobSubmissionClient", job: str, again: str) -> int:
-    """Show the job's log until it ends; the exit code of its verb, 130 where it was stopped, 1 where Ray broke it off.
+    """Show the job's log until it ends; the exit code of its verb, 130 if it was stopped, 1 if Ray ended it.
 
     Args:
-        again: the command that goes on looking.
+        again: the command that follows it again.
 
     Raises:
         ConnectionLost: the cluster did not answer for GIVE_UP_SECONDS.

@@ -33,7 +33,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def plan_label(spec: LabelSpec) -> tuple[Job, int | None]:
-    """The job, and how many workers; the models that it was planned with are let go.
+    """The job, and how many workers; the models that it was planned with are released.
 
     Raises:
         SpecError: the table does not hold latents, or another generator's.

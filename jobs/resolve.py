@@ -121,7 +121,7 @@ def resolve(
 def spec_facts(
     spec: RunFlags, runtime: Runtime, load: Load = FACES, verb: str | None = None, /, **more: Any
 ) -> dict[str, Any]:
-    """What goes into the stored spec: the verb's own flags and the choices made, none of how the run goes about it.
+    """The fields of the stored spec: the verb's own flags and the choices made, nothing on how the run is carried out.
 
     Jobs without faces have no threads there; those that were begun when they had go on with them, where `verb` is told.
     """

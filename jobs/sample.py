@@ -30,7 +30,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def plan_sample(spec: SampleSpec) -> tuple[Job, int | None]:
-    """The job, and how many workers; the generator that it was planned with is let go."""
+    """The job, and how many workers; the generator that it was planned with is released."""
     note_psi("--psi", spec.psi)
     generator = generators.load(spec.generator, backend="eager")
     # few rows make small shards all the same: what makes faces of them later has the same shards to share out

@@ -32,7 +32,7 @@ class StatusSpec(Spec):
 
 
 def main(argv: Sequence[str]) -> int:
-    """Print one block a job. 0 where that could be told; with --check 1 unless every job is complete."""
+    """Print a block for each job. Returns 0, or with --check 1 unless every job is complete."""
     spec = parse(StatusSpec, argv)
     found = [state for verb in verbs(spec.out) if (state := state_of(spec.out, verb))]
     if not found:

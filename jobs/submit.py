@@ -205,7 +205,7 @@ def _unreachable(address: str, reason: str) -> str:
 
 
 def _use_token() -> None:
-    """As ray.init() does: where nothing is said and a token is there, it is used."""
+    """Use a token that is there, unless RAY_AUTH_MODE says otherwise, as ray.init() does."""
     if "RAY_AUTH_MODE" not in os.environ and _token_source():
         os.environ["RAY_AUTH_MODE"] = "token"
 

@@ -29,7 +29,7 @@ FAMILY = "faces"
 
 
 def plan_mean_gradient(spec: FitSpec) -> tuple[Job, int | None]:
-    """The job, and how many workers; the models that it was planned with are let go.
+    """The job, and how many workers; the models that it was planned with are released.
 
     Raises:
         SpecError: latents, classifiers and what is asked do not go together.

@@ -29,7 +29,7 @@ ROWS_PER_SHARD = {"cpu": 4, "cuda": 256}
 
 
 def plan_dt(spec: DtSpec) -> tuple[Job, int | None]:
-    """The job, and how many workers; the models that it was planned with are let go.
+    """The job, and how many workers; the models that it was planned with are released.
 
     Raises:
         SpecError: latents, labels, directions and what is asked do not go together.

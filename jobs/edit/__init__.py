@@ -1,4 +1,4 @@
-"""`stylemill edit`: latents moved by an editor, with the scores and pictures of what comes of it."""
+"""`stylemill edit`: latents moved by an editor, with scores and pictures of the results."""
 
 from collections.abc import Sequence
 

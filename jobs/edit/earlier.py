@@ -44,7 +44,7 @@ def take_earlier(
 
 
 def digest_of(taken: Mapping[str, Tensor]) -> str:
-    """What stands in the spec for what was taken, wherever it lies."""
+    """The digest of the tensors that were taken, for the spec."""
     digest = hashlib.sha256()
     for name, tensor in sorted(taken.items()):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())

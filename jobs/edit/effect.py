@@ -1,5 +1,5 @@
-"""What is said at the end of an edit: of dropped steps, of rows that stay as they are, and of scores that did not go
-where they should.
+"""Remarks at the end of an edit: on dropped steps, on rows that were not edited, and on scores that moved the wrong
+way.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

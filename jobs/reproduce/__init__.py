@@ -1,4 +1,4 @@
-"""`stylemill reproduce`: a paper's tables on the generator at hand, beside the paper's numbers, on a page.
+"""`stylemill reproduce`: a paper's experiments on another generator, on a page beside the paper's numbers.
 
 Another paper is one file here, and one line in VERBS: its flags (a `StudySpec`), its steps (specs of other verbs, each
 run by `step`), its claims, and its `Page` of what `pipeline.report` draws. What papers have in common is in the other

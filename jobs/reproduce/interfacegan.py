@@ -84,7 +84,7 @@ def main(argv: Sequence[str]) -> int:
 
 def cost(spec: InterfaceganSpec) -> Passes:
     """Faces to be made: labelled, unless their labels are kept; edited with and without the condition in each space,
-    and made again to measure whose they are; moved far.
+    and made again to measure their identity; moved far.
     """
     edited = 2 * len(SPACES) * spec.edited * (1 + len(STRENGTHS))
     others = Passes(2 * edited + 2 * (1 + len(spec.attributes) * len(SHARES)))

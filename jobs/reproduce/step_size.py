@@ -1,4 +1,4 @@
-"""How long a step is to be: so that attribute-level edits transform nine faces of ten, chosen on faces of their own."""
+"""The length of a step: such that attribute-level edits transform nine of ten faces, chosen on separate faces."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""`stylemill train`: something that an editor needs, trained on labelled latents; DIR/artifact."""
+"""`stylemill train`: train an editor on labelled latents; write DIR/artifact."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
@@ -33,7 +33,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def figures(metrics: Mapping[str, float], told: Collection[str]) -> Iterator[str]:
-    """Those of a card that are told, a line for each attribute: `smile: classifier accuracy 0.97, f1 0.96; ...`."""
+    """The metrics of a card to print, a line for each attribute: `smile: classifier accuracy 0.97, f1 0.96; ...`."""
     found: dict[str, dict[str, list[str]]] = {}
     for name, number in metrics.items():
         if (parts := parts_of_metric(name)) is None:

@@ -97,7 +97,7 @@ def plan_train(spec: TrainSpec) -> tuple[Job, int | None]:
 
 def _steps_of(spec: TrainSpec, stage: TrainStage, minutes: float) -> int:
     """How many steps the training takes: those stored at its first start, else as many as this machine does in so many
-    minutes. Raises SpecError where it is not this machine that does them.
+    minutes. Raises SpecError if another machine does them.
     """
     stored = None if spec.replace else JobRecords(spec.out, "train").spec()
     if stored and isinstance(steps := stored["spec"].get("steps"), int):

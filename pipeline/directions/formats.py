@@ -134,7 +134,7 @@ def file_name(form: str, direction: Direction, generator: str = "stylegan2", dat
 
 
 def check_generator(direction: Direction, fingerprint: str, force: bool = False) -> str | None:
-    """A warning where nobody knows whether the direction is of this generator; None where it is.
+    """A warning if it is not known whether the direction is of this generator; None if it is.
 
     Raises:
         SpecError: it is of another generator, and that is not forced.

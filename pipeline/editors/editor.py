@@ -1,4 +1,4 @@
-"""What every editor offers, and what is known of it before it is made."""
+"""The interface of editors, and what is known of an editor before it is made."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ class Traits:
 
 
 class EditorConfig(BaseModel, ABC):
-    """What one editor can be asked: a field is a flag of `stylemill edit EDITOR`, with its help and its checks.
+    """The options of an editor: a field is a flag of `stylemill edit EDITOR`, with its help and its checks.
 
     The docstring of a subclass is the help of that command. A GROUP is the title of its box of flags there. What stands
     for the value of a flag in the help is `json_schema_extra={"metavar": ...}` of its field.
@@ -185,7 +185,7 @@ class EditorConfig(BaseModel, ABC):
         """The editor.
 
         Args:
-            faces: who makes and scores faces; None does where the traits need neither faces nor generator.
+            faces: makes and scores faces; may be None if the traits need neither faces nor a generator.
             directions: as `needed` says, all in the space of the codes.
             artifact: what was trained for it, and what `take` took.
 

@@ -72,7 +72,7 @@ class Training(Protocol):
 
     @property
     def steps(self) -> int:
-        """Of the whole training."""
+        """Steps of the whole training."""
         ...
 
     @property
@@ -100,7 +100,7 @@ class Training(Protocol):
         ...
 
     def metrics(self) -> dict[str, float]:
-        """How good it is, on rows that it did not learn from; of an attribute as `classifier.smile.accuracy`."""
+        """Metrics on held-out rows; of an attribute as `classifier.smile.accuracy`."""
         ...
 
 
@@ -151,7 +151,7 @@ class TrainConfig(BaseModel, ABC):
 
 
 def config_of(name: str) -> type[TrainConfig]:
-    """What a training can be asked. Raises SpecError where there is no such training."""
+    """The options of a training. Raises SpecError where there is no such training."""
     if name not in TRAININGS:
         raise SpecError(f"there is no training {name!r}; the trainings are {', '.join(TRAININGS)}")
     config: type[TrainConfig] = importlib.import_module(TRAININGS[name][0]).TrainConfig

@@ -1,8 +1,8 @@
-"""The shards of a run and what each may cost: a few tries of the work, a few dead workers, more lost nodes.
+"""The shards of a run, and how many failures each may have: tries of the work, dead workers, lost nodes.
 
-Whether a worker died of its shard or with its node is not always known at once. Such a death counts as doubtful: it
-is on the shard's account until the node proves lost, and a shard whose account is full waits for that answer before
-it is given up, while all others go on.
+It is not always known at once whether a worker died because of its shard or with its node. Such a death is doubtful: it
+counts against the shard unless the node turns out to be lost. A shard that has reached its limit only with doubtful
+deaths is parked until they are decided, while all others go on.
 """
 
 from collections import Counter, deque
@@ -14,7 +14,7 @@ from pipeline.engine.stage import Task
 
 
 class Deaths:
-    """Deaths by key, of which some may still be excused; an account is spent at `limit`."""
+    """Deaths by key, some of them doubtful: they may turn out not to count. `spent` from `limit` deaths on."""
 
     def __init__(self, limit: int = DEATHS) -> None:
         self._limit = limit
@@ -26,7 +26,7 @@ class Deaths:
         self._doubtful[key] += doubtful
 
     def resolve_doubt(self, key: int, excused: bool) -> bool:
-        """A doubtful death is doubtful no more; excused, it never counted. False: the account was closed by then."""
+        """A doubtful death is decided: if excused, it does not count. False if the key was closed before."""
         if not self._doubtful[key]:
             return False
         self._doubtful[key] -= 1
@@ -37,7 +37,7 @@ class Deaths:
         return self._counted[key] >= self._limit
 
     def surely_spent(self, key: int) -> bool:
-        """Whether it stays spent, however the doubts are answered."""
+        """Whether it is spent even if no doubtful death counts."""
         return self._counted[key] - self._doubtful[key] >= self._limit
 
     def close(self, key: int) -> None:
@@ -46,8 +46,8 @@ class Deaths:
 
 
 class Shards:
-    """The queue of a run. Each shard is waiting, in a worker's hands, parked, or ended; `unfinished` counts the first
-    three. What is kept for a shard is dropped when it ends.
+    """The queue of a run. Each shard is waiting, given to a worker, parked, or ended; `unfinished` counts the first
+    three.
     """
 
     def __init__(self, tasks: Iterable[Task]) -> None:
@@ -68,7 +68,7 @@ class Shards:
         return self._waiting.popleft()
 
     def put_back(self, task: Task) -> None:
-        """A shard has no worker any more: it is next in turn, or the last where too many nodes were lost under it."""
+        """Return a shard to the queue: to its front, or to its end if too many nodes were lost while they ran it."""
         late = self._lost_nodes[task.shard] > LOST_NODES_IN_TURN
         (self._waiting.append if late else self._waiting.appendleft)(task)
 
@@ -78,9 +78,8 @@ class Shards:
         return self._begun[shard]
 
     def tried(self, task: Task, outcome: Outcome) -> Outcome | None:
-        """A try has ended. The outcome of the shard, or None where it gets another try.
-
-        That comes after all others; but at once where no other would fare better (the disk is full).
+        """A try has ended. Returns the outcome of the shard, or None if it is tried again: after all others, or at once
+        if the others would fail too (the disk is full).
         """
         self._tries[task.shard] += 1
         if not outcome.ok and outcome.retry and self._tries[task.shard] < ATTEMPTS:
@@ -89,7 +88,7 @@ class Shards:
         return self._end(numbered(outcome, self._tries[task.shard]))
 
     def died(self, task: Task, why: str, doubtful: bool) -> Outcome | None:
-        """A worker died at this shard. The outcome where the shard is given up."""
+        """A worker died while it ran this shard. Returns the outcome if the shard is given up."""
         self._deaths.count(task.shard, doubtful)
         if not self._deaths.spent(task.shard):
             return self._again(task)
@@ -97,12 +96,12 @@ class Shards:
         return self._judge(task.shard)
 
     def node_lost(self, task: Task) -> Outcome | None:
-        """A node was lost while at work on this shard. The outcome where the shard is given up."""
+        """A node was lost while it ran this shard. Returns the outcome if the shard is given up."""
         self._lost_nodes[task.shard] += 1
         return self._again(task)
 
     def resolve_doubt(self, shard: int, node_lost: bool) -> Outcome | None:
-        """It is known now what a doubtful death was. The outcome where the shard is given up for it."""
+        """A doubtful death is decided. Returns the outcome if the shard is given up for it."""
         if self._deaths.resolve_doubt(shard, excused=node_lost) and node_lost:
             self._lost_nodes[shard] += 1
             if self._lost_nodes[shard] > LOST_NODES_IN_TURN:
@@ -117,8 +116,8 @@ class Shards:
             self.put_back(task)
             return None
         error = (
-            f"{LOST_NODES} nodes were lost while they were at work on this shard, shard {task.shard}: "
-            "it may be what takes them down; see to its rows and to the nodes, then start the same command again"
+            f"{LOST_NODES} nodes were lost while they ran this shard, shard {task.shard}: "
+            "it may be the cause; check its rows and the nodes, then run the same command again"
         )
         return self._end(Outcome(task.shard, attempts=self._begun[task.shard], error=error))
 

@@ -31,7 +31,7 @@ class LocalPool:
         self._now: tuple[int, float, Reached] | None = None
 
     def at_work(self) -> tuple[AtWork, ...]:
-        """The shard at work, if there is one."""
+        """The running shard, if there is one."""
         now = self._now
         return (AtWork(now[0], time.perf_counter() - now[1], self._name, *now[2]),) if now else ()
 

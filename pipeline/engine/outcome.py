@@ -11,7 +11,7 @@ PEAK = "peak_"
 
 
 class Reached(NamedTuple):
-    """How far a task at work is: rows, or steps of a training; and what a training says of them, as its losses."""
+    """How far a running task is: rows, or steps of a training; and what a training reports, such as losses."""
 
     rows: int
     said: str = ""

@@ -27,7 +27,7 @@ def this_place(node: str) -> Place:
 
 
 def check_code(place: Place) -> None:
-    """Raise SpecError where a worker would run other code than this driver: its rows could differ unnoticed."""
+    """Raise SpecError if a worker would run other code than this driver: its rows could differ unnoticed."""
     here = running_code()
     if not isinstance(place, Place):
         raise SpecError(f"a worker runs another version of stylemill than this driver ({here}): {ALIKE}")

@@ -29,7 +29,7 @@ LOST_NODES_IN_TURN = 2
 
 @dataclass(frozen=True)
 class AtWork:
-    """A shard at work: since how many seconds, by whom ("host:pid"), how many rows it has by now, and what it says."""
+    """A running shard: for how many seconds, on which worker ("host:pid"), how many rows so far, and its report."""
 
     shard: int
     seconds: float

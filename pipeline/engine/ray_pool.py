@@ -231,7 +231,7 @@ class RayPool:
         return self._group is not None and self._group.waiting_for_resources
 
     def at_work(self) -> tuple[AtWork, ...]:
-        """The shards at work."""
+        """The running shards."""
         return at_work(self._group) if self._group else ()
 
     # -- the story ----------------------------------------------------------------------------------------------------

@@ -351,7 +351,7 @@ class WorkerGroup:
 
 
 def at_work(group: WorkerGroup) -> tuple[AtWork, ...]:
-    """The shards at work, as the loop last saw them, with the seconds since each began."""
+    """The running shards, as the loop last saw them, with the seconds since each began."""
     now = time.perf_counter()
     return tuple(AtWork(shard, now - since, name, *reached) for shard, since, name, reached in group.at_work)
 

@@ -1,4 +1,4 @@
-"""Make faces from codes and look at them: scores with gradients, measures and pictures.
+"""Make faces from codes and score them: scores with gradients, measures and pictures.
 
 Shapes: N rows, S style channels, 3HW pixels.
 """
@@ -258,7 +258,7 @@ class FaceScorer:
 
 @contextmanager
 def _room_for(batch_size: int) -> Iterator[None]:
-    """Tells a want of memory as what it is."""
+    """Report a lack of memory as a SpecError."""
     try:
         yield
     except (MemoryError, RuntimeError) as error:

@@ -87,7 +87,7 @@ class EditStage:
 
     @property
     def own_tables(self) -> Sequence[KeptTable]:
-        """What the editor keeps beside the edits."""
+        """Tables of the editor's own, beside the edits."""
         return self.editor.keeps(self.shape)
 
     @property
@@ -103,7 +103,7 @@ class EditStage:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """What is to be seen of the face of every kept step."""
+        """Columns computed from the face of every kept step."""
         return (*self.scores, PIXELS, PICTURE) if self.keep else self.scores
 
     @property

@@ -147,7 +147,7 @@ def open_scorer(
     recompute: bool = False,
     parser: Model | None = None,
 ) -> FaceScorer:
-    """The generator with those who look at its faces, warmed up.
+    """The generator with the networks that score its faces, warmed up.
 
     follow: whether gradients are computed: of the first family's scores, of no others'.
     parser: the family whose face parser gives masks; then gradients of pixels are computed too. None to do without. The

@@ -152,7 +152,7 @@ def test_borrowed_constants_are_never_passed_off_as_the_generators_own(foreign, 
     assert (facts["generator"], facts["borrowed"]) == ("other", True)
     assert main(["report", f"{tmp_path}/out"]) == 0
     page = Path(tmp_path, "out", "report.html").read_text()
-    assert "Scores of dataset go by constants that are borrowed: they were measured on other" in page
+    assert "Scores of dataset use borrowed constants, measured on other" in page
     assert "borrowed: measured on other" in page
 
 

@@ -56,7 +56,7 @@ class IALS:
             the trace: classifiers that judge the same faces.
         step_size: k. steps: how many, unless `until` ends a row before.
         loss: as in `gradients.score_gradients`.
-        incremental: whether the direction is searched anew at each step (Sec. 3.3), or that of the source kept.
+        incremental: whether the direction is updated at each step (Sec. 3.3), or that of the source is kept.
         per_layer: in w+, whether each layer has a direction of its own.
         as_released: as the public code: where lambda2 is not 1, be it 0, the attribute-level direction of each
             condition is projected out besides.

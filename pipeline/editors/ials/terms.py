@@ -15,7 +15,7 @@ from pipeline.editors.trace import NOT_FINITE
 from pipeline.editors.trajectory import EditTrajectory
 
 VANISHED = 1e-6
-"""Norm below which a sum of unit vectors, or what a projection leaves of one, points nowhere."""
+"""Norm below which a sum of unit vectors, or a projection of one, counts as zero."""
 
 
 @dataclass(frozen=True, eq=False)

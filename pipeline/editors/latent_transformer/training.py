@@ -144,7 +144,7 @@ class LatentTransformerTraining:
     """C, then T of the attributes `targets`, step by step (`pipeline.editors.training.Training`).
 
     Args:
-        rows: codes in w or w+; the scores of all attributes at hand, since Eq. 3 preserves them.
+        rows: codes in w or w+; the scores of all labelled attributes, since Eq. 3 preserves them.
         targets: the attributes that get a T; by default those that `rows` names, or all.
         config: what is asked.
         device: where it is computed.
@@ -188,7 +188,7 @@ class LatentTransformerTraining:
 
     @property
     def steps(self) -> int:
-        """Of the whole training."""
+        """Steps of the whole training."""
         return sum(phase.steps for phase in self.phases)
 
     @property

@@ -29,7 +29,7 @@ from pipeline.editors.style_intervention.losses import (
 from pipeline.models.generators import Generator
 
 START = 0.5
-"""Of every coefficient."""
+"""The first value of every coefficient."""
 
 
 @dataclass(frozen=True)

@@ -174,10 +174,10 @@ def test_where_gradients_mislead_is_said():
     section = families([seen("misled", (0.9, 1.0), (0.85, 0.6)), seen("true", (0.9, 0.7), (0.85, 0.7))])
     _, misled, true = section.sentences
     assert misled == (
-        "misled|smile: p by tiny less p by tiny-judge is +5 points at (1, 1), and +40 points at (0, 0), the largest "
+        "misled|smile: p by tiny minus p by tiny-judge is +5 points at (1, 1), and +40 points at (0, 0), the largest "
         "difference."
     )
-    assert true == misled.split(", and ")[0].replace("misled", "true") + ", and in no cell more."
+    assert true == misled.split(", and ")[0].replace("misled", "true") + ", and not larger in any other cell."
     grid = section.parts[0].frame
     assert grid.loc["(0, 0)", "p by tiny-judge"] == "0.60 (0.00 to 1.00)"
     assert grid.loc["(0, 0)", "difference of p"] == pytest.approx(0.4)
