@@ -154,7 +154,7 @@ def test_angles_are_those_of_the_trained_directions(out, text):
     furthest = max(found.values(), key=lambda angle: abs(angle - 90))
     claim = next(line for line in text.splitlines() if "of 6 angles that furthest from 90" in line)
     assert float(claim.split("|")[3]) == pytest.approx(furthest, abs=0.06)
-    assert ("| so here |" in claim) == all(80 <= angle <= 97 for angle in found.values())
+    assert ("| holds |" in claim) == all(80 <= angle <= 97 for angle in found.values())
 
 
 def test_settings_are_toggles_alone_and_the_last_is_of_table_1(out, text):

@@ -44,10 +44,10 @@ STRENGTH = 3.0
 ALPHA = 1.25
 """The scaling factor of the Latent Transformer's paper."""
 METHOD = (
-    "The paper learns one sparse direction for each attribute and a network that says how far each number of a face's "
-    "code goes along it, through pictures, with a loss that keeps the identity. It edits StyleGAN2 and measures with "
-    "ArcFace; here generator, classifiers and the networks of identity are those at hand, and the judge and dlib's "
-    "network have not been used to train or edit."
+    "The paper learns a sparse direction for each attribute and a network that scales its entries for each face, by "
+    "losses on pictures, one of which keeps the identity. It edits StyleGAN2 and measures with ArcFace; here "
+    "generator, classifiers and identity networks are others, and the judge and dlib's network were not used to train "
+    "or edit."
 )
 NO_FID = "FID is left out: no network here stands in for its Inception."
 

@@ -30,9 +30,9 @@ LEAD = (
     "The paper trains a transformation of latents for each attribute, T(z, alpha) = z + alpha H(z), through a "
     "classifier of latents, and compares it with InterFaceGAN on StyleGAN2: identity by VGG-Face, attributes by a "
     "ResNet of all 40 attributes of CelebA-HQ, which also made the labels that both methods learned from. Here "
-    "generator and classifiers are those at hand. Neither the judge nor the networks that tell identity have been used "
-    "to make an edit; the judge alone says to which side a face is to go, the other side of where it sees the face, "
-    "and whether it got there. Differences are the Latent Transformer's number less that of InterFaceGAN."
+    "generator and classifiers are others. Neither the judge nor the identity networks were used to make an edit, "
+    "except that each face goes to the side of the boundary where the judge does not see it; the judge also decides "
+    "whether it got there. Differences are the Latent Transformer's number minus that of InterFaceGAN."
 )
 FOOLED = (
     "A method that moves less keeps more, whatever it is. So both are also compared where they bring as many faces to "
