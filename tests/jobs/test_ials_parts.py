@@ -30,7 +30,7 @@ def test_a_dry_run_says_passes_and_hours_and_makes_nothing(tmp_path, capsys):
     numbers = re.search(r"Study ([\d,]+) passes through the generator: ([\d,]+) forward, ([\d,]+) backward", said)
     whole, forward, backward = (int(number.replace(",", "")) for number in numbers.groups())
     assert forward + backward == whole
-    passes = cost(IalsSpec(out=str(out), rows=8, labelled=400, device="cpu"))
+    passes = cost(IalsSpec(out=str(out), rows=8, labelled=400, device="cpu", relabel=True))
     assert (passes.forward, passes.backward) == (forward, backward)
     say_ahead(passes)
     assert (
