@@ -20,7 +20,7 @@ from pipeline.metrics.of_faces import BY_NAME, NUMBERS
 from pipeline.models.classifiers import attributes_of
 from pipeline.report import sequences as in_sequence
 from pipeline.report.claims import Page
-from pipeline.report.latent_transformer import classifier, in_turn, paper, strips, toggled
+from pipeline.report.latent_transformer import classifier, in_turn, over_strengths, paper, strips, toggled
 from pipeline.report.latent_transformer.paper import ALPHA, DISTANCE, NAMES, OURS, THEIRS
 from pipeline.report.sequences import Kept, Sequences
 from pipeline.report.toggles import Toggles
@@ -267,9 +267,9 @@ def page(
         sections=[
             classifier.section(told, trained.card.metrics, learned),
             toggled.table_1(compared),
-            toggled.equal_accuracy(compared),
+            over_strengths.equal_accuracy(compared),
             in_turn.section(found, same),
-            toggled.strengths(compared),
+            over_strengths.strengths(compared),
         ],
         facts={
             "Faces": f"{faces.said}; of {spec.there:,} others the first {spec.each:,} edited, {spec.few:,} of them in "

@@ -9,7 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from pixels import PixelsAreTheFace, load_pixels
 from sklearn.linear_model import LogisticRegression
+from test_reproduce_style_intervention import centred
 
 from jobs.__main__ import main
 from jobs.reproduce.latent_transformer import (
@@ -23,7 +25,6 @@ from pipeline.editors.latent_transformer.trained import TrainedNetworks
 from pipeline.editors.latent_transformer.training import split
 from pipeline.models import classifiers, generators
 from pipeline.models.classifiers import identity, tiny
-from pipeline.models.classifiers.calibration import Scale
 from pipeline.models.codes import Codes
 from pipeline.report.latent_transformer.paper import ALPHA, DISTANCE, METHODS, OURS, TABLE_1, THEIRS
 from pipeline.stages.models import read_artifact
@@ -34,25 +35,8 @@ RUN = ["--local", "--backend", "eager", "--threads", "1", "--batch-size", "4"]
 WORDS = ["--generator", "stylegan2-tiny", "--classifiers", "tiny", "--judge", "tiny-judge", "--labelled", "400"]
 WORDS += ["--rows", "9", "--others", "64", "--attributes", "male,smile", "--sequence", "smile:1,old:0"]
 WORDS += ["--in-sequence", "4", "--epochs", "1", "--metrics", "identity", *RUN]  # dlib finds no face in noise
-MIDDLES = {"smile": (0.72, 0.25), "male": (-1.05, 0.32), "old": (0.85, 0.2), "eyeglasses": (0.94, 0.32)}
-"""Mean and standard deviation of the tiny reader's statistics, so that half of the faces have an attribute."""
 JUDGED = ("smile", "male", "old", "eyeglasses", "yaw", "mouth_open")
 VERB = ["reproduce", "latent-transformer"]
-
-
-def centred(family, scales=tiny.scales):
-    """In place of `tiny.scales`: the judge is a little off."""
-    away = 0.0 if family == "tiny" else 0.02
-    return scales(family) | {a: Scale(middle + away, sd) for a, (middle, sd) in MIDDLES.items()}
-
-
-class PixelsAreTheFace(torch.nn.Module):
-    """In place of the network: a face is its picture."""
-
-    fingerprint = "pixels"
-
-    def forward(self, x_N3HW):
-        return torch.nn.functional.normalize(x_N3HW.flatten(1))
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +45,7 @@ def small():
         patch.setattr(tiny, "scales", centred)
         one_reader = {name: classifiers.READINGS["tiny"][name] for name in classifiers.READINGS["tiny-judge"]}
         patch.setitem(classifiers.READINGS, "tiny-judge", one_reader)
-        patch.setattr(identity, "load", lambda device="cpu": PixelsAreTheFace())
+        patch.setattr(identity, "load", load_pixels)
         yield
 
 

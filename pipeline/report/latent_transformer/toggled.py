@@ -1,9 +1,9 @@
-"""Edits of single attributes: Table 1 at the paper's settings, both methods at equal accuracy, and the claims.
+"""Edits of single attributes: both methods on the same faces, the claims, and Table 1 at the paper's settings.
 
 Shapes: N faces, P points with the source first.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,7 +12,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.metrics import intervals
-from pipeline.metrics.bootstrap import FEWEST, TAIL
 from pipeline.metrics.false_acceptance import Threshold
 from pipeline.metrics.swept import EqualRate, Swept, difference_at, difference_at_equal_rate
 from pipeline.report import study, wording
@@ -23,7 +22,6 @@ from pipeline.report.latent_transformer.paper import (
     ATTRIBUTES,
     AVERAGE,
     DISTANCE,
-    FOOLED,
     IDENTITY,
     METHODS,
     NAMES,
@@ -130,18 +128,19 @@ def _at_settings(one: Compared, what: str, table: str, about: str) -> Claim:
     both = one.swept(what, among=True)
     more = difference_at(both[OURS], one.step(OURS), both[THEIRS], one.step(THEIRS))
     counted = " and ".join(str(both[method].counts()[one.step(method)]) for method in (OURS, THEIRS))
-    told = f"{one.name}: {_said(what)} (of {counted} successes)"
+    told = f"{one.name}: {said(what)} (of {counted} successes)"
     return of_difference(about, told, _paper(table, one), more, better=True)
 
 
 def _at_equal_rate(one: Compared, what: str, about: str) -> Claim:
     found = one.at_equal_rate(what)
     rate = f"{100 * found.rate:.0f} %" if np.isfinite(found.rate) else "no success"
-    told = f"{one.name}: {_said(what)}, at {rate} ({len(one)} faces)"
+    told = f"{one.name}: {said(what)}, at {rate} ({len(one)} faces)"
     return of_difference(about, told, "not measured", found.difference, better=True)
 
 
-def _said(what: str) -> str:
+def said(what: str) -> str:
+    """ATTRIBUTES, or a metric of identity, in words."""
     return "other attributes kept" if what == ATTRIBUTES else f"identities kept ({WHOSE[what]})"
 
 
@@ -206,7 +205,7 @@ def _frame(found: Sequence[Compared], among: bool) -> pd.DataFrame:
                 for table, theirs in TABLE_1.items()
                 for method in METHODS
             }
-    rows["Average"] = {heading: _percent(_mean(its)) for heading, its in means.items()}
+    rows["Average"] = {heading: percent(_mean(its)) for heading, its in means.items()}
     if among:
         rows["Average, paper"] = {
             f"{table}, {method}": f"{its[place]:.2f}"
@@ -284,74 +283,6 @@ def _by_own(found: Sequence[Compared]) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def equal_accuracy(found: Sequence[Compared]) -> study.Section:
-    """Both methods where they succeed as often, and their curves over all strengths."""
-    settings = {method: f"{SETTINGS[method]:g}" for method in METHODS}
-    sentences = [
-        FOOLED,
-        f"Curves: each point is a strength, from the source on the left; the paper's are {settings[THEIRS]} of "
-        f"{THEIRS} and {settings[OURS]} of {OURS}. Means over the edits that succeeded; over all edits in the second "
-        "table. Between two strengths the judge's scores and the networks' numbers of each face are taken on a "
-        "straight line, and what succeeds and what is kept is counted from these. Nothing is decided where fewer than "
-        f"{FEWEST} edits of a method succeed, or where more than {100 * TAIL:g} % of the resamples (bootstrap over the "
-        "faces) have none that do.",
-    ]
-    grids = [
-        study.Grid(
-            f"At equal accuracy, over {'the edits that succeeded' if among else 'all edits'}", _equal(found, among)
-        )
-        for among in (True, False)
-    ]
-    curves = [
-        study.Curves(f"{one.name}: {what}", "accuracy, %", "kept, %", _lines(one, metric), bold=[OURS])
-        for one in found
-        for what, metric in (("identities kept", one.whose), ("other attributes kept", ATTRIBUTES))
-    ]
-    return study.Section("At equal accuracy (ours)", sentences, [*grids, *curves])
-
-
-def _equal(found: Sequence[Compared], among: bool) -> pd.DataFrame:
-    rows = {}
-    for one in found:
-        for what in (*one.thresholds, ATTRIBUTES):
-            at = one.at_equal_rate(what, among)
-            rows[f"{one.name}: {_said(what)}"] = {
-                "accuracy": _percent(at.rate), OURS: _percent(at.first), THEIRS: _percent(at.second),
-                "difference": f"{100 * at.difference.observed:+.1f}" if np.isfinite(at.difference.observed) else "–",
-                "95 %": "" if np.isnan(at.difference.low)
-                else f"{100 * at.difference.low:+.1f} to {100 * at.difference.high:+.1f}",
-                "": at.difference.verdict,
-            }  # fmt: skip
-    return pd.DataFrame.from_dict(rows, orient="index")
-
-
-def _percent(value: float) -> str:
+def percent(value: float) -> str:
+    """A share in per cent, or a dash."""
     return f"{100 * value:.1f}" if np.isfinite(value) else study.cell(None)
-
-
-def _lines(one: Compared, what: str) -> dict[str, pd.DataFrame]:
-    """By method, over the accuracy of each of its strengths."""
-    lines = {}
-    for method, swept in one.swept(what, among=True).items():
-        frame = pd.DataFrame({"x": 100 * swept.rates(), "y": 100 * swept.means()})
-        lines[method] = frame.dropna().drop_duplicates("x", keep="last")
-    return lines
-
-
-def strengths(found: Sequence[Compared]) -> study.Section:
-    """How accuracy, identity and attributes go with the strength (Fig. 3 in numbers)."""
-    parts: list[study.Curves] = []
-    readers: dict[str, Callable[[Compared, str], Swept]] = {
-        "accuracy": lambda one, method: one.toggles[method].swept(one.toggles[method].reached.astype(float)),
-        "identities kept, all edits": lambda one, method: one.swept(one.whose, among=False)[method],
-        "other attributes kept, all edits": lambda one, method: one.swept(ATTRIBUTES, among=False)[method],
-    }
-    for method in METHODS:
-        axis = f"{'distance' if method == THEIRS else 'alpha'}"
-        for what, reader in readers.items():
-            lines = {}
-            for one in found:
-                x = [0.0, *one.toggles[method].strengths]
-                lines[one.name] = pd.DataFrame({"x": x, "y": 100 * reader(one, method).means()})
-            parts.append(study.Curves(f"{method}: {what}", axis, "%", lines))
-    return study.Section("Scaling (Fig. 3 in numbers)", [], parts)

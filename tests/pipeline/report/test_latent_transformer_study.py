@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.metrics.false_acceptance import Threshold
 from pipeline.report.claims import FAILS, HOLDS, NOT_DECIDED
-from pipeline.report.latent_transformer import classifier, in_turn, toggled
+from pipeline.report.latent_transformer import classifier, in_turn, over_strengths, toggled
 from pipeline.report.latent_transformer.paper import ALPHA, AVERAGE, DISTANCE, OURS, TABLE_1, THEIRS
 from pipeline.report.sequences import Sequences
 from pipeline.report.toggles import Toggles
@@ -120,7 +120,7 @@ def test_means_of_the_papers_table_are_those_that_it_prints():
 
 
 def test_curves_are_over_the_accuracy():
-    section = toggled.equal_accuracy([compared()])
+    section = over_strengths.equal_accuracy([compared()])
     lines = section.parts[2].lines
     assert lines[OURS]["x"].iloc[0] == 0
     assert lines[OURS]["y"].iloc[0] == 100
@@ -139,8 +139,8 @@ def test_edits_that_never_succeed_have_no_number():
     assert "no success" in at_equal.what
     section = toggled.table_1([never])
     assert section.parts[0].frame.loc[f"Smiling ({FACES} faces)", f"identity, {OURS}"] == "–"
-    toggled.equal_accuracy([never])
-    toggled.strengths([never])
+    over_strengths.equal_accuracy([never])
+    over_strengths.strengths([never])
 
 
 def in_sequence(strengths, reach, change, seed=1) -> Sequences:
