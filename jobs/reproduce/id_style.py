@@ -145,22 +145,30 @@ def make(spec: IdStyleSpec) -> Page:
     urls = edit(spec, faces, artifact)
     by_setting = toggle(spec, artifact)
     advice = "--judge, --metrics or the flags of the run"
-    main_table = spec.measure(list(urls), spec.metrics, "measured")
+    of_methods = measured(spec, urls, judged, advice)
     of_settings = spec.measure(list(by_setting), spec.of_identity, "measured-settings")
-    for one in (main_table, of_settings):
-        step(one, advice)
-    frame = read_measured(spec, main_table, urls, judged)
-    settings = read_measured(spec, of_settings, by_setting, judged)
+    step(of_settings, advice)
+    settings = read_measured(of_settings, by_setting, judged)
     ablated = measured_ablations(spec, faces, judged, advice) if spec.ablations else None
     rows = judged.index[:SHOWN].tolist()
     alike = (judged[list(ATTRIBUTES)] > 0).sum(axis=1).sort_values(kind="stable").index[:TOGETHER].tolist()
     pictures = picture(spec, faces, artifact, rows, alike)
-    return page(spec, faces, artifact, judged, frame, settings, ablated, pictures)
+    return page(spec, faces, artifact, judged, of_methods, settings, ablated, pictures)
 
 
-def read_measured(
-    spec: IdStyleSpec, measure: MeasureSpec, urls: Mapping[str, str], judged: pd.DataFrame
-) -> pd.DataFrame:
+def measured(spec: IdStyleSpec, urls: Mapping[str, str], judged: pd.DataFrame, advice: str) -> pd.DataFrame:
+    """Edits of each method, face by face. Those of the Latent Transformer are measured apart: it may be added later."""
+    found = []
+    for name, later in (("measured", False), ("measured-non-linear", True)):
+        its = {url: method for url, method in urls.items() if (method == NON_LINEAR) == later}
+        if its:
+            measure = spec.measure(list(its), spec.metrics, name)
+            step(measure, advice)
+            found.append(read_measured(measure, its, judged))
+    return pd.concat(found, ignore_index=True)
+
+
+def read_measured(measure: MeasureSpec, urls: Mapping[str, str], judged: pd.DataFrame) -> pd.DataFrame:
     """What was measured, face by face."""
     tables = [BY_NAME[name].table for name in measure.metrics]
     return read(measure.out, urls, tables, [MEASURED[name] for name in measure.metrics], judged)
@@ -175,7 +183,7 @@ def measured_ablations(spec: IdStyleSpec, faces: LabelledFaces, judged: pd.DataF
     }
     measure = spec.measure(list(urls), [name for name in spec.metrics if name != "pictures"], "measured-ablations")
     step(measure, advice)
-    return read_measured(spec, measure, urls, judged)
+    return read_measured(measure, urls, judged)
 
 
 # -- the page ---------------------------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from pipeline.directions import normalised
 from pipeline.directions.conditional import project
 from pipeline.directions.lookup import by_name
 from pipeline.editors import EDITORS, config_of
+from pipeline.editors.interfacegan.linear import InterFaceGAN
 from pipeline.models import classifiers, generators
 from pipeline.models.codes import Codes
 from pipeline.stages import edit as stage
@@ -48,6 +49,24 @@ def test_a_step_that_is_not_finite_takes_no_good_one_with_it(words, latents, dir
     assert {row["stop"] for row in both} == {"not finite"}
     numbers = {0: 0, 1: 1, 3: 2}
     assert [{**row, "step": numbers[row["step"]], "stop": "done"} for row in both] == good
+
+
+def test_where_no_face_is_made_no_more_padding_is_edited_than_a_shard_has_rows(
+    latents, directions, tmp_path, monkeypatch
+):
+    whole, given = InterFaceGAN.edit, []
+
+    def recorded(self, codes, requests):
+        given.append(len(codes))
+        return whole(self, codes, requests)
+
+    monkeypatch.setattr(InterFaceGAN, "edit", recorded)
+    words = ["--attribute", "old", "--space", "w", "--strengths=1", "--index", "0:5", "--rows-per-shard"]
+    for size in ("4", "8"):
+        assert edit(latents, directions, tmp_path / size, *words, size) == 0
+        assert max(given) == int(size)
+        given.clear()
+    assert edits(tmp_path / "4") == edits(tmp_path / "8")
 
 
 def test_steps_that_are_missing_can_be_measured_and_shown(latents, directions, tmp_path):

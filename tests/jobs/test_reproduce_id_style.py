@@ -10,8 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from test_reproduce_style_intervention import PixelsAreTheFace, centred
+from pixels import PixelsAreTheFace, load_pixels
+from test_reproduce_style_intervention import centred
 
+import schemas
 from jobs.__main__ import main
 from jobs.reproduce import id_style, id_style_edits
 from jobs.reproduce.id_style import IdStyleSpec
@@ -20,7 +22,7 @@ from pipeline.models import classifiers, generators
 from pipeline.models.classifiers import identity, tiny
 from pipeline.models.codes import Codes
 from pipeline.report.id_style.equal_accuracy import Strengths
-from pipeline.report.id_style.paper import LINEAR, NAMES, OURS, TABLE_1, TABLE_3
+from pipeline.report.id_style.paper import LINEAR, NAMES, NON_LINEAR, OURS, TABLE_1, TABLE_3
 from pipeline.report.id_style.top_k import Setting
 from pipeline.stages.models import read_artifact
 from pipeline.tables import Table
@@ -30,7 +32,9 @@ RUN = ["--local", "--backend", "eager", "--threads", "1", "--batch-size", "4"]
 WORDS = ["--generator", "stylegan2-tiny", "--classifiers", "tiny", "--judge", "tiny-judge", "--labelled", "400"]
 WORDS += ["--rows", "6", "--metrics", "pictures,identity", "--steps", "3", *RUN]  # dlib finds no face in noise
 FEW = (Setting(2, 20.0), Setting(150), Setting(None))
-STRENGTHS = {OURS: Strengths((0.5, 1.0), 1.0), LINEAR: Strengths((3.0, 6.0), 3.0)}
+STRENGTHS = {
+    OURS: Strengths((0.5, 1.0), 1.0), LINEAR: Strengths((3.0, 6.0), 3.0), NON_LINEAR: Strengths((1.25,), 1.25),
+}  # fmt: skip
 ROWS = 6
 
 
@@ -39,7 +43,7 @@ def small():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tiny, "scales", centred)
         patch.setitem(classifiers.READINGS, "tiny-judge", classifiers.READINGS["tiny"])  # both look with one reader
-        patch.setattr(identity, "load", lambda device="cpu": PixelsAreTheFace())
+        patch.setattr(identity, "load", load_pixels)
         for module in (id_style, id_style_edits):
             patch.setattr(module, "SETTINGS", FEW)
         for method, strengths in STRENGTHS.items():
@@ -65,7 +69,10 @@ def text(out):
 
 
 def frame(out, *names) -> pd.DataFrame:
-    return Table.open(str(Path(out, *names))).read().to_pandas()
+    """A table; latents as arrays (W,) or (L, W)."""
+    table = Table.open(str(Path(out, *names))).read()
+    found = table.to_pandas()
+    return found.assign(latent=list(schemas.to_numpy(table["latent"]))) if "latent" in found else found
 
 
 def seen(latents: list[np.ndarray]) -> tuple[pd.DataFrame, torch.Tensor]:
@@ -176,7 +183,7 @@ def test_settings_are_toggles_alone_and_the_last_is_of_table_1(out, text):
 def test_without_ablations_there_is_their_command_and_no_verdict(text):
     section = text.split("## Ablation (Table 3)")[1].split("\n## ")[0]
     assert "--ablations=2000" in section
-    assert f"{len(PARTS)} trainings, about " in section
+    assert f"{len(PARTS)} trainings that take about " in section
     assert "Fewer edits succeed where a part is left out" not in text
 
 
@@ -187,8 +194,12 @@ def test_the_same_command_makes_nothing_anew(small, out, page, capsys):
     assert html.unescape(Path(out, "report.html").read_text()) == page
 
 
-def test_what_was_trained_can_be_given_with_other_parts_left_out(small, out, tmp_path):
+def test_what_was_trained_can_be_given_with_another_method_and_parts_left_out(small, out, tmp_path):
+    words = ["--latents", f"{out}/faces/latents", "--labels", f"{out}/faces/labels", "--attributes", ",".join(NAMES)]
+    words += ["--epochs", "1", "--classifier-epochs", "1", "--threads", "1", "--local", "--out", f"{out}/transformer"]
+    assert main(["train", "latent-transformer", *words]) == 0
     given = ["--artifact", f"{out}/trained/artifact", "--from", str(out), "--ablations", "2"]
+    given += ["--latent-transformer", f"{out}/transformer/artifact"]
     words = [word for word in WORDS if word not in ("--steps", "3")]
     assert main(["reproduce", "id-style", *words, *given, "--out", str(tmp_path)]) == 0
     assert not (tmp_path / "trained").exists()
@@ -196,6 +207,8 @@ def test_what_was_trained_can_be_given_with_other_parts_left_out(small, out, tmp
     text = (tmp_path / "report.md").read_text()
     section = text.split("## Ablation (Table 3)")[1].split("\n## ")[0]
     assert "with 4 edited faces" in section
+    assert text.count(f"| {NON_LINEAR}, alpha ±1.25 |") == 4
+    assert f"At equal accuracy identity is kept better than by {NON_LINEAR}" in text
     for name in PARTS:
         assert sum(line.startswith(f"| {name}") for line in text.splitlines()) >= 1
     assert text.count("mACC as a share, less that of the whole (6 faces)") == len(PARTS) - 1

@@ -30,7 +30,7 @@ def toggles(folders: Mapping[str, str], judged: pd.DataFrame) -> study.Section:
     for face in kept[next(iter(kept))]["index"].unique():
         for method, rows in kept.items():
             its = rows[rows["index"] == face]
-            looks = [study.Look(its[its["step"] == 0]["picture"].iloc[0], "source")]
+            looks = [_source(its)]
             for attribute, name in NAMES.items():
                 there = judged[attribute][face] > 0
                 moved = its[
@@ -43,7 +43,7 @@ def toggles(folders: Mapping[str, str], judged: pd.DataFrame) -> study.Section:
     sentence = (
         "The first faces, each edited in one attribute at a time, away from it where the judge sees it in the source "
         "(−) and else towards it (+), as far as the papers go; below each the judge's score of that attribute, which "
-        "is 0 at the boundary."
+        "is 0 at the boundary; below the source those of all."
     )
     return study.Section("Faces: one attribute at a time (Fig. 5)", [sentence], strips)
 
@@ -53,7 +53,7 @@ def together(folder: str) -> study.Section:
     rows = _rows(folder)
     strips = []
     for face, its in rows.groupby("index"):
-        looks = [study.Look(its[its["step"] == 0]["picture"].iloc[0], "source")]
+        looks = [_source(its)]
         for row in its[its["step"] > 0].sort_values("request").to_dict("records"):
             attributes = row["attribute"].split(AND)
             looks.append(_look(row, attributes, " + ".join(LETTERS[name] for name in attributes)))
@@ -72,6 +72,12 @@ def _rows(folder: str) -> pd.DataFrame:
     requests = Table.open(store.join(folder, "requests")).read(columns=["attribute"])["attribute"].to_pylist()
     rows = pictured(folder, [JUDGE + name for name in NAMES])
     return rows.assign(attribute=[requests[request] for request in rows["request"]])
+
+
+def _source(rows: pd.DataFrame) -> study.Look:
+    """With the scores of all attributes."""
+    row = rows[rows["step"] == 0].iloc[0]
+    return study.Look(row["picture"], "source", {LETTERS[name]: wording.score(row[JUDGE + name], 1) for name in NAMES})
 
 
 def _look(row: Mapping[Any, Any], attributes: list[str], words: str) -> study.Look:
