@@ -1,6 +1,7 @@
 """What a study of ID-Style trains, or is given: the whole network, and for Table 3 those without one part."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -93,16 +94,26 @@ def _train(spec: TrainedFlags, faces: LabelledFaces, name: str, **flags: Any) ->
 
 
 def face_edits(url: str) -> int | None:
-    """How many edits of a face an artifact was trained with; None where it does not say.
+    """How many edits of a face an artifact was trained with, by its curve and what was asked: by its manifest, or in a
+    copy that has none by the command on its card. None where it does not say.
 
     Raises:
         ModelFileError: it is no artifact, or damaged.
     """
     artifact = Artifact(url)
-    manifest = artifact.manifest()
-    asked = {} if manifest is None else manifest["facts"].get("spec", {})
-    if "batch_size" not in asked or CURVE not in artifact.card().files:
+    card, manifest = artifact.card(), artifact.manifest()
+    asked = _flags_of(card.command) if manifest is None else manifest["facts"].get("spec", {})
+    if "batch_size" not in asked or CURVE not in card.files:
         return None
     steps = json.loads(artifact.read(CURVE))[-1]["step"]
-    each = len(artifact.card().attributes) if asked.get("edits_of_a_row") == "all" else 1
+    each = len(card.attributes) if asked.get("edits_of_a_row") == "all" else 1
     return int(steps) * int(asked["batch_size"]) * each
+
+
+def _flags_of(command: str) -> Mapping[str, Any]:
+    """Of a command that trains ID-Style, how many edits a step has."""
+    if not command.startswith("stylemill train id-style "):
+        return {}
+    given = dict(re.findall(r"--(batch-size|edits-of-a-row)[ =](\w+)", command))
+    usual = SPECS["id-style"].model_fields["batch_size"].default
+    return {"batch_size": given.get("batch-size", usual), "edits_of_a_row": given.get("edits-of-a-row", "one")}

@@ -3,6 +3,7 @@
 import html
 import json
 import math
+import shutil
 from itertools import combinations
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pandas as pd
 import pytest
 import torch
 from pixels import PixelsAreTheFace, load_pixels
-from test_reproduce_style_intervention import centred
+from studies import MODELS, RUN, centre
 
 import schemas
 from jobs.__main__ import main
@@ -19,7 +20,7 @@ from jobs.reproduce import id_style, id_style_edits
 from jobs.reproduce.id_style import IdStyleSpec
 from jobs.reproduce.id_style_training import PARTS, face_edits
 from pipeline.models import classifiers, generators
-from pipeline.models.classifiers import identity, tiny
+from pipeline.models.classifiers import identity
 from pipeline.models.codes import Codes
 from pipeline.report.id_style.equal_accuracy import Strengths
 from pipeline.report.id_style.paper import LINEAR, NAMES, NON_LINEAR, OURS, TABLE_1, TABLE_3
@@ -28,9 +29,8 @@ from pipeline.stages.models import read_artifact
 from pipeline.tables import Table
 
 pytestmark = pytest.mark.slow
-RUN = ["--local", "--backend", "eager", "--threads", "1", "--batch-size", "4"]
-WORDS = ["--generator", "stylegan2-tiny", "--classifiers", "tiny", "--judge", "tiny-judge", "--labelled", "400"]
-WORDS += ["--rows", "6", "--metrics", "pictures,identity", "--steps", "3", *RUN]  # dlib finds no face in noise
+WORDS = [*MODELS, "--labelled", "400", "--rows", "6", "--steps", "3", "--metrics", "pictures,identity", *RUN]
+"""Without dlib, which finds no face in noise."""
 FEW = (Setting(2, 20.0), Setting(150), Setting(None))
 STRENGTHS = {
     OURS: Strengths((0.5, 1.0), 1.0), LINEAR: Strengths((3.0, 6.0), 3.0), NON_LINEAR: Strengths((1.25,), 1.25),
@@ -41,8 +41,7 @@ ROWS = 6
 @pytest.fixture(scope="module")
 def small():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tiny, "scales", centred)
-        patch.setitem(classifiers.READINGS, "tiny-judge", classifiers.READINGS["tiny"])  # both look with one reader
+        centre(patch)
         patch.setattr(identity, "load", load_pixels)
         for module in (id_style, id_style_edits):
             patch.setattr(module, "SETTINGS", FEW)
@@ -214,8 +213,18 @@ def test_what_was_trained_can_be_given_with_another_method_and_parts_left_out(sm
     assert text.count("mACC as a share, less that of the whole (6 faces)") == len(PARTS) - 1
 
 
-def test_face_edits_of_an_artifact(out):
+def test_face_edits_of_an_artifact_and_of_a_copy_without_its_manifest(out, tmp_path):
     assert face_edits(f"{out}/trained/artifact") == 3 * 2
+    copy = tmp_path / "copy"
+    shutil.copytree(out / "trained" / "artifact", copy, ignore=shutil.ignore_patterns(".*"))
+    for command, edits in (
+        ("stylemill train id-style --latents a --budget 75 --out b", 3 * 2),
+        ("stylemill train id-style --batch-size=4 --edits-of-a-row all --out b", 3 * 4 * 4),
+        ("python train.py", None),
+    ):
+        card = json.loads((copy / "card.json").read_text())
+        (copy / "card.json").write_text(json.dumps({**card, "command": command}))
+        assert face_edits(str(copy)) == edits
     assert list(PARTS) == list(TABLE_3.index)
 
 
