@@ -201,7 +201,7 @@ def test_the_card_has_the_licences_of_those_who_made_the_labels(flat, tmp_path):
 
 
 def test_no_such_training(refused):
-    refused(main(["train", "latent"]), "there is no training 'latent'; there are latent-transformer")
+    refused(main(["train", "latent"]), "there is no training 'latent'; the trainings are latent-transformer")
 
 
 def test_edits_by_an_artifact_without_one_name_the_commands_that_make_it(latents, tmp_path, refused):
