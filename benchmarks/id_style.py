@@ -70,8 +70,7 @@ def training_of(attribute: str, faces: FacesOfTraining, w_NW: Tensor, layers: in
     rows = LabelledCodes(Codes("w", w_NW), np.zeros((len(w_NW), 1)), (attribute,), layers)
     config = TrainConfig(steps=10_000, batch_size=1, start="random", crossovers=0, held_out=0)
     found = config.open(rows, torch.device("cpu"), faces)
-    for number in range(len(w_NW)):
-        found._before(number)
+    found._before(range(len(w_NW)), [found.codes.code(number) for number in range(len(w_NW))])
     return found
 
 

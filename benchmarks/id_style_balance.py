@@ -52,14 +52,15 @@ def objectives(training: IDStyleTraining) -> dict[float, list[dict[str, float]]]
     """By length of the move of a layer: of each held-out face and attribute what comes of it."""
     config, found = training.config, defaultdict(list)
     unit_MW = torch.nn.functional.normalize(training.network.direction_MW, dim=1)
-    for row in training._held_out.tolist():
-        ws_1LW = training._expanded(row)[None]
-        before, before_1E = training._look(ws_1LW)
+    for row in training.codes.held_out.tolist():
+        ws_1LW = training.codes.row(row)[None]
+        before, before_1E = training.faces.recognise(Codes("w+", ws_1LW), NAMES)
         for name, unit_W in zip(NAMES, unit_MW, strict=True):
             attr_1 = torch.tensor([-1.0 if float(before[name]) > 0 else 1.0])
             for length in LENGTHS:
                 move_1LW = (attr_1 * length * unit_W).expand_as(ws_1LW)
-                after, after_1E = training._look(ws_1LW + move_1LW, [name]) if length else (before, before_1E)
+                moved = Codes("w+", ws_1LW + move_1LW)
+                after, after_1E = training.faces.recognise(moved, [name]) if length else (before, before_1E)
                 unlike = float(losses.identity(before_1E, after_1E))
                 ours, printed = (
                     config.lambda_class * float(losses.classification(after[name], attr_1, scale))

@@ -205,7 +205,7 @@ def _threads(spec: RunFlags, device: str, load: Load) -> int:
     if not load.threads:
         return 1
     if load.alone and device == "cpu" and not is_elsewhere(spec):
-        return cores()
+        return max(1, cores() // (_workers(spec, device) or 1))
     if is_elsewhere(spec):
         return THREADS_ELSEWHERE
     if device == "cpu":

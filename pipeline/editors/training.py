@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import importlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Protocol, Self
+from typing import Any, ClassVar, Protocol, Self, TypeVar
 
 import numpy as np
 import torch
@@ -24,6 +24,7 @@ from pipeline.models.codes import SPACES, Codes, Space
 from pipeline.models.faces import FaceScorer
 from pipeline.models.randomness import MAX_SEED
 
+T = TypeVar("T")
 TRAININGS = {
     "latent-transformer": ("pipeline.editors.latent_transformer", "a non-linear move in w or w+ for each attribute"),
     "id-style": ("pipeline.editors.id_style", "sparse directions and an intensity for each face, by looking at faces"),
@@ -46,14 +47,30 @@ class LabelledCodes:
     targets: tuple[str, ...] = ()
 
 
+class PartsInOrder(Protocol):
+    """Computes parts of a step, some of them elsewhere; `here` computes one in this process."""
+
+    def compute(self, parts: Sequence[Any], here: Callable[[Any], Any]) -> list[Any]: ...
+
+
 class FacesOfTraining:
     """Faces that are made in a training, and what is seen of them.
 
     faces: its family without prefix scores them. identity: says whose face it is, (N, 3, H, W) -> (N, E).
     """
 
-    def __init__(self, faces: FaceScorer, identity: Callable[[Tensor], Tensor]) -> None:
-        self._faces, self._identity = faces, identity
+    def __init__(
+        self, faces: FaceScorer, identity: Callable[[Tensor], Tensor], helpers: PartsInOrder | None = None
+    ) -> None:
+        self._faces, self._identity, self._helpers = faces, identity, helpers
+
+    def with_helpers(self, helpers: PartsInOrder | None) -> FacesOfTraining:
+        """The same, where others compute parts too."""
+        return FacesOfTraining(self._faces, self._identity, helpers)
+
+    @property
+    def device(self) -> torch.device:
+        return self._faces.device
 
     @property
     def at_once(self) -> int | None:
@@ -64,6 +81,13 @@ class FacesOfTraining:
         """Scores (N,) by attribute, of some or all, and embeddings (N, E); both differentiable, from one pass."""
         scores, x_N3HW = self._faces.search_with_pictures(codes, attributes)
         return scores, self._identity(x_N3HW)
+
+    def compute(self, parts: Sequence[Callable[[FacesOfTraining], T]]) -> list[T]:
+        """What the parts give of these faces, in their order: here, or by helpers, with the same bits. Parts, and what
+        they give, are on the CPU and can be pickled."""
+        if self._helpers is None:
+            return [part(self) for part in parts]
+        return self._helpers.compute(parts, lambda part: part(self))
 
 
 class Training(Protocol):
@@ -133,6 +157,10 @@ class TrainConfig(BaseModel, ABC):
     def minutes(self) -> float | None:
         """How long it may take, where that decides its steps; None where these are known."""
         return None
+
+    def parts(self, attributes: int) -> int:
+        """Of a step, at most: so many workers can compute it together. attributes: how many are to be changed."""
+        return 1
 
     def with_steps(self, steps: int) -> Self:
         """The same with so many steps, where `minutes` are given. Raises SpecError where they are too many."""

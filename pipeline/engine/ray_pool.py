@@ -13,6 +13,7 @@ import time
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, wait
 from contextlib import closing
+from dataclasses import dataclass, replace
 from typing import Any
 
 # The raylets' log (twenty lines for each worker that was killed) reaches the driver's stdout despite log_to_driver,
@@ -27,12 +28,13 @@ from pipeline.engine.attempt import Attempt, Outputs, attempt, outcome_of
 from pipeline.engine.capacity import check_capacity, worker_capacity
 from pipeline.engine.code_digest import import_path, running_code
 from pipeline.engine.head import TOKEN_HELP, ClusterLost, answers, check_address
+from pipeline.engine.helpers import HelperGroup
 from pipeline.engine.journal import Journal
 from pipeline.engine.machine import cores
 from pipeline.engine.outcome import Outcome, Reached
 from pipeline.engine.place import Place, this_place
 from pipeline.engine.pool import AtWork
-from pipeline.engine.stage import Stage, Task, Trainer, Worker
+from pipeline.engine.stage import Stage, StageOfParts, Task, Trainer, Worker
 from pipeline.engine.temp_dir import ray_temp_dir
 from pipeline.engine.worker_deaths import cause, last_line
 from pipeline.engine.worker_group import Nodes, WorkerDied, WorkerGroup, at_work
@@ -56,12 +58,22 @@ SIGNAL_SECONDS = 0.001
 """For so long, at most, SIGTERM may be as Ray sets it."""
 
 
+@dataclass(frozen=True)
+class _Helped:
+    """A worker is to have so many helpers. stage: a reference. options: of their actors."""
+
+    stage: Any
+    helpers: int
+    options: dict[str, float]
+
+
 class _Actor:
     """Lives in a Ray worker process: opens the stage once, then runs shards."""
 
-    def __init__(self, stage: Stage, outputs: Outputs) -> None:
+    def __init__(self, stage: Stage, outputs: Outputs, helped: _Helped) -> None:
         self._stage, self._outputs = stage, outputs
         self._worker: Worker | Trainer | None = None
+        self._helpers = HelperGroup(_RayHelpers(helped), helped.helpers) if helped.helpers > 0 else None
 
     def place(self) -> Place:
         return this_place(ray.get_runtime_context().get_node_id())
@@ -95,7 +107,46 @@ class _Actor:
     def _attempt(self, task: Task) -> Attempt:
         if self._worker is None:
             raise RuntimeError("run before open")
-        return attempt(self._worker, task, self._outputs)
+        return attempt(self._worker, replace(task, helpers=self._helpers), self._outputs)
+
+
+class _Helper:
+    """Lives in a Ray worker process: opens the stage once, then computes parts of another worker's steps."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._worker: Any = stage.open()
+
+    def open(self) -> None:
+        """Ready once the models are open."""
+
+    def compute(self, part: Any) -> Any:
+        return self._worker.compute(part)
+
+
+class _RayHelpers:
+    """Helpers on the cluster, as `HelperGroup` uses them. The worker that starts them owns them: they end with it."""
+
+    def __init__(self, helped: _Helped) -> None:
+        self._helped = helped
+
+    def start(self) -> tuple[Any, Any]:
+        helper = ray.remote(**self._helped.options)(_Helper).remote(self._helped.stage)
+        return helper, helper.open.remote()
+
+    def compute(self, helper: Any, part: Any) -> Any:
+        return helper.compute.remote(part)
+
+    def stop(self, helper: Any) -> None:
+        ray.kill(helper)
+
+    def wait(self, references: Sequence[Any], seconds: float) -> Sequence[Any]:
+        return _ready(references, seconds)
+
+    def result(self, reference: Any) -> Any:
+        try:
+            return ray.get(reference)
+        except RayError as error:
+            raise WorkerDied(cause(type(error).__name__, str(error))) from error
 
 
 class _SameCode(JobConfig):
@@ -119,13 +170,14 @@ class _RayCluster:
         context = ray.get_runtime_context()
         self.head, self._node = context.gcs_address, context.get_node_id()
         self._options = {"num_cpus": cpus, "num_gpus": gpus, "max_restarts": 0, "max_task_retries": 0}
-        self._given: tuple[Any, Any] | None = None
+        self._given: tuple[Any, Any, _Helped] | None = None
         self._actors, self._quick = 0, False
         self._answered_at = time.perf_counter()
 
-    def give(self, stage: Stage, outputs: Outputs) -> None:
-        """What each actor is started with."""
-        self._given = (ray.put(stage), ray.put(outputs))
+    def give(self, stage: Stage, outputs: Outputs, helpers: int) -> None:
+        """What each actor is started with, and how many helpers it may have."""
+        of_stage = ray.put(stage)
+        self._given = (of_stage, ray.put(outputs), _Helped(of_stage, helpers, self._options))
 
     def start(self) -> tuple[Any, Any, Any]:
         assert self._given is not None
@@ -145,10 +197,7 @@ class _RayCluster:
             ray.kill(worker)
 
     def wait(self, references: Sequence[Any], seconds: float) -> Sequence[Any]:
-        ready, _ = ray.wait(references, num_returns=1, timeout=seconds)
-        if ready and len(references) > 1:
-            ready, _ = ray.wait(references, num_returns=len(references), timeout=0)
-        return list(ready)
+        return _ready(references, seconds)
 
     def result(self, reference: Any) -> Any:
         try:
@@ -265,7 +314,7 @@ class RayPool:
         """
         if self._cluster is None:
             raise RuntimeError("map before prepare")
-        self._cluster.give(stage, outputs)
+        self._cluster.give(stage, outputs, self._helpers(stage))
         spare = SPARE if self._asked is None and self._joins else 0
         self._group = WorkerGroup(self._cluster, self._wanted, self._timeout, spare)
         self._running = True
@@ -281,6 +330,12 @@ class RayPool:
             self._group.dismiss()
         if self._owned and ray.is_initialized():
             _shut_down()
+
+    def _helpers(self, stage: Stage) -> int:
+        """Of the one worker of a stage whose steps have parts: with it, as many as workers are asked for."""
+        parts = stage.parts if isinstance(stage, StageOfParts) else 1
+        workers = self._asked or (parts if self._joins else 1)
+        return min(workers, parts) - 1
 
     def _wanted(self, nodes: Nodes) -> int:
         return self._asked or max(1, worker_capacity(nodes.values(), self._cpus, self._gpus))
@@ -302,6 +357,14 @@ class RayPool:
         except (ConnectionError, RuntimeError, ValueError, SystemExit) as error:  # Ray exits where no head answers
             why = "nothing answers" if isinstance(error, SystemExit) else error
             raise SpecError(f"the Ray cluster at {self._address} cannot be joined: {why}") from error
+
+
+def _ready(references: Sequence[Any], seconds: float) -> list[Any]:
+    """All that are ready; waits up to `seconds` for the first."""
+    ready, _ = ray.wait(list(references), num_returns=1, timeout=seconds)
+    if ready and len(references) > 1:
+        ready, _ = ray.wait(list(references), num_returns=len(references), timeout=0)
+    return list(ready)
 
 
 def _shut_down() -> None:

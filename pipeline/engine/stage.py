@@ -1,8 +1,8 @@
 """The interface of a stage: tasks go in, batches of rows come out, or at the end the files of an artifact."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 import pyarrow as pa
@@ -16,12 +16,20 @@ Rows: TypeAlias = pa.Table | Callable[[], pa.Table]
 """Rows of one table, or how to make them: the engine calls it on the writing thread (pictures are encoded there)."""
 
 
+class Helpers(Protocol):
+    """Other workers of the same stage, which compute parts of a step (helpers.py)."""
+
+    def compute(self, parts: Sequence[Any], here: Callable[[Any], Any]) -> list[Any]:
+        """What the parts give, in their order; `here` computes one in this process. Raises what `here` raises."""
+
+
 @dataclass(frozen=True)
 class Task:
     """One shard: the half-open range [first, stop) of global row numbers, shard number `shard` of `shards`.
 
     `present` is the number of rows in that range where it has gaps (rows that an earlier stage rejected).
     `checkpoints`: of a task that makes an artifact, where it keeps its state. Its range is that of its steps.
+    `helpers`: of such a task, who computes parts of its steps too.
     `again`: the shard is published, and the rows that it rejected are tried again; a worker looks up which they are
     and names them in `only`. The others stay as they are.
     """
@@ -34,6 +42,7 @@ class Task:
     again: bool = False
     only: tuple[int, ...] | None = None
     checkpoints: Checkpoints | None = None
+    helpers: Helpers | None = None
 
     @property
     def rows(self) -> int:
@@ -93,6 +102,14 @@ class Trainer(Protocol):
     """The same of a stage that makes an artifact."""
 
     def run(self, task: Task) -> Iterator[Progress]: ...
+
+
+@runtime_checkable
+class StageOfParts(Protocol):
+    """A stage of one task whose steps have up to so many parts; its worker has `compute` for one of them."""
+
+    @property
+    def parts(self) -> int: ...
 
 
 class Stage(Protocol):

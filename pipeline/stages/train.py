@@ -7,9 +7,9 @@ import json
 import math
 import statistics
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import safetensors.torch
@@ -27,6 +27,7 @@ from pipeline.stages.fit_rows import FitRows
 from pipeline.stages.models import MODEL, ClassifierRef, Model, Runtime, open_generator, open_scorer
 from pipeline.tables import Artifact, ArtifactFiles
 
+T = TypeVar("T")
 CURVE = "curve.json"
 POINTS, MOST_STEPS = 100, 100
 """Points of the curve, at least, and steps of one, at most: each is the mean of the losses since the one before."""
@@ -85,6 +86,11 @@ class TrainStage:
         return {"artifact": Artifact}
 
     @property
+    def parts(self) -> int:
+        """Of a step: how many workers can compute it together."""
+        return self.config.parts(len(self.targets or self.attributes))
+
+    @property
     def steps(self) -> int:
         """Of the whole training, found on the CPU: the plan is made where there may be no other device.
 
@@ -125,9 +131,15 @@ class TrainWorker:
         self.stage = stage
         self.faces = stage.faces.open() if stage.faces else None
 
+    def compute(self, part: Callable[[FacesOfTraining], T]) -> T:
+        """A part of a step of another worker."""
+        assert self.faces is not None
+        return part(self.faces)
+
     def run(self, task: Task) -> Iterator[Progress]:
         """Progress at each point of the curve, then the artifact."""
-        training, curve, checkpoints = self.stage.start(self.faces), Curve(), task.checkpoints
+        faces = self.faces and self.faces.with_helpers(task.helpers)
+        training, curve, checkpoints = self.stage.start(faces), Curve(), task.checkpoints
         if checkpoints is not None and (last := checkpoints.last()) is not None:
             curve = _resume(training, *last)
         every, kept_at = min(max(1, training.steps // POINTS), MOST_STEPS), time.monotonic()

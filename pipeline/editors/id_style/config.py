@@ -14,6 +14,7 @@ from torch import Tensor
 
 from pipeline.editors.editor import Artifact, EditorConfig, Faces, Traits
 from pipeline.editors.gradients import score_gradients, score_of
+from pipeline.editors.id_style.blocks import Blocks
 from pipeline.editors.id_style.networks import IDStyle, combine, strongest
 from pipeline.editors.request import SIDES, EditRequest, Target
 from pipeline.editors.trace import DONE, NO_STEP, NOT_FINITE, Trace
@@ -81,6 +82,7 @@ class IDStyleEditor:
 
     def __init__(self, network: IDStyle, faces: Faces | None, top_k: int | None = None) -> None:
         self._network, self._faces, self._top_k = network, faces, top_k
+        self._blocks = Blocks(network)
 
     @torch.no_grad()
     def edit(self, codes: Codes, requests: Sequence[EditRequest]) -> Trace:
@@ -95,25 +97,30 @@ class IDStyleEditor:
         sides = self._sides(codes, requests)
         values = codes.values if codes.space == "w+" else codes.values[:, None].expand(-1, self._network.layers, -1)
         self._network.check(tuple(values.shape[1:]))
-        # A row at a time: the bits of a matrix product may depend on how many rows it has.
-        moved = [self._moved(code, request, side) for code, request, side in zip(values, requests, sides, strict=True)]
+        moved = values.double().cpu() + self._moves(values.to("cpu", torch.float32), requests, sides)
         first_N = torch.tensor([abs(one.strengths[0]) for one in requests], dtype=torch.float64)
         first_N = first_N * torch.tensor(sides, dtype=torch.float64)
         steps_N2 = torch.tensor([0, 1]).expand(len(codes), 2)
-        both = torch.stack([values, torch.stack(moved).to(values)], dim=1)
+        both = torch.stack([values, moved.to(values)], dim=1)
         finite_N1 = both.flatten(1).isfinite().all(dim=1, keepdim=True).cpu()
         stops = tuple(DONE if there else NOT_FINITE for there in finite_N1[:, 0].tolist())
         strengths_N2 = torch.stack([torch.zeros_like(first_N), first_N], dim=1)
         return Trace("w+", both, torch.where(finite_N1, steps_N2, NO_STEP), strengths_N2, {}, stops)
 
-    def _moved(self, code_LW: Tensor, request: EditRequest, side: float) -> Tensor:
-        """(L, W), in float64."""
-        code_1LW = code_LW.to("cpu", torch.float32)[None]
-        places = [self._place(name) for name in request.attributes]
-        by = combine(self._network(code_1LW, places=places), torch.full((1, len(places)), side))
-        if self._top_k is not None:
-            by = strongest(by, self._top_k)
-        return code_LW.double().cpu() + abs(request.strengths[0]) * by[0].double()
+    def _moves(self, ws_NLW: Tensor, requests: Sequence[EditRequest], sides: Sequence[float]) -> Tensor:
+        """What is added to each code, (N, L, W); no row's depends on another row."""
+        places = [tuple(self._place(name) for name in request.attributes) for request in requests]
+        intensity_NLW, moves_NLW = self._blocks.intensity(ws_NLW), torch.empty_like(ws_NLW)
+        for its in dict.fromkeys(places):
+            rows = [row for row, other in enumerate(places) if other == its]
+            deltas = self._network(ws_NLW[rows], intensity_NLW[rows], list(its))
+            attr = torch.tensor([sides[row] for row in rows])
+            by = combine(deltas, attr[:, None].expand(-1, len(its)))
+            if self._top_k is not None:
+                by = strongest(by, self._top_k)
+            moves_NLW[rows] = by
+        strength_N = torch.tensor([abs(request.strengths[0]) for request in requests], dtype=torch.float64)
+        return strength_N[:, None, None] * moves_NLW.double()
 
     def _place(self, attribute: str) -> int:
         if attribute not in self._network.attributes:

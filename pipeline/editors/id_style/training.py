@@ -1,6 +1,9 @@
-"""Training of ID-Style through pictures: Eq. 6 to 11, a face at a time where that is what the device does best.
+"""Training of ID-Style through pictures: Eq. 6 to 11.
 
-Shapes: N rows to learn from, B of a step, L layers of w+, W w_dim, M attributes, E numbers of an embedding.
+A step edits codes, has the faces of the edited codes judged in parts (face_parts.py), and passes their gradients back
+through the network at once. What a part gives does not depend on where it is computed.
+
+Shapes: B rows of a step, K edits of a step, L layers of w+, W w_dim, M attributes, E numbers of an embedding.
 """
 
 from __future__ import annotations
@@ -18,13 +21,14 @@ from torch import Tensor
 
 from pipeline.editors import training
 from pipeline.editors.id_style import losses
-from pipeline.editors.id_style.crossovers import crossover
+from pipeline.editors.id_style.face_parts import Edited, Look, Seen, in_parts
+from pipeline.editors.id_style.learned_codes import LearnedCodes
 from pipeline.editors.id_style.networks import IDStyle, Part
 from pipeline.editors.id_style.start import check_start, normals
-from pipeline.editors.resumable import Shuffle, adam_state, load_adam_state
+from pipeline.editors.resumable import adam_state, load_adam_state
 from pipeline.editors.training import FacesOfTraining, LabelledCodes
 from pipeline.errors import SpecError
-from pipeline.models.codes import Codes, Space
+from pipeline.models.codes import Space
 from pipeline.models.randomness import raw_words
 
 CITATION = (
@@ -49,8 +53,8 @@ BETAS = (0.98, 0.98)
 LAST_RATE = 1e-5
 """The lowest learning rate, as a share of the highest."""
 STEPS, MOST = 4000, 10_000_000
-ORDER, DRAWN, HELD_OUT = 21, 22, 23
-"""Streams of the seed."""
+DRAWN = 22
+"""Stream of the seed."""
 
 
 class TrainConfig(training.TrainConfig):
@@ -65,7 +69,7 @@ class TrainConfig(training.TrainConfig):
     SPACES: ClassVar[tuple[Space, ...]] = ("w", "w+")
     CITATION: ClassVar[str] = CITATION
     TOLD: ClassVar[tuple[str, ...]] = ("reached", "likeness")
-    VERSION: ClassVar[int] = 4
+    VERSION: ClassVar[int] = 5
     MEANINGS: ClassVar[Mapping[str, str]] = MEANINGS
 
     classifiers: str = Field("faces", description="Family of classifiers that score the edits in training.")
@@ -148,6 +152,9 @@ class TrainConfig(training.TrainConfig):
     def minutes(self) -> float | None:
         return self.budget
 
+    def parts(self, attributes: int) -> int:
+        return self.batch_size * (attributes if self.edits_of_a_row == "all" else 1)
+
     def learns_in(self, space: Space) -> Space:
         return "w+" if self.crossovers else space
 
@@ -180,16 +187,11 @@ class IDStyleTraining:
         self, rows: LabelledCodes, config: TrainConfig, device: torch.device, faces: FacesOfTraining | None = None
     ) -> None:
         self.config, self.attributes, self.step = config, rows.attributes, 0
+        self.codes = LearnedCodes(rows, config.held_out, config.crossovers, config.batch_size, config.seed)
         self._rows, self._device, self._faces = rows, device, faces
-        self._seen: dict[int, tuple[dict[str, float], Tensor]] = {}
-        if len(rows.codes) - config.held_out < 2:
-            raise SpecError(f"{len(rows.codes)} rows, {config.held_out} of them held out, are too few: give some more")
-        order = np.argsort(raw_words(config.seed, 0, len(rows.codes), HELD_OUT), kind="stable")
-        self._held_out, self._learned = (np.sort(part) for part in np.split(order, [config.held_out]))
-        codes = len(self._learned) * max(1, config.crossovers)
-        self._shuffle = Shuffle(codes, config.batch_size, config.seed, ORDER)
+        self._seen: dict[int, Seen] = {}
         if config.start == "svm":
-            check_start(rows.scores[self._learned], rows.attributes, config.seed)
+            check_start(self.codes.to_start_from()[1], rows.attributes, config.seed)
 
     @property
     def steps(self) -> int:
@@ -205,7 +207,7 @@ class IDStyleTraining:
         rows, config = self._rows, self.config
         made = IDStyle(rows.layers, rows.codes.values.shape[-1], self.attributes, config.seed, config.without)
         if config.start == "svm":
-            made.start_along(self._normals())
+            made.start_along(normals(*self.codes.to_start_from(), self.attributes, config.seed))
         made.start_moving(config.start_move)
         return made.to(self._device)
 
@@ -239,17 +241,20 @@ class IDStyleTraining:
     def metrics(self) -> dict[str, float]:
         """Of each attribute, over the held-out faces: the share whose edit is on the other side of the boundary, by the
         classifiers that are learned from, and the mean cosine of the identity."""
-        seen: defaultdict[str, list[float]] = defaultdict(list)
-        for row in self._held_out.tolist():
-            ws_1LW = self._expanded(row)[None]
-            before, before_1E = self._look(ws_1LW)
-            moves_1MLW = self.network(ws_1LW)
-            for place, name in enumerate(self.attributes):
-                attr = -1.0 if float(before[name]) > 0 else 1.0
-                after, after_1E = self._look(ws_1LW + attr * moves_1MLW[:, place])
-                seen[f"edit.{name}.reached"].append(float(attr * float(after[name]) > 0))
-                seen[f"edit.{name}.likeness"].append(1 - float(losses.identity(before_1E, after_1E)))
-        return {name: float(np.mean(values)) for name, values in seen.items()}
+        rows = [self.codes.row(row) for row in self.codes.held_out.tolist()]
+        before = self.faces.compute([Look(ws_LW, self.attributes) for ws_LW in rows])
+        edits, looks = [], []
+        for ws_LW, seen in zip(rows, before, strict=True):
+            moves_MLW = self.network(ws_LW[None].to(self._device))[0].cpu()
+            for name, move_LW in zip(self.attributes, moves_MLW, strict=True):
+                edits.append((name, seen, seen.side(name)))
+                looks.append(Look(ws_LW + seen.side(name) * move_LW, (name,)))
+        found: defaultdict[str, list[float]] = defaultdict(list)
+        for (name, seen, attr), after in zip(edits, self.faces.compute(looks), strict=True):
+            found[f"edit.{name}.reached"].append(float(attr * after.scores[name] > 0))
+            unlike = losses.identity(seen.embedding[None], after.embedding[None])
+            found[f"edit.{name}.likeness"].append(1 - float(unlike))
+        return {name: float(np.mean(values)) for name, values in found.items()}
 
     # -- one step -----------------------------------------------------------------------------------------------------
 
@@ -258,60 +263,58 @@ class IDStyleTraining:
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         self.optimiser.zero_grad()
-        numbers, told = self._numbers(), dict[str, float]()
-        edits = self._edits(len(numbers))
-        size = self.faces.at_once or len(numbers)
-        for first in range(0, len(numbers), size):
-            some = slice(first, first + size)
-            parts = self._losses(numbers[some], [places[some] for places in edits])
-            share = len(numbers[some]) / len(numbers)
-            (share * self._weighed(parts)).backward()
-            for name, value in parts.items():
-                told[name] = told.get(name, 0.0) + share * float(value.detach())
+        told = self._backward(self.codes.batch(self.step), self._edits())
         if bad := [name for name, value in told.items() if not math.isfinite(value)]:
             raise SpecError(f"the loss {bad[0]} is not finite at step {self.step}: a lower --learning-rate may help")
         self.optimiser.step()
         self.step += 1
         return told
 
-    def _losses(self, numbers: Sequence[int], edits: Sequence[Sequence[int]]) -> dict[str, Tensor]:
-        """Of some codes, each loss before it is weighed. edits: for each pass the attribute of each code."""
-        reduction, network = self.config.reduction, self.network
-        ws_NLW = torch.stack([self._code(number) for number in numbers])
-        before = [self._before(number) for number in numbers]
-        intensity_NLW = network.intensity(ws_NLW)
-        deltas_NMLW = network(ws_NLW, intensity_NLW)
-        known_NE = torch.stack([embedding for _, embedding in before])
-        classes, identities = [], []
-        for places in edits:
-            names = [self.attributes[place] for place in places]
-            attr_N = [-1.0 if scores[name] > 0 else 1.0 for (scores, _), name in zip(before, names, strict=True)]
-            attr_N1 = torch.tensor(attr_N, device=ws_NLW.device)
-            moved_NLW = deltas_NMLW[torch.arange(len(numbers), device=ws_NLW.device), list(places)]
-            edited, embedding_NE = self._look(ws_NLW + attr_N1[:, None, None] * moved_NLW, sorted(set(names)))
-            score_N = torch.stack([edited[name][row] for row, name in enumerate(names)])
-            classes.append(losses.classification(score_N, attr_N1.to(score_N), self.config.logit_scale))
-            identities.append(losses.identity(known_NE, embedding_NE))
-        many = len(self.attributes) if reduction == "sum" else 1
+    def _backward(self, numbers: Sequence[int], edits: Sequence[tuple[int, int]]) -> dict[str, float]:
+        """The gradient of Eq. 11 in the network; each loss before it is weighed. edits: K places, each of a code among
+        the numbers, and of an attribute."""
+        config, network = self.config, self.network
+        codes = [self.codes.code(number) for number in numbers]
+        before = self._before(numbers, codes)
+        ws_BLW = torch.stack(codes).to(self._device)
+        intensity_BLW = network.intensity(ws_BLW)
+        deltas_BMLW = network(ws_BLW, intensity_BLW)
+        rows, places = [list(each) for each in zip(*edits, strict=True)]
+        names = [self.attributes[place] for place in places]
+        attr_K = torch.tensor([before[row].side(name) for row, name in zip(rows, names, strict=True)])
+        edited_KLW = ws_BLW[rows] + attr_K.to(ws_BLW)[:, None, None] * deltas_BMLW[rows, places]
+
+        many = len(self.attributes) if config.reduction == "sum" else 1
+        each = many / len(edits)
+        weights = each * config.lambda_class, each * config.lambda_id
+        known_KE = torch.stack([before[row].embedding for row in rows])
+        parts = [
+            Edited(codes_NLW, tuple(names[some]), attr_K[some], known_KE[some], weights, config.logit_scale)
+            for some in in_parts(len(edits), self.faces.at_once)
+            for codes_NLW in [edited_KLW.detach()[some].cpu().clone()]
+        ]
+        slopes = self.faces.compute(parts)
+        told = {
+            "neighbourhood": losses.neighbourhood(deltas_BMLW, config.reduction),
+            "direction": losses.direction(intensity_BLW, network.direction_MW, config.reduction),
+            "sparsity": losses.sparsity(network.direction_MW, config.reduction),
+        }
+        of_network = torch.stack([getattr(config, WEIGHTS[name]) * value for name, value in told.items()]).sum()
+        of_faces_KLW = torch.cat([slope.gradient for slope in slopes]).to(edited_KLW)
+        torch.autograd.backward([edited_KLW, of_network], [of_faces_KLW, torch.ones_like(of_network)])
         return {
-            "classification": many * torch.stack(classes).mean(),
-            "identity": many * torch.stack(identities).mean(),
-            "neighbourhood": losses.neighbourhood(deltas_NMLW, reduction),
-            "direction": losses.direction(intensity_NLW, network.direction_MW, reduction),
-            "sparsity": losses.sparsity(network.direction_MW, reduction),
+            "classification": many * float(torch.cat([slope.classification for slope in slopes]).mean()),
+            "identity": many * float(torch.cat([slope.identity for slope in slopes]).mean()),
+            **{name: float(value.detach()) for name, value in told.items()},
         }
 
-    def _weighed(self, parts: Mapping[str, Tensor]) -> Tensor:
-        """Eq. 11."""
-        return torch.stack([getattr(self.config, WEIGHTS[name]) * value for name, value in parts.items()]).sum()
-
-    def _edits(self, rows: int) -> list[tuple[int, ...]]:
-        """The attribute in which each row of this step is edited, for each pass of faces."""
-        many = len(self.attributes)
+    def _edits(self) -> list[tuple[int, int]]:
+        """What this step edits: the place of a code among those of the step, and the place of an attribute."""
+        rows, many = len(self.codes.batch(self.step)), len(self.attributes)
         if self.config.edits_of_a_row == "all":
-            return [(place,) * rows for place in range(many)]
+            return [(row, place) for place in range(many) for row in range(rows)]
         words = raw_words(self.config.seed, self.step, rows, DRAWN)
-        return [tuple((words % np.uint64(many)).astype(int).tolist())]
+        return list(enumerate((words % np.uint64(many)).astype(int).tolist()))
 
     # -- faces --------------------------------------------------------------------------------------------------------
 
@@ -321,41 +324,12 @@ class IDStyleTraining:
             raise SpecError("this training makes faces: give `faces` to open")
         return self._faces
 
-    def _look(self, ws_NLW: Tensor, attributes: Sequence[str] | None = None) -> tuple[Mapping[str, Tensor], Tensor]:
-        return self.faces.recognise(Codes("w+", ws_NLW), attributes or self.attributes)
-
-    @torch.no_grad()
-    def _before(self, number: int) -> tuple[dict[str, float], Tensor]:
-        """Scores and embedding (E,) of a code that is not edited; made once."""
-        if number not in self._seen:
-            scores, embedding_1E = self._look(self._code(number)[None])
-            self._seen[number] = {name: float(score) for name, score in scores.items()}, embedding_1E[0]
-        return self._seen[number]
-
-    # -- codes --------------------------------------------------------------------------------------------------------
-
-    def _numbers(self) -> list[int]:
-        """The codes of this step."""
-        numbers: list[int] = self._shuffle.batch(self.step).tolist()
-        return numbers
-
-    def _code(self, number: int) -> Tensor:
-        """(L, W), on the device."""
-        each = self.config.crossovers
-        if not each:
-            return self._expanded(int(self._learned[number]))
-        found = crossover(self.config.seed, number, len(self._learned), each, self._rows.layers)
-        rows = self._learned[[found.row, found.other]]
-        two = self._rows.codes.values[torch.from_numpy(rows)]
-        return found.between(two, self._rows.layers).to(self._device)
-
-    def _expanded(self, row: int) -> Tensor:
-        return self._rows.codes.values[row].expand(self._rows.layers, -1).to(self._device)
-
-    def _normals(self) -> Tensor:
-        """(M, W), of the rows to learn from."""
-        codes = self._rows.codes.select(torch.from_numpy(self._learned))
-        return normals(codes, self._rows.scores[self._learned], self.attributes, self.config.seed)
+    def _before(self, numbers: Sequence[int], codes: Sequence[Tensor]) -> list[Seen]:
+        """What is seen of codes that are not edited; each is seen once."""
+        unseen = {number: ws for number, ws in zip(numbers, codes, strict=True) if number not in self._seen}
+        found = self.faces.compute([Look(ws_LW, self.attributes) for ws_LW in unseen.values()])
+        self._seen |= dict(zip(unseen, found, strict=True))
+        return [self._seen[number] for number in numbers]
 
 
 def learning_rate(config: TrainConfig, step: int) -> float:

@@ -122,3 +122,14 @@ def test_what_cannot_be_edited():
         Config().request("smile", ("old",))
     with pytest.raises(SpecError, match="give a scorer of faces"):
         Config(target="flip").open(None, artifact=ARTIFACT).edit(codes(), [Config(target="flip").request("old")] * 4)
+
+
+def test_many_codes_have_the_bits_of_each_alone(monkeypatch):
+    """In blocks, and one at a time where a block would give others."""
+    source, names = codes(rows=40), ("smile", "old", "smile+old", "old") * 10
+    requests = [Config().request(name) for name in names]
+    alone = torch.cat([edit(source.select(slice(n, n + 1)), [one]).values for n, one in enumerate(requests)])
+    assert torch.equal(edit(source, requests).values, alone)
+    of_one = IDStyle.intensity
+    monkeypatch.setattr(IDStyle, "intensity", lambda self, ws: of_one(self, ws) * (1 + 0.1 * (len(ws) > 1)))
+    assert torch.equal(edit(source, requests).values, alone)

@@ -1,5 +1,7 @@
 """Training of ID-Style on the tiny networks: which codes, which gradients, resumed as undisturbed."""
 
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -83,20 +85,21 @@ def test_a_source_is_seen_once(rows, faces, monkeypatch):
 def test_the_gradient_is_that_of_the_losses_by_hand(rows, faces, edits):
     training = opened(rows, faces, edits_of_a_row=edits, start="random", reduction="sum")
     network, config = training.network, training.config
-    numbers, passes = training._numbers(), training._edits(2)
-    ws = torch.stack([training._code(number) for number in numbers])
+    ws = torch.stack([training.codes.code(number) for number in training.codes.batch(0)])
+    edited = training._edits()
+    passes = [[place for of, place in edited if of == row] for row in range(2)]
     before = [faces.recognise(Codes("w+", code[None])) for code in ws]
     total = torch.zeros(())
     for row, (scores, embedding) in enumerate(before):
         delta = network(ws[row : row + 1])[0]
         of_class = of_id = torch.zeros(())
-        for places in passes:
-            m, name = places[row], NAMES[places[row]]
+        for m in passes[row]:
+            name = NAMES[m]
             side = -1.0 if float(scores[name]) > 0 else 1.0
             edited, after = faces.recognise(Codes("w+", ws[row : row + 1] + side * delta[m : m + 1]))
             of_class = of_class - torch.log(torch.sigmoid(config.logit_scale * side * edited[name][0]))
             of_id = of_id + 1 - (embedding[0] * after[0]).sum()
-        weight = len(NAMES) / len(passes)
+        weight = len(NAMES) / len(passes[row])
         l_ft, p = network.intensity(ws[row : row + 1])[0], network.direction_MW
         far = sum(delta[m].norm() for m in range(2))
         apart = sum(
@@ -133,7 +136,7 @@ def test_it_starts_from_the_normals_of_svms(rows, faces):
 @pytest.mark.parametrize("rarer", [3, ROWS - 2 - 3])
 def test_it_starts_from_labels_of_yes_and_no_of_which_one_is_rare(rows, faces, rarer):
     """Three of 38 rows are fewer than the fifth of the rows that a class of scores has."""
-    learned = opened(rows, faces)._learned
+    learned = opened(rows, faces).codes.learned
     scores = np.zeros((ROWS, 2))
     along = rows.codes.values[learned, 0].numpy()
     scores[learned[np.argsort(along)[-rarer:]]] = 1
@@ -186,8 +189,43 @@ def test_a_loss_that_is_not_finite_ends_it(rows, faces):
 
 
 def test_the_start_is_of_rows_to_learn_from_alone(rows, faces):
-    held = opened(rows, faces)._held_out
+    held = opened(rows, faces).codes.held_out
     scores = rows.scores.copy()
     scores[held] = 1e3
     others = LabelledCodes(rows.codes, scores, NAMES, rows.layers)
-    assert torch.equal(opened(rows, faces)._normals(), opened(others, faces)._normals())
+    first = [opened(each, faces).network.direction_MW for each in (rows, others)]
+    assert torch.equal(*first)
+
+
+class OthersToo:
+    """In place of helpers: it computes the parts in another order, and of what was pickled."""
+
+    def __init__(self, faces) -> None:
+        self.faces, self.computed = faces, 0
+
+    def compute(self, parts, here):
+        self.computed += len(parts)
+        found = {place: pickle.loads(pickle.dumps(parts[place]))(self.faces) for place in reversed(range(len(parts)))}
+        return [found[place] for place in range(len(parts))]
+
+
+@pytest.mark.parametrize("edits", ["one", "all"])
+def test_parts_that_others_compute_change_no_bit(rows, faces, edits):
+    asked = {"edits_of_a_row": edits, "batch_size": 3, "steps": 2}
+    alone, others = opened(rows, faces, **asked), OthersToo(faces)
+    helped = opened(rows, faces.with_helpers(others), **asked)
+    assert alone.advance(2) == helped.advance(2)
+    assert others.computed >= 2 * alone.config.parts(len(NAMES))
+    for name, value in alone.tensors().items():
+        assert torch.equal(helped.tensors()[name], value), name
+    assert alone.metrics() == helped.metrics()
+
+
+def test_a_part_is_small_when_it_is_sent(rows, faces):
+    """Not with all the rows that its codes are views of."""
+    sent = []
+    monkey = OthersToo(faces)
+    monkey.compute = lambda parts, here: sent.extend(parts) or [here(part) for part in parts]
+    opened(rows, faces.with_helpers(monkey), crossovers=0, steps=1).advance(1)
+    code = rows.layers * rows.codes.values.shape[-1] * 4
+    assert max(len(pickle.dumps(part)) for part in sent) < 1.5 * code + 20_000
