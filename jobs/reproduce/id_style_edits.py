@@ -11,7 +11,7 @@ from pydantic import Field
 from jobs.label import LabelSpec
 from jobs.reproduce.faces import LabelledFaces, sample
 from jobs.reproduce.study import StudySpec, edit_spec, step
-from pipeline.report.id_style.equal_accuracy import Strengths
+from pipeline.report.id_style.at_strengths import Strengths
 from pipeline.report.id_style.paper import ALPHA, ENOUGH, LINEAR, NAMES, NON_LINEAR, OURS, STRENGTH
 from pipeline.report.id_style.top_k import Setting
 from pipeline.stages.copied_latents import ROWS_PER_SHARD

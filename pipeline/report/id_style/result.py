@@ -28,6 +28,7 @@ def read(
     there   whether it sees the attribute on the side that the edit goes to, as the paper counts accuracy
     toggle  whether the edit goes to the other side than where the source is
     kept    share of the other attributes that stay on their side
+    source, score  the judge's score of the attribute, in the source and after the edit
     NUMBER  of the picture beside its source, NaN where there is none
 
     measured: of a measure job. edits: by the urls that it was given, in that order, what the edits are called. tables:
@@ -37,12 +38,16 @@ def read(
     """
     flips = of_faces(measured, list(edits), [EFFECTS], "flips")
     own = flips["name"] == flips["attribute"]
+    changes = of_faces(measured, list(edits), [EFFECTS])
     found = flips[own].set_index(KEY)["value"].rename("changed").to_frame()
+    found["score"] = changes[changes["name"] == changes["attribute"]].set_index(KEY)["value"]
     found["kept"] = 1 - flips[~own].groupby(KEY)["value"].mean()
     values = of_faces(measured, list(edits), tables)
     wide = values[values["name"].isin(numbers)].pivot(index=KEY, columns="name", values="value")
     found = found.join(wide.reindex(columns=list(numbers))).reset_index()
-    found["has"] = [judged[name][face] > 0 for name, face in zip(found["attribute"], found["face"], strict=True)]
+    found["source"] = [judged[name][face] for name, face in zip(found["attribute"], found["face"], strict=True)]
+    found["score"] += found["source"]
+    found["has"] = found["source"] > 0
     wanted = found["strength"] > 0
     found["there"] = (found["has"] != (found.pop("changed") > 0)) == wanted
     found["toggle"] = found["has"] != wanted
@@ -72,9 +77,9 @@ def together(first: pd.DataFrame, second: pd.DataFrame, name: str) -> tuple[NDAr
     return means.iloc[:, 0].to_numpy(), means.iloc[:, 1].to_numpy()
 
 
-def said(values_N: "pd.Series[float]", digits: int = 3, unit: float = 1.0) -> str:
+def said(values_N: "pd.Series[float]", digits: int = 3) -> str:
     """Their mean, and half of its interval of 95 % where there are faces enough for one."""
-    there = unit * values_N.dropna()
+    there = values_N.dropna()
     if not len(there):
         return study.cell(None)
     mean = f"{there.mean():.{digits}f}"
@@ -82,3 +87,25 @@ def said(values_N: "pd.Series[float]", digits: int = 3, unit: float = 1.0) -> st
         return mean
     low, high = intervals.of_mean(there.mean(), there.std(), len(there))
     return f"{mean} ± {(high - low) / 2:.{digits}f}"
+
+
+def said_rate(shares_N: "pd.Series[float]") -> str:
+    """The mean in per cent of shares of each face, and its interval of 95 % where there are faces enough for one: where
+    each share is 0 or 1 that of a rate (Wilson), which is not empty where all faces are alike.
+    """
+    there = shares_N.dropna()
+    if not len(there):
+        return study.cell(None)
+    mean = f"{100 * there.mean():.1f}"
+    if len(there) < FEWEST:
+        return mean
+    if there.isin([0.0, 1.0]).all():
+        low, high = intervals.of_rate(there.sum(), len(there))
+    else:
+        low, high = intervals.of_mean(there.mean(), there.std(), len(there))
+    return f"{mean} ({100 * max(low, 0.0):.1f} to {100 * min(high, 1.0):.1f})"
+
+
+def without_number(rows: pd.DataFrame, name: str) -> str:
+    """How many of the edits have no such number, and of how many."""
+    return f"{int(rows[name].isna().sum()):,} of {len(rows):,}"

@@ -12,8 +12,8 @@ from pipeline.metrics.number import Number
 from pipeline.report import study
 from pipeline.report.claims import Claim, of_difference
 from pipeline.report.id_style import paper
-from pipeline.report.id_style.paper import LINEAR, NAMES, OURS, TABLE_1, TABLE_2, TABLE_3, WHOLE
-from pipeline.report.id_style.result import by_face, said, together
+from pipeline.report.id_style.paper import LINEAR, NAMES, NOTHING, OURS, TABLE_1, TABLE_2, TABLE_3, WHOLE
+from pipeline.report.id_style.result import by_face, said, said_rate, together, without_number
 
 PICTURES = {
     "ssim": "SSIM ↑",
@@ -24,7 +24,14 @@ PICTURES = {
 """Headings of numbers of a picture beside its source, those that may have been measured."""
 WHAT = {"identity": "FRS", "identity_dlib": "distance by dlib"}
 """What says whose face it is: the cosine by the network of the training's loss, and one that nothing optimises."""
-PLUS_MINUS = "Behind ± is half of the interval of 95 % over the faces, each with the mean of its edits."
+PLUS_MINUS = (
+    "Behind ± is half of the interval of 95 % over the faces, each with the mean of its edits; in brackets that "
+    "interval of a share, Wilson's where each face has a yes or a no."
+)
+ONE_TRAINING = "one training, not decided"
+"""The verdict where the interval of a difference lacks how much two trainings differ."""
+NO_FACE = "no face by dlib"
+"""A heading: edits of which there is no distance, since its detector finds no face in one of the two pictures."""
 
 
 # -- Table 1 ----------------------------------------------------------------------------------------------------------
@@ -51,7 +58,9 @@ def table_1(frame: pd.DataFrame, settings: Mapping[str, str], numbers: Mapping[s
         "FRS is the cosine by the network whose cosine the training maximised; dlib's network has had no part in it. "
         "The paper's numbers are of another generator, other networks and a test set of 1,000 faces: the order of the "
         f"methods can be compared, not the digits. InterFaceGAN has no value in W+ there. {paper.NO_FID}",
-    ]
+        *([f"{NO_FACE}: edits that have no distance, since its detector finds no face in one of the two pictures; the "
+           "mean is of the others."] if "identity_dlib" in numbers else []),
+    ]  # fmt: skip
     return study.Section("Identity, content and accuracy (Table 1)", sentences, parts)
 
 
@@ -68,11 +77,13 @@ def _methods(
     for method, how in settings.items():
         its = frame[frame["what"] == method]
         pictures[f"{method}{how}"] = {PICTURES[name]: said(by_face(its, name)) for name in PICTURES if name in numbers}
+        if "identity_dlib" in numbers and method != NOTHING:
+            pictures[f"{method}{how}"][NO_FACE] = without_number(its, "identity_dlib")
+        told = _known if method == NOTHING else said_rate
         of_attributes = {
-            heading: said(by_face(its[its["attribute"] == attribute], "there"), 1, 100)
-            for attribute, heading in NAMES.items()
+            heading: told(by_face(its[its["attribute"] == attribute], "there")) for attribute, heading in NAMES.items()
         }
-        mean, kept = (said(by_face(its, name), 1, 100) for name in ("there", "kept"))
+        mean, kept = (told(by_face(its, name)) for name in ("there", "kept"))
         accuracies[f"{method}{how}"] = {"mACC": mean, **of_attributes, "kept": kept}
     for printed, theirs in TABLE_1.iterrows() if with_paper else ():
         pictures[f"{printed}, paper"] = {
@@ -85,6 +96,11 @@ def _methods(
         study.Grid(f"{caption}: {what}", pd.DataFrame.from_dict(rows, orient="index").fillna(study.cell(None)))
         for what, rows in both.items()
     ]
+
+
+def _known(shares_N: "pd.Series[float]") -> str:
+    """In per cent, of what is so by definition."""
+    return f"{100 * shares_N.mean():.1f}"
 
 
 def better_than_linear(frame: pd.DataFrame, numbers: Mapping[str, Number]) -> list[Claim]:
@@ -132,7 +148,7 @@ def table_2(parameters: Mapping[str, int], milliseconds: Mapping[str, float], ma
 
 
 def table_3(frame: pd.DataFrame, face_edits: int, numbers: Mapping[str, Number]) -> tuple[study.Section, list[Claim]]:
-    """Trainings from which a part was left out, and the claims that each part helps.
+    """Trainings from which a part was left out, and by how much each part helps: of one training each, not decided.
 
     frame: edits of all faces by each variant, named as in the paper's table. face_edits: of each training.
     """
@@ -143,7 +159,7 @@ def table_3(frame: pd.DataFrame, face_edits: int, numbers: Mapping[str, Number])
         its = frame[frame["what"] == variant]
         rows[str(variant)] = {
             **{PICTURES[name]: said(by_face(its, name)) for name in shown},
-            "mACC %": said(by_face(its, "there"), 1, 100),
+            "mACC %": said_rate(by_face(its, "there")),
             **{f"{PICTURES[name]}, paper": f"{theirs[name]:.3f}" for name in shown if name in theirs},
             "mACC %, paper": f"{theirs['mACC']:.2f}",
         }
@@ -151,11 +167,12 @@ def table_3(frame: pd.DataFrame, face_edits: int, numbers: Mapping[str, Number])
             more, faces = mean_difference(*together(its, whole, "there"))
             told = f"{variant}: mACC as a share, less that of the whole ({faces} faces)"
             by = f"{(theirs['mACC'] - TABLE_3['mACC'][WHOLE]) / 100:+.4f}"
-            claims.append(of_difference("Fewer edits succeed where a part is left out", told, by, more, False))
+            about = "Fewer edits succeed where a part is left out"
+            claims.append(Claim(about, told, by, more.observed, more.low, more.high, ONE_TRAINING))
     sentence = (
         f"Each variant was trained once, from the same start, with {face_edits:,} edited faces, and edits the same "
         "faces to both sides as in Table 1. The intervals are over the faces; how much two trainings of one variant "
-        f"differ is not in them. {PLUS_MINUS}"
+        f"differ is not in them, so that no difference is called decided. {PLUS_MINUS}"
     )
     grid = study.Grid("What is left out", pd.DataFrame.from_dict(rows, orient="index"))
     return study.Section("Ablation (Table 3)", [sentence], [grid]), claims

@@ -10,7 +10,7 @@ from pipeline.metrics import intervals
 from pipeline.report import study
 from pipeline.report.claims import FAILS, HOLDS, NOT_DECIDED, Claim
 from pipeline.report.id_style.paper import ENOUGH
-from pipeline.report.id_style.result import by_face, said
+from pipeline.report.id_style.result import by_face, said, said_rate, without_number
 
 AS_MANY = 0.05
 """So many entries are enough where no more than this share of the edits that succeed by all entries are lost."""
@@ -38,10 +38,12 @@ def section(
     for one in settings:
         its = frame[frame["what"] == str(one)]
         rows[str(one)] = {
-            "accuracy %": said(by_face(its, "there"), 1, 100),
+            "accuracy %": said_rate(by_face(its, "there")),
             "FRS": said(by_face(its, "identity")) if "identity" in numbers else study.cell(None),
-            **({"distance by dlib": said(by_face(its, "identity_dlib"))} if "identity_dlib" in numbers else {}),
         }
+        if "identity_dlib" in numbers:
+            rows[str(one)]["distance by dlib"] = said(by_face(its, "identity_dlib"))
+            rows[str(one)]["no face by dlib"] = without_number(its, "identity_dlib")
     plain = [one for one in settings if one.intensity == 1 and one.k not in _small(settings)]
     lines = {"k from small to all, intensity 1": plain}
     for k in _small(settings):

@@ -9,9 +9,9 @@ import pytest
 from pipeline.metrics.of_faces import NUMBERS
 from pipeline.report.claims import FAILS, HOLDS, NOT_DECIDED
 from pipeline.report.id_style import directions, equal_accuracy, paper, sections, top_k
-from pipeline.report.id_style.equal_accuracy import Strengths
+from pipeline.report.id_style.at_strengths import AtStrengths, Strengths, paired
 from pipeline.report.id_style.paper import ENOUGH, LINEAR, NAMES, NOTHING, OURS, TABLE_3, WHOLE
-from pipeline.report.id_style.result import by_face, nothing_done, together
+from pipeline.report.id_style.result import by_face, nothing_done, said_rate, together, without_number
 from pipeline.report.id_style.top_k import Setting
 
 FACES = 12
@@ -29,8 +29,10 @@ def edits(what: str, strength: float, there: float, identity: float, seed: int =
                 toggle = has != (side > 0)
                 seen = not toggle or rng.random() < there
                 cosine = identity - 0.02 * rng.random()
-                rows.append((what, face, attribute, side * strength, has, toggle, seen, 0.9, cosine, 1 - cosine))
-    columns = ["what", "face", "attribute", "strength", "has", "toggle", "there", "kept", *IDENTITY]
+                source, score = (1.0 if has else -1.0), side * (1.0 if seen else -1.0)
+                rows.append((what, face, attribute, side * strength, has, toggle, seen, 0.9, source, score, cosine,
+                             1 - cosine))  # fmt: skip
+    columns = ["what", "face", "attribute", "strength", "has", "toggle", "there", "kept", "source", "score", *IDENTITY]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -84,9 +86,84 @@ def test_at_equal_accuracy_a_method_that_moves_less_is_no_better():
 def test_a_face_without_an_edit_at_some_strength_is_left_out():
     frame = pd.concat([edits(OURS, 1.0, 0.9, 0.8), edits(OURS, 2.0, 0.9, 0.8)])
     frame = frame[frame["toggle"] & ~(frame["face"].eq(3) & frame["strength"].abs().eq(2))]
-    swept = equal_accuracy.swept(frame, "identity", IDENTITY["identity"], (1.0, 2.0))
+    swept = AtStrengths.of(frame, "identity", IDENTITY["identity"], (1.0, 2.0)).swept()
     assert swept.reached.shape == (FACES - 1, 3)
     np.testing.assert_array_equal(swept.value[:, 0], 1.0)
+
+
+def moved(what: str, tried: tuple[float, ...], unit: float = 1.0, seed: int = 0, better: float = 1.0) -> pd.DataFrame:
+    """Toggles of 24 faces by one simulated method: over the distance d, strength / unit, each score rises on a line and
+    each cosine falls as exp(-(d / c)^2), with c `better` times as large."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for face in range(24):
+        for attribute in NAMES:
+            side, start, gain, c = rng.choice([-1, 1]), rng.normal(0.9, 0.6), rng.normal(1.3, 0.5), rng.normal(1.8, 0.4)
+            for one in tried:
+                score = side * (abs(gain) * one / unit - abs(start))
+                cosine = np.exp(-((one / unit / (max(0.6, c) * better)) ** 2))
+                rows.append((what, face, attribute, side * one, -side * abs(start), score, cosine, 1 - cosine))
+    return pd.DataFrame(rows, columns=["what", "face", "attribute", "strength", "source", "score", *IDENTITY])
+
+
+GRIDS = ((0.5, 0.75, 1.0, 1.5, 2.0), (1.5, 3.0, 4.5, 6.0)), ((0.5, 1.0, 1.5, 2.0), (1.2, 2.4, 3.6, 4.8))
+
+
+@pytest.mark.parametrize("grids", GRIDS)
+@pytest.mark.parametrize("seed", range(5))
+def test_a_method_against_itself_at_other_strengths_is_not_decided(grids, seed):
+    ours, theirs = grids
+    strengths = {OURS: Strengths(ours, 1.0), LINEAR: Strengths(theirs, theirs[1])}
+    frame = pd.concat([moved(OURS, ours, seed=seed), moved(LINEAR, theirs, 3.0, seed=seed)])
+    _, claims = equal_accuracy.section(frame, strengths, IDENTITY)
+    assert {one.verdict for one in claims} == {NOT_DECIDED}
+    assert {one.paper for one in claims} == {"not compared"}
+    for better, verdict in ((1.5, HOLDS), (1 / 1.5, FAILS)):
+        other = pd.concat([moved(OURS, ours, seed=seed, better=better), moved(LINEAR, theirs, 3.0, seed=seed)])
+        assert {one.verdict for one in equal_accuracy.section(other, strengths, IDENTITY)[1]} == {verdict}
+
+
+def test_toggles_that_one_method_lacks_are_left_out_of_both():
+    """Otherwise faces of one method stand beside other faces of the other."""
+    tried = (1.0, 2.0)
+    ours, theirs = moved(OURS, tried), moved(LINEAR, tried)
+    ours.loc[ours["face"].eq(3) & ours["strength"].abs().eq(2), "identity"] = np.nan
+    theirs.loc[theirs["face"].eq(7) & theirs["attribute"].eq("smile"), "identity"] = np.nan
+    both = paired(*(AtStrengths.of(one, "identity", IDENTITY["identity"], tried) for one in (ours, theirs)))
+    assert both[0].key.equals(both[1].key)
+    assert len(both[0]) == 24 * 4 - 4 - 1
+    np.testing.assert_array_equal(both[0].value, both[1].value)
+    assert set(range(24)) - set(both[0].key.get_level_values("face")) == {3}
+    strengths = {OURS: Strengths(tried, 1.0), LINEAR: Strengths(tried, 1.0)}
+    found, claims = equal_accuracy.section(pd.concat([ours, theirs]), strengths, {"identity": IDENTITY["identity"]})
+    row = found.parts[0].frame.iloc[0]
+    assert (row["faces"], row["toggles"], row["left out"]) == ("23", "91", "5")
+    assert claims[0].ours == 0
+
+
+def test_one_strength_alone_decides_nothing():
+    frame = pd.concat([moved(OURS, (1.0,), better=2.0), moved(LINEAR, (3.0,), 3.0)])
+    strengths = {OURS: Strengths((1.0,), 1.0), LINEAR: Strengths((3.0,), 3.0)}
+    _, claims = equal_accuracy.section(frame, strengths, IDENTITY)
+    assert {one.verdict for one in claims} == {NOT_DECIDED}
+
+
+def test_a_share_of_faces_of_which_each_has_a_yes_or_a_no_has_wilsons_interval():
+    assert said_rate(pd.Series(np.ones(24))) == "100.0 (86.2 to 100.0)"
+    assert said_rate(pd.Series([0.5, 1.0] * 12)) == "75.0 (64.8 to 85.2)"
+    assert said_rate(pd.Series(np.ones(5))) == "100.0"
+
+
+def test_edits_in_which_no_face_is_found_are_counted():
+    frame = pd.concat([edits(OURS, 1.0, 0.9, 0.8), edits(LINEAR, 3.0, 0.9, 0.7)])
+    frame.loc[frame["what"].eq(OURS) & frame["attribute"].eq("old"), "identity_dlib"] = np.nan
+    found = sections.table_1(frame, {OURS: "", LINEAR: ""}, IDENTITY)
+    counted = found.parts[0].frame[sections.NO_FACE]
+    assert counted[[OURS, LINEAR]].tolist() == [f"{2 * FACES} of {8 * FACES}", f"0 of {8 * FACES}"]
+    assert without_number(frame[frame["what"] == OURS], "identity_dlib") == "24 of 96"
+    whole = frame[frame["toggle"] & frame["what"].eq(OURS)].assign(what=str(Setting(None)))
+    found, _ = top_k.section(whole, (Setting(None),), IDENTITY, 512)
+    assert found.parts[1].frame["no face by dlib"].tolist() == [f"{FACES} of {4 * FACES}"]
 
 
 def test_angles_and_entries_of_directions():
@@ -133,7 +210,8 @@ def test_an_ablation_is_beside_the_whole():
     frame = pd.concat([edits(name, 1.0, 0.9 if name == WHOLE else 0.2, 0.8) for name in TABLE_3.index])
     found, claims = sections.table_3(frame, 4000, IDENTITY)
     assert len(claims) == len(TABLE_3) - 1
-    assert {one.verdict for one in claims} == {HOLDS}
+    assert {one.verdict for one in claims} == {sections.ONE_TRAINING}
+    assert all(one.high < 0 for one in claims)
     assert claims[-1].paper == "−0.0816" or claims[-1].paper == "-0.0816"
     assert list(found.parts[0].frame.index) == list(TABLE_3.index)
 
