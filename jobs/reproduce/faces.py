@@ -45,11 +45,14 @@ class LabelledFlags(StudySpec):
         """Those of --from, or its own."""
         return LabelledFaces(self.out if self.from_ is None else absolute(self.from_))
 
-    def check_from(self, attributes: Sequence[str], space: Space = "w") -> None:
+    def check_from(self, attributes: Sequence[str], space: Space = "w", flags: str = "") -> None:
         """Look at --from before hours of computing.
 
+        flags: of the study, in words, that name the attributes.
+
         Raises:
-            SpecError: it is of another generator, or lacks a direction.
+            SpecError: it is of another generator, was labelled by another family, has the faces that are to be edited,
+                or lacks a direction.
             StoreError: it has no faces and directions, or they are not complete.
         """
         if self.from_ is None:
@@ -57,9 +60,26 @@ class LabelledFlags(StudySpec):
         table = Table.open(self.labelled_faces.fitted(space))
         table.require_sealed()
         if lacking := set(attributes) - set(by_name(read_directions(table))):
-            raise SpecError(f"--from: {table.url} has no direction of {', '.join(sorted(lacking))}")
+            advice = f": change {flags}, or fit one there with stylemill directions fit" if flags else ""
+            raise SpecError(f"--from: {table.url} has no direction of {', '.join(sorted(lacking))}{advice}")
         if (named := self.labelled_faces.asked("generator")) != self.generator:
             raise SpecError(f"--from: its faces are of {named}; pass --generator {named}")
+        if (family := labelled_by(self.labelled_faces.labels)) not in (None, self.classifiers):
+            raise SpecError(f"--from: its faces are labelled by {family}; pass --classifiers {family}")
+        self.check_edited_are_others(self.labelled_faces.latents, "--from")
+
+    def check_edited_are_others(self, latents: str, flag: str) -> None:
+        """Faces from which something was learned are not edited: theirs is not one of the seeds of the other faces.
+
+        latents: the table that they are of. flag: of the study, that names it. Raises SpecError and StoreError.
+        """
+        asked = Table.open(latents).require_sealed()["facts"].get("spec", {})
+        seed = asked.get("seed")
+        if seed in (self.seed + 1, self.seed + 2) and asked.get("generator") == self.generator:
+            raise SpecError(
+                f"{flag}: its faces are of seed {seed}, which at --seed {self.seed} is a seed of the faces to be "
+                f"edited: pass --seed {seed}, so that nothing was learned from these"
+            )
 
 
 class FacesFlags(LabelledFlags):
@@ -86,6 +106,12 @@ class FacesFlags(LabelledFlags):
 def enough(rows: int, primals: Sequence[str], usual: int, smiling: int) -> int:
     """Faces among which so many start in the source class; smile is seen in two faces of three."""
     return (smiling if "smile" in primals else usual) * rows
+
+
+def labelled_by(labels: str) -> str | None:
+    """The family whose labels a table holds; None where it does not say. Raises StoreError."""
+    family = Table.open(labels).require_sealed()["facts"].get("spec", {}).get("classifiers")
+    return family if isinstance(family, str) else None
 
 
 @dataclass(frozen=True)

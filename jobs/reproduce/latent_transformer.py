@@ -10,13 +10,17 @@ from jobs.reproduce import latent_classifier, sequences
 from jobs.reproduce.cost import Passes, say_ahead, say_time_left
 from jobs.reproduce.different_faces import thresholds
 from jobs.reproduce.faces import FacesFlags, LabelledFaces, judge_others, label_faces, labelling_cost
+from jobs.reproduce.learned_from import latents_of
+from jobs.reproduce.learned_from import said as learned_from
 from jobs.reproduce.study import run_study, step
 from jobs.reproduce.toggled_edits import PICTURE, ToggledFaces, measure_spec, measured, read_toggles
 from jobs.train.spec import SPECS as TRAININGS
 from jobs.train.spec import TrainSpec
+from pipeline.card import Card
 from pipeline.errors import SpecError
-from pipeline.metrics.false_acceptance import ALIKE, RATE, Threshold
+from pipeline.metrics.false_acceptance import ALIKE, RATE, Threshold, enough
 from pipeline.metrics.of_faces import BY_NAME, NUMBERS
+from pipeline.models import generators
 from pipeline.models.classifiers import attributes_of
 from pipeline.report import sequences as in_sequence
 from pipeline.report.claims import Page
@@ -95,8 +99,13 @@ class LatentTransformerSpec(FacesFlags):
             raise ValueError(f"--metrics {odd[0]}: identity is told by {', '.join(ALIKE)}")
         if twice := [one for one in (self.attributes, self.metrics) if len(set(one)) < len(one)]:
             raise ValueError(f"{', '.join(twice[0])} names one twice")
+        if not {name for name, _ in self.stages} & set(judged := attributes_of(self.judge)):
+            raise ValueError(f"--sequence {self.sequence}: {self.judge} sees none of it: ask for one of "
+                             f"{', '.join(judged)}")  # fmt: skip
         if self.there < self.each:
             raise ValueError(f"--others {self.there} are fewer than --rows {self.each}")
+        if self.there < (least := enough(RATE)):
+            raise ValueError(f"--others {self.there}: the threshold of identity needs {least} faces or more")
         if self.artifact and self.epochs:
             raise ValueError("--epochs is of a training, and --artifact is trained already: leave one out")
         return self
@@ -144,12 +153,24 @@ class LatentTransformerSpec(FacesFlags):
         """Look before hours of computing. Raises SpecError, ModelFileError and StoreError."""
         for name in self.metrics:
             BY_NAME[name].open("cpu", self.judge)
-        self.check_from(self.changed)
+        self.check_from(self.changed, flags="--attributes and --sequence")
         if self.artifact is not None:
-            known = read_artifact(self.artifact, WHAT).card.attributes
-            if lacking := [name for name in self.changed if known and name not in known]:
-                raise SpecError(f"{self.artifact} was not trained for {lacking[0]}: leave it out of --attributes and "
-                                "--sequence, or leave out --artifact")  # fmt: skip
+            self.check_artifact(self.artifact, read_artifact(self.artifact, WHAT).card)
+
+    def check_artifact(self, url: str, card: Card) -> None:
+        """Raises SpecError where it was not trained for these edits, or on the faces that are edited."""
+        if lacking := [name for name in self.changed if card.attributes and name not in card.attributes]:
+            raise SpecError(f"{url} was not trained for {lacking[0]}: leave it out of --attributes and --sequence, or "
+                            "leave out --artifact")  # fmt: skip
+        if card.codes is not None and card.codes.space != "w":
+            raise SpecError(f"{url} edits {card.codes.space}, and this study edits w: leave out --artifact, or train "
+                            "one with --space w")  # fmt: skip
+        whose = generators.load(self.generator, backend="eager").fingerprint
+        if card.generator_fingerprint not in (None, whose):
+            raise SpecError(f"{url} was trained on latents of another generator, {card.generator}, than the "
+                            f"{self.generator} here: pass the --generator that it was trained for")  # fmt: skip
+        if (latents := latents_of(url, card)) is not None:
+            self.check_edited_are_others(latents, "--artifact")
 
 
 def main(argv: Sequence[str]) -> int:
@@ -274,7 +295,7 @@ def page(
         facts={
             "Faces": f"{faces.said}; of {spec.there:,} others the first {spec.each:,} edited, {spec.few:,} of them in "
             "sequences",
-            "Artifact": f"{trained.digest}, of `{trained.card.command}`",
+            "Artifact": f"{trained.digest}, of `{trained.card.command}`{learned_from(artifact, trained.card)}",
             "Directions": Table.open(faces.fitted("w")).digest,
         },
     )

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from jobs.constants import CalibrationFlag
 from jobs.edit.spec import SPECS, EditSpec
@@ -46,6 +46,12 @@ class StudySpec(CalibrationFlag, RayFlags, MachineFlags):
     dry_run: bool = Field(
         False, description="Print the number of passes through the generator and the hours they take, and stop."
     )
+
+    @model_validator(mode="after")
+    def _measured_by_another(self) -> "StudySpec":
+        if self.judge == self.classifiers:
+            raise ValueError(f"--judge {self.judge} is the family that edits: measure with another one")
+        return self
 
     def url(self, *names: str) -> str:
         """Of a folder or a file of the study."""

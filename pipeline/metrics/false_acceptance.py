@@ -64,7 +64,7 @@ def threshold(
     if pairs * rate < 1:
         raise SpecError(
             f"{faces} faces make {pairs:,} pairs, and at a rate of {100 * rate:g} % not one of them may be taken for "
-            f"one person: give {_enough(rate)} faces or more"
+            f"one person: give {enough(rate)} faces or more"
         )
     apart_M = pdist(embeddings, ALIKE[name])  # of cosines, 1 less the cosine
     order = np.argsort(apart_M, kind="stable")
@@ -90,7 +90,7 @@ def _at_rate(apart_M: NDArray[np.float64], weight_M: NDArray[np.float64], rate: 
     return float(apart_M[max(first - 1, 0) : first + 1].mean())
 
 
-def _enough(rate: float) -> int:
+def enough(rate: float) -> int:
     """Faces whose pairs are 1 / rate or more."""
     faces = int(np.sqrt(2 / rate))
     while faces * (faces - 1) // 2 * rate < 1:
