@@ -10,7 +10,7 @@ from jobs.__main__ import main
 from jobs.reproduce.ials import IalsSpec
 from jobs.reproduce.id_style import IdStyleSpec
 from jobs.reproduce.interfacegan import InterfaceganSpec
-from jobs.reproduce.latent_transformer import WHAT, LatentTransformerSpec
+from jobs.reproduce.latent_transformer_flags import WHAT, LatentTransformerSpec
 from jobs.reproduce.learned_from import latents_of, said
 from jobs.reproduce.style_intervention import StyleInterventionSpec
 from pipeline.card import Card, TrainedCodes
