@@ -1,5 +1,8 @@
 """A small job of each verb that runs shards, and what the verbs read."""
 
+import os
+import signal
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,6 +75,35 @@ class FacesByPixels(FacesRef):
     def open(self) -> FacesOfTraining:
         identity.load = load_pixels
         return super().open()
+
+
+class FacesOfTheKilled(FacesByPixels):
+    """Two processes, or more where one was killed: each waits until there are two, and the first two are killed on the
+    way. What has happened is told by files in `marks`."""
+
+    marks = ""
+
+    def open(self) -> FacesOfTraining:
+        faces, seen, marks = super().open(), [], Path(self.marks)
+        search = faces._faces.search_with_pictures
+        (marks / f"opened-{os.getpid()}").touch()
+
+        def killed(*given: object) -> object:
+            seen.append(given)
+            latest = time.monotonic() + 120
+            while len(list(marks.glob("opened-*"))) < 2 and time.monotonic() < latest:
+                time.sleep(0.05)
+            if len(seen) == 3:
+                for number in range(2):
+                    try:
+                        (marks / f"killed-{number}").touch(exist_ok=False)
+                    except FileExistsError:
+                        continue
+                    os.kill(os.getpid(), signal.SIGKILL)
+            return search(*given)
+
+        faces._faces.search_with_pictures = killed
+        return faces
 
 
 ROWS = "--rows 12 --rows-per-shard 8"

@@ -30,6 +30,7 @@ from .jobs_of_each_verb import (
     VERBS,
     Case,
     FacesByPixels,
+    FacesOfTheKilled,
     load_pixels,
     make_inputs,
 )
@@ -192,6 +193,20 @@ def test_two_workers_of_ray_make_the_bytes_of_one(case, inputs, whole, tmp_path,
     assert files(tmp_path) == files(whole)
     prints = [json.loads((job_records(out) / "spec.json").read_text())["fingerprint"] for out in (tmp_path, whole)]
     assert prints[0] == prints[1]
+
+
+@pytest.mark.slow
+def test_a_training_whose_worker_and_helper_are_killed_ends_with_the_same_bytes(
+    inputs, whole_of, tmp_path, cluster, monkeypatch
+):
+    marks = tmp_path / "marks"
+    marks.mkdir()
+    monkeypatch.setattr(FacesOfTheKilled, "marks", str(marks))
+    monkeypatch.setattr(training_plan, "FacesRef", FacesOfTheKilled)
+    out = tmp_path / "out"
+    assert CASES["train-id-style"].run(inputs, out, where=ON_RAY) == 0
+    assert {path.name for path in marks.glob("killed-*")} == {"killed-0", "killed-1"}
+    assert files(out) == files(whole_of("train-id-style"))
 
 
 def test_a_changed_spec_is_refused_with_4_by_name_and_changes_nothing(case, inputs, whole, capsys):
