@@ -35,7 +35,14 @@ def thresholds(
         SpecError: they are too few faces for such a rate, or no such metric is among the study's.
         StoreError: a table is not there, or not complete.
     """
-    found = embeddings(spec, latents, labels, names)
+    return thresholds_of(embeddings(spec, latents, labels, names), latents, rate)
+
+
+def thresholds_of(found: Mapping[str, NDArray[np.float64]], latents: str, rate: float = RATE) -> dict[str, Threshold]:
+    """The same of embeddings that are there, by metric. latents: of which table, for the message.
+
+    Raises SpecError: they are too few faces for such a rate.
+    """
     told = {}
     for name, embeddings_NE in found.items():
         try:
@@ -44,6 +51,11 @@ def thresholds(
             there = int((~np.isnan(embeddings_NE).any(axis=1)).sum())
             raise SpecError(f"{latents}: of {len(embeddings_NE):,} faces {name} sees {there:,}; {error}") from error
     return told
+
+
+def not_found(found: Mapping[str, NDArray[np.float64]]) -> dict[str, list[int]]:
+    """By metric, the rows of the faces that it does not find."""
+    return {name: np.flatnonzero(np.isnan(one_NE).any(axis=1)).tolist() for name, one_NE in found.items()}
 
 
 def embeddings(spec: StudySpec, latents: str, labels: str, names: Sequence[str]) -> Mapping[str, NDArray[np.float64]]:

@@ -6,7 +6,7 @@ from jobs.flags import say
 from jobs.measure import MeasureSpec
 from jobs.reproduce import latent_classifier, sequences
 from jobs.reproduce.cost import Passes, say_ahead, say_time_left
-from jobs.reproduce.different_faces import thresholds
+from jobs.reproduce.different_faces import embeddings, not_found, thresholds_of
 from jobs.reproduce.faces import LabelledFaces, judge_others, label_faces, labelling_cost
 from jobs.reproduce.latent_transformer_flags import WHAT, LatentTransformerSpec
 from jobs.reproduce.learned_from import said as learned_from
@@ -26,8 +26,8 @@ from pipeline.tables import Table
 ALPHAS = (0.5, 1.0, ALPHA, 1.75, 2.25, 3.0)
 DISTANCES = (1.0, 1.5, 2.0, 2.5, DISTANCE, 4.0)
 """Strengths of single edits, the paper's among them."""
-ALPHAS_IN_TURN, DISTANCES_IN_TURN = (ALPHA, 2.25), (1.5, DISTANCE)
-"""Of the edits of a sequence."""
+ALPHAS_IN_TURN, DISTANCES_IN_TURN = (0.4, 0.8, ALPHA, 1.75, 2.25), (0.75, 1.5, 2.25, DISTANCE)
+"""Of the edits of a sequence: below the paper's as well, since what is read off between two is on a straight line."""
 FOLDERS = {THEIRS: "interfacegan", OURS: "transformed"}
 CASE = "eyeglasses"
 """The attribute of the scaling strips, as in the paper, where it is edited."""
@@ -65,7 +65,8 @@ def make(spec: LatentTransformerSpec) -> Page:
     judge_others(spec, "others", spec.there, spec.seed + 1, spec.attributes, [spec.classifiers], spec.labels)
     others, judged = spec.url("others", "latents"), spec.url("others-judged", "labels")
     say_time_left(ahead(spec), spec.url("others-judged"))
-    same = thresholds(spec, others, judged, spec.metrics, RATE)
+    whose = embeddings(spec, others, judged, spec.metrics)
+    same, unseen = thresholds_of(whose, others, RATE), not_found(whose)
     edited = ToggledFaces(spec, others, judged, spec.each, min(PICTURE, faces.generator.resolution))
     single = {attribute: edit(spec, edited, faces, artifact, attribute) for attribute in spec.attributes}
     in_turn = edit_in_turn(spec, edited, faces, artifact)
@@ -73,11 +74,11 @@ def make(spec: LatentTransformerSpec) -> Page:
     step(measure, "--judge, --metrics or the flags of the run")
     values = measured(measure)
     toggles = {
-        attribute: {method: read_toggles(attribute, its, values) for method, its in by_method.items()}
+        attribute: {method: read_toggles(attribute, its, values, unseen) for method, its in by_method.items()}
         for attribute, by_method in single.items()
     }
     return page(spec, faces, artifact, same, single, toggles, in_turn,
-                in_sequence.read(spec.stages, in_turn, values, NUMBERS))  # fmt: skip
+                in_sequence.read(spec.stages, in_turn, values, NUMBERS, unseen))  # fmt: skip
 
 
 def train(spec: LatentTransformerSpec, faces: LabelledFaces) -> str:

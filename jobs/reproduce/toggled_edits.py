@@ -2,7 +2,7 @@
 that each has numbers of its own.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,6 +90,9 @@ def measured(spec: MeasureSpec) -> pd.DataFrame:
     return of_faces(spec.out, spec.edits, [BY_NAME[name].table for name in spec.metrics])
 
 
-def read_toggles(attribute: str, folders: Sequence[tuple[str, bool]], values: pd.DataFrame) -> Toggles:
-    """Both ways together. Raises StoreError."""
-    return read(attribute, folders, values, NUMBERS)
+def read_toggles(
+    attribute: str, folders: Sequence[tuple[str, bool]], values: pd.DataFrame,
+    unseen: Mapping[str, Collection[int]] | None = None,
+) -> Toggles:  # fmt: skip
+    """Both ways together; unseen: by metric, faces in whose source it finds no face. Raises StoreError."""
+    return read(attribute, folders, values, NUMBERS, unseen)

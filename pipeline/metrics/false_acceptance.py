@@ -44,6 +44,16 @@ class Threshold:
         alike = found > self.value if ALIKE[self.name] == "cosine" else found < self.value
         return np.where(np.isnan(found), np.nan, alike.astype(np.float64))
 
+    def kept(self, values_NP: NDArray[np.floating]) -> NDArray[np.float64]:
+        """(N, P): whether edits keep the person of their source, whose number beside itself is the first column.
+
+        As `same`, but 0 where an edit has no number though its source has one: no face is found in it any more. A
+        source without a number has none for its edits.
+        """
+        found = self.same(values_NP)
+        source_N1 = np.isnan(values_NP[:, :1])
+        return np.where(source_N1, np.nan, np.nan_to_num(found))
+
 
 def threshold(
     name: str, embeddings_NE: ArrayLike, rate: float = RATE, resamples: int = 200, seed: int = 0

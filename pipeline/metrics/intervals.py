@@ -27,6 +27,32 @@ def of_rate(hits: float, count: float) -> tuple[float, float]:
     return float(found.low), float(found.high)
 
 
+def of_share(mean: float, count: float, z: float = Z95) -> tuple[float, float]:
+    """Wilson's score interval of the mean of `count` shares of one; the count, an effective one, need not be whole. NaN
+    of none.
+    """
+    if not count > 0 or math.isnan(mean):
+        return math.nan, math.nan
+    middle = (mean + z * z / (2 * count)) / (1 + z * z / count)
+    half = z / (1 + z * z / count) * math.sqrt(max(mean * (1 - mean), 0.0) / count + (z / (2 * count)) ** 2)
+    return max(middle - half, 0.0), min(middle + half, 1.0)
+
+
+def of_difference(
+    first: float, of_first: tuple[float, float], second: float, of_second: tuple[float, float], alike: float = 0.0
+) -> tuple[float, float]:
+    """The interval of a difference of two numbers from the interval of each (Newcombe, 1998, methods 8 and 10).
+
+    alike: their correlation, 0 where they are independent.
+    """
+
+    def width(a: float, b: float) -> float:
+        return math.sqrt(max(a * a - 2 * alike * a * b + b * b, 0.0))
+
+    less, more = width(first - of_first[0], of_second[1] - second), width(of_first[1] - first, second - of_second[0])
+    return first - second - less, first - second + more
+
+
 def of_paired_rates(both: int, first: int, second: int, neither: int) -> tuple[float, float]:
     """The score interval of 95 % of the difference of two rates in the same rows (Newcombe, 1998, method 10).
 
@@ -43,11 +69,7 @@ def of_paired_rates(both: int, first: int, second: int, neither: int) -> tuple[f
     if product > 0:
         product = max(product - rows / 2, 0.0)  # corrected for continuity
     alike = product / math.sqrt(margins) if margins else 0.0
-
-    def width(a: float, b: float) -> float:
-        return math.sqrt(max(a * a - 2 * alike * a * b + b * b, 0.0))
-
-    return p - q - width(p - p_low, q_high - q), p - q + width(p_high - p, q - q_low)
+    return of_difference(p, (p_low, p_high), q, (q_low, q_high), alike)
 
 
 def of_jackknife(value: float, left_out: Sequence[float], z: float = Z95) -> tuple[float, float]:

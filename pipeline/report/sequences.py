@@ -3,7 +3,7 @@
 Shapes: N faces, T edits, S strengths, P = S + 1 points with the source first.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,9 +65,9 @@ class Sequences:
         """(N, P) of a metric after so many edits."""
         return self.numbers[name][:, edits - 1]
 
-    def swept(self, value_NP: NDArray[np.floating], edits: int) -> Swept:
-        """A number of each face over the strengths, beside the share of what was asked for."""
-        return Swept(self.reached(edits), value_NP)
+    def swept(self, value_NP: NDArray[np.floating], edits: int, share: bool = False) -> Swept:
+        """A number of each face over the strengths, beside the share of what was asked for. share: as of `Swept`."""
+        return Swept(self.reached(edits), value_NP, share=share)
 
     def in_between(self, parts: int = PARTS) -> "Sequences":
         """The same with `parts` points a step of the strengths, as of `Toggles.in_between`."""
@@ -78,10 +78,17 @@ class Sequences:
 
 
 def read(
-    stages: Sequence[tuple[str, bool]], made: Sequence[Kept], values: pd.DataFrame, numbers: Mapping[str, Number]
+    stages: Sequence[tuple[str, bool]],
+    made: Sequence[Kept],
+    values: pd.DataFrame,
+    numbers: Mapping[str, Number],
+    unseen: Mapping[str, Collection[int]] | None = None,
 ) -> dict[str, Sequences]:
-    """By method. values: of `of_faces`. numbers: what these are, by their names. Raises StoreError."""
-    frames = {folder: _frame(folder, values, numbers) for folder in dict.fromkeys(one.folder for one in made)}
+    """By method. values, numbers, unseen: as of `toggles.read`. Raises StoreError."""
+    kept_apart = unseen or {}
+    frames = {
+        folder: _frame(folder, values, numbers, kept_apart) for folder in dict.fromkeys(one.folder for one in made)
+    }
     faces = sorted(set.intersection(*(_whole(frame) for frame in frames.values())))
     return {
         method: _of_method(stages, [one for one in made if one.method == method], frames, faces)
@@ -107,7 +114,9 @@ def _of_method(
     return Sequences(stages, np.array(strengths), np.array(faces, np.int64), judged, found)
 
 
-def _frame(folder: str, values: pd.DataFrame, numbers: Mapping[str, Number]) -> pd.DataFrame:
+def _frame(
+    folder: str, values: pd.DataFrame, numbers: Mapping[str, Number], unseen: Mapping[str, Collection[int]]
+) -> pd.DataFrame:
     """Rows by (face, step): the judge's scores and numbers."""
     url = store.join(folder, "edits")
     table = Table.open(url)
@@ -117,6 +126,8 @@ def _frame(folder: str, values: pd.DataFrame, numbers: Mapping[str, Number]) -> 
     its = values[values["edits"] == url].pivot(index=["face", "step"], columns="name", values="value")
     its = its.reindex(rows.index, columns=sorted(values["name"].unique()))
     its.loc[its.index.get_level_values("step") == 0] = [numbers[str(name)].of_itself for name in its]
+    for name in its:
+        its.loc[its.index.get_level_values("face").isin(list(unseen.get(str(name), ()))), name] = np.nan
     return rows.join(its)
 
 

@@ -3,7 +3,7 @@
 Shapes: N faces, K strengths, P = K + 1 points with the source first, M of the N faces.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -68,9 +68,11 @@ class Toggles:
             raise StoreError(f"the edits of {self.attribute} have no number {name}: measure them with that metric")
         return self.numbers[name]
 
-    def swept(self, value_NP: NDArray[np.floating], among: bool = False) -> Swept:
-        """A number of each face over the strengths. among: over the edits that reached their side alone."""
-        return Swept(self.reached, value_NP, among)
+    def swept(self, value_NP: NDArray[np.floating], among: bool = False, share: bool = False) -> Swept:
+        """A number of each face over the strengths. among: over the edits that reached their side alone. share: as of
+        `Swept`.
+        """
+        return Swept(self.reached, value_NP, among, share)
 
     def only(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> "Toggles":
         """M of the faces, in the order of `rows`."""
@@ -92,19 +94,24 @@ class Toggles:
 
 
 def read(
-    attribute: str, folders: Sequence[tuple[str, bool]], values: pd.DataFrame, numbers: Mapping[str, Number]
+    attribute: str,
+    folders: Sequence[tuple[str, bool]],
+    values: pd.DataFrame,
+    numbers: Mapping[str, Number],
+    unseen: Mapping[str, Collection[int]] | None = None,
 ) -> Toggles:
     """The requests of this attribute in folders of edits, each with whether its faces are to have the attribute.
 
     Faces with a step that is not there (a code that was not finite) are left out.
 
-    values: of `of_faces`. numbers: what these are, by their names.
+    values: of `of_faces`. numbers: what these are, by their names. unseen: by number, the faces of whose source it
+    cannot be told, such as whose face it is: NaN at every strength.
 
     Raises:
         StoreError: a table is not there or not complete, a folder has no request of the attribute, or several, or
             strengths differ from folder to folder.
     """
-    found = [_read(attribute, folder, to, values, numbers) for folder, to in folders]
+    found = [_read(attribute, folder, to, values, numbers, unseen or {}) for folder, to in folders]
     found = [one for one in found if len(one)] or found[:1]
     if any(not np.allclose(one.strengths, found[0].strengths) for one in found):
         raise StoreError(f"the edits of {attribute} have other strengths in {folders[0][0]} than in the other folders")
@@ -126,7 +133,10 @@ def paired(first: Toggles, second: Toggles) -> tuple[Toggles, Toggles]:
     return first.only(rows[0]), second.only(rows[1])
 
 
-def _read(attribute: str, folder: str, target: bool, values: pd.DataFrame, numbers: Mapping[str, Number]) -> Toggles:
+def _read(
+    attribute: str, folder: str, target: bool, values: pd.DataFrame, numbers: Mapping[str, Number],
+    unseen: Mapping[str, Collection[int]],
+) -> Toggles:  # fmt: skip
     url = store.join(folder, "edits")
     requests = Table.open(store.join(folder, "requests")).read(columns=["index", "attribute"]).to_pandas()
     asked = requests.loc[requests["attribute"] == attribute, "index"].tolist()
@@ -146,6 +156,7 @@ def _read(attribute: str, folder: str, target: bool, values: pd.DataFrame, numbe
     found = {str(name): _wide(measured[name], whole) for name in measured}
     for name, number_NP in found.items():
         number_NP[:, 0] = numbers[name].of_itself
+        number_NP[whole.isin(list(unseen.get(name, ())))] = np.nan
     strengths_K = wide.loc[whole].to_numpy(np.float64)[:, 1:]
     return Toggles(
         attribute, strengths_K[0] if len(whole) else np.zeros(wide.shape[1] - 1), whole.to_numpy(np.int64),

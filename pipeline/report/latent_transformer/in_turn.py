@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pipeline.metrics.bootstrap import FEWEST
 from pipeline.metrics.false_acceptance import Threshold
 from pipeline.metrics.swept import EqualRate, Swept, difference_at, difference_at_equal_rate
 from pipeline.report import study
@@ -25,14 +26,14 @@ def claims(found: Found, thresholds: Mapping[str, Threshold]) -> list[Claim]:
     faces = _faces(found)
     made = []
     for what, values in _values(found, thresholds, whose, edits).items():
-        first, second = (found[method].swept(values[method], edits) for method in (OURS, THEIRS))
+        first, second = (found[method].swept(values[method], edits, share=True) for method in (OURS, THEIRS))
         steps = _step(found, OURS), _step(found, THEIRS)
         more = difference_at(first, steps[0], second, steps[1])
         about = f"A sequence of {edits} edits is less destructive"
         made.append(of_difference(f"{about} (the paper's settings)", f"{what} ({faces})", "more", more, better=True))
         equal = _at_equal_rate(found, thresholds, whose, what)
         there = f"{100 * equal.rate:.0f} %" if np.isfinite(equal.rate) else "none"
-        told = f"{what}, where {there} of what was asked for is there ({faces})"
+        told = f"{what}, where {there} of what was asked for is there, interpolated ({faces})"
         made.append(of_difference(f"{about} (as much reached)", told, "not measured", equal.difference, better=True))
     return sorted(made, key=lambda claim: claim.about, reverse=True)
 
@@ -42,7 +43,7 @@ def _at_equal_rate(found: Found, thresholds: Mapping[str, Threshold], metric: st
     dense = {method: one.in_between() for method, one in found.items()}
     edits = len(dense[OURS].stages)
     values = _values(dense, thresholds, metric, edits)[what]
-    first, second = (dense[method].swept(values[method], edits) for method in (OURS, THEIRS))
+    first, second = (dense[method].swept(values[method], edits, share=True) for method in (OURS, THEIRS))
     return difference_at_equal_rate(first, _step(dense, OURS), second, _step(dense, THEIRS))
 
 
@@ -60,7 +61,9 @@ def section(found: Found, thresholds: Mapping[str, Threshold]) -> study.Section:
         "Reached: the share of what was asked for so far that the judge sees"
         + (f" ({', '.join(unseen)} it does not see)" if unseen else "")
         + ". Other attributes: those of the judge that were not asked for so far. All of it against the source, in per "
-        "cent. The curves go on to stronger and weaker edits: a sequence that does less keeps more.",
+        "cent. The curves go on to stronger and weaker edits: a sequence that does less keeps more. Where as much is "
+        "reached, each face's numbers are interpolated between two strengths, and nothing is decided where fewer than "
+        f"{FEWEST} faces of a method have more of what was asked for than their sources.",
     ]
     table = {}
     for number in range(1, edits + 1):
@@ -88,7 +91,7 @@ def _values(
     found: Found, thresholds: Mapping[str, Threshold], metric: str, edits: int
 ) -> dict[str, dict[str, NDArray[np.float64]]]:
     """What may stay, (N, P) by method."""
-    same = {method: thresholds[metric].same(one.number(metric, edits)) for method, one in found.items()}
+    same = {method: thresholds[metric].kept(one.number(metric, edits)) for method, one in found.items()}
     kept = {method: one.kept(edits) for method, one in found.items()}
     return {f"identities kept ({WHOSE[metric]})": same, KEPT: kept}
 

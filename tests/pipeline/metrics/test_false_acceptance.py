@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pipeline.errors import SpecError
-from pipeline.metrics.false_acceptance import threshold
+from pipeline.metrics.false_acceptance import Threshold, threshold
 
 FACES = 70
 
@@ -60,3 +60,9 @@ def test_too_few_faces_are_said():
     assert threshold("identity", embedded(faces=46)).pairs == 1035
     with pytest.raises(SpecError, match="mse does not say whose face it is"):
         threshold("mse", embedded())
+
+
+def test_an_edit_without_a_face_keeps_nobody():
+    one = Threshold("identity_dlib", 0.5, 0.4, 0.6, 0.001, 60, 1770, 1)
+    values_NP = np.array([[0.0, 0.2, 0.7], [0.0, np.nan, 0.1], [np.nan, np.nan, np.nan]])
+    np.testing.assert_array_equal(one.kept(values_NP), [[1, 1, 0], [1, 0, 1], [np.nan] * 3])

@@ -67,3 +67,9 @@ def test_the_jackknife_of_a_mean_is_its_standard_error():
     low, high = intervals.of_jackknife(float(values.mean()), left_out)
     assert (low, high) == pytest.approx(intervals.of_mean(float(values.mean()), float(values.std(ddof=1)), 200))
     assert np.isnan(intervals.of_jackknife(1.0, [1.0])).all()
+
+
+@pytest.mark.parametrize(("hits", "count"), [(0, 7), (3, 7), (7, 7), (50, 60)])
+def test_an_interval_of_shares_is_wilsons(hits, count):
+    assert intervals.of_share(hits / count, count) == pytest.approx(intervals.of_rate(hits, count), abs=1e-12)
+    assert np.isnan(intervals.of_share(0.5, 0)).all()

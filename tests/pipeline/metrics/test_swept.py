@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from pipeline.errors import SpecError
+from pipeline.metrics import intervals
 from pipeline.metrics.bootstrap import BETTER, FEWEST, NOT_DECIDED
 from pipeline.metrics.swept import Swept, difference_at, difference_at_equal_rate, in_between
 
@@ -121,3 +122,45 @@ def test_other_faces_cannot_be_compared():
         difference_at(method(0.1), 1, method(0.1, faces=39), 1)
     with pytest.raises(SpecError, match="a row a face, a column a strength"):
         Swept(np.zeros((3, 1), bool), np.zeros((3, 1)))
+
+
+def kept(reached, hits, share=True, among=True, faces=60):
+    """The first `reached` faces succeed at the one strength, and the first `hits` of these are kept."""
+    value = np.column_stack([np.ones(faces), np.arange(faces) < hits]).astype(float)
+    return Swept(np.column_stack([np.zeros(faces), np.arange(faces) < reached]), value, among, share)
+
+
+def test_few_that_all_say_yes_do_not_decide():
+    """A bootstrap of six that say yes has no width: 6 of 6 would be better than 50 of 60."""
+    assert difference_at(kept(6, 6, share=False), 1, kept(60, 50, share=False), 1).verdict == BETTER
+    assert difference_at(kept(6, 6), 1, kept(60, 50), 1).verdict == NOT_DECIDED
+    assert difference_at_equal_rate(kept(8, 8), 1, kept(9, 6), 1).difference.verdict == NOT_DECIDED
+
+
+def test_many_that_all_say_yes_decide():
+    assert difference_at(kept(60, 60), 1, kept(60, 30), 1).verdict == BETTER
+    assert difference_at_equal_rate(kept(60, 60), 1, kept(60, 30), 1).difference.verdict == BETTER
+
+
+def test_an_interval_of_shares_is_as_wide_as_a_score_interval():
+    found = difference_at(kept(10, 10), 1, kept(60, 50), 1)
+    (low, high), (least, most) = intervals.of_rate(10, 10), intervals.of_rate(50, 60)
+    p, q = 1.0, 50 / 60  # where one does not vary in the resamples there is no correlation
+    assert found.low == pytest.approx(p - q - np.hypot(p - low, most - q))
+    assert found.high >= p - q + np.hypot(high - p, q - least)
+
+
+def test_shares_of_several_things_are_more_than_the_faces():
+    """Each face keeps 4 or 5 of 5: as many yes and no as vary so much, not one a face."""
+    value = np.column_stack([np.ones(40), np.where(np.arange(40) < 20, 0.8, 1.0)])
+    at = Swept(np.column_stack([np.zeros(40), np.ones(40)]), value, share=True).moments().at(1)
+    more = 0.9 * 0.1 / 0.01
+    assert at.interval() == pytest.approx(intervals.of_share(0.9, 40 * more))
+    assert intervals.of_share(0.9, 40) < at.interval()
+
+
+def test_where_few_succeed_there_is_no_interval_over_all_edits_either():
+    few = FEWEST - 1
+    found = difference_at_equal_rate(kept(few, 30, among=False), 1, kept(40, 10, among=False), 1).difference
+    assert np.isnan([found.low, found.high]).all()
+    assert found.verdict == NOT_DECIDED

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from jobs.reproduce.latent_transformer import ALPHAS_IN_TURN, DISTANCES_IN_TURN
 from pipeline.metrics.false_acceptance import Threshold
 from pipeline.report.claims import FAILS, HOLDS, NOT_DECIDED
 from pipeline.report.latent_transformer import classifier, in_turn, over_strengths, toggled
@@ -76,6 +77,20 @@ def test_faces_that_are_on_the_other_side_before_are_left_out():
     assert len(one) == FACES - 10
 
 
+def test_a_method_that_leaves_no_face_is_not_better():
+    """As far as the other, and in every second edit dlib's network finds no face any more."""
+    theirs, ours = edits(DISTANCES, 0.3, 0.12), edits(ALPHAS, 0.72, 0.01)
+    ours.numbers["identity_dlib"][::2, 1:] = np.nan
+    theirs.numbers["identity_dlib"][:4] = np.nan  # not in the sources of these
+    ours.numbers["identity_dlib"][:4] = np.nan
+    one = toggled.Compared.of(theirs, ours, SAME)
+    assert verdicts(one)[f"The identity is kept more often {SETTINGS}"] == FAILS
+    assert verdicts(one)[f"The identity is kept more often {EQUAL}"] == FAILS
+    counts = toggled.table_1([one]).parts[2].frame.loc["Smiling, to have it"]
+    assert counts["no face any more for dlib's network"] == f"0 and {FACES // 2 - 2}"
+    assert counts["none in the source for dlib's network"] == "2"
+
+
 def test_table_1_is_over_successes_and_below_it_over_all():
     one = compared()
     section = toggled.table_1([one])
@@ -99,7 +114,7 @@ def test_table_1_is_over_successes_and_below_it_over_all():
     up = one.toggles[OURS].targets
     assert counts.loc["Smiling, to have it", "faces"] == str(up.sum())
     assert counts.loc["Smiling, to lose it", OURS] == str(one.toggles[OURS].reached[~up, 2].sum())
-    assert counts.loc["Smiling, to lose it", "no number by dlib's network"] == "0 and 0"
+    assert counts.loc["Smiling, to lose it", "no face any more for dlib's network"] == "0 and 0"
     assert "0.500 (0.450 to 0.550; 1 of 1,770 pairs of 60 faces are accepted)" in " ".join(section.sentences)
 
 
@@ -165,6 +180,27 @@ def test_a_sequence_that_only_does_less_is_not_less_destructive():
         about = "A sequence of 3 edits is less destructive"
         assert claims[f"{about} (the paper's settings)", what].verdict == HOLDS
         assert claims[f"{about} (as much reached)", what].verdict == NOT_DECIDED
+
+
+def test_one_path_in_two_units_is_not_less_destructive():
+    """Whose person goes fast at first: a straight line from the source to the weakest strength shows it too slow."""
+
+    def along(strengths, unit, faces=200) -> Sequences:
+        way = np.concatenate([[0.0], strengths]) / unit * np.ones((faces, 1, 1))
+        hard, frail = np.random.default_rng(2).random((2, faces, 1, 1))
+        scores = {"smile": way - hard, "old": np.ones_like(way)}
+        numbers = {"identity_dlib": way**0.5 * (0.6 + 0.4 * frail)}
+        return Sequences([("smile", True)], strengths, np.arange(faces), scores, numbers)
+
+    def verdict(alphas) -> str:
+        found = {THEIRS: along(np.array(DISTANCES_IN_TURN), 6), OURS: along(np.array(alphas), ALPHA)}
+        claims = in_turn.claims(found, SAME)
+        (one,) = (one for one in claims if "(as much reached)" in one.about and "identities" in one.what)
+        assert "interpolated" in one.what
+        return one.verdict
+
+    assert verdict((ALPHA, 2.25)) == HOLDS
+    assert verdict(ALPHAS_IN_TURN) == NOT_DECIDED
 
 
 def test_only_what_was_asked_for_so_far_counts_as_reached():

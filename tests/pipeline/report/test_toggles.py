@@ -120,3 +120,10 @@ def test_folders_of_other_strengths_are_told(folders, tmp_path):
     measured = pd.concat([values(folders[0][0], [4, 9]), values(f"{tmp_path}/far", [7])])
     with pytest.raises(StoreError, match="smile have other strengths"):
         read("smile", [folders[0], (f"{tmp_path}/far", True)], measured, NUMBERS)
+
+
+def test_a_source_whose_face_is_not_found_has_no_number(folders):
+    told = pd.concat([values(folders[0][0], [4, 9]), values(folders[1][0], [5])])
+    found = read("smile", folders, told, NUMBERS, {"identity": [9, 77]})
+    assert found.faces.tolist() == [4, 9, 5]
+    assert np.isnan(found.number("identity")).tolist() == [[False] * 3, [True] * 3, [False] * 3]
