@@ -182,4 +182,5 @@ def tell(
         spec.url("others", "latents"), spec.url("others-judged", f"labels_{spec.classifiers}"), held_out,
         own.seed if own else 0,
     )  # fmt: skip
-    return told, "on the same labelled faces" if held_out else f"on all {faces.asked('rows'):,} labelled faces"
+    every = f"on all {faces.asked('rows'):,} labelled faces; C on those of them that its training did not hold out"
+    return told, "on the same labelled faces" if held_out else every

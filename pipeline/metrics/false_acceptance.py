@@ -5,7 +5,7 @@ Shapes: N faces, E numbers of an embedding, M pairs of them, R resamples.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -37,6 +37,11 @@ class Threshold:
     faces: int
     pairs: int
     accepted: int
+
+    @property
+    def ends(self) -> tuple[Threshold, Threshold]:
+        """The same at both ends of its interval."""
+        return replace(self, value=self.low), replace(self, value=self.high)
 
     def same(self, values: ArrayLike) -> NDArray[np.float64]:
         """1 where numbers of the metric say that it is one person, 0 where they do not, NaN where there is none."""

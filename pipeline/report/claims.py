@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
@@ -54,6 +54,14 @@ def by_bootstrap(verdict: str, better: bool = True) -> str:
 def of_difference(about: str, what: str, paper: str, more: Difference, better: bool) -> Claim:
     """A claim that one method of editing is better than another, or worse, by a paired bootstrap."""
     return Claim(about, what, paper, more.observed, more.low, more.high, by_bootstrap(more.verdict, better))
+
+
+def agreed(claim: Claim, others: Sequence[Claim]) -> Claim:
+    """The claim; not decided where it comes out otherwise on other grounds, such as at the ends of a threshold's
+    interval.
+    """
+    same = all(other.verdict == claim.verdict for other in others)
+    return claim if same else replace(claim, verdict=NOT_DECIDED)
 
 
 def summary(claims: Sequence[Claim]) -> str:

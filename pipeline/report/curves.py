@@ -21,8 +21,14 @@ TICKS = 6
 def draw(lines: Mapping[str, pd.DataFrame], x: str, y: str, bold: Collection[str] = ()) -> Markup:
     """One picture of all lines, with a legend below; frames have the columns x, y and perhaps low, high.
 
-    `bold`: lines whose name is bold in the legend.
+    Points without a number are left out, and so is a line that has none but those; nothing is drawn where no line is
+    left. `bold`: lines whose name is bold in the legend.
     """
+    there = {name: frame.dropna(subset=["x", "y"]) for name, frame in lines.items()}
+    places = {name: number % COLOURS for number, name in enumerate(lines)}
+    lines = {name: frame for name, frame in there.items() if len(frame)}
+    if not lines:
+        return Markup('<p class="legend">No point to draw.</p>')
     points = pd.concat(lines.values())
     xs = Axis(points["x"].min(), points["x"].max(), LEFT, WIDTH - RIGHT)
     columns = [name for name in ("y", "low", "high") if name in points]
@@ -34,15 +40,15 @@ def draw(lines: Mapping[str, pd.DataFrame], x: str, y: str, bold: Collection[str
     ]
     parts += [_tick_x(xs(value), value) for value in xs.ticks()]
     parts += [_tick_y(ys(value), value) for value in ys.ticks()]
-    for number, frame in enumerate(lines.values()):
-        parts.append(_line(frame.sort_values("x"), xs, ys, number % COLOURS))
+    for name, frame in lines.items():
+        parts.append(_line(frame.sort_values("x", kind="stable"), xs, ys, places[name]))
     parts.append(
         Markup('<text class="axis" x="{}" y="{}" text-anchor="middle">{}</text>').format(WIDTH / 2, HEIGHT - 6, x)
     )
     parts.append(Markup("</svg><p class=legend>"))
     parts += [
-        Markup('<span class="line-{}{}">{}</span> ').format(i % COLOURS, " bold" if name in bold else "", name)
-        for i, name in enumerate(lines)
+        Markup('<span class="line-{}{}">{}</span> ').format(places[name], " bold" if name in bold else "", name)
+        for name in lines
     ]
     parts.append(Markup("</p></div>"))
     return Markup("").join(parts)

@@ -37,12 +37,14 @@ def _section(section: Section) -> Iterator[str]:
 
 
 def _curves(curves: Curves) -> str:
-    """A row for each x, a column for each line."""
+    """A row for each x, a column for each line; where a line has several points at one x, all of them."""
     cells: dict[float, dict[str, str]] = {}
     for name, line in curves.lines.items():
         for row in line.to_dict("records"):
             x = float(f"{row['x']:.5g}")  # two lines' points meet, whatever the last digit
-            cells.setdefault(x, {})[name] = cell(float(row["y"])) + _interval(row)
+            said = cell(float(row["y"])) + _interval(row)
+            at_x = cells.setdefault(x, {})
+            at_x[name] = f"{at_x[name]}; {said}" if name in at_x else said
     rows = ([f"{x:g}", *(cells[x].get(name, cell(None)) for name in curves.lines)] for x in sorted(cells))
     return _table([curves.x, *curves.lines], rows)
 

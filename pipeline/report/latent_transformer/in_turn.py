@@ -10,7 +10,7 @@ from pipeline.metrics.bootstrap import FEWEST
 from pipeline.metrics.false_acceptance import Threshold
 from pipeline.metrics.swept import EqualRate, Swept, difference_at, difference_at_equal_rate
 from pipeline.report import study
-from pipeline.report.claims import Claim, of_difference
+from pipeline.report.claims import Claim, agreed, of_difference
 from pipeline.report.latent_transformer.paper import METHODS, OURS, THEIRS
 from pipeline.report.latent_transformer.toggled import SETTINGS, WHOSE
 from pipeline.report.sequences import Sequences
@@ -21,7 +21,15 @@ KEPT = "other attributes kept"
 
 
 def claims(found: Found, thresholds: Mapping[str, Threshold]) -> list[Claim]:
-    """After the last edit, at the paper's settings and where as much of what was asked for is there."""
+    """After the last edit, at the paper's settings and where as much of what was asked for is there. Those of identity
+    as in `toggled.claims`.
+    """
+    ends = [{name: one.ends[place] for name, one in thresholds.items()} for place in (0, 1)]
+    made, *others = (_claims(found, its) for its in (thresholds, *ends))
+    return [agreed(one, same) for one, *same in zip(made, *others, strict=True)]
+
+
+def _claims(found: Found, thresholds: Mapping[str, Threshold]) -> list[Claim]:
     edits, whose = len(found[OURS].stages), next(iter(thresholds))
     faces = _faces(found)
     made = []
@@ -112,4 +120,4 @@ def _percent(values_N: NDArray[np.float64]) -> str:
 
 def _line(swept: Swept) -> pd.DataFrame:
     frame = pd.DataFrame({"x": 100 * swept.rates(), "y": 100 * swept.means()})
-    return frame.dropna().drop_duplicates("x", keep="last")
+    return frame.dropna()

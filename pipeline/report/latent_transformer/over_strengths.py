@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 
-from pipeline.metrics.bootstrap import FEWEST, TAIL
+from pipeline.metrics.bootstrap import FEWEST, NOT_DECIDED, TAIL
 from pipeline.metrics.swept import Swept
 from pipeline.report import study
 from pipeline.report.latent_transformer.paper import ATTRIBUTES, FOOLED, METHODS, OURS, THEIRS
@@ -25,7 +25,7 @@ def equal_accuracy(found: Sequence[Compared]) -> study.Section:
         "table. Between two strengths the judge's scores and the networks' numbers of each face are taken on a "
         "straight line, and what succeeds and what is kept is counted from these. Nothing is decided where fewer than "
         f"{FEWEST} edits of a method succeed, or where more than {100 * TAIL:g} % of the resamples (bootstrap over the "
-        "faces) have none that do.",
+        "faces) have none that do, or where it comes out otherwise at an end of the threshold's interval.",
     ]
     grids = [
         study.Grid(
@@ -46,12 +46,14 @@ def _equal(found: Sequence[Compared], among: bool) -> pd.DataFrame:
     for one in found:
         for what in (*one.thresholds, ATTRIBUTES):
             at = one.at_equal_rate(what, among)
+            ends = {end.at_equal_rate(what, among).difference.verdict for end in one.ends if what != ATTRIBUTES}
+            verdict = at.difference.verdict if ends <= {at.difference.verdict} else NOT_DECIDED
             rows[f"{one.name}: {said(what)}"] = {
                 "accuracy": percent(at.rate), OURS: percent(at.first), THEIRS: percent(at.second),
                 "difference": f"{100 * at.difference.observed:+.1f}" if np.isfinite(at.difference.observed) else "–",
                 "95 %": "" if np.isnan(at.difference.low)
                 else f"{100 * at.difference.low:+.1f} to {100 * at.difference.high:+.1f}",
-                "": at.difference.verdict,
+                "": verdict,
             }  # fmt: skip
     return pd.DataFrame.from_dict(rows, orient="index")
 
@@ -60,8 +62,7 @@ def _lines(one: Compared, what: str) -> dict[str, pd.DataFrame]:
     """By method, over the accuracy of each of its strengths."""
     lines = {}
     for method, swept in one.swept(what, among=True).items():
-        frame = pd.DataFrame({"x": 100 * swept.rates(), "y": 100 * swept.means()})
-        lines[method] = frame.dropna().drop_duplicates("x", keep="last")
+        lines[method] = pd.DataFrame({"x": 100 * swept.rates(), "y": 100 * swept.means()}).dropna()
     return lines
 
 

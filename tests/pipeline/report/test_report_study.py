@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from pipeline.report import curves, study
+from pipeline.report.study_text import text as markdown
 
 KINDS = ("WEBP", "JPEG", "PNG")
 
@@ -119,3 +120,18 @@ def test_the_numbers_are_kept_as_text_too(tmp_path):
         "On the page: 1 strip of pictures.",
     ):
         assert line in text.splitlines(), line
+
+
+def test_a_line_without_a_point_is_left_out_and_the_others_keep_their_colours():
+    empty = pd.DataFrame({"x": [math.nan, 1.0], "y": [1.0, math.nan]})
+    drawn = curves.draw({"none": empty, "some": pd.DataFrame({"x": [0.0, 1.0], "y": [1.0, 2.0]})}, "x", "y")
+    assert "nan" not in drawn
+    assert '<span class="line-1">some</span>' in drawn
+    assert ">none<" not in drawn
+    assert "No point to draw" in curves.draw({"none": empty}, "x", "y")
+
+
+def test_points_at_one_x_are_all_in_the_text():
+    line = pd.DataFrame({"x": [0.0, 100.0, 100.0], "y": [1.0, 0.9, 0.5]})
+    section = study.Section("S", [], [study.Curves("C", "accuracy", "kept", {"one": line})])
+    assert "| 100 | 0.90; 0.50 |" in markdown("T", "L", [section], {}, study.Top())
