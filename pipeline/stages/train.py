@@ -79,7 +79,7 @@ class TrainStage:
 
     @property
     def version(self) -> int:
-        return self.config.VERSION
+        return self.config.version
 
     @property
     def outputs(self) -> Mapping[str, type[Artifact]]:

@@ -57,7 +57,9 @@ class IDStyle(nn.Module):
         embedded = None if without == "layers" else nn.Parameter(torch.zeros(len(attributes), layers))
         self.register_parameter("layer_ML", embedded)
         random = random_of(seed, "intensity")
-        self.rows_1 = _linear(width if without == "positions" else 2 * width, width, random)
+        self.rows_1 = _linear(2 * width, width, random)
+        if without == "positions":
+            self.rows_1 = _of_first(self.rows_1, width)
         self.columns = _linear(layers, layers, random)
         if without == "mixer":
             self.columns = None
@@ -189,12 +191,22 @@ def strongest(deltas_NMLW: Tensor, count: int) -> Tensor:
 
 def _left_out(tensors: Mapping[str, Tensor], attributes: Sequence[str]) -> Part | None:
     """Which part a network with these weights has not."""
-    if attributes and "columns.bias" not in tensors and f"layers.{attributes[0]}" in tensors:
+    lacking = [part for part in ("columns.", "layers.") if not any(name.startswith(part) for name in tensors)]
+    if lacking == ["columns."]:
         return "mixer"
-    if "columns.bias" in tensors and not any(name.startswith("layers.") for name in tensors):
+    if lacking == ["layers."]:
         return "layers"
     weight = tensors["rows_1.weight"]
     return "positions" if weight.dim() == 2 and weight.shape[1] == tensors["rows_2.bias"].numel() else None
+
+
+def _of_first(layer: nn.Linear, count: int) -> nn.Linear:
+    """The same layer without the inputs behind the first ones, so that all parts start alike whatever is left out."""
+    kept = nn.Linear(count, layer.out_features)
+    with torch.no_grad():
+        kept.weight.copy_(layer.weight[:, :count])
+        kept.bias.copy_(layer.bias)
+    return kept
 
 
 def _linear(fan_in: int, fan_out: int, random: torch.Generator) -> nn.Linear:

@@ -145,6 +145,11 @@ class TrainConfig(training.TrainConfig):
         return self
 
     @property
+    def version(self) -> int:
+        """One higher without positions, since that network starts from the weights of the whole one."""
+        return self.VERSION + (self.without == "positions")
+
+    @property
     def family(self) -> str:
         return self.classifiers
 
