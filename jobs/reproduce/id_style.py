@@ -25,11 +25,15 @@ from jobs.reproduce.id_style_edits import (
     toggle,
 )  # fmt: skip
 from jobs.reproduce.id_style_size import size_and_time
-from jobs.reproduce.id_style_training import FACES, PARTS, TrainedFlags, ablate, face_edits, trained
+from jobs.reproduce.id_style_training import FACES, PARTS, TrainedFlags, ablate, face_edits, taught_by, trained
+from jobs.reproduce.learned_from import latents_of
+from jobs.reproduce.learned_from import said as learned_from
 from jobs.reproduce.study import run_study, step
+from pipeline.card import Card
 from pipeline.editors.id_style.networks import IDStyle
 from pipeline.errors import SpecError
 from pipeline.metrics.of_faces import BY_NAME, NUMBERS
+from pipeline.models import generators
 from pipeline.report import study, wording
 from pipeline.report.claims import Claim, Page
 from pipeline.report.id_style import directions, equal_accuracy, paper, sections, strips, top_k
@@ -90,11 +94,28 @@ class IdStyleSpec(TrainedFlags, LabelledFlags):
         for name in self.metrics:
             BY_NAME[name].open("cpu", self.judge)
         self.check_from(ATTRIBUTES)
-        for url, what in ((self.artifact, "id-style"), (self.latent_transformer, "latent-transformer")):
+        for url, what, flag in (
+            (self.artifact, "id-style", "--artifact"),
+            (self.latent_transformer, "latent-transformer", "--latent-transformer"),
+        ):
             if url is not None:
-                known = read_artifact(url, what).card.attributes
-                if lacking := [name for name in ATTRIBUTES if name not in known]:
+                card = read_artifact(url, what).card
+                if lacking := [name for name in ATTRIBUTES if name not in card.attributes]:
                     raise SpecError(f"{url} was not trained for {', '.join(lacking)}, which the paper edits")
+                self.check_learned_from(url, card, flag)
+        if self.artifact is not None and taught_by(self.artifact) == self.judge:
+            raise SpecError(
+                f"--artifact: it was trained by the family {self.judge}: pass another --judge to measure it"
+            )
+
+    def check_learned_from(self, url: str, card: Card, flag: str) -> None:
+        """Raises SpecError where an artifact is of another generator, or was trained on the faces that are edited."""
+        whose = generators.load(self.generator, backend="eager").fingerprint
+        if card.generator_fingerprint not in (None, whose):
+            raise SpecError(f"{url} was trained on latents of another generator, {card.generator}, than the "
+                            f"{self.generator} here: pass the --generator that it was trained for")  # fmt: skip
+        if (latents := latents_of(url, card)) is not None:
+            self.check_edited_are_others(latents, flag)
 
 
 def main(argv: Sequence[str]) -> int:
@@ -241,7 +262,7 @@ def page(
         facts={
             "Faces": f"{faces.said}, {spec.each:,} others edited",
             "Trained": Artifact(artifact).card().command,
-            "Artifact": Artifact(artifact).digest,
+            "Artifact": f"{Artifact(artifact).digest}{learned_from(artifact, Artifact(artifact).card())}",
             "Directions": Table.open(faces.fitted("w")).digest,
         },
     )

@@ -101,8 +101,7 @@ def face_edits(url: str) -> int | None:
         ModelFileError: it is no artifact, or damaged.
     """
     artifact = Artifact(url)
-    card, manifest = artifact.card(), artifact.manifest()
-    asked = _flags_of(card.command) if manifest is None else manifest["facts"].get("spec", {})
+    card, asked = artifact.card(), _asked(artifact)
     if "batch_size" not in asked or CURVE not in card.files:
         return None
     steps = json.loads(artifact.read(CURVE))[-1]["step"]
@@ -110,10 +109,24 @@ def face_edits(url: str) -> int | None:
     return int(steps) * int(asked["batch_size"]) * each
 
 
+def taught_by(url: str) -> str | None:
+    """The family of classifiers by which it was trained, as far as it says. Raises ModelFileError."""
+    return _asked(Artifact(url)).get("classifiers")
+
+
+def _asked(artifact: Artifact) -> Mapping[str, Any]:
+    """The flags of a training, by its manifest or by the command on its card."""
+    manifest = artifact.manifest()
+    return _flags_of(artifact.card().command) if manifest is None else manifest["facts"].get("spec", {})
+
+
 def _flags_of(command: str) -> Mapping[str, Any]:
-    """Of a command that trains ID-Style, how many edits a step has."""
+    """Of a command that trains ID-Style, how many edits a step has, and by which classifiers."""
     if not command.startswith("stylemill train id-style "):
         return {}
-    given = dict(re.findall(r"--(batch-size|edits-of-a-row)[ =](\w+)", command))
-    usual = SPECS["id-style"].model_fields["batch_size"].default
-    return {"batch_size": given.get("batch-size", usual), "edits_of_a_row": given.get("edits-of-a-row", "one")}
+    given = dict(re.findall(r"--(batch-size|edits-of-a-row|classifiers)[ =]([\w.-]+)", command))
+    fields = SPECS["id-style"].model_fields
+    return {
+        name: given.get(name.replace("_", "-"), fields[name].default)
+        for name in ("batch_size", "edits_of_a_row", "classifiers")
+    }

@@ -1,5 +1,6 @@
 """The plan of a `stylemill train` job: its rows, its card, and its one task."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -8,10 +9,9 @@ import numpy as np
 from jobs.choice import choose
 from jobs.classifiers import classifier_ref
 from jobs.constants import Constants
-from jobs.flags import say
+from jobs.flags import command_of, say
 from jobs.latents.opening import open_latents
-from jobs.launch import command
-from jobs.options import canonical
+from jobs.options import MachineFlags, RayFlags, WorkFlags, canonical
 from jobs.plan import plan
 from jobs.resolve import TRAINING, TRAINING_BY_FACES, is_elsewhere, resolve, spec_facts
 from jobs.train.spec import TrainSpec
@@ -62,7 +62,7 @@ def plan_train(spec: TrainSpec) -> tuple[Job, int | None]:
         licences={**_licences([sampled.name, *looked.networks]), **_licences_of(labels)},
         citation=config.CITATION,
         meanings=dict(config.MEANINGS),
-        command=command(),
+        command=_command(spec),
     )
     runtime, _, workers = resolve(spec, "train", looked.generator, 1, 1, looked.load)
     stage = TrainStage(
@@ -93,6 +93,15 @@ def plan_train(spec: TrainSpec) -> tuple[Job, int | None]:
         digested=("latents", "labels"),
     )  # fmt: skip
     return job, workers
+
+
+def _command(spec: TrainSpec) -> str:
+    """What asks for this training, written to a folder DIR: equal trainings have equal cards, wherever they are, and
+    whoever computes them."""
+    fields = type(spec).model_fields
+    how = {*RayFlags.model_fields, *WorkFlags.model_fields} - {*MachineFlags.model_fields}
+    usual = {name: fields[name].get_default() for name in how if name in fields}
+    return shlex.join(["stylemill", *command_of(spec.model_copy(update={**usual, "out": "DIR"}))])
 
 
 def _steps_of(spec: TrainSpec, stage: TrainStage, minutes: float) -> int:

@@ -3,6 +3,7 @@
 import html
 import json
 import math
+import shlex
 import shutil
 from itertools import combinations
 from pathlib import Path
@@ -22,6 +23,7 @@ from jobs.reproduce.id_style_training import PARTS, face_edits
 from pipeline.models import classifiers, generators
 from pipeline.models.classifiers import identity
 from pipeline.models.codes import Codes
+from pipeline.models.faces import FaceScorer
 from pipeline.report.id_style.at_strengths import Strengths
 from pipeline.report.id_style.paper import LINEAR, NAMES, NON_LINEAR, OURS, TABLE_1, TABLE_3
 from pipeline.report.id_style.top_k import Setting
@@ -215,6 +217,9 @@ def test_what_was_trained_can_be_given_with_another_method_and_parts_left_out(sm
 
 def test_face_edits_of_an_artifact_and_of_a_copy_without_its_manifest(out, tmp_path):
     assert face_edits(f"{out}/trained/artifact") == 3 * 2
+    command = shlex.split(read_artifact(f"{out}/trained/artifact", "id-style").card.command)
+    assert command[:3] == ["stylemill", "train", "id-style"]  # not that of the study
+    assert {"--steps=3", "--classifiers=tiny"} <= set(command)
     copy = tmp_path / "copy"
     shutil.copytree(out / "trained" / "artifact", copy, ignore=shutil.ignore_patterns(".*"))
     for command, edits in (
@@ -226,6 +231,30 @@ def test_face_edits_of_an_artifact_and_of_a_copy_without_its_manifest(out, tmp_p
         (copy / "card.json").write_text(json.dumps({**card, "command": command}))
         assert face_edits(str(copy)) == edits
     assert list(PARTS) == list(TABLE_3.index)
+
+
+def test_an_artifact_says_what_was_left_out(small, out, tmp_path):
+    given = ["--latents", f"{out}/faces/latents", "--labels", f"{out}/faces/labels", "--classifiers", "tiny"]
+    words = ["--attributes", "smile", "--steps", "1", "--without", "mixer", "--lambda-nb", "0.5", "--threads", "1"]
+    assert main(["train", "id-style", *given, *words, "--local", "--out", str(tmp_path)]) == 0
+    command = shlex.split(read_artifact(f"{tmp_path}/artifact", "id-style").card.command)
+    assert {"--without=mixer", "--lambda-nb=0.5"} <= set(command)
+
+
+def test_each_face_is_looked_at_once_to_know_its_sides(small, out, tmp_path, monkeypatch):
+    """As the dry run counts it."""
+    looks, see = [], FaceScorer._see
+
+    def counted(self, codes, *args, **flags):
+        looks.append(len(codes))
+        return see(self, codes, *args, **flags)
+
+    monkeypatch.setattr(FaceScorer, "_see", counted)
+    words = ["--latents", f"{out}/others/latents", "--artifact", f"{out}/trained/artifact", "--target", "flip"]
+    words += ["--attribute", ",".join(NAMES), "--classifiers", "tiny-judge", "--batch-size", "1"]
+    words += ["--rows-per-shard", "1", "--local", "--threads", "1", "--backend", "eager"]
+    assert main(["edit", "id-style", *words, "--out", str(tmp_path)]) == 0
+    assert sum(looks) <= ROWS + 1  # one when the networks are opened
 
 
 def test_a_dry_run_counts_the_passes(small, tmp_path, capsys):
@@ -242,6 +271,7 @@ def test_a_dry_run_counts_the_passes(small, tmp_path, capsys):
     [
         (["--metrics", "pictures"], "--metrics needs identity or identity_dlib"),
         (["--metrics", "identity,freckles"], "unknown metric 'freckles'"),
+        (["--judge", "tiny"], "--judge tiny is the family that edits: measure with another one"),
         (["--budget", "3"], "--budget decides the steps: leave out --steps"),
         (["--artifact", "out/x"], "--artifact is trained already: leave out --steps and --budget"),
     ],
@@ -260,6 +290,32 @@ def test_an_artifact_of_other_attributes_is_refused(small, tmp_path, out, capsys
     words += ["--artifact", str(tmp_path / "one" / "artifact"), "--out", str(tmp_path / "out")]
     assert main(["reproduce", "id-style", *words]) == 2
     assert "was not trained for male, eyeglasses, old, which the paper edits" in capsys.readouterr().err
+
+
+def test_faces_that_edits_are_learned_from_are_not_edited(small, tmp_path, out, capsys):
+    """The others are of the next seed."""
+    words = [word for word in WORDS if word not in ("--steps", "3")]
+    artifact = ["--artifact", f"{out}/trained/artifact"]
+    for given in (["--from", str(out)], artifact):
+        said = ["reproduce", "id-style", *words, *given, "--out", str(tmp_path / "out"), "--dry-run"]
+        assert main([*said, "--seed", "0"]) == 2
+        error = capsys.readouterr().err
+        assert f"{given[0]}: its faces are of seed 1, which at --seed 0 is a seed of the faces to be edited" in error
+        assert main([*said, "--seed", "1"]) == 0
+
+
+def test_what_an_artifact_was_trained_by_and_for_is_looked_at(small, tmp_path, out, capsys):
+    words = [word for word in WORDS if word not in ("--steps", "3", *MODELS)] + MODELS[:2]
+    words += ["--artifact", f"{out}/trained/artifact", "--out", str(tmp_path / "out"), "--dry-run"]
+    assert main(["reproduce", "id-style", *words, "--classifiers", "tiny-judge", "--judge", "tiny"]) == 2
+    assert "it was trained by the family tiny: pass another --judge" in capsys.readouterr().err
+    copy = tmp_path / "copy"
+    shutil.copytree(out / "trained" / "artifact", copy, ignore=shutil.ignore_patterns(".*"))
+    card = json.loads((copy / "card.json").read_text())
+    (copy / "card.json").write_text(json.dumps({**card, "generator_fingerprint": "0" * 64}))
+    words[words.index("--artifact") + 1] = str(copy)
+    assert main(["reproduce", "id-style", *words, *MODELS[2:]]) == 2
+    assert f"{copy} was trained on latents of another generator" in capsys.readouterr().err
 
 
 def test_the_default_number_of_faces():

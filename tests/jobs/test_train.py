@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import shlex
 import shutil
 from pathlib import Path
 
@@ -14,7 +15,6 @@ from edits import edit, edits, sample, trained
 from planted import FACTS, plant, write_labels
 
 from jobs.__main__ import main
-from jobs.launch import command
 from pipeline.editors.latent_transformer.training import LatentTransformerTraining
 from pipeline.stages import train as stage
 from pipeline.stages.models import read_artifact
@@ -80,7 +80,8 @@ def test_the_card_says_what_it_is_and_the_curve_how_it_came_to_be(flat, whole):
     assert card.codes.norm_max == pytest.approx(norms.max(), rel=1e-6)
     assert "Yao et al." in card.citation
     assert card.licences == {}
-    assert card.command == command()
+    assert card.command.startswith(f"stylemill train {WHAT} --")
+    assert {"--out=DIR", f"--latents={flat[0]}/latents"} <= set(shlex.split(card.command))
     assert set(card.meanings) >= {name.rsplit(".", 1)[1] for name in card.metrics}
     figures = {name.rsplit(".", 1)[1] for name in card.metrics}
     assert figures == {"accuracy", "precision", "recall", "f1", "reached", "kept", "distance"}
@@ -157,7 +158,7 @@ def test_equal_trainings_are_one_artifact_whatever_their_command_lines(flat, who
     monkeypatch.setattr("sys.argv", ["stylemill", "train", "in", "other", "words"])
     assert train(flat[0], tmp_path, "--seed", "0", "--batch-size", "16") == 0
     ours, theirs = (Artifact(f"{out}/artifact") for out in (tmp_path, whole))
-    assert ours.card().command != theirs.card().command
+    assert ours.card() == theirs.card()
     assert ours.digest == theirs.digest
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
+import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor
@@ -82,6 +83,7 @@ class IDStyleEditor:
 
     def __init__(self, network: IDStyle, faces: Faces | None, top_k: int | None = None) -> None:
         self._network, self._faces, self._top_k = network, faces, top_k
+        self._seen: dict[bytes, dict[str, float]] = {}
         self._blocks = Blocks(network)
 
     @torch.no_grad()
@@ -131,20 +133,30 @@ class IDStyleEditor:
     def _sides(self, codes: Codes, requests: Sequence[EditRequest]) -> list[float]:
         """attr of each row, -1 or 1, the same for all attributes of its request."""
         flipped = [SIDES[request.target] == 0 for request in requests]
-        seen: Mapping[str, Tensor] = {}
+        seen: list[Mapping[str, float]] = [{} for _ in requests]
         if any(flipped):
             if self._faces is None:
                 raise SpecError("target flip needs scores of faces: give a scorer of faces")
             finite_N = codes.values.flatten(1).isfinite().all(dim=1)
             flipped = [flip and there for flip, there in zip(flipped, finite_N.tolist(), strict=True)]
             known = Codes(codes.space, torch.where(finite_N.view(-1, *[1] * (codes.values.dim() - 1)), codes.values, 0))
-            nothing: list[list[tuple[str, float]]] = [[] for _ in requests]
-            seen, _ = score_gradients(self._faces, known, nothing, at_once=self._faces.at_once, looked_at=flipped)
+            seen = self._scores(self._faces, known, flipped)
         found = []
         for row, request in enumerate(requests):
-            there = flipped[row] and float(score_of(request.attribute, seen)[row]) > 0
+            there = flipped[row] and score_of(request.attribute, seen[row]) > 0
             found.append(SIDES[request.target] or (-1.0 if there else 1.0))
         return found
+
+    def _scores(self, faces: Faces, codes: Codes, wanted: Sequence[bool]) -> list[Mapping[str, float]]:
+        """Of each row that is wanted. One code, as the requests for it come one after the other, is looked at once."""
+        keys = [code.detach().cpu().numpy().tobytes() for code in codes.values]
+        first = {key: row for row, key in reversed(list(enumerate(keys))) if wanted[row]}
+        new = [first.get(key) == row and key not in self._seen for row, key in enumerate(keys)]
+        nothing: list[list[tuple[str, float]]] = [[] for _ in keys]
+        found, _ = score_gradients(faces, codes, nothing, at_once=faces.at_once, looked_at=new)
+        rows = {keys[row]: {name: float(score[row]) for name, score in found.items()} for row in np.flatnonzero(new)}
+        self._seen = {key: rows[key] if key in rows else self._seen[key] for key in first}
+        return [self._seen.get(key, {}) for key in keys]
 
 
 def _check_flip(request: EditRequest) -> None:

@@ -46,8 +46,10 @@ ALPHA = 1.25
 METHOD = (
     "The paper learns a sparse direction for each attribute and a network that scales its entries for each face, by "
     "losses on pictures, one of which keeps the identity. It edits StyleGAN2 and measures with ArcFace; here "
-    "generator, classifiers and identity networks are others, and the judge and dlib's network were not used to train "
-    "or edit."
+    "generator, classifiers and identity networks are others. The training differs in more than its length, where its "
+    "flags do not say otherwise: Eq. 8 is divided by the root of the number of layers, D of Eq. 9 is the sigmoid of 3 "
+    "times the score, AdamW stands in for AdaBelief, and directions start from normals of linear SVMs. The judge chose "
+    "only the side to which toggles go; dlib's network had no part in training or editing."
 )
 NO_FID = "FID is left out: no network here stands in for its Inception."
 

@@ -86,6 +86,29 @@ def test_flip_goes_to_the_other_side_of_the_attribute_of_each_row(space):
     assert Config().traits([Config().request("smile")]).looks_at == ()
 
 
+def test_a_code_is_looked_at_once_for_all_of_its_requests():
+    class Counted(Halves):
+        looks = 0
+
+        def __call__(self, codes, attributes=None):
+            self.looks += len(codes)
+            return super().__call__(codes, attributes)
+
+    faces, source, asked = Counted(), codes(rows=3), Config(target="flip")
+    editor, requests = asked.open(faces, artifact=ARTIFACT), [asked.request(name) for name in ("smile", "old")]
+    found = [editor.edit(source.select(slice(row, row + 1)), [one]) for row in (0, 1, 2, 0) for one in requests]
+    assert faces.looks == 4  # of the first one twice: only the last codes are remembered
+    for place, trace in enumerate(found):
+        row, one = (0, 1, 2, 0)[place // 2], requests[place % 2]
+        alone = asked.open(Halves(), artifact=ARTIFACT).edit(source.select(slice(row, row + 1)), [one])
+        assert torch.equal(trace.values, alone.values)
+        assert torch.equal(trace.strengths, alone.strengths)
+    twice = Codes("w+", source.values[[0, 1, 0, 1]])
+    faces.looks = 0
+    asked.open(faces, artifact=ARTIFACT).edit(twice, [requests[0]] * 2 + [requests[1]] * 2)
+    assert faces.looks == 2
+
+
 @pytest.mark.parametrize("target", ["1", "flip"])
 def test_a_row_that_is_not_finite_stops_alone(target):
     source = codes(rows=3)

@@ -181,6 +181,7 @@ def test_angles_and_entries_of_directions():
     assert math.isnan(claim.low)
     _, [claim] = directions.section(dict(zip(NAMES, e, strict=True)), ours)
     assert claim.verdict == HOLDS
+    assert f"(of the normals of {LINEAR}: 45.0)" in claim.what
 
 
 @pytest.mark.parametrize(("few", "verdict"), [(0.95, HOLDS), (0.3, FAILS), (None, NOT_DECIDED)])
