@@ -4,8 +4,9 @@
     python -m benchmarks.id_style_balance out/faces      # 100 faces are made: half a minute on quiet cores
 
 Held-out faces are moved along the SVM normals that the training starts from, each attribute to the other side of its
-boundary, all layers alike. The sum of the weighed losses of Eq. 8 to 10 is shown as the training has it and as printed,
-with the score itself in Eq. 9; Eq. 6 and 7 do not change along a direction.
+boundary, all layers alike. The sum of the weighed losses of Eq. 8 to 10, of one edit, is shown as the training has it,
+and with the norm of Eq. 8 as printed (`--reduction sum`), then with the score itself in Eq. 9 besides. Eq. 6 and 7 do
+not change along a direction.
 
 Shapes: L layers of w+, M attributes.
 """
@@ -62,18 +63,19 @@ def objectives(training: IDStyleTraining) -> dict[float, list[dict[str, float]]]
                 moved = Codes("w+", ws_1LW + move_1LW)
                 after, after_1E = training.faces.recognise(moved, [name]) if length else (before, before_1E)
                 unlike = float(losses.identity(before_1E, after_1E))
-                ours, printed = (
+                ours, printed, alone = (
                     config.lambda_class * float(losses.classification(after[name], attr_1, scale))
                     + config.lambda_nb * float(losses.neighbourhood(move_1LW[:, None], reduction))
                     + config.lambda_id * unlike
-                    for scale, reduction in ((config.logit_scale, "mean"), (1.0, "sum"))
+                    for scale, reduction in ((config.logit_scale, "mean"), (config.logit_scale, "sum"), (1.0, "sum"))
                 )
                 reached = float(attr_1 * float(after[name]) > 0)
-                found[length].append({"reached": reached, "alike": 1 - unlike, "ours": ours, "printed": printed})
+                losses_by = {"ours": ours, "printed": printed, "alone": alone}
+                found[length].append({"reached": reached, "alike": 1 - unlike, **losses_by})
     return found
 
 
-def main(dataset: Path, rows: int = 8, threads: int = 0, out: Path = RESULTS) -> None:
+def main(dataset: tyro.conf.Positional[Path], rows: int = 8, threads: int = 0, out: Path = RESULTS) -> None:
     """Measure, print and keep the table.
 
     Args:
@@ -86,11 +88,14 @@ def main(dataset: Path, rows: int = 8, threads: int = 0, out: Path = RESULTS) ->
     torch.set_num_threads(threads)
     text = "# ID-Style: the objective along the first directions\n\n"
     text += header("python -m benchmarks.id_style_balance out/faces", f"--rows {rows} --threads {threads}")
-    text += f"{rows} held-out faces, each in {len(NAMES)} attributes. The losses of Eq. 8 to 10, weighed:\n\n"
-    text += "| move of a layer | on the other side | likeness | losses, the default | losses as printed |\n"
-    text += "|---:|---:|---:|---:|---:|\n"
-    for length, edits in objectives(opened(dataset, rows)).items():
-        means = [np.mean([edit[name] for edit in edits]) for name in ("reached", "alike", "ours", "printed")]
+    training = opened(dataset, rows)
+    text += f"Directions of {len(training.codes.learned):,} faces, {rows} others, each in {len(NAMES)} attributes. "
+    text += "The losses of Eq. 8 to 10 of one edit, weighed:\n\n"
+    text += "| move of a layer | on the other side | likeness | losses, the default | norm as printed | "
+    text += "and the score alone |\n"
+    text += "|---:|---:|---:|---:|---:|---:|\n"
+    for length, edits in objectives(training).items():
+        means = [np.mean([edit[name] for edit in edits]) for name in ("reached", "alike", "ours", "printed", "alone")]
         text += f"| {length:g} | " + " | ".join(f"{mean:.2f}" for mean in means) + " |\n"
     print(text)
     out.write_text(text)

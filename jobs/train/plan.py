@@ -61,7 +61,7 @@ def plan_train(spec: TrainSpec) -> tuple[Job, int | None]:
         attributes=tuple(canonical(asked)),
         licences={**_licences([sampled.name, *looked.networks]), **_licences_of(labels)},
         citation=config.CITATION,
-        meanings=dict(config.MEANINGS),
+        meanings=dict(config.meanings),
         command=_command(spec),
     )
     runtime, _, workers = resolve(spec, "train", looked.generator, 1, 1, looked.load)

@@ -149,6 +149,11 @@ class TrainConfig(BaseModel, ABC):
     seed: int = Field(0, ge=0, le=MAX_SEED, description="Random seed of first weights, row order and held-out rows.")
 
     @property
+    def meanings(self) -> Mapping[str, str]:
+        """MEANINGS, as these flags have them."""
+        return self.MEANINGS
+
+    @property
     def version(self) -> int:
         """Of what this is trained to; raised where its bits change."""
         return self.VERSION

@@ -3,19 +3,20 @@
 The weights of the paper (0.3, 1, 1, 2, 5) are of one balance, and how sums and norms are reduced decides whether it is
 that one. `mean`, the default, follows the paper where the public code does, and else says why not:
 
-- Eq. 6, 7, 9 and 10 are means over attributes where sums are printed, and Eq. 7 over layers too, as in the public code.
-  The norm of Eq. 6 is a sum over entries, as printed and in that code: by a mean no direction would become sparse.
+- Eq. 6 and 7 are means over attributes where sums are printed, and Eq. 7 over layers too, as in the public code. The
+  norm of Eq. 6 is a sum over entries, as printed and in that code: by a mean no direction would become sparse.
+- Eq. 9 and 10 are printed for one edited face, without a sum over attributes. Here they are means over the edits.
 - Eq. 8 is the norm over all layers divided by the root of their number: for a code of w the norm in w, for any number
   of layers the same weight. The norm as printed is 4.8 times that for 23 layers that move alike. The public code has it
-  so, but moves 2 to 8 fixed layers of 18; where all layers move, no edit is worth it.
+  so, but moves 2 to 8 fixed layers of 18.
 - Eq. 9 has the probability D of a classifier. Scores are in standard deviations over faces, and the log-odds of the
   networks behind them are 1.9 (old, eyeglasses), 3.1 (male) and 5.3 (smile) times as large. D is the sigmoid of the
   score times `scale`, 3 by default. Of the score alone it would take a face that is on the wrong side for nearly
   undecided, and the identity would outweigh it.
 
-With the printed norm and the score alone, the objective is least where nothing moves, on real faces
-(`python -m benchmarks.id_style_balance`) as well as on the small networks of the tests. `sum` is as printed: sums over
-attributes and layers, and the norm of Eq. 8. Rows are averaged by both.
+`python -m benchmarks.id_style_balance` shows where the objective is least along the first directions, by these and with
+the norm as printed. `sum` has the sums and the norm of Eq. 6 to 8 as printed; so that edits weigh as much beside them,
+it sums Eq. 9 and 10 over attributes too, which is not printed. Rows are averaged by both.
 
 Shapes: N rows, L layers of w+, W w_dim, M attributes, E numbers of an embedding.
 """

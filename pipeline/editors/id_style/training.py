@@ -128,8 +128,8 @@ class TrainConfig(training.TrainConfig):
     )
     reduction: losses.Reduction = Field(
         "mean",
-        description="mean: Eq. 6 to 10 are means over attributes and layers, for which the weights are; sum: sums and "
-        "the norm of Eq. 8 as printed, with which nothing moves.",
+        description="mean: Eq. 6 to 10 are means over attributes and layers, as the weights suppose; sum: sums over "
+        "them, and in Eq. 8 the norm over all layers as printed.",
     )
     held_out: int = Field(8, ge=0, le=10_000, description="Faces left out of training, for the figures of the card.")
     without: Part | None = Field(
@@ -143,6 +143,11 @@ class TrainConfig(training.TrainConfig):
         if self.steps is not None and self.budget is not None:
             raise ValueError("--budget decides the steps: leave out --steps")
         return self
+
+    @property
+    def meanings(self) -> Mapping[str, str]:
+        moved = {"neighbourhood": "how far codes are moved, the norm over all layers (Eq. 8)"}
+        return MEANINGS if self.reduction == "mean" else {**MEANINGS, **moved}
 
     @property
     def version(self) -> int:

@@ -123,6 +123,11 @@ def test_with_the_papers_weights_it_learns_to_reach_the_other_side(rows, faces):
     assert set(training.metrics()) == {f"edit.{name}.{what}" for name in NAMES for what in ("reached", "likeness")}
 
 
+def test_what_the_loss_that_stays_near_means_is_as_it_was_reduced():
+    assert "root mean square over layers" in TrainConfig().meanings["neighbourhood"]
+    assert "the norm over all layers" in TrainConfig(reduction="sum").meanings["neighbourhood"]
+
+
 def test_it_starts_from_the_normals_of_svms(rows, faces):
     plain, given = opened(rows, faces, start="random"), opened(rows, faces)
     found = given.network.unit_directions().detach()
