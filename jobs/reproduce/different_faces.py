@@ -1,6 +1,7 @@
 """How alike different faces are: the embeddings of a study's other faces, and the thresholds that follow from them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, partial
 
 import numpy as np
 import torch
@@ -18,7 +19,7 @@ from pipeline.stages.codes import read_codes
 from pipeline.stages.models import Model, open_generator, open_scorer
 from pipeline.tables import Table
 
-VERSION = 1
+VERSION = 2
 """Raised by hand when the embedding of a face changes."""
 AT_ONCE = 25
 """Faces whose embeddings are kept in one file."""
@@ -60,7 +61,8 @@ def not_found(found: Mapping[str, NDArray[np.float64]]) -> dict[str, list[int]]:
 
 def embeddings(spec: StudySpec, latents: str, labels: str, names: Sequence[str]) -> Mapping[str, NDArray[np.float64]]:
     """(N, E) by metric, of all faces of the table; NaN of a face that a metric does not find. They are kept in
-    OUT/different-faces, some faces a file, so that a later run goes on from there. Errors as `thresholds`.
+    OUT/different-faces, of a metric some faces a file, so that a later run goes on from there, and may ask for another
+    metric. Errors as `thresholds`.
     """
     if unknown := [name for name in names if name not in ALIKE]:
         raise SpecError(f"{unknown[0]} does not say whose face it is: choose from {', '.join(ALIKE)}")
@@ -70,38 +72,45 @@ def embeddings(spec: StudySpec, latents: str, labels: str, names: Sequence[str])
     index_N, codes = read_codes(table, "w", generators.load(name, backend="eager"))
     comparisons = {name: BY_NAME[name].open(runtime.device, spec.judge) for name in names}
     looks = None
-    parts = []
+    parts: dict[str, list[Mapping[str, Sequence[float]]]] = {name: [] for name in names}
     for first in range(0, len(index_N), AT_ONCE):
         chosen = torch.arange(first, min(first + AT_ONCE, len(index_N)))
 
-        def make(chosen: torch.Tensor = chosen) -> dict[str, list[float]]:
+        @cache
+        def seen(chosen: torch.Tensor = chosen) -> dict[str, dict[str, list[float]]]:
+            """By all metrics, since making the pictures is what takes long."""
             nonlocal looks
             if looks is None:
                 say(f"      {latents}: whose {len(index_N):,} faces these are")
                 looks = open_scorer(open_generator(Model(name, digest), runtime), runtime, [])
-            kept: dict[str, list[float]] = {f"{what} {one}": [] for one in names for what in ("width", "numbers")}
+            kept: dict[str, dict[str, list[float]]] = {one: {"width": [], "numbers": []} for one in names}
             for row in chosen.tolist():
                 faces = Faces({}, looks.look_with_pictures(codes.select(torch.tensor([row])))[1])
                 for metric, one in comparisons.items():
                     embedding_E = np.asarray(one.see(faces), np.float64)[0]
                     there = not np.isnan(embedding_E).any()
-                    kept[f"width {metric}"].append(len(embedding_E) if there else 0)
-                    kept[f"numbers {metric}"].extend(embedding_E.tolist() if there else [])
+                    kept[metric]["width"].append(len(embedding_E) if there else 0)
+                    kept[metric]["numbers"].extend(embedding_E.tolist() if there else [])
             return kept
 
-        of = {
-            "version": VERSION, "latents": table.digest, "generator": digest, "rows": index_N[chosen.numpy()].tolist(),
-            "device": runtime.device,
-            "networks": {metric: one.fingerprint for metric, one in comparisons.items()},
-        }  # fmt: skip
-        parts.append(cached(spec.url("different-faces", f"{first:06}.json"), of, make))
-    return {metric: _of(parts, metric) for metric in names}
+        for metric, one in comparisons.items():
+            of = {
+                "version": VERSION, "latents": table.digest, "generator": digest,
+                "rows": index_N[chosen.numpy()].tolist(), "device": runtime.device, "network": one.fingerprint,
+            }  # fmt: skip
+            url = spec.url("different-faces", f"{metric}-{first:06}.json")
+            parts[metric].append(cached(url, of, partial(_of_one, seen, metric)))
+    return {metric: _joined(its) for metric, its in parts.items()}
 
 
-def _of(parts: Sequence[Mapping[str, Sequence[float]]], metric: str) -> NDArray[np.float64]:
+def _of_one(seen: Callable[[], Mapping[str, dict[str, list[float]]]], metric: str) -> dict[str, list[float]]:
+    return seen()[metric]
+
+
+def _joined(parts: Sequence[Mapping[str, Sequence[float]]]) -> NDArray[np.float64]:
     """(N, E), NaN in the rows of faces that have no numbers."""
-    width_N = np.concatenate([np.asarray(part[f"width {metric}"], np.int64) for part in parts])
-    numbers = np.concatenate([np.asarray(part[f"numbers {metric}"], np.float64) for part in parts])
+    width_N = np.concatenate([np.asarray(part["width"], np.int64) for part in parts])
+    numbers = np.concatenate([np.asarray(part["numbers"], np.float64) for part in parts])
     found = np.full((len(width_N), max(width_N.max(initial=0), 1)), np.nan)
     found[width_N > 0] = numbers.reshape(-1, found.shape[1])
     return found

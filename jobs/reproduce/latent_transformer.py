@@ -117,9 +117,11 @@ def edit_in_turn(spec: LatentTransformerSpec, edited: ToggledFaces, faces: Label
 
 
 def measure_all(spec: LatentTransformerSpec, single: Mapping[str, Folders], in_turn: Sequence[Kept]) -> MeasureSpec:
-    """What measures every table of edits."""
+    """What measures every table of edits; in a folder of these metrics, so that a later run may ask for others."""
+    metrics = sorted(spec.metrics)
     folders = [folder for by_method in single.values() for its in by_method.values() for folder, _ in its]
-    return measure_spec(spec, [*folders, *in_sequence.folders(in_turn)], spec.metrics)
+    tables = [*folders, *in_sequence.folders(in_turn)]
+    return measure_spec(spec, tables, metrics, "-".join(["measured", *metrics]))
 
 
 # -- the page ---------------------------------------------------------------------------------------------------------

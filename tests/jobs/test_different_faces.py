@@ -54,10 +54,31 @@ def test_each_face_is_embedded_once_and_kept(faces, monkeypatch):
     np.testing.assert_allclose(found, wanted.numpy(), atol=1e-5)
 
     monkeypatch.setattr(Counting, "seen", 0)
-    Path(spec.url("different-faces", "000025.json")).unlink()
+    Path(spec.url("different-faces", "identity-000025.json")).unlink()
     again = thresholds(spec, latents, labels, ["identity"])["identity"]
     assert Counting.seen == ROWS - different_faces.AT_ONCE
     assert again == threshold("identity", found)
+
+
+def test_another_metric_can_be_asked_for_later(faces, monkeypatch):
+    spec, latents, labels = faces
+
+    class Doubled:
+        fingerprint = "doubled"
+
+        def see(self, faces):
+            return 2 * np.ones((1, 3))
+
+    monkeypatch.setattr(type(different_faces.BY_NAME["identity_dlib"]), "open", lambda *_: Doubled())
+    first = embeddings(spec, latents, labels, ["identity"])
+    kept = Path(spec.url("different-faces", "identity-000000.json"))
+    before = kept.stat().st_mtime_ns
+    both = embeddings(spec, latents, labels, ["identity_dlib", "identity"])
+    assert kept.stat().st_mtime_ns == before
+    np.testing.assert_array_equal(both["identity"], first["identity"])
+    np.testing.assert_array_equal(both["identity_dlib"], np.full((ROWS, 3), 2.0))
+    monkeypatch.setattr(different_faces, "open_scorer", None)  # no picture is made any more
+    embeddings(spec, latents, labels, ["identity_dlib"])
 
 
 def test_a_metric_that_finds_no_face_says_so(faces, monkeypatch):

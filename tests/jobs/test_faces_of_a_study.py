@@ -10,6 +10,7 @@ from jobs.__main__ import main
 from jobs.reproduce.ials import IalsSpec
 from jobs.reproduce.id_style import IdStyleSpec
 from jobs.reproduce.interfacegan import InterfaceganSpec
+from jobs.reproduce.latent_transformer import measure_all
 from jobs.reproduce.latent_transformer_flags import WHAT, LatentTransformerSpec
 from jobs.reproduce.learned_from import latents_of, said
 from jobs.reproduce.style_intervention import StyleInterventionSpec
@@ -110,3 +111,14 @@ def test_the_judge_is_another_family_than_the_one_that_edits(study):
 def test_what_cannot_be_compared_is_said_at_once(flags, message):
     with pytest.raises(ValidationError, match=message):
         asked(Path("x"), **flags)
+
+
+def test_other_metrics_are_measured_in_a_folder_of_their_own():
+    """So that one more can be asked for in the same --out, which keeps all edits."""
+    single = {"smile": {"one": [("x/smile-one-up", True)]}}
+    first, both, same = (
+        measure_all(asked(Path("x"), metrics=metrics), single, [])
+        for metrics in (("identity",), ("identity_dlib", "identity"), ("identity", "identity_dlib"))
+    )
+    assert first.out != both.out
+    assert both == same

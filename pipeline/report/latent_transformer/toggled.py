@@ -186,7 +186,7 @@ def table_1(found: Sequence[Compared]) -> study.Section:
         f"person: {learned}. The paper has VGG-Face, and does not say which pairs. "
         "Where a network finds a face in the source and none in the edit, the identity is not kept.",
         "As in the paper, identity and attributes are over the edits that succeeded; over all edits they stand below. "
-        "In per cent, with intervals of 95 % (Wilson; of attributes bootstrap).",
+        "In per cent, with intervals of 95 % (Wilson; of attributes with as many yes and no as vary so much).",
         "The intervals of differences are those of a bootstrap over the faces, and never narrower than score intervals "
         "(Newcombe): a bootstrap of a few edits that all keep the identity has no width. They do not hold what is not "
         "known of the threshold; so a claim on identity is decided only where it comes out alike at both ends of the "
@@ -256,10 +256,8 @@ def _cell(swept: Swept, step: int, is_mean: bool) -> str:
         return study.cell(None)
     if not is_mean:
         return _rate(round(mean * count), count)
-    alone = Swept(swept.reached, np.zeros_like(np.asarray(swept.value, np.float64)), swept.among)
-    spread = difference_at(swept, step, alone, step)
-    interval = "" if np.isnan(spread.low) else f" ({100 * spread.low:.0f} to {100 * spread.high:.0f})"
-    return f"{100 * mean:.1f}{interval}"
+    low, high = swept.moments().at(step).interval()
+    return f"{100 * mean:.1f} ({100 * low:.0f} to {100 * high:.0f})"
 
 
 def _rate(hits: int, count: int) -> str:

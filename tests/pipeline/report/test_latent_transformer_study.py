@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from jobs.reproduce.latent_transformer import ALPHAS_IN_TURN, DISTANCES_IN_TURN
+from pipeline.metrics import intervals
 from pipeline.metrics.false_acceptance import Threshold
 from pipeline.report.claims import FAILS, HOLDS, NOT_DECIDED
 from pipeline.report.latent_transformer import classifier, in_turn, over_strengths, toggled
@@ -277,3 +278,12 @@ def test_three_layers_are_better_where_they_are():
     assert section.parts[1].frame.loc["smile", "f1, linear"] == 0.5
     assert isinstance(section.parts[1].frame, pd.DataFrame)
     assert classifier.asked(card) == ["smile"]
+
+
+def test_an_interval_of_attributes_has_a_width_where_all_are_kept():
+    never_less = edits(DISTANCES, 0.3, 0.0)
+    frame = toggled.table_1([toggled.Compared.of(never_less, edits(ALPHAS, 0.3, 0.0), SAME)]).parts[0].frame
+    there = int(never_less.reached[:, 2].sum())
+    low, high = (100 * end for end in intervals.of_rate(there, there))
+    cell = frame.loc[f"Smiling ({FACES} faces)", f"attributes, {THEIRS}"]
+    assert cell == f"100.0 ({low:.0f} to {high:.0f})"
