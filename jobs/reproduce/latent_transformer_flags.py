@@ -3,8 +3,8 @@
 from pydantic import Field, field_validator, model_validator
 
 from jobs.flags import Names
-from jobs.reproduce.faces import FacesFlags, LabelledFaces
-from jobs.reproduce.learned_from import latents_of
+from jobs.reproduce.faces import FacesFlags, LabelledFaces, labelled_by
+from jobs.reproduce.learned_from import labels_of, latents_of
 from jobs.train.spec import SPECS as TRAININGS
 from jobs.train.spec import TrainSpec
 from pipeline.card import Card
@@ -134,7 +134,7 @@ class LatentTransformerSpec(FacesFlags):
             self.check_artifact(self.artifact, read_artifact(self.artifact, WHAT).card)
 
     def check_artifact(self, url: str, card: Card) -> None:
-        """Raises SpecError where it was not trained for these edits, or on the faces that are edited."""
+        """Raises SpecError where it was not trained for these edits, or learned from the faces edited or the judge."""
         if lacking := [name for name in self.changed if card.attributes and name not in card.attributes]:
             raise SpecError(f"{url} was not trained for {lacking[0]}: leave it out of --attributes and --sequence, or "
                             "leave out --artifact")  # fmt: skip
@@ -147,3 +147,6 @@ class LatentTransformerSpec(FacesFlags):
                             f"{self.generator} here: pass the --generator that it was trained for")  # fmt: skip
         if (latents := latents_of(url, card)) is not None:
             self.check_edited_are_others(latents, "--artifact")
+        if (labels := labels_of(url, card)) is not None and labelled_by(labels) == self.judge:
+            raise SpecError(f"--artifact: it has learned from labels of {self.judge}: pass another --judge to measure "
+                            "it")  # fmt: skip

@@ -12,7 +12,7 @@ from jobs.reproduce.id_style import IdStyleSpec
 from jobs.reproduce.interfacegan import InterfaceganSpec
 from jobs.reproduce.latent_transformer import measure_all
 from jobs.reproduce.latent_transformer_flags import WHAT, LatentTransformerSpec
-from jobs.reproduce.learned_from import latents_of, said
+from jobs.reproduce.learned_from import labels_of, latents_of, said
 from jobs.reproduce.style_intervention import StyleInterventionSpec
 from pipeline.card import Card, TrainedCodes
 from pipeline.errors import SpecError
@@ -72,6 +72,14 @@ def test_what_an_artifact_has_learned_from_is_found_or_said_to_be_unknown(folder
 def test_the_labels_are_of_the_family_that_edits(folder):
     with pytest.raises(SpecError, match="--from: its faces are labelled by tiny; pass --classifiers tiny"):
         asked(folder, from_=str(folder), classifiers="tiny-judge", judge="tiny").check()
+
+
+def test_an_artifact_is_not_measured_by_the_family_that_it_learned_from(folder):
+    artifact = f"{folder}/trained/artifact"
+    with pytest.raises(SpecError, match="learned from labels of tiny: pass another --judge"):
+        asked(folder, artifact=artifact, classifiers="tiny-judge", judge="tiny").check()
+    card = read_artifact(artifact, WHAT).card
+    assert labels_of(artifact, card) == f"{folder}/faces/labels"
 
 
 def test_a_direction_that_is_not_there_is_said_with_the_flags_that_ask_for_it(folder):
