@@ -1,6 +1,6 @@
 """Where the objective of ID-Style's training is least along its first directions: at no edit, or at one that is seen.
 
-    stylemill dataset --rows 1500 --seed 1 --out out/faces
+    stylemill dataset --rows 1500 --seed 1 --out out/faces      # or the faces of `stylemill reproduce interfacegan`
     python -m benchmarks.id_style_balance out/faces      # 100 faces are made: half a minute on quiet cores
 
 Held-out faces are moved along the SVM normals that the training starts from, each attribute to the other side of its
@@ -87,7 +87,7 @@ def main(dataset: tyro.conf.Positional[Path], rows: int = 8, threads: int = 0, o
     threads = threads or cores()
     torch.set_num_threads(threads)
     text = "# ID-Style: the objective along the first directions\n\n"
-    text += header("python -m benchmarks.id_style_balance out/faces", f"--rows {rows} --threads {threads}")
+    text += header(f"python -m benchmarks.id_style_balance {dataset}", f"--rows {rows} --threads {threads}")
     training = opened(dataset, rows)
     text += f"Directions of {len(training.codes.learned):,} faces, {rows} others, each in {len(NAMES)} attributes. "
     text += "The losses of Eq. 8 to 10 of one edit, weighed:\n\n"

@@ -14,9 +14,10 @@ that one. `mean`, the default, follows the paper where the public code does, and
   score times `scale`, 3 by default. Of the score alone it would take a face that is on the wrong side for nearly
   undecided, and the identity would outweigh it.
 
-`python -m benchmarks.id_style_balance` shows where the objective is least along the first directions, by these and with
-the norm as printed. `sum` has the sums and the norm of Eq. 6 to 8 as printed; so that edits weigh as much beside them,
-it sums Eq. 9 and 10 over attributes too, which is not printed. Rows are averaged by both.
+Along the first directions the objective is least at a move of 2 by these, at 1 with the printed norm, and where nothing
+moves with that norm and the score alone (benchmarks/results/id-style-balance.md). `sum` has the sums and the norm of
+Eq. 6 to 8 as printed; so that edits weigh as much beside them, it sums Eq. 9 and 10 over attributes too, which is not
+printed. Rows are averaged by both.
 
 Shapes: N rows, L layers of w+, W w_dim, M attributes, E numbers of an embedding.
 """
