@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from jobs.flags import Names, command_of, say
 from jobs.measure import MeasureSpec
 from jobs.reproduce.cost import Passes, say_ahead, say_time_left, seconds_labelled
-from jobs.reproduce.faces import LabelledFaces, LabelledFlags, label_faces, labelling_cost
+from jobs.reproduce.faces import LabelledFaces, LabelledFlags, label_faces, labelled_by, labelling_cost
 from jobs.reproduce.id_style_edits import (
     ATTRIBUTES,
     SETTINGS,
@@ -26,7 +26,7 @@ from jobs.reproduce.id_style_edits import (
 )  # fmt: skip
 from jobs.reproduce.id_style_size import size_and_time
 from jobs.reproduce.id_style_training import FACES, PARTS, TrainedFlags, ablate, face_edits, taught_by, trained
-from jobs.reproduce.learned_from import latents_of
+from jobs.reproduce.learned_from import labels_of, latents_of
 from jobs.reproduce.learned_from import said as learned_from
 from jobs.reproduce.study import run_study, step
 from pipeline.card import Card
@@ -109,13 +109,15 @@ class IdStyleSpec(TrainedFlags, LabelledFlags):
             )
 
     def check_learned_from(self, url: str, card: Card, flag: str) -> None:
-        """Raises SpecError where an artifact is of another generator, or was trained on the faces that are edited."""
+        """Raises SpecError where an artifact is of another generator, or learned from the faces edited or the judge."""
         whose = generators.load(self.generator, backend="eager").fingerprint
         if card.generator_fingerprint not in (None, whose):
             raise SpecError(f"{url} was trained on latents of another generator, {card.generator}, than the "
                             f"{self.generator} here: pass the --generator that it was trained for")  # fmt: skip
         if (latents := latents_of(url, card)) is not None:
             self.check_edited_are_others(latents, flag)
+        if (labels := labels_of(url, card)) is not None and labelled_by(labels) == self.judge:
+            raise SpecError(f"{flag}: it has learned from labels of {self.judge}: pass another --judge to measure it")
 
 
 def main(argv: Sequence[str]) -> int:

@@ -308,6 +308,13 @@ def test_what_an_artifact_was_trained_by_and_for_is_looked_at(small, tmp_path, o
     words = [word for word in WORDS if word not in ("--steps", "3", *MODELS)] + MODELS[:2]
     words += ["--artifact", f"{out}/trained/artifact", "--out", str(tmp_path / "out"), "--dry-run"]
     assert main(["reproduce", "id-style", *words, "--classifiers", "tiny-judge", "--judge", "tiny"]) == 2
+    assert "--artifact: it has learned from labels of tiny: pass another --judge" in capsys.readouterr().err
+    own = tmp_path / "own"
+    shutil.copytree(out / "trained" / "artifact", own, ignore=shutil.ignore_patterns(".*"))
+    card = json.loads((own / "card.json").read_text())
+    (own / "card.json").write_text(json.dumps({**card, "inputs": {}}))  # of which labels is not known
+    words[words.index("--artifact") + 1] = str(own)
+    assert main(["reproduce", "id-style", *words, "--classifiers", "tiny-judge", "--judge", "tiny"]) == 2
     assert "it was trained by the family tiny: pass another --judge" in capsys.readouterr().err
     copy = tmp_path / "copy"
     shutil.copytree(out / "trained" / "artifact", copy, ignore=shutil.ignore_patterns(".*"))
