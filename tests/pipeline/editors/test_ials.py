@@ -322,7 +322,7 @@ def test_a_direction_that_vanishes_stops_its_row_with_the_reason():
 @pytest.mark.parametrize(
     ("about", "asked", "message"),
     [
-        ({}, {"strengths": [1.0], "lambdas": (0.0, 0.0)}, "by steps"),
+        ({}, {"strengths": [1.0], "lambdas": (0.0, 0.0)}, "steps of one size and no strengths"),
         ({}, {}, "needs lambda1"),
         ({}, {"lambdas": (1.5, 0.0)}, "from 0 to 1"),
         ({"step_size": 0.0}, {"lambdas": (0.0, 0.0)}, "positive size"),
