@@ -73,12 +73,14 @@ def _equal(ours: AtStrengths, our: Strengths, theirs: AtStrengths, their: Streng
 
 def _margin(ours: AtStrengths, theirs: AtStrengths, rate: float) -> float:
     """How far the means at a rate move where every other strength is left out; NaN where that cannot be told."""
+    if min(len(one.strengths) for one in (ours, theirs)) < 2:
+        return math.nan
     return sum(abs(_mean(one.thinned(), rate) - _mean(one, rate)) for one in (ours, theirs))
 
 
 def _mean(toggles: AtStrengths, rate: float) -> float:
     """Read off the curve."""
-    if not len(toggles) or len(toggles.strengths) < 2:
+    if not len(toggles):
         return math.nan
     swept = toggles.swept(PARTS)
     return float(mean_at_rate(swept.rates()[None], swept.means()[None], np.array([rate]))[0])

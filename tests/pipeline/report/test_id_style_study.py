@@ -141,6 +141,17 @@ def test_toggles_that_one_method_lacks_are_left_out_of_both():
     assert claims[0].ours == 0
 
 
+def test_what_reading_between_two_strengths_may_be_wrong_by():
+    """With the far one alone all lies on a line from the source."""
+    frame = pd.concat([moved(OURS, (1.0, 2.0)), moved(LINEAR, (3.0, 6.0), 3.0)])
+    strengths = {OURS: Strengths((1.0, 2.0), 1.0), LINEAR: Strengths((3.0, 6.0), 3.0)}
+    found, _ = equal_accuracy.section(frame, strengths, {"identity": IDENTITY["identity"]})
+    same = moved(OURS, (1.0, 2.0)).pivot(index=["face", "attribute"], columns="strength", values="identity")
+    near, far = (same[[-one, one]].mean(axis=1) for one in (1.0, 2.0))  # each toggle has one of both signs
+    bent = float((near - (1 + far) / 2).mean())
+    assert float(found.parts[0].frame["may be wrong by"].iloc[0]) == pytest.approx(2 * bent, abs=0.02)
+
+
 def test_one_strength_alone_decides_nothing():
     frame = pd.concat([moved(OURS, (1.0,), better=2.0), moved(LINEAR, (3.0,), 3.0)])
     strengths = {OURS: Strengths((1.0,), 1.0), LINEAR: Strengths((3.0,), 3.0)}
