@@ -5,12 +5,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from pydantic import Field, model_validator
 
-from jobs.flags import Names, command_of, say
+from jobs.flags import command_of, say
 from jobs.measure import MeasureSpec
 from jobs.reproduce.cost import Passes, say_ahead, say_time_left, seconds_labelled
-from jobs.reproduce.faces import LabelledFaces, LabelledFlags, label_faces, labelled_by, labelling_cost
+from jobs.reproduce.faces import LabelledFaces, label_faces, labelling_cost
 from jobs.reproduce.id_style_edits import (
     ATTRIBUTES,
     SETTINGS,
@@ -24,16 +23,13 @@ from jobs.reproduce.id_style_edits import (
     to_both_sides,
     toggle,
 )  # fmt: skip
+from jobs.reproduce.id_style_flags import IdStyleSpec
 from jobs.reproduce.id_style_size import size_and_time
-from jobs.reproduce.id_style_training import FACES, PARTS, TrainedFlags, ablate, face_edits, taught_by, trained
-from jobs.reproduce.learned_from import labels_of, latents_of
+from jobs.reproduce.id_style_training import FACES, PARTS, ablate, face_edits, trained
 from jobs.reproduce.learned_from import said as learned_from
 from jobs.reproduce.study import run_study, step
-from pipeline.card import Card
 from pipeline.editors.id_style.networks import IDStyle
-from pipeline.errors import SpecError
 from pipeline.metrics.of_faces import BY_NAME, NUMBERS
-from pipeline.models import generators
 from pipeline.report import study, wording
 from pipeline.report.claims import Claim, Page
 from pipeline.report.id_style import directions, equal_accuracy, paper, sections, strips, top_k
@@ -42,82 +38,12 @@ from pipeline.report.id_style.result import nothing_done, read
 from pipeline.stages.models import read_artifact
 from pipeline.tables import Artifact, Table
 
-METRICS = ("pictures", "identity", "identity_dlib", "perceptual")
-"""Of `stylemill measure`."""
-OF_IDENTITY = ("identity", "identity_dlib")
 MEASURED = {"pictures": "ssim", "identity": "identity", "identity_dlib": "identity_dlib", "perceptual": "perceptual"}
 """The number of a picture that is shown, by metric."""
 SHOWN, TOGETHER = 3, 2
 """Faces of which pictures are shown, of single edits and of several at once."""
 ABLATED = 2000
 """Steps of each variant that are proposed: 4,000 edited faces."""
-
-
-class IdStyleSpec(TrainedFlags, LabelledFlags):
-    """Train ID-Style, or take what was trained; edit and measure beside InterFaceGAN, and compare with the paper.
-
-    Example: stylemill reproduce id-style --rows 24 --out out/id-style
-    """
-
-    VERB = "reproduce id-style"
-
-    labelled: int = Field(4000, ge=400, description="Without --from: faces to train on and to fit directions on.")
-    metrics: Names = Field(
-        METRICS,
-        description="Of stylemill measure, identity or identity_dlib among them; identity_dlib needs the extra "
-        "identity.",
-    )
-
-    @model_validator(mode="after")
-    def _known(self) -> "IdStyleSpec":
-        """Before hours, not after."""
-        if unknown := [name for name in self.metrics if name not in METRICS]:
-            raise ValueError(f"--metrics: unknown metric {unknown[0]!r}: choose from {', '.join(METRICS)}")
-        if not self.of_identity:
-            raise ValueError("--metrics needs identity or identity_dlib: the paper's tables are of them")
-        return self
-
-    @property
-    def of_identity(self) -> tuple[str, ...]:
-        """Metrics that say whose face it is."""
-        return tuple(name for name in self.metrics if name in OF_IDENTITY)
-
-    def measure(self, edits: Sequence[str], metrics: Sequence[str], name: str) -> MeasureSpec:
-        """Of edits that have a face a part."""
-        return MeasureSpec(
-            edits=tuple(edits), families=self.judge, measured=ATTRIBUTES, metrics=tuple(metrics), out=self.url(name),
-            **{**self.scoring, "batch_size": 1},
-        )  # fmt: skip
-
-    def check(self) -> None:
-        """Look before hours of computing. Raises SpecError, ModelFileError and StoreError."""
-        for name in self.metrics:
-            BY_NAME[name].open("cpu", self.judge)
-        self.check_from(ATTRIBUTES)
-        for url, what, flag in (
-            (self.artifact, "id-style", "--artifact"),
-            (self.latent_transformer, "latent-transformer", "--latent-transformer"),
-        ):
-            if url is not None:
-                card = read_artifact(url, what).card
-                if lacking := [name for name in ATTRIBUTES if name not in card.attributes]:
-                    raise SpecError(f"{url} was not trained for {', '.join(lacking)}, which the paper edits")
-                self.check_learned_from(url, card, flag)
-        if self.artifact is not None and taught_by(self.artifact) == self.judge:
-            raise SpecError(
-                f"--artifact: it was trained by the family {self.judge}: pass another --judge to measure it"
-            )
-
-    def check_learned_from(self, url: str, card: Card, flag: str) -> None:
-        """Raises SpecError where an artifact is of another generator, or learned from the faces edited or the judge."""
-        whose = generators.load(self.generator, backend="eager").fingerprint
-        if card.generator_fingerprint not in (None, whose):
-            raise SpecError(f"{url} was trained on latents of another generator, {card.generator}, than the "
-                            f"{self.generator} here: pass the --generator that it was trained for")  # fmt: skip
-        if (latents := latents_of(url, card)) is not None:
-            self.check_edited_are_others(latents, flag)
-        if (labels := labels_of(url, card)) is not None and labelled_by(labels) == self.judge:
-            raise SpecError(f"{flag}: it has learned from labels of {self.judge}: pass another --judge to measure it")
 
 
 def main(argv: Sequence[str]) -> int:
