@@ -107,7 +107,7 @@ def test_a_study_labels_anew_where_it_is_asked_to_or_has_begun_so(kept, tmp_path
         (["--seed", "2"], 8, ("old",), "their seed is 1, not 2"),
         (["--precision", "bf16"], 8, ("old",), "their precision is fp32, not bf16"),
         (["--classifiers", "faces"], 8, ("old",), "faces did not label them"),
-        (["--classifiers", "tiny-judge"], 8, ("hat",), "they lack hat"),
+        (["--classifiers", "tiny-judge", "--judge", "tiny"], 8, ("hat",), "they lack hat"),
         ([], 65, ("old",), "they are of 64 faces, and 65 are asked for"),
     ],
 )
