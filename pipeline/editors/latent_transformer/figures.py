@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pipeline.editors.latent_transformer.networks import LatentClassifier, LayerTransformers, Transformers
+from pipeline.metrics.told_apart import figures
 
 MEANINGS = {
     "classification": "binary cross-entropy: of the classifier and the labels; of a moved latent and the side that "
@@ -43,7 +44,7 @@ def of_classifier(classifier: LatentClassifier, codes: Tensor, has_NA: Tensor, a
     """
     told_NA = (classifier(codes.flatten(1)) > 0).cpu().numpy()
     true_NA = has_NA.cpu().numpy()
-    return {attributes[place]: _agreement(true_NA[:, place], told_NA[:, place]) for place in _judged(true_NA)}
+    return {attributes[place]: figures(true_NA[:, place], told_NA[:, place], 0.0) for place in _judged(true_NA)}
 
 
 def of_linear(learned: tuple[Tensor, Tensor], codes: Tensor, has_NA: Tensor, attributes: Sequence[str]) -> Figures:
@@ -58,7 +59,7 @@ def of_linear(learned: tuple[Tensor, Tensor], codes: Tensor, has_NA: Tensor, att
     found = {}
     for place in _judged(true_NA):
         said_N = LogisticRegression(max_iter=1000).fit(codes_ND, learned_NA[:, place]).predict(told_ND)
-        found[attributes[place]] = _agreement(true_NA[:, place], said_N)
+        found[attributes[place]] = figures(true_NA[:, place], said_N, 0.0)
     return found
 
 
@@ -94,11 +95,3 @@ def of_transformers(
 def _judged(true_NA: NDArray[np.bool_]) -> list[int]:
     """Places of the attributes that some rows have and some have not."""
     return [place for place, true_N in enumerate(true_NA.T) if 0 < true_N.sum() < len(true_N)]
-
-
-def _agreement(true_N: NDArray[np.bool_], said_N: NDArray[np.bool_]) -> dict[str, float]:
-    from sklearn.metrics import accuracy_score, precision_recall_fscore_support
-
-    precision, recall, f1, _ = precision_recall_fscore_support(true_N, said_N, average="binary", zero_division=0.0)
-    accuracy = float(accuracy_score(true_N, said_N))
-    return {"accuracy": accuracy, "precision": float(precision), "recall": float(recall), "f1": float(f1)}
