@@ -14,7 +14,7 @@ from pipeline.editors.request import EditRequest, Target
 from pipeline.editors.style_intervention.coefficients import coefficients, place_of, shared
 from pipeline.editors.style_intervention.intervention import Mask, StyleIntervention
 from pipeline.editors.style_intervention.losses import AttributeLoss, PixelLoss
-from pipeline.editors.style_intervention.regions import region_of
+from pipeline.editors.style_intervention.regions import grown_by_default, region_of
 from pipeline.editors.style_intervention.solver import Settings
 from pipeline.errors import SpecError
 from pipeline.models.codes import Space
@@ -68,8 +68,8 @@ class Config(EditorConfig):
     dilation: int | None = Field(
         None,
         ge=0,
-        description="Grow the mask by this many pixels of a 512 px picture. Default: as the attribute says, 40 for "
-        "eyeglasses, else 16.",
+        description="Grow the mask by this many pixels of a 512 px picture. Default: as the attribute says, "
+        f"{grown_by_default()}.",
     )
     region: tuple[str, ...] = Field(
         (),

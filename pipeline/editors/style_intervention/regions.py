@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pipeline.directions.aliases import plain
 from pipeline.errors import SpecError
-from pipeline.models.classifiers.attributes import BY_NAME
+from pipeline.models.classifiers.attributes import ATTRIBUTES_BY_NAME, BY_NAME, LIST
 from pipeline.models.classifiers.parser import CLASSES
 from pipeline.models.classifiers.regions import DILATION
 
@@ -31,5 +31,13 @@ def region_of(attribute: str, asked: Sequence[str] = ()) -> tuple[str, ...]:
 
 def grown(attribute: str, asked: int | None = None) -> int:
     """Pixels (of 512) to each side by which the region of an attribute is grown: as asked, or as the attribute says."""
-    known: int = getattr(BY_NAME.get(plain(attribute)), "grown", DILATION)
-    return known if asked is None else asked
+    if asked is not None:
+        return asked
+    known = ATTRIBUTES_BY_NAME.get(plain(attribute))
+    return DILATION if known is None else known.grown
+
+
+def grown_by_default() -> str:
+    """In words, for help."""
+    others = "".join(f"{one.grown} for {one.name}, else " for one in LIST if one.grown != DILATION)
+    return f"{others}{DILATION}"

@@ -146,7 +146,8 @@ MEASURES_LIST = (
 ATTRIBUTES = tuple(one.name for one in LIST)
 DEFAULT_ATTRIBUTES = tuple(one.name for one in LIST if one.by_default)
 MEASURES = tuple(one.name for one in MEASURES_LIST)
-BY_NAME = {one.name: one for one in (*LIST, *MEASURES_LIST)}
+ATTRIBUTES_BY_NAME = {one.name: one for one in LIST}
+BY_NAME: dict[str, Attribute | Measure] = {**ATTRIBUTES_BY_NAME, **{one.name: one for one in MEASURES_LIST}}
 
 
 def readings(family: str) -> dict[str, Reading]:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from pipeline.models.classifiers import parsing, tiny
-from pipeline.models.classifiers.attributes import LIST
+from pipeline.models.classifiers.attributes import ATTRIBUTES_BY_NAME
 from pipeline.models.classifiers.landmarks import Landmarks
 from pipeline.models.classifiers.networks import Networks
 from pipeline.models.classifiers.parsing import FaceParser
@@ -25,9 +25,6 @@ from pipeline.models.classifiers.regions import dilated, mask_of
 
 VERSION = 3
 """Raised by hand when equal networks give other regions."""
-
-KNOWN = {one.name: one for one in LIST}
-"""Attributes by name; a measure is none, and has no region."""
 
 Mask = NDArray[np.bool_]
 
@@ -41,7 +38,7 @@ class FaceRegions:
     def __init__(self, parser: FaceParser, landmarks: nn.Module, digests: dict[str, str]) -> None:
         self.parser, self.landmarks = parser, landmarks
         self.networks = (*parser.networks, *digests)
-        grown = {one.name: one.grown for one in LIST if one.region}
+        grown = {name: one.grown for name, one in ATTRIBUTES_BY_NAME.items() if one.region}
         facts = {"version": VERSION, "parser": parser.fingerprint, "landmarks": digests, "grown": grown}
         self.fingerprint = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
@@ -63,7 +60,7 @@ class Regions:
 
     def by_parser(self, attribute: str) -> Mask | None:
         """(N, H, W) of the classes that an edit of the attribute may change; None where it has no region."""
-        one = KNOWN.get(attribute)
+        one = ATTRIBUTES_BY_NAME.get(attribute)
         if one is None or not one.region:
             return None
         if ("parser", attribute) not in self._masks:
@@ -73,7 +70,7 @@ class Regions:
 
     def by_landmarks(self, attribute: str) -> Mask | None:
         """(N, H, W) of the hull of the attribute's landmarks; None where they do not show its region."""
-        one = KNOWN.get(attribute)
+        one = ATTRIBUTES_BY_NAME.get(attribute)
         if one is None or not one.points:
             return None
         if ("landmarks", attribute) not in self._masks:
