@@ -8,19 +8,17 @@ from typing import Any
 import pandas as pd
 from pydantic import Field
 
-from jobs.label import LabelSpec
-from jobs.reproduce.faces import LabelledFaces, sample
+from jobs.reproduce.faces import LabelledFaces, judge_others
 from jobs.reproduce.study import StudySpec, edit_spec, step
 from pipeline.report.id_style.at_strengths import Strengths
 from pipeline.report.id_style.paper import ALPHA, ENOUGH, LINEAR, NAMES, NON_LINEAR, OURS, STRENGTH
 from pipeline.report.id_style.top_k import Setting
-from pipeline.stages.copied_latents import ROWS_PER_SHARD
 from pipeline.tables import Table, store
 
 ATTRIBUTES = tuple(NAMES)
 STRENGTHS = {
     OURS: Strengths((0.5, 0.75, 1.0, 1.5, 2.0), 1.0),
-    LINEAR: Strengths((1.5, STRENGTH, 4.5, 6.0), STRENGTH),
+    LINEAR: Strengths((0.75, 1.5, STRENGTH, 4.5, 6.0), STRENGTH),
     NON_LINEAR: Strengths((0.5 * ALPHA, ALPHA, 1.5 * ALPHA, 2 * ALPHA), ALPHA),
 }
 """By method: intensities, distances in w, scaling factors."""
@@ -75,11 +73,8 @@ class EditedFaces(StudySpec):
 
 def judge_faces(spec: EditedFaces) -> pd.DataFrame:
     """Other faces, and the judge's scores of them, by face."""
-    latents = sample(spec, "others", spec.each, spec.seed + 1, ROWS_PER_SHARD)
-    out = spec.url("others-judged")
-    step(LabelSpec(latents=(latents,), classifiers=(spec.judge,), out=out, **spec.scoring),
-         "--judge or the flags of the run")  # fmt: skip
-    return Table.open(store.join(out, "labels")).read().to_pandas().set_index("index")
+    judge_others(spec, "others", spec.each, spec.seed + 1, ATTRIBUTES)
+    return Table.open(spec.url("others-judged", "labels")).read().to_pandas().set_index("index")
 
 
 def to_both_sides(spec: EditedFaces, artifact: str, name: str) -> list[str]:
