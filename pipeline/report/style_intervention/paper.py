@@ -43,5 +43,6 @@ LEAD = (
     "The paper merges a move in latent space with one along a sparse direction of style space, channel by channel, so "
     "that little changes outside the region of the attribute. It edits StyleGAN2 and measures with Face++. Here "
     "generator and classifiers are others. Neither the judge nor the identity networks were used to make an edit. The "
-    "squared error was: the intervention minimises it outside the region, a part of the MSE of the whole picture."
+    "squared error was: the intervention minimises it outside the region, a part of the MSE of the whole picture. Its "
+    "attribute loss is the share of the sparse move that is made, not the cosine of Eq. 10."
 )
