@@ -1,3 +1,4 @@
+import html
 from pathlib import Path
 
 import pytest
@@ -64,3 +65,15 @@ def refused(capsys):
         assert out is None or not out.exists()
 
     return check
+
+
+@pytest.fixture(scope="module")
+def page(out):
+    """The page of a study, which a module makes in its fixture `out`."""
+    return html.unescape(Path(out, "report.html").read_text())
+
+
+@pytest.fixture(scope="module")
+def text(out):
+    """The same as Markdown."""
+    return Path(out, "report.md").read_text()

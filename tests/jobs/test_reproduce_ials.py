@@ -1,6 +1,5 @@
 """`stylemill reproduce ials` on the tiny networks: every step, the page, and its numbers made once more."""
 
-import html
 import json
 import sys
 from pathlib import Path
@@ -33,16 +32,6 @@ def out(small, tmp_path_factory):
     assert main(["reproduce", "ials", *WORDS, "--out", str(out)]) == 0
     assert "ray" in before or "ray" not in sys.modules  # --local among the flags is for every step
     return out
-
-
-@pytest.fixture(scope="module")
-def page(out):
-    return html.unescape(Path(out, "report.html").read_text())
-
-
-@pytest.fixture(scope="module")
-def text(out):
-    return Path(out, "report.md").read_text()
 
 
 def outcomes(out, run, request, rows):

@@ -59,16 +59,6 @@ def out(small, tmp_path_factory):
     return out
 
 
-@pytest.fixture(scope="module")
-def page(out):
-    return html.unescape(Path(out, "report.html").read_text())
-
-
-@pytest.fixture(scope="module")
-def text(out):
-    return Path(out, "report.md").read_text()
-
-
 def frame(out, *names) -> pd.DataFrame:
     """A table; latents as arrays (W,) or (L, W)."""
     table = Table.open(str(Path(out, *names))).read()

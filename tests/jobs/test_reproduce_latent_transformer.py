@@ -11,7 +11,7 @@ import pytest
 import torch
 from pixels import PixelsAreTheFace, load_pixels
 from sklearn.linear_model import LogisticRegression
-from test_reproduce_style_intervention import centred
+from studies import MODELS, RUN, centred, frame
 
 from jobs.__main__ import main
 from jobs.reproduce.latent_transformer import (
@@ -28,11 +28,9 @@ from pipeline.models.classifiers import identity, tiny
 from pipeline.models.codes import Codes
 from pipeline.report.latent_transformer.paper import ALPHA, DISTANCE, METHODS, OURS, TABLE_1, THEIRS
 from pipeline.stages.models import read_artifact
-from pipeline.tables import Table
 
 pytestmark = pytest.mark.slow
-RUN = ["--local", "--backend", "eager", "--threads", "1", "--batch-size", "4"]
-WORDS = ["--generator", "stylegan2-tiny", "--classifiers", "tiny", "--judge", "tiny-judge", "--labelled", "400"]
+WORDS = [*MODELS, "--labelled", "400"]
 WORDS += ["--rows", "9", "--others", "64", "--attributes", "male,smile", "--sequence", "smile:1,old:0"]
 WORDS += ["--in-sequence", "4", "--epochs", "1", "--metrics", "identity", *RUN]  # dlib finds no face in noise
 JUDGED = ("smile", "male", "old", "eyeglasses", "yaw", "mouth_open")
@@ -56,20 +54,6 @@ def out(small, tmp_path_factory):
     assert main([*VERB, *WORDS, "--out", str(out)]) == 0
     assert "ray" in before or "ray" not in sys.modules  # --local among the flags is for every step
     return out
-
-
-@pytest.fixture(scope="module")
-def page(out):
-    return html.unescape(Path(out, "report.html").read_text())
-
-
-@pytest.fixture(scope="module")
-def text(out):
-    return Path(out, "report.md").read_text()
-
-
-def frame(out, *names) -> pd.DataFrame:
-    return Table.open(str(Path(out, *names))).read().to_pandas()
 
 
 def test_it_has_every_part(out, page):

@@ -64,16 +64,6 @@ def out(small, tmp_path_factory):
     return out
 
 
-@pytest.fixture(scope="module")
-def page(out):
-    return html.unescape(Path(out, "report.html").read_text())
-
-
-@pytest.fixture(scope="module")
-def text(out):
-    return Path(out, "report.md").read_text()
-
-
 def pictures(rows: pd.DataFrame) -> np.ndarray:
     """(M, 3, 32, 32) in [0, 1], of rows of edits."""
     return ((synthesized(rows) + 1) / 2).clamp(0, 1).numpy()
