@@ -83,7 +83,7 @@ def plan_train(spec: TrainSpec) -> tuple[Job, int | None]:
     }
     job = plan(
         spec, stage, Layout(steps, steps), facts, verb="train", networks=[sampled.name or "", *looked.networks],
-        versions=["scikit-learn"],
+        versions=config.PACKAGES,
         digests={
             "latents_digest": latents.digest,
             "labels_digests": [table.digest for table in labels],

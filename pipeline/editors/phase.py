@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from pipeline.editors.resumable import Shuffle, adam_state, load_adam_state
+from pipeline.editors.resumable import Shuffle, load_optimiser_state, optimiser_state
 
 BETAS = (0.9, 0.999)
 
@@ -61,12 +61,12 @@ class Phase:
 
     def state(self) -> dict[str, Tensor]:
         """Weights and moments, by name."""
-        return adam_state(self.network, self.optimiser, f"{self.name}.")
+        return optimiser_state(self.network, self.optimiser, f"{self.name}.")
 
     def load(self, state: Mapping[str, Tensor], step: int) -> None:
         """Take up the state after so many steps. Raises SpecError where it is that of another network."""
         own = {name: value for name, value in state.items() if name.startswith(f"{self.name}.")}
-        load_adam_state(self.network, self.optimiser, own, step, f"{self.name}.")
+        load_optimiser_state(self.network, self.optimiser, own, step, f"{self.name}.")
         self.step = step
 
     def _batch(self) -> NDArray[np.int64]:

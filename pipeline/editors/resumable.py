@@ -1,4 +1,4 @@
-"""What a training needs to go on with the same bits after a stop: row orders by the seed, and Adam's state by name.
+"""What a training needs to go on with the same bits after a stop: row orders by the seed, and an optimiser's state.
 
 Shapes: N things to learn from, B of a step.
 """
@@ -6,7 +6,7 @@ Shapes: N things to learn from, B of a step.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from pipeline.errors import SpecError
 from pipeline.models.randomness import raw_words
 
-MOMENTS = ("exp_avg", "exp_avg_sq")
+ADAM, ADABELIEF = ("exp_avg", "exp_avg_sq"), ("exp_avg", "exp_avg_var")
+"""The moments that an optimiser keeps of each parameter."""
 
 
 class Shuffle:
@@ -49,35 +50,44 @@ def random_of(seed: int, name: str) -> torch.Generator:
     return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
 
 
-def adam_state(network: nn.Module, optimiser: torch.optim.Optimizer, prefix: str = "") -> dict[str, Tensor]:
+def optimiser_state(
+    network: nn.Module, optimiser: torch.optim.Optimizer, prefix: str = "", moments: Sequence[str] = ADAM
+) -> dict[str, Tensor]:
     """The weights by name, and their moments by name and moment, 0 before the first step. prefix: of all names."""
     kept = {}
     for name, parameter in _named(network, prefix):
         kept[name] = parameter.detach()
-        for moment in MOMENTS:
+        for moment in moments:
             found = optimiser.state.get(parameter, {}).get(moment)
             kept[f"{name}.{moment}"] = torch.zeros_like(parameter) if found is None else found
     return kept
 
 
-def load_adam_state(
-    network: nn.Module, optimiser: torch.optim.Optimizer, state: Mapping[str, Tensor], step: int, prefix: str = ""
+def load_optimiser_state(
+    network: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    state: Mapping[str, Tensor],
+    step: int,
+    prefix: str = "",
+    moments: Sequence[str] = ADAM,
 ) -> None:
-    """Take up what `adam_state` gave after so many steps of a network whose parameters are all the optimiser's.
+    """Take up what `optimiser_state` gave after so many steps of a network whose parameters are all the optimiser's.
 
     Raises:
         SpecError: it has not the names and shapes of this network.
     """
-    _check(state, adam_state(network, optimiser, prefix))
-    moments = {}
+    _check(state, optimiser_state(network, optimiser, prefix, moments))
+    known = {}
     for place, (name, parameter) in enumerate(_named(network, prefix)):
         with torch.no_grad():
             parameter.copy_(state[name])
-        moments[place] = {
+        known[place] = {
             "step": torch.tensor(float(step)),
-            **{moment: state[f"{name}.{moment}"].clone() for moment in MOMENTS},
+            **{moment: state[f"{name}.{moment}"].clone() for moment in moments},
         }
-    optimiser.load_state_dict({**optimiser.state_dict(), "state": moments})
+    # Adam counts its steps with each parameter, AdaBelief in each group.
+    groups = [{**group, "step": step} for group in optimiser.state_dict()["param_groups"]]
+    optimiser.load_state_dict({"state": known, "param_groups": groups})
 
 
 def _named(network: nn.Module, prefix: str) -> list[tuple[str, nn.Parameter]]:

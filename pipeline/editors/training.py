@@ -145,6 +145,8 @@ class TrainConfig(BaseModel, ABC):
     VERSION: ClassVar[int] = 3
     """Raised by hand when what equal flags train changes in any bit."""
     MEANINGS: ClassVar[Mapping[str, str]] = {}
+    PACKAGES: ClassVar[tuple[str, ...]] = ("scikit-learn",)
+    """Whose versions can move its bits, besides those of every job."""
 
     seed: int = Field(0, ge=0, le=MAX_SEED, description="Random seed of first weights, row order and held-out rows.")
 

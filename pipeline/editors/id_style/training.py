@@ -25,7 +25,7 @@ from pipeline.editors.id_style.face_parts import Edited, Look, Seen, in_parts
 from pipeline.editors.id_style.learned_codes import LearnedCodes
 from pipeline.editors.id_style.networks import IDStyle, Part
 from pipeline.editors.id_style.start import check_start, normals
-from pipeline.editors.resumable import adam_state, load_adam_state
+from pipeline.editors.resumable import ADABELIEF, load_optimiser_state, optimiser_state
 from pipeline.editors.training import FacesOfTraining, LabelledCodes
 from pipeline.errors import SpecError
 from pipeline.models.codes import Space
@@ -49,7 +49,7 @@ WEIGHTS = {
     "classification": "lambda_class", "identity": "lambda_id", "neighbourhood": "lambda_nb",
     "direction": "lambda_direction", "sparsity": "lambda_sparsity",
 }  # fmt: skip
-BETAS = (0.98, 0.98)
+BETAS, EPSILON = (0.98, 0.98), 1e-16
 LAST_RATE = 1e-5
 """The lowest learning rate, as a share of the highest."""
 STEPS, MOST = 4000, 10_000_000
@@ -69,8 +69,9 @@ class TrainConfig(training.TrainConfig):
     SPACES: ClassVar[tuple[Space, ...]] = ("w", "w+")
     CITATION: ClassVar[str] = CITATION
     TOLD: ClassVar[tuple[str, ...]] = ("reached", "likeness")
-    VERSION: ClassVar[int] = 5
+    VERSION: ClassVar[int] = 6
     MEANINGS: ClassVar[Mapping[str, str]] = MEANINGS
+    PACKAGES: ClassVar[tuple[str, ...]] = ("scikit-learn", "pytorch-optimizer")
 
     classifiers: str = Field("faces", description="Family of classifiers that score the edits in training.")
     steps: int | None = Field(
@@ -223,10 +224,11 @@ class IDStyleTraining:
 
     @cached_property
     def optimiser(self) -> torch.optim.Optimizer:
-        """Adam with decoupled decay. AdaBelief, which the paper takes, divides a step by how far gradients are spread
-        about their running mean, where Adam divides it by their running size; the rest of it is the same."""
-        return torch.optim.AdamW(
-            self.network.parameters(), self.config.learning_rate, BETAS, weight_decay=self.config.weight_decay
+        """AdaBelief (Zhuang et al., 2020, Algorithm 2) with decoupled weight decay, as in the public code."""
+        from pytorch_optimizer import AdaBelief
+
+        return AdaBelief(
+            self.network.parameters(), self.config.learning_rate, BETAS, self.config.weight_decay, eps=EPSILON
         )
 
     def advance(self, steps: int) -> Mapping[str, float]:
@@ -236,11 +238,11 @@ class IDStyleTraining:
 
     def state(self) -> dict[str, Tensor]:
         """All that a later process needs to go on, with `step`."""
-        return adam_state(self.network, self.optimiser)
+        return optimiser_state(self.network, self.optimiser, moments=ADABELIEF)
 
     def load(self, state: Mapping[str, Tensor], step: int) -> None:
         """Go on from the state after so many steps. Raises SpecError where it is that of another network."""
-        load_adam_state(self.network, self.optimiser, state, step)
+        load_optimiser_state(self.network, self.optimiser, state, step, moments=ADABELIEF)
         self.step = step
 
     def tensors(self) -> dict[str, Tensor]:

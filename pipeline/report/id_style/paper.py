@@ -48,8 +48,8 @@ METHOD = (
     "losses on pictures, one of which keeps the identity. It edits StyleGAN2 and measures with ArcFace; here "
     "generator, classifiers and identity networks are others. The training differs in more than its length, where its "
     "flags do not say otherwise: Eq. 8 is divided by the root of the number of layers, D of Eq. 9 is the sigmoid of 3 "
-    "times the score, AdamW stands in for AdaBelief, and directions start from normals of linear SVMs. The judge chose "
-    "only the side to which toggles go; dlib's network had no part in training or editing."
+    "times the score, and directions start from normals of linear SVMs. The judge chose only "
+    "the side to which toggles go; dlib's network had no part in training or editing."
 )
 NO_FID = "FID is left out: no network here stands in for its Inception."
 

@@ -71,6 +71,25 @@ def test_resumed_is_undisturbed(rows, faces):
     assert again.metrics() == whole.metrics()
 
 
+def test_the_optimiser_is_adabelief_with_decoupled_decay(rows, faces):
+    """Zhuang et al., AdaBelief Optimizer, 2020, Algorithm 2, of steps with rising rates, in float64."""
+    decay, beta, epsilon = 0.01, 0.98, 1e-16
+    training = opened(rows, faces, start="random", weight_decay=decay)
+    parameter, noise = training.network.double().rows_2.weight, torch.Generator().manual_seed(5)
+    theta = parameter.detach().clone()
+    m = s = torch.zeros_like(theta)
+    for t in range(1, 8):
+        rate = 1e-3 * t
+        parameter.grad = g = torch.randn(theta.shape, generator=noise, dtype=torch.float64)
+        training.optimiser.param_groups[0]["lr"] = rate
+        training.optimiser.step()
+        m = beta * m + (1 - beta) * g
+        s = beta * s + (1 - beta) * (g - m) ** 2 + epsilon
+        theta = theta - rate * decay * theta
+        theta = theta - rate * (m / (1 - beta**t)) / ((s / (1 - beta**t)).sqrt() + epsilon)
+        torch.testing.assert_close(parameter.detach(), theta, rtol=1e-12, atol=1e-12)
+
+
 def test_a_source_is_seen_once(rows, faces, monkeypatch):
     looked = []
     recognise = faces.recognise
