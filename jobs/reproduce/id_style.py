@@ -64,7 +64,8 @@ def ahead(spec: IdStyleSpec) -> Passes:
     """Once faces are judged: trainings and edits, most of which are made where they are measured."""
     single, flips = len(ATTRIBUTES), len(SETTINGS) - 1 + len(other_intensities())
     both_sides = len(SIDES) * (single + 1)
-    moves = sum(1 + 2 * single * len(STRENGTHS[method].tried) for method in spec.methods if method != OURS)
+    more = [len(STRENGTHS[method].tried) - 1 for method in spec.methods if method != OURS]
+    moves = sum(1 + 2 * single + (single * (1 + its) if its else 0) for its in more)  # each folder makes its sources
     pictures = SHOWN * (1 + 2 * single) * len(spec.methods) + TOGETHER * 2 * single
     edits = Passes(spec.each * (both_sides + moves + flips * (2 + single)) + pictures)
     return edits + training_cost(spec.taken, spec.on_gpu) + ablations_cost(spec, spec.ablations or 0)
@@ -91,7 +92,7 @@ def make(spec: IdStyleSpec) -> Page:
     judged = judge_faces(spec)
     say_time_left(ahead(spec), spec.url("others-judged"))
     artifact = trained(spec, faces)
-    urls = edit(spec, faces, artifact)
+    urls = edit(spec, faces, artifact, judged)
     by_setting = toggle(spec, artifact)
     advice = "--judge, --metrics or the flags of the run"
     of_methods = measured(spec, urls, judged, advice)

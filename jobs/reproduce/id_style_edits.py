@@ -3,13 +3,16 @@ its own. No face is made here but of sources: those that are edited are made whe
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 from pydantic import Field
 
+from jobs.edit.spec import EditSpec
 from jobs.reproduce.faces import LabelledFaces, judge_others
 from jobs.reproduce.study import StudySpec, edit_spec, step
+from jobs.reproduce.toggled_edits import WAYS
 from pipeline.report.id_style.at_strengths import Strengths
 from pipeline.report.id_style.paper import ALPHA, ENOUGH, LINEAR, NAMES, NON_LINEAR, OURS, STRENGTH
 from pipeline.report.id_style.top_k import Setting
@@ -65,6 +68,11 @@ class EditedFaces(StudySpec):
         """The latents of the edited faces."""
         return self.url("others", "latents")
 
+    @property
+    def judged(self) -> str:
+        """The judge's labels of them."""
+        return self.url("others-judged", "labels")
+
     def one_a_shard(self, **flags: Any) -> dict[str, Any]:
         """Flags of edits of all faces; no face is made."""
         alone = {"index": (f"0:{self.each}",), **self.scoring, "batch_size": 1, "rows_per_shard": 1}
@@ -74,7 +82,7 @@ class EditedFaces(StudySpec):
 def judge_faces(spec: EditedFaces) -> pd.DataFrame:
     """Other faces, and the judge's scores of them, by face."""
     judge_others(spec, "others", spec.each, spec.seed + 1, ATTRIBUTES)
-    return Table.open(spec.url("others-judged", "labels")).read().to_pandas().set_index("index")
+    return Table.open(spec.judged).read().to_pandas().set_index("index")
 
 
 def to_both_sides(spec: EditedFaces, artifact: str, name: str) -> list[str]:
@@ -87,19 +95,52 @@ def to_both_sides(spec: EditedFaces, artifact: str, name: str) -> list[str]:
     return urls
 
 
-def edit(spec: EditedFaces, faces: LabelledFaces, artifact: str) -> dict[str, str]:
-    """Edits by each method at the strengths of both sides: by url, which method it is."""
+@dataclass(frozen=True)
+class Other:
+    """A method beside ours. editor: that edits by it. flag: of the editor, for strengths. flags: its other ones. named:
+    the flag of the study that decides them. folder: start of the names of its folders.
+    """
+
+    editor: str
+    flag: str
+    flags: Mapping[str, Any]
+    named: str
+    folder: str
+
+    def at(self, strengths: Sequence[float], **flags: Any) -> EditSpec:
+        """Edits at these strengths."""
+        return edit_spec(self.editor, **{self.flag: tuple(strengths), **self.flags, **flags})
+
+
+def others(spec: EditedFaces, faces: LabelledFaces) -> dict[str, Other]:
+    """By method."""
+    found = {LINEAR: Other("interfacegan", "strengths", {"directions": (faces.fitted("w"),)}, "--from", "linear")}
+    if (artifact := spec.latent_transformer) is not None:
+        by = {"artifact": artifact}
+        found[NON_LINEAR] = Other("latent-transformer", "alphas", by, "--latent-transformer", "non-linear")
+    return found
+
+
+def edit(spec: EditedFaces, faces: LabelledFaces, artifact: str, judged: pd.DataFrame) -> dict[str, str]:
+    """Edits by each method: by url, which method it is. judged: the judge's scores of the faces.
+
+    Only what the page reads: of another method both sides at its usual strength (Table 1), and at its other strengths
+    the side of an attribute where the judge does not see a face (identity at equal accuracy).
+    """
     urls = dict.fromkeys(to_both_sides(spec, artifact, "ours"), OURS)
-    both = {method: tuple(sign * one for sign in (-1, 1) for one in its.tried) for method, its in STRENGTHS.items()}
-    out = spec.url("linear")
-    moved = spec.one_a_shard(directions=(faces.fitted("w"),), strengths=both[LINEAR], out=out)
-    step(edit_spec("interfacegan", **moved), "--from")
-    urls[store.join(out, "edits")] = LINEAR
-    if spec.latent_transformer is not None:
-        out = spec.url("non-linear")
-        moved = spec.one_a_shard(artifact=spec.latent_transformer, alphas=both[NON_LINEAR], out=out)
-        step(edit_spec("latent-transformer", **moved), "--latent-transformer")
-        urls[store.join(out, "edits")] = NON_LINEAR
+    for method, other in others(spec, faces).items():
+        its = STRENGTHS[method]
+        asked = [other.at((-its.usual, its.usual), **spec.one_a_shard(out=spec.url(other.folder)))]
+        more = [one for one in its.tried if one != its.usual]
+        for attribute in ATTRIBUTES if more else ():
+            for to in sorted((judged[attribute] <= 0).unique()):
+                chosen = {"labels": (spec.judged,), "where": f"{attribute} {'<=' if to else '>'} 0"}
+                out = spec.url(f"{other.folder}-{attribute}-{WAYS[to]}")
+                flags = spec.one_a_shard(attribute=(attribute,), out=out, **chosen)
+                asked.append(other.at([one if to else -one for one in more], **flags))
+        for one in asked:
+            step(one, other.named)
+            urls[store.join(one.out, "edits")] = method
     return urls
 
 
@@ -128,18 +169,13 @@ def picture(
         "size": min(PICTURE, faces.generator.resolution), **spec.scoring, "batch_size": 1,
     }  # fmt: skip
     shown = {"latents": (spec.others,), "attribute": ATTRIBUTES, "index": tuple(map(str, rows)), **kept}
-    usual = {method: (-its.usual, its.usual) for method, its in STRENGTHS.items()}
     asked = {
         OURS: edit_spec("id-style", **shown, artifact=artifact, target="flip", classifiers=spec.judge,
                         out=spec.url("pictures-ours")),
-        LINEAR: edit_spec("interfacegan", **shown, directions=(faces.fitted("w"),), strengths=usual[LINEAR],
-                          out=spec.url("pictures-linear")),
     }  # fmt: skip
-    if spec.latent_transformer is not None:
-        asked[NON_LINEAR] = edit_spec(
-            "latent-transformer", **shown, artifact=spec.latent_transformer, alphas=usual[NON_LINEAR],
-            out=spec.url("pictures-non-linear"),
-        )  # fmt: skip
+    for method, other in others(spec, faces).items():
+        usual = STRENGTHS[method].usual
+        asked[method] = other.at((-usual, usual), **shown, out=spec.url(f"pictures-{other.folder}"))
     several = tuple("+".join(ATTRIBUTES[:count]) for count in range(2, len(ATTRIBUTES) + 1))
     asked["together"] = edit_spec(
         "id-style", **{**shown, "attribute": (*ATTRIBUTES, *several), "index": tuple(map(str, alike))},

@@ -35,7 +35,7 @@ WORDS = [*MODELS, "--labelled", "400", "--rows", "6", "--steps", "3", "--metrics
 """Without dlib, which finds no face in noise."""
 FEW = (Setting(2, 20.0), Setting(150), Setting(None))
 STRENGTHS = {
-    OURS: Strengths((0.5, 1.0), 1.0), LINEAR: Strengths((3.0, 6.0), 3.0), NON_LINEAR: Strengths((1.25,), 1.25),
+    OURS: Strengths((0.5, 1.0), 1.0), LINEAR: Strengths((1.5, 3.0, 6.0), 3.0), NON_LINEAR: Strengths((1.25,), 1.25),
 }  # fmt: skip
 ROWS = 6
 
@@ -111,7 +111,7 @@ def test_it_has_every_part_and_says_first_how_short_the_training_was(page):
 def test_table_1_is_that_of_the_edits(out, text):
     """Made once more from the latents."""
     both = pd.concat([edited(out, "ours-up").assign(side=1), edited(out, "ours-down").assign(side=-1)])
-    linear = edited(out, "linear").query("abs(strength) == 3")
+    linear = edited(out, "linear")
     linear = linear.assign(side=np.sign(linear["strength"]))
     assert len(both) == len(linear) == ROWS * 8
     section = text.split("## Identity, content and accuracy (Table 1)")[1].split("\n## ")[0]
@@ -138,6 +138,15 @@ def test_table_1_is_that_of_the_edits(out, text):
     assert nothing[0].count("1.000 ± 0.000") == 2  # SSIM and FRS
     assert nothing[1].count(" 50.0 |") == 5
     assert nothing[3].count(" 0.0 |") == 5
+
+
+def test_another_method_edits_as_far_as_the_page_reads(out):
+    """Both sides at its usual strength; toggles at the others."""
+    assert set(edited(out, "linear")["strength"]) == {-3.0, 3.0}
+    found = pd.concat(edited(out, folder.name) for folder in out.glob("linear-*-*"))
+    assert len(found) == ROWS * len(NAMES) * 2
+    assert (found.groupby(["index", "attribute"])["strength"].agg(lambda its: set(its.abs())) == {1.5, 6.0}).all()
+    assert (np.sign(found["strength"]) == np.where(found["before"], -1, 1)).all()
 
 
 def test_angles_are_those_of_the_trained_directions(out, text):
@@ -251,7 +260,7 @@ def test_a_dry_run_counts_the_passes(small, tmp_path, capsys):
     words = ["reproduce", "id-style", *WORDS, "--out", str(tmp_path / "none"), "--dry-run"]
     assert main(words) == 0
     assert not (tmp_path / "none").exists()
-    edits = ROWS * (2 * 5 + (1 + 8 * 2) + (2 + 1) * 6) + 3 * 9 * 2 + 2 * 8
+    edits = ROWS * (2 * 5 + (1 + 8) + 4 * (1 + 2) + (2 + 1) * 6) + 3 * 9 * 2 + 2 * 8
     said = capsys.readouterr().err
     assert f"{400 + ROWS + edits + 3 * 4:,} forward, {3 * 2} backward" in said
 
