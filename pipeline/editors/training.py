@@ -73,6 +73,11 @@ class FacesOfTraining:
         return self._faces.device
 
     @property
+    def stylegan2_rows(self) -> tuple[int, ...]:
+        """As `Generator.stylegan2_rows`."""
+        return self._faces.generator.stylegan2_rows
+
+    @property
     def at_once(self) -> int | None:
         """Rows whose gradients are best computed together, None for all."""
         return self._faces.at_once

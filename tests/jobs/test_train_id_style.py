@@ -14,8 +14,9 @@ from jobs.train import SPECS, plan_train
 from jobs.train import plan as planning
 from pipeline.editors.gradients import score_of
 from pipeline.editors.id_style import config as id_style
+from pipeline.editors.id_style.flags import MEANINGS, WEIGHTS
 from pipeline.editors.id_style.networks import IDStyle
-from pipeline.editors.id_style.training import MEANINGS, WEIGHTS, IDStyleTraining
+from pipeline.editors.id_style.training import IDStyleTraining
 from pipeline.models.classifiers import identity
 from pipeline.stages import train as stage
 from pipeline.stages.models import read_artifact
@@ -181,6 +182,17 @@ def test_without_crossovers_it_is_trained_in_the_space_of_the_latents(made, tmp_
     assert Artifact(f"{tmp_path}/artifact").card().codes.space == "w"
 
 
+def test_the_form_of_the_public_code_is_trained_and_edits_its_layers(made, tmp_path):
+    assert train(made, tmp_path, "--as-released") == 0
+    tensors = read_artifact(f"{tmp_path}/artifact", "id-style").tensors
+    assert {"norm.weight", "masks.smile"} < set(tensors)
+    assert "--as-released" in Artifact(f"{tmp_path}/artifact").card().command
+    words = ["id-style", "--artifact", f"{tmp_path}/artifact", "--attribute", "smile"]
+    assert edit(f"{made}/latents", None, tmp_path / "edited", *words) == 0
+    codes = {row["step"]: np.array(row["latent"]) for row in edits(tmp_path / "edited") if row["index"] == 0}
+    assert np.flatnonzero((codes[1] != codes[0]).any(axis=1)).tolist() == [4, 5]
+
+
 def test_flip_goes_by_the_classifiers(made, whole, tmp_path, monkeypatch):
     """The scores of the small networks, which are all above 0, are shifted so that half of the faces are old."""
     middle = float(np.median(Table.open(f"{made}/labels").read()["old"]))
@@ -197,6 +209,7 @@ def test_flip_goes_by_the_classifiers(made, whole, tmp_path, monkeypatch):
     ("words", "message"),
     [
         (["--classifiers", "tiny-judge"], "only measures and has no gradients"),
+        (["--as-released", "--attributes", "yaw"], "for male, eyeglasses, old, smile alone: leave out yaw"),
         (["--held-out", "19"], "20 rows, 19 of them held out, are too few"),
         (["--steps", "0"], "--steps 0: input should be greater than 0"),
         (["--budget", "0"], "--budget 0.0: input should be greater than 0"),

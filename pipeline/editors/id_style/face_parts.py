@@ -62,14 +62,14 @@ class Edited:
     """Faces after their edit.
 
     codes: (N, L, W). names: the attribute in which each was edited. attr: to which side, -1 or 1, (N,). before: what
-    was seen of each before, (N, E). weights: of Eq. 9 and of Eq. 10. scale: of the score in Eq. 9.
+    was seen of each before, (N, E). weights: of Eq. 9 and of Eq. 10, (N,) each. scale: of the score in Eq. 9.
     """
 
     codes: Tensor
     names: tuple[str, ...]
     attr: Tensor
     before: Tensor
-    weights: tuple[float, float]
+    weights: tuple[Tensor, Tensor]
     scale: float
 
     def __call__(self, faces: FacesOfTraining) -> Slope:
@@ -78,8 +78,8 @@ class Edited:
         score_N = torch.stack([scores[name][row] for row, name in enumerate(self.names)])
         class_N = losses.classification(score_N, self.attr.to(score_N), self.scale)
         identity_N = losses.identity(self.before.to(after_NE), after_NE)
-        of_class, of_identity = self.weights
-        [gradient_NLW] = torch.autograd.grad((of_class * class_N + of_identity * identity_N).sum(), ws_NLW)
+        of_class_N, of_identity_N = (weight_N.to(class_N) for weight_N in self.weights)
+        [gradient_NLW] = torch.autograd.grad((of_class_N * class_N + of_identity_N * identity_N).sum(), ws_NLW)
         return Slope(gradient_NLW.cpu(), class_N.detach().cpu(), identity_N.detach().cpu())
 
 

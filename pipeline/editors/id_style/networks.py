@@ -2,7 +2,8 @@
 
 Mohammadbagheri et al., "Identity-preserving Editing of Multiple Facial Attributes by Learning Global Edit Directions
 and Local Adjustments", Sec. 3.3 and 3.5. At W = 512 and four attributes it has 789,918 parameters for 18 layers and
-790,148 for 23; the paper says 793,946, its public code has 791,894.
+790,148 for 23; the paper says 793,946. The public code, which normalises the input of the intensity predictor and edits
+fixed layers, has 791,894 (`masks_ML`).
 
 Shapes: N rows, L layers of w+, W w_dim, M attributes.
 """
@@ -35,6 +36,8 @@ class IDStyle(nn.Module):
         attributes: names of the M attributes, each once.
         seed: of the first weights; a direction's depend on its attribute's name besides, and on no other attribute.
         without: a part that is left out.
+        masks_ML: the form of the public code, which edits each attribute in these layers, 1 or 0; None to learn how
+            much of a move each layer takes.
 
     Raises:
         SpecError: no attribute, one twice, or an odd width.
@@ -42,10 +45,18 @@ class IDStyle(nn.Module):
 
     positions_LW: Tensor  # noqa: N815
     layer_ML: nn.Parameter | None  # noqa: N815
+    masks_ML: Tensor | None  # noqa: N815
     columns: nn.Linear | None
+    norm: nn.LayerNorm | None
 
     def __init__(
-        self, layers: int, width: int, attributes: Sequence[str], seed: int, without: Part | None = None
+        self,
+        layers: int,
+        width: int,
+        attributes: Sequence[str],
+        seed: int,
+        without: Part | None = None,
+        masks_ML: Tensor | None = None,
     ) -> None:
         super().__init__()
         if not attributes or len(set(attributes)) < len(attributes) or width % 2:
@@ -54,8 +65,10 @@ class IDStyle(nn.Module):
         self.layers, self.width, self.attributes = layers, width, tuple(attributes)
         drawn = [torch.randn(width, generator=random_of(seed, name)) for name in attributes]
         self.direction_MW = nn.Parameter(SPREAD * torch.stack(drawn))
-        embedded = None if without == "layers" else nn.Parameter(torch.zeros(len(attributes), layers))
-        self.register_parameter("layer_ML", embedded)
+        learned = without != "layers" and masks_ML is None
+        self.register_parameter("layer_ML", nn.Parameter(torch.zeros(len(attributes), layers)) if learned else None)
+        self.register_buffer("masks_ML", masks_ML, persistent=False)
+        self.norm = None if masks_ML is None else nn.LayerNorm(2 * width)
         random = random_of(seed, "intensity")
         self.rows_1 = _linear(2 * width, width, random)
         if without == "positions":
@@ -72,6 +85,8 @@ class IDStyle(nn.Module):
         if self.rows_1.in_features > self.width:
             encoded_NLW = self.positions_LW.to(ws_NLW.dtype).expand(len(ws_NLW), -1, -1)
             x_NLW = torch.cat([ws_NLW, encoded_NLW], dim=2)
+        if self.norm is not None:
+            x_NLW = self.norm(x_NLW)
         x_NLW = functional.relu(self.rows_1(x_NLW))
         if self.columns is not None:
             x_NLW = functional.relu(self.columns(x_NLW.transpose(1, 2)).transpose(1, 2))
@@ -97,7 +112,9 @@ class IDStyle(nn.Module):
         return layer_ML[None, :, :, None] * moved
 
     def shares(self) -> Tensor:
-        """sigmoid(E_m), (M, L): how much of a move each layer takes; all of it where that embedding is left out."""
+        """sigmoid(E_m) or the masks, (M, L): how much of a move each layer takes; all of it where that is left out."""
+        if self.masks_ML is not None:
+            return self.masks_ML
         if self.layer_ML is None:
             return self.direction_MW.new_ones(len(self.attributes), self.layers)
         return self.layer_ML.sigmoid()
@@ -113,17 +130,20 @@ class IDStyle(nn.Module):
         start the intensity takes long to grow as far. 0 leaves the random start."""
         if length > 0:
             with torch.no_grad():
-                shortest = self.unit_directions().norm(dim=1).mean() * self.shares().mean()
+                shares_ML = self.shares()
+                shortest = self.unit_directions().norm(dim=1).mean() * shares_ML[shares_ML > 0].mean()
                 self.rows_2.bias.add_(max(0.0, length / float(shortest) - 1.0))
 
     def named(self) -> dict[str, Tensor]:
-        """The weights, those of an attribute by its name: `direction.smile`, `layers.smile`, `rows_1.weight`."""
+        """The weights, those of an attribute by its name: `direction.smile`, `layers.smile` or `masks.smile`,
+        `rows_1.weight`."""
         kept = {f"direction.{name}": self.direction_MW[place] for place, name in enumerate(self.attributes)}
-        if self.layer_ML is not None:
-            kept |= {f"layers.{name}": self.layer_ML[place] for place, name in enumerate(self.attributes)}
-        for name in LINEAR:
-            if (linear := getattr(self, name)) is not None:
-                kept |= {f"{name}.{part}": value for part, value in linear.named_parameters()}
+        for kind, by_layer_ML in (("layers", self.layer_ML), ("masks", self.masks_ML)):
+            if by_layer_ML is not None:
+                kept |= {f"{kind}.{name}": by_layer_ML[place] for place, name in enumerate(self.attributes)}
+        for name in (*LINEAR, "norm"):
+            if (part := getattr(self, name)) is not None:
+                kept |= {f"{name}.{which}": value for which, value in part.named_parameters()}
         return {name: value.detach() for name, value in kept.items()}
 
     @classmethod
@@ -135,10 +155,10 @@ class IDStyle(nn.Module):
         """
         attributes = sorted(name.removeprefix("direction.") for name in tensors if name.startswith("direction."))
         try:
-            width, without = tensors["rows_2.bias"].numel(), _left_out(tensors, attributes)
+            width, without = tensors["rows_2.bias"].numel(), _left_out(tensors)
             sized = f"layers.{attributes[0]}" if without == "mixer" else "columns.bias"
             layers = tensors[sized].numel()
-            made = cls(layers, width, attributes, 0, without)
+            made = cls(layers, width, attributes, 0, without, _zero_masks(tensors, attributes, layers))
             found = {name: (value, tensors[name].float()) for name, value in made.named().items()}
         except KeyError as error:
             raise SpecError(f"these are not the tensors of ID-Style: there is no {error.args[0]}") from error
@@ -189,8 +209,15 @@ def strongest(deltas_NMLW: Tensor, count: int) -> Tensor:
     return torch.zeros_like(deltas_NMLW).scatter(-1, kept, deltas_NMLW.gather(-1, kept))
 
 
-def _left_out(tensors: Mapping[str, Tensor], attributes: Sequence[str]) -> Part | None:
+def _zero_masks(tensors: Mapping[str, Tensor], attributes: Sequence[str], layers: int) -> Tensor | None:
+    """(M, L), where these are weights of the form of the public code."""
+    return torch.zeros(len(attributes), layers) if any(name.startswith("masks.") for name in tensors) else None
+
+
+def _left_out(tensors: Mapping[str, Tensor]) -> Part | None:
     """Which part a network with these weights has not."""
+    if any(name.startswith("masks.") for name in tensors):
+        return None
     lacking = [part for part in ("columns.", "layers.") if not any(name.startswith(part) for name in tensors)]
     if lacking == ["columns."]:
         return "mixer"

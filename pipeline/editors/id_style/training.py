@@ -12,167 +12,34 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import ClassVar, Literal, Self
 
 import numpy as np
 import torch
-from pydantic import Field, model_validator
 from torch import Tensor
 
-from pipeline.editors import training
-from pipeline.editors.id_style import losses
+from pipeline.editors.id_style import losses, released
 from pipeline.editors.id_style.face_parts import Edited, Look, Seen, in_parts
+from pipeline.editors.id_style.flags import STEPS, WEIGHTS, Flags, learning_rate
 from pipeline.editors.id_style.learned_codes import LearnedCodes
-from pipeline.editors.id_style.networks import IDStyle, Part
+from pipeline.editors.id_style.networks import IDStyle
 from pipeline.editors.id_style.start import check_start, normals
 from pipeline.editors.resumable import ADABELIEF, load_optimiser_state, optimiser_state
 from pipeline.editors.training import FacesOfTraining, LabelledCodes
 from pipeline.errors import SpecError
-from pipeline.models.codes import Space
 from pipeline.models.randomness import raw_words
 
-CITATION = (
-    "Mohammadbagheri et al., Identity-preserving Editing of Multiple Facial Attributes by Learning Global Edit "
-    "Directions and Local Adjustments, 2023"
-)
-MEANINGS = {
-    "classification": "binary cross-entropy of the classifiers and the side that is wanted (Eq. 9)",
-    "identity": "1 - the cosine of the identity before and after (Eq. 10)",
-    "neighbourhood": "how far codes are moved, the root mean square over layers (Eq. 8)",
-    "direction": "1 - the cosine of a move and its global direction (Eq. 7)",
-    "sparsity": "the L1 norm of the global directions (Eq. 6)",
-    "reached": "share of held-out faces whose edit is on the other side of the boundary, by the classifiers that "
-    "are learned from",
-    "likeness": "mean cosine of the identity before and after, by the network that is learned from",
-}
-WEIGHTS = {
-    "classification": "lambda_class", "identity": "lambda_id", "neighbourhood": "lambda_nb",
-    "direction": "lambda_direction", "sparsity": "lambda_sparsity",
-}  # fmt: skip
 BETAS, EPSILON = (0.98, 0.98), 1e-16
-LAST_RATE = 1e-5
-"""The lowest learning rate, as a share of the highest."""
-STEPS, MOST = 4000, 10_000_000
 DRAWN = 22
 """Stream of the seed."""
 
 
-class TrainConfig(training.TrainConfig):
+class TrainConfig(Flags):
     """Train directions that keep the identity, with an intensity for each face (ID-Style); write DIR/artifact.
 
     Faces are made in training, and scored by the classifiers and by an identity network.
 
     Example: stylemill train id-style --latents out/faces/latents --labels out/faces/labels --attributes smile,old --steps 2000 --out out/ids
     """  # noqa: E501  one line can be pasted
-
-    GROUP: ClassVar[str | None] = "id-style"
-    SPACES: ClassVar[tuple[Space, ...]] = ("w", "w+")
-    CITATION: ClassVar[str] = CITATION
-    TOLD: ClassVar[tuple[str, ...]] = ("reached", "likeness")
-    VERSION: ClassVar[int] = 6
-    MEANINGS: ClassVar[Mapping[str, str]] = MEANINGS
-    PACKAGES: ClassVar[tuple[str, ...]] = ("scikit-learn", "pytorch-optimizer")
-
-    classifiers: str = Field("faces", description="Family of classifiers that score the edits in training.")
-    steps: int | None = Field(
-        None, gt=0, le=MOST, description=f"Steps of --batch-size faces; 100,000 in the paper. Default: {STEPS:,}."
-    )
-    budget: float | None = Field(
-        None,
-        gt=0,
-        le=1_000_000,
-        allow_inf_nan=False,
-        description="In place of --steps: as many steps as this machine does in so many minutes, measured at the first "
-        "start and then stored.",
-    )
-    batch_size: int = Field(2, gt=0, le=1024, description="Faces in a step.")
-    edits_of_a_row: Literal["one", "all"] = Field(
-        "one",
-        description="one: a face is edited in one attribute a step, drawn by the seed, which has the same mean "
-        "gradient; all: in every attribute, as in the paper.",
-    )
-    crossovers: int = Field(
-        8, ge=0, le=1000, description="Codes made of each latent by taking a block of layers from another; 0 for none."
-    )
-    start: Literal["svm", "random"] = Field("svm", description="First directions: normals of linear SVMs, or random.")
-    start_move: float = Field(
-        1.0,
-        ge=0,
-        allow_inf_nan=False,
-        description="About how far the first edits move each layer; 0: hardly, as in the paper; that trains slowly.",
-    )
-    learning_rate: float = Field(1e-3, gt=0, allow_inf_nan=False, description="Highest learning rate.")
-    warm_up: int | None = Field(
-        None, ge=0, le=MOST, description="Steps until the highest rate. Default: a tenth of the steps, at most 1,000."
-    )
-    cycles: int = Field(1, gt=0, le=1000, description="How many times the rate decays along a cosine.")
-    weight_decay: float = Field(
-        1e-5, ge=0, allow_inf_nan=False, description="Decoupled weight decay, times the learning rate."
-    )
-    lambda_class: float = Field(2.0, ge=0, allow_inf_nan=False, description="Weight of the attribute loss (Eq. 9).")
-    lambda_id: float = Field(5.0, ge=0, allow_inf_nan=False, description="Weight of the identity loss (Eq. 10).")
-    lambda_nb: float = Field(
-        0.3, ge=0, allow_inf_nan=False, description="Weight of the loss that keeps latents near (Eq. 8)."
-    )
-    lambda_direction: float = Field(
-        1.0, ge=0, allow_inf_nan=False, description="Weight of the loss that keeps to the global direction (Eq. 7)."
-    )
-    lambda_sparsity: float = Field(
-        1.0, ge=0, allow_inf_nan=False, description="Weight of the sparsity of directions (Eq. 6)."
-    )
-    logit_scale: float = Field(
-        3.0,
-        gt=0,
-        allow_inf_nan=False,
-        description="Eq. 9: D is the sigmoid of so many times the score. The log-odds of the classifiers' networks are "
-        "2 to 5 times the score.",
-    )
-    reduction: losses.Reduction = Field(
-        "mean",
-        description="mean: Eq. 6 to 10 are means over attributes and layers, as the weights suppose; sum: sums over "
-        "them, and in Eq. 8 the norm over all layers as printed.",
-    )
-    held_out: int = Field(8, ge=0, le=10_000, description="Faces left out of training, for the figures of the card.")
-    without: Part | None = Field(
-        None,
-        description="A part to leave out, as the paper's Table 3 does: the mixer of the intensity predictor, the "
-        "positions at its input, or the embedding of the layers that are edited.",
-    )
-
-    @model_validator(mode="after")
-    def _steps_or_budget(self) -> Self:
-        if self.steps is not None and self.budget is not None:
-            raise ValueError("--budget decides the steps: leave out --steps")
-        return self
-
-    @property
-    def meanings(self) -> Mapping[str, str]:
-        moved = {"neighbourhood": "how far codes are moved, the norm over all layers (Eq. 8)"}
-        return MEANINGS if self.reduction == "mean" else {**MEANINGS, **moved}
-
-    @property
-    def version(self) -> int:
-        """One higher without positions, since that network starts from the weights of the whole one."""
-        return self.VERSION + (self.without == "positions")
-
-    @property
-    def family(self) -> str:
-        return self.classifiers
-
-    @property
-    def minutes(self) -> float | None:
-        return self.budget
-
-    def parts(self, attributes: int) -> int:
-        return self.batch_size * (attributes if self.edits_of_a_row == "all" else 1)
-
-    def learns_in(self, space: Space) -> Space:
-        return "w+" if self.crossovers else space
-
-    def with_steps(self, steps: int) -> Self:
-        if steps > MOST:
-            raise SpecError(f"--budget is enough for {steps:,} steps, and {MOST:,} are the most: give fewer minutes")
-        return self.model_copy(update={"steps": steps, "budget": None})
 
     def open(self, rows: LabelledCodes, device: torch.device, faces: FacesOfTraining | None = None) -> IDStyleTraining:
         return IDStyleTraining(rows, self, device, faces)
@@ -191,17 +58,20 @@ class IDStyleTraining:
         faces: who makes and looks at faces; None to know the steps alone.
 
     Raises:
-        SpecError: too few rows, or one attribute that cannot be told in the scores that a start from an SVM needs.
+        SpecError: too few rows, an attribute that the public code does not know where it is followed, or one that
+            cannot be told in the scores that a start from an SVM needs.
     """
 
     def __init__(
-        self, rows: LabelledCodes, config: TrainConfig, device: torch.device, faces: FacesOfTraining | None = None
+        self, rows: LabelledCodes, config: Flags, device: torch.device, faces: FacesOfTraining | None = None
     ) -> None:
         self.config, self.attributes, self.step = config, rows.attributes, 0
         self.codes = LearnedCodes(rows, config.held_out, config.crossovers, config.batch_size, config.seed)
         self._rows, self._device, self._faces = rows, device, faces
         self._seen: dict[int, Seen] = {}
-        if config.start == "svm":
+        if config.as_released:
+            released.check_attributes(rows.attributes)
+        if config.first_directions == "svm":
             check_start(self.codes.to_start_from()[1], rows.attributes, config.seed)
 
     @property
@@ -216,10 +86,12 @@ class IDStyleTraining:
     def network(self) -> IDStyle:
         """As it is after `step` steps."""
         rows, config = self._rows, self.config
-        made = IDStyle(rows.layers, rows.codes.values.shape[-1], self.attributes, config.seed, config.without)
-        if config.start == "svm":
+        masks_ML = released.masks(self.attributes, self.faces.stylegan2_rows) if config.as_released else None
+        width = rows.codes.values.shape[-1]
+        made = IDStyle(rows.layers, width, self.attributes, config.seed, config.without, masks_ML)
+        if config.first_directions == "svm":
             made.start_along(normals(*self.codes.to_start_from(), self.attributes, config.seed))
-        made.start_moving(config.start_move)
+        made.start_moving(config.first_move)
         return made.to(self._device)
 
     @cached_property
@@ -297,17 +169,18 @@ class IDStyleTraining:
         edited_KLW = ws_BLW[rows] + attr_K.to(ws_BLW)[:, None, None] * deltas_BMLW[rows, places]
 
         many = len(self.attributes) if config.reduction == "sum" else 1
-        each = many / len(edits)
-        weights = each * config.lambda_class, each * config.lambda_id
+        of_class_K = torch.full((len(edits),), many * config.lambda_class / len(edits))
+        of_identity_K = many * config.lambda_id * self._identity_shares(places)
         known_KE = torch.stack([before[row].embedding for row in rows])
         parts = [
             Edited(codes_NLW, tuple(names[some]), attr_K[some], known_KE[some], weights, config.logit_scale)
             for some in in_parts(len(edits), self.faces.at_once)
             for codes_NLW in [edited_KLW.detach()[some].cpu().clone()]
+            for weights in [(of_class_K[some], of_identity_K[some])]
         ]
         slopes = self.faces.compute(parts)
         told = {
-            "neighbourhood": losses.neighbourhood(deltas_BMLW, config.reduction),
+            "neighbourhood": self._neighbourhood(deltas_BMLW),
             "direction": losses.direction(intensity_BLW, network.direction_MW, config.reduction),
             "sparsity": losses.sparsity(network.direction_MW, config.reduction),
         }
@@ -328,6 +201,19 @@ class IDStyleTraining:
         words = raw_words(self.config.seed, self.step, rows, DRAWN)
         return list(enumerate((words % np.uint64(many)).astype(int).tolist()))
 
+    def _neighbourhood(self, deltas_BMLW: Tensor) -> Tensor:
+        if self.config.as_released:
+            return released.neighbourhood(deltas_BMLW)
+        return losses.neighbourhood(deltas_BMLW, self.config.reduction)
+
+    def _identity_shares(self, places: Sequence[int]) -> Tensor:
+        """(K,), whose sum is 1: how much the identity of each edit weighs. places: of the attributes of K edits. The
+        public code, which edits each face in all attributes, keeps it in one of them a step."""
+        kept_K = torch.ones(len(places))
+        if self.config.as_released and self.config.edits_of_a_row == "all":
+            kept_K = (torch.tensor(places) == self.step % len(self.attributes)).float()
+        return kept_K / kept_K.sum()
+
     # -- faces --------------------------------------------------------------------------------------------------------
 
     @property
@@ -342,14 +228,3 @@ class IDStyleTraining:
         found = self.faces.compute([Look(ws_LW, self.attributes) for ws_LW in unseen.values()])
         self._seen |= dict(zip(unseen, found, strict=True))
         return [self._seen[number] for number in numbers]
-
-
-def learning_rate(config: TrainConfig, step: int) -> float:
-    """Of a step: it rises in equal steps, then falls along a cosine, as often as there are cycles."""
-    steps = config.steps or STEPS
-    rise = config.warm_up if config.warm_up is not None else min(1000, steps // 10)
-    if step < rise:
-        return config.learning_rate * (step + 1) / (rise + 1)
-    length = max(1, math.ceil((steps - rise) / config.cycles))
-    fallen = (1 + math.cos(math.pi * ((step - rise) % length) / length)) / 2
-    return config.learning_rate * (LAST_RATE + (1 - LAST_RATE) * fallen)

@@ -114,6 +114,11 @@ class Generator(nn.Module, abc.ABC):
         self._affines = tuple(layer.affine for layer in layers.values())
         self._steps = tuple(self.backend.wrap(layer) for layer in layers.values())
 
+    @property
+    @abc.abstractmethod
+    def stylegan2_rows(self) -> tuple[int, ...]:
+        """Of each row of w+ the row of a StyleGAN2 that works at the same size, (L,): papers name rows of StyleGAN2."""
+
     @abc.abstractmethod
     def start(self, rows: int) -> Any:
         """The state of N rows before the first layer: a named tuple of batch-first tensors (see `select`)."""

@@ -190,6 +190,13 @@ class MobileStyleGAN(Generator):
         self.num_ws = len(layers)
         self.load_weights(tensors, w_avg, layers, range(self.num_ws))
 
+    @property
+    def stylegan2_rows(self) -> tuple[int, ...]:
+        """A block's up-sampling and first convolution are together what StyleGAN2's conv0 is."""
+        blocks = range(len(CHANNELS) - 1)
+        of_blocks = (row for block in blocks for row in (2 * block + 1, 2 * block + 1, 2 * block + 2))
+        return (0, *of_blocks, 2 * len(blocks) + 1)
+
     def start(self, rows: int) -> State:
         return State(self.synthesis.get_parameter("const").permute(1, 2, 0).expand(rows, -1, -1, -1))
 

@@ -209,6 +209,10 @@ class StyleGAN2(Generator):
         self.num_ws = max(rows) + 1
         self.load_weights(tensors, w_avg, layers, rows)
 
+    @property
+    def stylegan2_rows(self) -> tuple[int, ...]:
+        return tuple(range(self.num_ws))
+
     def start(self, rows: int) -> State:
         const = self.synthesis.get_parameter("b4.const")
         return State(const.expand(rows, -1, -1, -1), self.w_avg.new_zeros(rows, 3, 4, 4))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.editors.id_style import losses
+from pipeline.editors.id_style import losses, released
 from pipeline.editors.id_style.networks import IDStyle, Part, absmax, combine, positions, strongest
 from pipeline.errors import SpecError
 
@@ -16,11 +16,17 @@ NAMES = ("male", "eyeglasses", "old", "smile")
 L, W, N = 6, 8, 3
 
 
-def network(layers=L, width=W, names=NAMES, seed=1, without=None) -> IDStyle:
-    made = IDStyle(layers, width, names, seed, without).double()
+MASKS = torch.tensor([[1, 1, 1, 1, 1, 1], [0, 0, 1, 1, 0, 0], [0, 0, 0, 0, 1, 1], [0, 0, 0, 0, 1, 0]]).float()
+
+
+def network(layers=L, width=W, names=NAMES, seed=1, without=None, masks=None) -> IDStyle:
+    made = IDStyle(layers, width, names, seed, without, masks).double()
     with torch.no_grad():
         if made.layer_ML is not None:
             made.layer_ML.normal_(generator=torch.Generator().manual_seed(3))
+        if made.norm is not None:
+            for parameter in made.norm.parameters():
+                parameter.normal_(generator=torch.Generator().manual_seed(4))
     return made
 
 
@@ -43,13 +49,23 @@ def by_hand(made: IDStyle, w_LW: np.ndarray, m: int, without: str | None = None)
     )
     if without == "positions":
         encoded = np.empty((L, 0))
-    x = np.stack([relu(fc("rows_1", np.concatenate([w_LW[i], encoded[i]]))) for i in range(L)])
+
+    def norm(x):
+        if "norm.weight" not in get:
+            return x
+        return get["norm.weight"] * (x - x.mean()) / np.sqrt(x.var() + 1e-5) + get["norm.bias"]
+
+    x = np.stack([relu(fc("rows_1", norm(np.concatenate([w_LW[i], encoded[i]])))) for i in range(L)])
     if without != "mixer":
         x = np.stack([relu(fc("columns", x[:, j])) for j in range(W)], axis=1)
     l_ft = np.stack([relu(fc("rows_2", x[i])) for i in range(L)])
     p = get[f"direction.{NAMES[m]}"]
     p = p / np.abs(p).sum()
-    gate = np.ones(L) if without == "layers" else 1 / (1 + np.exp(-get[f"layers.{NAMES[m]}"]))
+    gate = np.ones(L)
+    if made.masks_ML is not None:
+        gate = MASKS[m].numpy()
+    elif without != "layers":
+        gate = 1 / (1 + np.exp(-get[f"layers.{NAMES[m]}"]))
     return np.stack([gate[i] * (l_ft[i] * p + p) for i in range(L)])
 
 
@@ -60,6 +76,31 @@ def test_an_edit_is_that_of_the_paper_or_of_its_ablation(without):
     assert found.shape == (N, 4, L, W)
     for row, m in itertools.product(range(N), range(4)):
         np.testing.assert_allclose(found[row, m], by_hand(made, ws[row].numpy(), m, without), atol=1e-7)
+
+
+def test_an_edit_as_released_is_that_of_a_normalised_input_in_fixed_layers():
+    made, ws = network(masks=MASKS), codes()
+    found = made(ws).detach()
+    for row, m in itertools.product(range(N), range(4)):
+        np.testing.assert_allclose(found[row, m], by_hand(made, ws[row].numpy(), m), atol=1e-7)
+    assert (found[:, 1, :2] == 0).all()
+    assert (found[:, 1, 2:4] != 0).any()
+
+
+def test_the_layers_and_the_number_of_parameters_as_released():
+    masks = released.masks(NAMES, range(18))
+    male, eyeglasses, old, smile = ([row for row, on in enumerate(mask) if on] for mask in masks.tolist())
+    assert (male, eyeglasses, old, smile) == ([*range(8)], [2, 3], [4, 5, 6, 7], [4, 5])
+    made = IDStyle(18, 512, NAMES, 0, masks_ML=masks)
+    assert sum(value.numel() for value in made.parameters()) == 791_894
+    with pytest.raises(SpecError, match="has layers for male, eyeglasses, old, smile alone: leave out yaw"):
+        released.check_attributes(("smile", "yaw"))
+
+
+def test_the_loss_that_stays_near_as_released_is_a_norm():
+    deltas = network(masks=MASKS)(codes()).detach()
+    far = [[np.linalg.norm(deltas[n, m].numpy()) for m in range(4)] for n in range(N)]
+    assert float(released.neighbourhood(deltas)) == pytest.approx(np.mean(far))
 
 
 @pytest.mark.parametrize(("layers", "parameters"), [(18, 789_918), (23, 790_148)])
@@ -101,8 +142,9 @@ def test_the_strongest_entries_of_each_layer_are_kept():
     assert torch.equal(torch.where(found != 0, found, deltas), deltas)
 
 
-def test_gradients_reach_every_parameter():
-    made, ws = network(), codes()
+@pytest.mark.parametrize("masks", [None, MASKS])
+def test_gradients_reach_every_parameter(masks):
+    made, ws = network(masks=masks), codes()
     intensity = made.intensity(ws)
     deltas = made(ws, intensity)
     loss = losses.neighbourhood(deltas) + losses.direction(intensity, made.direction_MW)
@@ -157,6 +199,19 @@ def test_an_artifact_gives_a_network_without_a_part_back(without):
         made(ws).square().sum().backward()
         assert parameter.grad is not None, name
         assert (parameter.grad != 0).any(), name
+
+
+def test_an_artifact_as_released_gives_its_network_back():
+    made, ws = network(masks=MASKS).float(), codes().float()
+    again = IDStyle.of_tensors({name: value.half() for name, value in made.named().items()})
+    assert again.named().keys() == made.named().keys()
+    places = [again.attributes.index(name) for name in NAMES]
+    torch.testing.assert_close(again.masks_ML[places], MASKS)
+    torch.testing.assert_close(again(ws)[:, places], made(ws).detach(), atol=1e-3, rtol=1e-2)
+    for lacking in ("masks.old", "norm.bias"):
+        tensors = {name: value for name, value in made.named().items() if name != lacking}
+        with pytest.raises(SpecError, match=f"these are not the tensors of ID-Style: there is no {lacking}"):
+            IDStyle.of_tensors(tensors)
 
 
 def test_an_artifact_gives_the_network_back():

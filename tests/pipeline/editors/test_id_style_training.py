@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from pipeline.editors.id_style.crossovers import crossover
-from pipeline.editors.id_style.training import IDStyleTraining, TrainConfig, learning_rate
+from pipeline.editors.id_style.flags import learning_rate
+from pipeline.editors.id_style.training import IDStyleTraining, TrainConfig
 from pipeline.editors.training import FacesOfTraining, LabelledCodes
 from pipeline.errors import SpecError
 from pipeline.models import classifiers, generators
@@ -130,6 +131,48 @@ def test_the_gradient_is_that_of_the_losses_by_hand(rows, faces, edits):
     training.advance(1)
     for (name, parameter), gradient in zip(network.named_parameters(), wanted, strict=True):
         torch.testing.assert_close(parameter.grad, gradient, rtol=2e-3, atol=1e-5, msg=name)
+
+
+def test_as_released_the_identity_is_kept_in_one_attribute_a_step(rows, faces):
+    """The gradient of the public code's losses, written down once more, of the second step."""
+    training = opened(rows, faces, edits_of_a_row="all", as_released=True)
+    network, config, per = training.network, training.config, len(NAMES) * 2
+    training.advance(1)
+    ws = torch.stack([training.codes.code(number) for number in training.codes.batch(1)])
+    deltas, intensity, p = network(ws), network.intensity(ws), network.direction_MW
+    total = config.lambda_nb * deltas.flatten(2).norm(dim=2).mean() + p.abs().sum(dim=1).mean()
+    moved = intensity[:, None] * p[None, :, None]
+    total = total + 1 - torch.cosine_similarity(moved, p[None, :, None].expand_as(moved), dim=3).abs().mean()
+    for row in range(2):
+        scores, embedding = faces.recognise(Codes("w+", ws[row : row + 1]))
+        for m, name in enumerate(NAMES):
+            side = -1.0 if float(scores[name]) > 0 else 1.0
+            edited, after = faces.recognise(Codes("w+", ws[row : row + 1] + side * deltas[row, m : m + 1]))
+            total = total - config.lambda_class * torch.log(torch.sigmoid(3 * side * edited[name][0])) / per
+            if m == 1:
+                total = total + config.lambda_id * (1 - (embedding[0].detach() * after[0]).sum()) / 2
+    wanted = torch.autograd.grad(total, list(network.parameters()))
+    training.advance(1)
+    for (name, parameter), gradient in zip(network.named_parameters(), wanted, strict=True):
+        torch.testing.assert_close(parameter.grad, gradient, rtol=2e-3, atol=1e-5, msg=name)
+
+
+def test_as_released_it_starts_at_random_unless_another_start_is_asked_for():
+    found = TrainConfig(as_released=True)
+    assert (found.first_directions, found.first_move) == ("random", 0.0)
+    found = TrainConfig(as_released=True, start="svm", start_move=2.0)
+    assert (found.first_directions, found.first_move) == ("svm", 2.0)
+    assert (TrainConfig().first_directions, TrainConfig().first_move) == ("svm", 1.0)
+    assert "the norm over all layers" in TrainConfig(as_released=True).meanings["neighbourhood"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "why"),
+    [({"reduction": "sum"}, "takes means over attributes"), ({"without": "mixer"}, "leave out --without")],
+)
+def test_what_is_not_as_released_is_refused(asked, why):
+    with pytest.raises(ValueError, match=why):
+        TrainConfig(as_released=True, **asked)
 
 
 def test_with_the_papers_weights_it_learns_to_reach_the_other_side(rows, faces):

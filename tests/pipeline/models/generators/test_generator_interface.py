@@ -1,5 +1,7 @@
 """What every architecture promises, on random weights."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 from torch import Tensor
@@ -105,6 +107,23 @@ def test_truncation_goes_towards_the_mean_in_the_first_rows(generator: Generator
     torch.testing.assert_close(truncated[:, :cutoff], (ws[:, :cutoff] + generator.w_avg) / 2)
     assert torch.equal(truncated[:, cutoff:], ws[:, cutoff:])
     assert torch.equal(generator.map(z, 0.5, 0), ws)
+
+
+@torch.no_grad()
+def test_each_row_is_like_a_row_of_stylegan2_at_the_same_size(generator: Generator) -> None:
+    """There conv0 of 2^(i + 2) px takes row 2i - 1, and conv1 row 2i."""
+    s, state = generator.styles(generator.map(latents(generator, 1))), generator.start(1)
+    rows = generator.stylegan2_rows
+    assert len(rows) == generator.num_ws
+    assert (rows[:8] == tuple(range(8))) == isinstance(generator, StyleGAN2)
+    assert rows[0] == 0
+    assert {after - before for before, after in pairwise(rows)} <= {0, 1}
+    for place, layer in enumerate(generator.style_layers):
+        state = generator.run(s, state, place, place + 1)
+        if not layer.name.endswith(("torgb", "to_image")):
+            assert generator._channels_first(state).shape[-1] == 4 << (rows[layer.row] + 1) // 2, layer.name
+        if layer.name.endswith(("conv0", "up")):
+            assert rows[layer.row] % 2 == 1, layer.name
 
 
 @pytest.mark.parametrize(("psi", "cutoff"), [(float("nan"), None), (float("inf"), None), (1.0, -1), (0.7, 99)])
