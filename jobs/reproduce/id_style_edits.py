@@ -13,9 +13,9 @@ from jobs.edit.spec import EditSpec
 from jobs.reproduce.faces import LabelledFaces, judge_others
 from jobs.reproduce.study import StudySpec, edit_spec, step
 from jobs.reproduce.toggled_edits import WAYS
-from pipeline.report.id_style.at_strengths import Strengths
 from pipeline.report.id_style.paper import ALPHA, ENOUGH, LINEAR, NAMES, NON_LINEAR, OURS, STRENGTH
 from pipeline.report.id_style.top_k import Setting
+from pipeline.report.toggles import Strengths
 from pipeline.tables import Table, store
 
 ATTRIBUTES = tuple(NAMES)

@@ -16,7 +16,7 @@ from pipeline.metrics.false_acceptance import RATE, Threshold
 from pipeline.metrics.of_faces import NUMBERS
 from pipeline.report import sequences as in_sequence
 from pipeline.report.claims import Page
-from pipeline.report.latent_transformer import classifier, in_turn, over_strengths, paper, strips, toggled
+from pipeline.report.latent_transformer import classifier, in_turn, over_strengths, paper, strips, table_1, toggled
 from pipeline.report.latent_transformer.paper import ALPHA, DISTANCE, NAMES, OURS, THEIRS
 from pipeline.report.sequences import Kept, Sequences
 from pipeline.report.toggles import Toggles
@@ -151,7 +151,7 @@ def page(
         ],
         sections=[
             classifier.section(told, trained.card.metrics, learned),
-            toggled.table_1(compared),
+            table_1.section(compared),
             over_strengths.equal_accuracy(compared),
             in_turn.section(found, same),
             over_strengths.strengths(compared),

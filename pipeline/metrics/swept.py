@@ -18,8 +18,6 @@ from pipeline.metrics import intervals
 from pipeline.metrics.bootstrap import FEWEST, Difference, drawn_weights, summed_up
 
 RESAMPLES = 2000
-PARTS = 10
-"""Of a step between two strengths, where numbers in between are wanted."""
 SMALLEST = 1e-9
 """A variance below this is none."""
 
@@ -163,9 +161,9 @@ def difference_at_equal_rate(
     """The same where both succeed as often as the one of them does which at its step succeeds less often.
 
     Means are read off the curve of each method over its rate: straight lines between its points, which are to be near
-    each other (`in_between`), where the rate is taken as its maximum so far. A resample has a rate and curves of its
-    own. Where nothing succeeds, there is nothing to compare, and everything is NaN. Of fewer than `FEWEST` faces in
-    which more is there than in the source, at either one's step, there is no interval. Shares: as `difference_at`.
+    each other (`between_strengths.py`), where the rate is taken as its maximum so far. A resample has a rate and curves
+    of its own. Where nothing succeeds, there is nothing to compare, and everything is NaN. Of fewer than `FEWEST` faces
+    in which more is there than in the source, at either one's step, there is no interval. Shares: as `difference_at`.
 
     Raises:
         SpecError: as `difference_at`.
@@ -208,20 +206,6 @@ def mean_at_rate(
     start = np.where(none_yet, mean_RP[:, 0], start)
     between = np.where(share == 1, end, start + share * (end - start))  # a NaN before it does not matter there
     return np.where(reached_RP.any(axis=1), between, np.nan)
-
-
-def in_between(values_P: NDArray[np.floating], parts: int = PARTS) -> NDArray[np.float64]:
-    """(..., K parts + 1) of numbers (..., P) of each face: between two strengths on a straight line, `parts` a step.
-
-    Whether an edit succeeds, or which share of faces keeps something, does not lie on one: make these of the numbers in
-    between. A number that is NaN at a strength is so on both sides of it.
-    """
-    values = np.asarray(values_P, np.float64)
-    found = []
-    for step in range(values.shape[-1] - 1):
-        start, rise = values[..., step], values[..., step + 1] - values[..., step]
-        found += [start, *(start + part / parts * rise for part in range(1, parts))]
-    return np.stack([*found, values[..., -1]], axis=-1)
 
 
 def _check(first: Swept, second: Swept) -> None:

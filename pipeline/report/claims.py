@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import pandas as pd
 
 from pipeline.metrics import Difference
+from pipeline.metrics.between_strengths import BetweenStrengths
 from pipeline.metrics.bootstrap import BETTER, WORSE
 from pipeline.report import study, wording
 
@@ -54,6 +55,12 @@ def by_bootstrap(verdict: str, better: bool = True) -> str:
 def of_difference(about: str, what: str, paper: str, more: Difference, better: bool) -> Claim:
     """A claim that one method of editing is better than another, or worse, by a paired bootstrap."""
     return Claim(about, what, paper, more.observed, more.low, more.high, by_bootstrap(more.verdict, better))
+
+
+def of_equal_rate(about: str, what: str, paper: str, found: BetweenStrengths, better: bool) -> Claim:
+    """The same where both succeed as often."""
+    more = found.difference
+    return Claim(about, what, paper, more.observed, more.low, more.high, by_bootstrap(found.verdict, better))
 
 
 def agreed(claim: Claim, others: Sequence[Claim]) -> Claim:

@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pipeline.metrics.between_strengths import Change, point_of
 from pipeline.metrics.number import Number
-from pipeline.metrics.swept import PARTS, Swept, in_between
+from pipeline.metrics.swept import Swept
 from pipeline.tables import Table, store
 from schemas.edits import JUDGE
 
@@ -69,12 +70,15 @@ class Sequences:
         """A number of each face over the strengths, beside the share of what was asked for. share: as of `Swept`."""
         return Swept(self.reached(edits), value_NP, share=share)
 
-    def in_between(self, parts: int = PARTS) -> "Sequences":
-        """The same with `parts` points a step of the strengths, as of `Toggles.in_between`."""
-        strengths = in_between(np.concatenate([[0.0], self.strengths]), parts)[1:]
-        scores, numbers = ({name: in_between(one, parts) for name, one in its.items()}
-                           for its in (self.scores, self.numbers))  # fmt: skip
+    def along(self, change: Change) -> "Sequences":
+        """The same at other strengths: scores and numbers of each face after `change`."""
+        strengths = change(np.concatenate([[0.0], self.strengths]))[1:]
+        scores, numbers = ({name: change(one) for name, one in its.items()} for its in (self.scores, self.numbers))
         return Sequences(self.stages, strengths, self.faces, scores, numbers)
+
+    def point(self, strength: float) -> int:
+        """Of a strength; 0 is the source."""
+        return point_of(self.strengths, strength)
 
 
 def read(

@@ -11,11 +11,11 @@ import jinja2
 from markupsafe import Markup
 
 from pipeline.report import curves
-from pipeline.report.study_parts import Curves, Grid, Look, Section, Strip, Top, cell
+from pipeline.report.study_parts import Curves, Grid, Look, Section, Strip, Top, cell, percent
 from pipeline.report.study_text import text
 from pipeline.tables import store
 
-__all__ = ["Curves", "Grid", "Look", "Section", "Strip", "Top", "cell", "render", "write"]
+__all__ = ["Curves", "Grid", "Look", "Section", "Strip", "Top", "cell", "percent", "render", "write"]
 
 
 def write(

@@ -85,6 +85,11 @@ class Top:
     states: Sequence[tuple[str, str]] = ()
 
 
+def percent(share: float) -> str:
+    """A cell of a share in per cent; a dash for what is not there."""
+    return f"{100 * share:.1f}" if math.isfinite(share) else cell(None)
+
+
 def cell(value: object, digits: int = 2) -> str:
     """A cell in words: a fraction with two decimals, or as many as asked, a count with thousands apart, a dash for what
     is not there.

@@ -12,10 +12,19 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.errors import StoreError
+from pipeline.metrics.between_strengths import Change, point_of
 from pipeline.metrics.number import Number
-from pipeline.metrics.swept import PARTS, Swept, in_between
+from pipeline.metrics.swept import Swept
 from pipeline.tables import Table, store
 from schemas.edits import JUDGE
+
+
+@dataclass(frozen=True)
+class Strengths:
+    """Of a method. tried: from small to large. usual: the one of them that its paper takes."""
+
+    tried: tuple[float, ...]
+    usual: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,14 +92,16 @@ class Toggles:
             {name: score_NP[rows] for name, score_NP in self.own.items()},
         )  # fmt: skip
 
-    def in_between(self, parts: int = PARTS) -> "Toggles":
-        """The same with `parts` points a step: scores and numbers of each face on a straight line between two
-        strengths. Point k of these edits is point k `parts` there.
-        """
-        strengths_K = in_between(np.concatenate([[0.0], self.strengths]), parts)[1:]
-        scores, numbers, own = ({name: in_between(one, parts) for name, one in its.items()}
+    def along(self, change: Change) -> "Toggles":
+        """The same at other strengths: scores and numbers of each face after `change`."""
+        strengths_K = change(np.concatenate([[0.0], self.strengths]))[1:]
+        scores, numbers, own = ({name: change(one) for name, one in its.items()}
                                 for its in (self.scores, self.numbers, self.own))  # fmt: skip
         return Toggles(self.attribute, strengths_K, self.faces, self.targets, scores, numbers, own)
+
+    def point(self, strength: float) -> int:
+        """Of a strength; 0 is the source."""
+        return point_of(self.strengths, strength)
 
 
 def read(
@@ -131,6 +142,16 @@ def paired(first: Toggles, second: Toggles) -> tuple[Toggles, Toggles]:
     places = [{key: place for place, key in enumerate(its)} for its in keys]
     rows = [np.array([place[key] for key in both], dtype=np.int64) for place in places]
     return first.only(rows[0]), second.only(rows[1])
+
+
+def by_face(several: Sequence[Toggles], number: str) -> Swept:
+    """Of edits of several attributes: of each face the share of its toggles that succeed, and the mean of a number."""
+    faces = np.concatenate([one.faces for one in several])
+    both = ([one.reached for one in several], [one.number(number) for one in several])
+    reached_NP, value_NP = (
+        pd.DataFrame(np.concatenate(its).astype(float)).groupby(faces).mean().to_numpy(np.float64) for its in both
+    )
+    return Swept(reached_NP, value_NP)
 
 
 def _read(

@@ -24,9 +24,9 @@ from pipeline.models import classifiers, generators
 from pipeline.models.classifiers import identity
 from pipeline.models.codes import Codes
 from pipeline.models.faces import FaceScorer
-from pipeline.report.id_style.at_strengths import Strengths
 from pipeline.report.id_style.paper import LINEAR, NAMES, NON_LINEAR, OURS, TABLE_1, TABLE_3
 from pipeline.report.id_style.top_k import Setting
+from pipeline.report.toggles import Strengths
 from pipeline.stages.models import read_artifact
 from pipeline.tables import Table
 

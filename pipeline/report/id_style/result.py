@@ -11,8 +11,11 @@ from numpy.typing import NDArray
 
 from pipeline.metrics import intervals
 from pipeline.metrics.bootstrap import FEWEST
+from pipeline.metrics.number import Number
 from pipeline.report import study
 from pipeline.report.face_numbers import of_faces
+from pipeline.report.id_style.paper import NAMES
+from pipeline.report.toggles import Toggles
 
 KEY = ["edits", "face", "attribute", "strength"]
 EFFECTS = "metrics"
@@ -52,6 +55,32 @@ def read(
     found["there"] = (found["has"] != (found.pop("changed") > 0)) == wanted
     found["toggle"] = found["has"] != wanted
     found["what"] = found.pop("edits").map(edits)
+    return found
+
+
+def toggles_of(rows: pd.DataFrame, tried: Sequence[float], numbers: Mapping[str, Number]) -> list[Toggles]:
+    """Of rows of one method that change side, as `read` has them: of each attribute those with a score at every
+    strength that was tried. A number is NaN where it is not there.
+    """
+    sizes = [round(one, 6) for one in tried]
+    found = []
+    for attribute in sorted(NAMES):
+        its = rows[rows["attribute"] == attribute].assign(size=lambda some: some["strength"].abs().round(6))
+        over = {
+            name: its.pivot(index="face", columns="size", values=name).reindex(columns=sizes)
+            for name in ("score", *numbers)
+        }
+        faces = over["score"].dropna().index
+        source = its.drop_duplicates("face").set_index("face").loc[faces]
+        before = {"score": source["source"].to_numpy(np.float64)}
+        before |= {name: np.full(len(faces), one.of_itself) for name, one in numbers.items()}
+        values = {
+            name: np.column_stack([before[name], one.loc[faces].to_numpy(np.float64)]) for name, one in over.items()
+        }
+        found.append(Toggles(
+            attribute, np.array(tried), faces.to_numpy(np.int64), source["strength"].to_numpy(np.float64) > 0,
+            {attribute: values.pop("score")}, values,
+        ))  # fmt: skip
     return found
 
 

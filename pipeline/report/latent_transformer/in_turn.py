@@ -1,22 +1,26 @@
 """Edits one after the other (Fig. 4): how identity and the other attributes fall with each, and the claims."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pipeline.metrics.between_strengths import Read, at_equal_rate
 from pipeline.metrics.bootstrap import FEWEST
 from pipeline.metrics.false_acceptance import Threshold
-from pipeline.metrics.swept import EqualRate, Swept, difference_at, difference_at_equal_rate
+from pipeline.metrics.swept import Swept, difference_at
 from pipeline.report import study
-from pipeline.report.claims import Claim, agreed, of_difference
+from pipeline.report.claims import Claim, agreed, of_difference, of_equal_rate
+from pipeline.report.equal_rate import ABOUT_IT, OF_SHARES, WRONG_BY, line
 from pipeline.report.latent_transformer.paper import METHODS, OURS, THEIRS
 from pipeline.report.latent_transformer.toggled import SETTINGS, WHOSE
 from pipeline.report.sequences import Sequences
 
 Found = Mapping[str, Sequences]
 """By method, of the same faces."""
+Count = Callable[[Sequences], NDArray[np.float64]]
+"""(N, P): what stays of each face."""
 KEPT = "other attributes kept"
 
 
@@ -33,26 +37,29 @@ def _claims(found: Found, thresholds: Mapping[str, Threshold]) -> list[Claim]:
     edits, whose = len(found[OURS].stages), next(iter(thresholds))
     faces = _faces(found)
     made = []
-    for what, values in _values(found, thresholds, whose, edits).items():
-        first, second = (found[method].swept(values[method], edits, share=True) for method in (OURS, THEIRS))
+    for what, count in _kinds(thresholds, whose, edits).items():
+        first, second = (_swept(found[method], count, edits) for method in (OURS, THEIRS))
         steps = _step(found, OURS), _step(found, THEIRS)
         more = difference_at(first, steps[0], second, steps[1])
         about = f"A sequence of {edits} edits is less destructive"
         made.append(of_difference(f"{about} (the paper's settings)", f"{what} ({faces})", "more", more, better=True))
-        equal = _at_equal_rate(found, thresholds, whose, what)
+        ours, theirs = (_read(found[method], count, edits) for method in (OURS, THEIRS))
+        equal = at_equal_rate(ours, steps[0], theirs, steps[1])
         there = f"{100 * equal.rate:.0f} %" if np.isfinite(equal.rate) else "none"
-        told = f"{what}, where {there} of what was asked for is there, interpolated ({faces})"
-        made.append(of_difference(f"{about} (as much reached)", told, "not measured", equal.difference, better=True))
+        told = (
+            f"{what}, where {there} of what was asked for is there, interpolated ({faces}); {WRONG_BY} "
+            f"{study.cell(equal.wrong_by, 3)}"
+        )
+        made.append(of_equal_rate(f"{about} (as much reached)", told, "not measured", equal, better=True))
     return sorted(made, key=lambda claim: claim.about, reverse=True)
 
 
-def _at_equal_rate(found: Found, thresholds: Mapping[str, Threshold], metric: str, what: str) -> EqualRate:
-    """After the last edit, each face on a straight line between two strengths."""
-    dense = {method: one.in_between() for method, one in found.items()}
-    edits = len(dense[OURS].stages)
-    values = _values(dense, thresholds, metric, edits)[what]
-    first, second = (dense[method].swept(values[method], edits, share=True) for method in (OURS, THEIRS))
-    return difference_at_equal_rate(first, _step(dense, OURS), second, _step(dense, THEIRS))
+def _read(one: Sequences, count: Count, edits: int) -> Read:
+    return lambda change: _swept(one.along(change), count, edits)
+
+
+def _swept(one: Sequences, count: Count, edits: int) -> Swept:
+    return one.swept(count(one), edits, share=True)
 
 
 def section(found: Found, thresholds: Mapping[str, Threshold]) -> study.Section:
@@ -70,16 +77,16 @@ def section(found: Found, thresholds: Mapping[str, Threshold]) -> study.Section:
         + (f" ({', '.join(unseen)} it does not see)" if unseen else "")
         + ". Other attributes: those of the judge that were not asked for so far. All of it against the source, in per "
         "cent. The curves go on to stronger and weaker edits: a sequence that does less keeps more. Where as much is "
-        "reached, each face's numbers are interpolated between two strengths, and nothing is decided where fewer than "
-        f"{FEWEST} faces of a method have more of what was asked for than their sources.",
+        f"reached, each face's numbers are interpolated between two strengths. {ABOUT_IT} {OF_SHARES} Nothing is "
+        f"decided where fewer than {FEWEST} faces of a method have more of what was asked for than their sources.",
     ]
     table = {}
     for number in range(1, edits + 1):
         row: dict[str, str] = {}
         for metric in thresholds:
-            for what, values in _values(found, thresholds, metric, number).items():
+            for what, count in _kinds(thresholds, metric, number).items():
                 for method in METHODS:
-                    row[f"{what}, {method}"] = _percent(values[method][:, _step(found, method)])
+                    row[f"{what}, {method}"] = _percent(count(found[method])[:, _step(found, method)])
         for method in METHODS:
             row[f"reached, {method}"] = _percent(found[method].reached(number)[:, _step(found, method)])
         table[f"{number}: {sequences.stages[number - 1][0]}"] = row
@@ -88,20 +95,19 @@ def section(found: Found, thresholds: Mapping[str, Threshold]) -> study.Section:
     whose = next(iter(thresholds))
     curves = [
         study.Curves(f"After {edits} edits, at several strengths: {what}", "reached, %", "%", {
-            method: _line(found[method].swept(values[method], edits)) for method in METHODS
+            method: line(_swept(found[method], count, edits), 100) for method in METHODS
         }, bold=[OURS])
-        for what, values in _values(found, thresholds, whose, edits).items()
+        for what, count in _kinds(thresholds, whose, edits).items()
     ]  # fmt: skip
     return study.Section("One edit after the other (Fig. 4 in numbers)", sentences, [grid, *curves])
 
 
-def _values(
-    found: Found, thresholds: Mapping[str, Threshold], metric: str, edits: int
-) -> dict[str, dict[str, NDArray[np.float64]]]:
-    """What may stay, (N, P) by method."""
-    same = {method: thresholds[metric].kept(one.number(metric, edits)) for method, one in found.items()}
-    kept = {method: one.kept(edits) for method, one in found.items()}
-    return {f"identities kept ({WHOSE[metric]})": same, KEPT: kept}
+def _kinds(thresholds: Mapping[str, Threshold], metric: str, edits: int) -> dict[str, Count]:
+    """What may stay after so many edits, in words, and how it is counted."""
+    return {
+        f"identities kept ({WHOSE[metric]})": lambda one: thresholds[metric].kept(one.number(metric, edits)),
+        KEPT: lambda one: one.kept(edits),
+    }
 
 
 def _faces(found: Found) -> str:
@@ -110,14 +116,9 @@ def _faces(found: Found) -> str:
 
 
 def _step(found: Found, method: str) -> int:
-    return int(np.argmin(np.abs(found[method].strengths - SETTINGS[method]))) + 1
+    return found[method].point(SETTINGS[method])
 
 
 def _percent(values_N: NDArray[np.float64]) -> str:
     there = values_N[~np.isnan(values_N)]
-    return f"{100 * there.mean():.1f}" if len(there) else study.cell(None)
-
-
-def _line(swept: Swept) -> pd.DataFrame:
-    frame = pd.DataFrame({"x": 100 * swept.rates(), "y": 100 * swept.means()})
-    return frame.dropna()
+    return study.percent(float(there.mean()) if len(there) else np.nan)

@@ -11,8 +11,9 @@ import pandas as pd
 from pipeline.metrics.bootstrap import FEWEST, NOT_DECIDED, TAIL
 from pipeline.metrics.swept import Swept
 from pipeline.report import study
+from pipeline.report.equal_rate import ABOUT_IT, OF_SHARES, WRONG_BY, line
 from pipeline.report.latent_transformer.paper import ATTRIBUTES, FOOLED, METHODS, OURS, THEIRS
-from pipeline.report.latent_transformer.toggled import SETTINGS, Compared, percent, said
+from pipeline.report.latent_transformer.toggled import SETTINGS, Compared, said
 
 
 def equal_accuracy(found: Sequence[Compared]) -> study.Section:
@@ -23,9 +24,10 @@ def equal_accuracy(found: Sequence[Compared]) -> study.Section:
         f"Curves: each point is a strength, from the source on the left; the paper's are {settings[THEIRS]} of "
         f"{THEIRS} and {settings[OURS]} of {OURS}. Means over the edits that succeeded; over all edits in the second "
         "table. Between two strengths the judge's scores and the networks' numbers of each face are taken on a "
-        "straight line, and what succeeds and what is kept is counted from these. Nothing is decided where fewer than "
-        f"{FEWEST} edits of a method succeed, or where more than {100 * TAIL:g} % of the resamples (bootstrap over the "
-        "faces) have none that do, or where it comes out otherwise at an end of the threshold's interval.",
+        f"straight line, and what succeeds and what is kept is counted from these. {ABOUT_IT} {OF_SHARES}",
+        f"Nothing is decided where fewer than {FEWEST} edits of a method succeed, or where more than {100 * TAIL:g} % "
+        "of the resamples (bootstrap over the faces) have none that do, or where it comes out otherwise at an end of "
+        "the threshold's interval.",
     ]
     grids = [
         study.Grid(
@@ -34,7 +36,13 @@ def equal_accuracy(found: Sequence[Compared]) -> study.Section:
         for among in (True, False)
     ]
     curves = [
-        study.Curves(f"{one.name}: {what}", "accuracy, %", "kept, %", _lines(one, metric), bold=[OURS])
+        study.Curves(
+            f"{one.name}: {what}",
+            "accuracy, %",
+            "kept, %",
+            {method: line(swept, 100) for method, swept in one.swept(metric, among=True).items()},
+            bold=[OURS],
+        )
         for one in found
         for what, metric in (("identities kept", one.whose), ("other attributes kept", ATTRIBUTES))
     ]
@@ -46,24 +54,17 @@ def _equal(found: Sequence[Compared], among: bool) -> pd.DataFrame:
     for one in found:
         for what in (*one.thresholds, ATTRIBUTES):
             at = one.at_equal_rate(what, among)
-            ends = {end.at_equal_rate(what, among).difference.verdict for end in one.ends if what != ATTRIBUTES}
-            verdict = at.difference.verdict if ends <= {at.difference.verdict} else NOT_DECIDED
+            ends = {end.at_equal_rate(what, among).verdict for end in one.ends if what != ATTRIBUTES}
+            verdict = at.verdict if ends <= {at.verdict} else NOT_DECIDED
             rows[f"{one.name}: {said(what)}"] = {
-                "accuracy": percent(at.rate), OURS: percent(at.first), THEIRS: percent(at.second),
+                "accuracy": study.percent(at.rate), OURS: study.percent(at.first), THEIRS: study.percent(at.second),
                 "difference": f"{100 * at.difference.observed:+.1f}" if np.isfinite(at.difference.observed) else "–",
                 "95 %": "" if np.isnan(at.difference.low)
                 else f"{100 * at.difference.low:+.1f} to {100 * at.difference.high:+.1f}",
+                WRONG_BY: study.percent(at.wrong_by),
                 "": verdict,
             }  # fmt: skip
     return pd.DataFrame.from_dict(rows, orient="index")
-
-
-def _lines(one: Compared, what: str) -> dict[str, pd.DataFrame]:
-    """By method, over the accuracy of each of its strengths."""
-    lines = {}
-    for method, swept in one.swept(what, among=True).items():
-        lines[method] = pd.DataFrame({"x": 100 * swept.rates(), "y": 100 * swept.means()}).dropna()
-    return lines
 
 
 def strengths(found: Sequence[Compared]) -> study.Section:

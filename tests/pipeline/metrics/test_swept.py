@@ -6,7 +6,7 @@ import pytest
 from pipeline.errors import SpecError
 from pipeline.metrics import intervals
 from pipeline.metrics.bootstrap import BETTER, FEWEST, NOT_DECIDED
-from pipeline.metrics.swept import Swept, difference_at, difference_at_equal_rate, in_between
+from pipeline.metrics.swept import Swept, difference_at, difference_at_equal_rate
 
 FACES, STRENGTHS = 40, 5
 
@@ -76,12 +76,6 @@ def test_moving_less_does_not_look_better_at_an_equal_rate():
     assert found.rate == pytest.approx(short.rates()[5])
     assert found.difference.observed == pytest.approx(0, abs=0.01)
     assert found.difference.verdict == NOT_DECIDED
-
-
-def test_numbers_in_between_lie_on_straight_lines():
-    found = in_between(np.array([[0.0, 1.0, 3.0], [1.0, np.nan, 2.0]]), 4)
-    np.testing.assert_allclose(found[0], [0, 0.25, 0.5, 0.75, 1, 1.5, 2, 2.5, 3])
-    assert np.isnan(found[1]).tolist() == [False, *[True] * 7, False]
 
 
 def test_a_mean_over_successes_is_of_these_alone():

@@ -9,10 +9,11 @@ import pytest
 from pipeline.metrics.of_faces import NUMBERS
 from pipeline.report.claims import FAILS, HOLDS, NOT_DECIDED
 from pipeline.report.id_style import directions, equal_accuracy, paper, sections, top_k
-from pipeline.report.id_style.at_strengths import AtStrengths, Strengths, paired
 from pipeline.report.id_style.paper import ENOUGH, LINEAR, NAMES, NOTHING, OURS, TABLE_3, WHOLE
-from pipeline.report.id_style.result import by_face, nothing_done, said_rate, together, without_number
+from pipeline.report.id_style.result import by_face, nothing_done, said_rate, together, toggles_of, without_number
 from pipeline.report.id_style.top_k import Setting
+from pipeline.report.toggles import Strengths
+from pipeline.report.toggles import by_face as swept_by_face
 
 FACES = 12
 IDENTITY = {"identity": NUMBERS["identity"], "identity_dlib": NUMBERS["identity_dlib"]}
@@ -86,9 +87,16 @@ def test_at_equal_accuracy_a_method_that_moves_less_is_no_better():
 def test_a_face_without_an_edit_at_some_strength_is_left_out():
     frame = pd.concat([edits(OURS, 1.0, 0.9, 0.8), edits(OURS, 2.0, 0.9, 0.8)])
     frame = frame[frame["toggle"] & ~(frame["face"].eq(3) & frame["strength"].abs().eq(2))]
-    swept = AtStrengths.of(frame, "identity", IDENTITY["identity"], (1.0, 2.0)).swept()
+    several = toggles_of(frame, (1.0, 2.0), IDENTITY)
+    assert [one.attribute for one in several] == sorted(NAMES)
+    swept = swept_by_face(several, "identity")
     assert swept.reached.shape == (FACES - 1, 3)
     np.testing.assert_array_equal(swept.value[:, 0], 1.0)
+    at_two = frame[frame["strength"].abs().eq(2) & frame["face"].ne(3)].groupby("face")
+    np.testing.assert_allclose(swept.value[:, 2], at_two["identity"].mean())
+    np.testing.assert_allclose(swept.reached[:, 2], at_two["there"].mean())
+    without = toggles_of(frame[frame["attribute"] != "old"], (1.0, 2.0), IDENTITY)
+    assert [len(one) for one in without] == [0 if one.attribute == "old" else len(one) for one in several]
 
 
 def moved(what: str, tried: tuple[float, ...], unit: float = 1.0, seed: int = 0, better: float = 1.0) -> pd.DataFrame:
@@ -129,11 +137,6 @@ def test_toggles_that_one_method_lacks_are_left_out_of_both():
     ours, theirs = moved(OURS, tried), moved(LINEAR, tried)
     ours.loc[ours["face"].eq(3) & ours["strength"].abs().eq(2), "identity"] = np.nan
     theirs.loc[theirs["face"].eq(7) & theirs["attribute"].eq("smile"), "identity"] = np.nan
-    both = paired(*(AtStrengths.of(one, "identity", IDENTITY["identity"], tried) for one in (ours, theirs)))
-    assert both[0].key.equals(both[1].key)
-    assert len(both[0]) == 24 * 4 - 4 - 1
-    np.testing.assert_array_equal(both[0].value, both[1].value)
-    assert set(range(24)) - set(both[0].key.get_level_values("face")) == {3}
     strengths = {OURS: Strengths(tried, 1.0), LINEAR: Strengths(tried, 1.0)}
     found, claims = equal_accuracy.section(pd.concat([ours, theirs]), strengths, {"identity": IDENTITY["identity"]})
     row = found.parts[0].frame.iloc[0]

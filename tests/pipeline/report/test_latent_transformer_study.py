@@ -9,8 +9,8 @@ import pytest
 from jobs.reproduce.latent_transformer import ALPHAS_IN_TURN, DISTANCES_IN_TURN
 from pipeline.metrics import intervals
 from pipeline.metrics.false_acceptance import Threshold
-from pipeline.report.claims import FAILS, HOLDS, NOT_DECIDED
-from pipeline.report.latent_transformer import classifier, in_turn, over_strengths, toggled
+from pipeline.report.claims import FAILS, HOLDS, NOT_DECIDED, Claim
+from pipeline.report.latent_transformer import classifier, in_turn, over_strengths, table_1, toggled
 from pipeline.report.latent_transformer.paper import ALPHA, AVERAGE, DISTANCE, NAMES, OURS, TABLE_1, THEIRS, average
 from pipeline.report.sequences import Sequences
 from pipeline.report.toggles import Toggles
@@ -89,14 +89,14 @@ def test_a_method_that_leaves_no_face_is_not_better():
     one = toggled.Compared.of(theirs, ours, SAME)
     assert verdicts(one)[f"The identity is kept more often {SETTINGS}"] == FAILS
     assert verdicts(one)[f"The identity is kept more often {EQUAL}"] == FAILS
-    counts = toggled.table_1([one]).parts[2].frame.loc["Smiling, to have it"]
+    counts = table_1.section([one]).parts[2].frame.loc["Smiling, to have it"]
     assert counts["no face any more for dlib's network"] == f"0 and {FACES // 2 - 2}"
     assert counts["none in the source for dlib's network"] == "2"
 
 
 def test_table_1_is_over_successes_and_below_it_over_all():
     one = compared()
-    section = toggled.table_1([one])
+    section = table_1.section([one])
     first, every, counts = (part.frame for part in section.parts)
     for frame, among in ((first, True), (every, False)):
         for method, step in ((OURS, 2), (THEIRS, 2)):
@@ -126,7 +126,7 @@ def test_what_the_family_that_labels_sees_stands_beside_the_judge():
     theirs, ours = edits(DISTANCES, 0.3, 0.12), edits(ALPHAS, 0.3, 0.12)
     ours.own["smile"] = np.where(ours.targets[:, None], 1.0, -1.0) * np.ones_like(ours.scores["smile"])
     theirs.own["smile"] = theirs.scores["smile"]
-    frame = toggled.table_1([toggled.Compared.of(theirs, ours, SAME)]).parts[-1].frame
+    frame = table_1.section([toggled.Compared.of(theirs, ours, SAME)]).parts[-1].frame
     row = frame.loc[f"Smiling ({FACES} faces)"]
     assert row[f"{OURS}, own"].startswith("100.0 (")
     assert not row[f"{OURS}, judge"].startswith("100.0 (")
@@ -144,7 +144,7 @@ def test_an_average_lacks_where_an_attribute_has_no_number():
     """Not the average of the other attributes, beside the other method's of all."""
     some = compared()
     never = toggled.Compared.of(edits(DISTANCES, 0.3, 0.12), edits(ALPHAS, 0.0, 0.12), SAME)
-    frame = toggled.table_1([some, never]).parts[0].frame
+    frame = table_1.section([some, never]).parts[0].frame
     assert frame.loc["Average", f"identity, {OURS}"] == "–"
     assert frame.loc["Average", f"identity, {THEIRS}"] != "–"
     assert frame.loc["Average", f"accuracy, {OURS}"] != "–"
@@ -182,7 +182,7 @@ def test_edits_that_never_succeed_have_no_number():
     at_equal = found[f"The identity is kept more often {EQUAL}"]
     assert at_equal.verdict == NOT_DECIDED
     assert "no success" in at_equal.what
-    section = toggled.table_1([never])
+    section = table_1.section([never])
     assert section.parts[0].frame.loc[f"Smiling ({FACES} faces)", f"identity, {OURS}"] == "–"
     over_strengths.equal_accuracy([never])
     over_strengths.strengths([never])
@@ -212,25 +212,50 @@ def test_a_sequence_that_only_does_less_is_not_less_destructive():
         assert claims[f"{about} (as much reached)", what].verdict == NOT_DECIDED
 
 
+def along(strengths, unit, lost=1.0, faces=FACES) -> Sequences:
+    """One path whose person goes fast at first: a straight line from the source to the weakest strength shows it too
+    slow."""
+    way = np.concatenate([[0.0], strengths]) / unit * np.ones((faces, 1, 1))
+    hard, frail = np.random.default_rng(2).random((2, faces, 1, 1))
+    scores = {"smile": way - hard, "old": np.ones_like(way)}
+    numbers = {"identity_dlib": lost * way**0.5 * (0.6 + 0.4 * frail)}
+    return Sequences([("smile", True)], strengths, np.arange(faces), scores, numbers)
+
+
 def test_one_path_in_two_units_is_not_less_destructive():
-    """Whose person goes fast at first: a straight line from the source to the weakest strength shows it too slow."""
+    """Nor is it where few strengths were tried, so that it seems to be."""
 
-    def along(strengths, unit, faces=200) -> Sequences:
-        way = np.concatenate([[0.0], strengths]) / unit * np.ones((faces, 1, 1))
-        hard, frail = np.random.default_rng(2).random((2, faces, 1, 1))
-        scores = {"smile": way - hard, "old": np.ones_like(way)}
-        numbers = {"identity_dlib": way**0.5 * (0.6 + 0.4 * frail)}
-        return Sequences([("smile", True)], strengths, np.arange(faces), scores, numbers)
-
-    def verdict(alphas) -> str:
-        found = {THEIRS: along(np.array(DISTANCES_IN_TURN), 6), OURS: along(np.array(alphas), ALPHA)}
+    def claim(alphas, ours=1.0, theirs=1.0) -> Claim:
+        found = {THEIRS: along(np.array(DISTANCES_IN_TURN), 6, theirs), OURS: along(np.array(alphas), ALPHA, ours)}
         claims = in_turn.claims(found, SAME)
         (one,) = (one for one in claims if "(as much reached)" in one.about and "identities" in one.what)
         assert "interpolated" in one.what
-        return one.verdict
+        return one
 
-    assert verdict((ALPHA, 2.25)) == HOLDS
-    assert verdict(ALPHAS_IN_TURN) == NOT_DECIDED
+    few = claim((ALPHA, 2.25), 1.3, 1.3)
+    assert few.low > 0
+    assert few.verdict == NOT_DECIDED
+    assert float(few.what.split("may be wrong by ")[1]) > few.low
+    assert claim(ALPHAS_IN_TURN).verdict == NOT_DECIDED
+    assert claim(ALPHAS_IN_TURN, ours=0.4).verdict == HOLDS
+
+
+def test_a_single_edit_whose_strengths_are_too_few_is_not_better():
+    """Where that comes from is shown: the difference's interval beside what reading it off may be wrong by."""
+
+    def toggles(strengths, unit) -> Toggles:
+        one = along(strengths, unit, lost=1.3)
+        scores = {name: score[:, 0] for name, score in one.scores.items()}
+        return Toggles("smile", strengths, one.faces, np.ones(FACES, bool), scores,
+                       {"identity_dlib": one.numbers["identity_dlib"][:, 0]})  # fmt: skip
+
+    one = toggled.Compared.of(toggles(np.array(DISTANCES_IN_TURN), 6), toggles(np.array([ALPHA, 2.25]), ALPHA), SAME)
+    frame = over_strengths.equal_accuracy([one]).parts[1].frame
+    row = frame.loc["Smiling: identities kept (dlib's network)"]
+    low = float(row["95 %"].split(" to ")[0])
+    assert 0 < low < float(row["may be wrong by"])
+    assert row[""] == "not decided"
+    assert verdicts(one)[f"The identity is kept more often {EQUAL}"] == NOT_DECIDED
 
 
 def test_only_what_was_asked_for_so_far_counts_as_reached():
@@ -282,7 +307,7 @@ def test_three_layers_are_better_where_they_are():
 
 def test_an_interval_of_attributes_has_a_width_where_all_are_kept():
     never_less = edits(DISTANCES, 0.3, 0.0)
-    frame = toggled.table_1([toggled.Compared.of(never_less, edits(ALPHAS, 0.3, 0.0), SAME)]).parts[0].frame
+    frame = table_1.section([toggled.Compared.of(never_less, edits(ALPHAS, 0.3, 0.0), SAME)]).parts[0].frame
     there = int(never_less.reached[:, 2].sum())
     low, high = (100 * end for end in intervals.of_rate(there, there))
     cell = frame.loc[f"Smiling ({FACES} faces)", f"attributes, {THEIRS}"]

@@ -1,11 +1,14 @@
 """Edits of one attribute read from tables: who reached which side, and what stayed."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
 
 import schemas
 from pipeline.errors import StoreError
+from pipeline.metrics.between_strengths import in_between
 from pipeline.metrics.of_faces import NUMBERS
 from pipeline.report.toggles import paired, read
 from pipeline.tables import Table
@@ -90,7 +93,7 @@ def test_the_other_family_may_see_it_otherwise(tmp_path):
     found = read("smile", [(f"{tmp_path}/up", True)], values(f"{tmp_path}/up", [4]), NUMBERS)
     assert found.reached.tolist() == [[False, True, True]]
     assert found.reached_by_own.tolist() == [[True, False, False]]
-    assert found.in_between(2).only(np.array([0])).reached_by_own.shape == (1, 5)
+    assert found.along(partial(in_between, parts=2)).only(np.array([0])).reached_by_own.shape == (1, 5)
     edits_of(f"{tmp_path}/none", [4], {(4, 0): UP})
     assert read("smile", [(f"{tmp_path}/none", True)], values(f"{tmp_path}/none", [4]), NUMBERS).reached_by_own is None
 
