@@ -7,10 +7,11 @@ from dataclasses import replace
 import numpy as np
 
 import schemas
-from jobs.reproduce.study import step
+from jobs.reproduce.study import make_anew, step
 from jobs.reproduce.toggled_edits import ToggledFaces
 from jobs.small_outputs import write_small_table
 from pipeline.directions import Direction
+from pipeline.errors import OutputDiffers
 from pipeline.report.latent_transformer.paper import OURS, THEIRS
 from pipeline.report.sequences import Kept
 from pipeline.stages.direction_rows import to_rows
@@ -43,6 +44,9 @@ def move(
 
     Moves of one distance along unit normals, one after the other, come to one move along their sum, which is written as
     a direction of its own: so each step stands beside the faces' sources, as in the other method's folders.
+
+    Raises:
+        OutputDiffers: the folders hold edits along other sums.
     """
     sums = list(itertools.accumulate(
         (1 if to else -1) * directions[attribute].vector.astype(np.float64) for attribute, to in stages
@@ -59,11 +63,16 @@ def move(
         "spec": {"sequence": in_turn(stages)},
         "resolved": {"vectors": [one.vector.tolist() for one in summed]},
     }
-    if Table(table).manifest() is None or Table(table).require_sealed()["facts"] != facts:
+    folders = [f"{out}-{number}" for number in range(1, len(stages) + 1)]
+    if Table(table).manifest() is None:
         write_small_table(table, schemas.directions(), to_rows(summed), facts)
+    elif Table(table).require_sealed()["facts"] != facts:
+        there = [url for url in (f"{out}-directions", *folders) if store.exists(url)]
+        what = f"{table} is of another --sequence, or of directions that were fitted anew"
+        raise OutputDiffers(f"{what}: {make_anew(there)}")
     found = []
-    for number, (name, vector) in enumerate(zip(names, sums, strict=True), 1):
-        url, length = f"{out}-{number}", float(np.linalg.norm(vector))
+    for number, (url, name, vector) in enumerate(zip(folders, names, sums, strict=True), 1):
+        length = float(np.linalg.norm(vector))
         asked = faces.spec_of(
             "interfacegan", (name,), url, directions=(table,), strengths=tuple(round(d * length, 4) for d in distances)
         )

@@ -1,5 +1,6 @@
 """What all studies share: flags, steps as specs of other verbs, claims, the page."""
 
+import math
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
@@ -9,20 +10,20 @@ from pydantic import Field, model_validator
 
 from jobs.constants import CalibrationFlag
 from jobs.edit.spec import SPECS, EditSpec
-from jobs.flags import Spec, command_of, one_line, parse, say
+from jobs.flags import command_of, one_line, parse, say
 from jobs.launch import command
-from jobs.options import MachineFlags, RayFlags
+from jobs.options import MachineFlags, RayFlags, RunFlags
 from jobs.reproduce.cost import Passes, say_cost
+from pipeline.engine.duration import duration
 from pipeline.engine.fingerprint import fingerprint
+from pipeline.engine.job_records import JobRecords, verbs
 from pipeline.engine.signals import late_signals
-from pipeline.errors import SpecError
+from pipeline.errors import Busy, OutputDiffers, SpecError
 from pipeline.models.randomness import MAX_SEED
 from pipeline.report.claims import Page
 from pipeline.tables import store
 
 INTERRUPTED = 130
-ADVICE = {4: "choose another --out", 5: "run the same study again when the other driver has ended"}
-"""By exit code, where no flag of the study helps."""
 
 
 class StudySpec(CalibrationFlag, RayFlags, MachineFlags):
@@ -98,14 +99,15 @@ def edit_spec(editor: str, **flags: Any) -> EditSpec:
     return SPECS[editor].model_validate(flags)
 
 
-def step(spec: Spec, change: str = "a flag") -> None:
+def step(spec: RunFlags, change: str = "a flag") -> None:
     """Run a verb as from the command line, which is printed: each step of a study can be pasted and resumed alone.
 
     change: flags of the study that decide this step, to be named where it fails.
 
     Raises:
         KeyboardInterrupt: it was interrupted, or a signal came too late for that.
-        SpecError: it did not end well.
+        OutputDiffers: its folder holds the work of another spec.
+        SpecError: it did not end well for another reason.
     """
     from jobs.__main__ import main as stylemill
 
@@ -115,9 +117,23 @@ def step(spec: Spec, change: str = "a flag") -> None:
     code = stylemill(words)
     if code == INTERRUPTED or late_signals() > before:
         raise KeyboardInterrupt
+    ended = f"the step `stylemill {spec.VERB}` ended with exit code {code}, for the reason above"
+    if code == OutputDiffers.exit_code:
+        raise OutputDiffers(f"{ended}: {make_anew([spec.out])}")
+    if code == Busy.exit_code:
+        raise SpecError(f"{ended}: run the same study again when the other driver has ended")
     if code:
-        advice = ADVICE.get(code, f"change {change}, or run the same study again, which goes on from there")
-        raise SpecError(f"the step `stylemill {spec.VERB}` ended with exit code {code}, for the reason above: {advice}")
+        raise SpecError(f"{ended}: change {change}, or run the same study again, which goes on from there")
+
+
+def make_anew(folders: Sequence[str]) -> str:
+    """What to do where these folders of a study hold the work of another spec, and what is lost by it."""
+    done = [one for url in folders for verb in verbs(url) for one in JobRecords(url, verb).outcomes().values()]
+    lost = duration(math.fsum(outcome.counters.get("seconds", 0.0) for outcome in done))
+    return (
+        f"delete {' and '.join(folders)} ({lost} of computing) and run the same study again, which makes that anew, "
+        "keeps the other folders, and then names those that were made from it; or choose another --out"
+    )
 
 
 def cached(url: str, of: Mapping[str, Any], make: Callable[[], dict[str, list[float]]]) -> dict[str, list[float]]:

@@ -2,6 +2,8 @@
 
 import json
 import math
+import re
+import shutil
 import sys
 from pathlib import Path
 
@@ -13,7 +15,9 @@ from studies import MODELS, RUN
 from jobs import reproduce
 from jobs.__main__ import main
 from jobs.reproduce import interfacegan
-from jobs.reproduce.study import cached
+from jobs.reproduce.study import cached, step
+from jobs.sample import SampleSpec
+from pipeline.errors import OutputDiffers
 from pipeline.models.classifiers import identity
 from pipeline.report import study, wording
 from pipeline.report.fits import said_jackknifed
@@ -179,6 +183,23 @@ def test_a_step_that_fails_names_the_flags_of_the_study(tmp_path, capsys):
         "`stylemill dataset` ended with exit code 2, for the reason above: change --generator, --classifiers or the "
         "flags of the run" in said
     )
+
+
+def test_a_step_of_another_spec_names_its_folder_and_what_is_lost(tmp_path, capsys):
+    made = {"generator": "stylegan2-tiny", "rows": 4, "local": True, "out": str(tmp_path / "others")}
+    step(SampleSpec(**made))
+    kept = list((tmp_path / "others" / "latents").glob("*.parquet"))
+    capsys.readouterr()
+    with pytest.raises(OutputDiffers, match=r"the step `stylemill sample` ended with exit code 4") as error:
+        step(SampleSpec(**made, seed=5))
+    assert "seed: 1 there, 5 asked" in capsys.readouterr().err
+    words = rf"delete {re.escape(str(tmp_path))}/others \(\d+ s of computing\) and run the same study again"
+    assert re.search(words, str(error.value))
+    assert error.value.exit_code == 4
+    assert kept
+    assert all(part.exists() for part in kept)
+    shutil.rmtree(tmp_path / "others")
+    step(SampleSpec(**made, seed=5))
 
 
 @pytest.mark.parametrize("paper", reproduce.VERBS)

@@ -213,6 +213,21 @@ def test_an_artifact_is_taken_as_it_is(small, out, tmp_path, capsys):
     assert after[after.index("## Single attributes") :] == before[before.index("## Single attributes") :]
 
 
+def test_edits_along_other_directions_are_named_and_none_is_lost(small, out, capsys):
+    words = [*WORDS]
+    words[words.index("smile:1,old:0")] = "old:1,smile:0"
+    before = {file: file.read_bytes() for file in out.glob("sequence-interfacegan-*/**/*.parquet")}
+    assert len({file.relative_to(out).parts[0] for file in before}) == 3
+    words[(place := words.index("--epochs")) : place + 2] = ["--artifact", str(out / "trained" / "artifact")]
+    capsys.readouterr()
+    assert main([*VERB, *words, "--out", str(out)]) == 4
+    said = capsys.readouterr().err.splitlines()[-1]
+    folders = " and ".join(f"{out}/sequence-interfacegan-{name}" for name in ("directions", "1", "2"))
+    assert "is of another --sequence, or of directions that were fitted anew: " in said
+    assert f"delete {folders} (" in said
+    assert {file: file.read_bytes() for file in before} == before
+
+
 def test_a_dry_run_counts_the_passes(small, tmp_path, capsys):
     assert main([*VERB, *WORDS, "--out", str(tmp_path / "none"), "--dry-run"]) == 0
     assert not (tmp_path / "none").exists()
