@@ -16,8 +16,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+from pipeline.engine.cluster import WorkerDied
 from pipeline.engine.pool import DEATHS
-from pipeline.engine.worker_group import WorkerDied
 
 log = logging.getLogger(__name__)
 

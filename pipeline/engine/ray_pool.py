@@ -26,6 +26,7 @@ from ray.job_config import JobConfig
 
 from pipeline.engine.attempt import Attempt, Outputs, attempt, outcome_of
 from pipeline.engine.capacity import check_capacity, worker_capacity
+from pipeline.engine.cluster import Nodes, WorkerDied
 from pipeline.engine.code_digest import import_path, running_code
 from pipeline.engine.head import TOKEN_HELP, ClusterLost, answers, check_address
 from pipeline.engine.helpers import HelperGroup
@@ -37,7 +38,7 @@ from pipeline.engine.pool import AtWork
 from pipeline.engine.stage import Stage, StageOfParts, Task, Trainer, Worker
 from pipeline.engine.temp_dir import ray_temp_dir
 from pipeline.engine.worker_deaths import cause, last_line
-from pipeline.engine.worker_group import Nodes, WorkerDied, WorkerGroup, at_work
+from pipeline.engine.worker_group import WorkerGroup, at_work
 from pipeline.errors import SpecError, StylemillError
 
 log = logging.getLogger(__name__)

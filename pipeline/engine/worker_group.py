@@ -9,10 +9,11 @@ import logging
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from typing import Any
 
 from pipeline.engine.budgets import Deaths, Shards
+from pipeline.engine.cluster import Cluster, Nodes, WorkerDied
 from pipeline.engine.journal import TIMEOUT, WORKER_LOST, Attempt, Journal
 from pipeline.engine.outcome import Outcome, Reached
 from pipeline.engine.place import Place, check_code
@@ -33,37 +34,6 @@ OPEN_TIMEOUTS = 10.0
 OPEN_SECONDS = 600.0
 OPENING = -1
 """In place of a shard's number, for deaths of workers that were opening their models."""
-
-Nodes = Mapping[str, Mapping[str, float]]
-"""Live nodes by id, with their resources."""
-
-
-class WorkerDied(Exception):
-    """Raised in place of a result: the worker is dead or out of reach."""
-
-    def __init__(self, cause: Cause) -> None:
-        super().__init__(cause.why)
-        self.cause = cause
-
-
-class Cluster(Protocol):
-    """Where workers run. `start` returns a worker, a reference to its place and one to the opening of its models."""
-
-    def start(self) -> tuple[Any, Any, Any]: ...
-
-    def run(self, worker: Any, task: Task) -> Any:
-        """A reference with several results: now and then how far it is (`Reached`), and at the end the outcome."""
-
-    def stop(self, worker: Any) -> None: ...
-
-    def wait(self, references: Sequence[Any], seconds: float) -> Sequence[Any]:
-        """All references that are ready; waits up to `seconds` for the first."""
-
-    def result(self, reference: Any) -> Any:
-        """The result of a reference. Raise WorkerDied where there is none."""
-
-    def nodes(self) -> Nodes | None:
-        """None where the head does not answer now; raise ClusterLost where it has not answered for long."""
 
 
 class _Member:

@@ -5,10 +5,10 @@ from collections import Counter
 import pytest
 
 from pipeline.engine import helpers
+from pipeline.engine.cluster import WorkerDied
 from pipeline.engine.helpers import HelperGroup
 from pipeline.engine.pool import DEATHS
 from pipeline.engine.worker_deaths import cause
-from pipeline.engine.worker_group import WorkerDied
 
 
 class MadeUpHelpers:

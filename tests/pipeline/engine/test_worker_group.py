@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from pipeline.engine import worker_group as worker_group_module
 from pipeline.engine.capacity import worker_capacity
+from pipeline.engine.cluster import WorkerDied
 from pipeline.engine.code_digest import running_code
 from pipeline.engine.head import ClusterLost
 from pipeline.engine.outcome import Outcome
@@ -18,7 +19,7 @@ from pipeline.engine.pool import ATTEMPTS, DEATHS, LOST_NODES
 from pipeline.engine.stage import Task
 from pipeline.engine.versions import versions
 from pipeline.engine.worker_deaths import cause
-from pipeline.engine.worker_group import WorkerDied, WorkerGroup
+from pipeline.engine.worker_group import WorkerGroup
 from pipeline.errors import SpecError
 
 KILLED = "The actor is dead because its worker process has died."
