@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 
 from pipeline.directions.aliases import plain
@@ -39,5 +40,8 @@ def grown(attribute: str, asked: int | None = None) -> int:
 
 def grown_by_default() -> str:
     """In words, for help."""
-    others = "".join(f"{one.grown} for {one.name}, else " for one in LIST if one.grown != DILATION)
-    return f"{others}{DILATION}"
+    names = defaultdict(list)
+    for one in LIST:
+        if one.grown != DILATION:
+            names[one.grown].append(one.name)
+    return "".join(f"{pixels} for {' and '.join(its)}, " for pixels, its in sorted(names.items())) + f"else {DILATION}"

@@ -90,6 +90,8 @@ MOUTH_OPEN = Attribute(
         "judge": Reading(Landmarks, landmarks.mouth_open, SameShare("faces")),
     },
     region=("mouth", "upper_lip", "lower_lip"),
+    # The lower lip of an open mouth lies below that of a closed one.
+    grown=40,
     points=landmarks.MOUTH,
     aliases={"mouth_slightly_open": 1},
 )
@@ -128,6 +130,8 @@ HAT = Attribute(
     meaning="There is a hat or a cap.",
     readings={"faces": Reading(Parser, parts.hat, Fixed(-1.5, SEEN))},
     region=("hat", "hair"),
+    # A source without a hat shows its hair alone: a cap comes down to the brows, and a brim reaches beyond the hair.
+    grown=80,
     aliases={"wearing_hat": 1},
 )
 

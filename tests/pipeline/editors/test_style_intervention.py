@@ -12,7 +12,7 @@ from pipeline.directions.sparse_svm import NORMAL
 from pipeline.editors import DONE, NOT_FINITE, REACHED, EditRequest, config_of
 from pipeline.editors.style_intervention import intervention, losses, solver
 from pipeline.editors.style_intervention.displacements import channel_spread
-from pipeline.editors.style_intervention.regions import grown
+from pipeline.editors.style_intervention.regions import grown, grown_by_default
 from pipeline.errors import SpecError
 from pipeline.models import classifiers, generators
 from pipeline.models.classifiers import parsing, regions
@@ -509,6 +509,7 @@ def test_dilation_is_counted_in_a_picture_of_512_px():
 def test_a_region_is_grown_as_the_attribute_says_or_as_asked(generator, monkeypatch):
     """The frames of eyeglasses reach beyond the eyes and brows of a source that has none."""
     assert [grown(name) for name in ("smile", "old", "eyeglasses", "glasses", "beard")] == [16, 16, 40, 40, 16]
+    assert grown_by_default() == "40 for eyeglasses and mouth_open, 80 for hat, else 16"
     assert grown("eyeglasses", 0) == 0
     mask = torch.zeros(SIZE, SIZE)
     mask[16, 16] = 1
