@@ -21,6 +21,8 @@ TIMES, BEFORE = 30, 3
 """How often a code is moved, and how often before that."""
 TRANSFORMATIONS = "transformer."
 """Tensors of a Latent Transformer that move codes; its others are of the classifier."""
+FIXED = "masks."
+"""Tensors of ID-Style as released that are not learned."""
 
 
 def size_and_time(
@@ -70,7 +72,9 @@ _EDITORS: Mapping[str, tuple[str, Mapping[str, object]]] = {
 
 def _count(url: str, what: str, first: str = "") -> int:
     tensors = read_artifact(url, what).tensors
-    return sum(value.numel() for name, value in tensors.items() if name.startswith(first))
+    return sum(
+        value.numel() for name, value in tensors.items() if name.startswith(first) and not name.startswith(FIXED)
+    )
 
 
 def _space(url: str) -> str | None:

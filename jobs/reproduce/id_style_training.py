@@ -87,7 +87,7 @@ def _train(spec: TrainedFlags, faces: LabelledFaces, name: str, **flags: Any) ->
     machine = {flag: value for flag, value in spec.machine.items() if flag != "batch_size"}  # here: faces of a step
     asked = SPECS["id-style"].model_validate(
         {"latents": (faces.latents,), "labels": (faces.labels,), "attributes": ATTRIBUTES, "batch_size": FACES,
-         "classifiers": spec.classifiers, "out": spec.url(name), **machine, **flags}
+         "classifiers": spec.classifiers, "judge": spec.judge, "out": spec.url(name), **machine, **flags}
     )  # fmt: skip
     step(asked, "--steps, --budget or the flags of the run")
     return spec.url(name, "artifact")

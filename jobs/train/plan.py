@@ -16,12 +16,13 @@ from jobs.plan import plan
 from jobs.resolve import TRAINING, TRAINING_BY_FACES, is_elsewhere, resolve, spec_facts
 from jobs.train.spec import TrainSpec
 from pipeline.card import Card, TrainedCodes
+from pipeline.editors.training import JUDGE, TrainConfig
 from pipeline.engine.job import Job
 from pipeline.engine.job_records import JobRecords
 from pipeline.engine.workers import Load
 from pipeline.errors import SpecError
 from pipeline.models import zoo
-from pipeline.models.classifiers import identity
+from pipeline.models.classifiers import attributes_of, identity
 from pipeline.models.classifiers.identity import Identity
 from pipeline.models.codes import Codes, Space
 from pipeline.models.generators import Generator
@@ -50,7 +51,7 @@ def plan_train(spec: TrainSpec) -> tuple[Job, int | None]:
     joined = _without_one_sided(join(latents, labels, canonical([*asked, *more])), asked)
     for note in joined.notes:
         say(f"Note  {note}")
-    looked = _looked_at(config.family, joined.attributes, sampled.generator)
+    looked = _looked_at(config, joined.attributes, canonical(asked), sampled.generator)
     rows = from_table(latents, spec.space, spec.space == "w+", sampled.generator, joined.index)
     card = Card(
         what=name,
@@ -59,7 +60,7 @@ def plan_train(spec: TrainSpec) -> tuple[Job, int | None]:
         generator_fingerprint=sampled.fingerprint,
         codes=_norms(rows.codes(), config.learns_in(spec.space), looked.layers),
         attributes=tuple(canonical(asked)),
-        licences={**_licences([sampled.name, *looked.networks]), **_licences_of(labels)},
+        licences={**_licences([sampled.name, *looked.learned_from]), **_licences_of(labels)},
         citation=config.CITATION,
         meanings=dict(config.meanings),
         command=_command(spec),
@@ -75,6 +76,7 @@ def plan_train(spec: TrainSpec) -> tuple[Job, int | None]:
     facts = {
         **spec_facts(spec, runtime, looked.load, "train"),
         **({} if config.minutes is None else {"steps": steps}),
+        **({} if config.judged_by is None else {"judge_every": config.judged_every(len(asked))}),
         **latents.choice,
         "training": name,
         "attributes": canonical(asked),
@@ -126,6 +128,7 @@ class _LookedAt:
     generator: Generator | None = None
     classifiers: ClassifierRef | None = None
     identity: Identity | None = None
+    judge: ClassifierRef | None = None
 
     @property
     def load(self) -> Load:
@@ -136,32 +139,53 @@ class _LookedAt:
         return 0 if self.generator is None else self.generator.num_ws
 
     @property
+    def learned_from(self) -> tuple[str, ...]:
+        """Names of those that look at faces, without the judge's."""
+        return () if self.classifiers is None else (*self.classifiers.weights, *identity.NETWORKS)
+
+    @property
     def networks(self) -> tuple[str, ...]:
         """Names of those that look at faces."""
-        return () if self.classifiers is None else (*self.classifiers.weights, *identity.NETWORKS)
+        return (*self.learned_from, *(() if self.judge is None else self.judge.weights))
 
     @property
     def digests(self) -> dict[str, str]:
         if self.classifiers is None or self.identity is None:
             return {}
-        return {"classifiers_digest": self.classifiers.family.fingerprint, "identity_digest": self.identity.fingerprint}
+        return {
+            "classifiers_digest": self.classifiers.family.fingerprint,
+            "identity_digest": self.identity.fingerprint,
+            **({} if self.judge is None else {"judge_digest": self.judge.family.fingerprint}),
+        }
 
     def ref(self, runtime: Runtime) -> FacesRef | None:
         """What a worker opens them by."""
         if self.generator is None or self.classifiers is None or self.identity is None:
             return None
         model = Model(self.generator.name, self.generator.fingerprint)
-        return FacesRef(model, self.classifiers, self.identity.fingerprint, runtime)
+        return FacesRef(model, self.classifiers, self.identity.fingerprint, runtime, self.judge)
 
 
-def _looked_at(family: str | None, attributes: Sequence[str], generator: Generator | None) -> _LookedAt:
-    """Raises SpecError where the family does not see one of the attributes, or gives no gradient."""
+def _looked_at(
+    config: TrainConfig, attributes: Sequence[str], asked: Sequence[str], generator: Generator | None
+) -> _LookedAt:
+    """attributes: that are learned from. asked: that are to be changed, and are judged. Raises SpecError where the
+    family does not see one of the attributes, or gives no gradient, and where the judge sees none."""
+    family, judge = config.family, config.judged_by
     if family is None or generator is None:
         return _LookedAt()
-    ref = classifier_ref(family, attributes, gradients=True, constants=Constants(generator))
+    constants = Constants(generator)
+    ref = classifier_ref(family, attributes, gradients=True, constants=constants)
     if unseen := [name for name in attributes if name not in ref.attributes]:
         raise SpecError(f"--classifiers {family} does not score {unseen[0]}: leave it out of --attributes")
-    return _LookedAt(generator, ref, identity.load())
+    if judge is None:
+        return _LookedAt(generator, ref, identity.load())
+    if judge == family:
+        raise SpecError(f"--judge {judge} is what is learned from: name another family, or pass --judge-every 0")
+    if not set(asked) & set(attributes_of(judge)):
+        raise SpecError(f"--judge {judge} scores none of {', '.join(asked)}: name another, or pass --judge-every 0")
+    judged_by = classifier_ref(judge, asked, JUDGE, constants=constants, may_lack=True)
+    return _LookedAt(generator, ref, identity.load(), judged_by)
 
 
 def _without_one_sided(joined: Joined, asked: Sequence[str]) -> Joined:

@@ -30,6 +30,8 @@ TRAININGS = {
     "id-style": ("pipeline.editors.id_style", "sparse directions and an intensity for each face, by looking at faces"),
 }
 """By name: the module, and what is trained."""
+JUDGE = "judge_"
+"""Prefix of the family that judges edits while an editor is trained, and from which nothing is learned."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +58,8 @@ class PartsInOrder(Protocol):
 class FacesOfTraining:
     """Faces that are made in a training, and what is seen of them.
 
-    faces: its family without prefix scores them. identity: says whose face it is, (N, 3, H, W) -> (N, E).
+    faces: its family without prefix scores them; there may be one of prefix JUDGE. identity: says whose face it is,
+        (N, 3, H, W) -> (N, E).
     """
 
     def __init__(
@@ -87,6 +90,18 @@ class FacesOfTraining:
         scores, x_N3HW = self._faces.search_with_pictures(codes, attributes)
         return scores, self._identity(x_N3HW)
 
+    @property
+    def judged(self) -> tuple[str, ...]:
+        """The attributes that a judge scores; none where there is no judge."""
+        judge = self._faces.families.get(JUDGE)
+        return () if judge is None else judge.attributes
+
+    @torch.no_grad()
+    def judge(self, codes: Codes, attributes: Collection[str]) -> tuple[Mapping[str, Tensor], Tensor]:
+        """`recognise`, with scores by the judge and without gradients."""
+        columns, x_N3HW = self._faces.look_with_pictures(codes, [JUDGE + name for name in attributes])
+        return {name: torch.from_numpy(columns[JUDGE + name]) for name in attributes}, self._identity(x_N3HW)
+
     def compute(self, parts: Sequence[Callable[[FacesOfTraining], T]]) -> list[T]:
         """What the parts give of these faces, in their order: here, or by helpers, with the same bits. Parts, and what
         they give, are on the CPU and can be pickled."""
@@ -115,7 +130,8 @@ class Training(Protocol):
         ...
 
     def advance(self, steps: int) -> Mapping[str, float]:
-        """Do so many steps, or fewer where another phase begins; the mean losses of these steps by name."""
+        """Do so many steps, or fewer where another phase begins; the mean losses of these steps by name, and now and
+        then what held-out rows show after them."""
         ...
 
     def state(self) -> dict[str, Tensor]:
@@ -169,6 +185,15 @@ class TrainConfig(BaseModel, ABC):
     def family(self) -> str | None:
         """The family of classifiers of a training that makes faces; None of one that makes none."""
         return None
+
+    @property
+    def judged_by(self) -> str | None:
+        """The family of classifiers that judges held-out faces while it is trained, where there is one."""
+        return None
+
+    def judged_every(self, attributes: int) -> int:
+        """After how many steps it does; 0 for never. attributes: how many are to be changed."""
+        return 0
 
     @property
     def minutes(self) -> float | None:

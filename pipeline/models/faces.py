@@ -107,9 +107,11 @@ class FaceScorer:
         return self._see(codes, (), None, self.columns if columns is None else columns, "")[1]
 
     @torch.no_grad()
-    def look_with_pictures(self, codes: Codes) -> tuple[dict[str, NDArray], Tensor]:
+    def look_with_pictures(
+        self, codes: Codes, columns: Collection[str] | None = None
+    ) -> tuple[dict[str, NDArray], Tensor]:
         """`look`, and the pictures that the networks looked at: (N, 3, H, W) in [-1, 1], on the models' device."""
-        return self._see(codes, (), None, self.columns, "")[1:]
+        return self._see(codes, (), None, self.columns if columns is None else columns, "")[1:]
 
     def search(
         self,

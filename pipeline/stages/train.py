@@ -43,19 +43,21 @@ Curve = list[dict[str, Any]]
 @dataclass(frozen=True)
 class FacesRef:
     """Who makes the faces of a training and looks at them. identity: digest of the network that tells whose face it
-    is."""
+    is. judge: the family of prefix JUDGE, where one judges held-out faces."""
 
     generator: Model
     classifiers: ClassifierRef
     identity: str
     runtime: Runtime
+    judge: ClassifierRef | None = None
 
     def open(self) -> FacesOfTraining:
         """Raises as `open_scorer`, and ModelFileError where the network of identity is another now."""
         whose = identity.load(self.runtime.device)
         Model("the network of identity", self.identity).check(whose.fingerprint)
         generator = open_generator(self.generator, self.runtime)
-        return FacesOfTraining(open_scorer(generator, self.runtime, [self.classifiers], follow=True), whose)
+        families = [self.classifiers] if self.judge is None else [self.classifiers, self.judge]
+        return FacesOfTraining(open_scorer(generator, self.runtime, families, follow=True), whose)
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,7 +156,7 @@ class TrainWorker:
                 _keep(checkpoints, training, curve)
                 kept_at = time.monotonic()
             steps = {"steps": float(training.step - begun)}
-            told = f"{phase}: {_in_words(losses)}" + ("; now its figures are made" if last_one else "")
+            told = f"{phase}: {_in_words(curve)}" + ("; now its figures are made" if last_one else "")
             yield Progress(training.step, counters=steps, said=told)
         yield Progress(task.stop, self._artifact(training, curve))
 
@@ -196,5 +198,10 @@ def _resume(training: Training, step: int, content: bytes) -> Curve:
     return curve
 
 
-def _in_words(losses: Mapping[str, float]) -> str:
-    return ", ".join(f"{name} {value:.3f}" for name, value in losses.items())
+def _in_words(curve: Curve) -> str:
+    """The numbers of the last point, and those that not every point of its phase has as they were last."""
+    phase, shown = curve[-1]["phase"], dict[str, float]()
+    for point in curve:
+        if point["phase"] == phase:
+            shown |= point
+    return ", ".join(f"{name} {value:.3f}" for name, value in shown.items() if name not in ("step", "phase"))

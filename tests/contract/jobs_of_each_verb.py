@@ -194,11 +194,11 @@ CASES = {
         networks=("--threads", "1", "--device", "cpu"), steps=True,
     ),
     "train-id-style": Case(
-        "train id-style --latents {latents} --labels {labels} --classifiers tiny --attributes old,smile --steps 2 "
-        "--crossovers 2 --held-out 2",
+        "train id-style --latents {latents} --labels {labels} --classifiers tiny --judge tiny-judge "
+        "--attributes old,smile --steps 2 --crossovers 2 --held-out 2",
         changed={
             "--steps 3": "steps: 2 there, 3 asked", "--lambda-id 1": "lambda_id: 5.0 there, 1.0 asked",
-            "--start random": "start: svm there",
+            "--start random": "start: ", "--judge-every 2": "judge_every: 6 there, 2 asked",
         },
         free="--classifiers tiny", steps=True,
     ),

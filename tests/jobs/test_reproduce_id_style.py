@@ -233,7 +233,7 @@ def test_face_edits_of_an_artifact_and_of_a_copy_without_its_manifest(out, tmp_p
 
 
 def test_an_artifact_says_what_was_left_out(small, out, tmp_path):
-    given = ["--latents", f"{out}/faces/latents", "--labels", f"{out}/faces/labels", "--classifiers", "tiny"]
+    given = ["--latents", f"{out}/faces/latents", "--labels", f"{out}/faces/labels", *MODELS[2:]]
     words = ["--attributes", "smile", "--steps", "1", "--without", "mixer", "--lambda-nb", "0.5", "--threads", "1"]
     assert main(["train", "id-style", *given, *words, "--local", "--out", str(tmp_path)]) == 0
     command = shlex.split(read_artifact(f"{tmp_path}/artifact", "id-style").card.command)
@@ -282,7 +282,7 @@ def test_what_cannot_be_is_said_before_anything_is_made(words, message, tmp_path
 
 
 def test_an_artifact_of_other_attributes_is_refused(small, tmp_path, out, capsys):
-    given = ["--latents", f"{out}/faces/latents", "--labels", f"{out}/faces/labels", "--classifiers", "tiny"]
+    given = ["--latents", f"{out}/faces/latents", "--labels", f"{out}/faces/labels", *MODELS[2:]]
     words = ["train", "id-style", *given, "--attributes", "smile", "--steps", "1", "--threads", "1", "--local"]
     assert main([*words, "--out", str(tmp_path / "one")]) == 0
     words = [word for word in WORDS if word not in ("--steps", "3")]

@@ -1,9 +1,11 @@
 """`stylemill train id-style` on the tiny networks, and edits by what it makes."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from edits import edit, edits, sample
@@ -17,14 +19,16 @@ from pipeline.editors.id_style import config as id_style
 from pipeline.editors.id_style.flags import MEANINGS, WEIGHTS
 from pipeline.editors.id_style.networks import IDStyle
 from pipeline.editors.id_style.training import IDStyleTraining
+from pipeline.engine.job import Job
 from pipeline.models.classifiers import identity
 from pipeline.stages import train as stage
 from pipeline.stages.models import read_artifact
 from pipeline.stages.train import seconds_of_a_step
 from pipeline.tables import Artifact, Table
 
-NAMES = ("smile", "old")
+NAMES, JUDGED = ("smile", "old"), {"judged", "alike"}
 SHORT = ("--steps", "4", "--crossovers", "2", "--held-out", "2", "--start-move", "3", "--threads", "1", "--local")
+TINY = ("--classifiers", "tiny", "--judge", "tiny-judge")
 
 
 class PixelsAreTheFace(torch.nn.Module):
@@ -42,7 +46,7 @@ def picture_identity():
 
 
 def train(faces, out, *words) -> int:
-    given = ["--latents", f"{faces}/latents", "--labels", f"{faces}/labels", "--classifiers", "tiny"]
+    given = ["--latents", f"{faces}/latents", "--labels", f"{faces}/labels", *TINY, "--judge-every", "2"]
     return main(["train", "id-style", *given, "--attributes", ",".join(NAMES), *SHORT, "--out", str(out), *words])
 
 
@@ -63,14 +67,34 @@ def test_the_card_and_the_curve_say_what_was_trained(made, whole):
     assert set(card.metrics) == {f"edit.{name}.{what}" for name in NAMES for what in ("reached", "likeness")}
     curve = json.loads(files(whole)["curve.json"])
     assert [point["step"] for point in curve] == [1, 2, 3, 4]
-    assert set(curve[0]) == {"step", "phase", *WEIGHTS}
+    assert [set(point) - {"step", "phase", *WEIGHTS} for point in curve] == [set(), JUDGED, set(), JUDGED]
     assert set(card.meanings) == set(MEANINGS)
     assert main(["report", str(whole)]) == 0
     page = (whole / "report.html").read_text()
-    assert all(MEANINGS[name].split(":")[0] in page for name in WEIGHTS)
+    assert all(MEANINGS[name].split(":")[0] in page for name in (*WEIGHTS, *JUDGED))
     resolved = json.loads(Path(whole, ".stylemill/train/spec.json").read_text())["resolved"]
     assert resolved["identity_digest"] == "pixels"
-    assert len(resolved["classifiers_digest"]) == 64
+    assert len(resolved["classifiers_digest"]) == len(resolved["judge_digest"]) == 64
+    assert not any("judge" in name for name in card.licences)
+
+
+def test_the_judge_decides_nothing(made, whole, tmp_path):
+    assert train(made, tmp_path, "--judge-every", "0") == 0
+    assert files(tmp_path)["model.safetensors"] == files(whole)["model.safetensors"]
+    assert all(set(point) == {"step", "phase", *WEIGHTS} for point in json.loads(files(tmp_path)["curve.json"]))
+    assert "judge_digest" not in json.loads(Path(tmp_path, ".stylemill/train/spec.json").read_text())["resolved"]
+
+
+def test_what_no_judge_scores_is_not_judged(made, tmp_path, refused, capsys):
+    pd.DataFrame({"index": range(20), "hat": np.arange(20) % 2, "old": np.arange(20) // 10}).to_csv(
+        tmp_path / "own.csv"
+    )
+    own = ["--labels", f"{tmp_path}/own.csv", "--start", "random", "--attributes"]
+    refused(train(made, tmp_path / "out", *own, "hat"), "--judge tiny-judge scores none of hat", out=tmp_path / "out")
+    capsys.readouterr()
+    assert train(made, tmp_path / "out", *own, "hat,old", "--steps", "2") == 0
+    assert "unjudged: tiny-judge does not score hat" in capsys.readouterr().err
+    assert set(json.loads(files(tmp_path / "out")["curve.json"])[-1]) > JUDGED
 
 
 class Stopped(BaseException):
@@ -99,7 +123,7 @@ def test_a_budget_is_turned_into_steps_once(made, tmp_path, monkeypatch, capsys)
     timed = []
     monkeypatch.setattr(planning, "seconds_of_a_step", lambda stage: timed.append(stage.threads) or 20.0)
     short = [word for word in SHORT if word not in ("--steps", "4")]
-    given = ["--latents", f"{made}/latents", "--labels", f"{made}/labels", "--classifiers", "tiny", *short]
+    given = ["--latents", f"{made}/latents", "--labels", f"{made}/labels", *TINY, *short]
     words = ["train", "id-style", *given, "--attributes", "old", "--out", str(tmp_path), "--budget"]
     assert main([*words, "1"]) == 0
     assert "3 steps in 1 minutes, since a step takes 20 s here" in capsys.readouterr().err
@@ -120,12 +144,24 @@ def test_a_budget_is_turned_into_steps_once(made, tmp_path, monkeypatch, capsys)
 
 
 def test_how_long_a_step_takes(made, whole, tmp_path):
-    spec = SPECS["id-style"].model_validate(
-        {"latents": [f"{made}/latents"], "labels": [f"{made}/labels"], "classifiers": "tiny", "attributes": ["old"],
-         "out": str(tmp_path), "held_out": 2, "local": True, "threads": 1}
-    )  # fmt: skip
-    stage = plan_train(spec)[0].stage
-    assert 0 < seconds_of_a_step(stage) < 60
+    job = planned(made, tmp_path)
+    assert 0 < seconds_of_a_step(job.stage) < 60
+    assert job.spec["judge_every"] == round(2 / 3 / 0.03 / 2)
+
+
+def planned(made, out, **asked) -> Job:
+    given = {"latents": [f"{made}/latents"], "labels": [f"{made}/labels"], "classifiers": "tiny", "attributes": ["old"]}
+    how = {"judge": "tiny-judge", "held_out": 2, "local": True, "threads": 1, "out": str(out)}
+    return plan_train(SPECS["id-style"].model_validate({**given, **how, **asked}))[0]
+
+
+def test_what_the_judge_saw_last_stays_in_the_line(made, tmp_path):
+    job = planned(made, tmp_path, steps=5, judge_every=2)
+    lines = [progress.said for progress in job.stage.open().run(job.tasks[0])]
+    shown = [re.search(r", judged (\S+), alike (\S+)", line) for line in lines[:5]]
+    assert [found is not None for found in shown] == [False, True, True, True, True]
+    assert shown[1].groups() == shown[2].groups()
+    assert "sparsity" in lines[2]
 
 
 def test_another_classifier_or_weight_is_another_training(made, whole, capsys):
@@ -208,9 +244,11 @@ def test_flip_goes_by_the_classifiers(made, whole, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--classifiers", "tiny-judge"], "only measures and has no gradients"),
+        (["--classifiers", "tiny-judge", "--judge", "tiny"], "only measures and has no gradients"),
         (["--as-released", "--attributes", "yaw"], "for male, eyeglasses, old, smile alone: leave out yaw"),
         (["--held-out", "19"], "20 rows, 19 of them held out, are too few"),
+        (["--judge", "tiny"], "--judge tiny is what is learned from: name another family, or pass --judge-every 0"),
+        (["--judge", "nobody"], "nobody"),
         (["--steps", "0"], "--steps 0: input should be greater than 0"),
         (["--budget", "0"], "--budget 0.0: input should be greater than 0"),
         (["--space", "w+", "--attributes", "old,beard"], "beard"),

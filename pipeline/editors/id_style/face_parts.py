@@ -36,14 +36,17 @@ class Seen:
 
 @dataclass(frozen=True, eq=False)
 class Look:
-    """See a face. code: its own (L, W). attributes: whose scores are wanted."""
+    """See a face. code: its own (L, W). attributes: whose scores are wanted. by_judge: not by those who are learned
+    from."""
 
     code: Tensor
     attributes: tuple[str, ...]
+    by_judge: bool = False
 
     @torch.no_grad()
     def __call__(self, faces: FacesOfTraining) -> Seen:
-        scores, embedding_1E = faces.recognise(Codes("w+", self.code[None].to(faces.device)), self.attributes)
+        see = faces.judge if self.by_judge else faces.recognise
+        scores, embedding_1E = see(Codes("w+", self.code[None].to(faces.device)), self.attributes)
         return Seen({name: float(score) for name, score in scores.items()}, embedding_1E[0].cpu())
 
 

@@ -28,6 +28,9 @@ MEANINGS = {
     "reached": "share of held-out faces whose edit is on the other side of the boundary, by the classifiers that "
     "are learned from",
     "likeness": "mean cosine of the identity before and after, by the network that is learned from",
+    "judged": "share of held-out faces, each edited in one attribute to the other side by the judge, that the judge "
+    "sees there after this step; nothing is learned from it",
+    "alike": "mean cosine of their identity before and after, by the network that is learned from",
 }
 WEIGHTS = {
     "classification": "lambda_class", "identity": "lambda_id", "neighbourhood": "lambda_nb",
@@ -36,6 +39,9 @@ WEIGHTS = {
 LAST_RATE = 1e-5
 """The lowest learning rate, as a share of the highest."""
 STEPS, MOST = 4000, 10_000_000
+JUDGED, JUDGED_SHARE, LOOK = 32, 0.03, 1 / 3
+"""Held-out faces that are judged while it is trained, at most; about what share of the time that is to take; and about
+how long it takes to see a face beside a face in a step, which is edited and passed backwards."""
 
 
 class Flags(training.TrainConfig, ABC):
@@ -112,7 +118,19 @@ class Flags(training.TrainConfig, ABC):
         description="mean: Eq. 6 to 10 are means over attributes and layers, as the weights suppose; sum: sums over "
         "them, and in Eq. 8 the norm over all layers as printed.",
     )
-    held_out: int = Field(8, ge=0, le=10_000, description="Faces left out of training, for the figures of the card.")
+    held_out: int = Field(
+        32, ge=0, le=10_000, description="Faces left out of training, for the figures of the card and the judge."
+    )
+    judge: str = Field(
+        "judge", description="Family of classifiers that judges edits of held-out faces as the training goes on."
+    )
+    judge_every: int | None = Field(
+        None,
+        ge=0,
+        le=MOST,
+        description="Steps until the judge looks again; 0: never. It is shown, and decides nothing. Default: as many "
+        "as take about 3 % of the time for that.",
+    )
     without: Part | None = Field(
         None,
         description="A part to leave out, as the paper's Table 3 does: the mixer of the intensity predictor, the "
@@ -163,6 +181,16 @@ class Flags(training.TrainConfig, ABC):
     @property
     def family(self) -> str:
         return self.classifiers
+
+    @property
+    def judged_by(self) -> str | None:
+        return self.judge if self.held_out and self.judge_every != 0 else None
+
+    def judged_every(self, attributes: int) -> int:
+        if self.judge_every is not None or not self.held_out:
+            return self.judge_every or 0
+        looks = min(self.held_out, JUDGED) * LOOK
+        return max(1, round(looks / (JUDGED_SHARE * self.parts(attributes))))
 
     @property
     def minutes(self) -> float | None:

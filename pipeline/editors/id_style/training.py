@@ -19,7 +19,7 @@ from torch import Tensor
 
 from pipeline.editors.id_style import losses, released
 from pipeline.editors.id_style.face_parts import Edited, Look, Seen, in_parts
-from pipeline.editors.id_style.flags import STEPS, WEIGHTS, Flags, learning_rate
+from pipeline.editors.id_style.flags import JUDGED, STEPS, WEIGHTS, Flags, learning_rate
 from pipeline.editors.id_style.learned_codes import LearnedCodes
 from pipeline.editors.id_style.networks import IDStyle
 from pipeline.editors.id_style.start import check_start, normals
@@ -49,7 +49,8 @@ class IDStyleTraining:
     """Step by step (`pipeline.editors.training.Training`).
 
     A face is edited away from the side of the boundary on which its classifier sees it. What is seen of a face before
-    it is edited is kept, and seen again after a resume.
+    it is edited is kept, and seen again after a resume. Where `faces` have a judge, it looks at held-out faces now and
+    then: that is told, and decides nothing.
 
     Args:
         rows: codes in w or w+, and the scores of the attributes that are learned.
@@ -69,6 +70,7 @@ class IDStyleTraining:
         self.codes = LearnedCodes(rows, config.held_out, config.crossovers, config.batch_size, config.seed)
         self._rows, self._device, self._faces = rows, device, faces
         self._seen: dict[int, Seen] = {}
+        self._judged: list[Seen] = []
         if config.as_released:
             released.check_attributes(rows.attributes)
         if config.first_directions == "svm":
@@ -104,9 +106,13 @@ class IDStyleTraining:
         )
 
     def advance(self, steps: int) -> Mapping[str, float]:
-        """So many steps; the mean losses of these steps by name, before they are weighed."""
+        """So many steps; the mean losses of these steps by name, before they are weighed. If the judge is due, `judged`
+        and `alike` of MEANINGS too."""
+        begun, every = self.step, self.config.judged_every(len(self.attributes))
         told = [self._advance() for _ in range(min(steps, self.steps - self.step))]
-        return {name: math.fsum(each[name] for each in told) / len(told) for name in told[0]}
+        losses = {name: math.fsum(each[name] for each in told) / len(told) for name in told[0]}
+        due = every and (self.step // every > begun // every or self.step == self.steps)
+        return {**losses, **self._judge()} if due else losses
 
     def state(self) -> dict[str, Tensor]:
         """All that a later process needs to go on, with `step`."""
@@ -139,6 +145,29 @@ class IDStyleTraining:
             unlike = losses.identity(seen.embedding[None], after.embedding[None])
             found[f"edit.{name}.likeness"].append(1 - float(unlike))
         return {name: float(np.mean(values)) for name, values in found.items()}
+
+    @torch.no_grad()
+    def _judge(self) -> dict[str, float]:
+        """Of held-out faces, each edited in one attribute: how often the judge sees it changed, and how far the
+        identity is kept."""
+        names = [name for name in self.attributes if name in self.faces.judged]
+        rows = [self.codes.row(row) for row in self.codes.held_out[:JUDGED].tolist()] if names else []
+        if not rows:
+            return {}
+        asked = [names[place % len(names)] for place in range(len(rows))]
+        if not self._judged:
+            looks = [Look(ws_LW, (name,), by_judge=True) for ws_LW, name in zip(rows, asked, strict=True)]
+            self._judged = self.faces.compute(looks)
+        edits = []
+        for ws_LW, name, seen in zip(rows, asked, self._judged, strict=True):
+            move_LW = self.network(ws_LW[None].to(self._device))[0, self.attributes.index(name)].cpu()
+            edits.append(Look(ws_LW + seen.side(name) * move_LW, (name,), by_judge=True))
+        pairs = [*zip(asked, self._judged, self.faces.compute(edits), strict=True)]
+        changed = [before.side(name) * after.scores[name] > 0 for name, before, after in pairs]
+        alike = [
+            1 - float(losses.identity(before.embedding[None], after.embedding[None])) for _, before, after in pairs
+        ]
+        return {"judged": sum(changed) / len(pairs), "alike": math.fsum(alike) / len(pairs)}
 
     # -- one step -----------------------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ import torch
 from pipeline.editors.id_style.crossovers import crossover
 from pipeline.editors.id_style.flags import learning_rate
 from pipeline.editors.id_style.training import IDStyleTraining, TrainConfig
-from pipeline.editors.training import FacesOfTraining, LabelledCodes
+from pipeline.editors.training import JUDGE, FacesOfTraining, LabelledCodes
 from pipeline.errors import SpecError
 from pipeline.models import classifiers, generators
 from pipeline.models.codes import Codes
@@ -28,7 +28,8 @@ class PixelsAreTheFace(torch.nn.Module):
 @pytest.fixture(scope="module")
 def faces():
     generator = generators.load("stylegan2-tiny", backend="eager")
-    return FacesOfTraining(FaceScorer(generator, {"": classifiers.load("tiny", NAMES)}), PixelsAreTheFace())
+    families = {"": classifiers.load("tiny", NAMES), JUDGE: classifiers.load("tiny-judge", NAMES)}
+    return FacesOfTraining(FaceScorer(generator, families, follow=[""]), PixelsAreTheFace())
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +62,7 @@ def test_a_code_is_a_latent_with_a_block_of_another():
 def test_resumed_is_undisturbed(rows, faces):
     whole, half = opened(rows, faces), opened(rows, faces)
     curve = whole.advance(6)
-    assert set(curve) == {"classification", "identity", "neighbourhood", "direction", "sparsity"}
+    assert set(curve) == {"classification", "identity", "neighbourhood", "direction", "sparsity", "judged", "alike"}
     half.advance(3)
     again = opened(rows, faces)
     again.load(half.state(), half.step)
@@ -89,6 +90,35 @@ def test_the_optimiser_is_adabelief_with_decoupled_decay(rows, faces):
         theta = theta - rate * decay * theta
         theta = theta - rate * (m / (1 - beta**t)) / ((s / (1 - beta**t)).sqrt() + epsilon)
         torch.testing.assert_close(parameter.detach(), theta, rtol=1e-12, atol=1e-12)
+
+
+def test_the_judge_looks_at_held_out_faces_and_decides_nothing(rows, faces):
+    """Each is edited in one attribute, to the side where the judge does not see it."""
+    asked = {"held_out": 5, "steps": 5, "judge_every": 2, "start": "random", "start_move": 30.0}
+    judged, alone = opened(rows, faces, **asked), opened(rows, faces, **{**asked, "judge_every": 0})
+    told = [judged.advance(1) for _ in range(5)]
+    alone.advance(5)
+    assert all(torch.equal(alone.tensors()[name], value) for name, value in judged.tensors().items())
+    assert ["judged" in one for one in told] == ["alike" in one for one in told] == [False, True, False, True, True]
+    right, alike = [], []
+    for place, row in enumerate(judged.codes.held_out):
+        name, ws_1LW = NAMES[place % 2], judged.codes.row(row)[None]
+        before, one = faces.judge(Codes("w+", ws_1LW), [name])
+        side = -1 if before[name] > 0 else 1
+        moved_1LW = ws_1LW + side * judged.network(ws_1LW)[:, place % 2].detach()
+        after, other = faces.judge(Codes("w+", moved_1LW), [name])
+        right.append(bool(after[name] * side > 0))
+        alike.append(float(torch.cosine_similarity(one, other)))
+    assert told[-1]["judged"] == np.mean(right)
+    assert told[-1]["alike"] == pytest.approx(np.mean(alike), abs=1e-6)
+
+
+def test_the_judge_is_to_take_three_in_a_hundred():
+    every = {each: TrainConfig(edits_of_a_row=each).judged_every(4) for each in ("one", "all")}
+    assert every == {"one": 178, "all": 44}
+    assert TrainConfig(judge_every=5).judged_every(4) == 5
+    assert TrainConfig(held_out=0).judged_every(4) == 0
+    assert TrainConfig(held_out=0).judged_by is None is TrainConfig(judge_every=0).judged_by
 
 
 def test_a_source_is_seen_once(rows, faces, monkeypatch):
