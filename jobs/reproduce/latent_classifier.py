@@ -8,8 +8,8 @@ import torch
 from numpy.typing import NDArray
 
 from jobs.reproduce.faces import LabelledFaces
+from pipeline.editors.latent_transformer.rows import split
 from pipeline.editors.latent_transformer.trained import TrainedNetworks
-from pipeline.editors.latent_transformer.training import split
 from pipeline.models.codes import Space
 from pipeline.report.latent_transformer.classifier import Told
 from pipeline.stages.codes import read_codes

@@ -21,8 +21,8 @@ from jobs.reproduce.latent_transformer import (
     DISTANCES_IN_TURN,
     LatentTransformerSpec,
 )
+from pipeline.editors.latent_transformer.rows import split
 from pipeline.editors.latent_transformer.trained import TrainedNetworks
-from pipeline.editors.latent_transformer.training import split
 from pipeline.models import classifiers, generators
 from pipeline.models.classifiers import identity, tiny
 from pipeline.models.codes import Codes

@@ -13,7 +13,6 @@ from typing import ClassVar
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional
@@ -27,11 +26,11 @@ from pipeline.editors.latent_transformer.networks import (
     LayerTransformers,
     Transformers,
 )
+from pipeline.editors.latent_transformer.rows import check, some, split
 from pipeline.editors.phase import Phase
 from pipeline.editors.training import FacesOfTraining, LabelledCodes
 from pipeline.errors import SpecError
 from pipeline.models.codes import Space
-from pipeline.models.randomness import raw_words
 
 MOST = 100_000
 PAPER_ROWS = 10_000
@@ -133,13 +132,6 @@ class TrainConfig(training.TrainConfig):
         return LatentTransformerTraining(rows, None, self, device)
 
 
-def split(count: int, held_out: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Rows to judge C by, and those to learn from, each in rising order."""
-    order = np.argsort(raw_words(seed, 0, count, stream=3), kind="stable")
-    held = max(1, round(count * held_out))
-    return np.sort(order[:held]), np.sort(order[held:])
-
-
 class LatentTransformerTraining:
     """C, then T of the attributes `targets`, step by step (`pipeline.editors.training.Training`).
 
@@ -167,7 +159,7 @@ class LatentTransformerTraining:
         self.codes = rows.codes.values.to(device)
         self.scores_NA = torch.tensor(np.asarray(rows.scores), dtype=self.codes.dtype, device=device)
         self.held_out_N, self.learned_N = split(len(self.codes), self.config.held_out, self.config.seed)
-        self._check()
+        check(rows, self.scores_NA, self.targets, self.learned_N, self.config.held_out, self.config.soft_labels)
         has_NA = self.scores_NA[torch.from_numpy(self.learned_N)] > 0
         self.gamma_AA = torch.corrcoef(has_NA.to(self.codes.dtype).T).reshape(len(self.attributes), -1)
         self._places = torch.tensor([self.attributes.index(name) for name in self.targets], device=device)
@@ -251,8 +243,8 @@ class LatentTransformerTraining:
             ),
             Phase(
                 "transformers", moves, lambda rows: self._transformer_loss(classifier, moves, rows),
-                self._some(self.learned_N), asked.batch_size, asked.epochs, asked.learning_rate, asked.seed, stream=2,
-                least=(1, STEPS),
+                some(self.learned_N, asked.transformer_rows, asked.seed), asked.batch_size, asked.epochs,
+                asked.learning_rate, asked.seed, stream=2, least=(1, STEPS),
             ),
         )  # fmt: skip
 
@@ -291,46 +283,6 @@ class LatentTransformerTraining:
             with torch.no_grad():
                 self._before_NA = torch.cat([classifier(part.flatten(1)) for part in self.codes.split(4096)])
         return self._before_NA
-
-    def _some(self, rows_N: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Those that the transformations learn from, in rising order."""
-        order = np.argsort(raw_words(self.config.seed, 0, len(rows_N), stream=4), kind="stable")
-        return np.sort(rows_N[order[: self.config.transformer_rows]])
-
-    def _check(self) -> None:
-        if len(self.scores_NA) != len(self.codes) or self.scores_NA.shape[1] != len(self.attributes):
-            raise SpecError(f"{len(self.codes)} codes and scores of the shape {tuple(self.scores_NA.shape)}")
-        if len(self.codes) < 4:
-            raise SpecError(f"{len(self.codes)} rows are too few to train on: give some thousands")
-        if len(self.learned_N) < 2:
-            raise SpecError(
-                f"--held-out {self.config.held_out:g} of {len(self.codes):,} rows leaves {len(self.learned_N)} to "
-                "learn from: hold out fewer"
-            )
-        if unknown := [name for name in self.targets if name not in self.attributes]:
-            raise SpecError(f"no scores of {unknown[0]}: there are {', '.join(self.attributes)}")
-        for name, scores_N in zip(self.attributes, self.scores_NA.T, strict=True):
-            if bad := int((~scores_N.isfinite()).sum()):
-                raise SpecError(
-                    f"{bad:,} of {len(scores_N):,} scores of {name} are not finite: label these rows again, or choose "
-                    f"others (--where)"
-                )
-            self._check_classes(name, scores_N)
-
-    def _check_classes(self, name: str, scores_N: Tensor) -> None:
-        if self.config.soft_labels and bool(((scores_N == 0) | (scores_N == 1)).all()):
-            raise SpecError(
-                f"--soft-labels takes scores, 0 at the boundary, and {name} is 0 or 1 in every row: leave it out"
-            )
-        learned_N = scores_N[torch.from_numpy(self.learned_N)] > 0
-        if (yes := int(learned_N.sum())) not in (0, len(learned_N)):
-            return
-        who = "every row" if yes else "no row"
-        if 0 < int((scores_N > 0).sum()) < len(scores_N):
-            who += f" of the {len(learned_N):,} that are not held out"
-        raise SpecError(
-            f"{who} has {name}: there is nothing to learn it from; give more rows, another --seed, or labels without it"
-        )
 
 
 def functional_call(network: nn.Module, codes: Tensor) -> Tensor:
