@@ -33,6 +33,19 @@ class TrainedCodes(BaseModel):
     norm_max: float
 
 
+class InputTable(BaseModel):
+    """A table of latents or labels that it was made from. seed, classifiers: by which its faces were sampled, and the
+    family that scored them, where the table says so.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    url: str
+    digest: str
+    seed: int | None = None
+    classifiers: str | None = None
+
+
 class Card(BaseModel):
     """`card.json`. `files` are the other files of the artifact; publishing it fills them in."""
 
@@ -44,6 +57,8 @@ class Card(BaseModel):
     """The method, as its command is called."""
     inputs: dict[str, str] = {}
     """Digest of each table and network that it was made from, by name."""
+    tables: dict[str, tuple[InputTable, ...]] = {}
+    """The tables, as `latents` and `labels`; none on a card of before they were kept."""
     generator: str | None = None
     generator_fingerprint: str | None = None
     codes: TrainedCodes | None = None
@@ -60,6 +75,11 @@ class Card(BaseModel):
     def encode(self) -> bytes:
         """As it is written: equal cards are equal bytes."""
         return (self.model_dump_json(indent=1) + "\n").encode()
+
+    def encode_content(self) -> bytes:
+        """Without what may differ where the same was made: the command, and where the tables were."""
+        same = self.model_copy(update={"command": ""})
+        return (same.model_dump_json(indent=1, exclude={"tables"}) + "\n").encode()
 
     def with_files(self, files: Mapping[str, FileRecord]) -> "Card":
         return self.model_copy(update={"files": dict(sorted(files.items()))})

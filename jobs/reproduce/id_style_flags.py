@@ -6,14 +6,12 @@ from pydantic import Field, model_validator
 
 from jobs.flags import Names
 from jobs.measure import MeasureSpec
-from jobs.reproduce.faces import LabelledFlags, labelled_by
+from jobs.reproduce import learned_from
+from jobs.reproduce.faces import LabelledFlags
 from jobs.reproduce.id_style_edits import ATTRIBUTES
 from jobs.reproduce.id_style_training import TrainedFlags, taught_by
-from jobs.reproduce.learned_from import labels_of, latents_of
-from pipeline.card import Card
 from pipeline.errors import SpecError
 from pipeline.metrics.of_faces import BY_NAME
-from pipeline.models import generators
 from pipeline.stages.models import read_artifact
 
 METRICS = ("pictures", "identity", "identity_dlib", "perceptual")
@@ -70,19 +68,8 @@ class IdStyleSpec(TrainedFlags, LabelledFlags):
                 card = read_artifact(url, what).card
                 if lacking := [name for name in ATTRIBUTES if name not in card.attributes]:
                     raise SpecError(f"{url} was not trained for {', '.join(lacking)}, which the paper edits")
-                self.check_learned_from(url, card, flag)
+                learned_from.check(self, url, card, flag)
         if self.artifact is not None and taught_by(self.artifact) == self.judge:
             raise SpecError(
                 f"--artifact: it was trained by the family {self.judge}: pass another --judge to measure it"
             )
-
-    def check_learned_from(self, url: str, card: Card, flag: str) -> None:
-        """Raises SpecError where an artifact is of another generator, or learned from the faces edited or the judge."""
-        whose = generators.load(self.generator, backend="eager").fingerprint
-        if card.generator_fingerprint not in (None, whose):
-            raise SpecError(f"{url} was trained on latents of another generator, {card.generator}, than the "
-                            f"{self.generator} here: pass the --generator that it was trained for")  # fmt: skip
-        if (latents := latents_of(url, card)) is not None:
-            self.check_edited_are_others(latents, flag)
-        if (labels := labels_of(url, card)) is not None and labelled_by(labels) == self.judge:
-            raise SpecError(f"{flag}: it has learned from labels of {self.judge}: pass another --judge to measure it")

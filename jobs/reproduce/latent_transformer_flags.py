@@ -3,15 +3,14 @@
 from pydantic import Field, field_validator, model_validator
 
 from jobs.flags import Names
-from jobs.reproduce.faces import FacesFlags, LabelledFaces, labelled_by
-from jobs.reproduce.learned_from import labels_of, latents_of
+from jobs.reproduce import learned_from
+from jobs.reproduce.faces import FacesFlags, LabelledFaces
 from jobs.train.spec import SPECS as TRAININGS
 from jobs.train.spec import TrainSpec
 from pipeline.card import Card
 from pipeline.errors import SpecError
 from pipeline.metrics.false_acceptance import ALIKE, RATE, enough
 from pipeline.metrics.of_faces import BY_NAME
-from pipeline.models import generators
 from pipeline.models.classifiers import attributes_of
 from pipeline.report.latent_transformer.paper import NAMES
 from pipeline.stages.models import read_artifact
@@ -141,12 +140,4 @@ class LatentTransformerSpec(FacesFlags):
         if card.codes is not None and card.codes.space != "w":
             raise SpecError(f"{url} edits {card.codes.space}, and this study edits w: leave out --artifact, or train "
                             "one with --space w")  # fmt: skip
-        whose = generators.load(self.generator, backend="eager").fingerprint
-        if card.generator_fingerprint not in (None, whose):
-            raise SpecError(f"{url} was trained on latents of another generator, {card.generator}, than the "
-                            f"{self.generator} here: pass the --generator that it was trained for")  # fmt: skip
-        if (latents := latents_of(url, card)) is not None:
-            self.check_edited_are_others(latents, "--artifact")
-        if (labels := labels_of(url, card)) is not None and labelled_by(labels) == self.judge:
-            raise SpecError(f"--artifact: it has learned from labels of {self.judge}: pass another --judge to measure "
-                            "it")  # fmt: skip
+        learned_from.check(self, url, card, "--artifact")

@@ -1,52 +1,50 @@
-"""The faces that a trained artifact has learned from, where they can still be looked at."""
+"""The faces that a trained artifact has learned from, as its card tells them."""
 
-import shlex
+from collections.abc import Sequence
 from contextlib import suppress
 
 from jobs.locations import absolute
-from pipeline.card import Card
-from pipeline.errors import StoreError
+from jobs.reproduce.faces import LabelledFlags
+from jobs.train.made_from import described
+from pipeline.card import Card, InputTable
+from pipeline.errors import SpecError, StoreError
+from pipeline.models import generators
 from pipeline.tables import Table, store
 
 
-def latents_of(artifact: str, card: Card) -> str | None:
-    """The latents table that the artifact at this url was trained on; None where it is not found, or is another now.
+def check(spec: LabelledFlags, artifact: str, card: Card, flag: str) -> None:
+    """Raises SpecError where an artifact is of another generator, or has learned from the faces that are to be edited
+    or from the judge's labels.
 
-    Looked for where the command of the card has it, and in the folder of a study: faces/latents of trained/artifact.
+    flag: of the study, that names it.
     """
-    return _found(artifact, card, "latents")
+    whose = generators.load(spec.generator, backend="eager").fingerprint
+    if card.generator_fingerprint not in (None, whose):
+        raise SpecError(f"{artifact} was trained on latents of another generator, {card.generator}, than the "
+                        f"{spec.generator} here: pass the --generator that it was trained for")  # fmt: skip
+    if card.generator == spec.generator:
+        for table in tables_of(artifact, card, "latents"):
+            spec.check_edited_are_others(table.seed, flag)
+    if spec.judge in [table.classifiers for table in tables_of(artifact, card, "labels")]:
+        raise SpecError(f"{flag}: it has learned from labels of {spec.judge}: pass another --judge to measure it")
 
 
-def labels_of(artifact: str, card: Card) -> str | None:
-    """The table of its labels, in the same way."""
-    return _found(artifact, card, "labels")
+def tables_of(artifact: str, card: Card, kind: str) -> Sequence[InputTable]:
+    """Its tables of latents or of labels. Of a card that does not tell them, as before they were kept there, the one of
+    the study in whose folder it is (faces/latents of trained/artifact), if that is still the same.
+    """
+    if card.tables:
+        return card.tables.get(kind, ())
+    study = absolute(artifact).rstrip("/").rsplit("/", 2)[0]
+    with suppress(StoreError):
+        found = described(Table.open(store.join(study, "faces", kind)))
+        if found.digest == card.inputs.get(kind):
+            return (found,)
+    return ()
 
 
 def said(artifact: str, card: Card) -> str:
     """For a page, where it is not known whether these are among the faces that are edited."""
-    if latents_of(artifact, card) is not None:
+    if tables_of(artifact, card, "latents"):
         return ""
-    return "; the faces that it has learned from are not here, and may be among those edited"
-
-
-def _found(artifact: str, card: Card, kind: str) -> str | None:
-    study = absolute(artifact).rstrip("/").rsplit("/", 2)[0]
-    for url in (*_named(card.command, f"--{kind}"), store.join(study, "faces", kind)):
-        with suppress(StoreError):
-            if Table.open(absolute(url)).digest == card.inputs.get(kind):
-                return absolute(url)
-    return None
-
-
-def _named(command: str, flag: str) -> list[str]:
-    """Tables that a command names by this flag."""
-    try:
-        words = shlex.split(command)
-    except ValueError:
-        return []
-    spread = [part for word in words for part in (word.split("=", 1) if word.startswith(f"{flag}=") else [word])]
-    found: list[str] = []
-    for place, word in enumerate(spread[:-1]):
-        if word == flag:
-            found += spread[place + 1].split(",")
-    return found
+    return "; its card does not tell which faces it has learned from, which may be among those edited: train it again"

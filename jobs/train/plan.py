@@ -14,6 +14,7 @@ from jobs.latents.opening import open_latents
 from jobs.options import MachineFlags, RayFlags, WorkFlags, canonical
 from jobs.plan import plan
 from jobs.resolve import TRAINING, TRAINING_BY_FACES, is_elsewhere, resolve, spec_facts
+from jobs.train.made_from import inputs_of, tables_of
 from jobs.train.spec import TrainSpec
 from pipeline.card import Card, TrainedCodes
 from pipeline.editors.training import JUDGE, TrainConfig
@@ -55,7 +56,8 @@ def plan_train(spec: TrainSpec) -> tuple[Job, int | None]:
     rows = from_table(latents, spec.space, spec.space == "w+", sampled.generator, joined.index)
     card = Card(
         what=name,
-        inputs=_inputs([latents.digest], labels),
+        inputs=inputs_of(latents, labels),
+        tables=tables_of(latents, labels),
         generator=sampled.name,
         generator_fingerprint=sampled.fingerprint,
         codes=_norms(rows.codes(), config.learns_in(spec.space), looked.layers),
@@ -202,15 +204,6 @@ def _without_one_sided(joined: Joined, asked: Sequence[str]) -> Joined:
         joined, attributes=tuple(joined.attributes[place] for place in kept), scores=joined.scores[:, kept],
         classifiers=tuple(joined.classifiers[place] for place in kept), notes=(*joined.notes, note),
     )  # fmt: skip
-
-
-def _inputs(latents: Sequence[str], labels: Sequence[Labels]) -> dict[str, str]:
-    digests: dict[str, Sequence[str]] = {"latents": latents, "labels": [table.digest for table in labels]}
-    return {
-        kind if len(several) == 1 else f"{kind} {place}": digest
-        for kind, several in digests.items()
-        for place, digest in enumerate(several, 1)
-    }
 
 
 def _norms(codes: Codes, space: Space, layers: int) -> TrainedCodes:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.card import Card, parts_of_metric
+from pipeline.card import Card, InputTable, parts_of_metric
 from pipeline.errors import ModelFileError, StoreError
 from pipeline.report import study, wording
 from pipeline.tables import Artifact, store
@@ -134,10 +134,18 @@ def _facts(card: Card, digest: str) -> dict[str, str]:
         "Command": card.command or wording.NOT_RECORDED,
         "Citation": card.citation or wording.NOT_RECORDED,
         "Generator's fingerprint": card.generator_fingerprint or wording.NOT_RECORDED,
+        **{kind.capitalize(): "; ".join(map(_told, tables)) for kind, tables in card.tables.items()},
         **{f"Digest of the {name}": value for name, value in card.inputs.items()},
         **{f"Licence of {name}": value for name, value in card.licences.items()},
         "Digest of the artifact": digest,
     }
+
+
+def _told(table: InputTable) -> str:
+    """Where a table was, and how its faces were made and scored."""
+    how = {"seed": table.seed, "by": table.classifiers}
+    said = ", ".join(f"{name} {value}" for name, value in how.items() if value is not None)
+    return f"{table.url} ({said})" if said else table.url
 
 
 def _curve(artifact: Artifact, card: Card, notes: list[str]) -> list[dict[str, Any]]:

@@ -107,9 +107,9 @@ class Artifact:
 
     @property
     def digest(self) -> str:
-        """sha256 of the card without the command that made it, and so of every file's digest: what later jobs take into
-        their fingerprints. Raises as `card`."""
-        return hashlib.sha256(self.card().model_copy(update={"command": ""}).encode()).hexdigest()
+        """sha256 of the card's content, and so of every file's digest: what later jobs take into their fingerprints.
+        Raises as `card`."""
+        return hashlib.sha256(self.card().encode_content()).hexdigest()
 
     def bytes_in(self, listing: Mapping[str, int]) -> int | None:
         """Bytes of its files in a listing of its folder; None where one of them is not there."""

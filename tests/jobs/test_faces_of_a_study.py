@@ -12,11 +12,12 @@ from jobs.reproduce.id_style import IdStyleSpec
 from jobs.reproduce.interfacegan import InterfaceganSpec
 from jobs.reproduce.latent_transformer import measure_all
 from jobs.reproduce.latent_transformer_flags import WHAT, LatentTransformerSpec
-from jobs.reproduce.learned_from import labels_of, latents_of, said
+from jobs.reproduce.learned_from import said, tables_of
 from jobs.reproduce.style_intervention import StyleInterventionSpec
 from pipeline.card import Card, TrainedCodes
 from pipeline.errors import SpecError
 from pipeline.stages.models import read_artifact
+from pipeline.tables import Table
 
 SEED = 3
 TINY = {"generator": "stylegan2-tiny", "classifiers": "tiny", "judge": "tiny-judge"}
@@ -58,15 +59,33 @@ def test_faces_that_an_artifact_has_learned_from_are_not_edited(folder, seed):
 
 
 def test_what_an_artifact_has_learned_from_is_found_or_said_to_be_unknown(folder):
+    """By its card, wherever it is; by one that does not tell, only in the folder of its study."""
     artifact = f"{folder}/trained/artifact"
     card = read_artifact(artifact, WHAT).card
-    assert latents_of(artifact, card) == f"{folder}/faces/latents"
-    assert said(artifact, card) == ""
-    named = card.model_copy(update={"command": f"stylemill train {WHAT} --latents={folder}/faces/latents"})
-    assert latents_of("/elsewhere/artifact", named) == f"{folder}/faces/latents"
-    other = card.model_copy(update={"inputs": {"latents": "0" * 64}})
-    assert latents_of(artifact, other) is None
-    assert "may be among those edited" in said(artifact, other)
+    [latents] = card.tables["latents"]
+    assert (latents.url, latents.seed) == (f"{folder}/faces/latents", SEED)
+    assert latents.digest == Table.open(latents.url).digest
+    assert tables_of("/elsewhere/artifact", card, "latents") == (latents,)
+    assert said("/elsewhere/artifact", card) == ""
+    old = card.model_copy(update={"tables": {}})
+    assert tables_of(artifact, old, "latents") == (latents,)
+    assert said(artifact, old) == ""
+    for where, told in (("/elsewhere/artifact", old), (artifact, old.model_copy(update={"inputs": {}}))):
+        assert tables_of(where, told, "latents") == ()
+        assert "which may be among those edited: train it again" in said(where, told)
+
+
+@pytest.mark.parametrize("tables", [True, False], ids=["card", "folder"])
+def test_faces_are_refused_by_the_card_of_what_has_learned_from_them(folder, tables):
+    """Where the tables are gone as well, and an old card by the tables of its study."""
+    card = read_artifact(f"{folder}/trained/artifact", WHAT).card
+    where = "/elsewhere/artifact" if tables else f"{folder}/trained/artifact"
+    told = card if tables else card.model_copy(update={"tables": {}})
+    asked(folder).check_artifact(where, told)
+    with pytest.raises(SpecError, match="--artifact: its faces are of seed 3"):
+        asked(folder, seed=SEED - 1).check_artifact(where, told)
+    with pytest.raises(SpecError, match="learned from labels of tiny"):
+        asked(folder, classifiers="tiny-judge", judge="tiny").check_artifact(where, told)
 
 
 def test_the_labels_are_of_the_family_that_edits(folder):
@@ -78,8 +97,8 @@ def test_an_artifact_is_not_measured_by_the_family_that_it_learned_from(folder):
     artifact = f"{folder}/trained/artifact"
     with pytest.raises(SpecError, match="learned from labels of tiny: pass another --judge"):
         asked(folder, artifact=artifact, classifiers="tiny-judge", judge="tiny").check()
-    card = read_artifact(artifact, WHAT).card
-    assert labels_of(artifact, card) == f"{folder}/faces/labels"
+    [labels] = read_artifact(artifact, WHAT).card.tables["labels"]
+    assert (labels.url, labels.classifiers) == (f"{folder}/faces/labels", "tiny")
 
 
 def test_a_direction_that_is_not_there_is_said_with_the_flags_that_ask_for_it(folder):

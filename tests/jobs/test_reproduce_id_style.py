@@ -311,7 +311,7 @@ def test_what_an_artifact_was_trained_by_and_for_is_looked_at(small, tmp_path, o
     own = tmp_path / "own"
     shutil.copytree(out / "trained" / "artifact", own, ignore=shutil.ignore_patterns(".*"))
     card = json.loads((own / "card.json").read_text())
-    (own / "card.json").write_text(json.dumps({**card, "inputs": {}}))  # of which labels is not known
+    (own / "card.json").write_text(json.dumps({**card, "inputs": {}, "tables": {}}))  # of which labels is not known
     words[words.index("--artifact") + 1] = str(own)
     assert main(["reproduce", "id-style", *words, "--classifiers", "tiny-judge", "--judge", "tiny"]) == 2
     assert "it was trained by the family tiny: pass another --judge" in capsys.readouterr().err

@@ -73,6 +73,9 @@ def test_the_card_says_what_it_is_and_the_curve_how_it_came_to_be(flat, whole):
     assert (card.what, card.attributes) == (WHAT, ("smile", "male", "old"))
     tables = {name: Table.open(f"{flat[0]}/{name}") for name in ("latents", "labels")}
     assert card.inputs == {name: table.digest for name, table in tables.items()}
+    assert {kind: [(its.url, its.digest) for its in several] for kind, several in card.tables.items()} == {
+        name: [(table.url, table.digest)] for name, table in tables.items()
+    }
     assert card.generator_fingerprint == FACTS["resolved"]["generator_digest"]
     norms = np.linalg.norm(np.stack(tables["latents"].read()["w"].to_numpy(zero_copy_only=False)), axis=1)
     assert card.codes.space == "w"

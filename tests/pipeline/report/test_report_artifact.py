@@ -5,7 +5,7 @@ import json
 import pytest
 
 from pipeline import report
-from pipeline.card import Card, TrainedCodes
+from pipeline.card import Card, InputTable, TrainedCodes
 from pipeline.errors import ModelFileError, StoreError
 from pipeline.tables import Artifact, ArtifactFiles
 
@@ -37,6 +37,10 @@ def publish(url, sealed=True, curve=CURVE, **about) -> Artifact:
         licences={"made": "MIT"},
         citation="A toy, 2024.",
         inputs={"latents": "2" * 64},
+        tables={
+            "latents": (InputTable(url="there/faces/latents", digest="2" * 64, seed=7),),
+            "labels": (InputTable(url="own.csv", digest="3" * 64),),
+        },
         **about,
     )
     record = artifact.publish(
@@ -64,6 +68,8 @@ def test_it_says_what_the_card_says(tmp_path):
     assert url.endswith("artifact.html")
     for words in ("toy-method", "A toy, 2024.", "MIT", "1" * 64, "2" * 64, "harmonic mean", "smile, old", "14.00"):
         assert words in page, words
+    assert "there/faces/latents (seed 7)" in page
+    assert "own.csv" in page
     for words in ("f1, classifier", "f1, linear", "reached", "By step: classifier", "By step: moves", "loss over step"):
         assert words in page, words
     assert page.count("<polyline") == 3

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.card import Card
+from pipeline.card import Card, InputTable
 from pipeline.errors import Damaged, ModelFileError, StoreError
 from pipeline.tables import Artifact, ArtifactFiles, Table, store
 from pipeline.tables.artifact import is_artifact
@@ -31,6 +31,27 @@ def test_it_comes_back_as_it_was_published(place):
     artifact.clear()
     assert not artifact.has_files()
     assert not is_artifact(artifact.url)
+
+
+def test_its_digest_is_of_its_content_not_of_how_and_where_it_was_made(place):
+    artifact = made(place)
+    digest, card = artifact.digest, artifact.card()
+    table = InputTable(url="elsewhere", digest="2" * 64, seed=3)
+    moved = card.model_copy(update={"command": "make it", "tables": {"latents": (table,)}})
+    store.write_atomic(f"{artifact.url}/card.json", moved.encode())
+    assert artifact.card() == moved
+    assert artifact.digest == digest
+    store.write_atomic(f"{artifact.url}/card.json", card.model_copy(update={"citation": "A toy."}).encode())
+    assert artifact.digest != digest
+
+
+def test_a_card_of_before_its_tables_were_kept_has_its_digest_still():
+    old = (
+        b'{\n "artifact": 1,\n "what": "toy",\n "inputs": {},\n "generator": null,\n "generator_fingerprint": null,\n'
+        b' "codes": null,\n "attributes": [],\n "metrics": {},\n "meanings": {},\n "licences": {},\n "citation": "",\n'
+        b' "command": "",\n "files": {}\n}\n'
+    )
+    assert Card.parse(old, "card.json").encode_content() == old
 
 
 @pytest.mark.parametrize(
