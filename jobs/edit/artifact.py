@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from jobs.edit.spec import EditSpec, artifact_of
+from jobs.edit.spec import EditSpec, artifact_of, how_to_train
 from jobs.flags import say
 from pipeline.card import Card
 from pipeline.directions.aliases import resolve as our_attribute
@@ -17,9 +17,11 @@ from pipeline.editors import EditRequest
 from pipeline.errors import SpecError
 from pipeline.models.codes import Space
 from pipeline.models.generators import Generator
+from pipeline.stages import kept_artifacts
 from pipeline.stages.codes import codes_of, needed_columns
 from pipeline.stages.models import ArtifactRef, read_artifact
 from pipeline.stages.source import Latents
+from pipeline.tables.artifact import CARD
 
 LOOKED_AT = 1024
 """Rows whose norms are compared with those of the training: the first ones."""
@@ -66,15 +68,22 @@ class OpenedArtifact:
 
 
 def open_artifact(spec: EditSpec, generator: Generator) -> OpenedArtifact:
-    """The artifact that the flags name.
+    """The artifact that the flags name, else the one that the repository keeps for this generator.
 
     Raises:
         ModelFileError: it is damaged, or is another method's.
-        SpecError: it was made for another generator, or for codes in another space than --space.
+        SpecError: none is named, and none is kept; or it was made for another generator, or for codes in another space
+            than --space.
     """
-    url, what = artifact_of(spec), spec.EDITOR[1].ARTIFACT
-    if url is None or what is None:
+    editor, what = spec.EDITOR[0], spec.EDITOR[1].ARTIFACT
+    if what is None:
         return OpenedArtifact()
+    url = artifact_of(spec)
+    if url is None:
+        if (url := kept_artifacts.find(what, generator)) is None:
+            raise SpecError(how_to_train(editor, what, generator.name))
+        card = f"{kept_artifacts.place(url)}/{CARD}"
+        say(f"Note  no --artifact: that of stylemill is used; {card} says how it was trained and how good it is")
     trained = read_artifact(url, what)
     opened = OpenedArtifact(ArtifactRef(url, what, trained.digest), trained.card, trained.tensors)
     whose = trained.card.generator_fingerprint

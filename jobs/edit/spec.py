@@ -11,6 +11,7 @@ from jobs.options import LatentsFlags, PictureFlags, RunFlags
 from pipeline.editors import EDITORS, EditorConfig, config_of
 from pipeline.editors.request import AND
 from pipeline.models.classifiers.attributes import DEFAULT_ATTRIBUTES
+from pipeline.stages import kept_artifacts
 
 ATTRIBUTE = "Attributes to change, by name; old#3 is row 3, where two rows are named old."
 
@@ -62,8 +63,8 @@ class EditSpec(LabelledChoice, LatentsFlags, PictureFlags, CalibrationFlag, RunF
         name, config = self.EDITOR
         if self.space is not None and self.space not in config.SPACES:
             raise ValueError(f"--space {self.space}: {name} moves codes in {_listed(config.SPACES)}")
-        if config.ARTIFACT and artifact_of(self) is None:
-            raise ValueError(_how_to_train(name, config.ARTIFACT))
+        if config.ARTIFACT and artifact_of(self) is None and not kept_artifacts.names(config.ARTIFACT):
+            raise ValueError(how_to_train(name, config.ARTIFACT))
         needed = cast(EditorConfig, self).needed(cast(EditorConfig, self).asked(self.attribute), self.preserve)
         if needed.names and not self.tables_of_directions:
             raise ValueError(f"--directions: {needed.why}")
@@ -94,7 +95,9 @@ def spec_of(editor: str) -> type[EditSpec]:
     if config.NAMES_ATTRIBUTES:
         fields["attribute"] = (Names, Field((), description=ATTRIBUTE))
     if config.ARTIFACT:
-        what = f"What was trained for it: DIR/artifact of stylemill train {config.ARTIFACT}. It is needed."
+        kept = [name.partition(".")[2] for name in kept_artifacts.names(config.ARTIFACT)]
+        default = f"Default: that of the repository, for {', '.join(kept)}." if kept else "It is needed."
+        what = f"What was trained for it: DIR/artifact of stylemill train {config.ARTIFACT}. {default}"
         fields["artifact"] = (str | None, Field(None, description=what))
     made = create_model(
         f"{editor.title()}Spec", __base__=(EditSpec, config), __doc__=config.__doc__, __module__=__name__, **fields
@@ -104,11 +107,14 @@ def spec_of(editor: str) -> type[EditSpec]:
     return spec
 
 
-def _how_to_train(editor: str, what: str) -> str:
-    """What is said where no artifact is given: the commands that make one."""
+def how_to_train(editor: str, what: str, generator: str | None = None) -> str:
+    """What is said where no artifact is given and none is kept: the commands that make one. generator: by name, if it
+    is not the built-in one.
+    """
+    of = f" --generator {generator}" if generator else ""
     return (
         f"--artifact: {editor} needs what is trained on labelled faces; these two commands make it: "
-        f"stylemill dataset --rows 10000 --out out/faces && stylemill train {what} --latents out/faces/latents "
+        f"stylemill dataset{of} --rows 10000 --out out/faces && stylemill train {what} --latents out/faces/latents "
         f"--labels out/faces/labels --out out/{what} ; then --artifact out/{what}/artifact"
     )
 

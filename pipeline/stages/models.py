@@ -11,6 +11,7 @@ from pipeline.models import classifiers, generators
 from pipeline.models.classifiers import parsing
 from pipeline.models.faces import FaceScorer
 from pipeline.models.zoo.formats import safetensors
+from pipeline.stages import kept_artifacts
 from pipeline.tables import Artifact, store
 
 MODEL = "model.safetensors"
@@ -102,13 +103,13 @@ class Trained:
 
 
 def read_artifact(url: str, what: str) -> Trained:
-    """The artifact at `url`, made by the method `what`; nothing in it is executed.
+    """The artifact at `url`, or the kept one of that name, made by the method `what`; nothing in it is executed.
 
     Raises:
         ModelFileError: it is none, is damaged, or is another method's.
         StoreError: it cannot be read.
     """
-    artifact = Artifact(url)
+    artifact = Artifact(kept_artifacts.place(url))
     card = artifact.card()
     if card.what != what:
         raise ModelFileError(f"{url} is an artifact of {card.what}, not of {what}: choose another")
