@@ -159,7 +159,8 @@ def page(
         facts={
             "Faces": f"{faces.said}; of {spec.there:,} others the first {spec.each:,} edited, {spec.few:,} of them in "
             "sequences",
-            "Artifact": f"{trained.digest}, of `{trained.card.command}`{learned_from(artifact, trained.card)}",
+            "Artifact": f"{trained.digest}, of `{trained.card.command.replace(spec.url(''), '')}`"
+            f"{learned_from(artifact, trained.card)}",
             "Directions": Table.open(faces.fitted("w")).digest,
         },
     )
