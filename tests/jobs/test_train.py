@@ -16,6 +16,7 @@ from planted import FACTS, plant, write_labels
 
 from jobs.__main__ import main
 from pipeline.editors.latent_transformer.training import LatentTransformerTraining
+from pipeline.stages import kept_artifacts
 from pipeline.stages import train as stage
 from pipeline.stages.models import read_artifact
 from pipeline.tables import Artifact, ArtifactFiles, Table
@@ -208,7 +209,8 @@ def test_no_such_training(refused):
     refused(main(["train", "latent"]), "there is no training 'latent'; the trainings are latent-transformer")
 
 
-def test_edits_by_an_artifact_without_one_name_the_commands_that_make_it(latents, tmp_path, refused):
+def test_edits_by_an_artifact_without_one_name_the_commands_that_make_it(latents, tmp_path, refused, monkeypatch):
+    monkeypatch.setattr(kept_artifacts, "FOLDER", tmp_path / "none")
     words = ["edit", WHAT, "--latents", str(latents), "--attribute", "old", "--target", "1", "--out", str(tmp_path)]
     refused(main(words), "dataset --rows 10000 --out out/faces && stylemill train latent-transformer --latents out/")
 
