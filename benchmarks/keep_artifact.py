@@ -1,6 +1,6 @@
 """Whether a trained artifact is good enough to be kept in the repository, and the files to keep.
 
-    python -m benchmarks.keep_artifact out/latent-transformer/artifact --out out/kept
+    python -m benchmarks.keep_artifact --artifact out/lt/artifact --out out/kept
 
 Its tensors are rounded to float16. By these it edits faces that it was not trained on, each to the side of an
 attribute where the judge does not see it (a toggle), and InterFaceGAN edits the same faces in w, both at their
@@ -58,7 +58,7 @@ MEANINGS = {
 class KeepSpec(LabelledFlags):
     """Say whether an artifact is good enough to be kept, and write the files to keep.
 
-    Example: python -m benchmarks.keep_artifact out/latent-transformer/artifact --out out/kept
+    Example: python -m benchmarks.keep_artifact --artifact out/lt/artifact --out out/kept
     """
 
     VERB = "keep"
