@@ -26,7 +26,7 @@ from pipeline.engine.fingerprint import fingerprint
 from pipeline.engine.job_records import JobRecords
 from pipeline.engine.owner import disown
 from pipeline.errors import ModelFileError
-from pipeline.models import generators
+from pipeline.models import classifiers, generators, zoo
 from pipeline.models.classifiers.attributes import DEFAULT_ATTRIBUTES
 from pipeline.tables import Table
 
@@ -70,6 +70,7 @@ class KeptLabels:
 
     def write_table(self, url: str, family: str, attributes: Sequence[str], rows: int) -> None:
         """Write and seal these rows as the labels table at `url`, unless they are there already. Raises StoreError."""
+        networks = classifiers.load(family, attributes).weights
         facts = {
             "verb": "reproduce",
             "spec": {**self.facts["spec"], "rows": rows, "classifiers": family, "attributes": list(attributes)},
@@ -78,6 +79,7 @@ class KeptLabels:
                 "classifiers_digest": self.facts["families"][family]["fingerprint"],
             },
             "meanings": {name: self.facts["meanings"][name] for name in attributes},
+            "weights": [zoo.CATALOGUE[name].terms for name in networks if name in zoo.CATALOGUE],
             "calibration": self.facts["calibration"],
             "kept_labels": {
                 "file": self.file.name,

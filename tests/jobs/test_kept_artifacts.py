@@ -9,7 +9,7 @@ import pytest
 from benchmarks import keep_artifact
 from jobs.__main__ import main
 from pipeline.card import Card
-from pipeline.models import generators
+from pipeline.models import classifiers, generators
 from pipeline.models.classifiers import identity, tiny
 from pipeline.stages import kept_artifacts
 from pipeline.stages.models import read_artifact
@@ -88,7 +88,10 @@ def test_one_is_written_with_what_it_does_on_its_card(tmp_path, monkeypatch, cap
 def test_each_does_what_its_card_says(name, tmp_path):
     """On the first faces of those that its figures are of."""
     what = name.partition(".")[0]
-    metrics = read_artifact(f"{kept_artifacts.SCHEME}{name}", what).card.metrics
+    card = read_artifact(f"{kept_artifacts.SCHEME}{name}", what).card
+    metrics = card.metrics
+    families = [table.classifiers for table in card.tables["labels"]]
+    assert {network for family in families for network in classifiers.load(family).weights} <= set(card.licences)
     attributes = [found.split(".")[1] for found in metrics if found.startswith("kept.") and found.endswith(".first")]
     assert attributes
     faces = ["--rows", str(keep_artifact.FIRST), "--seed", "2", "--local", "--out", f"{tmp_path}/faces"]
