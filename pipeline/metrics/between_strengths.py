@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.metrics.bootstrap import NOT_DECIDED
+from pipeline.metrics.bootstrap import NOT_DECIDED, Difference
 from pipeline.metrics.swept import EqualRate, Swept, difference_at_equal_rate, mean_at_rate
 
 PARTS = 10
@@ -39,9 +39,13 @@ class BetweenStrengths(EqualRate):
         """better | worse | not decided: of the difference, but decided only where its whole interval is beyond
         `wrong_by`.
         """
-        more = self.difference
-        beyond = more.low > self.wrong_by or more.high < -self.wrong_by
-        return more.verdict if beyond else NOT_DECIDED
+        return verdict_beyond(self.difference, self.wrong_by)
+
+
+def verdict_beyond(more: Difference, wrong_by: float) -> str:
+    """better | worse | not decided: decided only where the whole interval is beyond what it may be wrong by."""
+    beyond = more.low > wrong_by or more.high < -wrong_by
+    return more.verdict if beyond else NOT_DECIDED
 
 
 def at_equal_rate(first: Read, first_point: int, second: Read, second_point: int) -> BetweenStrengths:

@@ -47,15 +47,19 @@ class Swept:
 
     def rates(self) -> NDArray[np.float64]:
         """(P,): the share of edits that succeeded, or the mean share of what was asked for."""
-        return self._curves(np.ones((1, len(self.reached))))[0][0]
+        return self.curves(np.ones((1, len(self.reached))))[0][0]
 
     def means(self) -> NDArray[np.float64]:
         """(P,): the mean of the value; NaN where no face has one."""
-        return self._curves(np.ones((1, len(self.reached))))[1][0]
+        return self.curves(np.ones((1, len(self.reached))))[1][0]
 
     def counts(self) -> NDArray[np.int64]:
         """(P,): of how many edits the mean is."""
         return np.count_nonzero(self._weights() > 0, axis=0)
+
+    def only(self, rows: NDArray[np.int64]) -> Swept:
+        """Of some of the faces, in this order."""
+        return Swept(self.reached[rows], self.value[rows], self.among, self.share)
 
     def gains(self) -> NDArray[np.int64]:
         """(P,): in how many faces more of what was asked for is there than in the source."""
@@ -80,8 +84,8 @@ class Swept:
         weights_NP[np.isnan(np.asarray(self.value, np.float64))] = 0.0
         return weights_NP
 
-    def _curves(self, drawn_RN: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Rates and means (R, P) of resamples that draw each face so often."""
+    def curves(self, drawn_RN: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Rates and means (R, P) of resamples that draw each face so often (R, N)."""
         rate_RP = drawn_RN @ np.asarray(self.reached, np.float64) / drawn_RN.sum(axis=1, keepdims=True)
         weight_NP = self._weights()
         weight_RP = drawn_RN @ weight_NP
@@ -147,7 +151,7 @@ def difference_at(
     _check(first, second)
 
     def read(drawn_RN: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        return first._curves(drawn_RN)[1][:, first_step], second._curves(drawn_RN)[1][:, second_step]
+        return first.curves(drawn_RN)[1][:, first_step], second.curves(drawn_RN)[1][:, second_step]
 
     few = min(first.counts()[first_step], second.counts()[second_step]) < FEWEST
     both = (first.moments().at(first_step), second.moments().at(second_step))
@@ -171,7 +175,7 @@ def difference_at_equal_rate(
     _check(first, second)
 
     def read(drawn_RN: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-        one, other = first._curves(drawn_RN), second._curves(drawn_RN)
+        one, other = first.curves(drawn_RN), second.curves(drawn_RN)
         rate_R = np.minimum(one[0][:, first_step], other[0][:, second_step])
         above = rate_R > np.maximum(one[0][:, 0], other[0][:, 0])
         rate_R = np.where(above, rate_R, np.nan)
