@@ -82,8 +82,8 @@ class OverRates:
 def mean_over_rates(
     rate_RP: NDArray[np.float64], mean_RP: NDArray[np.float64], high_R: NDArray[np.float64], low: float = LEAST
 ) -> NDArray[np.float64]:
-    """(R,): the mean of each curve over the rates from `low` to its own `high`, by the trapezoid rule; the rate is taken
-    as its maximum so far. NaN where high is not above low, is never reached, or where a mean on the way is NaN.
+    """(R,): the mean of each curve over the rates from `low` to its own `high`, by the trapezoid rule; the rate is
+    its maximum so far. NaN where high is not above low, is never reached, or where a mean on the way is NaN.
     """
     top_RP = np.maximum.accumulate(rate_RP, axis=1)
     there = (high_R > low) & (high_R <= top_RP[:, -1])
@@ -226,7 +226,7 @@ def _curves_of_both(
 
 
 def _drawn(faces: Mapping[str, NDArray[np.int64]], resamples: int, seed: int) -> NDArray[np.float64]:
-    """(R, N + 1): how often each resample has drawn each face, by its number; faces that the same methods have are drawn
+    """(R, N): how often each resample has drawn each face, by its number; faces that the same methods have are drawn
     among themselves.
     """
     number = 1 + max((int(its.max()) for its in faces.values() if len(its)), default=0)
