@@ -26,7 +26,6 @@ from pipeline.models.generators import Generator
 from pipeline.report.measured import STAGES, on_screen
 from pipeline.stage_names import stages_of
 from pipeline.stages.compared import Source
-from pipeline.stages.edit import kept_steps
 from pipeline.stages.measure import MeasureStage
 from pipeline.stages.measured import derived_of
 from pipeline.stages.models import ClassifierRef, Model, Runtime, Truncated
@@ -34,7 +33,7 @@ from pipeline.stages.request_rows import read_requests
 from pipeline.tables import Layout, Table, store
 from pipeline.tables.frames import read_frame
 from pipeline.tables.manifest import is_made_by
-from schemas.edits import JUDGE
+from schemas.edits import JUDGE, kept_steps
 
 
 class MeasureSpec(CalibrationFlag, RunFlags):

@@ -55,3 +55,11 @@ def edits(shape: Sequence[int] = (512,), scores: Sequence[str] = (), judge: Sequ
         pa.field("generator", pa.string()),
     ]
     return TableSchema.of("edits", VERSION, fields, rows_in_group(fields), key=("index", "request", "step"))
+
+
+def kept_steps(keep: str, steps: int) -> tuple[int, ...]:
+    """Which of the steps 0 (the source) to `steps` go into a table of edits: all, last, or every N-th and the last."""
+    if keep == "last":
+        return (steps,)
+    every = 1 if keep == "all" else int(keep)
+    return tuple(sorted({*range(0, steps + 1, every), steps}))

@@ -23,11 +23,11 @@ from pipeline.engine.workers import Load
 from pipeline.models.classifiers import parsing
 from pipeline.stages.codes import needed_columns, truncation_of
 from pipeline.stages.direction_rows import DirectionTables
-from pipeline.stages.edit import EditStage, kept_steps
+from pipeline.stages.edit import EditStage
 from pipeline.stages.models import ClassifierRef, Model, Truncated
 from pipeline.stages.pictures import NO_PICTURES
 from pipeline.stages.request_rows import to_rows
-from schemas.edits import JUDGE
+from schemas.edits import JUDGE, kept_steps
 
 
 def plan_edit(spec: EditSpec) -> tuple[Job, int | None]:

@@ -16,6 +16,7 @@ from jobs.reproduce.faces import LabelledFaces, faces_that_lack, label_faces, la
 from jobs.reproduce.intervention_edits import FOLDERS, INTERPOLATED, InterventionFlags, edit, keep_layers
 from jobs.reproduce.outlined import Masks, strips
 from jobs.reproduce.study import run_study, step
+from pipeline.editors.style_intervention import Config
 from pipeline.errors import SpecError
 from pipeline.metrics.of_faces import BY_NAME, NUMBERS
 from pipeline.models import generators
@@ -33,10 +34,6 @@ SPACES: tuple[Space, ...] = ("w", "z")
 CASE = "smile"
 """The attribute of which pictures are kept after layers, where it is edited; the paper's is Mouth Open."""
 STRIPS = 2
-SHARE = 0.8
-"""Of whole passes that the solver runs, since it begins at the layer that is solved for."""
-ADAM_STEPS = 6
-"""Of each layer, at most: the editor's default."""
 MEETS = 4
 """About how many faces are made to find the strength of a move at which a score is reached, the source included."""
 METRICS = ("pictures", "identity_dlib", "identity", "perceptual")
@@ -150,8 +147,8 @@ def ahead(spec: StyleInterventionSpec) -> Passes:
     """Once faces are labelled: interventions, made again to measure them; moves, and those at the same scores; and one
     intervention by layer.
     """
-    layers = len(generators.load(spec.generator, backend="eager").style_layers)
-    forward, backward = (round(SHARE * passes) for passes in (layers * ADAM_STEPS + 1, layers * ADAM_STEPS))
+    config = Config()
+    forward, backward = config.passes([config.request(EDITED[0])], generators.load(spec.generator, backend="eager"))
     solved = Passes(forward, backward, forward, backward)
     made = 2 * (2 + len(INTERPOLATED)) + 3 * (1 + len(spec.strengths) + MEETS)
     return sum(spec.each * len(spec.attributes) * [solved + Passes(made)], solved)

@@ -3,16 +3,19 @@
 A new editor is a file (or folder) here with a `Config`, and a line in the list.
 """
 
+from pipeline.editors.compared import Compared
 from pipeline.editors.editor import Editor, EditorConfig, Faces, Needed, Scores, Traits
 from pipeline.editors.request import EditRequest
 from pipeline.editors.trace import DONE, NOT_FINITE, REACHED, Trace
 from pipeline.listed import listed_module
 
 __all__ = [
+    "BASELINE",
     "DONE",
     "EDITORS",
     "NOT_FINITE",
     "REACHED",
+    "Compared",
     "EditRequest",
     "Editor",
     "EditorConfig",
@@ -32,6 +35,8 @@ EDITORS = {
     "id-style": "along trained directions, as far as a trained network says for each face, to keep the identity",
 }
 """What each does, by name; its module is of the same name, with _ for -."""
+BASELINE = "interfacegan"
+"""What others are compared with; it moves along any direction."""
 
 
 def config_of(name: str) -> type[EditorConfig]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
+from pipeline.editors.compared import Compared
 from pipeline.editors.kept import Earlier, KeptTable
 from pipeline.editors.request import EditRequest
 from pipeline.editors.trace import Trace
@@ -133,6 +134,9 @@ class EditorConfig(BaseModel, ABC):
     NAMES_ATTRIBUTES: ClassVar[bool] = False
     """Whether flags of its own may name the attributes, in place of --attribute."""
 
+    COMPARED: ClassVar[Compared | None] = None
+    """How it is compared with other editors; None of one that is not."""
+
     def asked(self, attributes: Sequence[str]) -> Sequence[str]:
         """The attribute of each request, of those that --attribute names. Raises ValueError where there is none."""
         if not attributes:
@@ -177,6 +181,12 @@ class EditorConfig(BaseModel, ABC):
     @abstractmethod
     def traits(self, requests: Sequence[EditRequest]) -> Traits:
         """What is known beforehand of the edits of these requests."""
+
+    def passes(self, requests: Sequence[EditRequest], generator: Generator) -> tuple[int, int]:
+        """Passes of one face forward and backward through the generator that these edits take, or at most take, before
+        the faces of their steps are made.
+        """
+        return 0, 0
 
     @abstractmethod
     def open(

@@ -16,7 +16,7 @@ from pipeline.metrics.between_strengths import Change, point_of
 from pipeline.metrics.number import Number
 from pipeline.metrics.swept import Swept
 from pipeline.tables import Table, store
-from schemas.edits import JUDGE
+from schemas.edits import JUDGE, kept_steps
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,8 @@ def read(
 ) -> Toggles:
     """The requests of this attribute in folders of edits, each with whether its faces are to have the attribute.
 
-    Faces with a step that is not there (a code that was not finite) are left out.
+    Faces with a step that is not there (a code that was not finite) are left out. Where faces may stop before others,
+    as those that need no edit, one that has stopped stands still in the later steps.
 
     values: of `of_faces`. numbers: what these are, by their names. unseen: by number, the faces of whose source it
     cannot be told, such as whose face it is: NaN at every strength.
@@ -137,11 +138,38 @@ def read(
 
 def paired(first: Toggles, second: Toggles) -> tuple[Toggles, Toggles]:
     """Both methods' edits of the faces that both have, in one order."""
-    keys = [list(zip(one.faces.tolist(), one.targets.tolist(), strict=True)) for one in (first, second)]
-    both = sorted(set(keys[0]) & set(keys[1]))
-    places = [{key: place for place, key in enumerate(its)} for its in keys]
-    rows = [np.array([place[key] for key in both], dtype=np.int64) for place in places]
-    return first.only(rows[0]), second.only(rows[1])
+    one, other = _in_common([first, second])
+    return one, other
+
+
+def stacked(several: Sequence[Toggles]) -> Toggles:
+    """Edits of one method as one, of the faces that all have; each has strengths of its own, rising from one to the
+    next.
+    """
+    several = _in_common(several)
+
+    def joined(tables: Sequence[Mapping[str, NDArray[np.float64]]]) -> dict[str, NDArray[np.float64]]:
+        return {
+            name: np.concatenate([tables[0][name][:, :1], *(one[name][:, 1:] for one in tables)], axis=1)
+            for name in tables[0]
+        }
+
+    strengths_K = np.concatenate([one.strengths for one in several])
+    scores, numbers, own = (joined(its) for its in (
+        [one.scores for one in several], [one.numbers for one in several], [one.own for one in several]
+    ))  # fmt: skip
+    return Toggles(several[0].attribute, strengths_K, several[0].faces, several[0].targets, scores, numbers, own)
+
+
+def _in_common(several: Sequence[Toggles]) -> list[Toggles]:
+    """Each with the faces that all have, in one order."""
+    keys = [list(zip(one.faces.tolist(), one.targets.tolist(), strict=True)) for one in several]
+    common = sorted(set(keys[0]).intersection(*keys[1:]))
+    found = []
+    for one, its in zip(several, keys, strict=True):
+        places = {key: place for place, key in enumerate(its)}
+        found.append(one.only(np.array([places[key] for key in common], dtype=np.int64)))
+    return found
 
 
 def by_face(several: Sequence[Toggles], number: str) -> Swept:
@@ -159,30 +187,51 @@ def _read(
     unseen: Mapping[str, Collection[int]],
 ) -> Toggles:  # fmt: skip
     url = store.join(folder, "edits")
-    requests = Table.open(store.join(folder, "requests")).read(columns=["index", "attribute"]).to_pandas()
-    asked = requests.loc[requests["attribute"] == attribute, "index"].tolist()
+    requests = Table.open(store.join(folder, "requests")).read(columns=["index", "attribute", "strengths"])
+    asked = [row for row in requests.to_pylist() if row["attribute"] == attribute]
     if len(asked) != 1:
         raise StoreError(f"{folder}: {len(asked)} requests are of {attribute}, and one is to be read")
+    [request] = asked
     table = Table.open(url)
     judged = [name for name in table.schema.arrow.names if name.startswith(JUDGE)]
     own = [name for name in table.schema.arrow.names if JUDGE + name in judged]
     rows = table.read(columns=["index", "request", "step", "strength", *judged, *own]).to_pandas()
-    rows = rows[rows["request"] == asked[0]].rename(columns={"index": "face"}).set_index(["face", "step"]).sort_index()
-    its = values[(values["edits"] == url) & (values["request"] == asked[0])]
+    rows = rows[rows["request"] == request["index"]].rename(columns={"index": "face"}).assign(still=False)
+    spec = table.require_sealed()["facts"].get("spec", {})
+    if spec.get("rows_may_stop"):
+        rows = _standing_still(rows, kept_steps(spec["keep"], spec["steps"]), request["strengths"])
+    rows = rows.set_index(["face", "step"]).sort_index()
+    its = values[(values["edits"] == url) & (values["request"] == request["index"])]
     measured = its.pivot(index=["face", "step"], columns="name", values="value")
     wide = rows["strength"].unstack().abs()
     whole = wide.dropna().index
     columns = {name.removeprefix(JUDGE): _wide(rows[name], whole) for name in judged}
     measured = measured.reindex(rows.index, columns=sorted(values["name"].unique()))  # NaN where a face has no number
     found = {str(name): _wide(measured[name], whole) for name in measured}
+    still_NP = _wide(rows["still"].astype(float), whole) > 0
     for name, number_NP in found.items():
         number_NP[:, 0] = numbers[name].of_itself
+        for step in range(1, number_NP.shape[1]):
+            number_NP[:, step] = np.where(still_NP[:, step], number_NP[:, step - 1], number_NP[:, step])
         number_NP[whole.isin(list(unseen.get(name, ())))] = np.nan
     strengths_K = wide.loc[whole].to_numpy(np.float64)[:, 1:]
     return Toggles(
         attribute, strengths_K[0] if len(whole) else np.zeros(wide.shape[1] - 1), whole.to_numpy(np.int64),
         np.full(len(whole), target), columns, found, {name: _wide(rows[name], whole) for name in own},
     )  # fmt: skip
+
+
+def _standing_still(rows: pd.DataFrame, kept: Sequence[int], strengths: Sequence[float]) -> pd.DataFrame:
+    """With a row of each face for each step that was to be kept: one that has stopped before stands still, and counts
+    in each later step too. Each step has the strength that was asked for, wherever its faces are.
+    """
+    rows = rows.assign(step=np.asarray(kept)[np.searchsorted(kept, rows["step"])])
+    rows = rows.drop_duplicates(["face", "step"], keep="last").set_index(["face", "step"]).sort_index()
+    every = pd.MultiIndex.from_product([rows.index.unique("face"), kept], names=["face", "step"])
+    found = rows.reindex(every)
+    found["still"] = ~every.isin(rows.index)
+    found = found.groupby(level="face").ffill().reset_index()
+    return found.assign(strength=[strengths[step - 1] if step else 0.0 for step in found["step"]])
 
 
 def _wide(column: "pd.Series[float]", faces: "pd.Index[int]") -> NDArray[np.float64]:

@@ -285,14 +285,6 @@ class EditWorker:
         return seconds
 
 
-def kept_steps(keep: str, steps: int) -> tuple[int, ...]:
-    """Which of the steps 0 (the source) to `steps` go into the table, by `--keep`."""
-    if keep == "last":
-        return (steps,)
-    every = 1 if keep == "all" else int(keep)
-    return tuple(sorted({*range(0, steps + 1, every), steps}))
-
-
 def drop_steps(columns: dict[str, NDArray], slots: Slots) -> int:
     """Remove, in place, steps that are not finite, if the source and another step of their row and request are finite.
     Other rows are left unchanged; they are rejected later. Returns how many steps the rows that are kept lack.

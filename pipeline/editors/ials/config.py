@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.directions.aliases import plain
+from pipeline.editors.compared import Compared
 from pipeline.editors.editor import Artifact, EditorConfig, Faces, Needed, Scores, Traits
 from pipeline.editors.gradients import Loss
 from pipeline.editors.ials.ials import IALS, LAMBDAS
@@ -90,6 +91,18 @@ class Config(Steps, EditorConfig):
 
     GROUP: ClassVar[str | None] = "ials"
     SPACES: ClassVar[tuple[Space, ...]] = ("w", "w+", "s")
+    COMPARED: ClassVar[Compared | None] = Compared(
+        flag="steps",
+        strengths=(2, 4, 6, 8, 10),
+        usual=8,
+        signed=False,
+        steps=True,
+        settings={"step_size": 0.4},
+        conditions=True,
+        rows=32,
+        networks="gradients of the editing family's scores",
+        claims={"kept": "each face's own gradients keep the other attributes better"},
+    )
 
     lambda1: float | None = Field(
         None,
@@ -152,6 +165,11 @@ class Config(Steps, EditorConfig):
             recompute=self.recompute,
             psi=self.psi,
         )
+
+    def passes(self, requests: Sequence[EditRequest], generator: Generator) -> tuple[int, int]:
+        first, second = self.lambdas
+        followed = sum((first < 1) + (second < 1) * len(request.preserve) for request in requests)
+        return (self.steps * len(requests) if followed else 0), self.steps * followed
 
     def open(self, faces: Faces | None, directions: Sequence[Direction] = (), artifact: Artifact | None = None) -> IALS:
         return self.editor(directions, faces, faces.at_once if faces else None)

@@ -13,6 +13,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from pipeline.editors.compared import Compared
 from pipeline.editors.editor import Artifact, EditorConfig, Faces, Traits
 from pipeline.editors.gradients import score_gradients, score_of
 from pipeline.editors.id_style.blocks import Blocks
@@ -38,6 +39,14 @@ class Config(EditorConfig):
     SPACES: ClassVar[tuple[Space, ...]] = ("w", "w+")
     TAKES_DIRECTIONS: ClassVar[bool] = False
     ARTIFACT: ClassVar[str | None] = "id-style"
+    COMPARED: ClassVar[Compared | None] = Compared(
+        flag="intensity",
+        strengths=(0.5, 0.75, 1.0, 1.5, 2.0),
+        usual=1.0,
+        signed=False,
+        networks="gradients of the editing family's scores and of fr-feature's identity",
+        claims={"identity_dlib": "directions trained to keep the identity keep more of it"},
+    )
 
     target: Target = Field("1", description="1: towards the attribute; 0: away from it; flip: to the side where a face "
                            "is not, by --classifiers, for one attribute at a time.")  # fmt: skip

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field, FiniteFloat, field_validator, model_validator
 
+from pipeline.editors.compared import Compared
 from pipeline.editors.editor import Artifact, EditorConfig, Faces, Needed, Traits
 from pipeline.editors.interfacegan.linear import InterFaceGAN, Mode
 from pipeline.editors.request import EditRequest, Target
@@ -31,6 +32,13 @@ class Config(EditorConfig):
     """  # noqa: E501  one line can be pasted
 
     GROUP: ClassVar[str | None] = "interfacegan"
+    COMPARED: ClassVar[Compared | None] = Compared(
+        flag="strengths",
+        strengths=(0.75, 1.5, 3.0, 4.5, 6.0),
+        usual=3.0,
+        networks="labels by the editing family",
+        claims={"reach": "a direction that all faces share changes the attribute"},
+    )
 
     strengths: tuple[FiniteFloat, ...] = Field(
         (), description="Distances to move, one step for each; a negative one moves away from the attribute."

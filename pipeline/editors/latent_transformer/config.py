@@ -12,6 +12,7 @@ import torch
 from pydantic import Field, FiniteFloat, field_validator, model_validator
 from torch import Tensor
 
+from pipeline.editors.compared import Compared
 from pipeline.editors.editor import Artifact, EditorConfig, Faces, Traits
 from pipeline.editors.latent_transformer.trained import TrainedNetworks
 from pipeline.editors.request import AND, SIDES, TARGETS, EditRequest, Target
@@ -37,6 +38,16 @@ class Config(EditorConfig):
     TAKES_DIRECTIONS: ClassVar[bool] = False
     ARTIFACT: ClassVar[str | None] = "latent-transformer"
     NAMES_ATTRIBUTES: ClassVar[bool] = True
+    COMPARED: ClassVar[Compared | None] = Compared(
+        flag="alphas",
+        strengths=(0.5, 1.25, 1.75, 2.25, 3.0),
+        usual=1.25,
+        networks="labels by the editing family",
+        claims={
+            "identity_dlib": "a trained transformation keeps more of the identity",
+            "kept": "a trained transformation keeps the other attributes better",
+        },
+    )
 
     alphas: tuple[FiniteFloat, ...] = Field(
         (), description="Scaling factors, a step for each, from -1.5 to 1.5 in the paper."

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 from pydantic import Field, FiniteFloat, field_validator, model_validator
 
+from pipeline.editors.compared import Compared
 from pipeline.editors.editor import Artifact, EditorConfig, Faces, Needed, Rows, Traits
 from pipeline.editors.kept import Earlier, KeptTable
 from pipeline.editors.request import EditRequest, Target
@@ -28,6 +29,8 @@ OF_THE_SOLVER = (
     "tolerance", "at_once", "after_layers",
 )  # fmt: skip
 """Fields that mean nothing where the coefficients are given."""
+SHARE = 0.8
+"""Of whole passes that the solver runs, since it begins at the layer that is solved for."""
 
 
 class Config(EditorConfig):
@@ -39,6 +42,19 @@ class Config(EditorConfig):
 
     GROUP: ClassVar[str | None] = "style-intervention"
     SPACES: ClassVar[tuple[Space, ...]] = ("z", "w", "w+")
+    COMPARED: ClassVar[Compared | None] = Compared(
+        flag="strengths",
+        strengths=(0.0, 0.5, 1.0, 1.5, 2.0),
+        usual=1.0,
+        signed=False,
+        settings={"always": True},
+        rows=16,
+        networks="pixels outside the face parser's region; labels by the editing family",
+        claims={
+            "mse_outside": "less of the picture changes outside the region",
+            "identity_dlib": "more of the identity is kept",
+        },
+    )
 
     target: Target = Field(
         "1", description="1 towards the attribute, 0 away from it, flip to the other side of the boundary."
@@ -184,6 +200,10 @@ class Config(EditorConfig):
                 f"--after-layers {self.after_layers[-1]}: {generator.name} has {layers} layers, and after the last one "
                 "stands the edit itself, which is the last step: give numbers below that"
             )
+
+    def passes(self, requests: Sequence[EditRequest], generator: Generator) -> tuple[int, int]:
+        solved = 0 if self.shared_coefficients else len(generator.style_layers) * self.steps * len(requests)
+        return round(SHARE * (solved + bool(solved))), round(SHARE * solved)
 
     def open(
         self, faces: Faces | None, directions: Sequence[Direction] = (), artifact: Artifact | None = None

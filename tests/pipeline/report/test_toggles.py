@@ -10,21 +10,22 @@ import schemas
 from pipeline.errors import StoreError
 from pipeline.metrics.between_strengths import in_between
 from pipeline.metrics.of_faces import NUMBERS
-from pipeline.report.toggles import paired, read
+from pipeline.report.toggles import paired, read, stacked
 from pipeline.tables import Table
 
 JUDGED = ("smile", "old", "male")
 
 
-def edits_of(url, faces, scores, attributes=("smile",), strengths=(1.0, 2.0), own=()):
+def edits_of(url, faces, scores, attributes=("smile",), strengths=(1.0, 2.0), own=(), last=None, facts=None):
     """A folder of edits with the source and two steps. scores: by (face, request), (3, 3) by step and attribute; of the
-    attributes `own` another family sees the opposite.
+    attributes `own` another family sees the opposite. last: by face, its last step where that is not 2.
     """
     schema = schemas.edits((2,), own, JUDGED)
     table = Table(f"{url}/edits", schema)
     records = []
     for part, face in enumerate(faces):
-        numbers = [(request, step) for request in range(len(attributes)) for step in range(3)]
+        steps = range(1 + (last or {}).get(face, 2))
+        numbers = [(request, step) for request in range(len(attributes)) for step in steps]
         judged = np.array([scores[face, request][step] for request, step in numbers], np.float32)
         rows = {
             "index": [face] * len(numbers), "request": [one for one, _ in numbers], "step": [one for _, one in numbers],
@@ -35,7 +36,7 @@ def edits_of(url, faces, scores, attributes=("smile",), strengths=(1.0, 2.0), ow
             **{name: -judged[:, place] for place, name in enumerate(JUDGED) if name in own},
         }  # fmt: skip
         records.append(table.publish(part, schema.rows(rows), shards=len(faces)))
-    table.seal(records, {})
+    table.seal(records, facts or {})
     count, schema = len(attributes), schemas.requests()
     asked = {
         "index": list(range(count)), "attribute": list(attributes), "target": ["1"] * count,
@@ -130,3 +131,33 @@ def test_a_source_whose_face_is_not_found_has_no_number(folders):
     found = read("smile", folders, told, NUMBERS, {"identity": [9, 77]})
     assert found.faces.tolist() == [4, 9, 5]
     assert np.isnan(found.number("identity")).tolist() == [[False] * 3, [True] * 3, [False] * 3]
+
+
+def test_a_face_that_has_stopped_stands_still_where_faces_may_stop(tmp_path):
+    faces, scores = [4, 9, 11], {(face, 0): UP for face in (4, 9, 11)}
+    measured = values(f"{tmp_path}/up", faces)
+    at = {9: 1, 11: 0}
+    measured = measured[measured["step"] <= measured["face"].map(at).fillna(2)]
+    edits_of(f"{tmp_path}/up", faces, scores, last=at, facts={"spec": {"rows_may_stop": True, "keep": "1", "steps": 2}})
+    found = read("smile", [(f"{tmp_path}/up", True)], measured, NUMBERS)
+    assert found.faces.tolist() == faces
+    assert found.strengths.tolist() == [1, 2]
+    assert found.reached.tolist() == [[False, True, True], [False, True, True], [False, False, False]]
+    assert found.scores["male"].tolist() == [[1, 1, 1]] * 3
+    assert found.scores["old"].tolist() == [[1, 1, -1], [1, 1, 1], [1, 1, 1]]
+    np.testing.assert_allclose(found.number("identity"), [[1, 0.86, 0.76], [1, 0.81, 0.81], [1, 1, 1]])
+    edits_of(f"{tmp_path}/not", faces, scores, last=at)
+    assert read("smile", [(f"{tmp_path}/not", True)], measured, NUMBERS).faces.tolist() == [4]
+
+
+def test_edits_at_one_strength_each_are_those_of_a_method(tmp_path):
+    both = {(face, 0): UP for face in (4, 9)}
+    edits_of(f"{tmp_path}/near", [9, 4], both)
+    edits_of(f"{tmp_path}/far", [4, 9, 5], {**both, (5, 0): UP}, strengths=(3.0, 4.0))
+    near, far = (read("smile", [(f"{tmp_path}/{name}", True)], values(f"{tmp_path}/{name}", [4, 9, 5]), NUMBERS)
+                 for name in ("near", "far"))  # fmt: skip
+    found = stacked([near, far])
+    assert found.faces.tolist() == [4, 9]
+    assert found.strengths.tolist() == [1, 2, 3, 4]
+    assert found.reached.tolist() == [[False, True, True, True, True]] * 2
+    np.testing.assert_allclose(found.number("identity")[0], [1, 0.86, 0.76, 0.86, 0.76])
