@@ -1,0 +1,9 @@
+"""Pickles read as data: an interpreter of their opcodes that runs nothing and builds plain containers.
+
+`load(data, name)` for any pickle, and for what torch.save wrote, as zip archive or in the older form.
+"""
+
+from pipeline.models.pickles.loading import load
+from pipeline.models.pickles.stand_ins import Record, array_of, is_tensor, tensor_of
+
+__all__ = ["Record", "array_of", "is_tensor", "load", "tensor_of"]
