@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from pipeline.errors import ModelFileError, SpecError
 from pipeline.models.backend import Backend
 from pipeline.models.codes import SPACES, Codes, Space
+from pipeline.models.generators.mapping import mean_w
 
 
 class StyleLayer(NamedTuple):
@@ -84,13 +85,18 @@ class Generator(nn.Module, abc.ABC):
         self.backend = backend
 
     def load_weights(
-        self, tensors: Mapping[str, Tensor], w_avg: Tensor, layers: Mapping[str, ModulatedLayer], rows: Sequence[int]
+        self,
+        tensors: Mapping[str, Tensor],
+        w_avg: Tensor | None,
+        layers: Mapping[str, ModulatedLayer],
+        rows: Sequence[int],
     ) -> None:
         """Last step of an architecture's constructor: weights in place, frozen, and each layer ready to run.
 
         Args:
-            tensors: all weights, by the names of the architecture's parameters and buffers.
-            w_avg: (W,).
+            tensors: all weights, by the names of the architecture's parameters and buffers, which may be on the meta
+                device until here.
+            w_avg: (W,); None to take the mean w of some thousands of seeded z.
             layers: in the order in which they run.
             rows: the row of w+ of each layer.
 
@@ -98,11 +104,12 @@ class Generator(nn.Module, abc.ABC):
             ModelFileError: a tensor is missing, unknown or of another shape.
         """
         try:
-            self.load_state_dict(dict(tensors))
+            self.load_state_dict({name: tensor.float() for name, tensor in tensors.items()}, assign=True)
         except RuntimeError as error:
             what = str(error).splitlines()[1].strip()
             raise ModelFileError(f"the weights of {self.name} do not fit {type(self).__name__}: {what}") from None
-        self.register_buffer("w_avg", w_avg.clone(), persistent=False)
+        w_avg = mean_w(self.mapping, self.z_dim) if w_avg is None else w_avg.float().clone()
+        self.register_buffer("w_avg", w_avg, persistent=False)
         self.requires_grad_(False).eval().to(self.backend.device)
         for name, parameter in self.synthesis.named_parameters():
             if ".affine." not in name:
@@ -232,11 +239,15 @@ class Generator(nn.Module, abc.ABC):
         return w_NW.unsqueeze(1).expand(-1, self.num_ws, -1)
 
 
-def fingerprint(architecture: str, tensors: Mapping[str, Tensor]) -> str:
-    """Hex digest of an architecture's version and of tensors with their names, dtypes and shapes."""
+def fingerprint(architecture: str, tensors: Mapping[str, Tensor], w_avg: Tensor | None) -> str:
+    """Hex digest of an architecture's version, of tensors with their names, dtypes and shapes, and of the mean w.
+
+    A mean w that is computed is left out: its last bits depend on the machine.
+    """
+    named = dict(tensors) if w_avg is None else {**tensors, "w_avg": w_avg}
     digest = hashlib.sha256(architecture.encode())
-    for name in sorted(tensors):
-        tensor = tensors[name].detach().cpu().contiguous()
+    for name in sorted(named):
+        tensor = named[name].detach().cpu().contiguous()
         digest.update(f"\n{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
         digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()

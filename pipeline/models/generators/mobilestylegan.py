@@ -183,7 +183,7 @@ class MobileStyleGAN(Generator):
     sizes = (1024, 512, 256)
 
     def __init__(self, name: str, tensors: Mapping[str, Tensor], w_avg: Tensor, backend: Backend):
-        super().__init__(name, fingerprint(ARCHITECTURE, {**tensors, "w_avg": w_avg}), backend)
+        super().__init__(name, fingerprint(ARCHITECTURE, tensors, w_avg), backend)
         self.mapping = MappingNetwork()
         self.synthesis = Synthesis()
         layers = self.synthesis.layers()

@@ -1,7 +1,8 @@
-"""StyleGAN2 with skip connections, under the parameter names of stylegan2-ada-pytorch.
+"""StyleGAN2 of any resolution, under the parameter names of stylegan2-ada-pytorch.
 
 Karras et al., "Analyzing and Improving the Image Quality of StyleGAN", 2020 (arXiv:1912.04958). Weights are stored as
-trained: equalised learning rates are applied at run time. Noise is the stored constant one.
+trained: equalised learning rates are applied at run time. The synthesis network has skip connections to RGB (`skip`),
+residual blocks (`resnet`), or neither (`orig`).
 
 Shapes: N rows, Z z_dim, W w_dim, C channels; features are (N, C, height, width).
 """
@@ -9,29 +10,40 @@ Shapes: N rows, Z z_dim, W w_dim, C channels; features are (N, C, height, width)
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import accumulate
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pipeline.errors import SpecError
+from pipeline.errors import ModelFileError, SpecError
 from pipeline.models.backend import Backend
 from pipeline.models.generators.generator import Generator, ModulatedLayer, fingerprint
+from pipeline.models.generators.mapping import LEAK, FullyConnected, MappingNetwork, MappingShape
+from pipeline.models.generators.options import Options
 
-ARCHITECTURE = "stylegan2 1"
-LEAK = 0.2
+ARCHITECTURE = "stylegan2 2"
+Connections = Literal["skip", "orig", "resnet"]
 
 
 class State(NamedTuple):
-    """Between two layers: the features, and the sum of the images so far."""
+    """Between two layers: the features, and the image so far: a sum with `skip`, else that of the last layer alone."""
 
     features: Tensor
     rgb: Tensor
+
+
+class ResidualState(NamedTuple):
+    """The same within a residual block, with what the block adds to its end."""
+
+    features: Tensor
+    rgb: Tensor
+    residual: Tensor
 
 
 @dataclass(frozen=True)
@@ -41,17 +53,19 @@ class Shape:
     Attributes:
         resolution: pixels of a side, a power of two from 8 on.
         channel_base, channel_max: features of r px have min(channel_base / r, channel_max) channels.
-        mapping_layers: linear layers of the mapping network.
         conv_clamp: bound on the outputs of the convolutions, as nets trained in half precision have it.
+        connections: the architecture of the synthesis network.
+        noise: whether the convolutions add noise.
+        mapping: the mapping network.
     """
 
     resolution: int
     channel_base: int = 32768
     channel_max: int = 512
-    z_dim: int = 512
-    w_dim: int = 512
-    mapping_layers: int = 8
     conv_clamp: float | None = None
+    connections: Connections = "skip"
+    noise: bool = True
+    mapping: MappingShape = field(default_factory=MappingShape)
 
     @property
     def resolutions(self) -> list[int]:
@@ -60,64 +74,57 @@ class Shape:
     def channels(self, resolution: int) -> int:
         return min(self.channel_base // resolution, self.channel_max)
 
-
-class FullyConnected(nn.Module):
-    """Linear layer with an equalised learning rate, and a leaky ReLU (gain sqrt 2) if `activate`."""
-
-    def __init__(self, in_features: int, out_features: int, rate: float = 1.0, activate: bool = False):
-        super().__init__()
-        self.weight = nn.Parameter(torch.empty(out_features, in_features))
-        self.bias = nn.Parameter(torch.empty(out_features))
-        self.gain = rate / in_features**0.5
-        self.rate = rate
-        self.activate = activate
-
-    def forward(self, x: Tensor) -> Tensor:
-        y = functional.linear(x, self.weight * self.gain, self.bias * self.rate)
-        return functional.leaky_relu(y, LEAK) * 2**0.5 if self.activate else y
-
-
-class MappingNetwork(nn.Module):
-    """z (N, Z) -> w (N, W)."""
-
-    def __init__(self, shape: Shape):
-        super().__init__()
-        self.depth = shape.mapping_layers
-        for i in range(self.depth):
-            self.add_module(
-                f"fc{i}", FullyConnected(shape.w_dim if i else shape.z_dim, shape.w_dim, 0.01, activate=True)
-            )
-
-    def forward(self, z_NZ: Tensor) -> Tensor:
-        x = z_NZ * (z_NZ.square().mean(dim=1, keepdim=True) + 1e-8).rsqrt()
-        for i in range(self.depth):
-            x = self.get_submodule(f"fc{i}")(x)
-        return x
+    @classmethod
+    def of(cls, options: Options) -> Shape:
+        """Of `init_kwargs` in stylegan2-ada-pytorch. Raises ModelFileError."""
+        options.one_of("img_channels", [3])
+        options.one_of("synthesis.kernel_size", [3])
+        options.one_of("synthesis.activation", ["lrelu"])
+        options.one_of("synthesis.resample_filter", [[1, 3, 3, 1]])
+        clamp = options.value("synthesis.conv_clamp")
+        return cls(
+            resolution=options.size("img_resolution"),
+            channel_base=options.whole("synthesis.channel_base", most=1 << 24),
+            channel_max=options.whole("synthesis.channel_max"),
+            conv_clamp=None if clamp is None else options.number("synthesis.conv_clamp"),
+            connections=options.one_of("synthesis.architecture", get_args(Connections)),
+            noise=options.one_of("synthesis.use_noise", [True, False]),
+            mapping=MappingShape.of(options),
+        )
 
 
 class Conv(ModulatedLayer):
-    """Modulated and demodulated 3x3 convolution, at the size of its input or twice that; noise, bias, leaky ReLU."""
+    """Modulated and demodulated 3x3 convolution, at the size of its input or twice that; noise, bias, leaky ReLU.
+
+    With `shape.connections` "resnet", the first of a block also computes what the second adds to its result.
+    """
 
     def __init__(self, shape: Shape, channels_in: int, resolution: int, up: bool):
-        super().__init__(FullyConnected(shape.w_dim, channels_in), channels_in)
+        super().__init__(FullyConnected(shape.mapping.w_dim, channels_in), channels_in)
         channels = shape.channels(resolution)
         self.weight = nn.Parameter(torch.empty(channels, channels_in, 3, 3))
-        self.noise_const = nn.Parameter(torch.empty(resolution, resolution))
-        self.noise_strength = nn.Parameter(torch.empty(()))
+        if shape.noise:
+            self.noise_const = nn.Parameter(torch.empty(resolution, resolution))
+            self.noise_strength = nn.Parameter(torch.empty(()))
         self.bias = nn.Parameter(torch.empty(channels))
-        self.up = up
-        self.clamp = shape.conv_clamp
+        self.up, self.noise, self.clamp = up, shape.noise, shape.conv_clamp
 
     def forward(self, state: State, s_NC: Tensor) -> State:
-        x = state.features * s_NC[:, :, None, None].to(state.features.dtype)
+        return State(self.convolved(state.features, s_NC), state.rgb)
+
+    def convolved(self, features: Tensor, s_NC: Tensor, gain: float = 1.0) -> Tensor:
+        """The features after this layer, times `gain`."""
+        x = features * s_NC[:, :, None, None].to(features.dtype)
         if self.up:
             x = functional.conv_transpose2d(x, self.weight.transpose(0, 1), stride=2)
             x = functional.conv2d(x, blur_taps(x), padding=1, groups=x.shape[1])
         else:
             x = functional.conv2d(x, self.weight, padding=1)
-        x = x * self.demodulation(s_NC)[:, :, None, None].to(x.dtype) + self.noise_const * self.noise_strength
-        x = functional.leaky_relu(x + self.bias[:, None, None], LEAK) * 2**0.5
-        return State(x if self.clamp is None else x.clamp(-self.clamp, self.clamp), state.rgb)
+        x = x * self.demodulation(s_NC)[:, :, None, None].to(x.dtype)
+        if self.noise:
+            x = x + self.noise_const * self.noise_strength
+        x = functional.leaky_relu(x + self.bias[:, None, None], LEAK) * (2**0.5 * gain)
+        return x if self.clamp is None else x.clamp(-self.clamp * gain, self.clamp * gain)
 
     def demodulation(self, s_NC: Tensor) -> Tensor:
         """(N, C out) one over the expected deviation of each output channel."""
@@ -125,24 +132,49 @@ class Conv(ModulatedLayer):
         return (s_NC.square() @ power.T + 1e-8).rsqrt()
 
 
+class ResidualStart(Conv):
+    """The first convolution of a residual block, and its shortcut: a 1x1 convolution, doubled in size."""
+
+    def __init__(self, shape: Shape, channels_in: int, resolution: int):
+        super().__init__(shape, channels_in, resolution, up=True)
+        self.shortcut = nn.Parameter(torch.empty(shape.channels(resolution), channels_in, 1, 1))
+
+    def forward(self, state: State, s_NC: Tensor) -> ResidualState:  # type: ignore[override]
+        x = functional.conv2d(state.features, self.shortcut * (0.5 / self.shortcut.shape[1]) ** 0.5)
+        return ResidualState(self.convolved(state.features, s_NC), state.rgb, doubled(x))
+
+
+class ResidualEnd(Conv):
+    """The second convolution of a residual block. Both parts are scaled so that their sum has unit variance."""
+
+    def forward(self, state: ResidualState, s_NC: Tensor) -> State:  # type: ignore[override]
+        return State(self.convolved(state.features, s_NC, 0.5**0.5) + state.residual, state.rgb)
+
+
 class ToRGB(ModulatedLayer):
-    """Modulated 1x1 convolution to RGB, added to the image so far, which is doubled in size first."""
+    """Modulated 1x1 convolution to RGB, added to the image so far (with `skip`), which is doubled in size first."""
 
     def __init__(self, shape: Shape, channels_in: int):
-        super().__init__(FullyConnected(shape.w_dim, channels_in), channels_in)
+        super().__init__(FullyConnected(shape.mapping.w_dim, channels_in), channels_in)
         self.weight = nn.Parameter(torch.empty(3, channels_in, 1, 1))
         self.bias = nn.Parameter(torch.empty(3))
         self.gain = 1 / channels_in**0.5
         self.clamp = shape.conv_clamp
+        self.adds = shape.connections == "skip"
 
     def forward(self, state: State, s_NC: Tensor) -> State:
         x = state.features * (s_NC * self.gain)[:, :, None, None].to(state.features.dtype)
         rgb = functional.conv2d(x, self.weight, self.bias)
         rgb = rgb if self.clamp is None else rgb.clamp(-self.clamp, self.clamp)
-        so_far = state.rgb
-        if so_far.shape[-1] < rgb.shape[-1]:
-            so_far = functional.conv_transpose2d(so_far, blur_taps(so_far), stride=2, padding=1, groups=3)
-        return State(state.features, so_far + rgb.to(so_far.dtype))
+        rgb = rgb.to(state.rgb.dtype)
+        if self.adds:
+            rgb = rgb + (doubled(state.rgb) if state.rgb.shape[-1] < rgb.shape[-1] else state.rgb)
+        return State(state.features, rgb)
+
+
+def doubled(x: Tensor) -> Tensor:
+    """x (N, C, h, w) at twice its size, with the filter 1, 3, 3, 1."""
+    return functional.conv_transpose2d(x, blur_taps(x), stride=2, padding=1, groups=x.shape[1])
 
 
 def blur_taps(x: Tensor) -> Tensor:
@@ -152,17 +184,21 @@ def blur_taps(x: Tensor) -> Tensor:
 
 
 class Block(nn.Module):
-    """One resolution: conv0 (but at 4 px, which has the constant instead), conv1, torgb."""
+    """One resolution: conv0 (but at 4 px, which has the constant instead), conv1, torgb where there is one."""
 
     def __init__(self, shape: Shape, resolution: int):
         super().__init__()
         channels = shape.channels(resolution)
+        residual = shape.connections == "resnet" and resolution > 4
         if resolution == 4:
             self.const = nn.Parameter(torch.empty(channels, 4, 4))
+        elif residual:
+            self.conv0: Conv = ResidualStart(shape, shape.channels(resolution // 2), resolution)
         else:
             self.conv0 = Conv(shape, shape.channels(resolution // 2), resolution, up=True)
-        self.conv1 = Conv(shape, channels, resolution, up=False)
-        self.torgb = ToRGB(shape, channels)
+        self.conv1 = (ResidualEnd if residual else Conv)(shape, channels, resolution, up=False)
+        if shape.connections == "skip" or resolution == shape.resolution:
+            self.torgb = ToRGB(shape, channels)
 
 
 class Synthesis(nn.Module):
@@ -184,26 +220,37 @@ def rows_of(layers: Mapping[str, ModulatedLayer]) -> list[int]:
 
 
 class StyleGAN2(Generator):
-    """A StyleGAN2 of any resolution; at 1024 px it has 26 modulated layers and 18 rows of w+.
+    """A StyleGAN2 of any resolution; at 1024 px with `skip` it has 26 modulated layers and 18 rows of w+.
 
     Args:
         name: as in the registry.
         shape: what fixes the shapes of the parameters.
-        tensors: `mapping.*` and `synthesis.*`, as stylegan2-ada-pytorch names them (without `w_avg` and filters).
-        w_avg: (W,) mean of w.
+        tensors: `mapping.*` and `synthesis.*`, as stylegan2-ada-pytorch names them (without `w_avg` and filters; the
+            shortcut of a residual block is `conv0.shortcut`).
+        w_avg: (W,) mean of w; None to take the mean of seeded samples.
         backend: how the layers are run.
+        chosen: the class of all rows, for a network with classes.
 
     Raises:
         ModelFileError: a tensor is missing, unknown or of another shape.
     """
 
-    def __init__(self, name: str, shape: Shape, tensors: Mapping[str, Tensor], w_avg: Tensor, backend: Backend):
-        super().__init__(name, fingerprint(f"{ARCHITECTURE} {shape}", {**tensors, "w_avg": w_avg}), backend)
+    def __init__(
+        self,
+        name: str,
+        shape: Shape,
+        tensors: Mapping[str, Tensor],
+        w_avg: Tensor | None,
+        backend: Backend,
+        chosen: int | None = None,
+    ):
+        super().__init__(name, fingerprint(f"{ARCHITECTURE} {shape} {chosen}", tensors, w_avg), backend)
         self.shape = shape
-        self.z_dim, self.w_dim, self.resolution = shape.z_dim, shape.w_dim, shape.resolution
+        self.z_dim, self.w_dim, self.resolution = shape.mapping.z_dim, shape.mapping.w_dim, shape.resolution
         self.sizes = tuple(reversed(shape.resolutions))
-        self.mapping = MappingNetwork(shape)
-        self.synthesis = Synthesis(shape)
+        with torch.device("meta"):
+            self.mapping = MappingNetwork(shape.mapping, chosen)
+            self.synthesis = Synthesis(shape)
         layers = self.synthesis.layers()
         rows = rows_of(layers)
         self.num_ws = max(rows) + 1
@@ -217,14 +264,30 @@ class StyleGAN2(Generator):
         const = self.synthesis.get_parameter("b4.const")
         return State(const.expand(rows, -1, -1, -1), self.w_avg.new_zeros(rows, 3, 4, 4))
 
-    def _channels_first(self, state: State) -> Tensor:
+    def _channels_first(self, state: State | ResidualState) -> Tensor:
         return state.features
 
-    def image(self, state: State, size: int | None = None) -> Tensor:
+    def image(self, state: Any, size: int | None = None) -> Tensor:
         size = self.check_size(size)
         if state.rgb.shape[-1] != self.resolution:
             raise SpecError(f"an image needs the state after all {len(self.style_layers)} layers")
         return functional.avg_pool2d(state.rgb, self.resolution // size)
+
+
+def named(tensors: Mapping[str, Tensor], name: str) -> tuple[dict[str, Tensor], Tensor | None]:
+    """The parameters of a checkpoint as `StyleGAN2` names them, and its mean w if it has one.
+
+    Raises:
+        ModelFileError: a filter of up-sampling is another than 1, 3, 3, 1.
+    """
+    own: dict[str, Tensor] = {}
+    taps = blur_taps(torch.empty(1, 1))[0, 0]
+    for key, tensor in tensors.items():
+        if not key.endswith(".resample_filter"):
+            own[re.sub(r"(b\d+)\.skip\.weight$", r"\1.conv0.shortcut", key)] = tensor
+        elif tensor.shape != (4, 4) or not torch.allclose(tensor.float() * 4, taps, rtol=0, atol=1e-6):
+            raise ModelFileError(f"{name}: {key} is another filter than 1, 3, 3, 1, which is not supported")
+    return own, own.pop("mapping.w_avg", None)
 
 
 def tiny_stylegan2(seed: int, resolution: int = 32, backend: Backend | None = None) -> StyleGAN2:
@@ -232,10 +295,12 @@ def tiny_stylegan2(seed: int, resolution: int = 32, backend: Backend | None = No
 
     Its z, w and style layers have the widths and the order of a real one's, but for the number of channels.
     """
-    shape = Shape(resolution, channel_base=512, channel_max=32, mapping_layers=2)
+    shape = Shape(resolution, channel_base=512, channel_max=32, mapping=MappingShape(layers=2))
     random = np.random.Generator(np.random.Philox(seed))
     with torch.device("meta"):
-        parameters = nn.ModuleDict({"mapping": MappingNetwork(shape), "synthesis": Synthesis(shape)}).state_dict()
+        parameters = nn.ModuleDict(
+            {"mapping": MappingNetwork(shape.mapping), "synthesis": Synthesis(shape)}
+        ).state_dict()
     tensors = {}
     for name, parameter in parameters.items():
         values = torch.from_numpy(random.standard_normal(tuple(parameter.shape), dtype=np.float32))
@@ -247,4 +312,4 @@ def tiny_stylegan2(seed: int, resolution: int = 32, backend: Backend | None = No
             values = values * 0.2
         tensors[name] = values
     name = "stylegan2-tiny" if (seed, resolution) == (0, 32) else f"stylegan2-tiny-{resolution}-{seed}"
-    return StyleGAN2(name, shape, tensors, torch.zeros(shape.w_dim), backend or Backend.eager())
+    return StyleGAN2(name, shape, tensors, torch.zeros(shape.mapping.w_dim), backend or Backend.eager())

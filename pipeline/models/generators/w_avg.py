@@ -11,14 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
 
 from pipeline.models import backend, zoo
+from pipeline.models.generators.mapping import mean_w
 from pipeline.models.generators.mobilestylegan import W_DIM, MobileStyleGAN
 
 ROWS = 200_000
-BATCH = 1_000
-SEED = 0
 
 
 def path(name: str) -> Path:
@@ -30,17 +28,6 @@ def load(name: str) -> torch.Tensor:
     return torch.from_numpy(np.load(path(name), allow_pickle=False))
 
 
-@torch.no_grad()
-def measure(mapping: nn.Module, z_dim: int, rows: int = ROWS) -> torch.Tensor:
-    """(W,) mean w of the first `rows` normal z of one Philox stream, summed in float64."""
-    random = np.random.Generator(np.random.Philox(SEED))
-    total = torch.zeros((), dtype=torch.float64)
-    for first in range(0, rows, BATCH):
-        z_NZ = torch.from_numpy(random.standard_normal((min(BATCH, rows - first), z_dim), dtype=np.float32))
-        total = total + mapping(z_NZ).double().sum(dim=0)
-    return (total / rows).float()
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--generator", default="mobilestylegan-ffhq")
@@ -48,7 +35,7 @@ def main() -> None:
     arguments = parser.parse_args()
     tensors = zoo.load(arguments.generator).tensors
     generator = MobileStyleGAN(arguments.generator, tensors, torch.zeros(W_DIM), backend.choose("eager"))
-    w_avg = measure(generator.mapping, generator.z_dim, arguments.rows)
+    w_avg = mean_w(generator.mapping, generator.z_dim, arguments.rows)
     np.save(path(arguments.generator), w_avg.numpy())
     print(f"{path(arguments.generator).name}: mean of {arguments.rows} w, norm {w_avg.norm():.3f}")
 

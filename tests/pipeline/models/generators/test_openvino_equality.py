@@ -11,6 +11,7 @@ from pipeline.models import generators, zoo
 from pipeline.models.codes import Codes
 from pipeline.models.generators import w_avg
 from pipeline.models.generators.generator import Generator
+from pipeline.models.generators.mapping import mean_w
 from pipeline.models.zoo.formats.mobilestylegan import convert
 
 pytestmark = pytest.mark.weights
@@ -57,7 +58,7 @@ def test_what_is_known_of_the_network(faces: Generator, z: NDArray[np.float32]) 
 
 def test_the_committed_mean_is_that_of_its_command(faces: Generator) -> None:
     assert torch.equal(faces.w_avg, w_avg.load("mobilestylegan-ffhq"))
-    few = w_avg.measure(faces.mapping, faces.z_dim, rows=20_500)
+    few = mean_w(faces.mapping, faces.z_dim, rows=20_500)
     deviation = (99.8 / 20_500) ** 0.5  # of such a mean, from the trace of the covariance of w
     assert (few - faces.w_avg).norm() < 1.5 * deviation
 
