@@ -26,7 +26,7 @@ from pipeline.engine.merge import merged, published_rows
 from pipeline.engine.outcome import Outcome, Reached, merge_counters
 from pipeline.engine.stage import RAISED, Batch, Reject, Task, Trainer, Worker
 from pipeline.errors import LeaseLost, StoreError, StylemillError
-from pipeline.tables import Artifact, ArtifactFiles, PartWriter, Table
+from pipeline.tables import Artifact, ArtifactFiles, PartWriter, Table, store
 
 REJECTS = "rejects"
 BATCHES_AHEAD = 2
@@ -40,7 +40,7 @@ RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 class Outputs:
     """Where a job's rows go: its tables in publishing order, the table of the rejected rows, and the run's lease.
 
-    Or, in place of rows, its artifact, and the checkpoints on the way to it.
+    Or, in place of rows, its artifact, and the checkpoints on the way to it. url: the directory of all.
     """
 
     verb: str
@@ -49,6 +49,7 @@ class Outputs:
     lease_check: LeaseCheck | None = None
     artifact: Artifact | None = None
     checkpoints: Checkpoints | None = None
+    url: str = ""
 
     @property
     def all(self) -> dict[str, Table | Artifact]:
@@ -173,6 +174,7 @@ class _AppendRows:
 
     def write(self, batch: Batch) -> None:
         begun, seen = time.perf_counter(), 0
+        _write_files(batch, self._outputs)
         for name, rows in _made(batch, self._outputs):
             self._writers[name].write(rows)
             seen = _indices(rows)
@@ -219,6 +221,14 @@ def _made(batch: Batch, outputs: Outputs) -> Iterator[tuple[str, pa.Table]]:
     for name in outputs.tables:
         rows = batch.tables[name]
         yield name, rows() if callable(rows) else rows
+
+
+def _write_files(batch: Batch, outputs: Outputs) -> None:
+    """Each whole. Equal jobs make equal files: those of an attempt that ends here are written over by the next."""
+    if batch.files and outputs.lease_check:
+        outputs.lease_check.check()
+    for name, content in batch.files.items():
+        store.write_atomic(store.join(outputs.url, name), content)
 
 
 def _indices(rows: pa.Table) -> int:

@@ -27,6 +27,7 @@ class Job:
     where a job makes several tables of them.
     `grows`: whether --range makes further rows of the same data set.
     `present`: rows that each shard really has, where an earlier stage rejected some.
+    `folders`: names of directories in `out` in which the stage's files are (`Batch.files`); nothing else is in them.
     `derived`: what the driver makes once the stage's tables are sealed, in this order.
     `about`: further facts on record, here and in the manifests, that decide nothing.
     """
@@ -43,6 +44,7 @@ class Job:
     command: str = ""
     present: Sequence[int] | None = None
     grows: bool = False
+    folders: Sequence[str] = ()
     derived: Sequence[Derived] = ()
     about: Mapping[str, Any] = field(default_factory=dict)
 
@@ -86,7 +88,7 @@ class Job:
                 artifact = kind(url)
                 checkpoints = Checkpoints(JobRecords(self.out, self.verb).checkpoints_url, self.fingerprint)
         rejects = Table(store.join(self.out, "rejects", self.verb), schemas.rejects(), self.layout)
-        return Outputs(self.verb, named, rejects, artifact=artifact, checkpoints=checkpoints)
+        return Outputs(self.verb, named, rejects, artifact=artifact, checkpoints=checkpoints, url=self.out)
 
     @property
     def derived_tables(self) -> dict[str, Table]:
@@ -116,6 +118,7 @@ class Job:
             "tables": [*outputs.all, *self.derived_tables],
             "artifact": outputs.artifact and outputs.artifact.name,
             "derived": {one.name: list(one.reads) for one in self.derived},
+            **({"folders": list(self.folders)} if self.folders else {}),
             "shards": len(self.tasks),
             "planned": sum(task.rows for task in self.tasks),
             "spec": dict(self.spec),

@@ -64,6 +64,7 @@ def prepare_outputs(
     stored = job_records.spec()
     if stored is not None and stored["fingerprint"] != job.fingerprint:
         _clear(job, job_records, stored["tables"], stored.get("artifact"))
+        _clear_folders(job.out, stored.get("folders", ()))
         stored = None
     if stored is None:
         if replace:
@@ -74,6 +75,7 @@ def prepare_outputs(
                 outputs.artifact.name if outputs.artifact else None,
             )
         check(_owned(job, outputs), job.verb, job.fingerprint)
+        _check_folders(job)
         job_records.create_spec(job.record())
     elif versions := differences(stored["versions"], job.versions):
         say(f"Note  package versions differ from the first start: {'; '.join(versions)}: bytes may differ")
@@ -87,6 +89,27 @@ def prepare_outputs(
         job_records.flush()
         plan = plan_job(job, job_records, outputs, replace)
     return plan
+
+
+def _check_folders(job: Job) -> None:
+    """Raise OutputDiffers where files are in a folder that is to be the job's alone, and no job says that it made them.
+
+    They are not deleted, whatever is asked: they may be anybody's.
+    """
+    for name in job.folders:
+        if found := sorted(store.list_names(store.join(job.out, name))):
+            raise OutputDiffers(
+                f"{store.join(job.out, name)} holds {found[0]}"
+                + (f" and {len(found) - 1:,} more files" if found[1:] else "")
+                + f", which no '{job.verb}' job on record here made; move them elsewhere, or choose another --out"
+            )
+
+
+def _clear_folders(out: str, folders: Iterable[str]) -> None:
+    """Delete the files of an earlier spec."""
+    for name in folders:
+        url = store.join(out, name)
+        store.delete_many([store.join(url, file) for file in store.list_names(url)])
 
 
 def _suspects(job_records: JobRecords, outputs: Outputs, outcomes: Mapping[int, Outcome]) -> dict[int, str]:

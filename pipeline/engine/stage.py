@@ -73,11 +73,17 @@ class Reject:
 
 @dataclass(frozen=True)
 class Batch:
-    """Rows of every output table of the stage, the rejected rows on the way, and seconds and counts by name."""
+    """Rows of every output table of the stage, the rejected rows on the way, and seconds and counts by name.
+
+    files: of a stage that makes some beside its tables, by their names below the job's directory, all in one of the
+    job's `folders`. They are written before the parts are published; of a shard that is tried again they are written
+    again.
+    """
 
     tables: Mapping[str, Rows]
     rejects: tuple[Reject, ...] = ()
     counters: Mapping[str, float] = field(default_factory=dict)
+    files: Mapping[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
