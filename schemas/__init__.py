@@ -10,6 +10,7 @@ from schemas.dt_steps import dt_steps
 from schemas.edit_images import edit_images
 from schemas.edits import edits
 from schemas.effects import effects
+from schemas.exported import exported
 from schemas.gradients import gradients
 from schemas.grids import grids
 from schemas.images import images
@@ -37,6 +38,7 @@ __all__ = [
     "edit_images",
     "edits",
     "effects",
+    "exported",
     "from_arrow",
     "gradients",
     "grids",

@@ -13,6 +13,8 @@ from schemas.dt_steps import dt_steps
 from schemas.edit_images import edit_images
 from schemas.edits import AFTER, BEFORE, JUDGE, edits
 from schemas.effects import effects
+from schemas.exported import AFTER as EXPORTED
+from schemas.exported import exported
 from schemas.gradients import gradients
 from schemas.grids import grids
 from schemas.images import images
@@ -56,6 +58,7 @@ def from_arrow(found: pa.Schema) -> TableSchema:
         "dt_curves": _dt_curves,
         "dt_auc": _dt_auc,
         "statistics": _statistics,
+        "exported": _exported,
     }
     if name not in builders and is_kept(found):
         schema = as_kept(name, version, found)
@@ -168,6 +171,10 @@ def _dt_curves(_: pa.Schema) -> TableSchema:
 
 def _dt_auc(_: pa.Schema) -> TableSchema:
     return dt_auc()
+
+
+def _exported(found: pa.Schema) -> TableSchema:
+    return exported([name for name in found.names if name not in EXPORTED])
 
 
 def _statistics(found: pa.Schema) -> TableSchema:

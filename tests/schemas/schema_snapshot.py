@@ -44,6 +44,8 @@ SCHEMAS = {
     "dt_steps": schemas.dt_steps(),
     "dt_curves": schemas.dt_curves(),
     "dt_auc": schemas.dt_auc(),
+    "exported": schemas.exported(),
+    "exported-edits": schemas.exported(("index", "request", "step")),
     "statistics": schemas.statistics(["faces_yaw", "faces_yaw_mirrored", "judge_smile"]),
 }
 
