@@ -4,11 +4,10 @@ from collections.abc import Collection
 
 from pipeline.errors import StoreError
 from pipeline.report import artifact, directions, edits, gather, measured_page, page, pictures
-from pipeline.report.contact_sheet import contact_sheet
 from pipeline.tables import Table, store
 from pipeline.tables.artifact import is_artifact
 
-__all__ = ["contact_sheet", "write", "write_all"]
+__all__ = ["write", "write_all"]
 
 
 def write_all(

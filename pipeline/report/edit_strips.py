@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from pipeline.contact_sheet import square
 from pipeline.report import pictures, study, wording
-from pipeline.report.contact_sheet import square
 from pipeline.report.edit_means import Edits, in_order
 from pipeline.tables import Table, store
 from schemas.edits import JUDGE

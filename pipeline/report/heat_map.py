@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from pipeline.report.contact_sheet import INK, PAPER
+from pipeline.contact_sheet import INK, PAPER
 
 COOL, WARM, LIGHT = (58, 108, 176), (186, 62, 48), (255, 255, 255)
 CELL, GAP, SIZE = 76, 28, 20

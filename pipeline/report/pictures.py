@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 import pyarrow as pa
 from PIL import Image
 
-from pipeline.report.contact_sheet import square
+from pipeline.contact_sheet import square
 from pipeline.tables import Table
 
 SIDES = (384, 320, 256, 192, 128, 96)

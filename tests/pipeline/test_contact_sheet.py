@@ -3,8 +3,8 @@
 import pytest
 from PIL import Image
 
+from pipeline.contact_sheet import contact_sheet
 from pipeline.errors import SpecError
-from pipeline.report import contact_sheet
 
 RED, BLUE = (200, 30, 30), (30, 30, 200)
 
