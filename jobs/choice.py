@@ -87,11 +87,11 @@ def choose(spec: RowChoice, latents: Latents, labels: tuple[str, ...]) -> Latent
         StoreError: labels are not there, or not complete.
     """
     if spec.index:
-        latents = latents.only(by_number(latents.indices, _numbers(spec.index, latents.indices), latents.url))
+        latents = latents.only(by_number(latents.indices, numbers_of(spec.index, latents.indices), latents.url))
     if spec.where is None and not spec.top:
         return latents
     tables = [open_labels(url) for url in labels] if labels else beside([table.url for table in latents.tables])
-    return latents.only(by_labels(latents_table(latents, tables), latents.url, spec.where, _top(spec)))
+    return latents.only(by_labels(latents_table(latents, tables), latents.url, spec.where, top_of(spec)))
 
 
 def choose_of(spec: LabelledChoice, table: Table) -> Indices | None:
@@ -100,12 +100,12 @@ def choose_of(spec: LabelledChoice, table: Table) -> Indices | None:
         return None
     there = np.unique(schemas.to_numpy(table.read(["index"])["index"]))
     if spec.index:
-        there = by_number(there, _numbers(spec.index, there), table.url)
+        there = by_number(there, numbers_of(spec.index, there), table.url)
     if spec.where is None and not spec.top:
         return there
     tables = [open_labels(url) for url in spec.labels] if spec.labels else beside([table.url])
     check_of_same_faces(table, tables)
-    return by_labels(label_table(pa.table({"index": there}), tables), table.url, spec.where, _top(spec))
+    return by_labels(label_table(pa.table({"index": there}), tables), table.url, spec.where, top_of(spec))
 
 
 def beside(urls: Sequence[str]) -> list[Labels]:
@@ -114,12 +114,13 @@ def beside(urls: Sequence[str]) -> list[Labels]:
     return [open_labels(url) for url in dict.fromkeys(labels) if Table(url).parts()]
 
 
-def _top(spec: RowChoice) -> tuple[int, str] | None:
+def top_of(spec: RowChoice) -> tuple[int, str] | None:
+    """How many rows --top asks for, and by which column or expression; None where it is not given."""
     number, _, by = spec.top.partition(" ")
     return (int(number), by) if spec.top else None
 
 
-def _numbers(words: Sequence[str], there: Indices) -> Indices:
+def numbers_of(words: Sequence[str], there: Indices) -> Indices:
     """Row numbers; of FIRST:STOP those that there are, or the first where there is none, to be missed."""
     found = [np.empty(0, dtype=np.int64)]
     for word in words:

@@ -43,11 +43,18 @@ def by_number(there: Indices, wanted: Indices, where: str) -> Indices:
 
 
 def by_labels(rows: pa.Table, url: str, where: str | None, top: tuple[int, str] | None) -> Indices:
-    """The rows for which `where` holds, rising, and of these the `top` ones: how many, and by which column or
-    expression, highest first, of equal ones the first. A row without a label meets no condition on it and is never
-    among the top.
+    """The indices of the rows that `by_columns` finds, rising. rows: as `label_table` gives them."""
+    return np.unique(by_columns(rows, url, where, top)[0])
 
-    rows: as `label_table` gives them. url: what they are rows of.
+
+def by_columns(
+    rows: pa.Table, url: str, where: str | None, top: tuple[int, str] | None, key: Sequence[str] = ("index",)
+) -> list[Indices]:
+    """The keys, column by column, of the rows for which `where` holds, and of these the `top` ones: how many, and by
+    which column or expression, highest first, of equal ones the first. A row without a label meets no condition on it
+    and is never among the top.
+
+    key: columns of integers that tell the rows apart. url: what they are rows of.
 
     Raises:
         SpecError: the expression is not valid, speaks of columns that are not there, or no row meets it.
@@ -60,14 +67,15 @@ def by_labels(rows: pa.Table, url: str, where: str | None, top: tuple[int, str] 
             found = _try("--where", where, rows, lambda: found.filter(_condition(found, where)))
         if top is not None:
             count, by = top
-            order = f"({by}) desc, index"
+            order = ", ".join([f"({by}) desc", *key])
             found = _try("--top", by, rows, lambda: found.filter(f"({by}) is not null").order(order).limit(count))
         said = ("--where", where or "") if top is None else ("--top", top[1])
-        index = _try(*said, rows, lambda: found.project("index").fetchnumpy()["index"])
-    if not len(index):
+        keys = _try(*said, rows, lambda: found.project(", ".join(key)).fetchnumpy())
+    found_keys = [np.asarray(keys[name], dtype=np.int64) for name in key]
+    if not len(found_keys[0]):
         asked = " ".join(f"{flag} {what}" for flag, what in (("--where", where), ("--top", top and top[1])) if what)
         raise SpecError(f"{asked}: no row of the {rows.num_rows:,} of {url} satisfies this")
-    return np.unique(np.asarray(index, dtype=np.int64))
+    return found_keys
 
 
 def latents_table(latents: Latents, labels: Sequence[Labels]) -> pa.Table:
