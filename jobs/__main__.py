@@ -34,6 +34,7 @@ VERBS = {
     "measure": "measure what edits changed, with classifiers that did not guide them",
     "dt": "compute Disentanglement-Transformation curves: how well an attribute changes alone",
     "reproduce": "repeat the experiments of a paper",
+    "export": "write pictures as files, with their labels, for other programs",
     "submit": "run one of these commands on a Ray cluster, through its job server",
     "status": "show what is done, running, failed and rejected in a directory",
     "verify": "check the tables of a directory against their digests",

@@ -202,6 +202,10 @@ CASES = {
         },
         free="--classifiers tiny", steps=True,
     ),
+    "export": Case(
+        "export {pictures} --format files --rows-per-shard 8",
+        changed={"--where step>0": "chosen: "}, last=("metadata.csv", "README.md"), cut=CUT, networks=(),
+    ),
     "measure": Case(
         "measure --edits {edits} --families tiny-judge",
         changed={"--measured yaw,old": "measured: "}, last=("measured", "measured.csv"),
@@ -253,6 +257,7 @@ def make_inputs(folder: Path) -> dict[str, str]:
         "directions": f"{folder}/directions",
         "sparse": f"{folder}/sparse",
         "edits": f"{folder}/edits/edits",
+        "pictures": f"{folder}/edits",
         "planted": f"{folder}/planted",
         "codes": f"{folder}/codes.npy",
         "artifact": trained("latent-transformer"),

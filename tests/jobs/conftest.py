@@ -2,7 +2,7 @@ import html
 from pathlib import Path
 
 import pytest
-from edits import planted, sample
+from edits import edit, planted, sample
 from pixels import load_pixels
 from planted import plant
 from tiny_jobs import dataset
@@ -37,6 +37,24 @@ def directions(tmp_path_factory):
     """A table of random directions in w, z and s."""
     out = tmp_path_factory.mktemp("directions")
     planted(out)
+    return out
+
+
+@pytest.fixture(scope="session")
+def faces(tmp_path_factory):
+    """20 labelled faces with JPEG pictures."""
+    out = tmp_path_factory.mktemp("faces")
+    assert dataset(out, "--rows", "20", "--rows-per-shard", "8", "--images", "jpeg") == 0
+    return out
+
+
+@pytest.fixture(scope="session")
+def edited(faces, directions, tmp_path_factory):
+    """Six of them, edited by two requests at four strengths, with PNG pictures and scores by both families."""
+    out = tmp_path_factory.mktemp("edited")
+    words = ["--space", "w", "--attribute", "old,young", "--strengths=-2,-1,1,2", "--scores", "both"]
+    kept = ["--index", "2:8", "--images", "png", "--size", "32"]
+    assert edit(f"{faces}/latents", directions, out, *words, *kept) == 0
     return out
 
 
