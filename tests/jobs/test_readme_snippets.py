@@ -11,7 +11,9 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+from edits import HOW
 
+from jobs.__main__ import main
 from tests.waiting import LONG
 
 ROOT = Path(__file__).parents[2]
@@ -51,10 +53,15 @@ def test_all_that_the_snippets_import_is_installed_by_make_demo():
 
 
 @pytest.mark.parametrize("real", [False, pytest.param(True, marks=pytest.mark.weights)])
-def test_each_snippet_runs(made, tmp_path, real):
+def test_each_snippet_runs(made, faces, edited, tmp_path, real, monkeypatch):
     """One process for those that need the networks and one for the others, since starting takes longest."""
     (tmp_path / "out").mkdir()
-    shutil.copytree(made, tmp_path / "out" / "faces")
+    for name, folder in {"faces": made, "others-judged": faces, "older": edited}.items():
+        shutil.copytree(folder, tmp_path / "out" / name)
+    monkeypatch.chdir(tmp_path)
+    assert main(["export", "out/faces", "--format", "card", "--out", "out/faces"]) == 0
+    measured = ["--families", "tiny-judge", "--out", "out/older-measured", *HOW]
+    assert main(["measure", "--edits", "out/older/edits", *measured]) == 0
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "HF_HOME": str(tmp_path / "hf"), "HF_HUB_OFFLINE": "1"}
     some = [code for code in SNIPPETS if (WEIGHTS in code) == real]
     program = f"for code in {some!r}: exec(compile(code, code, 'exec'), {{'__name__': '__main__'}})"
