@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 import schemas
@@ -103,6 +104,10 @@ def described(out: str, pictured: Pictured) -> pd.DataFrame:
     key = list(pictured.key)
     files = Table.open(store.join(out, EXPORTED)).read([*key, "file", "member"]).to_pandas()
     rows = pictured.rows.to_pandas()
+    for name in rows.columns[rows.dtypes == np.float64]:
+        short = rows[name].astype(np.float32)
+        if (short.isna() | (short == rows[name])).all():  # a score of a table, as it is there
+            rows[name] = short
     found = files.rename(columns={"file": FILE_NAME}).merge(rows, on=key, how="left", validate="one_to_one")
     first = [FILE_NAME, *([MEMBER] if (files["member"] != "").any() else [])]
     return found[[*first, *key, *(name for name in rows.columns if name not in key)]]

@@ -19,9 +19,10 @@ NETWORKS = ("mobilestylegan-ffhq", "faceres", "dlib-resnet")
 def recorded(faces, tmp_path):
     """The faces, as if these networks had made them."""
     copy = shutil.copytree(faces, tmp_path / "recorded")
-    file = copy / ".stylemill" / "dataset" / "spec.json"
-    weights = [zoo.CATALOGUE[name].terms for name in NETWORKS]
-    file.write_text(json.dumps({**json.loads(file.read_text()), "weights": weights, "command": "stylemill dataset X"}))
+    said = {"weights": [zoo.CATALOGUE[name].terms for name in NETWORKS], "command": "stylemill dataset X"}
+    for name in ("spec.json", "summary.json"):
+        file = copy / ".stylemill" / "dataset" / name
+        file.write_text(json.dumps({**json.loads(file.read_text()), **said}))
     return copy
 
 
