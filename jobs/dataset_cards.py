@@ -15,7 +15,7 @@ from pipeline.stages.joined import LabelFile
 from pipeline.stages.pictured import Pictured
 from pipeline.tables import Table, store
 
-CARD = "README.md"
+README = "README.md"
 FIRST = ("images", "edit_images", "labels", "edits")
 """Tables that are most worth a look: the first that is there is loaded where none is named."""
 ABOUT_CSV = f"`{CSV}` has a line for each picture, with what is known of it."
@@ -35,7 +35,7 @@ def card_beside(out: str, format_: Format, pictured: Pictured, command: str) -> 
         config = Config("default", format_.loads, len(found), columns)
         return dataset_card(_title(store.parent(pictured.table.url)), lead, [config], _made_in(pictured), command)
 
-    return DerivedFile(CARD, content, (EXPORTED,))
+    return DerivedFile(README, content, (EXPORTED,))
 
 
 def write_card_of_tables(url: str, out: str, replace: bool) -> str:
@@ -45,7 +45,7 @@ def write_card_of_tables(url: str, out: str, replace: bool) -> str:
         OutputDiffers: there is a README.md that no card is, and it is not to be replaced.
         StoreError: there is no table, or one is not complete or cannot be read.
     """
-    place = store.join(out, CARD)
+    place = store.join(out, README)
     there = store.read_bytes(place)
     if there is not None and not replace and MADE_BY.encode() not in there:
         raise OutputDiffers(f"{place} is not a dataset card of stylemill; choose another --out, or pass --replace")

@@ -13,8 +13,8 @@ from pydantic import Field, model_validator
 import schemas
 from jobs.choice import LabelledChoice, beside, numbers_of, top_of
 from jobs.command_line import flag_of
-from jobs.dataset_cards import card_beside, write_card_of_tables
-from jobs.flags import flags_of, parse
+from jobs.dataset_cards import README, card_beside, write_card_of_tables
+from jobs.flags import flags_of, parse, say
 from jobs.launch import launch
 from jobs.locations import absolute
 from jobs.options import RunFlags
@@ -25,11 +25,11 @@ from pipeline.engine.layout import cut_chosen
 from pipeline.engine.workers import GB, Load
 from pipeline.errors import SpecError
 from pipeline.exports import FORMATS, Format
-from pipeline.exports.morph import Morph
 from pipeline.stages.choice import by_number
 from pipeline.stages.export import ExportStage, csv_of
 from pipeline.stages.joined import open_labels
 from pipeline.stages.pictured import Pictured, open_pictured
+from pipeline.tables import store
 
 CARD = "card"
 """The one format that writes no picture."""
@@ -64,7 +64,6 @@ class ExportSpec(LabelledChoice, RunFlags):
         description=f"Format: {'; '.join(f'{kind.name}, {kind.about}' for kind in FORMATS.values())}; card, only "
         "README.md, for all tables of DIR as they are."
     )
-
     columns: int | None = Field(None, gt=0, le=64, description="Faces in a row of a sheet. Default: 8.")
     size: int | None = Field(
         None,
@@ -99,6 +98,9 @@ class ExportSpec(LabelledChoice, RunFlags):
 def main(argv: Sequence[str]) -> int:
     """Run the verb; returns the exit code."""
     spec = parse(ExportSpec, argv)
+    if spec.format == CARD and spec.dry_run:
+        say(f"Plan  {spec.VERB} -> {store.join(spec.out, README)}")
+        return 0
     if spec.format == CARD:
         print(write_card_of_tables(absolute(spec.tables), spec.out, spec.replace))
         return 0
@@ -132,7 +134,7 @@ def plan_export(spec: ExportSpec) -> tuple[Job, int | None]:
     }
     job = plan(
         spec, ExportStage(pictured, format_), layout, facts, digests=pictured.digests, present=present,
-        folders=(format_.folder,), 
+        folders=(format_.folder,),
         derived=[csv_of(spec.out, pictured), card_beside(spec.out, format_, pictured, _command(spec))],
     )  # fmt: skip
     return job, workers
@@ -153,7 +155,7 @@ def _chosen(spec: ExportSpec) -> Pictured:
     pictured = pictured.with_labels(labels)
     if not pictured.all_rows.num_rows:
         raise SpecError(f"{pictured.table.url} has no picture")
-    if issubclass(FORMATS[spec.format], Morph) and len(pictured.key) == 1:
+    if FORMATS[spec.format].of_edits and len(pictured.key) == 1:
         raise SpecError(f"--format {spec.format} shows edits, and {pictured.table.url} has one picture of each face")
     if spec.index:
         there = np.unique(schemas.to_numpy(pictured.rows["index"]))

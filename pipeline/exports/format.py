@@ -69,6 +69,7 @@ class Format:
 
     name: of `--format`. about: in a few words, for the help. folder: the directory of its files. decodes: whether it
     looks at pixels; else the encoded pictures are copied. needs: a package that it imports, and the extra of that.
+    of_edits: whether it shows several pictures of a face, one after the other.
     loads: the files that Hugging Face's `datasets` loads, below the directory.
     """
 
@@ -76,6 +77,7 @@ class Format:
     about: ClassVar[str]
     folder: ClassVar[str]
     decodes: ClassVar[bool] = True
+    of_edits: ClassVar[bool] = False
     needs: ClassVar[tuple[str, str] | None] = None
     loads: ClassVar[tuple[str, ...]] = (CSV,)
 

@@ -23,6 +23,7 @@ class Morph(Format):
     size: int | None = None
 
     folder: ClassVar[str] = "morphs"
+    of_edits: ClassVar[bool] = True
     extension: ClassVar[str]
 
     def files(self, pictures: Sequence[Picture], shard: int) -> Iterator[Exported]:

@@ -45,6 +45,8 @@ def test_files_of_several_pictures_are_loaded_as_their_lines(edited, tmp_path):
 
 def test_tables_are_loaded_as_the_card_says(faces, tmp_path):
     copy = shutil.copytree(faces, tmp_path / "faces")
+    assert main(["export", str(copy), "--format", "card", "--out", str(copy), "--dry-run"]) == 0
+    assert not (copy / "README.md").exists()
     assert main(["export", str(copy), "--format", "card", "--out", str(copy)]) == 0
     for name in ("images", "labels", "latents"):
         found = datasets.load_dataset(str(copy), name, split="train", cache_dir=str(tmp_path / "cache"))
