@@ -78,7 +78,7 @@ class ExportSpec(LabelledChoice, RunFlags):
     @model_validator(mode="after")
     def _known_format(self) -> "ExportSpec":
         if self.format not in (*FORMATS, CARD):
-            raise ValueError(f"choose from {', '.join(FORMATS)}, {CARD}")
+            raise ValueError(f"--format {self.format}: choose from {', '.join(FORMATS)}, {CARD}")
         if self.format == CARD and (self.chooses or self.labels or any(getattr(self, name) for name in OF_FORMATS)):
             raise ValueError("a card is of whole tables: leave out the flags of rows and pictures")
         return self

@@ -1,6 +1,7 @@
 """What a format is: pictures of some faces, in order, become files."""
 
 import io
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -64,7 +65,7 @@ class Exported:
 
 
 @dataclass(frozen=True)
-class Format:
+class Format(ABC):
     """Base of the formats, whose fields are the flags that they take, with defaults.
 
     name: of `--format`. about: in a few words, for the help. folder: the directory of its files. decodes: whether it
@@ -86,13 +87,13 @@ class Format:
         """How many faces a file has room for; shards are whole files. 1 where each face has files of its own."""
         return 1
 
+    @abstractmethod
     def files(self, pictures: Sequence[Picture], shard: int) -> Iterator[Exported]:
         """The files of these pictures, which are all of some faces, in rising order of their keys; shard: the number
         of these faces' shard.
 
         Each picture is in one file. All are readable: `Picture.extension`, or `decoded` where the format decodes.
         """
-        raise NotImplementedError
 
 
 def numbered(key: Sequence[int]) -> str:

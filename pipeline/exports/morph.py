@@ -1,5 +1,6 @@
 """What the moving pictures have in common: an edit is shown step by step, along its strengths and back."""
 
+from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -37,6 +38,6 @@ class Morph(Format):
             content = self.encode(there_and_back, self.seconds / max(1, len(frames) - 1))
             yield Exported(f"{numbered(key)}.{self.extension}", content, {place: "" for place, _ in edit})
 
+    @abstractmethod
     def encode(self, frames: Sequence[Image.Image], seconds: float) -> bytes:
         """The file of these frames of one size, each shown so many seconds."""
-        raise NotImplementedError

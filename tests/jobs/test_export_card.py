@@ -68,7 +68,7 @@ def test_the_card_names_the_networks_their_terms_and_how_the_data_were_made(reco
     assert "For research and education only, not for commercial use" in card.text
     assert "7 pictures of 7 generated faces" in card.text
     assert "`stylemill dataset X`" in card.text
-    assert f"`stylemill export {recorded} --format=files '--where=index < 7'`" in card.text
+    assert f"`stylemill export {recorded} '--where=index < 7' --format=files`" in card.text
     assert "seed 1, psi 0.7" in card.text
     assert "20 planned, 20 published, 0 rejected, 0 failed" in card.text
 
