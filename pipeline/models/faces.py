@@ -19,7 +19,7 @@ from pipeline.errors import SpecError
 from pipeline.models.backend import device_failed
 from pipeline.models.classifiers import Family
 from pipeline.models.classifiers.parsing import FaceParser
-from pipeline.models.codes import Codes
+from pipeline.models.codes import Codes, Space
 from pipeline.models.generators import Generator
 
 SCORED_SIZE = 512
@@ -170,7 +170,7 @@ class FaceScorer:
         """s (N, S) of codes in any space; z is truncated as for faces. Raises SpecError as a call."""
         codes = codes.to(self.device)
         if codes.space == "z":
-            codes = Codes("w+", self.generator.map(codes.values, self._psi, self._cutoff))
+            codes = self.generator.truncated(codes.values, self._psi, self._cutoff)
         return self.generator.styles_of(codes)
 
     def masks(self, x_N3HW: Tensor) -> Tensor:
@@ -204,13 +204,14 @@ class FaceScorer:
             SpecError: there is not enough memory for so many rows.
         """
         rows = self.at_once or batch_size if gradients else batch_size
-        values = torch.zeros(rows, self.generator.w_dim, device=self.device, requires_grad=gradients)
+        codes = self._padding(rows)
+        values = codes.values.requires_grad_(gradients)
         with _room_for(batch_size):
             if gradients:
-                followed = [score for score in self(Codes("w", values)).values() if score.requires_grad]
+                followed = [score for score in self(codes).values() if score.requires_grad]
                 torch.autograd.grad(torch.stack([score.sum() for score in followed]).sum(), values)
             else:
-                self.look(Codes("w", values))
+                self.look(codes)
         self.take_seconds()
 
     def warm_up_masks(self, batch_size: int) -> None:
@@ -219,14 +220,19 @@ class FaceScorer:
         Raises:
             SpecError: there is not enough memory for so many rows, or no face parser is open.
         """
-        values = torch.zeros(self.at_once or batch_size, self.generator.w_dim, device=self.device)
+        codes = self._padding(self.at_once or batch_size)
         with _room_for(batch_size):
             with torch.no_grad():
-                s_NS = self.styles(Codes("w", values))
+                s_NS = self.styles(codes)
                 self.masks(self._faces(Codes("s", s_NS))[1])
             s_NS.requires_grad_()
             torch.autograd.grad(self._faces(Codes("s", s_NS))[1].sum(), s_NS)
         self.take_seconds()
+
+    def _padding(self, rows: int) -> Codes:
+        """Codes of zeros, in w where there is one."""
+        space: Space = "w" if "w" in self.generator.spaces else "z"
+        return Codes(space, torch.zeros(rows, *self.generator.shape_of(space), device=self.device))
 
     def take_seconds(self) -> dict[str, float]:
         """Seconds since the last call: `synth_seconds` and `score_seconds` of `look`, `search_synth_seconds` and

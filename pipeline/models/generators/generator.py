@@ -182,15 +182,17 @@ class Generator(nn.Module, abc.ABC):
         pairs = zip(self._affines, self.style_layers, strict=True)
         return torch.cat([affine(ws_NLW[:, layer.row]) for affine, layer in pairs], dim=1)
 
+    def truncated(self, z_NZ: Tensor, psi: float, cutoff: int | None = None) -> Codes:
+        """Codes of z, truncated as by `map`, with its errors: in w+, where there is one."""
+        return Codes("w+", self.map(z_NZ, psi, cutoff))
+
     def styles_of(self, codes: Codes) -> Tensor:
         """s (N, S) of codes in any space; z is not truncated.
 
         Raises:
             SpecError: the codes have not the shape of this generator's space.
         """
-        expected, found = self.shape_of(codes.space), tuple(codes.values.shape[1:])
-        if found != expected:
-            raise SpecError(f"a row of {codes.space} has the shape {expected} in {self.name}, these have {found}")
+        self.check_codes(codes)
         match codes.space:
             case "z":
                 return self.styles(self._broadcast(self.mapping(codes.values)))
@@ -213,8 +215,23 @@ class Generator(nn.Module, abc.ABC):
 
     def shape_of(self, space: Space) -> tuple[int, ...]:
         """Of one row of codes in a space."""
-        w, s = (self.w_dim,), (self.num_styles,)
-        return {"z": (self.z_dim,), "w": w, "w+": (self.num_ws, self.w_dim), "s": s}[space]
+        match space:
+            case "z":
+                return (self.z_dim,)
+            case "w":
+                return (self.w_dim,)
+            case "w+":
+                return (self.num_ws, self.w_dim)
+            case "s":
+                return (self.num_styles,)
+
+    def check_codes(self, codes: Codes) -> None:
+        """Raises SpecError where this generator has no such space, or where codes in it have another shape."""
+        if codes.space not in self.spaces:
+            raise SpecError(f"{self.name} takes codes in {', '.join(self.spaces)}, not in {codes.space}")
+        expected, found = self.shape_of(codes.space), tuple(codes.values.shape[1:])
+        if found != expected:
+            raise SpecError(f"a row of {codes.space} has the shape {expected} in {self.name}, these have {found}")
 
     @property
     def num_styles(self) -> int:

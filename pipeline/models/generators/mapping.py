@@ -124,8 +124,8 @@ def mean_w(mapping: nn.Module, z_dim: int, rows: int = MEAN_ROWS) -> Tensor:
 def check_class(name: str, classes: int, chosen: int | None) -> None:
     """Raises SpecError unless a class is chosen where there are classes, and none where there are none."""
     if chosen is not None and not classes:
-        raise SpecError(f"{name} has no classes: leave out --class")
+        raise SpecError(f"{name} has no classes: leave out class={chosen}")
     if chosen is None and classes:
-        raise SpecError(f"{name} makes pictures of {classes} classes: choose one, --class 0 to {classes - 1}")
+        raise SpecError(f"{name} makes pictures of {classes} classes: choose one of class=0 to class={classes - 1}")
     if chosen is not None and not 0 <= chosen < classes:
-        raise SpecError(f"--class {chosen}: {name} has the classes 0 to {classes - 1}")
+        raise SpecError(f"class={chosen}: {name} has the classes 0 to {classes - 1}")

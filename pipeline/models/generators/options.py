@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -34,11 +35,22 @@ class Options:
         return default if self.value(name) is None else self.whole(name, least)
 
     def number(self, name: str) -> float:
+        """A finite number."""
         value = self.value(name)
         try:
-            return float(value)
-        except (TypeError, ValueError):
-            raise ModelFileError(f"{self._of}: {name} is {value!r}, which is not a number") from None
+            number = float(value)
+        except (TypeError, ValueError, OverflowError):
+            number = math.nan
+        if not math.isfinite(number):
+            raise ModelFileError(f"{self._of}: {name} is {value!r}, which is not a number")
+        return number
+
+    def positive(self, name: str) -> float:
+        """A number above 0."""
+        number = self.number(name)
+        if number <= 0:
+            raise ModelFileError(f"{self._of}: {name} is {number:g}; it must be above 0")
+        return number
 
     def size(self, name: str) -> int:
         """Pixels of a side: a power of two from 8 to 1024."""

@@ -1,11 +1,13 @@
 import math
 
 import numpy as np
+import original_cases as cases
 import pytest
 import torch
 from torch import nn
 
 from pipeline.models.backend import Backend
+from pipeline.models.generators.architectures import build
 from pipeline.models.generators.generator import Generator
 from pipeline.models.generators.mobilestylegan import MappingNetwork, MobileStyleGAN, Synthesis
 from pipeline.models.generators.stylegan2 import tiny_stylegan2
@@ -29,7 +31,17 @@ def tiny() -> Generator:
     return tiny_stylegan2(seed=0)
 
 
-@pytest.fixture(scope="session", params=["mobilestylegan", "stylegan2"])
+def small(case: str) -> Generator:
+    """A small generator of original_cases.py."""
+    return build(cases.checkpoint(case, cases.kept()[case]["shapes"]), case, Backend.eager())
+
+
+@pytest.fixture(
+    scope="session",
+    params=["mobilestylegan", "stylegan2", "stylegan2-resnet", "stylegan", "stylegan3-t", "stylegan3-r"],
+)
 def generator(request: pytest.FixtureRequest, tiny: Generator) -> Generator:
-    """Each architecture in turn, with random weights."""
-    return tiny if request.param == "stylegan2" else random_mobilestylegan()
+    """Each architecture with styles in turn, with random weights."""
+    if request.param == "mobilestylegan":
+        return random_mobilestylegan()
+    return tiny if request.param == "stylegan2" else small(request.param)

@@ -64,6 +64,36 @@ def test_a_missing_option_and_another_filter_are_named() -> None:
     built(replace(whole, tensors={**whole.tensors, name: torch.outer(taps, taps)}))
 
 
+@pytest.mark.parametrize(
+    ("case", "option", "value", "message"),
+    [
+        ("stylegan3-t", "synthesis__conv_kernel", 5, "synthesis.conv_kernel is 5; supported: 1 or 3"),
+        ("stylegan3-t", "synthesis__num_critical", 14, "synthesis.num_critical is 14"),
+        ("stylegan3-t", "synthesis__margin_size", 11, "do not fit StyleGAN3: "),
+        ("stylegan3-t", "synthesis__first_cutoff", -1.0, "synthesis.first_cutoff is -1; it must be above 0"),
+        ("stylegan3-t", "synthesis__first_cutoff", 1e300, "no filters can be made"),
+        ("stylegan3-t", "synthesis__first_stopband", float("nan"), "first_stopband is nan, which is not a number"),
+        ("stylegan", "c_dim", 2, "mine makes pictures of 2 classes"),
+        ("stylegan", "synthesis__fused_scale", "maybe", "synthesis.fused_scale is 'maybe'"),
+        ("stylegan", "synthesis__resample_filter", [1, 3, 3, 1], "synthesis.resample_filter"),
+        ("pggan", "synthesis__fused_scale", True, "synthesis.fused_scale is True; supported: False"),
+        ("pggan", "synthesis__channel_max", 25, "do not fit PGGAN: "),
+    ],
+)
+def test_options_of_the_other_architectures_are_checked(case: str, option: str, value: Any, message: str) -> None:
+    with pytest.raises((ModelFileError, SpecError), match="mine") as caught:
+        built(of(case, **{option: value}))
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("case", ["stylegan", "pggan"])
+def test_a_weight_that_is_no_convolution_is_named(case: str) -> None:
+    whole = of(case)
+    name = next(name for name in whole.tensors if name.endswith("layer2.weight"))
+    with pytest.raises(ModelFileError, match=r"layer2\.weight has the shape \(5,\)"):
+        built(replace(whole, tensors={**whole.tensors, name: torch.zeros(5)}))
+
+
 def test_an_unknown_architecture_is_named() -> None:
     other = replace(of("stylegan2"), architecture="stylegan9")  # type: ignore[arg-type]
     with pytest.raises(ModelFileError, match="architecture 'stylegan9'; supported are stylegan2"):
@@ -79,9 +109,10 @@ def test_huge_options_allocate_nothing() -> None:
 @pytest.mark.parametrize(
     ("case", "chosen", "message"),
     [
-        ("stylegan2-classes", None, "pictures of 5 classes: choose one, --class 0 to 4"),
+        ("stylegan2-classes", None, "pictures of 5 classes: choose one of class=0 to class=4"),
         ("stylegan2-classes", 5, "has the classes 0 to 4"),
-        ("stylegan2", 0, "has no classes"),
+        ("stylegan2", 0, "has no classes: leave out class=0"),
+        ("stylegan3-classes", None, "pictures of 5 classes"),
     ],
 )
 def test_a_class_is_asked_for_where_there_are_classes(case: str, chosen: int | None, message: str) -> None:

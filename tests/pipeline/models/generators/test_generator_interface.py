@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+import original_cases as cases
 import pytest
 import torch
 from torch import Tensor
@@ -10,8 +11,11 @@ from pipeline.errors import ModelFileError, SpecError
 from pipeline.models.backend import Backend
 from pipeline.models.codes import Codes
 from pipeline.models.generators import select
+from pipeline.models.generators.architectures import build
 from pipeline.models.generators.generator import Generator
+from pipeline.models.generators.stylegan import StyleGAN
 from pipeline.models.generators.stylegan2 import StyleGAN2, tiny_stylegan2
+from pipeline.models.generators.stylegan3 import StyleGAN3
 
 
 def latents(generator: Generator, rows: int) -> Tensor:
@@ -115,10 +119,13 @@ def test_each_row_is_like_a_row_of_stylegan2_at_the_same_size(generator: Generat
     s, state = generator.styles(generator.map(latents(generator, 1))), generator.start(1)
     rows = generator.stylegan2_rows
     assert len(rows) == generator.num_ws
-    assert (rows[:8] == tuple(range(8))) == isinstance(generator, StyleGAN2)
+    assert (rows[:8] == tuple(range(8))) == isinstance(generator, StyleGAN2 | StyleGAN)
     assert rows[0] == 0
     assert {after - before for before, after in pairwise(rows)} <= {0, 1}
-    for place, layer in enumerate(generator.style_layers):
+    if isinstance(generator, StyleGAN3):  # its features have other sizes
+        assert rows[-1] == tiny_stylegan2(0, generator.resolution).num_ws - 1
+        return
+    for place, layer in enumerate(generator.style_layers[:-1]):
         state = generator.run(s, state, place, place + 1)
         if not layer.name.endswith(("torgb", "to_image")):
             assert generator._channels_first(state).shape[-1] == 4 << (rows[layer.row] + 1) // 2, layer.name
@@ -149,6 +156,28 @@ def test_gradients_reach_every_space(space: str) -> None:
     with torch.no_grad():
         difference = (loss(values + step * direction) - loss(values - step * direction)) / (2 * step)
     torch.testing.assert_close((gradient * direction).sum(), difference, rtol=1e-5, atol=1e-9)
+    assert gradient.abs().max() > 0
+
+
+@pytest.mark.parametrize("case", ["stylegan2-resnet", "stylegan-fused", "stylegan3-classes", "pggan"])
+def test_gradients_reach_the_codes_of_every_architecture(case: str) -> None:
+    """As above, from the widest of its spaces that is not s."""
+    checkpoint = cases.checkpoint(case, cases.kept()[case]["shapes"])
+    chosen = cases.CLASS if checkpoint.options["c_dim"] else None
+    generator = build(checkpoint, case, Backend.eager(), chosen=chosen).double()
+    z = latents(generator, 1).double()
+    space = "w+" if "w+" in generator.spaces else "z"
+    values = (generator.map(z) if space == "w+" else z).clone().requires_grad_()
+
+    def loss(values: Tensor) -> Tensor:
+        return generator.synthesize(Codes(space, values)).pow(2).mean()  # type: ignore[arg-type]
+
+    (gradient,) = torch.autograd.grad(loss(values), values)
+    direction = torch.randn(values.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
+    step = 1e-6
+    with torch.no_grad():
+        difference = (loss(values + step * direction) - loss(values - step * direction)) / (2 * step)
+    torch.testing.assert_close((gradient * direction).sum(), difference, rtol=1e-5, atol=1e-8)
     assert gradient.abs().max() > 0
 
 

@@ -30,10 +30,12 @@ def near(found: torch.Tensor, kept: Any) -> None:
 def test_outputs_are_those_of_the_public_implementation(case: str) -> None:
     generator, kept = built(case), KEPT[case]
     z = cases.latents(generator.z_dim)
+    near(cases.some_pixels(generator.synthesize(Codes("z", z))), kept["image const"])
+    if "w" not in generator.spaces:
+        return
     ws = generator.map(z)
     near(ws[:, 0, :16], kept["w"])
     near(generator.map(z, cases.PSI, cases.CUTOFF)[0, :5, :16], kept["truncated"])
-    near(cases.some_pixels(generator.synthesize(Codes("w", ws[:, 0]))), kept["image const"])
     near(cases.some_pixels(generator.synthesize(Codes("w+", cases.varied(ws)))), kept["image of w+"])
     without = built(case, "none")
     near(cases.some_pixels(without.synthesize(Codes("z", z)))[:1], kept["image none"])
