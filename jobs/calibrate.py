@@ -8,9 +8,10 @@ from rich.box import SIMPLE
 from rich.table import Table as Grid
 
 import schemas
+from jobs.constants import check_faces
 from jobs.flags import Names, parse, say
 from jobs.launch import launch
-from jobs.options import PSI_HELP, RunFlags, note_psi
+from jobs.options import GENERATOR, PSI_HELP, RunFlags, note_psi
 from jobs.plan import plan
 from jobs.print_tables import show
 from jobs.resolve import resolve, spec_facts
@@ -40,7 +41,7 @@ class CalibrateSpec(RunFlags):
 
     VERB = "calibrate"
 
-    generator: str = Field("mobilestylegan-ffhq", description="A generator by name.")
+    generator: str = Field("mobilestylegan-ffhq", description=GENERATOR)
     classifiers: Names = Field(("faces", "judge"), min_length=1, description="Families of classifiers.")
     rows: int = Field(1000, ge=2, description="Faces to measure on.")
     seed: int = Field(7, ge=0, le=MAX_SEED, description="Random seed; a face depends only on the seed and its number.")
@@ -69,6 +70,8 @@ def plan_calibrate(spec: CalibrateSpec) -> tuple[Job, int | None]:
     note_psi("--psi", spec.psi)
     generator = generators.load(spec.generator, backend="eager")
     families = _families(spec.classifiers)
+    for family in families:
+        check_faces(generator, family)
     opened = {name: classifiers.statistics_of(name, tuple(READINGS[name])) for name in families}
     runtime, rows_per_shard, workers = resolve(spec, spec.VERB, generator, spec.rows)
     layout = cut(spec.rows, rows_per_shard, runtime.batch_size)

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from jobs.flags import Spec, say
 from pipeline.errors import SpecError
-from pipeline.models import classifiers
+from pipeline.models import classifiers, generators
 from pipeline.models.classifiers import MEASURES, Calibration, Family, attributes, calibration, tiny
 from pipeline.models.generators import Generator
 from pipeline.stages.models import ClassifierRef
@@ -59,8 +59,20 @@ class Constants:
         return self._found
 
     def load(self, family: str, names: Sequence[str], measures: Sequence[str] = MEASURES) -> Family:
-        """The family, by these constants. Raises as `classifiers.load`."""
+        """The family, by these constants. Raises as `classifiers.load`, and as `check_faces`."""
+        check_faces(self.generator, family)
         return classifiers.load(family, names, measures=measures, calibration=self.of(family))
+
+
+def check_faces(generator: Generator, family: str) -> None:
+    """Raise SpecError where a family of classifiers of faces would look at what is not known to be a face."""
+    if family in tiny.STANDS_IN or generators.makes_aligned_faces(generator.name):
+        return
+    raise SpecError(
+        f"{family} scores faces that are aligned as those of FFHQ are, and of {generator.name} it is not known that it "
+        "makes such: where it does, add faces=aligned to its name, as in --generator FILE#faces=aligned; where not, "
+        "labels of your own (a .csv with the column index) fit directions too"
+    )
 
 
 def about(generator: Generator, *refs: ClassifierRef) -> dict[str, Any]:

@@ -67,6 +67,13 @@ class Spec(BaseModel):
             return value
         return tuple(map(absolute, urls)) if isinstance(value, tuple) else absolute(value)
 
+    @field_validator("generator", check_fields=False)
+    @classmethod
+    def _is_the_same_generator_everywhere(cls, value: Any) -> Any:
+        from pipeline.models import generators
+
+        return value if value is None else generators.canonical(value)
+
     @field_validator("*")
     @classmethod
     def _has_no_empty_name(cls, value: Any) -> Any:

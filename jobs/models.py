@@ -11,9 +11,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TimeElapsedColumn
 from rich.table import Table
 
+from jobs import generator_file
 from jobs.command_line import command_line
 from jobs.flags import say
 from pipeline.models import zoo
+from pipeline.models.checkpoints.reference import is_file_name
 from pipeline.models.zoo import cache, listing, userfile
 from pipeline.models.zoo.formats import Parts
 
@@ -91,18 +93,22 @@ class Verify:
 
 @dataclass(frozen=True)
 class Show:
-    """What is known of a network of the catalogue, or what a model file holds. Nothing in a file is run.
+    """What is known of a network of the catalogue, or what a file of a model or a generator holds. Nothing in a file
+    is run.
 
     Example: stylemill models show faceres
     """
 
     name: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="NAME-or-FILE")]
-    """A network's name; or a path or URL of a safetensors, .npy, .pth, .onnx or tfjs file."""
+    """A network's name; or a path or URL of a generator's file, or of a safetensors, .npy, .pth, .onnx or tfjs file."""
     input_hw: Annotated[tuple[int, int] | None, NO_DEFAULT] = None
     """Height and width of the input of a tfjs file that leaves them open."""
 
     def run(self) -> int:
-        if userfile.is_file_name(self.name):
+        if is_file_name(self.name) or userfile.is_file_name(self.name):
+            if (facts := generator_file.facts_of(self.name)) is not None:
+                _print_facts(facts, None)
+                return 0
             file = userfile.read(self.name, options={"input_hw": self.input_hw} if self.input_hw else {})
             facts = {"file": file.name, "format": file.format, "bytes": f"{file.bytes:,}", "sha256": file.sha256}
             _print_facts(facts, file.parts)
@@ -112,22 +118,41 @@ class Show:
         return 0
 
 
+@dataclass(frozen=True)
+class Convert:
+    """Write a generator's file as safetensors, which loads faster and which nothing can hide in.
+
+    Example: stylemill models convert network-snapshot.pkl --out network.safetensors
+    """
+
+    file: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="FILE")]
+    """A path or URL of a generator's file."""
+    out: Annotated[str, NO_DEFAULT] = ""
+    """File to write. Default: in the working directory, named as FILE is, with .safetensors."""
+
+    def run(self) -> int:
+        written, said = generator_file.convert(self.file, self.out or None)
+        say(f"Done  {written}: {said}")
+        return 0
+
+
 Verb = (
     Annotated[List, tyro.conf.subcommand("list")]
     | Annotated[Pull, tyro.conf.subcommand("pull")]
     | Annotated[Verify, tyro.conf.subcommand("verify")]
     | Annotated[Show, tyro.conf.subcommand("show")]
+    | Annotated[Convert, tyro.conf.subcommand("convert")]
 )
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run one of list, pull, verify, show. 0, or 1 where `verify` finds something wrong.
+    """Run one of list, pull, verify, show, convert. 0, or 1 where `verify` finds something wrong.
 
     Raises:
         ModelFileError: an unknown name, a package that cannot be fetched, or a damaged file.
         SystemExit: tyro has said what is wrong with the flags (2), or shown the help (0).
     """
-    verb: List | Pull | Verify | Show = command_line(Verb, "stylemill models", list(argv) or ["--help"])
+    verb: List | Pull | Verify | Show | Convert = command_line(Verb, "stylemill models", list(argv) or ["--help"])
     return verb.run()
 
 

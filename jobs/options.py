@@ -139,6 +139,7 @@ class RunFlags(RayFlags, WorkFlags):
 
 
 LATENTS = "The latents table, or several with different rows, separated by commas: paths or any fsspec URLs."
+GENERATOR = "Name of the generator, or the path or URL of a generator's file (docs/networks.md)."
 DEFAULT_ROWS = 1000
 USUAL_PSI = 2.0
 PSI_HELP = f"a warning is printed above {USUAL_PSI:g} and below -{USUAL_PSI:g}"
@@ -162,7 +163,7 @@ class LatentsFlags(Spec):
     """The flags of jobs on rows of latents."""
 
     latents: Names = Field(min_length=1, description=LATENTS)
-    generator: str | None = Field(None, description="Name of the generator. Default: the one in the latents table.")
+    generator: str | None = Field(None, description=f"{GENERATOR} Default: the one in the latents table.")
 
 
 class PictureFlags(Spec):
@@ -180,7 +181,7 @@ class PictureFlags(Spec):
 class RowFlags(RunFlags):
     """The flags of jobs that sample rows by number."""
 
-    generator: str = Field("mobilestylegan-ffhq", description="Name of the generator.")
+    generator: str = Field("mobilestylegan-ffhq", description=GENERATOR)
     seed: int = Field(1, ge=0, le=MAX_SEED, description="Random seed; a row depends only on the seed and its number.")
     psi: float = Field(0.7, allow_inf_nan=False, description=f"Truncation: 1 is none, 0 the mean face; {PSI_HELP}.")
     cutoff: int | None = Field(None, ge=0, description="Truncate only the first N layers; the table then has w+.")

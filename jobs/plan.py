@@ -2,6 +2,7 @@
 
 import platform
 from collections.abc import Iterable, Mapping
+from pathlib import PurePosixPath
 from typing import Any
 
 from jobs.constants import about
@@ -11,6 +12,7 @@ from pipeline.engine.job import Job
 from pipeline.engine.stage import Stage
 from pipeline.engine.versions import version
 from pipeline.models import zoo
+from pipeline.models.checkpoints.reference import Reference, is_file_name
 from pipeline.models.generators import Generator
 from pipeline.stages.direction_rows import DirectionTables
 from pipeline.stages.models import ClassifierRef
@@ -19,8 +21,25 @@ from pipeline.tables import Layout
 
 PACKAGES = ("stylemill", "torch", "numpy", "pyarrow", "pillow")
 """Whose versions can move bytes."""
+OF_A_FILE = {
+    "what": "a generator from a file of the user's own",
+    "licence": "unknown: that of the file's author",
+    "citation": "unknown",
+    "noncommercial": "",
+}
 DIGESTED = ("latents", "labels", "directions", "artifact", "force")
 """Fields that name what a job stands on, or allow it: its digest decides the rows, not where it lies."""
+
+
+def _terms(name: str) -> Mapping[str, str] | None:
+    """Where a network comes from and what may be done with it; None of one that is neither pulled nor a file."""
+    if name in zoo.CATALOGUE:
+        return zoo.CATALOGUE[name].terms
+    if not is_file_name(name):
+        return None
+    file = Reference.parse(name)
+    source = f"{file.path}, sha256 {file.sha256 or 'unknown'}"
+    return {"name": PurePosixPath(file.path).name, "source": source, **OF_A_FILE}
 
 
 def plan(
@@ -74,6 +93,6 @@ def plan(
         },
         versions={"python": platform.python_version(), **{name: version(name) for name in (*PACKAGES, *versions)}},
         command=command(),
-        weights=[zoo.CATALOGUE[name].terms for name in dict.fromkeys(used) if name in zoo.CATALOGUE],
+        weights=[terms for name in dict.fromkeys(used) if (terms := _terms(name))],
         **more,
     )

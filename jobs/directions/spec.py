@@ -8,7 +8,7 @@ from pydantic import Field, create_model, field_validator, model_validator
 from jobs.choice import CHOICE, RowChoice
 from jobs.constants import CalibrationFlag
 from jobs.flags import Names, Spec, flag_of
-from jobs.options import LATENTS, RunFlags
+from jobs.options import GENERATOR, LATENTS, RunFlags
 from pipeline.directions.method import FitConfig
 from pipeline.directions.methods import METHODS, config_of
 from pipeline.models.layers import spans
@@ -64,7 +64,7 @@ class FitSpec(RowChoice, CalibrationFlag, MethodFlags, RunFlags):
         "has norm 1.",
     )
     seed: int = Field(0, ge=0, le=MAX_SEED, description="Random seed of the split into training and validation rows.")
-    generator: str | None = Field(None, description="Name of the generator. Default: the one in the latents table.")
+    generator: str | None = Field(None, description=f"{GENERATOR} Default: the one in the latents table.")
     components: int | None = Field(None, gt=0, description="Number of components of ganspace or sefa. Default: 10.")
     layers: str | None = Field(None, description="Style layers that sefa uses, as in 0-7 or 0,2-4. Default: all.")
     measure_rows: int | None = Field(None, gt=0, description="Faces to move along each component. Default: 8.")

@@ -15,7 +15,7 @@ from jobs.edit.choose import check_directions
 from jobs.flags import Names, parse
 from jobs.latents.opening import open_with_generator
 from jobs.launch import launch
-from jobs.options import LATENTS, RunFlags
+from jobs.options import GENERATOR, LATENTS, RunFlags
 from jobs.plan import plan
 from jobs.resolve import resolve, spec_facts
 from pipeline.directions import Direction
@@ -58,7 +58,7 @@ class StripsSpec(RunFlags):
     size: int | None = Field(
         None, gt=0, description=f"Pixels of a side of the pictures. Default: {SIZE}, or the generator's own below that."
     )
-    generator: str | None = Field(None, description="Name of the generator. Default: the one in the latents table.")
+    generator: str | None = Field(None, description=f"{GENERATOR} Default: the one in the latents table.")
     force: bool = Field(False, description="Allow directions and latents of another generator.")
 
 

@@ -12,7 +12,7 @@ from jobs.constants import CalibrationFlag
 from jobs.edit.spec import SPECS, EditSpec
 from jobs.flags import command_of, one_line, parse, say
 from jobs.launch import command
-from jobs.options import MachineFlags, RayFlags, RunFlags
+from jobs.options import GENERATOR, MachineFlags, RayFlags, RunFlags
 from jobs.reproduce.cost import Passes, say_cost
 from pipeline.engine.duration import duration
 from pipeline.engine.fingerprint import fingerprint
@@ -36,7 +36,7 @@ class StudySpec(CalibrationFlag, RayFlags, MachineFlags):
         le=MAX_SEED - 2,
         description="Random seed of the labelled faces; the other faces use the next two seeds.",
     )
-    generator: str = Field("mobilestylegan-ffhq", description="A generator by name.")
+    generator: str = Field("mobilestylegan-ffhq", description=GENERATOR)
     classifiers: str = Field(
         "faces", description="Family of classifiers that labels, and whose gradients are followed."
     )

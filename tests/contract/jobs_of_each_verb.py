@@ -247,7 +247,7 @@ CASES |= {
 }
 
 
-def make_inputs(folder: Path) -> dict[str, str]:
+def make_inputs(folder: Path, generator: str = "stylegan2-tiny") -> dict[str, str]:
     """Sampled latents, their labels by both families, directions and edits; latents whose directions are known; codes
     of one's own."""
     inputs = {
@@ -273,5 +273,6 @@ def make_inputs(folder: Path) -> dict[str, str]:
         "judged": "label --latents {latents} --classifiers tiny-judge",
         "edits": CASES["interfacegan"].words,
     }.items():
-        assert main([*words.format(**inputs).split(), *NETWORKS, *HERE, "--out", str(folder / name)]) == 0
+        given = words.replace("stylegan2-tiny", generator).format(**inputs).split()
+        assert main([*given, *NETWORKS, *HERE, "--out", str(folder / name)]) == 0
     return inputs

@@ -13,12 +13,16 @@ from pipeline.errors import ModelFileError
 from pipeline.models.checkpoints.checkpoint import Architecture
 
 STYLEGAN2 = {
-    "mapping.embed_features": 0, "mapping.activation": "lrelu", "mapping.lr_multiplier": 0.01,
+    "mapping.activation": "lrelu", "mapping.lr_multiplier": 0.01,
     "mapping.w_avg_beta": 0.995, "synthesis.num_fp16_res": 0, "synthesis.conv_clamp": None,
     "synthesis.architecture": "skip", "synthesis.resample_filter": [1, 3, 3, 1], "synthesis.use_noise": True,
     "synthesis.activation": "lrelu", "synthesis.kernel_size": 3,
 }  # fmt: skip
 """The options of stylegan2-ada-pytorch that shapes do not tell, and their values where nothing else is said."""
+
+
+class NoGeneratorError(ModelFileError):
+    """A file that is whole, and of something else than a generator."""
 
 
 class Held(NamedTuple):
@@ -51,6 +55,7 @@ def stylegan2_options(tensors: Mapping[str, Tensor], **known: Any) -> dict[str, 
         "img_resolution": max(blocks),
         "img_channels": shape(tensors, f"synthesis.b{max(blocks)}.torgb.weight", 4)[0],
         "mapping.num_layers": len(layers),
+        "mapping.embed_features": w_dim,
         "mapping.layer_features": shape(tensors, "mapping.fc0.weight", 2)[0] if len(layers) > 1 else w_dim,
     }
     channels = {size: shape(tensors, f"synthesis.b{size}.conv1.weight", 4)[0] for size in blocks}

@@ -102,7 +102,7 @@ def _stylegan2(options: Mapping[str, Any], first: Mapping[str, Record]) -> dict[
     return {
         "synthesis.conv_clamp": plain(clamp, "conv_clamp"),
         "mapping.layer_features": w_dim if features is None else features,
-        "mapping.embed_features": (w_dim if embedded is None else embedded) if options["c_dim"] else 0,
+        "mapping.embed_features": embedded if embedded is not None and options["c_dim"] else w_dim,
     }
 
 

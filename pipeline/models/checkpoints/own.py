@@ -12,7 +12,7 @@ import safetensors.torch
 
 from pipeline.errors import ModelFileError
 from pipeline.models.checkpoints.checkpoint import ARCHITECTURES, Checkpoint
-from pipeline.models.checkpoints.held import Held
+from pipeline.models.checkpoints.held import Held, NoGeneratorError
 from pipeline.models.checkpoints.nvidia import plain
 from pipeline.models.zoo.formats import safetensors as format_
 
@@ -28,13 +28,14 @@ def is_safetensors(data: bytes) -> bool:
 
 
 def read(data: bytes, name: str) -> Held:
-    """What `write` wrote. Raises ModelFileError where it is another file of safetensors, or a damaged one."""
+    """What `write` wrote. Raises NoGeneratorError where it is another file of safetensors, ModelFileError where it is a
+    damaged one."""
     tensors = format_.read(data, name)
     header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
     text = header.get("__metadata__", {}).get(KEY)
     if text is None:
         shapes = f"{len(tensors)} tensors, such as {sorted(tensors)[0]}" if tensors else "no tensor"
-        raise ModelFileError(f"safetensors that stylemill did not write ({shapes}), which do not say what network")
+        raise NoGeneratorError(f"safetensors that stylemill did not write ({shapes}), which do not say what network")
     try:
         said = json.loads(text)
         if said["version"] != VERSION or said["architecture"] not in ARCHITECTURES:

@@ -13,7 +13,7 @@ from pipeline.file_content import check_content
 from pipeline.models import pickles
 from pipeline.models.checkpoints import encoders, genforce, nvidia, own, rosinality, tensorflow
 from pipeline.models.checkpoints.checkpoint import Checkpoint
-from pipeline.models.checkpoints.held import Held, Reader
+from pipeline.models.checkpoints.held import Held, NoGeneratorError, Reader
 from pipeline.models.pickles import Record
 
 READERS: tuple[Reader, ...] = (nvidia.read, tensorflow.read, rosinality.read, encoders.read, genforce.read)
@@ -36,7 +36,7 @@ def read(data: bytes, name: str) -> Checkpoint:
         name: what messages call it.
 
     Raises:
-        ModelFileError: the file holds no generator that is known here, is damaged, or asks for code. One line says
+        NoGeneratorError: the file holds something else. ModelFileError: it is damaged, or asks for code. One line says
             what it looks like, what is supported, and where to read how to convert it.
     """
     check_content(data, name)
@@ -45,7 +45,7 @@ def read(data: bytes, name: str) -> Checkpoint:
         tensors = {key: _as_float32(tensor) for key, tensor in held.tensors.items() if tensor.is_floating_point()}
         _check_size(tensors, len(data))
     except ModelFileError as error:
-        raise ModelFileError(f"{name}: {str(error).removeprefix(f'{name}: ')}; {SUPPORTED}") from None
+        raise type(error)(f"{name}: {str(error).removeprefix(f'{name}: ')}; {SUPPORTED}") from None
     except Exception as error:  # tensors of strange shapes make a reader fail in many ways
         first = (str(error).splitlines() or [type(error).__name__])[0][:200]
         raise ModelFileError(f"{name}: not a whole generator: {first}; {SUPPORTED}") from error
@@ -57,12 +57,14 @@ def _held(data: bytes, name: str) -> Held:
         return own.read(data, name)
     for start, what in STARTS.items():
         if data.startswith(start):
-            raise ModelFileError(f"this looks like {what}, and not like a generator")
+            raise NoGeneratorError(f"this looks like {what}, and not like a generator")
+    if not pickles.is_pickle(data):
+        raise NoGeneratorError("neither a pickle of protocol 2 to 5 nor a file of torch.save")
     content = pickles.load(data, name)
     for reader in READERS:
         if (held := reader(content)) is not None:
             return held
-    raise ModelFileError(f"this holds {_described(content)}: no generator that is known here")
+    raise NoGeneratorError(f"this holds {_described(content)}: no generator that is known here")
 
 
 def _described(content: Any) -> str:

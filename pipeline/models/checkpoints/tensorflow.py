@@ -136,10 +136,9 @@ def _stylegan2(variables: Mapping[str, Tensor], given: Mapping[Any, Any], form: 
     if lods:
         known["synthesis.architecture"] = "orig"
     options = stylegan2_options(tensors, **known)
-    embedded = "mapping.embed.weight" in tensors
-    width = tensors["mapping.fc0.weight"].shape[1]
-    latent = plain(given.get("latent_size", 512), "latent_size") if embedded else width
-    options |= {"z_dim": latent, "mapping.embed_features": width - latent if embedded else 0}
+    if "mapping.embed.weight" in tensors:
+        latent = plain(given.get("latent_size", 512), "latent_size")
+        options |= {"z_dim": latent, "mapping.embed_features": options["z_dim"] - latent}
     return Held("stylegan2", options, tensors, form)
 
 

@@ -1,6 +1,7 @@
 """Generators by name.
 
-`load("mobilestylegan-ffhq")` for one of the registry, `load("stylegan2-tiny")` for a random one that tests use.
+`load("mobilestylegan-ffhq")` for one of the registry, `load("stylegan2-tiny")` for a random one that tests use,
+`load("mine.pkl")` for one of your own: a file of which nothing is executed (see `pipeline.models.checkpoints`).
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ import torch
 from pipeline.errors import SpecError
 from pipeline.models import backend as backends
 from pipeline.models.backend import Backend
+from pipeline.models.checkpoints.reference import Reference, is_file_name
 from pipeline.models.codes import Codes
 from pipeline.models.generators.generator import Generator, StyleLayer, select
 
-__all__ = ["GENERATORS", "Codes", "Generator", "StyleLayer", "load", "select"]
+__all__ = ["GENERATORS", "Codes", "Generator", "StyleLayer", "canonical", "load", "makes_aligned_faces", "select"]
 
 
 def _mobilestylegan_ffhq(backend: Backend) -> Generator:
@@ -39,6 +41,33 @@ GENERATORS: dict[str, Callable[[Backend], Generator]] = {
 }
 
 
+def canonical(name: str) -> str:
+    """The name that stands for a generator in records: of a file its absolute path or URL, with its digest.
+
+    Raises as `pipeline.models.checkpoints.files.pinned`.
+    """
+    if name in GENERATORS or not is_file_name(name):
+        return name
+    from pipeline.models.checkpoints import files
+
+    return str(files.pinned(Reference.parse(name)))
+
+
+def makes_aligned_faces(name: str) -> bool:
+    """Whether a generator is known to make faces that are aligned as those of FFHQ, or said to by its owner."""
+    return not is_file_name(name) or Reference.parse(name).faces
+
+
+def _of_file(name: str, backend: Backend) -> Generator:
+    from pipeline.models.checkpoints import files
+    from pipeline.models.generators.architectures import build
+    from pipeline.models.generators.noise import Noise
+
+    reference = files.pinned(Reference.parse(name))
+    noise = Noise.parse(reference.noise)
+    return build(files.read(reference), str(reference), backend, chosen=reference.chosen, noise=noise)
+
+
 def load(
     name: str,
     device: str | torch.device = "cpu",
@@ -49,13 +78,15 @@ def load(
     """A generator, ready to run.
 
     Args:
-        name: a key of GENERATORS.
+        name: a key of GENERATORS; or a file, as `pipeline.models.checkpoints.reference` says.
         device, backend, precision, threads: as in `pipeline.models.backend.choose`.
 
     Raises:
         SpecError: the name is unknown, or the backend cannot be had on this device.
-        ModelFileError: its weights are not in the cache, or are damaged.
+        ModelFileError: its weights are not in the cache, or are damaged; a file is no generator that is known here.
     """
-    if name not in GENERATORS:
-        raise SpecError(f"unknown generator {name!r}: choose one of {', '.join(GENERATORS)}")
-    return GENERATORS[name](backends.choose(backend, device, precision, threads))
+    if name in GENERATORS:
+        return GENERATORS[name](backends.choose(backend, device, precision, threads))
+    if is_file_name(name):
+        return _of_file(name, backends.choose(backend, device, precision, threads))
+    raise SpecError(f"unknown generator {name!r}: choose one of {', '.join(GENERATORS)}, or name a file")

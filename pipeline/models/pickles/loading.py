@@ -13,10 +13,16 @@ from pipeline.models.pickles.machine import Machine, Names, shown
 from pipeline.models.pickles.names import names
 from pipeline.models.pickles.stand_ins import Storage, storage_of
 
+ZIP = b"PK\x03\x04"
 TORCH_MAGIC = 0x1950A86A20F9469CFC6C
 TORCH_VERSION = 1001
 MOST_MEMBERS = 20_000
 """Of a zip archive. The largest checkpoints have some 1,000."""
+
+
+def is_pickle(data: bytes) -> bool:
+    """Whether a file begins as a pickle of protocol 2 to 5 does, or as a zip archive, which torch.save writes."""
+    return data.startswith(ZIP) or (data[:1] == b"\x80" and data[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05"))
 
 
 def load(data: bytes, name: str) -> Any:
@@ -30,11 +36,11 @@ def load(data: bytes, name: str) -> Any:
         ModelFileError: it asks for what is not known here (which is named, and not run), or is damaged.
     """
     try:
-        if data.startswith(b"PK\x03\x04"):
+        if not is_pickle(data):
+            raise ModelFileError("neither a pickle of protocol 2 to 5 nor a file of torch.save")
+        if data.startswith(ZIP):
             return _zip(data)
-        if data[:1] == b"\x80" and data[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05"):
-            return _legacy(data, names(_stored)) if _is_legacy(data) else Machine(names(_stored)).run(io.BytesIO(data))
-        raise ModelFileError("neither a pickle of protocol 2 to 5 nor a file of torch.save")
+        return _legacy(data, names(_stored)) if _is_legacy(data) else Machine(names(_stored)).run(io.BytesIO(data))
     except ModelFileError as error:
         raise ModelFileError(f"{name}: {error}") from None
     except Exception as error:  # damaged bytes make parsers fail in many ways
@@ -131,7 +137,7 @@ def _member(view: memoryview, info: zipfile.ZipInfo) -> memoryview:
     if info.compress_type != zipfile.ZIP_STORED:
         raise ModelFileError("a zip archive with compressed members, which torch.save does not write")
     header = view[info.header_offset : info.header_offset + 30]
-    if bytes(header[:4]) != b"PK\x03\x04":
+    if bytes(header[:4]) != ZIP:
         raise ModelFileError("a damaged zip archive")
     start = info.header_offset + 30 + sum(struct.unpack("<HH", header[26:30]))
     if start + info.file_size > len(view):

@@ -89,12 +89,12 @@ class EasyDict(dict):
 NAMES = {"torch_utils.persistence:_reconstruct_persistent_obj": rebuild, "dnnlib.util:EasyDict": EasyDict}
 
 
-def nvidia_module(tensors, options=None, *, source="raise SystemExit('this source ran')"):
+def nvidia_module(tensors, options=None, *, sizes=None, clamp=256.0, source="raise SystemExit('this source ran')"):
     """G_ema with its parts, from tensors by their names."""
-    given = SYNTHESIS if options is None else options
+    given, sizes = SYNTHESIS if options is None else options, SIZES if sizes is None else sizes
     kwargs = {
-        "mapping": {"num_ws": 6, "num_layers": LAYERS, **SIZES},
-        "synthesis": {**{name: value for name, value in SIZES.items() if name not in ("z_dim", "c_dim")}, **given},
+        "mapping": {"num_ws": 6, "num_layers": LAYERS, **sizes},
+        "synthesis": {**{name: value for name, value in sizes.items() if name not in ("z_dim", "c_dim")}, **given},
     }
 
     def module(path):
@@ -111,8 +111,8 @@ def nvidia_module(tensors, options=None, *, source="raise SystemExit('this sourc
             "_init_kwargs": EasyDict(kwargs.get(path[:-1], {})),
         }
         if path.endswith(".conv1."):
-            state |= {"conv_clamp": np.float64(256.0), "D": None}
-        return Persistent(path or "Generator", state | (SIZES if not path else {}), source)
+            state |= {"conv_clamp": clamp and np.float64(clamp), "D": None}
+        return Persistent(path or "Generator", state | (sizes if not path else {}), source)
 
     return module("")
 
