@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
+from safetensors import SafetensorError
+
 from pipeline.errors import ModelFileError, SpecError
 from pipeline.models.backend import Backend
 from pipeline.models.checkpoints import files, own
@@ -49,10 +51,10 @@ def _of_network(checkpoint: Checkpoint, reference: Reference) -> Mapping[str, st
         return {"not usable": str(error)}
     shapes = {space: " x ".join(map(str, generator.shape_of(space))) for space in generator.spaces}
     mean = "in the file" if any(key.endswith("w_avg") for key in checkpoint.tensors) else "computed from seeded z"
+    of_w = {"rows of w+": str(generator.num_ws), "mean of w": mean} if "w+" in shapes else {}
     return {
         "spaces": ", ".join(f"{space} ({shape})" for space, shape in shapes.items()),
-        "rows of w+": str(generator.num_ws),
-        "mean of w": mean,
+        **of_w,
         "sizes": ", ".join(f"{size} px" for size in generator.sizes),
     }
 
@@ -73,6 +75,6 @@ def convert(name: str, out: str | None) -> tuple[Path, str]:
         raise SpecError(f"{target} is there already: give another --out, or delete it")
     try:
         own.write(checkpoint, target)
-    except OSError as error:
+    except (OSError, SafetensorError) as error:
         raise SpecError(f"{target} cannot be written: {error}") from error
     return target, f"{checkpoint.architecture}, {checkpoint.options['img_resolution']} px, from {checkpoint.form}"

@@ -6,8 +6,9 @@ import torch
 
 from jobs import models
 from jobs.__main__ import main
-from pipeline.models import zoo
+from pipeline.models import generators, zoo
 from pipeline.models.zoo import cache, listing
+from tests.pipeline.models.checkpoints import made
 
 
 @pytest.fixture
@@ -94,6 +95,61 @@ def test_show_a_file(tmp_path, home, capsys):
         assert expected in said
 
 
+def test_show_and_convert_a_generators_file(tmp_path, home, capsys):
+    path, out = tmp_path / "net.pkl", tmp_path / "net.safetensors"
+    path.write_bytes(made.nvidia())
+    assert main(["models", "show", str(path)]) == 0
+    said = words_of(capsys.readouterr().out)
+    for expected in (
+        f"file {path}", f"sha256 {cache.sha256_of(path)}", "read as NVIDIA's pickle of PyTorch, G_ema",
+        "architecture stylegan2", "resolution 16 px", "holds 48 tensors", "spaces z (16), w (16), w+ (6 x 16), s (64)",
+        "rows of w+ 6", "mean of w in the file", "synthesis.channel_base 128",
+    ):  # fmt: skip
+        assert expected in said
+    assert main(["models", "convert", str(path), "--out", str(out)]) == 0
+    assert "stylegan2, 16 px, from NVIDIA's pickle" in capsys.readouterr().err
+    assert main(["models", "show", str(out)]) == 0
+    assert "read as stylemill's safetensors, converted from NVIDIA's pickle" in words_of(capsys.readouterr().out)
+    names = (f"{path}", f"{out}")
+    before, after = (generators.load(name, backend="eager") for name in names)
+    assert before.fingerprint == after.fingerprint
+
+
+def words_of(text: str) -> str:
+    return " ".join(text.split())
+
+
+def test_show_says_why_a_network_cannot_be_built(tmp_path, home, capsys):
+    tensors = made.stylegan2()
+    del tensors["synthesis.b8.conv0.bias"]
+    path = tmp_path / "net.pkl"
+    path.write_bytes(made.nvidia(tensors=tensors))
+    assert main(["models", "show", str(path)]) == 0
+    assert "not usable the weights of net.pkl do not fit StyleGAN2: Missing key" in words_of(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize(
+    ("out", "said"),
+    [
+        ("net.pkl", "ends in .safetensors"),
+        ("there.safetensors", "is there already"),
+        ("a/b.safetensors", "cannot be written"),
+    ],
+)
+def test_a_file_is_converted_to_a_new_one_alone(tmp_path, home, capsys, out, said):
+    (tmp_path / "net.pkl").write_bytes(made.nvidia())
+    (tmp_path / "there.safetensors").write_bytes(b"mine")
+    assert main(["models", "convert", str(tmp_path / "net.pkl"), "--out", str(tmp_path / out)]) == 2
+    assert said in capsys.readouterr().err
+    assert (tmp_path / "there.safetensors").read_bytes() == b"mine"
+
+
+def test_what_is_no_generator_is_not_converted(tmp_path, home, capsys):
+    torch.save({"layer.weight": torch.zeros(2)}, tmp_path / "net.pt")
+    assert main(["models", "convert", str(tmp_path / "net.pt"), "--out", str(tmp_path / "a.safetensors")]) == 2
+    assert "holds a dictionary of 1 ('layer.weight'): no generator that is known here" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -114,7 +170,7 @@ def test_help_shows_an_example_of_each_verb(home, capsys):
         main(["models", "--help"])
     assert stopped.value.code == 0
     said = capsys.readouterr().out
-    assert all(f"Example: stylemill models {verb}" in said for verb in ("list", "pull", "verify", "show"))
+    assert all(f"Example: stylemill models {verb}" in said for verb in ("list", "pull", "verify", "show", "convert"))
 
 
 def test_list_shows_a_damaged_card_beside_the_others(stored, capsys):
