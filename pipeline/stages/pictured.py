@@ -4,12 +4,13 @@ Shapes: N pictures.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
@@ -26,6 +27,10 @@ TABLES = ("images", "edit_images", "strips")
 IMAGE = "image"
 SOURCE = "source_"
 """What the labels of faces before they were edited begin with."""
+FACE = "face"
+"""The number of the face, in tables whose index counts something else."""
+TOGETHER = 256
+"""Faces whose pictures are read at once, at most."""
 NOT_SHOWN = ("latent", "generator", "space")
 """Columns of edits that say the same of all rows, or too much of each."""
 OF_REQUESTS = ("attribute", "target", "conditions")
@@ -65,11 +70,11 @@ class Pictured:
             rows = _with_requests(rows, self.requests)
         if not self.labels:
             return rows
-        index = rows["index"].to_numpy()
-        faces = np.unique(index)
+        of_picture = rows[FACE if FACE in self.key else "index"].to_numpy()
+        faces = np.unique(of_picture)
         labels = label_table(pa.table({"index": faces}), self.labels).drop_columns("index")
-        prefix = SOURCE if self.edits is not None else ""
-        labels = labels.take(pa.array(np.searchsorted(faces, index)))
+        prefix = SOURCE if len(self.key) > 1 else ""
+        labels = labels.take(pa.array(np.searchsorted(faces, of_picture)))
         for name in labels.column_names:
             if prefix + name not in rows.column_names:
                 rows = rows.append_column(prefix + name, labels[name])
@@ -120,16 +125,17 @@ class Pictured:
         chosen = np.arange(start, end)
         if self.chosen is not None:
             chosen = self.chosen[slice(*np.searchsorted(self.chosen, [start, end]))]
-        pictures = self.table.read([IMAGE], indices=range(first, stop))
-        kept = pictures[IMAGE].take(pa.array(chosen - start))
-        return self.all_rows.take(pa.array(chosen)), [picture["bytes"] for picture in kept.to_pylist()]
+        found: list[bytes] = []
+        for places in _near(self.all_rows["index"].to_numpy(), chosen):
+            index = self.all_rows["index"].to_numpy()[places]
+            pictures = self.table.read([IMAGE], indices=range(int(index[0]), int(index[-1]) + 1))[IMAGE]
+            before = np.searchsorted(self.all_rows["index"].to_numpy(), index[0])
+            found += [picture["bytes"] for picture in pictures.take(pa.array(places - before)).to_pylist()]
+        return self.all_rows.take(pa.array(chosen)), found
 
     def _with_keys(self, keys: Sequence[NDArray[np.int64]]) -> "Pictured":
-        rows, places = self.all_rows, {}
-        for place, key in enumerate(zip(*(rows[name].to_pylist() for name in self.key), strict=True)):
-            places[key] = place
-        found = [places[key] for key in zip(*(column.tolist() for column in keys), strict=True)]
-        return replace(self, chosen=np.sort(np.array(found, dtype=np.int64)))
+        there = pd.MultiIndex.from_arrays([self.all_rows[name].to_numpy() for name in self.key])
+        return replace(self, chosen=np.sort(there.get_indexer(pd.MultiIndex.from_arrays(keys))))
 
     def __reduce__(self) -> tuple[Any, ...]:
         """For workers, which read the rows themselves: without these, and without manifests."""
@@ -156,6 +162,14 @@ def open_pictured(url: str) -> Pictured:
         if requests is not None and not is_made_by(requests.require_sealed(), manifest["fingerprint"]):
             raise SpecError(f"{requests.url} is not of {table.url}: run the edit command again, which rewrites it")
     return Pictured(table, schema, edits=edits, requests=requests)
+
+
+def _near(index: NDArray[np.int64], places: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+    """Places of pictures, those together whose faces are less than `TOGETHER` apart, so that few others are read."""
+    while len(places):
+        count = int(np.searchsorted(index[places], index[places[0]] + TOGETHER))
+        yield places[:count]
+        places = places[count:]
 
 
 def _table_of(url: str) -> Table:

@@ -13,6 +13,7 @@ from PIL import Image
 from tiny_jobs import rows
 
 from jobs.__main__ import main
+from pipeline.stages import pictured
 from pipeline.tables import Table
 
 
@@ -71,6 +72,25 @@ def test_edits_are_chosen_by_what_their_sources_were(faces, edited, tmp_path):
     wanted = max((index for index in labels if 2 <= index < 8), key=labels.__getitem__)
     assert {int(line["index"]) for line in lines(tmp_path)} == {wanted}
     assert [float(line["source_smile"]) for line in lines(tmp_path)] == pytest.approx([labels[wanted]] * 9)
+
+
+def test_few_pictures_of_many_are_read_in_small_ranges(edited, tmp_path, monkeypatch):
+    read, spans = Table.read, []
+
+    def noted(table, columns=None, shards=None, indices=None):
+        spans.extend([len(indices)] if indices is not None else [])
+        return read(table, columns, shards, indices)
+
+    monkeypatch.setattr(pictured, "TOGETHER", 2)
+    monkeypatch.setattr(Table, "read", noted)
+    assert export(edited, tmp_path, "--where", "index in (2, 3, 6, 7) and step <> 2") == 0
+    assert max(spans) == 2
+    monkeypatch.undo()
+    content = {tuple(row[n] for n in ("index", "request", "step")): row["image"] for row in rows(edited, "edit_images")}
+    keys = [tuple(int(line[name]) for name in ("index", "request", "step")) for line in lines(tmp_path)]
+    assert keys == [key for key in content if key[0] in (2, 3, 6, 7) and key[2] != 2]
+    files = [(tmp_path / line["file_name"]).read_bytes() for line in lines(tmp_path)]
+    assert files == [content[key]["bytes"] for key in keys]
 
 
 def damaged(faces, out) -> int:

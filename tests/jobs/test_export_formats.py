@@ -153,8 +153,11 @@ def test_pictures_of_directions_are_a_row_for_each_face(faces, directions, tmp_p
     words = ["--latents", f"{faces}/latents", "--directions", str(directions), "--faces", "2", "--size", "32"]
     run = ["--batch-size", "4", "--threads", "1", "--backend", "eager", "--local"]
     assert main(["directions", "strips", *words, *run, "--out", str(tmp_path / "strips")]) == 0
-    assert export(tmp_path / "strips", tmp_path / "out", "--where", "deviations > 0", format="files") == 0
-    found = lines(tmp_path / "out")
+    words = ["--where", "deviations > 0", "--labels", f"{faces}/labels"]
+    assert export(tmp_path / "strips", tmp_path / "out", *words, format="files") == 0
+    found, labels = lines(tmp_path / "out"), rows(faces, "labels")
+    smiles = [labels[int(line["face"])]["smile"] for line in found]
+    assert [float(line["source_smile"]) for line in found] == pytest.approx(smiles)
     assert found[0]["file_name"].startswith("pictures/000000000-00-")
     assert {float(line["deviations"]) > 0 for line in found} == {True}
     assert export(tmp_path / "strips", tmp_path / "sheets", format="sheet") == 0
