@@ -11,7 +11,7 @@ import s3fs
 
 from benchmarks.s3_server import s3_server
 from jobs.__main__ import main
-from pipeline.tables import part_name, store
+from pipeline.tables import Table, part_name, store
 from tests.waiting import LONG
 
 WORDS = ["--generator", "stylegan2-tiny", "--classifiers", "tiny", "--images", "png", "--size", "32"]
@@ -57,6 +57,19 @@ def test_the_bytes_are_those_of_a_directory(set_in_bucket, wanted):
     assert len(wanted) == 12
     assert main(["verify", set_in_bucket]) == 0
     assert not list(Path().glob("s3:*"))
+
+
+def test_pictures_are_exported_from_a_bucket_into_it(set_in_bucket, bucket):
+    out, words = f"{bucket}/exported", ["--format", "files", "--rows-per-shard", "8", "--local"]
+    assert main(["export", set_in_bucket, *words, "--limit", "1", "--out", out]) == 0
+    assert main(["export", set_in_bucket, *words, "--out", out]) == 0
+    pictures = [row["image"]["bytes"] for row in Table.open(f"{set_in_bucket}/images").read().to_pylist()]
+    names = [f"{out}/pictures/{index:09d}.png" for index in range(20)]
+    assert store.read_many(names) == pictures
+    assert main(["verify", out]) == 0
+    assert main(["export", set_in_bucket, *words, "--index", "0:5", "--replace", "--out", out]) == 0
+    assert len(store.list_names(f"{out}/pictures")) == 5
+    assert main(["verify", out]) == 0
 
 
 @pytest.mark.ray
