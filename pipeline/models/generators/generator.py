@@ -42,6 +42,9 @@ class ModulatedLayer(nn.Module):
         self.affine = affine
         self.width = width
 
+    def prepare(self) -> None:
+        """Called once when the weights are in place: compute what depends on them alone."""
+
 
 State = TypeVar("State", bound=tuple[Tensor, ...])
 
@@ -110,7 +113,10 @@ class Generator(nn.Module, abc.ABC):
             raise ModelFileError(f"the weights of {self.name} do not fit {type(self).__name__}: {what}") from None
         w_avg = mean_w(self.mapping, self.z_dim) if w_avg is None else w_avg.float().clone()
         self.register_buffer("w_avg", w_avg, persistent=False)
-        self.requires_grad_(False).eval().to(self.backend.device)
+        self.requires_grad_(False).eval()
+        for layer in layers.values():
+            layer.prepare()
+        self.to(self.backend.device)
         for name, parameter in self.synthesis.named_parameters():
             if ".affine." not in name:
                 layout = torch.channels_last if parameter.dim() == 4 else torch.preserve_format

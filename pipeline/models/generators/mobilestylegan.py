@@ -21,6 +21,7 @@ from pipeline.models.backend import Backend
 from pipeline.models.generators.frozen_conv import frozen_conv
 from pipeline.models.generators.generator import Generator, ModulatedLayer, fingerprint
 from pipeline.models.generators.haar import haar_inverse, haar_sums
+from pipeline.models.generators.pointwise import modulated_pointwise
 
 ARCHITECTURE = "mobilestylegan 1"
 W_DIM = 512
@@ -110,16 +111,6 @@ class ToImage(ModulatedLayer):
 
 def modulate(x_NHWC: Tensor, s_NC: Tensor) -> Tensor:
     return x_NHWC * s_NC[:, None, None].to(x_NHWC.dtype)
-
-
-def modulated_pointwise(x_NHWC: Tensor, weight_DC: Tensor, s_NC: Tensor) -> Tensor:
-    """(N, H, W, D): a 1x1 convolution of modulated features, with the styles in each row's weights.
-
-    A depthwise convolution may come between style and weights, as it mixes no channels. Compiled code does it in this
-    way: it is one pass over the features less, and equal but for rounding.
-    """
-    weight_NCD = weight_DC.t() * s_NC[:, :, None].to(weight_DC.dtype)
-    return torch.bmm(x_NHWC.flatten(1, 2), weight_NCD).unflatten(1, x_NHWC.shape[1:3])
 
 
 def activate(y_NCHW: Tensor, noise: Tensor) -> Tensor:

@@ -23,9 +23,11 @@ from torch.nn import functional
 
 from pipeline.errors import ModelFileError, SpecError
 from pipeline.models.backend import Backend
+from pipeline.models.generators.frozen_conv import blur_taps, frozen_conv, frozen_up_conv
 from pipeline.models.generators.generator import Generator, ModulatedLayer, fingerprint
 from pipeline.models.generators.mapping import LEAK, FullyConnected, MappingNetwork, MappingShape
 from pipeline.models.generators.options import Options
+from pipeline.models.generators.pointwise import modulated_pointwise
 
 ARCHITECTURE = "stylegan2 2"
 Connections = Literal["skip", "orig", "resnet"]
@@ -112,24 +114,27 @@ class Conv(ModulatedLayer):
     def forward(self, state: State, s_NC: Tensor) -> State:
         return State(self.convolved(state.features, s_NC), state.rgb)
 
+    def prepare(self) -> None:
+        self.register_buffer("power", self.weight.detach().square().sum(dim=(2, 3)).T.contiguous(), persistent=False)
+
     def convolved(self, features: Tensor, s_NC: Tensor, gain: float = 1.0) -> Tensor:
-        """The features after this layer, times `gain`."""
+        """The features after this layer, times `gain`. Gains go into what is multiplied and added anyway."""
+        gain *= 2**0.5
         x = features * s_NC[:, :, None, None].to(features.dtype)
-        if self.up:
-            x = functional.conv_transpose2d(x, self.weight.transpose(0, 1), stride=2)
-            x = functional.conv2d(x, blur_taps(x), padding=1, groups=x.shape[1])
-        else:
-            x = functional.conv2d(x, self.weight, padding=1)
-        x = x * self.demodulation(s_NC)[:, :, None, None].to(x.dtype)
-        if self.noise:
-            x = x + self.noise_const * self.noise_strength
-        x = functional.leaky_relu(x + self.bias[:, None, None], LEAK) * (2**0.5 * gain)
-        return x if self.clamp is None else x.clamp(-self.clamp * gain, self.clamp * gain)
+        x = frozen_up_conv(x, self.weight) if self.up else frozen_conv(x, self.weight)
+        scale_N1 = (self.demodulation(s_NC) * gain)[:, :, None, None].to(x.dtype)
+        free = None if torch.is_grad_enabled() or torch.compiler.is_compiling() else x
+        noise = self.noise_const * (self.noise_strength * gain) if self.noise else x.new_zeros(())
+        x = torch.addcmul(noise, x, scale_N1, out=free)
+        x = functional.leaky_relu_(x.add_((self.bias * gain)[:, None, None]), LEAK)
+        if self.clamp is None:
+            return x
+        bound = self.clamp * gain / 2**0.5
+        return torch.clamp(x, -bound, bound, out=free)
 
     def demodulation(self, s_NC: Tensor) -> Tensor:
         """(N, C out) one over the expected deviation of each output channel."""
-        power = self.weight.to(s_NC.dtype).square().sum(dim=(2, 3))
-        return (s_NC.square() @ power.T + 1e-8).rsqrt()
+        return (s_NC.square() @ self.get_buffer("power").to(s_NC.dtype) + 1e-8).rsqrt()
 
 
 class ResidualStart(Conv):
@@ -163,8 +168,9 @@ class ToRGB(ModulatedLayer):
         self.adds = shape.connections == "skip"
 
     def forward(self, state: State, s_NC: Tensor) -> State:
-        x = state.features * (s_NC * self.gain)[:, :, None, None].to(state.features.dtype)
-        rgb = functional.conv2d(x, self.weight, self.bias)
+        x_NHWC = state.features.permute(0, 2, 3, 1)
+        rgb = modulated_pointwise(x_NHWC, self.weight[:, :, 0, 0], s_NC * self.gain).permute(0, 3, 1, 2)
+        rgb = rgb + self.bias[:, None, None]
         rgb = rgb if self.clamp is None else rgb.clamp(-self.clamp, self.clamp)
         rgb = rgb.to(state.rgb.dtype)
         if self.adds:
@@ -175,12 +181,6 @@ class ToRGB(ModulatedLayer):
 def doubled(x: Tensor) -> Tensor:
     """x (N, C, h, w) at twice its size, with the filter 1, 3, 3, 1."""
     return functional.conv_transpose2d(x, blur_taps(x), stride=2, padding=1, groups=x.shape[1])
-
-
-def blur_taps(x: Tensor) -> Tensor:
-    """The filter 1, 3, 3, 1 of up-sampling for each channel of x: (C, 1, 4, 4), of sum 4."""
-    taps = x.new_tensor([0.25, 0.75, 0.75, 0.25])
-    return torch.outer(taps, taps).expand(x.shape[1], 1, 4, 4)
 
 
 class Block(nn.Module):

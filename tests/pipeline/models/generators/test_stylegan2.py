@@ -2,9 +2,10 @@
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
+from pipeline.models.generators.generator import ModulatedLayer
 from pipeline.models.generators.stylegan2 import (
     Conv,
     Shape,
@@ -19,11 +20,12 @@ from pipeline.models.generators.stylegan2 import (
 SHAPE = Shape(16, channel_base=128, channel_max=12)
 
 
-def randomised(layer: nn.Module, seed: int) -> nn.Module:
+def randomised(layer: ModulatedLayer, seed: int) -> ModulatedLayer:
     random = torch.Generator().manual_seed(seed)
     for parameter in layer.parameters():
         parameter.data = torch.randn(parameter.shape, generator=random, dtype=torch.float64)
-    return layer.double().requires_grad_(False)
+    layer.double().requires_grad_(False).prepare()
+    return layer
 
 
 def upsample(x: Tensor) -> Tensor:
