@@ -13,8 +13,6 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Literal
 
@@ -22,7 +20,8 @@ import numpy as np
 import torch
 import tyro
 
-from benchmarks.machine import bf16_instructions, header, peak_memory
+from benchmarks.contest import Result, contest, matrix_rate
+from benchmarks.machine import bf16_instructions, header
 from benchmarks.openvino_reference import OpenVINOReference
 from pipeline.engine.machine import cores
 from pipeline.models import classifiers, generators
@@ -49,14 +48,9 @@ class Contestant:
     gradient: bool = False
     threads: int = 2
 
-
-@dataclass(frozen=True)
-class Result:
-    """Seconds of an image, of getting ready with the first batch, and the peak of memory in bytes."""
-
-    seconds: float
-    first: float
-    memory: int
+    def ready(self) -> Callable[[], object]:
+        """One batch, as a function of nothing."""
+        return ready(self)
 
 
 def ready(contestant: Contestant) -> Callable[[], object]:
@@ -81,47 +75,6 @@ def ready(contestant: Contestant) -> Callable[[], object]:
     return forward_and_gradient if contestant.gradient else forward
 
 
-def serve(contestant: Contestant, pipe: Connection) -> None:
-    """A contestant's process: seconds of the first batch, then of one batch and the peak memory at each request."""
-    begun = time.perf_counter()
-    batch = ready(contestant)
-    batch()
-    pipe.send(time.perf_counter() - begun)
-    while pipe.recv():
-        begun = time.perf_counter()
-        batch()
-        seconds = time.perf_counter() - begun
-        pipe.send((seconds, peak_memory()))
-
-
-def contest(contestants: Sequence[Contestant], rounds: int, together: bool = False) -> list[Result]:
-    """Results in the contestants' order; `together` lets all of a round run at once instead of in turn."""
-    context = get_context("spawn")
-    pipes, processes, first = [], [], []
-    for contestant in contestants:
-        ours, theirs = context.Pipe()
-        process = context.Process(target=serve, args=(contestant, theirs))
-        process.start()
-        theirs.close()  # so that recv ends where the process has died
-        first.append(ours.recv())
-        pipes.append(ours)
-        processes.append(process)
-    best, memory = [float("inf")] * len(pipes), [0] * len(pipes)
-    for _ in range(rounds):
-        if together:
-            for pipe in pipes:
-                pipe.send(True)
-        for i, pipe in enumerate(pipes):
-            if not together:
-                pipe.send(True)
-            seconds, memory[i] = pipe.recv()
-            best[i] = min(best[i], seconds)
-    for pipe, process in zip(pipes, processes, strict=True):
-        pipe.send(False)
-        process.join()
-    return [Result(s / c.rows, f, m) for c, s, f, m in zip(contestants, best, first, memory, strict=True)]
-
-
 def arithmetic() -> tuple[float, float]:
     """Multiply-adds of one 512 px image, and of a second of float32 matrix products, in units of 1e9."""
     from torch.utils.flop_counter import FlopCounterMode
@@ -129,13 +82,7 @@ def arithmetic() -> tuple[float, float]:
     generator = generators.load(NAME, backend="eager")
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         generator.synthesize(Codes("w", generator.w_avg[None]), 512)
-    a = torch.randn(2048, 2048)
-    times = []
-    for _ in range(20):
-        begun = time.perf_counter()
-        a @ a
-        times.append(time.perf_counter() - begun)
-    return counter.get_total_flops() / 2e9, 2048**3 / min(times) / 1e9
+    return counter.get_total_flops() / 2e9, matrix_rate()
 
 
 @dataclass
