@@ -163,3 +163,18 @@ def test_a_mean_w_that_is_missing_is_computed_and_is_no_part_of_the_fingerprint(
     assert error_W.max() < 0.06, "ten thousand rows leave an error of about 0.01 standard deviations"
     assert generator.fingerprint == built(replace(whole, tensors=without)).fingerprint
     assert generator.fingerprint != built(whole).fingerprint
+
+
+@pytest.mark.parametrize(
+    "case", ["stylegan2-resnet", "stylegan2-orig", "stylegan", "stylegan3-t", "stylegan3-r", "pggan"]
+)
+@torch.no_grad()
+def test_bf16_makes_nearly_the_same_picture_in_float32(case: str) -> None:
+    exact, rough = (
+        build(of(case), "mine", Backend("eager", torch.device("cpu"), precision)) for precision in ("fp32", "bf16")
+    )
+    codes = Codes("z", cases.latents(exact.z_dim))
+    x, y = exact.synthesize(codes), rough.synthesize(codes)
+    assert y.dtype == torch.float32
+    difference = (x - y).square().mean().sqrt() / x.std()
+    assert 1e-4 < difference < 0.1
