@@ -7,8 +7,9 @@ import original_cases as cases
 import pytest
 import torch
 
+from jobs.__main__ import main
 from pipeline.errors import SpecError
-from pipeline.models import classifiers
+from pipeline.models import classifiers, generators
 from pipeline.models.backend import Backend
 from pipeline.models.codes import Codes
 from pipeline.models.faces import FaceScorer
@@ -71,3 +72,12 @@ def test_faces_are_scored_and_gradients_reach_z(pggan: Generator) -> None:
     assert (gradient.abs().amax(dim=1) > 0).all()
     with pytest.raises(SpecError, match="no truncation"):
         FaceScorer(pggan, {"": family}, psi=0.7)(Codes("z", z))
+
+
+@pytest.mark.parametrize("words", ["sample --rows 4", "dataset --rows 4 --classifiers tiny"])
+def test_jobs_say_so_before_they_start(words, pggan, tmp_path, capsys, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(generators.GENERATORS, "mine", lambda backend: pggan)
+    out = tmp_path / "out"
+    assert main([*words.split(), "--generator", "mine", "--local", "--out", str(out)]) == 2
+    assert "mine is a PGGAN: its codes are in z" in capsys.readouterr().err
+    assert not out.exists()
