@@ -32,6 +32,7 @@ VERBS = {
     "edit": "move latents with one of the editors",
     "calibrate": "measure the boundary and unit of each score on faces of a generator",
     "measure": "measure what edits changed, with classifiers that did not guide them",
+    "compare": "compare editors on the same faces, by networks that none of them optimised",
     "dt": "compute Disentanglement-Transformation curves: how well an attribute changes alone",
     "reproduce": "repeat the experiments of a paper",
     "export": "write pictures as files, with their labels, for other programs",

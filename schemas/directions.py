@@ -13,7 +13,7 @@ def directions() -> TableSchema:
 
     index       int64    number of the direction
     attribute   string   what it moves
-    method      string   svm | svm-l1 | svm-l1-normal | ridge | mean-gradient | ganspace |
+    method      string   svm | svm-l1 | svm-l1-normal | ridge | mean-gradient | ganspace | random |
                          sefa | channel | imported
     space       string   z | w | w+ | s
     vector      list<float32>  of norm 1, flattened

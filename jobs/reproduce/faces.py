@@ -211,6 +211,16 @@ def fit(
     step(fitted, "how many faces are labelled (more, and another --out)")
 
 
+def fit_sparse(spec: StudySpec, faces: LabelledFaces, attributes: Sequence[str], advice: str) -> None:
+    """Sparse directions in s, in OUT/fit-s. advice: flags of the study that decide them."""
+    flags = {"penalty": "l1"}
+    fitted = FitSpec(
+        latents=(faces.latents,), labels=(faces.labels,), attributes=tuple(attributes), space="s",
+        out=spec.url("fit-s"), local=spec.local, **flags,
+    )  # fmt: skip
+    step(fitted, advice)
+
+
 def sample(spec: StudySpec, name: str, rows: int, seed: int, rows_per_shard: int | None = None) -> str:
     """Latents in the folder `name`; their url."""
     made = SampleSpec(

@@ -2,7 +2,9 @@
 
 import math
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, TypeVar
 
 import torch
@@ -24,6 +26,7 @@ from pipeline.report.claims import Page
 from pipeline.tables import store
 
 INTERRUPTED = 130
+_STEPS: ContextVar[list[str] | None] = ContextVar("steps", default=None)
 
 
 class StudySpec(CalibrationFlag, RayFlags, MachineFlags):
@@ -112,7 +115,11 @@ def step(spec: RunFlags, change: str = "a flag") -> None:
     from jobs.__main__ import main as stylemill
 
     words = command_of(spec)
-    say(f"Step  {shlex.join(['stylemill', *words])}")
+    pasted = shlex.join(["stylemill", *words])
+    say(f"Step  {pasted}")
+    steps = _STEPS.get()
+    if steps is not None:
+        steps.append(pasted)
     before = late_signals()
     code = stylemill(words)
     if code == INTERRUPTED or late_signals() > before:
@@ -124,6 +131,17 @@ def step(spec: RunFlags, change: str = "a flag") -> None:
         raise SpecError(f"{ended}: run the same study again when the other driver has ended")
     if code:
         raise SpecError(f"{ended}: change {change}, or run the same study again, which goes on from there")
+
+
+@contextmanager
+def steps_kept() -> Iterator[list[str]]:
+    """The command of each step that is run meanwhile, for a page."""
+    found: list[str] = []
+    token = _STEPS.set(found)
+    try:
+        yield found
+    finally:
+        _STEPS.reset(token)
 
 
 def make_anew(folders: Sequence[str]) -> str:

@@ -6,13 +6,12 @@ from dataclasses import replace
 import pandas as pd
 from pydantic import Field, model_validator
 
-from jobs.directions.spec import FitSpec
 from jobs.flags import Names, say
 from jobs.measure import MeasureSpec
 from jobs.reproduce import feature_maps
 from jobs.reproduce.cost import Passes, say_ahead, say_time_left
 from jobs.reproduce.equal_success import MeasuredMoves
-from jobs.reproduce.faces import LabelledFaces, faces_that_lack, label_faces, labelling_cost
+from jobs.reproduce.faces import LabelledFaces, faces_that_lack, fit_sparse, label_faces, labelling_cost
 from jobs.reproduce.intervention_edits import FOLDERS, INTERPOLATED, InterventionFlags, edit, keep_layers
 from jobs.reproduce.outlined import Masks, strips
 from jobs.reproduce.study import run_study, step
@@ -160,12 +159,7 @@ def make(spec: StyleInterventionSpec) -> Page:
     faces = spec.labelled_faces
     if spec.from_ is None:
         label_faces(spec, spec.labelled, SPACES, EDITED, spec.labels)
-    flags = {"penalty": "l1"}
-    fitted = FitSpec(
-        latents=(faces.latents,), labels=(faces.labels,), attributes=spec.sparse, space="s", out=spec.url("fit-s"),
-        local=spec.local, **flags,
-    )  # fmt: skip
-    step(fitted, "--sparse, or how many faces are labelled")
+    fit_sparse(spec, faces, spec.sparse, "--sparse, or how many faces are labelled")
     chosen = faces_that_lack(spec, spec.attributes)
     say_time_left(ahead(spec), spec.url("others-judged"))
     for attribute, rows in chosen.items():

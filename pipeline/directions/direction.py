@@ -31,7 +31,7 @@ class Direction:
 
     Attributes:
         attribute: what grows along the vector, under the name that it came with.
-        method: svm, svm-l1, svm-l1-normal, ridge, mean-gradient, ganspace, sefa, channel or imported.
+        method: svm, svm-l1, svm-l1-normal, ridge, mean-gradient, ganspace, sefa, channel, random or imported.
         space: where the vector lives.
         vector: (Z,), (W,), (L, W) or (S,), of norm 1 over all its numbers. In w+ a (W,) vector is shared by all layers:
             it is added to each, and its distance is that of the mean over the layers.

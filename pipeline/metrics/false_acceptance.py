@@ -5,6 +5,7 @@ Shapes: N faces, E numbers of an embedding, M pairs of them, R resamples.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -96,6 +97,20 @@ def threshold(
     else:
         accepted = int(np.count_nonzero(apart_M < value))
     return Threshold(name, float(value), float(low), float(high), rate, faces, pairs, accepted)
+
+
+def mean_apart(name: str, embeddings_NE: ArrayLike) -> float:
+    """The mean over all pairs of faces of different persons, in the metric's own number: a distance or a cosine. NaN of
+    fewer than two faces; rows that are NaN are left out.
+    """
+    from scipy.spatial.distance import pdist
+
+    embeddings = np.asarray(embeddings_NE, np.float64)
+    embeddings = embeddings[~np.isnan(embeddings).any(axis=1)]
+    if len(embeddings) < 2:
+        return math.nan
+    apart = float(pdist(embeddings, ALIKE[name]).mean())
+    return 1 - apart if ALIKE[name] == "cosine" else apart
 
 
 def _at_rate(apart_M: NDArray[np.float64], weight_M: NDArray[np.float64], rate: float) -> float:

@@ -78,7 +78,10 @@ def summary(claims: Sequence[Claim]) -> str:
     return f"{claims[0].about}: holds in {counts[HOLDS]} of {len(claims)}{f' ({others})' if others else ''}."
 
 
-def claims_section(claims: Sequence[Claim]) -> study.Section:
+PAPERS = "The paper's claims"
+
+
+def claims_section(claims: Sequence[Claim], heading: str = PAPERS) -> study.Section:
     """All of them: a sentence for each claim, and a table of the cases."""
     by_claim: dict[str, list[Claim]] = {}
     for claim in claims:
@@ -89,13 +92,15 @@ def claims_section(claims: Sequence[Claim]) -> study.Section:
         for claim in claims
     ]  # fmt: skip
     frame = pd.DataFrame(rows, [claim.what for claim in claims], ["paper", "here", "95 %", "verdict"])
-    grids = [study.Grid("The paper's claims, and the results here", frame)] if rows else []
-    return study.Section("The paper's claims", [summary(cases) for cases in by_claim.values()], grids)
+    grids = [study.Grid(f"{heading}, and the results here", frame)] if rows else []
+    return study.Section(heading, [summary(cases) for cases in by_claim.values()], grids)
 
 
 @dataclass(frozen=True)
 class Page:
-    """What a study found. strips: sections of pictures, which come first. facts: where the numbers come from."""
+    """What a study found. strips: sections of pictures, which come first. facts: where the numbers come from.
+    about_claims: the heading of the claims.
+    """
 
     title: str
     lead: str
@@ -103,8 +108,9 @@ class Page:
     claims: Sequence[Claim]
     sections: Sequence[study.Section]
     facts: Mapping[str, str] = field(default_factory=dict)
+    about_claims: str = PAPERS
 
     def write(self, url: str, command: str) -> str:
         """Write the page to `url`, and its numbers as Markdown beside it; returns where it is. Raises StoreError."""
-        sections = [*self.strips, claims_section(self.claims), *self.sections]
+        sections = [*self.strips, claims_section(self.claims, self.about_claims), *self.sections]
         return study.write(url, self.title, self.lead, sections, {"Command": command, **self.facts})

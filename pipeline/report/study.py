@@ -4,6 +4,7 @@ Every `stylemill reproduce` ends in one. What a number means, and what it was co
 """
 
 import base64
+import hashlib
 from collections.abc import Mapping, Sequence
 from importlib import resources
 
@@ -50,6 +51,8 @@ def render(title: str, lead: str, sections: Sequence[Section], facts: Mapping[st
         name: lambda part, kind=kind: isinstance(part, kind)
         for name, kind in (("grid_part", Grid), ("curves_part", Curves))
     }
+    sorts = any(isinstance(part, Grid) and part.sortable for one in sections for part in one.parts)
+    script = (resources.files("pipeline.report") / "sort.js").read_text(encoding="utf-8") if sorts else ""
     styles = (resources.files("pipeline.report") / name for name in ("page.css", "study.css"))
     return environment.get_template("study.html.j2").render(
         title=title,
@@ -57,6 +60,8 @@ def render(title: str, lead: str, sections: Sequence[Section], facts: Mapping[st
         top=top or Top(),
         sections=sections,
         facts=facts,
+        script=Markup(script),
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         style=Markup("\n".join(style.read_text(encoding="utf-8") for style in styles)),
     )
 

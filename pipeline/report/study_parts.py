@@ -14,7 +14,7 @@ class Grid:
     """A table as it is to be read: texts and numbers, rows and columns by their names.
 
     `shaded`: cells are tinted by how far they are from `middle`, fully at a distance of `reach`. `digits`: decimals.
-    `bold`: columns whose heading and cells are bold.
+    `bold`: columns whose heading and cells are bold. `sortable`: a click on a heading sorts the rows.
     """
 
     caption: str
@@ -24,6 +24,7 @@ class Grid:
     reach: float = 1.0
     digits: int = 2
     bold: Collection[str] = ()
+    sortable: bool = False
 
     def tint(self, value: float) -> float:
         """How far a number is from the middle, in [-1, 1]."""

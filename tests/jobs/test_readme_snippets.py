@@ -17,8 +17,9 @@ from jobs.__main__ import main
 from tests.waiting import LONG
 
 ROOT = Path(__file__).parents[2]
-PAGES = [page for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))) if page.name != "editors.md"]
-"""Those of editors.md, which need one another, are run by tests/pipeline/editors/test_docs.py."""
+ELSEWHERE = ("editors.md", "add-an-editor.md")
+"""Their snippets, which need one another, are run by tests/pipeline/editors/test_docs.py and test_add_an_editor.py."""
+PAGES = [page for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))) if page.name not in ELSEWHERE]
 SNIPPETS = [code for page in PAGES for code in re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)]
 WEIGHTS = "generators.load"
 """In a snippet that needs the networks."""

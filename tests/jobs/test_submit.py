@@ -112,6 +112,7 @@ GOOD = {
     "directions strips": "--directions s3://a/directions --latents s3://a/latents --out s3://a/fit",
     "latents import": "/data/w.npy --generator g --space w --out s3://a/mine",
     "measure": "--edits s3://a/edits,/data/edits --identity --out s3://a/measured",
+    "compare": "--editors interfacegan,ials --attributes smile --rows 8 --out s3://a/compare",
     "dt": "--latents /l --labels /judged --directions /d --pairs male:smile --lambdas 1:1,0.75:0 --out s3://a/dt",
     "status": "/data/faces --json-lines",
     "verify": "/data/faces --fast",

@@ -1,0 +1,78 @@
+"""What a comparison takes, before it is begun."""
+
+from jobs.compare.entrants import Entrant, entrants, is_trained
+from jobs.compare.spec import CompareSpec, editor_of
+from jobs.directions.spec import UNSUPERVISED
+from jobs.flags import say
+from jobs.reproduce import learned_from
+from jobs.reproduce.cost import Passes
+from jobs.reproduce.faces import labelling_cost
+from jobs.reproduce.toggled_edits import ToggledFaces
+from pipeline.editors import config_of
+from pipeline.errors import SpecError
+from pipeline.metrics.false_acceptance import ALIKE
+from pipeline.metrics.of_faces import BY_NAME
+from pipeline.models import generators
+from pipeline.models.classifiers import attributes_of
+from pipeline.models.generators import Generator
+from pipeline.stages import kept_artifacts
+from pipeline.stages.models import read_artifact
+
+
+def cost(spec: CompareSpec) -> Passes:
+    """All of it; flags, artifacts and networks are looked at first."""
+    check(spec)
+    for name in spec.named:
+        if is_trained(spec, name):
+            say(f"Study the training of {name} comes on top: nothing is kept for it, and --artifacts gives nothing")
+    labelled = Passes()
+    if spec.from_ is None:
+        labelled = labelling_cost(spec, spec.labelled, attributes_of(spec.classifiers))
+    return labelled + Passes(spec.there) + ahead(spec)
+
+
+def ahead(spec: CompareSpec) -> Passes:
+    """Once faces are labelled and judged: components, whose faces these are, edits, and edits made again to measure
+    them.
+    """
+    generator = generators.load(spec.generator, backend="eager")
+    tuned = sum(name in UNSUPERVISED for name in spec.named) * spec.components * 2 * spec.tuning
+    whose = spec.there if {*spec.metrics} & {*ALIKE} else 0
+    edits = [edited(spec, one, generator) for one in entrants(spec, spec.labelled_faces)]
+    return sum(edits, Passes(tuned) + Passes(whose, unscored=whose))
+
+
+def edited(spec: CompareSpec, one: Entrant, generator: Generator) -> Passes:
+    """By one of those that are compared, in all attributes."""
+    shown, forward, backward = one.passes(generator)
+    faces = len(spec.attributes) * 2 * (one.rows // 2)
+    return Passes(faces * (2 * shown + forward), faces * backward)
+
+
+def check(spec: CompareSpec) -> None:
+    """Look before hours of computing. Raises SpecError, ModelFileError, StoreError and ValidationError."""
+    for name in spec.metrics:
+        BY_NAME[name].open("cpu", spec.judge)
+    spec.check_from(spec.attributes, flags="--attributes")
+    faces = ToggledFaces(spec, spec.url("others", "latents"), spec.url("others-judged", "labels"), spec.most, 1)
+    generator = generators.load(spec.generator, backend="eager")
+    for one in entrants(spec, spec.labelled_faces):
+        for attribute in spec.attributes:
+            one.edits(faces, attribute, {True: [0], False: [0]})
+    for name in spec.named:
+        _check_artifact(spec, name, generator)
+
+
+def _check_artifact(spec: CompareSpec, name: str, generator: Generator) -> None:
+    """Of one that is given or kept. Raises SpecError where it was not trained for these edits, or learned from the
+    faces that are edited, or from the judge.
+    """
+    what = config_of(editor_of(name)).ARTIFACT
+    url = what and (spec.artifact_of(name) or kept_artifacts.find(what, generator))
+    if not what or not url:
+        return
+    card = read_artifact(url, what).card
+    if lacking := [one for one in spec.attributes if card.attributes and one not in card.attributes]:
+        raise SpecError(f"{url} was not trained for {lacking[0]}: leave it out of --attributes, leave {name} out of "
+                        "--editors, or give another one by --artifacts")  # fmt: skip
+    learned_from.check(spec, url, card, "--artifacts")
