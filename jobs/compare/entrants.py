@@ -106,7 +106,7 @@ def _entrant(spec: CompareSpec, faces: LabelledFaces, name: str) -> Entrant:
     if strengths := spec.strengths_by(name):
         about = about.at(strengths)
     if name.endswith(CONDITIONS):
-        about = replace(about, conditions=True)
+        about = replace(about, conditions=True, claims={})  # the paper's are of its own settings
     if name in UNSUPERVISED or name == RANDOM:
         networks = "none" if name == RANDOM else f"chosen by scores of the editing family on {spec.tuning} faces"
         about = replace(about, networks=networks, claims={})

@@ -103,6 +103,16 @@ def test_the_cost_counts_every_face():
     assert (found.forward, found.backward) == (400 + 10 + 10 + shown + 4 * 2, 4 * 2)
 
 
+def test_a_dry_run_tells_the_hours_of_edits_and_of_metrics(monkeypatch, capsys):
+    monkeypatch.setattr(identity, "load", load_pixels)
+    words = ["compare", *MODELS, *RUN, *ONE, "--editors", "ials", "--rows", "4", "--others", "10"]
+    assert main([*words, "--out", "out", "--dry-run"]) == 0
+    said = capsys.readouterr().err
+    assert f"Study the metrics look at {4 * 3 * 6} faces, " in said  # two editors and a random direction
+    assert "passes through the generator" in said
+    assert "on this machine in one process" in said
+
+
 # -- choices ----------------------------------------------------------------------------------------------------------
 
 

@@ -71,7 +71,9 @@ def section(ranked: Ranked) -> study.Section:
         "any strength.",
         f"A rank is by the difference to {against} on the same faces, averaged over the attributes; in brackets the "
         "ranks in 95 % of the resamples of the faces. Where two intervals overlap, the order of these two methods is "
-        f"not decided. A dash: in no attribute do both reach {LEAST:g}, or there is no such number.",
+        f"not decided. A dash: in no attribute do both reach {LEAST:g}, or there is no such number. A difference is "
+        "better or worse where its whole interval is larger than reading between strengths may be wrong by: how far "
+        "both means move without every other strength.",
         "No method optimised dlib's network, the network of the perceptual distance, the judge, or its landmarks. "
         "fr-feature and the parser are shown beside them; what each method used is in the table of costs. A region "
         "that the judge's landmarks do not show has only the parser's number.",
@@ -84,7 +86,7 @@ def section(ranked: Ranked) -> study.Section:
             study.Grid(f"Differences to {against}, with intervals of 95 %; a click on a heading sorts",
                        difference_table(ranked), sortable=True),
             study.Grid("Means over these shares, and of no edit at all; ranges differ from method to method, so that "
-                       "only differences above compare", mean_table(ranked), sortable=True, digits=3),
+                       "only differences above compare", mean_table(ranked), sortable=True, digits=4),
         ],
     )  # fmt: skip
 
@@ -141,7 +143,9 @@ def _claims(ranked: Ranked, one: Result) -> Iterator[Claim]:
     for number, sentence in one.claims.items():
         about = f"{one.name}: {sentence}"
         if number not in ranked.numbers:
-            yield Claim(about, HEADINGS[number], "better", math.nan, math.nan, math.nan, "not measured")
+            yield Claim(
+                about, f"{one.name}: {HEADINGS[number]}", "better", math.nan, math.nan, math.nan, "not measured"
+            )
             continue
         for attribute, its in ranked.found.items():
             found, sign = (its[number][last.name], -1) if one is baseline else (its[number][one.name], 1)
