@@ -47,7 +47,8 @@ def read(path: Path, out: int) -> None:
     limit = int(size[0]) * resource.getpagesize() + 16 * len(data) + 2**28
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    signal.alarm(SECONDS)
+    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
+    signal.alarm(30 * SECONDS)  # of a busy machine
     before, started = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.monotonic()
     sys.addaudithook(audit)
     try:
