@@ -112,7 +112,7 @@ def compare(
     values = measured(measure)
     toggles = {
         attribute: seen_or_apart(
-            stacked([read_toggles(attribute, both, values, unseen) for both in parts]), apart, unseen
+            stacked([read_toggles(attribute, both, values, unseen, spec.metrics) for both in parts]), apart, unseen
         )
         for attribute, parts in folders.items()
     }

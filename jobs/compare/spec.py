@@ -1,9 +1,10 @@
 """The flags of `stylemill compare`."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_origin
 
 from pydantic import Field, model_validator
+from pydantic.fields import FieldInfo
 
 from jobs.directions.spec import UNSUPERVISED
 from jobs.edit.spec import SPECS
@@ -71,7 +72,7 @@ class CompareSpec(LabelledFlags):
     )
     flags_of: Names = Field(
         (),
-        description="Flags of stylemill edit for one editor, as in ials:lambda1=0.5.",
+        description="Flags of stylemill edit for one editor, as in ials:lambda1=0.5; of several values, X/Y.",
         json_schema_extra={"metavar": "EDITOR:FLAG=VALUE,..."},
     )
     artifacts: Names = Field(
@@ -131,11 +132,14 @@ class CompareSpec(LabelledFlags):
 
     def edit_flags(self, name: str) -> Mapping[str, Any]:
         """Further flags of its edits."""
-        return dict(_flag(word) for editor, word in map(_pair, self.flags_of) if editor == name)
+        fields = SPECS[editor_of(name)].model_fields
+        return dict(_value(word, fields) for editor, word in map(_pair, self.flags_of) if editor == name)
 
     def train_flags(self, name: str) -> Mapping[str, Any]:
         """Further flags of its training."""
-        return dict(_flag(word) for editor, word in map(_pair, self.training_of) if editor == name)
+        what = config_of(editor_of(name)).ARTIFACT
+        fields = TRAININGS[what].model_fields if what else {}
+        return dict(_value(word, fields) for editor, word in map(_pair, self.training_of) if editor == name)
 
     @model_validator(mode="after")
     def _known(self) -> "CompareSpec":
@@ -187,10 +191,16 @@ def _pair(word: str) -> tuple[str, str]:
     return name, found
 
 
-def _flag(word: str) -> tuple[str, Any]:
-    name, _, value = word.partition("=")
-    field = name.removeprefix("--").replace("-", "_")
-    return field, tuple(value.split("/")) if "/" in value and field != "shared_coefficients" else value
+def _flag(word: str) -> str:
+    """The field that FLAG=VALUE is of."""
+    return word.partition("=")[0].removeprefix("--").replace("-", "_")
+
+
+def _value(word: str, fields: Mapping[str, FieldInfo]) -> tuple[str, Any]:
+    """The field and its value: text, which the spec reads as of the field's type; of several values with / between."""
+    name, value = _flag(word), word.partition("=")[2]
+    several = get_origin(fields[name].annotation) is tuple
+    return name, tuple(value.split("/")) if several else value
 
 
 def _wrong(field: str, editor: str, found: str) -> str:
@@ -207,8 +217,8 @@ def _wrong(field: str, editor: str, found: str) -> str:
         "rows_of": found.isdecimal() and int(found) >= 2,
         "strengths_of": all(map(_is_number, found.split("/"))),
         "artifacts": True,
-        "flags_of": "=" in found and _flag(found)[0] in fields,
-        "training_of": "=" in found and _flag(found)[0] in fields,
+        "flags_of": "=" in found and _flag(found) in fields,
+        "training_of": "=" in found and _flag(found) in fields,
     }
     return "" if right[field] else OF_ONE[field]
 

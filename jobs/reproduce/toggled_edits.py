@@ -92,7 +92,10 @@ def measured(spec: MeasureSpec) -> pd.DataFrame:
 
 def read_toggles(
     attribute: str, folders: Sequence[tuple[str, bool]], values: pd.DataFrame,
-    unseen: Mapping[str, Collection[int]] | None = None,
+    unseen: Mapping[str, Collection[int]] | None = None, metrics: Sequence[str] = (),
 ) -> Toggles:  # fmt: skip
-    """Both ways together; unseen: by metric, faces in whose source it finds no face. Raises StoreError."""
-    return read(attribute, folders, values, NUMBERS, unseen)
+    """Both ways together; unseen: by metric, faces in whose source it finds no face. metrics: whose numbers are there
+    even where no face was edited. Raises StoreError.
+    """
+    names = [measured or metric for metric in metrics for measured in BY_NAME[metric].measures]
+    return read(attribute, folders, values, NUMBERS, unseen, names)

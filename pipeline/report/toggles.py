@@ -110,6 +110,7 @@ def read(
     values: pd.DataFrame,
     numbers: Mapping[str, Number],
     unseen: Mapping[str, Collection[int]] | None = None,
+    names: Sequence[str] = (),
 ) -> Toggles:
     """The requests of this attribute in folders of edits, each with whether its faces are to have the attribute.
 
@@ -117,13 +118,14 @@ def read(
     as those that need no edit, one that has stopped stands still in the later steps.
 
     values: of `of_faces`. numbers: what these are, by their names. unseen: by number, the faces of whose source it
-    cannot be told, such as whose face it is: NaN at every strength.
+    cannot be told, such as whose face it is: NaN at every strength. names: of numbers that were measured, where it may
+    be that no face has them, since none was edited.
 
     Raises:
         StoreError: a table is not there or not complete, a folder has no request of the attribute, or several, or
             strengths differ from folder to folder.
     """
-    found = [_read(attribute, folder, to, values, numbers, unseen or {}) for folder, to in folders]
+    found = [_read(attribute, folder, to, values, numbers, unseen or {}, names) for folder, to in folders]
     found = [one for one in found if len(one)] or found[:1]
     if any(not np.allclose(one.strengths, found[0].strengths) for one in found):
         raise StoreError(f"the edits of {attribute} have other strengths in {folders[0][0]} than in the other folders")
@@ -184,7 +186,7 @@ def by_face(several: Sequence[Toggles], number: str) -> Swept:
 
 def _read(
     attribute: str, folder: str, target: bool, values: pd.DataFrame, numbers: Mapping[str, Number],
-    unseen: Mapping[str, Collection[int]],
+    unseen: Mapping[str, Collection[int]], names: Sequence[str],
 ) -> Toggles:  # fmt: skip
     url = store.join(folder, "edits")
     requests = Table.open(store.join(folder, "requests")).read(columns=["index", "attribute", "strengths"])
@@ -206,7 +208,7 @@ def _read(
     wide = rows["strength"].unstack().abs()
     whole = wide.dropna().index
     columns = {name.removeprefix(JUDGE): _wide(rows[name], whole) for name in judged}
-    measured = measured.reindex(rows.index, columns=sorted(values["name"].unique()))  # NaN where a face has no number
+    measured = measured.reindex(rows.index, columns=sorted({*values["name"], *names}))  # NaN where a face has no number
     found = {str(name): _wide(measured[name], whole) for name in measured}
     still_NP = _wide(rows["still"].astype(float), whole) > 0
     for name, number_NP in found.items():

@@ -57,6 +57,10 @@ def test_the_choices_can_be_in_a_file(tmp_path):
     asked = spec("--spec", str(file))
     assert (asked.named, asked.rows_by("ials"), asked.seed) == (("interfacegan", "ials"), 4, 3)
     assert asked.edit_flags("ials") == {"lambda1": "0.5"}
+    regions = spec("--editors", "style-intervention", "--flags-of", "style-intervention:region=skin/hair")
+    assert regions.edit_flags("style-intervention") == {"region": ("skin", "hair")}
+    one = spec("--editors", "style-intervention", "--flags-of", "style-intervention:region=skin")
+    assert one.edit_flags("style-intervention") == {"region": ("skin",)}
 
 
 @pytest.mark.parametrize(
@@ -183,7 +187,7 @@ def test_reach_and_the_attributes_kept_are_those_of_the_tables(out):
                 index="index", columns="step", values="there"
             ))  # fmt: skip
         rates = pd.concat(seen).mean()
-        [row] = [line for line in table.splitlines() if line.startswith(f"| {name} |")]
+        row = next(line for line in table.splitlines() if line.startswith(f"| {name} |"))
         assert float(row.split("|")[-2]) >= round(rates.max(), 3) - 1e-9
         assert rates[0] == 0
 
