@@ -4,7 +4,6 @@ verb, and with them torch and Ray, for any help text.
 """
 
 import errno
-import importlib
 import logging
 import os
 import signal
@@ -41,6 +40,7 @@ VERBS = {
     "verify": "check the tables of a directory against their digests",
     "report": "write an HTML page about a directory: pictures, scores, provenance",
     "demo": "make and label 512 faces, and write a page about them",
+    "try": "change attributes of a few faces, and write a page of them before and after",
 }
 ANSWERS = (["models"], ["status"], ["directions", "list"], ["help"], ["directions", "help"], ["--version"])
 """These fail if their standard output cannot be written; other verbs, which write tables, do not."""
@@ -83,7 +83,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(verb: str, argv: Sequence[str]) -> int:
     try:
         _check_directory()
-        module = importlib.import_module(f"jobs.{verb}")
+        module = subverbs.module_of(verb)
         code: int = module.main(argv) if hasattr(module, "main") else subverbs.run(verb, module.VERBS, argv)
     except StylemillError as error:
         say(f"stylemill {verb}: {error}")

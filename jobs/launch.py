@@ -4,12 +4,15 @@ import dataclasses
 import shlex
 import sys
 
-from jobs.flags import say
+from jobs.flags import command_of, say
 from jobs.locations import is_in_memory
 from jobs.options import RunFlags
 from pipeline.engine.job import Job
 from pipeline.engine.pool import Pool
 from pipeline.engine.run import RunOptions, run
+from pipeline.engine.signals import late_signals
+
+INTERRUPTED = 130
 
 
 def launch(job: Job, workers: int | None, spec: RunFlags) -> int:
@@ -20,6 +23,19 @@ def launch(job: Job, workers: int | None, spec: RunFlags) -> int:
     options = RunOptions(**{name: getattr(spec, name) for name in names})
     summary = run(job, _pool(spec, workers, job), options, say)
     return summary.exit_code if summary else 0
+
+
+def run_step(spec: RunFlags) -> int:
+    """Run a verb as from the command line, which is printed, so that it can be pasted and resumed alone. The exit code;
+    130 also where a signal came too late to interrupt it.
+    """
+    from jobs.__main__ import main as stylemill
+
+    words = command_of(spec)
+    say(f"Step  {shlex.join(['stylemill', *words])}")
+    before = late_signals()
+    code = stylemill(words)
+    return INTERRUPTED if late_signals() > before else code
 
 
 def command() -> str:

@@ -14,8 +14,8 @@ from jobs.flags import Spec, flags_of, parse
 from jobs.locations import is_location
 from pipeline.errors import SpecError
 
-NOT_SENT = ("demo", "submit")
-"""`demo` fetches networks into the cache of this machine; `submit` sends another verb."""
+NOT_SENT = ("demo", "try", "submit")
+"""`demo` and `try` fetch networks into the cache of this machine; `submit` sends another verb."""
 VERBS = tuple(verb for verb in __main__.VERBS if verb not in NOT_SENT)
 
 
@@ -51,7 +51,7 @@ def checked(words: Sequence[str]) -> list[str]:
 def spec_of(words: Sequence[str]) -> tuple[type[Spec], list[str], list[str]]:
     """The spec of the verb of a command line, the words that name it, and those that follow. Raises SpecError."""
     verb, *rest = words
-    module, head = importlib.import_module(f"jobs.{verb}"), [verb]
+    module, head = subverbs.module_of(verb), [verb]
     if hasattr(module, "VERBS") and rest:
         module, head, rest = subverbs.module(verb, module.VERBS, rest[0]), [verb, rest[0]], rest[1:]
     elif hasattr(module, "SPECS") and rest:

@@ -1,6 +1,7 @@
 """Verbs that have verbs of their own: `stylemill directions fit`, `stylemill reproduce interfacegan`."""
 
 import importlib
+import keyword
 from collections.abc import Mapping, Sequence
 from types import ModuleType
 
@@ -37,3 +38,8 @@ def module(verb: str, subverbs: SubVerbs, name: str) -> ModuleType:
     if name not in subverbs:
         raise SpecError(f"{verb} has no verb {name!r}; the verbs are {', '.join(subverbs)}")
     return importlib.import_module(f"jobs.{verb}.{subverbs[name][0]}")
+
+
+def module_of(verb: str) -> ModuleType:
+    """The module, or the package, of a verb: `jobs.VERB`, and `jobs.try_` where Python has another use for the name."""
+    return importlib.import_module(f"jobs.{verb}{'_' if keyword.iskeyword(verb) else ''}")

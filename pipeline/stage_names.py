@@ -1,7 +1,10 @@
-"""Names of the stages of a sequence of edits: the options of its request, as pages and editors read them."""
+"""Words of requests that pages and editors read: what stands between the attributes of a request for several, and the
+names of the stages of a sequence of edits, which are the options of its request.
+"""
 
 from collections.abc import Sequence
 
+AND = "+"
 TO = " to "
 
 

@@ -47,10 +47,7 @@ class OpenedArtifact:
         than it was trained on."""
         if self.ref is None or self.card is None:
             return
-        known, asked = self.card.attributes, [name for one in requests for name in one.attributes]
-        if unknown := [name for name in asked if known and name not in known]:
-            also = _alias(unknown[0], known)
-            raise SpecError(f"{self.ref.url} was not trained for {unknown[0]}: it was for {', '.join(known)}{also}")
+        check_trained_for(self.ref.url, self.card, [name for one in requests for name in one.attributes])
         if self.card.codes is None:
             say(f"Note  {self.ref.url} does not say on which latents it was trained: these may be too different")
             return
@@ -97,6 +94,14 @@ def open_artifact(spec: EditSpec, generator: Generator) -> OpenedArtifact:
     if opened.space and spec.space not in (None, opened.space):
         raise SpecError(f"{url} was trained on codes in {opened.space}: leave out --space {spec.space}")
     return opened
+
+
+def check_trained_for(url: str, card: Card, attributes: Sequence[str]) -> None:
+    """Raise SpecError where an artifact was not trained for one of these."""
+    known = card.attributes
+    if unknown := [name for name in attributes if known and name not in known]:
+        also = _alias(unknown[0], known)
+        raise SpecError(f"{url} was not trained for {unknown[0]}: it was for {', '.join(known)}{also}")
 
 
 def _alias(asked: str, known: Sequence[str]) -> str:

@@ -9,8 +9,8 @@ from jobs.constants import CalibrationFlag
 from jobs.flags import Names
 from jobs.options import LatentsFlags, PictureFlags, RunFlags
 from pipeline.editors import EDITORS, EditorConfig, config_of
-from pipeline.editors.request import AND
 from pipeline.models.classifiers.attributes import DEFAULT_ATTRIBUTES
+from pipeline.stage_names import AND
 from pipeline.stages import kept_artifacts
 
 ATTRIBUTE = "Attributes to change, by name; old#3 is row 3, where two rows are named old."

@@ -13,19 +13,17 @@ from pydantic import Field, model_validator
 from jobs.constants import CalibrationFlag
 from jobs.edit.spec import SPECS, EditSpec
 from jobs.flags import command_of, one_line, parse, say
-from jobs.launch import command
+from jobs.launch import INTERRUPTED, command, run_step
 from jobs.options import GENERATOR, MachineFlags, RayFlags, RunFlags
 from jobs.reproduce.cost import Passes, say_cost
 from pipeline.engine.duration import duration
 from pipeline.engine.fingerprint import fingerprint
 from pipeline.engine.job_records import JobRecords, verbs
-from pipeline.engine.signals import late_signals
 from pipeline.errors import Busy, OutputDiffers, SpecError
 from pipeline.models.randomness import MAX_SEED
 from pipeline.report.claims import Page
 from pipeline.tables import store
 
-INTERRUPTED = 130
 _STEPS: ContextVar[list[str] | None] = ContextVar("steps", default=None)
 
 
@@ -112,17 +110,11 @@ def step(spec: RunFlags, change: str = "a flag") -> None:
         OutputDiffers: its folder holds the work of another spec.
         SpecError: it did not end well for another reason.
     """
-    from jobs.__main__ import main as stylemill
-
-    words = command_of(spec)
-    pasted = shlex.join(["stylemill", *words])
-    say(f"Step  {pasted}")
     steps = _STEPS.get()
     if steps is not None:
-        steps.append(pasted)
-    before = late_signals()
-    code = stylemill(words)
-    if code == INTERRUPTED or late_signals() > before:
+        steps.append(shlex.join(["stylemill", *command_of(spec)]))
+    code = run_step(spec)
+    if code == INTERRUPTED:
         raise KeyboardInterrupt
     ended = f"the step `stylemill {spec.VERB}` ended with exit code {code}, for the reason above"
     if code == OutputDiffers.exit_code:

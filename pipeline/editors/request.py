@@ -16,12 +16,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pipeline.errors import SpecError
+from pipeline.stage_names import AND
 
 Target = Literal["1", "0", "flip"]
-AND = "+"
-"""Between the attributes of a request for several."""
 TARGETS: tuple[Target, ...] = get_args(Target)
-SIDES: Mapping[Target, float] = {"1": 1.0, "0": -1.0, "flip": 0.0}
+SIDES: Mapping[str, float] = {"1": 1.0, "0": -1.0, "flip": 0.0}
 """2y - 1; of flip it depends on the row."""
 
 

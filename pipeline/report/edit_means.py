@@ -13,7 +13,7 @@ import pandas as pd
 
 from pipeline.metrics.intervals import Z95
 from pipeline.report import gather
-from pipeline.stage_names import stages_of
+from pipeline.stage_names import AND, stages_of
 from pipeline.tables import Table, store
 from pipeline.tables.manifest import is_made_by
 from schemas.edits import AFTER, BEFORE, JUDGE
@@ -153,30 +153,40 @@ class Edits:
         return pd.Series([group[:2] == branch for group in self.means.index], self.means.index, dtype=bool)
 
     def shown(self, request: int) -> list[str]:
-        """The scores below a picture: the attribute's (else that which moves most) and its conditions'."""
+        """The scores below a picture: the attributes' (else that which moves most) and its conditions'."""
         by_name = self._by_name()
-        conditions = [by_name.get(name) for name in self.asked.get(request, {}).get("conditions", ())]
-        return [name for name in dict.fromkeys([self._primal(request), *conditions]) if name is not None]
+        conditions = [by_name[name] for name in self.asked.get(request, {}).get("conditions", ()) if name in by_name]
+        return list(dict.fromkeys([*self._primal(request), *conditions]))
 
     def bold(self, request: int) -> list[str]:
-        """Columns that are scores of the edited attribute, by either family, or of what stands in its place."""
-        primal = (self._primal(request) or "").removeprefix(JUDGE)
-        return [name for name in self.scores if name.removeprefix(JUDGE) == primal]
+        """Columns that are scores of the edited attributes, by either family, or of what stands in their place."""
+        primal = {name.removeprefix(JUDGE) for name in self._primal(request)}
+        return [name for name in self.scores if name.removeprefix(JUDGE) in primal]
 
-    def in_place_of(self, request: int) -> tuple[str, str] | None:
-        """The edited attribute where it is no score, and the score that is shown in its place."""
-        attribute, primal = self.asked.get(request, {}).get("attribute"), self._primal(request)
-        if attribute is None or primal is None or attribute in self._by_name():
-            return None
-        return attribute, primal.removeprefix(JUDGE)
-
-    def _primal(self, request: int) -> str | None:
-        """The score of the attribute, else the one that moves most; None where no scores were kept."""
+    def unscored(self, request: int) -> list[str]:
+        """The edited attributes of which no score was kept, where scores of others were."""
         by_name = self._by_name()
-        if (own := by_name.get(self.asked.get(request, {}).get("attribute", ""))) is not None or not by_name:
+        return [name for name in self._edited(request) if name not in by_name] if by_name else []
+
+    def in_place_of_all(self, request: int) -> str | None:
+        """The score that is shown where none of the edited attributes has one, and others do."""
+        if not self._edited(request) or set(self.unscored(request)) != set(self._edited(request)):
+            return None
+        return self._primal(request)[0].removeprefix(JUDGE)
+
+    def _edited(self, request: int) -> list[str]:
+        """The attributes that a request changes; none where it is not known yet."""
+        asked = self.asked.get(request)
+        return [] if asked is None else list(dict.fromkeys(asked["attribute"].split(AND)))
+
+    def _primal(self, request: int) -> list[str]:
+        """The scores of the attributes, else the one that moves most; none where no scores were kept."""
+        by_name = self._by_name()
+        own = [by_name[name] for name in self._edited(request) if name in by_name]
+        if own or not by_name:
             return own
         along = self.along(next(branch for branch in self.branches if branch[0] == request))[list(by_name.values())]
-        return str((along.iloc[-1] - along.iloc[0]).abs().idxmax())
+        return [str((along.iloc[-1] - along.iloc[0]).abs().idxmax())]
 
     def _by_name(self) -> dict[str, str]:
         """The columns that are shown, by attribute: of the classifiers that edit and label, else the judge's."""

@@ -97,11 +97,12 @@ def _said(found: Edits, chosen: Mapping[int, Sequence[int]], frame: pd.DataFrame
     ordered = "The source is on the left, then the steps of the edit"
     if not (frame["step"] == 0).any():
         ordered = "The source was not kept (stylemill edit --keep all keeps it); these are steps of the edit"
-    yield f"{ordered}. Below each picture: the strength, and the scores there, that of the edited attribute in bold."
+    yield f"{ordered}. Below each picture: the strength, and the scores there, those of what is edited in bold."
     for request in found.requests:
-        if (instead := found.in_place_of(request)) is not None:
-            attribute, score = instead
-            yield f"There is no score of {attribute}: {score}, which changes most, is shown instead."
+        if unscored := found.unscored(request):
+            instead = found.in_place_of_all(request)
+            shown_is = f": {instead}, which changes most, is shown instead" if instead else ""
+            yield f"There is no score of {' and '.join(unscored)}{shown_is}."
 
 
 def _caption(found: Edits, request: int, index: int) -> str:

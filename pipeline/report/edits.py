@@ -1,7 +1,7 @@
 """The page of edited faces: each row of strengths with its pictures, the scores along it, and the means of all rows."""
 
 import math
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 import pandas as pd
 
@@ -31,8 +31,11 @@ def write(
     title: str | None = None,
     faces: int | None = None,
     chosen: Collection[int] | None = None,
+    also: Sequence[study.Section] = (),
 ) -> str:
     """Write the page of DIR/edits, or of some of its rows, to `url` and return it. Equal tables give an equal page.
+
+    also: sections behind the pictures.
 
     Raises:
         StoreError: a table cannot be read.
@@ -45,7 +48,7 @@ def write(
     faces = faces or (FACES if chosen is None else max(FACES, min(len(chosen), MOST_CHOSEN)))
     numbers = [_section(found, branch) for branch in found.branches]
     rejected = [_rejected(run)] if len(run.rejects) else []
-    sections = [strips(found, directory, faces), *numbers, *rejected, study.Section("Use", ON_USING_THEM)]
+    sections = [strips(found, directory, faces), *also, *numbers, *rejected, study.Section("Use", ON_USING_THEM)]
     name = store.resolve(directory)[1].rstrip("/").rsplit("/", 1)[-1]
     top = study.Top(_headline(found, run), [*_states(found, run), *(("warning", note) for note in notes)])
     return study.write(url, title or name, LEAD, sections, _facts(found, run), top)
@@ -54,7 +57,8 @@ def write(
 def _section(found: Edits, branch: Branch) -> study.Section:
     along, halves, rows = found.along(branch), found.spread(branch), found.count(branch)
     stops = ", ".join(f"{count:,} {stop}" for stop, count in found.stops[branch].most_common())
-    places = ["source" if step == 0 else f"step {step}" for step in along.index]
+    stages = found.stages(branch[0])
+    places = ["source" if step == 0 else stages[step - 1] if stages else f"step {step}" for step in along.index]
     numbers = {"strength": along["strength"].round(4).to_numpy(), "faces": rows[along.index].astype(int).to_numpy()}
     bold = [name.removeprefix(JUDGE) for name in found.bold(branch[0])]
     parts: list[study.Curves | study.Grid] = []

@@ -71,11 +71,12 @@ class Strip:
 
 @dataclass(frozen=True)
 class Section:
-    """A heading, what is to be said in sentences, and what is to be seen."""
+    """A heading, what is to be said in sentences, and what is to be seen. commands: lines that can be pasted."""
 
     heading: str
     sentences: Sequence[str] = ()
     parts: Sequence[Grid | Curves | Strip] = field(default_factory=tuple)
+    commands: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

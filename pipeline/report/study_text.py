@@ -20,6 +20,8 @@ def _facts(facts: Mapping[str, str]) -> list[str]:
 def _section(section: Section) -> Iterator[str]:
     yield f"## {section.heading}"
     yield from section.sentences
+    if section.commands:
+        yield "\n".join(["```sh", *section.commands, "```"])
     strips = [part for part in section.parts if isinstance(part, Strip)]
     for part in section.parts:
         if isinstance(part, Grid):

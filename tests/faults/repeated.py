@@ -6,7 +6,6 @@ Prints how often each exit code came, as JSON. The processes are forks of one th
 a short verb's time is that import.
 """
 
-import importlib
 import json
 import os
 import sys
@@ -15,10 +14,11 @@ from collections import Counter
 import pandas  # noqa: F401  pyarrow would, in each process anew
 
 from jobs.__main__ import end, main
+from jobs.subverbs import module_of
 
 if __name__ == "__main__":
     times, verb, *words = sys.argv[1:]
-    importlib.import_module(f"jobs.{verb}")
+    module_of(verb)
     codes: Counter[int] = Counter()
     for _ in range(int(times)):
         child = os.fork()

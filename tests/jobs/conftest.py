@@ -1,13 +1,15 @@
 import html
+import shutil
 from pathlib import Path
 
 import pytest
-from edits import edit, planted, sample
+from edits import edit, planted, sample, trained
 from pixels import load_pixels
 from planted import plant
 from tiny_jobs import dataset
 
 from pipeline.models.classifiers import identity
+from pipeline.stages import kept_artifacts
 
 
 @pytest.fixture(scope="session")
@@ -63,6 +65,15 @@ def flat(tmp_path_factory):
     """Latents and labels of 600 rows of 16 numbers, without a network; the directions that the labels are linear in."""
     out = tmp_path_factory.mktemp("planted")
     return out, plant(out)
+
+
+@pytest.fixture
+def kept(tmp_path, monkeypatch) -> Path:
+    """The folder of kept artifacts, with one for the tiny generator."""
+    folder = tmp_path / "kept"
+    shutil.copytree(trained("latent-transformer"), folder / "latent-transformer.stylegan2-tiny")
+    monkeypatch.setattr(kept_artifacts, "FOLDER", folder)
+    return folder
 
 
 @pytest.fixture

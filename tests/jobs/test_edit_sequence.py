@@ -41,6 +41,21 @@ def test_each_stage_is_the_edit_of_what_the_one_before_made(latents, tmp_path, c
             assert float(told) == pytest.approx(wanted, abs=0.006)
 
 
+def test_present_and_absent_edit_the_faces_that_flip_takes_there(latents, tmp_path):
+    asked = {"flip": "old:flip", "where": "old:present,old:absent", "1": "old:1,old:0"}
+    for name, words in asked.items():
+        assert edit(latents, None, tmp_path / name, WHAT, "--sequence", words) == 0
+    source, flipped = latent_of(tmp_path / "flip", 2).swapaxes(0, 1)
+    kept, once = latent_of(tmp_path / "where", 3), latent_of(tmp_path / "1", 3)
+    lacking = (flipped == once[:, 1]).all(axis=1)
+    assert 0 < lacking.sum() < ROWS
+    np.testing.assert_array_equal(kept[lacking, 1], once[lacking, 1])
+    np.testing.assert_array_equal(kept[~lacking, 1], source[~lacking])
+    moved = (kept[:, 2] != kept[:, 1]).any(axis=1)
+    assert moved[~lacking].all()  # had it, were left as they were, and are taken away from it
+    np.testing.assert_array_equal(kept[~lacking, 2], flipped[~lacking])
+
+
 def test_without_scores_it_says_how_to_have_them_told(latents, tmp_path, capsys):
     assert edit(latents, None, tmp_path, WHAT, "--sequence", "old:0,male:1,eyeglasses:1") == 0
     assert "is told where scores are kept (--scores)" in capsys.readouterr().err

@@ -1,8 +1,6 @@
 """Artifacts that the repository keeps: used where none is named, by the generator's fingerprint, on every machine."""
 
 import json
-import shutil
-from pathlib import Path
 
 import pytest
 
@@ -21,15 +19,6 @@ from tests.jobs.studies import MODELS, RUN, centred
 LATENT_TRANSFORMER = "latent-transformer"
 ASKED = ["--attribute", "male", "--alphas=-1,1"]
 EVERY = kept_artifacts.names("*")
-
-
-@pytest.fixture
-def kept(tmp_path, monkeypatch) -> Path:
-    """The folder of kept artifacts, with one for the tiny generator."""
-    folder = tmp_path / "kept"
-    shutil.copytree(trained(LATENT_TRANSFORMER), folder / f"{LATENT_TRANSFORMER}.stylegan2-tiny")
-    monkeypatch.setattr(kept_artifacts, "FOLDER", folder)
-    return folder
 
 
 def test_the_kept_artifact_is_the_default(kept, tmp_path, capsys):

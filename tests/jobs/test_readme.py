@@ -1,7 +1,6 @@
 """The commands of the README, of docs/ and of the helps are commands."""
 
 import fnmatch
-import importlib
 import re
 import shlex
 import typing
@@ -10,7 +9,7 @@ from pathlib import Path
 import pytest
 import tyro
 
-from jobs import models
+from jobs import models, subverbs
 from jobs.__main__ import VERBS
 from jobs.flags import Spec, command_of, parse
 from jobs.remote import checked, spec_of
@@ -23,7 +22,7 @@ def all_verbs() -> list[str]:
     """Of the lists of verbs, of verbs below a verb, and of editors; but for `models`, which has no spec."""
     found = []
     for verb in VERBS.keys() - {"models"}:
-        module = importlib.import_module(f"jobs.{verb}")
+        module = subverbs.module_of(verb)
         below = getattr(module, "VERBS", None) or getattr(module, "SPECS", None)
         found += [verb] if below is None else [f"{verb} {name}" for name in below]
     return sorted(found)

@@ -15,16 +15,19 @@ from torch import Tensor
 from pipeline.editors.compared import Compared
 from pipeline.editors.editor import Artifact, EditorConfig, Faces, Traits
 from pipeline.editors.latent_transformer.trained import TrainedNetworks
-from pipeline.editors.request import AND, SIDES, TARGETS, EditRequest, Target
+from pipeline.editors.request import SIDES, TARGETS, EditRequest, Target
 from pipeline.editors.trace import DONE, NO_STEP, NOT_FINITE, Trace
 from pipeline.errors import SpecError
 from pipeline.models.codes import Codes, Space
 from pipeline.models.generators import Generator
 from pipeline.models.layers import spans
-from pipeline.stage_names import stage_name
+from pipeline.stage_names import AND, stage_name
 
 if TYPE_CHECKING:
     from pipeline.directions.direction import Direction
+
+WHERE_LACKING: Mapping[str, Target] = {"present": "1", "absent": "0"}
+"""Targets of a sequence alone: of rows that the latent classifier does not see there yet; others stay as they are."""
 
 
 class Config(EditorConfig):
@@ -64,7 +67,8 @@ class Config(EditorConfig):
     sequence: str | None = Field(
         None,
         description="In place of --attribute: edits one after the other, a step for each, as in smile:1,hat:0,old:1; "
-        "flip is a target too, and each moves by --alpha.",
+        "flip is a target too, and each moves by --alpha. present and absent are as 1 and 0, for faces that the latent "
+        "classifier does not see so yet; it leaves the others as they are.",
         json_schema_extra={"metavar": "A:1,B:0,..."},
     )
 
@@ -105,13 +109,16 @@ class Config(EditorConfig):
         return self
 
     @property
-    def stages(self) -> tuple[tuple[str, Target], ...]:
+    def stages(self) -> tuple[tuple[str, str], ...]:
         """The attribute and target of each edit of a sequence."""
-        found: list[tuple[str, Target]] = []
+        found: list[tuple[str, str]] = []
         for word in self.sequence.split(",") if self.sequence else ():
             attribute, _, target = word.strip().rpartition(":")
-            if not attribute or target not in TARGETS:
-                raise ValueError(f"--sequence {word.strip()!r}: write ATTRIBUTE:1, ATTRIBUTE:0 or ATTRIBUTE:flip")
+            if not attribute or target not in (*TARGETS, *WHERE_LACKING):
+                raise ValueError(
+                    f"--sequence {word.strip()!r}: write ATTRIBUTE:1, ATTRIBUTE:0 or ATTRIBUTE:flip; or "
+                    "ATTRIBUTE:present, ATTRIBUTE:absent"
+                )
             if AND in attribute or "#" in attribute:
                 raise ValueError(f"--sequence {word.strip()!r}: name one attribute, as the artifact does")
             found.append((attribute, target))
@@ -165,7 +172,7 @@ class LatentTransformer:
     def __init__(
         self,
         trained: TrainedNetworks,
-        stages: Sequence[tuple[str, Target]] = (),
+        stages: Sequence[tuple[str, str]] = (),
         alpha: float = 1.25,
         layers: Sequence[int] | None = None,
     ) -> None:
@@ -207,11 +214,12 @@ class LatentTransformer:
             found.append(last.double() + alpha * self._displacement(last, attribute))
         return torch.stack(found), [0.0, *request.strengths]
 
-    def _side(self, code: Tensor, attribute: str, target: Target) -> float:
-        """1 towards the attribute, -1 away from it."""
-        if side := SIDES[target]:
+    def _side(self, code: Tensor, attribute: str, target: str) -> float:
+        """1 towards the attribute, -1 away from it, 0 where the row is to stay."""
+        if side := SIDES.get(target):
             return side
-        return -1.0 if float(self._trained.logit(_as_input(code).flatten()[None], attribute)) > 0 else 1.0
+        other = -1.0 if float(self._trained.logit(_as_input(code).flatten()[None], attribute)) > 0 else 1.0
+        return other if target not in WHERE_LACKING or other == SIDES[WHERE_LACKING[target]] else 0.0
 
     def _displacement(self, code: Tensor, attribute: str) -> Tensor:
         """H of one code (...), float64."""

@@ -8,11 +8,10 @@ import pandas as pd
 from pipeline.report import study, wording
 from pipeline.report.id_style.paper import NAMES
 from pipeline.report.pictured import pictured
+from pipeline.stage_names import AND
 from pipeline.tables import Table, store
 from schemas.edits import JUDGE
 
-AND = "+"
-"""Between the attributes of a request for several."""
 LETTERS = {"male": "G", "eyeglasses": "Gl", "old": "A", "smile": "S"}
 """The paper's, where it edits several at once."""
 
