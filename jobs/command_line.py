@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import functools
 import os
 import re
 import shutil
@@ -113,6 +114,16 @@ def take_spec_file(argv: Sequence[str]) -> tuple[list[str], str | None]:
 
 def flags_class(kind: type[BaseModel], given: Mapping[str, Any]) -> type:
     """A dataclass of the fields, those of a group in a dataclass of their own. given: in place of their defaults."""
+    return _flags_class(kind, given) if given else _of_defaults(kind)
+
+
+@functools.cache
+def _of_defaults(kind: type[BaseModel]) -> type:
+    """Once for each kind: tyro keeps what it has read of a class, and a study or a test asks for the same one often."""
+    return _flags_class(kind, {})
+
+
+def _flags_class(kind: type[BaseModel], given: Mapping[str, Any]) -> type:
     groups: dict[str | None, list[tuple[str, Any, Any]]] = {None: []}
     required_first = sorted(kind.model_fields.items(), key=lambda item: not item[1].is_required())
     for name, info in required_first:  # a dataclass wants it so

@@ -4,6 +4,7 @@ The file asks the network for nothing, and its own content security policy forbi
 """
 
 import base64
+import functools
 import hashlib
 import json
 from collections import Counter
@@ -15,7 +16,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from pipeline.report import figures, provenance, sheets, wording
+from pipeline.report import figures, provenance, sheets, templates, wording
 from pipeline.report.gather import Gathered
 
 RANDOM_FACES = 24
@@ -67,20 +68,7 @@ def render(gathered: Gathered, choice: Choice, thumbnails: Mapping[int, str], ti
         title: heading of the page, the folder's name by default.
     """
     script = _own("page.js")
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("pipeline.report", ""),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "anything": wording.anything,
-        "count": wording.count,
-        "plain": wording.plain,
-        "score": wording.score,
-    }
-    return environment.get_template("page.html.j2").render(
+    return _template().render(
         title=title or gathered.name or "stylemill",
         style=Markup(_own("page.css")),
         script=Markup(script),
@@ -107,6 +95,19 @@ def render(gathered: Gathered, choice: Choice, thumbnails: Mapping[int, str], ti
     )
 
 
+@functools.cache
+def _template() -> jinja2.Template:
+    """Compiled once in a process."""
+    environment = templates.environment()
+    environment.filters |= {
+        "anything": wording.anything,
+        "count": wording.count,
+        "plain": wording.plain,
+        "score": wording.score,
+    }
+    return environment.get_template("page.html.j2")
+
+
 def _attribute(gathered: Gathered, name: str, strips: sheets.Strips) -> Attribute:
     score_N = gathered.labels[name]
     finite_N = score_N[score_N.abs() < float("inf")]
@@ -128,6 +129,7 @@ class _Faces:
     def __init__(self, gathered: Gathered, thumbnails: Mapping[int, str]) -> None:
         self._labels, self._attributes, self._measures = gathered.labels, gathered.attributes, gathered.measures
         self._thumbnails = thumbnails
+        self._rows: dict[int, dict[str, float]] = {}
 
     def picture(self, index: int) -> str | None:
         return self._thumbnails.get(index)
@@ -149,7 +151,10 @@ class _Faces:
         return ", ".join(kept) + (f", +{len(above) - len(kept)}" if len(above) > len(kept) else "")
 
     def _row(self, index: int) -> dict[str, float]:
-        return dict(zip(self._labels.columns, self._labels.loc[[index]].to_numpy()[0].tolist(), strict=True))
+        if index not in self._rows:
+            values = self._labels.loc[[index]].to_numpy()[0].tolist()
+            self._rows[index] = dict(zip(self._labels.columns, values, strict=True))
+        return self._rows[index]
 
 
 def _raw(document: Mapping[str, Any]) -> str:

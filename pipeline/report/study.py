@@ -4,6 +4,7 @@ Every `stylemill reproduce` ends in one. What a number means, and what it was co
 """
 
 import base64
+import functools
 import hashlib
 from collections.abc import Mapping, Sequence
 from importlib import resources
@@ -11,7 +12,7 @@ from importlib import resources
 import jinja2
 from markupsafe import Markup
 
-from pipeline.report import curves
+from pipeline.report import curves, templates
 from pipeline.report.study_parts import Curves, Grid, Look, Section, Strip, Top, cell, percent
 from pipeline.report.study_text import text
 from pipeline.tables import store
@@ -38,23 +39,10 @@ def write(
 
 def render(title: str, lead: str, sections: Sequence[Section], facts: Mapping[str, str], top: Top | None = None) -> str:
     """The whole HTML page; `facts` say where its numbers come from (command, digests, machine)."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("pipeline.report", ""),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"cell": cell, "uri": data_uri, "strength": lambda tint: round(100 * abs(tint))}
-    environment.globals |= {"drawn": curves.draw, "zip": zip}
-    environment.tests |= {
-        name: lambda part, kind=kind: isinstance(part, kind)
-        for name, kind in (("grid_part", Grid), ("curves_part", Curves))
-    }
     sorts = any(isinstance(part, Grid) and part.sortable for one in sections for part in one.parts)
     script = (resources.files("pipeline.report") / "sort.js").read_text(encoding="utf-8") if sorts else ""
     styles = (resources.files("pipeline.report") / name for name in ("page.css", "study.css"))
-    return environment.get_template("study.html.j2").render(
+    return _template().render(
         title=title,
         lead=lead,
         top=top or Top(),
@@ -64,6 +52,19 @@ def render(title: str, lead: str, sections: Sequence[Section], facts: Mapping[st
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         style=Markup("\n".join(style.read_text(encoding="utf-8") for style in styles)),
     )
+
+
+@functools.cache
+def _template() -> jinja2.Template:
+    """Compiled once in a process."""
+    environment = templates.environment()
+    environment.filters |= {"cell": cell, "uri": data_uri, "strength": lambda tint: round(100 * abs(tint))}
+    environment.globals |= {"drawn": curves.draw, "zip": zip}
+    environment.tests |= {
+        name: lambda part, kind=kind: isinstance(part, kind)
+        for name, kind in (("grid_part", Grid), ("curves_part", Curves))
+    }
+    return environment.get_template("study.html.j2")
 
 
 def data_uri(picture: bytes) -> str:

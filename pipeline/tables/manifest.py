@@ -6,6 +6,7 @@
  "totals": {"parts", "rows", "bytes"}, "versions": {"pyarrow", "stylemill"}, "facts": {...}}
 """
 
+import functools
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
@@ -117,6 +118,7 @@ def layout(manifest: Mapping[str, Any]) -> Layout | None:
     return None if manifest["layout"] is None else Layout.from_dict(manifest["layout"])
 
 
+@functools.cache
 def own_version() -> str:
     """Of stylemill, as installed."""
     try:

@@ -9,6 +9,7 @@ Shapes: N rows, Z z_dim, W w_dim, C channels; features are (N, C, height, width)
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 from collections.abc import Mapping
@@ -295,6 +296,15 @@ def tiny_stylegan2(seed: int, resolution: int = 32, backend: Backend | None = No
 
     Its z, w and style layers have the widths and the order of a real one's, but for the number of channels.
     """
+    shape, tensors = _tiny_weights(seed, resolution)
+    name = "stylegan2-tiny" if (seed, resolution) == (0, 32) else f"stylegan2-tiny-{resolution}-{seed}"
+    own = {name: values.clone() for name, values in tensors.items()}
+    return StyleGAN2(name, shape, own, torch.zeros(shape.mapping.w_dim), backend or Backend.eager())
+
+
+@functools.cache
+def _tiny_weights(seed: int, resolution: int) -> tuple[Shape, Mapping[str, Tensor]]:
+    """Drawn once in a process: tests load the generator at every turn."""
     shape = Shape(resolution, channel_base=512, channel_max=32, mapping=MappingShape(layers=2))
     random = np.random.Generator(np.random.Philox(seed))
     with torch.device("meta"):
@@ -311,5 +321,4 @@ def tiny_stylegan2(seed: int, resolution: int = 32, backend: Backend | None = No
         elif name.endswith(("bias", "noise_strength", "torgb.weight")):
             values = values * 0.2
         tensors[name] = values
-    name = "stylegan2-tiny" if (seed, resolution) == (0, 32) else f"stylegan2-tiny-{resolution}-{seed}"
-    return StyleGAN2(name, shape, tensors, torch.zeros(shape.mapping.w_dim), backend or Backend.eager())
+    return shape, tensors
