@@ -15,6 +15,12 @@ def score(value: float, digits: int = 2) -> str:
     return text.removeprefix("+").removeprefix("-") if float(text) == 0 else text.replace("-", _MINUS)
 
 
+def difference(value: float) -> str:
+    """`+0.0123`, `−2.31`, `0`: three digits, as many decimals as they take."""
+    text = f"{value:+.3g}"
+    return "0" if float(text) == 0 else text.replace("-", _MINUS)
+
+
 def measure(value: float, name: str) -> str:
     """A label in units: `age_years` 31.4 is `31 years`, `yaw_degrees` -12.3 is `−12°`, others as a score."""
     if not math.isfinite(value):

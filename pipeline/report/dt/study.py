@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from pipeline.metrics import AGREED, LEVEL, Cell, CellArea, Difference, Outcomes, cell_areas
-from pipeline.report import study
+from pipeline.report import study, wording
 from pipeline.report.claims import Claim, by_bootstrap, of_difference
 from pipeline.report.dt.paper import TABLE_1, Variant, plateau
 from pipeline.report.dt.result import PairResult, all_areas
@@ -22,7 +22,7 @@ def plateau_claims(about: str, result: PairResult, more: str = "") -> list[Claim
     claims = []
     for row in plateau(result.areas, result.judge).to_dict("records"):
         cell = (row["lambda1"], row["lambda2"])
-        theirs = f"{TABLE_1[cell] - TABLE_1[LEVEL]:+.3f}" if cell in TABLE_1 else "more"
+        theirs = wording.score(TABLE_1[cell] - TABLE_1[LEVEL], 3) if cell in TABLE_1 else "more"
         counted = row["kappa"] >= AGREED
         verdict = by_bootstrap(row["verdict"]) if counted else f"not counted: kappa below {AGREED}"
         what = f"{result.name}{more}: mean of q, {cell_name(cell)} minus (1, 1)"

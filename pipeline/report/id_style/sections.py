@@ -9,7 +9,7 @@ import pandas as pd
 
 from pipeline.metrics import mean_difference
 from pipeline.metrics.number import Number
-from pipeline.report import study
+from pipeline.report import study, wording
 from pipeline.report.claims import Claim, of_difference
 from pipeline.report.id_style import paper
 from pipeline.report.id_style.paper import LINEAR, NAMES, NOTHING, OURS, TABLE_1, TABLE_2, TABLE_3, WHOLE
@@ -111,13 +111,13 @@ def better_than_linear(frame: pd.DataFrame, numbers: Mapping[str, Number]) -> li
     for name in (one for one in WHAT if one in numbers):
         more, faces = mean_difference(*together(ours, linear, name))
         told = f"{WHAT[name]}: {OURS} less {LINEAR}, as the paper sets both ({faces} faces)"
-        said_there = f"{theirs['identity'].diff().iloc[-1] * -1:+.3f}" if name == "identity" else "closer"
+        said_there = wording.score(theirs["identity"].diff().iloc[-1] * -1, 3) if name == "identity" else "closer"
         about = "Identity is kept better than by InterFaceGAN, whatever succeeds"
         claims.append(of_difference(about, told, said_there, more, numbers[name].better == "larger"))
     more, faces = mean_difference(*together(ours, linear, "there"))
     told = f"mACC as a share: {OURS} less {LINEAR}, as the paper sets both ({faces} faces)"
     by = (theirs["mACC"].iloc[0] - theirs["mACC"].iloc[1]) / 100
-    claims.append(of_difference("More edits succeed than by InterFaceGAN", told, f"{by:+.3f}", more, True))
+    claims.append(of_difference("More edits succeed than by InterFaceGAN", told, wording.score(by, 3), more, True))
     return claims
 
 
@@ -166,7 +166,7 @@ def table_3(frame: pd.DataFrame, face_edits: int, numbers: Mapping[str, Number])
         if variant != WHOLE:
             more, faces = mean_difference(*together(its, whole, "there"))
             told = f"{variant}: mACC as a share, less that of the whole ({faces} faces)"
-            by = f"{(theirs['mACC'] - TABLE_3['mACC'][WHOLE]) / 100:+.4f}"
+            by = wording.score((theirs["mACC"] - TABLE_3["mACC"][WHOLE]) / 100, 4)
             about = "Fewer edits succeed where a part is left out"
             claims.append(Claim(about, told, by, more.observed, more.low, more.high, ONE_TRAINING))
     sentence = (

@@ -10,7 +10,7 @@ import pandas as pd
 
 from pipeline.metrics.bootstrap import FEWEST, NOT_DECIDED, TAIL
 from pipeline.metrics.swept import Swept
-from pipeline.report import study
+from pipeline.report import study, wording
 from pipeline.report.equal_rate import ABOUT_IT, OF_SHARES, WRONG_BY, line
 from pipeline.report.latent_transformer.paper import ATTRIBUTES, FOOLED, METHODS, OURS, THEIRS
 from pipeline.report.latent_transformer.toggled import SETTINGS, Compared, said
@@ -54,13 +54,14 @@ def _equal(found: Sequence[Compared], among: bool) -> pd.DataFrame:
     for one in found:
         for what in (*one.thresholds, ATTRIBUTES):
             at = one.at_equal_rate(what, among)
+            more = at.difference
             ends = {end.at_equal_rate(what, among).verdict for end in one.ends if what != ATTRIBUTES}
             verdict = at.verdict if ends <= {at.verdict} else NOT_DECIDED
             rows[f"{one.name}: {said(what)}"] = {
                 "accuracy": study.percent(at.rate), OURS: study.percent(at.first), THEIRS: study.percent(at.second),
-                "difference": f"{100 * at.difference.observed:+.1f}" if np.isfinite(at.difference.observed) else "–",
-                "95 %": "" if np.isnan(at.difference.low)
-                else f"{100 * at.difference.low:+.1f} to {100 * at.difference.high:+.1f}",
+                "difference": wording.score(100 * more.observed, 1) if np.isfinite(more.observed) else "–",
+                "95 %": "" if np.isnan(more.low)
+                else f"{wording.score(100 * more.low, 1)} to {wording.score(100 * more.high, 1)}",
                 WRONG_BY: study.percent(at.wrong_by),
                 "": verdict,
             }  # fmt: skip

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pipeline.metrics import Difference, intervals, mean_difference
 from pipeline.metrics.bootstrap import BETTER, FEWEST, TAIL, WORSE, mean_over_resamples
 from pipeline.metrics.equal_success import MET
-from pipeline.report import fits, study
+from pipeline.report import fits, study, wording
 from pipeline.report.claims import FAILS, HOLDS, NOT_DECIDED, Claim
 from pipeline.report.pictured import pictured
 from pipeline.report.style_intervention import paper
@@ -149,9 +149,9 @@ def best(results: Sequence[Result], name: str, about: str, attributes: Sequence[
             OTHERS, key=lambda method: (BY_WEIGHT.index(verdicts[method]), np.nan_to_num(more[method].observed))
         )
         by, verdict = more[decisive], verdicts[decisive]
-        theirs = TABLE_2[name].loc[one.attribute]
-        rivals = theirs[list(OTHERS)]
-        said = f"{theirs[OURS] - (rivals.min() if name == 'mse' else rivals.max()):+.3g}"
+        theirs = TABLE_2[name].loc[one.attribute].to_dict()
+        rivals = [theirs[method] for method in OTHERS]
+        said = wording.difference(theirs[OURS] - (min(rivals) if name == "mse" else max(rivals)))
         said += OF_100 if name.startswith("identity") else ""
         told = f"{NAMES[one.attribute]}: {name}, {OURS} minus {decisive} ({len(found)} faces)"
         sign = 1 if larger else -1

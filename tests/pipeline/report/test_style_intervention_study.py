@@ -69,7 +69,7 @@ def test_it_is_best_where_it_is_better_than_each_other_way(own, verdict, closest
     [claim] = sections.best([result((0.3, 0.2, 0.4, own))], "mse", "changes least", EDITED)
     assert claim.verdict == verdict
     assert closest in claim.what
-    assert claim.paper == f"{0.003 - 0.015:+.3g}"
+    assert claim.paper == "−0.012"  # 0.003 of theirs and 0.015 of the best other
     assert claim.ours == pytest.approx(2 * own - 0.4, abs=0.02)
     assert claim.low <= claim.ours <= claim.high
     [claim] = sections.best([result((0.3, 0.2, 0.4, own))], "ssim", "stays similar", EDITED)
