@@ -23,12 +23,13 @@ import torch
 from pydantic import Field
 
 from jobs.flags import one_line, parse, say
+from jobs.launch import INTERRUPTED
 from jobs.reproduce import learned_from
 from jobs.reproduce.faces import LabelledFlags, judge_others, label_faces
 from jobs.reproduce.study import step
 from jobs.reproduce.toggled_edits import PICTURE, ToggledFaces, measure_spec, measured, read_toggles
 from pipeline.card import Card
-from pipeline.errors import SpecError
+from pipeline.errors import SpecError, StylemillError
 from pipeline.metrics.of_faces import NUMBERS
 from pipeline.models.classifiers import attributes_of
 from pipeline.report.toggles import Toggles, paired
@@ -39,6 +40,8 @@ SHARE = 0.8
 """Of the changes by InterFaceGAN that are enough."""
 USUAL: Mapping[str, tuple[str, float]] = {"latent-transformer": ("alphas", 1.25), "id-style": ("intensity", 1.0)}
 """By method, its flag that says how far and the paper's value; where that has no sign, --target says the way."""
+LEARNED_FROM: Mapping[str, str] = {"id-style": "identity"}
+"""By method, the metric whose network its training follows; that alone cannot say how well identity is kept."""
 DISTANCE = 3.0
 """Of InterFaceGAN, in w."""
 FIRST = 8
@@ -71,17 +74,31 @@ class KeepSpec(LabelledFlags):
 
 def main(argv: Sequence[str]) -> int:
     """Edit, measure, write the files and say how good it is; the exit code is 1 where that is not enough."""
-    spec = parse(KeepSpec, argv)
-    with one_line():
-        trained = read_artifact(spec.artifact, what := Artifact(spec.artifact).card().what)
-        if what not in USUAL:
-            raise SpecError(f"{spec.artifact}: how far {what} moves is not known here: add it to USUAL")
-        learned_from.check(spec, spec.artifact, trained.card, "--artifact")
-        attributes = [name for name in trained.card.attributes if name in attributes_of(spec.judge)]
-        half = write(spec, trained, {})
-        toggles = edit(spec, attributes, half, what)
-        good, metrics = judge(spec, toggles)
-        say(f"Made  {write(spec, trained, metrics)}: {'good enough to be kept' if good else 'a demonstration'}")
+    try:
+        with one_line():
+            return keep(parse(KeepSpec, argv))
+    except StylemillError as error:  # of a step too, which has said why, and whose exit code it names
+        say(f"keep_artifact: {error}")
+        return error.exit_code
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def keep(spec: KeepSpec) -> int:
+    """The same, of what was asked for. Raises StylemillError."""
+    trained = read_artifact(spec.artifact, what := Artifact(spec.artifact).card().what)
+    if what not in USUAL:
+        raise SpecError(f"{spec.artifact}: how far {what} moves is not known here: add it to USUAL")
+    if spec.metrics == (LEARNED_FROM.get(what),):
+        raise SpecError(
+            f"--metrics: the training of {what} follows the network of {spec.metrics[0]}: add identity_dlib"
+        )
+    learned_from.check(spec, spec.artifact, trained.card, "--artifact")
+    attributes = [name for name in trained.card.attributes if name in attributes_of(spec.judge)]
+    half = write(spec, trained, {})
+    toggles = edit(spec, attributes, half, what)
+    good, metrics = judge(spec, toggles)
+    say(f"Made  {write(spec, trained, metrics)}: {'good enough to be kept' if good else 'a demonstration'}")
     return 0 if good else 1
 
 
@@ -92,11 +109,18 @@ def write(spec: KeepSpec, trained: Trained, metrics: Mapping[str, float]) -> str
             for name, value in sorted(trained.tensors.items())}  # fmt: skip
     card = trained.card.model_copy(update={
         "metrics": {**trained.card.metrics, **metrics},
-        "meanings": {**trained.card.meanings, **(MEANINGS if metrics else {})},
+        "meanings": {**trained.card.meanings, **(meanings(trained.card.what) if metrics else {})},
     })  # fmt: skip
     card = Card.model_validate_json(card.encode().replace(f"{Path.cwd()}/".encode(), b""))
     artifact.publish(ArtifactFiles({MODEL: safetensors.torch.save(half)}, card))
     return artifact.url
+
+
+def meanings(what: str) -> dict[str, str]:
+    """Of the figures on the card of a method."""
+    learned = LEARNED_FROM.get(what)
+    return {name: told + (", whose network the training follows" if name == learned else "")
+            for name, told in MEANINGS.items()}  # fmt: skip
 
 
 def edit(spec: KeepSpec, attributes: Sequence[str], artifact: str, what: str) -> list[tuple[Toggles, Toggles]]:

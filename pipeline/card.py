@@ -59,6 +59,8 @@ class Card(BaseModel):
     """Digest of each table and network that it was made from, by name."""
     tables: dict[str, tuple[InputTable, ...]] = {}
     """The tables, as `latents` and `labels`; none on a card of before they were kept."""
+    settings: dict[str, Any] = {}
+    """The flags of the method, by name, each with its value; none on a card of before they were kept."""
     generator: str | None = None
     generator_fingerprint: str | None = None
     codes: TrainedCodes | None = None
@@ -77,9 +79,9 @@ class Card(BaseModel):
         return (self.model_dump_json(indent=1) + "\n").encode()
 
     def encode_content(self) -> bytes:
-        """Without what may differ where the same was made: the command, and where the tables were."""
+        """Without what may differ where the same was made: the command and the flags, and where the tables were."""
         same = self.model_copy(update={"command": ""})
-        return (same.model_dump_json(indent=1, exclude={"tables"}) + "\n").encode()
+        return (same.model_dump_json(indent=1, exclude={"tables", "settings"}) + "\n").encode()
 
     def with_files(self, files: Mapping[str, FileRecord]) -> "Card":
         return self.model_copy(update={"files": dict(sorted(files.items()))})

@@ -9,7 +9,7 @@ from jobs.measure import MeasureSpec
 from jobs.reproduce import learned_from
 from jobs.reproduce.faces import LabelledFlags
 from jobs.reproduce.id_style_edits import ATTRIBUTES
-from jobs.reproduce.id_style_training import TrainedFlags, taught_by
+from jobs.reproduce.id_style_training import TrainedFlags
 from pipeline.errors import SpecError
 from pipeline.metrics.of_faces import BY_NAME
 from pipeline.stages.models import read_artifact
@@ -69,7 +69,3 @@ class IdStyleSpec(TrainedFlags, LabelledFlags):
                 if lacking := [name for name in ATTRIBUTES if name not in card.attributes]:
                     raise SpecError(f"{url} was not trained for {', '.join(lacking)}, which the paper edits")
                 learned_from.check(self, url, card, flag)
-        if self.artifact is not None and taught_by(self.artifact) == self.judge:
-            raise SpecError(
-                f"--artifact: it was trained by the family {self.judge}: pass another --judge to measure it"
-            )

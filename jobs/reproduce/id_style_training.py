@@ -1,7 +1,6 @@
 """What a study of ID-Style trains, or is given: the whole network, and for Table 3 those without one part."""
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,6 +8,7 @@ from pydantic import Field, model_validator
 
 from jobs.reproduce.faces import LabelledFaces
 from jobs.reproduce.id_style_edits import ATTRIBUTES, EditedFaces
+from jobs.reproduce.learned_from import settings_of
 from jobs.reproduce.study import step
 from jobs.train import SPECS
 from pipeline.report.id_style.paper import WHOLE
@@ -94,39 +94,17 @@ def _train(spec: TrainedFlags, faces: LabelledFaces, name: str, **flags: Any) ->
 
 
 def face_edits(url: str) -> int | None:
-    """How many edits of a face an artifact was trained with, by its curve and what was asked: by its manifest, or in a
-    copy that has none by the command on its card. None where it does not say.
+    """How many edits of a face an artifact was trained with, by its curve and what was asked. None where it does not
+    say.
 
     Raises:
         ModelFileError: it is no artifact, or damaged.
     """
     artifact = Artifact(url)
-    card, asked = artifact.card(), _asked(artifact)
+    card = artifact.card()
+    asked = settings_of(url, card)
     if "batch_size" not in asked or CURVE not in card.files:
         return None
     steps = json.loads(artifact.read(CURVE))[-1]["step"]
     each = len(card.attributes) if asked.get("edits_of_a_row") == "all" else 1
     return int(steps) * int(asked["batch_size"]) * each
-
-
-def taught_by(url: str) -> str | None:
-    """The family of classifiers by which it was trained, as far as it says. Raises ModelFileError."""
-    return _asked(Artifact(url)).get("classifiers")
-
-
-def _asked(artifact: Artifact) -> Mapping[str, Any]:
-    """The flags of a training, by its manifest or by the command on its card."""
-    manifest = artifact.manifest()
-    return _flags_of(artifact.card().command) if manifest is None else manifest["facts"].get("spec", {})
-
-
-def _flags_of(command: str) -> Mapping[str, Any]:
-    """Of a command that trains ID-Style, how many edits a step has, and by which classifiers."""
-    if not command.startswith("stylemill train id-style "):
-        return {}
-    given = dict(re.findall(r"--(batch-size|edits-of-a-row|classifiers)[ =]([\w.-]+)", command))
-    fields = SPECS["id-style"].model_fields
-    return {
-        name: given.get(name.replace("_", "-"), fields[name].default)
-        for name in ("batch_size", "edits_of_a_row", "classifiers")
-    }

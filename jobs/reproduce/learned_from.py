@@ -1,7 +1,8 @@
 """The faces that a trained artifact has learned from, as its card tells them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from typing import Any
 
 from jobs.locations import absolute
 from jobs.reproduce.faces import LabelledFlags
@@ -9,12 +10,13 @@ from jobs.train.made_from import described
 from pipeline.card import Card, InputTable
 from pipeline.errors import SpecError, StoreError
 from pipeline.models import generators
-from pipeline.tables import Table, store
+from pipeline.stages.kept_artifacts import place
+from pipeline.tables import Artifact, Table, store
 
 
 def check(spec: LabelledFlags, artifact: str, card: Card, flag: str) -> None:
     """Raises SpecError where an artifact is of another generator, or has learned from the faces that are to be edited
-    or from the judge's labels.
+    from the judge's labels or by its scores.
 
     flag: of the study, that names it.
     """
@@ -27,6 +29,8 @@ def check(spec: LabelledFlags, artifact: str, card: Card, flag: str) -> None:
             spec.check_edited_are_others(table.seed, flag)
     if spec.judge in [table.classifiers for table in tables_of(artifact, card, "labels")]:
         raise SpecError(f"{flag}: it has learned from labels of {spec.judge}: pass another --judge to measure it")
+    if settings_of(artifact, card).get("classifiers") == spec.judge:
+        raise SpecError(f"{flag}: it was trained by the family {spec.judge}: pass another --judge to measure it")
 
 
 def tables_of(artifact: str, card: Card, kind: str) -> Sequence[InputTable]:
@@ -41,6 +45,12 @@ def tables_of(artifact: str, card: Card, kind: str) -> Sequence[InputTable]:
         if found.digest == card.inputs.get(kind):
             return (found,)
     return ()
+
+
+def settings_of(artifact: str, card: Card) -> Mapping[str, Any]:
+    """The flags of its training, by its card, or by the manifest where the card is of before they were kept."""
+    manifest = None if card.settings else Artifact(place(artifact)).manifest()
+    return card.settings or (manifest["facts"].get("spec", {}) if manifest else {})
 
 
 def said(artifact: str, card: Card) -> str:

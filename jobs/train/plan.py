@@ -74,6 +74,7 @@ def plan_train(spec: TrainSpec) -> tuple[Job, int | None]:
     )  # fmt: skip
     if config.minutes is not None:
         stage = replace(stage, config=config.with_steps(_steps_of(spec, stage, config.minutes)))
+    stage = replace(stage, card=card.model_copy(update={"settings": stage.config.model_dump(mode="json")}))
     steps = stage.steps
     facts = {
         **spec_facts(spec, runtime, looked.load, "train"),

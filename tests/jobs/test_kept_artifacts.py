@@ -6,6 +6,8 @@ import pytest
 
 from benchmarks import keep_artifact
 from jobs.__main__ import main
+from jobs.reproduce.study import step
+from jobs.sample import SampleSpec
 from pipeline.card import Card
 from pipeline.models import classifiers, generators
 from pipeline.models.classifiers import identity, tiny
@@ -69,6 +71,20 @@ def test_one_is_written_with_what_it_does_on_its_card(tmp_path, monkeypatch, cap
         changed = sum((row["judge_male"] > 0) != before[row["index"]] for row in rows if row["step"] == 1)
         assert (figures["toggles"], figures["changed"]) == (len(before), changed)
         assert figures["first"] <= figures["changed"]
+
+
+def test_a_step_that_fails_ends_in_a_line_with_its_exit_code(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(keep_artifact, "label_faces", lambda *_: step(SampleSpec(out=str(tmp_path), generator="none")))
+    words = ["--artifact", trained(LATENT_TRANSFORMER), "--metrics", "identity", *MODELS, *RUN]
+    assert keep_artifact.main([*words, "--out", f"{tmp_path}/out"]) == 2
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith("keep_artifact: the step `stylemill sample` ended with exit code 2, for the reason above")
+
+
+def test_an_artifact_is_not_judged_by_what_it_was_trained_for_alone(tmp_path, capsys):
+    words = ["--artifact", trained("id-style"), "--metrics", "identity", *MODELS, *RUN, "--out", str(tmp_path)]
+    assert keep_artifact.main(words) == 2
+    assert "the training of id-style follows the network of identity: add identity_dlib" in capsys.readouterr().err
 
 
 @pytest.mark.weights
