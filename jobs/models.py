@@ -120,7 +120,7 @@ class Show:
 
 @dataclass(frozen=True)
 class Convert:
-    """Write a generator's file as safetensors, which loads faster and which nothing can hide in.
+    """Write a generator's file as safetensors, which loads faster and cannot contain code.
 
     Example: stylemill models convert network-snapshot.pkl --out network.safetensors
     """

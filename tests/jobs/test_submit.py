@@ -98,6 +98,7 @@ GOOD = {
     "models pull": "faceres",
     "models verify": "",
     "models show": "faceres",
+    "models convert": "s3://a/network.pkl --out s3://a/network.safetensors",
     "dataset": "--out s3://a/b --attributes old,smile --psi -0.5",
     "sample": "--rows 64 --out s3://a/codes",
     "calibrate": "--generator mobilestylegan-ffhq --rows 200 --out s3://a/calibration",
@@ -117,6 +118,7 @@ GOOD = {
     "status": "/data/faces --json-lines",
     "verify": "/data/faces --fast",
     "report": "s3://a/faces",
+    "export": "s3://a/faces --format files --where 'smile > 1' --out s3://a/smiles",
     **{
         verb: re.findall(rf"Example: stylemill {verb} (.*)", kind_of(verb).__doc__)[0].replace("out/", "s3://a/")
         for verb in all_verbs()
