@@ -66,6 +66,7 @@ def test_it_keeps_what_every_editor_promises(editor):
     assert not (found.steps[1] >= 0).any()
 
 
+@pytest.mark.slow
 def test_it_is_compared_without_another_change(editor, tmp_path, capsys):
     out = tmp_path / "out"
     words = ["compare", "--editors", "interfacegan,same-norm", *MODELS, *RUN, *FEW, "--out", str(out)]

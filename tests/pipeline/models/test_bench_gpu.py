@@ -26,6 +26,7 @@ raise SystemExit(main())
 """
 
 
+@pytest.mark.slow
 def test_it_prints_its_tables_with_torch_numpy_and_safetensors_alone(tmp_path):
     words = ["--device", "cpu", "--generator", "stylegan2-tiny", "--classifiers", "tiny", "--most", "4"]
     words += ["--product", "64", "--seconds", "0.1", "--out", str(tmp_path / "gpu.md")]
