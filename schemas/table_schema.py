@@ -108,7 +108,7 @@ class TableSchema:
 
     def validate_types(self, found: pa.Schema) -> None:
         """Raise SchemaError where columns are missing, unknown, out of order or of another type."""
-        wanted, names = self.arrow, found.names
+        wanted, known, names = self.arrow, self.arrow.names, found.names
         for field in wanted:
             if names.count(field.name) != 1:
                 fault = "missing" if field.name not in names else "there more than once"
@@ -116,12 +116,10 @@ class TableSchema:
             if found.field(field.name).type != field.type:
                 found_type = found.field(field.name).type
                 raise SchemaError(f"{self.name}: column '{field.name}': wanted {field.type}, found {found_type}")
-        if extra := [name for name in names if name not in wanted.names]:
-            raise SchemaError(
-                f"{self.name}: column '{extra[0]}' is not of this schema, whose columns are {wanted.names}"
-            )
-        if names != wanted.names:
-            raise SchemaError(f"{self.name}: columns are in the order {names}; wanted {wanted.names}")
+        if extra := [name for name in names if name not in known]:
+            raise SchemaError(f"{self.name}: column '{extra[0]}' is not of this schema, whose columns are {known}")
+        if names != known:
+            raise SchemaError(f"{self.name}: columns are in the order {names}; wanted {known}")
 
     def _validate_order(self, rows: pa.Table | pa.RecordBatch) -> None:
         rising, tied = np.zeros(max(rows.num_rows - 1, 0), bool), np.ones(max(rows.num_rows - 1, 0), bool)

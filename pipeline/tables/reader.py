@@ -89,9 +89,10 @@ def _is_of_arrow(error: Exception) -> bool:
 
 
 def _names(url: str, schema: TableSchema, columns: Sequence[str] | None) -> list[str]:
-    names = list(schema.arrow.names if columns is None else columns)
-    if unknown := [name for name in names if name not in schema.arrow.names]:
-        raise StoreError(f"{url} has no column '{unknown[0]}'; its columns are {', '.join(schema.arrow.names)}")
+    known = schema.arrow.names
+    names = known if columns is None else list(columns)
+    if unknown := [name for name in names if name not in known]:
+        raise StoreError(f"{url} has no column '{unknown[0]}'; its columns are {', '.join(known)}")
     return names
 
 
