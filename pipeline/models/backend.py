@@ -202,12 +202,29 @@ def _failure(compiler: str) -> str:
 def _share_compiled_code() -> None:
     """Workers and later runs find what was compiled once, for the processor that they run on.
 
-    Each layer and shape is a graph of its own: allow many.
+    Each layer and shape is a graph of its own: allow many. Raises SpecError where the folder cannot be made.
     """
+    _made_code_folder()  # torch would fail on it when its compiler is imported
+    torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, 256)
+
+
+def _code_folder() -> Path:
+    """Where compiled code is kept; its variable is set for the processes that this one starts."""
     from pipeline.models.zoo.cache import home
 
-    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(home() / "inductor" / _processor()))
-    torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, 256)
+    return Path(os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(home() / "inductor" / _processor())))
+
+
+def _made_code_folder() -> Path:
+    folder = _code_folder()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SpecError(
+            f"{folder}: {error.strerror or error}: no room for compiled code there; set TORCHINDUCTOR_CACHE_DIR to a "
+            "directory of yours, or choose --backend eager"
+        ) from error
+    return folder
 
 
 def _processor() -> str:
@@ -220,8 +237,7 @@ def _processor() -> str:
 
 def cannot_keep_code() -> str:
     """Why compiled code cannot be kept here; empty where it can."""
-    _share_compiled_code()
-    folder = Path(os.environ["TORCHINDUCTOR_CACHE_DIR"])
+    folder = _code_folder()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
@@ -249,14 +265,7 @@ def _one_compiles(key: str) -> Iterator[None]:
 
     Where the code of this key was compiled before, and where no lock can be had, nobody waits.
     """
-    folder = Path(os.environ["TORCHINDUCTOR_CACHE_DIR"])
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SpecError(
-            f"{folder}: {error.strerror or error}: no room for compiled code there; set TORCHINDUCTOR_CACHE_DIR to a "
-            "directory of yours, or choose --backend eager"
-        ) from error
+    folder = _made_code_folder()
     done, lock = folder / f"{key}.compiled", FileLock(folder / "stylemill.lock")
     if done.exists() or not _waits[0] or not _acquired(lock):
         yield

@@ -54,6 +54,8 @@ def test_a_cache_that_cannot_be_written_is_told(tmp_path, monkeypatch: pytest.Mo
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "file" / "code"))
     with pytest.raises(SpecError, match="TORCHINDUCTOR_CACHE_DIR"), backend._one_compiles("layer"):
         pass
+    with pytest.raises(SpecError, match="TORCHINDUCTOR_CACHE_DIR"):
+        backend._share_compiled_code()
     assert "cannot be written" in backend.cannot_keep_code()
 
 
