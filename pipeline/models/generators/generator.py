@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from pipeline.errors import ModelFileError, SpecError
 from pipeline.models.backend import Backend
@@ -257,6 +258,18 @@ class Generator(nn.Module, abc.ABC):
         if size not in self.sizes:
             raise SpecError(f"{self.name} makes images of {', '.join(map(str, self.sizes))} px, not of {size}")
         return size
+
+    def _pooled(self, x_N3HW: Tensor, size: int | None) -> Tensor:
+        """The image of a network whose last features are one at full resolution, in float32, reduced by averages.
+
+        Raises:
+            SpecError: there is no such size, or these are not the features after the last layer.
+        """
+        size = self.check_size(size)
+        if x_N3HW.shape[1:] != (3, self.resolution, self.resolution):
+            raise SpecError(f"an image needs the state after all {len(self.style_layers)} layers")
+        x = x_N3HW.float() if x_N3HW.dtype == torch.bfloat16 else x_N3HW
+        return functional.avg_pool2d(x, self.resolution // size)
 
     def _broadcast(self, w_NW: Tensor) -> Tensor:
         return w_NW.unsqueeze(1).expand(-1, self.num_ws, -1)

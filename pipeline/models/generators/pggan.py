@@ -208,11 +208,7 @@ class PGGAN(Generator):
         return state.features
 
     def image(self, state: State, size: int | None = None) -> Tensor:
-        size = self.check_size(size)
-        if state.features.shape[1:] != (3, self.resolution, self.resolution):
-            raise SpecError(f"an image needs the state after all {len(self.style_layers)} layers")
-        x = state.features.float() if state.features.dtype == torch.bfloat16 else state.features
-        return functional.avg_pool2d(x, self.resolution // size)
+        return self._pooled(state.features, size)
 
     def _lacks_w(self) -> NoReturn:
         raise SpecError(f"{self.name} is a PGGAN: its codes are in z, and it has no w, no styles and no truncation")

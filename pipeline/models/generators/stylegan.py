@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pipeline.errors import ModelFileError, SpecError
+from pipeline.errors import ModelFileError
 from pipeline.models.backend import Backend
 from pipeline.models.generators.generator import Generator, ModulatedLayer, fingerprint
 from pipeline.models.generators.mapping import LEAK, FullyConnected, MappingNetwork, MappingShape
@@ -219,11 +219,7 @@ class StyleGAN(Generator):
         return state.features
 
     def image(self, state: State, size: int | None = None) -> Tensor:
-        size = self.check_size(size)
-        if state.features.shape[1:] != (3, self.resolution, self.resolution):
-            raise SpecError(f"an image needs the state after all {len(self.style_layers)} layers")
-        x = state.features.float() if state.features.dtype == torch.bfloat16 else state.features
-        return functional.avg_pool2d(x, self.resolution // size)
+        return self._pooled(state.features, size)
 
 
 def named(tensors: Mapping[str, Tensor], options: Options) -> tuple[dict[str, Tensor], Tensor | None]:

@@ -18,7 +18,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pipeline.errors import SpecError
 from pipeline.models.backend import Backend
 from pipeline.models.generators.filtered import down_sampled, low_pass, up_sampled
 from pipeline.models.generators.generator import Generator, ModulatedLayer, fingerprint
@@ -281,8 +280,4 @@ class StyleGAN3(Generator):
         return state.features
 
     def image(self, state: State, size: int | None = None) -> Tensor:
-        size = self.check_size(size)
-        if state.features.shape[1:] != (3, self.resolution, self.resolution):
-            raise SpecError(f"an image needs the state after all {len(self.style_layers)} layers")
-        x = state.features.float() if state.features.dtype == torch.bfloat16 else state.features
-        return functional.avg_pool2d(x * self.shape.output_scale, self.resolution // size)
+        return self._pooled(state.features, size) * self.shape.output_scale

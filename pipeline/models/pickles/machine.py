@@ -8,6 +8,7 @@ no more than the file holds.
 from __future__ import annotations
 
 import pickletools
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import IO, Any
@@ -30,12 +31,12 @@ class Global:
     call: Callable[..., Any]
 
 
-class Stateful:
+class Stateful(ABC):
     """A stand-in that takes the state of the object that it stands for."""
 
+    @abstractmethod
     def set_state(self, state: Any) -> None:
         """Keep it. Raises ModelFileError where it is of another form than the object's class writes."""
-        raise NotImplementedError
 
 
 class Machine:
