@@ -73,7 +73,8 @@ def plan_train(spec: TrainSpec) -> tuple[Job, int | None]:
         looked.layers, tuple(canonical(asked)),
     )  # fmt: skip
     if config.minutes is not None:
-        stage = replace(stage, config=config.with_steps(_steps_of(spec, stage, config.minutes)))
+        sharing = min(workers or 1, stage.parts)
+        stage = replace(stage, config=config.with_steps(_steps_of(spec, stage, config.minutes, sharing)))
     stage = replace(stage, card=card.model_copy(update={"settings": stage.config.model_dump(mode="json")}))
     steps = stage.steps
     facts = {
@@ -109,16 +110,18 @@ def _command(spec: TrainSpec) -> str:
     return shlex.join(["stylemill", *command_of(spec.model_copy(update={**usual, "out": "DIR"}))])
 
 
-def _steps_of(spec: TrainSpec, stage: TrainStage, minutes: float) -> int:
+def _steps_of(spec: TrainSpec, stage: TrainStage, minutes: float, sharing: int) -> int:
     """How many steps the training takes: those stored at its first start, else as many as this machine does in so many
     minutes. Raises SpecError if another machine does them.
+
+    sharing: workers that compute a step together; with equal threads each, they are taken to be so many times as fast.
     """
     stored = None if spec.replace else JobRecords(spec.out, "train").spec()
     if stored and isinstance(steps := stored["spec"].get("steps"), int):
         return steps
     if is_elsewhere(spec):
         raise SpecError("--budget is measured on this machine, and the cluster's nodes are others: give --steps")
-    seconds = seconds_of_a_step(stage)
+    seconds = seconds_of_a_step(stage) / sharing
     steps = max(1, int(60 * minutes / seconds))
     say(f"Note  {steps:,} steps in {minutes:g} minutes, since a step takes {seconds:.2g} s here")
     return steps

@@ -135,6 +135,10 @@ def test_a_budget_is_turned_into_steps_once(made, tmp_path, monkeypatch, capsys)
     assert main([*words, "2"]) == 4
     assert "budget: 1.0 there, 2.0 asked" in capsys.readouterr().err
     assert main([*words, "1e6", "--replace", "--dry-run"]) == 0
+    capsys.readouterr()
+    many = [word for word in words if word != "--local"]
+    assert main([*many, "1", "--workers", "9", "--replace", "--dry-run"]) == 0
+    assert "6 steps in 1 minutes, since a step takes 10 s here" in capsys.readouterr().err  # it has two parts
     monkeypatch.setattr(planning, "seconds_of_a_step", lambda stage: 0.01)
     capsys.readouterr()
     assert main([*words, "1e6", "--replace", "--dry-run"]) == 2
