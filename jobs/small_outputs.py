@@ -15,7 +15,8 @@ from pipeline.engine.fingerprint import fingerprint
 from pipeline.engine.owner import disown
 from pipeline.errors import OutputDiffers, SpecError
 from pipeline.stages.direction_rows import DirectionTables
-from pipeline.tables import Table, store
+from pipeline.tables import Artifact, Table, store
+from pipeline.tables.artifact import ArtifactFiles
 from schemas import TableSchema
 
 
@@ -62,3 +63,16 @@ def write_small_table(url: str, schema: TableSchema, rows: pa.Table, facts: Mapp
     disown(Table(url))
     write_whole(url, schema, rows, facts, fingerprint(facts))
     say(f"Done  {url}: {rows.num_rows:,} rows")
+
+
+def write_small_artifact(url: str, made: ArtifactFiles, facts: Mapping[str, Any]) -> None:
+    """Publish and seal an artifact, in place of what is there (`SmallOutputSpec.output_url` has checked).
+
+    Raises:
+        StoreError: storage fails.
+    """
+    artifact = Artifact(url)
+    disown(artifact)
+    artifact.clear()
+    artifact.seal([artifact.publish(made)], facts, fingerprint(facts))
+    say(f"Done  {url}: {', '.join(made.card.attributes)}")

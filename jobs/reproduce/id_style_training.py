@@ -10,7 +10,7 @@ from jobs.reproduce.faces import LabelledFaces
 from jobs.reproduce.id_style_edits import ATTRIBUTES, EditedFaces
 from jobs.reproduce.learned_from import settings_of
 from jobs.reproduce.study import step
-from jobs.train import SPECS
+from jobs.train.spec import SPECS
 from pipeline.report.id_style.paper import WHOLE
 from pipeline.stages.train import CURVE
 from pipeline.tables import Artifact

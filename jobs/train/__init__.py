@@ -1,12 +1,14 @@
-"""`stylemill train`: train an editor on labelled latents; write DIR/artifact."""
+"""`stylemill train`: train an editor on labelled latents, or import one that others trained; write DIR/artifact."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from jobs import subverbs
 from jobs.flags import parse, say
 from jobs.launch import launch
+from jobs.train import importing
 from jobs.train.plan import plan_train
-from jobs.train.spec import SPECS, TrainSpec
+from jobs.train.spec import SPECS as TRAINED
+from jobs.train.spec import TrainSpec
 from pipeline.card import parts_of_metric
 from pipeline.editors.training import TRAININGS
 from pipeline.errors import SpecError
@@ -14,16 +16,23 @@ from pipeline.tables import Artifact, store
 
 __all__ = ["SPECS", "TrainSpec", "main", "plan_train"]
 
+IMPORT = "import"
+SPECS = {**TRAINED, IMPORT: importing.ImportSpec}
+"""The spec class of each word behind `train`."""
+
 
 def main(argv: Sequence[str]) -> int:
     """Run the verb with one of the trainings; returns the exit code."""
     if not argv or argv[0] in subverbs.HELP:
-        print(subverbs.usage("train", "NAME", {name: what for name, (_, what) in TRAININGS.items()}))
+        lines = {name: what for name, (_, what) in TRAININGS.items()}
+        print(subverbs.usage("train", "NAME", {**lines, IMPORT: "read what others trained, from their public files"}))
         return 0 if argv else 2
     name, *flags = argv
+    if name == IMPORT:
+        return importing.main(flags)
     if name not in TRAININGS:
         raise SpecError(f"there is no training {name!r}; the trainings are {', '.join(TRAININGS)}")
-    spec = parse(SPECS[name], flags)
+    spec = parse(TRAINED[name], flags)
     job, workers = plan_train(spec)
     code = launch(job, workers, spec)
     if not spec.dry_run and not code:

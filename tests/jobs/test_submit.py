@@ -124,6 +124,7 @@ GOOD = {
         for verb in all_verbs()
         if verb.split()[0] in ("edit", "reproduce", "train")
     },
+    "train import": "/data/100000.ckpt --format id-style --generator g --out s3://a/theirs",
 }
 
 

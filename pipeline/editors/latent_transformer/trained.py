@@ -16,6 +16,8 @@ from pipeline.errors import SpecError
 
 CLASSIFIER, TRANSFORMER = "classifier", "transformer"
 RELEASED = ("layers", "biases")
+SLOPE = "classifier.slope"
+"""Of a LeakyReLU in C, in place of ReLU; of the public code."""
 
 
 class TrainedNetworks:
@@ -56,8 +58,8 @@ class TrainedNetworks:
 
     def logit(self, codes_ND: Tensor, attribute: str) -> Tensor:
         """C(z)[j], (N,)."""
-        x_NH = functional.relu(functional.linear(codes_ND, *self._pair(f"{CLASSIFIER}.0")))
-        x_NH = functional.relu(functional.linear(x_NH, *self._pair(f"{CLASSIFIER}.1")))
+        x_NH = self._activated(functional.linear(codes_ND, *self._pair(f"{CLASSIFIER}.0")))
+        x_NH = self._activated(functional.linear(x_NH, *self._pair(f"{CLASSIFIER}.1")))
         weight_H, bias = self._pair(f"{CLASSIFIER}.out.{attribute}")
         return x_NH @ weight_H + bias
 
@@ -73,6 +75,11 @@ class TrainedNetworks:
         self._check(z_NW, (*z_NW.shape[:-1], weight_1.shape[1]))
         hidden_NH = functional.leaky_relu(functional.linear(z_NW, weight_1, bias_1), LEAK)
         return functional.linear(hidden_NH, weight_2, bias_2)
+
+    def _activated(self, x_NH: Tensor) -> Tensor:
+        """Between the layers of C."""
+        slope = self._tensors.get(SLOPE)
+        return functional.relu(x_NH) if slope is None else functional.leaky_relu(x_NH, float(slope))
 
     def _check(self, z_NW: Tensor, shape: tuple[int, ...]) -> None:
         if tuple(z_NW.shape) != shape:

@@ -16,31 +16,31 @@ SIZES = {"z_dim": W, "c_dim": 0, "w_dim": W, "img_resolution": SIZE, "img_channe
 SYNTHESIS = {"channel_base": SIZE * CHANNELS, "channel_max": CHANNELS}
 
 
-def stylegan2() -> dict[str, torch.Tensor]:
+def stylegan2(width=W, channels=CHANNELS, blocks=BLOCKS) -> dict[str, torch.Tensor]:
     """A StyleGAN2's tensors by NVIDIA's names, without the filters."""
     random = np.random.Generator(np.random.Philox(5))
 
     def normal(*shape):
         return torch.from_numpy(random.standard_normal(shape, dtype=np.float32))
 
-    tensors = {"mapping.w_avg": normal(W), "synthesis.b4.const": normal(CHANNELS, 4, 4)}
+    tensors = {"mapping.w_avg": normal(width), "synthesis.b4.const": normal(channels, 4, 4)}
     for layer in range(LAYERS):
-        tensors |= {f"mapping.fc{layer}.weight": normal(W, W) * 100, f"mapping.fc{layer}.bias": normal(W)}
-    for size in BLOCKS:
+        tensors |= {f"mapping.fc{layer}.weight": normal(width, width) * 100, f"mapping.fc{layer}.bias": normal(width)}
+    for size in blocks:
         for conv in ("conv1",) if size == 4 else ("conv0", "conv1"):
             tensors |= {
-                f"synthesis.b{size}.{conv}.weight": normal(CHANNELS, CHANNELS, 3, 3),
-                f"synthesis.b{size}.{conv}.bias": normal(CHANNELS),
+                f"synthesis.b{size}.{conv}.weight": normal(channels, channels, 3, 3),
+                f"synthesis.b{size}.{conv}.bias": normal(channels),
                 f"synthesis.b{size}.{conv}.noise_strength": normal(),
                 f"synthesis.b{size}.{conv}.noise_const": normal(size, size),
-                f"synthesis.b{size}.{conv}.affine.weight": normal(CHANNELS, W),
-                f"synthesis.b{size}.{conv}.affine.bias": normal(CHANNELS) + 1,
+                f"synthesis.b{size}.{conv}.affine.weight": normal(channels, width),
+                f"synthesis.b{size}.{conv}.affine.bias": normal(channels) + 1,
             }
         tensors |= {
-            f"synthesis.b{size}.torgb.weight": normal(3, CHANNELS, 1, 1),
+            f"synthesis.b{size}.torgb.weight": normal(3, channels, 1, 1),
             f"synthesis.b{size}.torgb.bias": normal(3),
-            f"synthesis.b{size}.torgb.affine.weight": normal(CHANNELS, W),
-            f"synthesis.b{size}.torgb.affine.bias": normal(CHANNELS) + 1,
+            f"synthesis.b{size}.torgb.affine.weight": normal(channels, width),
+            f"synthesis.b{size}.torgb.affine.bias": normal(channels) + 1,
         }
     return tensors
 

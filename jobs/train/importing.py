@@ -1,0 +1,109 @@
+"""`stylemill train import`: an artifact of the trained files of an editor's public code. Nothing in a file is executed.
+
+Which forms there are: `pipeline.editors.others`.
+"""
+
+import hashlib
+import shlex
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+
+import safetensors.torch
+import tyro
+from pydantic import Field, field_validator
+
+from jobs.flags import command_of, parse, say
+from jobs.small_outputs import SmallOutputSpec, write_small_artifact
+from pipeline.card import Card, TrainedCodes
+from pipeline.editors import config_of
+from pipeline.editors.others import Format, Name, OthersEditor, format_of
+from pipeline.errors import ModelFileError, SpecError
+from pipeline.file_content import check_content
+from pipeline.models import generators
+from pipeline.models.generators import Generator
+from pipeline.stages.models import MODEL
+from pipeline.tables import store
+from pipeline.tables.artifact import ArtifactFiles
+
+
+class ImportSpec(SmallOutputSpec):
+    """Read the trained files of the Latent Transformer's or ID-Style's public code, and write DIR/artifact.
+
+    Example: stylemill train import --format id-style 100000.ckpt --generator stylegan2-ffhq-config-f.pkl --out out/theirs
+    """  # noqa: E501  one line can be pasted
+
+    VERB = "train import"
+
+    files: tyro.conf.Positional[tuple[str, ...]] = Field(min_length=1, description="Files: paths or fsspec URLs.")
+    format: Name = Field(
+        description="Whose files: of id-style one .ckpt; of latent-transformer a tnet_NUMBER.pth.tar for each "
+        "attribute and the latent classifier."
+    )
+    generator: str = Field(description="The generator that they were trained for: a file of StyleGAN2 at 1024 px.")
+
+    @field_validator("generator")
+    @classmethod
+    def _is_the_same_generator_everywhere(cls, value: str) -> str:
+        """As typed: it is read once, when the files are."""
+        return value
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the verb; returns the exit code."""
+    spec = parse(ImportSpec, argv)
+    url = spec.output_url("artifact")
+    contents = {file: _bytes(file) for file in spec.files}
+    names = [PurePosixPath(file).name for file in spec.files]
+    if doubled := [name for name in names if names.count(name) > 1]:
+        raise SpecError(f"{doubled[0]} is given twice: the names of these files tell them apart")
+    form = format_of(spec.format)
+    generator = generators.load(generators.canonical(spec.generator), backend="eager")
+    _check_rows(form, generator)
+    read = form.read(dict(zip(names, contents.values(), strict=True)))
+    config_of(spec.format).model_construct().check_artifact(read.tensors, generator.shape_of("w+"))
+    digests = {
+        name: hashlib.sha256(content).hexdigest() for name, content in zip(names, contents.values(), strict=True)
+    }
+    card = _card(spec, form, read, generator, digests)
+    facts = {
+        "verb": spec.VERB,
+        "spec": {"format": spec.format, "generator": spec.generator, "files": names},
+        "resolved": {"files_digests": list(digests.values()), "generator_digest": generator.fingerprint},
+    }
+    write_small_artifact(url, ArtifactFiles({MODEL: safetensors.torch.save(read.tensors)}, card), facts)
+    say(f"Note  licence: {form.LICENCE}")
+    say(f"Note  {form.ADVICE}")
+    return 0
+
+
+def _bytes(file: str) -> bytes:
+    content = store.read_bytes(file)
+    if content is None:
+        raise ModelFileError(f"{file}: there is no such file")
+    check_content(content, file)
+    return content
+
+
+def _check_rows(form: Format, generator: Generator) -> None:
+    """Raise SpecError where the generator has no w+, or another number of rows."""
+    if "w+" not in generator.spaces or generator.num_ws != form.ROWS:
+        rows = f"{generator.num_ws} rows of w+" if "w+" in generator.spaces else "no w+"
+        raise SpecError(
+            f"--generator {generator.name} has {rows}, and these editors are trained for {form.ROWS}: pass the file of "
+            "a StyleGAN2 at 1024 px, or train one on latents of this generator"
+        )
+
+
+def _card(spec: ImportSpec, form: Format, read: OthersEditor, generator: Generator, digests: dict[str, str]) -> Card:
+    low, mean, high = form.NORMS
+    return Card(
+        what=spec.format,
+        inputs=digests,
+        generator=generator.name,
+        generator_fingerprint=generator.fingerprint,
+        codes=TrainedCodes(space="w+", norm_mean=mean, norm_min=low, norm_max=high),
+        attributes=read.attributes,
+        licences={f"{spec.format}, as its authors trained it": form.LICENCE},
+        citation=form.CITATION,
+        command=shlex.join(["stylemill", *command_of(spec.model_copy(update={"out": "DIR"}))]),
+    )
