@@ -17,7 +17,8 @@ TABLES = ("latents", "labels", "edits")
 
 class ReportSpec(LabelledChoice):
     """Write DIR/report.html. It shows faces, with histograms and correlations of their labels; edits, with scores;
-    directions, with the accuracies of their fits; the card and curves of an artifact; or what measured edits changed.
+    directions, with the accuracies of their fits; the card and curves of an artifact; what measured edits changed; or
+    the faces of photos.
 
     Example: stylemill report out/faces
     """

@@ -11,6 +11,8 @@ from schemas.edit_images import edit_images
 from schemas.edits import edits
 from schemas.effects import effects
 from schemas.exported import exported
+from schemas.face_images import face_images
+from schemas.faces import faces
 from schemas.gradients import gradients
 from schemas.grids import grids
 from schemas.images import images
@@ -20,6 +22,7 @@ from schemas.labels import labels
 from schemas.latents import latents
 from schemas.measured import measured
 from schemas.metrics import metrics
+from schemas.photos import photos
 from schemas.rejects import rejects
 from schemas.requests import requests
 from schemas.statistics import statistics
@@ -39,6 +42,8 @@ __all__ = [
     "edits",
     "effects",
     "exported",
+    "face_images",
+    "faces",
     "from_arrow",
     "gradients",
     "grids",
@@ -48,6 +53,7 @@ __all__ = [
     "latents",
     "measured",
     "metrics",
+    "photos",
     "rejects",
     "requests",
     "statistics",

@@ -15,6 +15,8 @@ from schemas.edits import AFTER, BEFORE, JUDGE, edits
 from schemas.effects import effects
 from schemas.exported import AFTER as EXPORTED
 from schemas.exported import exported
+from schemas.face_images import face_images
+from schemas.faces import faces
 from schemas.gradients import gradients
 from schemas.grids import grids
 from schemas.images import images
@@ -23,6 +25,7 @@ from schemas.labels import MEASURES, labels
 from schemas.latents import latents
 from schemas.measured import measured
 from schemas.metrics import GROUP, metrics
+from schemas.photos import photos
 from schemas.rejects import rejects
 from schemas.requests import requests
 from schemas.statistics import statistics
@@ -59,6 +62,9 @@ def from_arrow(found: pa.Schema) -> TableSchema:
         "dt_auc": _dt_auc,
         "statistics": _statistics,
         "exported": _exported,
+        "photos": _photos,
+        "faces": _faces,
+        "face_images": _face_images,
     }
     if name not in builders and is_kept(found):
         schema = as_kept(name, version, found)
@@ -117,6 +123,18 @@ def _edit_images(_: pa.Schema) -> TableSchema:
 
 def _measured(_: pa.Schema) -> TableSchema:
     return measured()
+
+
+def _photos(_: pa.Schema) -> TableSchema:
+    return photos()
+
+
+def _faces(_: pa.Schema) -> TableSchema:
+    return faces()
+
+
+def _face_images(_: pa.Schema) -> TableSchema:
+    return face_images()
 
 
 def _directions(_: pa.Schema) -> TableSchema:

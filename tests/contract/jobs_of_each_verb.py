@@ -15,6 +15,7 @@ from pipeline.editors import EDITORS, config_of
 from pipeline.editors.training import TRAININGS, FacesOfTraining
 from pipeline.models.classifiers import identity
 from pipeline.stages.train import FacesRef
+from tests.jobs.discs import discs
 from tests.jobs.edits import ALONE as TRAINED_ALONE
 from tests.jobs.edits import planted, short, trained
 from tests.jobs.planted import plant
@@ -129,6 +130,11 @@ CASES = {
     "import": Case(
         f"latents import {{codes}} {TINY} --space z --psi 0.7 --rows-per-shard 8",
         changed={"--psi 0.5": "psi: 0.7 there, 0.5 asked"}, cut=CUT,
+    ),
+    "align": Case(
+        "photos align {photos} --networks tiny --size 32 --min-sharpness 0 --min-size 20 --rows-per-shard 2",
+        changed={"--size 16": "size: 32 there, 16 asked", "--faces largest": "faces: all there, largest asked"},
+        cut="--rows-per-shard 3", networks=(),
     ),
     "label": Case(
         "label --latents {latents} --classifiers tiny --rows-per-shard 8",
@@ -260,12 +266,14 @@ def make_inputs(folder: Path, generator: str = "stylegan2-tiny") -> dict[str, st
         "pictures": f"{folder}/edits",
         "planted": f"{folder}/planted",
         "codes": f"{folder}/codes.npy",
+        "photos": f"{folder}/photos",
         "artifact": trained("latent-transformer"),
         "id_style": trained("id-style"),
     }
     plant(inputs["planted"])
     planted(inputs["directions"], ("w",), names=("old", "young", "eyeglasses", "male"))
     planted(inputs["sparse"], ("s",), names=("old",))
+    discs(inputs["photos"])
     np.save(inputs["codes"], np.random.default_rng(1).standard_normal((12, 512)).astype(np.float32))
     for name, words in {
         "latents": f"sample {TINY} {ROWS}",

@@ -1,0 +1,3 @@
+"""`stylemill photos`: your own photos."""
+
+VERBS = {"align": ("align", "find the faces of photos and cut each out as the faces of FFHQ are")}

@@ -1,0 +1,119 @@
+"""fr-detect: boxes of faces in a photo of any size, by a network that sees 320 x 240 pixels.
+
+The photo is looked at as a whole and again enlarged, in tiles that overlap, so that small faces are large enough; of
+boxes that lie on each other the surest is kept.
+
+Shapes: N boxes: left, top, right, bottom, where pixel i covers [i, i + 1].
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from pipeline.models.classifiers.crops import Pixels
+from pipeline.models.classifiers.networks import Networks
+from pipeline.photos.frame import as_tensor
+
+WIDTH, HEIGHT = 320, 240
+LEAST_SCORE = 0.5
+"""Below it boxes are not looked at; the quality gate asks for more."""
+ZOOMS = (1.0, 2.0)
+"""How often the photo is enlarged from where it fits the network's input."""
+OVERLAP = 0.3
+"""Of a tile with the next, in its sides: a face of that size is whole in one of them."""
+SAME_FACE = 0.4
+"""Boxes that have more of their union in common are of one face."""
+WITHIN = 0.7
+"""And those of which the smaller has so much of itself in the larger: a part of a face, seen in a tile."""
+EDGE = 2.0
+"""Pixels of the network's input: a box that ends so near the edge of a tile, within the photo, may be cut by it."""
+
+Boxes = NDArray[np.float64]
+
+
+class Detector:
+    """Boxes and their scores. digests: of its network, by name."""
+
+    def __init__(self, networks: Networks) -> None:
+        self.network = networks.program("fr-detect", "boxes", "scores")
+        self.pixels = Pixels((127 / 255,), (128 / 255,)).to(networks.device)
+        self.device = networks.device
+
+    @torch.no_grad()
+    def __call__(self, image: Image.Image, zooms: tuple[float, ...] = ZOOMS) -> tuple[Boxes, NDArray[np.float64]]:
+        """(N, 4) and (N,) of the faces of an RGB picture, the surest first, none twice."""
+        boxes, scores = [np.zeros((0, 4))], [np.zeros(0)]
+        for zoom in zooms:
+            for first, scale, tile in tiles(image, zoom):
+                found, its = self._in_tile(tile)
+                cut = _cut(found, first, scale, image.size)
+                boxes.append(found[~cut] / np.tile(scale, 2) + np.tile(first, 2))
+                scores.append(its[~cut])
+        return suppressed(np.concatenate(boxes), np.concatenate(scores))
+
+    def _in_tile(self, tile: Image.Image) -> tuple[Boxes, NDArray[np.float64]]:
+        out = self.network(self.pixels(as_tensor(tile).to(self.device)))
+        scores = out["scores"][0, :, 1].double().cpu().numpy()
+        sure = scores >= LEAST_SCORE
+        boxes = out["boxes"][0].double().cpu().numpy()[sure] * (WIDTH, HEIGHT, WIDTH, HEIGHT)
+        return suppressed(boxes, scores[sure])
+
+
+def tiles(image: Image.Image, zoom: float) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64], Image.Image]]:
+    """The picture in pieces of the network's size: where each begins, the scale of its axes, and itself.
+
+    At zoom 1 the whole picture is one piece. A piece may be black beyond the picture.
+    """
+    fits = min(WIDTH / image.width, HEIGHT / image.height) * zoom
+    size = (max(1, round(image.width * fits)), max(1, round(image.height * fits)))
+    scale = np.array(size) / image.size
+    method = Image.Resampling.BILINEAR if fits > 1 else Image.Resampling.BOX
+    small = image.resize(size, method, reducing_gap=None)
+    for top in _starts(size[1], HEIGHT):
+        for left in _starts(size[0], WIDTH):
+            yield np.array([left, top]) / scale, scale, small.crop((left, top, left + WIDTH, top + HEIGHT))
+
+
+def _starts(length: int, tile: int) -> list[int]:
+    """Where tiles begin, evenly, each overlapping the next by `OVERLAP` or more; one where all fits."""
+    if length <= tile:
+        return [0]
+    count = 1 + int(np.ceil((length - tile) / (tile * (1 - OVERLAP))))
+    return [round(start) for start in np.linspace(0, length - tile, count)]
+
+
+def _cut(
+    boxes: Boxes, first: NDArray[np.float64], scale: NDArray[np.float64], size: tuple[int, int]
+) -> NDArray[np.bool_]:
+    """Which boxes of a tile end at an edge of it that is none of the photo: the next tile sees them whole."""
+    ends = np.rint(first + np.array([WIDTH, HEIGHT]) / scale).astype(int)
+    cut = np.zeros(len(boxes), dtype=bool)
+    for axis, length in enumerate((WIDTH, HEIGHT)):
+        if first[axis] > 0:
+            cut |= boxes[:, axis] < EDGE
+        if ends[axis] < size[axis]:
+            cut |= boxes[:, axis + 2] > length - EDGE
+    return cut
+
+
+def suppressed(boxes: Boxes, scores: NDArray[np.float64]) -> tuple[Boxes, NDArray[np.float64]]:
+    """Non-maximum suppression: of boxes on one face the one of the highest score, in falling order of scores.
+
+    Equal scores go by the boxes themselves, so that the result depends on no order.
+    """
+    order = np.lexsort((*boxes.T, -scores))
+    kept: list[int] = []
+    for place in order:
+        if not any(_same(boxes[place], boxes[other]) for other in kept):
+            kept.append(int(place))
+    return boxes[kept], scores[kept]
+
+
+def _same(one: Boxes, other: Boxes) -> bool:
+    low, high = np.maximum(one[:2], other[:2]), np.minimum(one[2:], other[2:])
+    common = float(np.prod(np.maximum(high - low, 0)))
+    areas = [float(np.prod(box[2:] - box[:2])) for box in (one, other)]
+    return common > SAME_FACE * (sum(areas) - common) or common > WITHIN * min(areas)
