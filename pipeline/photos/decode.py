@@ -8,6 +8,8 @@ Shapes: H and W the upright photo's pixels.
 
 import io
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,17 +62,35 @@ class Photo:
 
 
 def decode(content: bytes, max_pixels: int = MAX_PIXELS) -> Photo:
-    """The photo of a file's bytes.
+    """The photo of a file's bytes. Raises Unreadable as `opened`."""
+    with opened(content, max_pixels) as image:
+        facts = (str(image.format), image.mode)
+        orientation, frames = _orientation(image), int(getattr(image, "n_frames", 1))
+        profile = image.info.get("icc_profile")
+        image.load()
+        upright = ImageOps.exif_transpose(image)  # a TIFF has turned itself as it was loaded, and says so no more
+        rgb, described = _as_srgb(upright, profile)
+    return Photo(np.asarray(rgb), *facts, orientation, described, frames)
 
-    Raises Unreadable where it is empty, no picture, damaged, of a format that is not read, or has more pixels than
-    `max_pixels`: that is known from its header, before memory is taken for them.
+
+@contextmanager
+def opened(content: bytes, max_pixels: int = MAX_PIXELS) -> Iterator[Image.Image]:
+    """A file's bytes as a picture of Pillow, whose pixels are not loaded yet.
+
+    Raises Unreadable, here or while it is used, where it is empty, no picture, damaged, of a format that is not read,
+    or has more pixels than `max_pixels`: that is known from its header, before memory is taken for them.
     """
     if not content:
         raise Unreadable(EMPTY, "the file has no bytes")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of Pillow on large pictures and odd metadata
-            return _decoded(content, max_pixels)
+            with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+                width, height = image.size
+                if width * height > max_pixels:
+                    what = f"{width} x {height} pixels, and {max_pixels / 1e6:g} megapixels are read at most"
+                    raise Unreadable(TOO_LARGE, what)
+                yield image
     except (Unreadable, MemoryError):
         raise
     except UnidentifiedImageError as error:
@@ -80,21 +100,6 @@ def decode(content: bytes, max_pixels: int = MAX_PIXELS) -> Photo:
     except Exception as error:  # Pillow's readers raise whatever their parsing meets: struct.error, IndexError ...
         said = " ".join(str(error).split()) or type(error).__name__
         raise Unreadable(TRUNCATED, f"it cannot be decoded: {said[:300]}") from error
-
-
-def _decoded(content: bytes, max_pixels: int) -> Photo:
-    with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-        width, height = image.size
-        if width * height > max_pixels:
-            what = f"{width} x {height} pixels, and {max_pixels / 1e6:g} megapixels are read at most"
-            raise Unreadable(TOO_LARGE, what)
-        facts = (str(image.format), image.mode)
-        orientation, frames = _orientation(image), int(getattr(image, "n_frames", 1))
-        profile = image.info.get("icc_profile")
-        image.load()
-        upright = ImageOps.exif_transpose(image)  # a TIFF has turned itself as it was loaded, and says so no more
-        rgb, described = _as_srgb(upright, profile)
-    return Photo(np.asarray(rgb), *facts, orientation, described, frames)
 
 
 def _orientation(image: Image.Image) -> int:

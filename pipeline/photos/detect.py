@@ -21,13 +21,16 @@ WIDTH, HEIGHT = 320, 240
 LEAST_SCORE = 0.5
 """Below it boxes are not looked at; the quality gate asks for more."""
 ZOOMS = (1.0, 2.0)
-"""How often the photo is enlarged from where it fits the network's input."""
+"""1 is the whole photo, fitted into the network's input; at other zooms its longer side is so many widths of that."""
 OVERLAP = 0.3
 """Of a tile with the next, in its sides: a face of that size is whole in one of them."""
+LARGEST_IN_TILE = 0.6
+"""Of a tile's height, where the photo is enlarged: a larger face is seen better at the zoom before."""
 SAME_FACE = 0.4
 """Boxes that have more of their union in common are of one face."""
-WITHIN = 0.7
-"""And those of which the smaller has so much of itself in the larger: a part of a face, seen in a tile."""
+WITHIN, NEARLY = 0.7, 0.9
+"""A box with more than so much of itself in a larger one is a part of that face, if the larger one's score is so much
+of its own or more."""
 EDGE = 2.0
 """Pixels of the network's input: a box that ends so near the edge of a tile, within the photo, may be cut by it."""
 
@@ -49,9 +52,11 @@ class Detector:
         for zoom in zooms:
             for first, scale, tile in tiles(image, zoom):
                 found, its = self._in_tile(tile)
-                cut = _cut(found, first, scale, image.size)
-                boxes.append(found[~cut] / np.tile(scale, 2) + np.tile(first, 2))
-                scores.append(its[~cut])
+                good = ~_cut(found, first, scale, image.size)
+                if zoom > 1:
+                    good &= found[:, 3] - found[:, 1] <= LARGEST_IN_TILE * HEIGHT
+                boxes.append(found[good] / np.tile(scale, 2) + np.tile(first, 2))
+                scores.append(its[good])
         return suppressed(np.concatenate(boxes), np.concatenate(scores))
 
     def _in_tile(self, tile: Image.Image) -> tuple[Boxes, NDArray[np.float64]]:
@@ -67,7 +72,8 @@ def tiles(image: Image.Image, zoom: float) -> Iterator[tuple[NDArray[np.float64]
 
     At zoom 1 the whole picture is one piece. A piece may be black beyond the picture.
     """
-    fits = min(WIDTH / image.width, HEIGHT / image.height) * zoom
+    whole = min(WIDTH / image.width, HEIGHT / image.height)
+    fits = whole if zoom == 1 else zoom * WIDTH / max(image.size)
     size = (max(1, round(image.width * fits)), max(1, round(image.height * fits)))
     scale = np.array(size) / image.size
     method = Image.Resampling.BILINEAR if fits > 1 else Image.Resampling.BOX
@@ -100,20 +106,33 @@ def _cut(
 
 
 def suppressed(boxes: Boxes, scores: NDArray[np.float64]) -> tuple[Boxes, NDArray[np.float64]]:
-    """Non-maximum suppression: of boxes on one face the one of the highest score, in falling order of scores.
+    """Of boxes on one face the one of the highest score (non-maximum suppression), and of these none that is a part of
+    a larger one; in falling order of scores.
 
     Equal scores go by the boxes themselves, so that the result depends on no order.
     """
-    order = np.lexsort((*boxes.T, -scores))
-    kept: list[int] = []
-    for place in order:
-        if not any(_same(boxes[place], boxes[other]) for other in kept):
-            kept.append(int(place))
-    return boxes[kept], scores[kept]
+    surest: list[int] = []
+    for place in np.lexsort((*boxes.T, -scores)).tolist():
+        areas, common = _areas(boxes[surest]), _in_common(boxes[surest], boxes[place])
+        if not (common > SAME_FACE * (areas + _areas(boxes[place]) - common)).any():
+            surest.append(place)
+    boxes, scores = boxes[surest], scores[surest]
+    areas = _areas(boxes)
+    part = np.array(
+        [
+            ((_in_common(boxes, box) > WITHIN * area) & (areas > area) & (scores >= NEARLY * score)).any()
+            for box, area, score in zip(boxes, areas, scores, strict=True)
+        ],
+        dtype=bool,
+    )
+    return boxes[~part], scores[~part]
 
 
-def _same(one: Boxes, other: Boxes) -> bool:
-    low, high = np.maximum(one[:2], other[:2]), np.minimum(one[2:], other[2:])
-    common = float(np.prod(np.maximum(high - low, 0)))
-    areas = [float(np.prod(box[2:] - box[:2])) for box in (one, other)]
-    return common > SAME_FACE * (sum(areas) - common) or common > WITHIN * min(areas)
+def _areas(boxes: Boxes) -> NDArray[np.float64]:
+    return np.asarray((boxes[..., 2] - boxes[..., 0]) * (boxes[..., 3] - boxes[..., 1]))
+
+
+def _in_common(boxes: Boxes, box: Boxes) -> NDArray[np.float64]:
+    """Of each of the boxes with this one."""
+    low, high = np.maximum(boxes[:, :2], box[:2]), np.minimum(boxes[:, 2:], box[2:])
+    return np.asarray(np.prod(np.maximum(high - low, 0), axis=1))

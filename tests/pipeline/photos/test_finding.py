@@ -37,21 +37,28 @@ def area(box: np.ndarray) -> float:
     return float(max(box[2] - box[0], 0) * max(box[3] - box[1], 0))
 
 
+def common(one: np.ndarray, two: np.ndarray) -> float:
+    return area(np.concatenate([np.maximum(one[:2], two[:2]), np.minimum(one[2:], two[2:])]))
+
+
 def brute(boxes: np.ndarray, scores: np.ndarray) -> list[float]:
-    """Take the surest that is left, drop all on it, again."""
+    """Take the surest that is left, drop all on it, again; then drop what lies in a larger one that is as sure."""
     left, kept = sorted(range(len(boxes)), key=lambda one: -scores[one]), []
     while left:
-        best = left.pop(0)
-        kept.append(scores[best])
-
-        def on_it(other: int, best: int = best) -> bool:
-            one, two = boxes[best], boxes[other]
-            common = area(np.concatenate([np.maximum(one[:2], two[:2]), np.minimum(one[2:], two[2:])]))
-            union = area(one) + area(two) - common
-            return common > 0.4 * union or common > 0.7 * min(area(one), area(two))
-
-        left = [other for other in left if not on_it(other)]
-    return kept
+        best = boxes[left[0]]
+        kept.append(left.pop(0))
+        shared = {i: common(best, boxes[i]) for i in left}
+        left = [i for i in left if shared[i] <= 0.4 * (area(best) + area(boxes[i]) - shared[i])]
+    return [
+        scores[i]
+        for i in kept
+        if not any(
+            area(boxes[j]) > area(boxes[i])
+            and common(boxes[i], boxes[j]) > 0.7 * area(boxes[i])
+            and scores[j] >= 0.9 * scores[i]
+            for j in kept
+        )
+    ]
 
 
 def test_of_boxes_on_each_other_the_surest_stays():
