@@ -1,22 +1,14 @@
-"""Faces found in synthetic photos whose truth is known, and the alignment beside the public script.
+"""Faces found in synthetic photos whose truth is known.
 
 Generated faces (`stylemill dataset --rows 24 --seed 7 --images png --size 1024 --out DIR`) are turned and pasted into
 pictures of noise. What the finder makes of the unmoved face (one picture of
 it alone) is carried through the same transform, and is the truth. Small faces stand for 8 % of the long side on: the
 side of the aligned square, of which the face itself is about 57 % wide.
-
-`--public-script FILE` (download_ffhq.py of NVlabs/ffhq-dataset, which is not in this repository: its licence is CC
-BY-NC-SA) aligns the same photos by the same 68 points with that script, and compares the pictures.
-
-Shapes: P = 68 points.
 """
 
 import argparse
-import importlib.util
 import io
 import json
-import os
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -185,81 +177,21 @@ def table(results: list[Result]) -> str:
     return "\n".join(lines) + "\n"
 
 
-# -- the public script ------------------------------------------------------------------------------------------------
-
-
-def beside_the_script(
-    script: Path, finder: FaceFinder, faces: Faces, seed: int, wanted: int
-) -> list[tuple[str, float]]:
-    """PSNR in dB of our alignment against the script's, of the same photo and points."""
-    module = public(script)
-    found: list[tuple[str, float]] = []
-    for number, (picture, _) in enumerate(pictures(faces, wanted, seed)):
-        for face in finder(np.asarray(picture)):
-            theirs = by_script(module, picture, face.points)
-            ours = ffhq.aligned(np.asarray(picture), face.quad_42)
-            outside = "padded" if ffhq.covered(np.asarray(picture).shape[:2], face.quad_42) < 1 else "inside"
-            found.append((f"photo {number}, {picture.width} x {picture.height}, {outside}", psnr(ours, theirs)))
-    return found
-
-
-def public(script: Path) -> object:
-    """The script as a module; it asks for `requests`, and for a name that Pillow has dropped."""
-    spec = importlib.util.spec_from_file_location("download_ffhq", script)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    Image.ANTIALIAS, Image.QUAD = Image.Resampling.LANCZOS, Image.Transform.QUAD  # type: ignore[attr-defined]
-    Image.BILINEAR = Image.Resampling.BILINEAR  # type: ignore[attr-defined]
-    return module
-
-
-def by_script(module: object, picture: Image.Image, points_P2: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """The script's own picture."""
-    with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "LICENSE.txt").write_text("")
-        picture.save(Path(folder) / "photo.png", compress_level=1)
-        item = {"in_the_wild": {"face_landmarks": points_P2.tolist(), "file_path": "photo.png"}}
-        here = Path.cwd()
-        os.chdir(folder)
-        try:
-            module.recreate_aligned_images({"0": item}, folder, dst_dir=f"{folder}/out")  # type: ignore[attr-defined]
-        finally:
-            os.chdir(here)
-        return np.asarray(Image.open(Path(folder) / "out" / "00000" / "00000.png"))
-
-
-def psnr(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
-    """In dB; infinite where they are equal."""
-    error = np.square(one.astype(np.float64) - other).mean()
-    return float("inf") if error == 0 else float(10 * np.log10(255**2 / error))
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--faces", type=int, default=200, help="faces to paste")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--pictures", required=True, help="DIR of the generated faces")
-    parser.add_argument("--public-script", type=Path)
-    parser.add_argument("--script-faces", type=int, default=6)
     parser.add_argument("--out", type=Path)
     asked = parser.parse_args()
     torch.set_num_threads(1)
     faces, finder = faces_of(asked.pictures), load()
     results, false, seconds = looked_at(finder, faces, asked.faces, asked.seed)
-    flags = f"--pictures DIR --faces {asked.faces} --seed {asked.seed}" + (
-        " --public-script FILE" if asked.public_script else ""
-    )
-    text = "# Faces in photos: found, and aligned\n\n" + header("python -m benchmarks.photo_alignment", flags)
+    flags = f"--pictures DIR --faces {asked.faces} --seed {asked.seed}"
+    text = "# Faces found in photos\n\n" + header("python -m benchmarks.photo_alignment", flags)
     text += table(results)
     text += f"\n{false} faces were found where none is, in {len(seconds)} pictures of {MEGAPIXELS[0]:g} to "
     text += f"{MEGAPIXELS[1]:g} megapixels.\n"
-    if asked.public_script:
-        compared = beside_the_script(asked.public_script, finder, faces, asked.seed + 1, asked.script_faces)
-        text += "\nThe public script and `pipeline/photos/ffhq.py`, of the same photo and 68 points:\n\n"
-        text += "| photo | PSNR, dB |\n|---|---:|\n"
-        text += "".join(f"| {name} | {value:.1f} |\n" for name, value in compared)
     print(text)
     print(json.dumps({"seconds a picture": float(np.median(seconds))}))
     if asked.out:

@@ -31,6 +31,7 @@ from pipeline.stages.joined import open_labels
 from pipeline.stages.pictured import Pictured, open_pictured
 from pipeline.tables import store
 
+STEP = "step"
 CARD = "card"
 """The one format that writes no picture."""
 OF_FORMATS = ("columns", "size", "seconds")
@@ -155,7 +156,7 @@ def _chosen(spec: ExportSpec) -> Pictured:
     pictured = pictured.with_labels(labels)
     if not pictured.all_rows.num_rows:
         raise SpecError(f"{pictured.table.url} has no picture")
-    if FORMATS[spec.format].of_edits and len(pictured.key) == 1:
+    if FORMATS[spec.format].of_edits and STEP not in pictured.key:
         raise SpecError(f"--format {spec.format} shows edits, and {pictured.table.url} has one picture of each face")
     if spec.index:
         there = np.unique(schemas.to_numpy(pictured.rows["index"]))

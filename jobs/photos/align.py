@@ -1,7 +1,7 @@
 """`stylemill photos align`: faces of photos, aligned as generators of faces expect them."""
 
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Literal
 
 import tyro
 from pydantic import Field, field_validator
@@ -26,7 +26,7 @@ from pipeline.stages.photo_sources import SOURCES, Listing, list_photos
 from pipeline.stages.pictures import Keep
 
 VERB = "photos-align"
-NETWORKS = {"fr": ("fr-detect", "fr-landmark"), "tiny": ()}
+NETWORKS: Mapping[str, tuple[str, ...]] = {"fr": ("fr-detect", "fr-landmark"), "tiny": ()}
 LOOKING = Load(1.2 * GB, 0, 8, threads=False)
 """Networks of a few megabytes, a photo of up to 100 megapixels, and the square at 4096 px."""
 PER_SHARD = {"cpu": 64, "cuda": 256}
@@ -44,12 +44,12 @@ class AlignSpec(RunFlags):
     """
 
     VERB = "photos align"
-    NOT_TAKEN = dict.fromkeys(("batch_size", "threads", "backend", "precision"), NOT_USED)
+    NOT_TAKEN: ClassVar[Mapping[str, str]] = dict.fromkeys(("batch_size", "threads", "backend", "precision"), NOT_USED)
 
     photos: tyro.conf.Positional[str] = Field(
         description=f"Where the photos are: {'; '.join(source.about for source in SOURCES.values())}. A path or any "
         "fsspec URL.",
-        json_schema_extra={"metavar": "IN"},
+        json_schema_extra={"metavar": "DIR|FILE"},
     )
     column: str | None = Field(None, description="Column of a Parquet table that has the pictures, if several have.")
     faces: str = Field(
@@ -139,8 +139,9 @@ def plan_align(spec: AlignSpec) -> tuple[Job, int | None, AlignStage]:
 
 def _check_same_photos(spec: AlignSpec, photos: Listing) -> None:
     """Raise OutputDiffers where photos came, went or changed since the job was started."""
-    stored = None if spec.replace else JobRecords(spec.out, VERB).spec()
-    if stored is None or stored["resolved"].get("photos_digest") == photos.digest:
+    job_records = JobRecords(spec.out, VERB)
+    stored = None if spec.replace else job_records.spec()
+    if stored is None or stored["resolved"].get("photos_digest") == photos.digest or not job_records.outcomes():
         return
     there, now = stored["spec"].get("rows", 0), len(photos)
     what = f"{there:,} photos then, {now:,} now" if there != now else "another name, size or time of writing"

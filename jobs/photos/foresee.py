@@ -14,7 +14,7 @@ LOOKED_AT = 8
 
 def foresee(stage: AlignStage) -> Iterator[str]:
     """Lines for a person, from a few photos."""
-    photos, size = len(stage.listing), stage.listing.bytes
+    photos, size = len(stage.listing), stage.listing.size
     known = "" if size is None else f", {size / 1e9:,.2f} GB"
     yield f"      {photos:,} photos{known}"
     worker = stage.open()

@@ -26,6 +26,8 @@ LOOKS = 3
 """So often the points are looked for: in the detector's box, then in the square that the points before gave."""
 SEEN_PIXELS = 128
 """A side of the square that the landmarks are given, of which they see a box."""
+PROFILE = 90.0
+"""Degrees of yaw of a face seen from its side."""
 SAME_FACE = 0.25
 """Squares whose centres are nearer than so much of the smaller side are of one face."""
 
@@ -89,6 +91,8 @@ class FaceFinder:
                 return None
             frame = Frame.of_quad(quad_42)
         yaw = float(landmarks.yaw(places_P2.double().cpu())[0])
+        if not np.isfinite(yaw):  # the ends of the jaw coincide
+            yaw = PROFILE
         return Face(box, score, points_P2, quad_42, yaw)
 
 

@@ -28,7 +28,7 @@ class Folder(Source):
     def list(self, root: str, files: Sequence[File], column: str | None) -> Listing:
         """All pictures among the files."""
         found = [file for file in files if is_picture(file.name)]
-        return listing(self.name, root, (Place(file.name, b"", 0, file.bytes, file.version) for file in found))
+        return listing(self.name, root, (Place(file.name, b"", 0, file.size, file.version) for file in found))
 
     def read(self, listing: Listing, wanted: Sequence[int]) -> Iterator[bytes | Unreadable]:
         """Several at the same time."""

@@ -37,7 +37,7 @@ class Parquet(Source):
                 columns.add(_column(table.schema_arrow, name, column))
                 rows = table.metadata.num_rows
             found += [
-                Place(file.name, b"#%d" % row, row, UNKNOWN, f"{file.version} {file.bytes}") for row in range(rows)
+                Place(file.name, b"#%d" % row, row, UNKNOWN, f"{file.version} {file.size}") for row in range(rows)
             ]
         if len(columns) > 1:
             raise SpecError(f"{root}: its files have pictures in different columns: {', '.join(sorted(columns))}")

@@ -41,7 +41,7 @@ class Place(NamedTuple):
     file: bytes
     member: bytes
     offset: int
-    bytes: int
+    size: int
     version: str
 
     @property
@@ -51,7 +51,7 @@ class Place(NamedTuple):
 
 
 PLACES = pa.schema(
-    [("file", pa.binary()), ("member", pa.binary()), ("offset", pa.int64()), ("bytes", pa.int64()),
+    [("file", pa.binary()), ("member", pa.binary()), ("offset", pa.int64()), ("size", pa.int64()),
      ("version", pa.string())]
 )  # fmt: skip
 
@@ -60,7 +60,7 @@ class File(NamedTuple):
     """A file below a root, with its size and version."""
 
     name: bytes
-    bytes: int
+    size: int
     version: str
 
 
@@ -92,9 +92,9 @@ class Listing:
         return digest.hexdigest()
 
     @property
-    def bytes(self) -> int | None:
-        """Of all photos; None where that is not known before they are read."""
-        sizes = self.places["bytes"].to_pylist()
+    def size(self) -> int | None:
+        """Bytes of all photos; None where that is not known before they are read."""
+        sizes = self.places["size"].to_pylist()
         return None if UNKNOWN in sizes else sum(sizes)
 
 
@@ -187,13 +187,13 @@ def opened(root: str, file: bytes) -> Any:
 def content_of(root: str, place: Place) -> "bytes | Unreadable":
     """The bytes of one photo. Raises StoreError where the store fails, other than on this file alone."""
     name, whole = os.fsdecode(place.file), not place.offset and not place.member
-    start, stop = (None, None) if whole else (place.offset, place.offset + place.bytes)
+    start, stop = (None, None) if whole else (place.offset, place.offset + place.size)
     try:
         with store_errors("read", f"{root}/{place.name}"):
             if (local := store.local_path(root)) is not None:
                 with (local / name).open("rb") as file:
                     file.seek(start or 0)
-                    content = file.read() if stop is None else file.read(place.bytes)
+                    content = file.read() if stop is None else file.read(place.size)
             else:
                 fs, path = store.resolve(root)
                 content = with_retries(fs.cat_file, f"{path.rstrip('/')}/{name}", start, stop)
@@ -204,8 +204,8 @@ def content_of(root: str, place: Place) -> "bytes | Unreadable":
         if isinstance(cause, PermissionError | IsADirectoryError):
             return Unreadable(NOT_READABLE, one_line(cause))
         raise
-    if place.bytes not in (UNKNOWN, len(content)):
-        return Unreadable(CHANGED, f"it has {len(content)} bytes, and had {place.bytes} when the photos were listed")
+    if place.size not in (UNKNOWN, len(content)):
+        return Unreadable(CHANGED, f"it has {len(content)} bytes, and had {place.size} when the photos were listed")
     return bytes(content)
 
 
