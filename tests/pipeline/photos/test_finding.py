@@ -129,7 +129,8 @@ def test_a_frame_shows_its_part_of_the_photo():
     pixels = RANDOM.integers(0, 255, (6, 8, 3), np.uint8).repeat(40, 0).repeat(40, 1)
     image = Image.fromarray(pixels)
     whole = Frame.of_box(0, 0, 320, 240).picture(image, 64)
-    np.testing.assert_array_equal(np.asarray(whole)[32::43, 4::8], pixels[120::161, 20::40])
+    middles = [5, 16, 26, 37, 48, 58]  # of the patches, 10.67 rows high and 8 columns wide
+    np.testing.assert_array_equal(np.asarray(whole)[middles, 4::8], pixels[20::40, 20::40])
     quad = Frame.of_box(40, 80, 200, 240).to_photo(CORNERS)
     turned = np.roll(quad, 1, axis=0)  # what was at the bottom right is at the top right: turned by a quarter
     upright, by_quad = (np.asarray(Frame.of_quad(one).picture(image, 80)) for one in (quad, turned))
@@ -169,7 +170,7 @@ def test_the_square_follows_a_turned_face(degrees):
     box = np.array([[*(middle - 75), *(middle + 85)]])
     finder = FaceFinder(lambda image: (box, np.array([0.9])), Known(), {"known": "1"}, torch.device("cpu"))
     (face,) = finder(np.asarray(image))
-    assert np.abs(face.quad_42 - ffhq.quad_of(points)).max() < 2.5
+    assert np.abs(face.quad_42 - ffhq.quad_of(points)).max() < 0.015 * face.side
     assert abs(ffhq.roll_of(face.quad_42) - degrees) < 1
 
 
@@ -183,7 +184,7 @@ def test_two_boxes_on_one_face_are_one_face_and_boxes_of_nothing_none():
     image = photo((400, 300), [(100, 100, 40), (300, 150, 40)])
     boxes = np.array([(60, 60, 140, 140), (64, 58, 138, 150), (260, 110, 340, 190)], dtype=float)
     finder = FaceFinder(lambda image: (boxes, np.array([0.9, 0.8, 0.7])), tiny.points, {}, torch.device("cpu"))
-    assert [face.score for face in finder(np.asarray(image))] == [0.9, 0.7]
+    assert sorted(face.score for face in finder(np.asarray(image))) == [0.7, 0.9]
     nothing = FaceFinder(
         lambda image: (boxes, np.ones(3)), lambda x: torch.full((1, 68, 2), 0.5), {}, torch.device("cpu")
     )
