@@ -1,8 +1,10 @@
 """`stylemill photos align`: faces of photos, aligned as generators of faces expect them."""
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar, Literal
 
+import numpy as np
 import tyro
 from pydantic import Field, field_validator
 
@@ -10,12 +12,12 @@ from jobs.flags import parse, say
 from jobs.launch import launch
 from jobs.locations import absolute
 from jobs.options import RunFlags
-from jobs.photos.foresee import foresee
 from jobs.plan import plan
 from jobs.resolve import resolve, spec_facts
 from pipeline.engine.job import Job
 from pipeline.engine.job_records import JobRecords
 from pipeline.engine.layout import cut
+from pipeline.engine.stage import Task
 from pipeline.engine.workers import GB, Load
 from pipeline.errors import OutputDiffers
 from pipeline.photos import faces as finders
@@ -30,6 +32,8 @@ NETWORKS: Mapping[str, tuple[str, ...]] = {"fr": ("fr-detect", "fr-landmark"), "
 LOOKING = Load(1.2 * GB, 0, 8, threads=False)
 """Networks of a few megabytes, a photo of up to 100 megapixels, and the square at 4096 px."""
 PER_SHARD = {"cpu": 64, "cuda": 256}
+LOOKED_AT = 8
+"""Photos that are aligned for that, spread over all; nothing of them is kept."""
 NOT_USED = "the faces of each photo are looked for by themselves, and this flag decides nothing: leave it out"
 
 
@@ -149,3 +153,23 @@ def _check_same_photos(spec: AlignSpec, photos: Listing) -> None:
         f"{spec.out} was made of other photos than are in {spec.photos} now ({what}): photos_digest differs. Give the "
         "photos of the first start, choose another --out, or pass --replace to make it again"
     )
+
+
+def foresee(stage: AlignStage) -> Iterator[str]:
+    """What `--dry-run` tells: how many faces are to be expected, and how long it takes, from a few photos."""
+    photos, size = len(stage.listing), stage.listing.size
+    known = "" if size is None else f", {size / 1e9:,.2f} GB"
+    yield f"      {photos:,} photos{known}"
+    worker = stage.open()
+    chosen = np.unique(np.linspace(0, photos - 1, min(LOOKED_AT, photos)).round().astype(int)).tolist()
+    begun, faces, rejected = time.perf_counter(), 0.0, 0
+    for index in chosen:
+        for batch in worker.run(Task(0, 1, index, index + 1)):
+            faces += batch.counters.get("faces", 0.0)
+            rejected += len(batch.rejects)
+    seconds = (time.perf_counter() - begun) / len(chosen)
+    yield (
+        f"      of {len(chosen):,} looked at, {rejected:,} would be rejected; {faces:,.0f} faces: about "
+        f"{faces / len(chosen) * photos:,.0f} in all"
+    )
+    yield f"      {seconds:.2f} s a photo: about {seconds * photos / 3600:,.2f} hours of one worker"
