@@ -29,8 +29,9 @@ from pipeline.stages.pictures import Keep
 
 VERB = "photos-align"
 NETWORKS: Mapping[str, tuple[str, ...]] = {"fr": ("fr-detect", "fr-landmark"), "tiny": ()}
-LOOKING = Load(1.2 * GB, 0, 8, threads=False)
-"""Networks of a few megabytes, a photo of up to 100 megapixels, and the square at 4096 px."""
+LOOKING = Load(2.0 * GB, 0, 8, threads=False)
+"""By count: PyTorch and networks 0.5 GB, a photo of 100 megapixels 0.3 GB, and twice the padded square of a face of 4096
+pixels at the border, in 32 bits."""
 PER_SHARD = {"cpu": 64, "cuda": 256}
 LOOKED_AT = 8
 """Photos that are aligned for that, spread over all; nothing of them is kept."""

@@ -26,6 +26,8 @@ LOOKS = 3
 """So often the points are looked for: in the detector's box, then in the square that the points before gave."""
 SEEN_PIXELS = 128
 """A side of the square that the landmarks are given, of which they see a box."""
+SQUARE_TO_BOX = (0.5, 4.0)
+"""The least and the largest side of a face's square in longer sides of its box; usual is 1.2."""
 PROFILE = 90.0
 """Degrees of yaw of a face seen from its side."""
 SAME_FACE = 0.25
@@ -81,13 +83,13 @@ class FaceFinder:
 
     @torch.no_grad()
     def _face(self, image: Image.Image, box: NDArray[np.float64], score: float) -> Face | None:
-        """None where the points fall together: the box is of no face."""
-        frame = _around(box)
+        """None where the points do not fit the box: it is of no face."""
+        frame, longer = _around(box), max(box[2] - box[0], box[3] - box[1])
         for _ in range(LOOKS):
             places_P2 = self._points(as_tensor(frame.picture(image, SEEN_PIXELS)).to(self._device))
             points_P2 = frame.to_photo(places_P2[0].double().cpu().numpy())
             quad_42 = ffhq.quad_of(points_P2)
-            if not np.isfinite(quad_42).all() or ffhq.side_of(quad_42) < 2:
+            if not SQUARE_TO_BOX[0] <= ffhq.side_of(quad_42) / longer <= SQUARE_TO_BOX[1]:
                 return None
             frame = Frame.of_quad(quad_42)
         yaw = float(landmarks.yaw(places_P2.double().cpu())[0])
