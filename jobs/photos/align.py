@@ -30,8 +30,8 @@ from pipeline.stages.pictures import Keep
 VERB = "photos-align"
 NETWORKS: Mapping[str, tuple[str, ...]] = {"fr": ("fr-detect", "fr-landmark"), "tiny": ()}
 LOOKING = Load(2.0 * GB, 0, 8, threads=False)
-"""By count: PyTorch and networks 0.5 GB, a photo of 100 megapixels 0.3 GB, and twice the padded square of a face of 4096
-pixels at the border, in 32 bits."""
+"""By count: PyTorch and networks 0.5 GB, a photo of 100 megapixels 0.3 GB, and twice the padded square of a face of
+4096 pixels at the border, in 32 bits."""
 PER_SHARD = {"cpu": 64, "cuda": 256}
 LOOKED_AT = 8
 """Photos that are aligned for that, spread over all; nothing of them is kept."""
@@ -69,7 +69,7 @@ class AlignSpec(RunFlags):
     )
     min_score: float = Field(0.7, ge=0, le=1, description="Leave out faces of which the detector is less sure.")
     min_sharpness: float = Field(
-        30, ge=0, allow_inf_nan=False,
+        20, ge=0, allow_inf_nan=False,
         description="Leave out blurred faces: variance of the Laplacian, the square reduced to 128 px.",
     )  # fmt: skip
     max_yaw: float = Field(60, ge=0, le=180, description="Leave out faces turned farther to a side, in degrees.")

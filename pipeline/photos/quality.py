@@ -37,7 +37,7 @@ class Gate:
 
     min_size: float = 128.0
     min_score: float = 0.7
-    min_sharpness: float = 30.0
+    min_sharpness: float = 20.0
     max_yaw: float = 60.0
     min_inside: float = 0.9
 

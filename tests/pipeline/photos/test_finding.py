@@ -209,7 +209,7 @@ GOOD = Quality(sharpness=500.0, inside=1.0)
         (face_of(side=127), GOOD, SMALL),
         (face_of(score=0.69), GOOD, UNSURE),
         (face_of(yaw=-61), GOOD, TURNED),
-        (face_of(), Quality(29.0, 1.0), BLURRED),
+        (face_of(), Quality(19.0, 1.0), BLURRED),
         (face_of(), Quality(500.0, 0.5), CUT),
     ],
 )
