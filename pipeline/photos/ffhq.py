@@ -19,7 +19,7 @@ BY_EYES, BY_MOUTH = 2.0, 1.8
 """Half the side of the square is so many distances of the eyes, or from the eyes to the mouth: the larger of both."""
 DOWN = 0.1
 """So much of the way from the eyes to the mouth the square's centre lies below the eyes."""
-SIZE, SUPERSAMPLED = 1024, 4096
+SIZE, SUPERSAMPLING, MOST_SAMPLES = 1024, 4, 4096
 BORDER, LEAST_BORDER, PAD, BLUR = 0.1, 3, 0.3, 0.02
 """In sides of the square; the least border in pixels."""
 
@@ -53,13 +53,12 @@ def aligned(
     photo_HW3: NDArray[np.uint8],
     quad_42: NDArray[np.float64],
     size: int = SIZE,
-    supersampled: int = SUPERSAMPLED,
 ) -> NDArray[np.uint8]:
     """The square of the photo as a picture of `size` pixels a side, (size, size, 3).
 
-    What lies beyond the photo is its reflection, blurred and faded to the median colour. The square is sampled at
-    `supersampled` pixels a side, bilinearly, and then reduced. A square with no pixel of the photo in it has none to
-    reflect: ask `covered` before.
+    What lies beyond the photo is its reflection, blurred and faded to the median colour. The square is sampled
+    bilinearly at four times as many pixels a side, at most 4096 as for FFHQ, and then reduced. A square with no pixel
+    of the photo in it has none to reflect: ask `covered` before.
     """
     image, quad = Image.fromarray(photo_HW3), np.array(quad_42, dtype=np.float64)
     side = side_of(quad)
@@ -80,10 +79,9 @@ def aligned(
         image = _padded(np.asarray(image), before, after, side * BLUR)
         quad += before
     corners = (quad + 0.5).ravel().tolist()
-    picture = image.transform((supersampled, supersampled), Image.Transform.QUAD, corners, Image.Resampling.BILINEAR)
-    if size < supersampled:
-        picture = picture.resize((size, size), Image.Resampling.LANCZOS)
-    return np.asarray(picture)
+    samples = min(size * SUPERSAMPLING, MOST_SAMPLES)
+    picture = image.transform((samples, samples), Image.Transform.QUAD, corners, Image.Resampling.BILINEAR)
+    return np.asarray(picture.resize((size, size), Image.Resampling.LANCZOS))
 
 
 def covered(shape_HW: tuple[int, int], quad_42: NDArray[np.float64]) -> float:

@@ -77,13 +77,13 @@ def sampled(photo: np.ndarray, quad: np.ndarray, size: int, times: int) -> np.nd
 def test_the_picture_is_the_square_of_the_photo(portrait, turn, scale):
     quad = ffhq.quad_of(points(turn, scale))
     assert ffhq.covered(portrait.shape[:2], quad) == 1
-    found = ffhq.aligned(portrait, quad, size=128, supersampled=512)
+    found = ffhq.aligned(portrait, quad, size=128)
     assert psnr(found, sampled(portrait, quad, 128, 4)) > 40
 
 
 def test_a_large_face_is_reduced_before_it_is_sampled(portrait):
     quad = ffhq.quad_of(points(0.2, 0.6))
-    small = ffhq.aligned(portrait, quad, size=32, supersampled=128)
+    small = ffhq.aligned(portrait, quad, size=32)
     assert ffhq.side_of(quad) > 4 * 32
     assert psnr(small, sampled(portrait, quad, 32, 8)) > 28
 
@@ -91,7 +91,7 @@ def test_a_large_face_is_reduced_before_it_is_sampled(portrait):
 def test_beyond_the_border_lies_the_reflection_blurred_and_far_out_the_median(portrait):
     quad = ffhq.quad_of(points(0.0, 1.5))
     assert 0.5 < ffhq.covered(portrait.shape[:2], quad) < 0.95
-    found = ffhq.aligned(portrait, quad, size=128, supersampled=512)
+    found = ffhq.aligned(portrait, quad, size=128)
     side, first = ffhq.side_of(quad), quad[0]
     inside = np.ceil((0.06 * side - first[1]) / side * 128).astype(int)
     wanted = sampled(portrait, quad, 128, 4)
@@ -110,5 +110,5 @@ def test_what_is_covered_is_counted():
 
 def test_a_photo_of_one_pixel_has_a_picture():
     square = np.array([(0.0, 0.0), (0.0, 40.0), (40.0, 40.0), (40.0, 0.0)]) - 20
-    found = ffhq.aligned(np.full((1, 1, 3), 77, np.uint8), square, size=16, supersampled=64)
+    found = ffhq.aligned(np.full((1, 1, 3), 77, np.uint8), square, size=16)
     assert (found == 77).all()
