@@ -3,20 +3,18 @@
 The file asks the network for nothing, and its own content security policy forbids it to.
 """
 
-import base64
 import functools
-import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import resources
 from typing import Any
 
 import jinja2
 from markupsafe import Markup
 
-from pipeline.report import figures, provenance, sheets, templates, wording
+from pipeline import pages
+from pipeline.report import figures, provenance, sheets, wording
 from pipeline.report.gather import Gathered
 
 RANDOM_FACES = 24
@@ -67,12 +65,12 @@ def render(gathered: Gathered, choice: Choice, thumbnails: Mapping[int, str], ti
         thumbnails: data URI by index; a face without one is shown as its number.
         title: heading of the page, the folder's name by default.
     """
-    script = _own("page.js")
+    script = pages.text_of("pipeline.report", "page.js")
     return _template().render(
         title=title or gathered.name or "stylemill",
-        style=Markup(_own("page.css")),
+        style=pages.styles("pipeline.report"),
         script=Markup(script),
-        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        script_hash=pages.hash_of(script),
         gathered=gathered,
         choice=choice,
         faces=_Faces(gathered, thumbnails),
@@ -98,7 +96,7 @@ def render(gathered: Gathered, choice: Choice, thumbnails: Mapping[int, str], ti
 @functools.cache
 def _template() -> jinja2.Template:
     """Compiled once in a process."""
-    environment = templates.environment()
+    environment = pages.environment("pipeline.report")
     environment.filters |= {
         "anything": wording.anything,
         "count": wording.count,
@@ -159,7 +157,3 @@ class _Faces:
 
 def _raw(document: Mapping[str, Any]) -> str:
     return json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) if document else ""
-
-
-def _own(name: str) -> str:
-    return resources.files("pipeline.report").joinpath(name).read_text(encoding="utf-8")

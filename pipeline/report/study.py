@@ -5,14 +5,13 @@ Every `stylemill reproduce` ends in one. What a number means, and what it was co
 
 import base64
 import functools
-import hashlib
 from collections.abc import Mapping, Sequence
-from importlib import resources
 
 import jinja2
 from markupsafe import Markup
 
-from pipeline.report import curves, templates
+from pipeline import pages
+from pipeline.report import curves
 from pipeline.report.study_parts import Curves, Grid, Look, Section, Strip, Top, cell, percent
 from pipeline.report.study_text import text
 from pipeline.tables import store
@@ -40,8 +39,7 @@ def write(
 def render(title: str, lead: str, sections: Sequence[Section], facts: Mapping[str, str], top: Top | None = None) -> str:
     """The whole HTML page; `facts` say where its numbers come from (command, digests, machine)."""
     sorts = any(isinstance(part, Grid) and part.sortable for one in sections for part in one.parts)
-    script = (resources.files("pipeline.report") / "sort.js").read_text(encoding="utf-8") if sorts else ""
-    styles = (resources.files("pipeline.report") / name for name in ("page.css", "study.css"))
+    script = pages.text_of("pipeline.report", "sort.js") if sorts else ""
     return _template().render(
         title=title,
         lead=lead,
@@ -49,15 +47,15 @@ def render(title: str, lead: str, sections: Sequence[Section], facts: Mapping[st
         sections=sections,
         facts=facts,
         script=Markup(script),
-        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        style=Markup("\n".join(style.read_text(encoding="utf-8") for style in styles)),
+        script_hash=pages.hash_of(script),
+        style=pages.styles("pipeline.report", "study.css"),
     )
 
 
 @functools.cache
 def _template() -> jinja2.Template:
     """Compiled once in a process."""
-    environment = templates.environment()
+    environment = pages.environment("pipeline.report")
     environment.filters |= {"cell": cell, "uri": data_uri, "strength": lambda tint: round(100 * abs(tint))}
     environment.globals |= {"drawn": curves.draw, "zip": zip}
     environment.tests |= {
