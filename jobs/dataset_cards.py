@@ -10,9 +10,8 @@ from pipeline.errors import OutputDiffers, StoreError
 from pipeline.exports import Format
 from pipeline.exports.format import CSV
 from pipeline.report.dataset_card import Config, dataset_card
-from pipeline.stages.export import EXPORTED, described
+from pipeline.stages.export import EXPORTED, Shown, described
 from pipeline.stages.joined import LabelFile
-from pipeline.stages.pictured import Pictured
 from pipeline.tables import Table, store
 
 README = "README.md"
@@ -23,7 +22,7 @@ MADE_BY = "tags:\n- synthetic\n- faces\n- gan\n- stylegan\n- stylemill\n"
 """What a card of ours has in its front matter; another README.md is not overwritten."""
 
 
-def card_beside(out: str, format_: Format, pictured: Pictured, command: str) -> DerivedFile:
+def card_beside(out: str, format_: Format, pictured: Shown, command: str) -> DerivedFile:
     """DIR/README.md of exported pictures."""
 
     def content() -> bytes:
@@ -33,7 +32,7 @@ def card_beside(out: str, format_: Format, pictured: Pictured, command: str) -> 
         kinds = {str(name): str(kind) for name, kind in found.dtypes.items()}
         columns = {name: "string" if kind in ("object", "str") else kind for name, kind in kinds.items()}
         config = Config("default", format_.loads, len(found), columns)
-        return dataset_card(_title(store.parent(pictured.table.url)), lead, [config], _made_in(pictured), command)
+        return dataset_card(_title(store.parent(pictured.tables[0].url)), lead, [config], _made_in(pictured), command)
 
     return DerivedFile(README, content, (EXPORTED,))
 
@@ -79,10 +78,10 @@ def _type(kind: pa.DataType) -> str:
     return f"list of {_type(kind.value_type)}" if pa.types.is_list(kind) else names.get(kind, str(kind))
 
 
-def _made_in(pictured: Pictured) -> list[str]:
+def _made_in(pictured: Shown) -> list[str]:
     """The directories whose jobs made the pictures, and what is known of them."""
     labels = [table.url for table in pictured.labels if not isinstance(table, LabelFile)]
-    return [store.parent(url) for url in (pictured.table.url, *labels)]
+    return [store.parent(url) for url in (*(table.url for table in pictured.tables), *labels)]
 
 
 def _title(url: str) -> str:

@@ -14,7 +14,7 @@ import schemas
 from jobs.choice import LabelledChoice, beside, numbers_of, top_of
 from jobs.command_line import flag_of
 from jobs.dataset_cards import README, card_beside, write_card_of_tables
-from jobs.flags import flags_of, parse, say
+from jobs.flags import Names, flags_of, parse, say
 from jobs.launch import launch
 from jobs.locations import absolute
 from jobs.options import RunFlags
@@ -24,12 +24,13 @@ from pipeline.engine.job import Job
 from pipeline.engine.layout import cut_chosen
 from pipeline.engine.workers import GB, Load
 from pipeline.errors import SpecError
-from pipeline.exports import FORMATS, Format
+from pipeline.exports import FORMATS, Format, slider
 from pipeline.stages.choice import by_number
-from pipeline.stages.export import ExportStage, csv_of
+from pipeline.stages.export import ExportStage, Shown, csv_of
 from pipeline.stages.joined import open_labels
 from pipeline.stages.pictured import Pictured, open_pictured
-from pipeline.tables import store
+from pipeline.stages.side_by_side import SideBySide, faces_of, side_by_side
+from pipeline.tables import Table, store
 
 STEP = "step"
 CARD = "card"
@@ -57,8 +58,10 @@ class ExportSpec(LabelledChoice, RunFlags):
         "retry_rejected": "a picture that cannot be read stays so: make its table again, then export with --replace",
     }
 
-    tables: tyro.conf.Positional[str] = Field(
-        description="The directory of a job that kept pictures, or a table of pictures.",
+    tables: tyro.conf.Positional[tuple[str, ...]] = Field(
+        min_length=1,
+        description="The directory of a job that kept pictures, or a table of pictures; of a slider one or several, "
+        "edits of the same faces by different methods.",
         json_schema_extra={"metavar": "DIR"},
     )
     format: str = Field(
@@ -70,7 +73,12 @@ class ExportSpec(LabelledChoice, RunFlags):
         None,
         ge=16,
         le=4096,
-        description="Pixels of a side of a picture of a sheet (default: 160), or in an animation (default: as kept).",
+        description="Pixels of a side of a picture of a sheet (default: 160), or in an animation or a slider (default: "
+        "as kept; of a slider less, where its page would be too large).",
+    )
+    names: Names = Field(
+        (),
+        description="Of a slider the name of each DIR's method; DIRs of one name are one method. Default: the editors.",
     )
     seconds: float | None = Field(
         None, gt=0, le=600, description="How long an animation takes from one end of an edit to the other. Default: 2."
@@ -82,6 +90,14 @@ class ExportSpec(LabelledChoice, RunFlags):
             raise ValueError(f"--format {self.format}: choose from {', '.join(FORMATS)}, {CARD}")
         if self.format == CARD and (self.chooses or self.labels or any(getattr(self, name) for name in OF_FORMATS)):
             raise ValueError("a card is of whole tables: leave out the flags of rows and pictures")
+        several = self.format in FORMATS and FORMATS[self.format].several
+        if len(self.tables) > 1 and not several:
+            raise ValueError(f"{self.tables[1]}: --format {self.format} is of one directory")
+        for flag, given in (("--names", self.names and not several), ("--top", self.top and several)):
+            if given:
+                raise ValueError(f"{flag}: --format {self.format} does not take this flag: leave it out")
+        if self.names and len(self.names) != len(self.tables):
+            raise ValueError(f"--names: give a name for each of the {len(self.tables)} directories")
         return self
 
     def opened(self) -> Format:
@@ -103,7 +119,7 @@ def main(argv: Sequence[str]) -> int:
         say(f"Plan  {spec.VERB} -> {store.join(spec.out, README)}")
         return 0
     if spec.format == CARD:
-        print(write_card_of_tables(absolute(spec.tables), spec.out, spec.replace))
+        print(write_card_of_tables(absolute(spec.tables[0]), spec.out, spec.replace))
         return 0
     return launch(*plan_export(spec), spec)
 
@@ -117,8 +133,7 @@ def plan_export(spec: ExportSpec) -> tuple[Job, int | None]:
     """
     format_, pictured = spec.opened(), _chosen(spec)
     index = np.unique(schemas.to_numpy(pictured.rows["index"]))
-    records = pictured.table.records()
-    face_bytes = sum(record.bytes for record in records) / max(1, sum(record.planned_rows for record in records))
+    face_bytes = sum(map(_face_bytes, pictured.tables))
     most = min(FACES_PER_SHARD, max(1, int(SHARD_BYTES / max(1.0, face_bytes))))
     spec = spec.model_copy(update={"device": "cpu", "batch_size": format_.faces_in_a_file})
     runtime, rows_per_shard, workers = resolve(
@@ -148,8 +163,25 @@ def _command(spec: ExportSpec) -> str:
     return shlex.join(["stylemill", spec.VERB, *(word for word in words if not word.startswith("--out="))])
 
 
-def _chosen(spec: ExportSpec) -> Pictured:
-    pictured = open_pictured(absolute(spec.tables))
+def _face_bytes(table: Table) -> float:
+    """Of the pictures of a face, about."""
+    records = table.records()
+    return sum(record.bytes for record in records) / max(1, sum(record.planned_rows for record in records))
+
+
+def _chosen(spec: ExportSpec) -> Shown:
+    parts = [_opened(spec, url) for url in spec.tables]
+    if spec.index:
+        there = np.unique(np.concatenate([faces_of(part) for part in parts]))
+        wanted = by_number(there, numbers_of(spec.index, there), ", ".join(part.table.url for part in parts))
+        parts = [part.of_faces(wanted) for part in parts]
+    if spec.where is not None or spec.top:
+        parts = [part.only(spec.where, top_of(spec)) if len(faces_of(part)) else part for part in parts]
+    return _beside_each_other(spec, parts) if FORMATS[spec.format].several else parts[0]
+
+
+def _opened(spec: ExportSpec, url: str) -> Pictured:
+    pictured = open_pictured(absolute(url))
     labels = [open_labels(url) for url in spec.labels]
     if not labels and pictured.edits is None and pictured.schema.name == "images":
         labels = beside([pictured.table.url])
@@ -158,9 +190,14 @@ def _chosen(spec: ExportSpec) -> Pictured:
         raise SpecError(f"{pictured.table.url} has no picture")
     if FORMATS[spec.format].of_edits and STEP not in pictured.key:
         raise SpecError(f"--format {spec.format} shows edits, and {pictured.table.url} has one picture of each face")
-    if spec.index:
-        there = np.unique(schemas.to_numpy(pictured.rows["index"]))
-        pictured = pictured.of_faces(by_number(there, numbers_of(spec.index, there), pictured.table.url))
-    if spec.where is not None or spec.top:
-        pictured = pictured.only(spec.where, top_of(spec))
     return pictured
+
+
+def _beside_each_other(spec: ExportSpec, parts: Sequence[Pictured]) -> SideBySide:
+    found = side_by_side(parts, spec.names)
+    edited = len({face for part in parts for face in faces_of(part).tolist()})
+    _, pictures = np.unique(found.rows["index"].to_numpy(), return_counts=True)
+    if len(pictures) < edited:
+        say(f"Note  {edited - len(pictures):,} of {edited:,} faces are left out, which not all methods have edited")
+    slider.check(pictures.tolist(), spec.size)
+    return found

@@ -8,6 +8,7 @@ from pipeline.exports.format import Exported, Format, Picture, Undecodable
 from pipeline.exports.gif import Gif
 from pipeline.exports.mp4 import Mp4
 from pipeline.exports.sheet import Sheet
+from pipeline.exports.slider import Slider
 from pipeline.exports.webdataset import WebDataset
 from pipeline.exports.webp import WebP
 
@@ -20,6 +21,7 @@ FORMATS: dict[str, type[Format]] = {
         Gif,
         WebP,
         Mp4,
+        Slider,
     )
 }
 

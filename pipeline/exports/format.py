@@ -70,7 +70,8 @@ class Format(ABC):
 
     name: of `--format`. about: in a few words, for the help. folder: the directory of its files. decodes: whether it
     looks at pixels; else the encoded pictures are copied. needs: a package that it imports, and the extra of that.
-    of_edits: whether it shows several pictures of a face, one after the other.
+    of_edits: whether it shows several pictures of a face, one after the other. several: whether it shows edits of
+    several directories, side by side.
     loads: the files that Hugging Face's `datasets` loads, below the directory.
     """
 
@@ -79,6 +80,7 @@ class Format(ABC):
     folder: ClassVar[str]
     decodes: ClassVar[bool] = True
     of_edits: ClassVar[bool] = False
+    several: ClassVar[bool] = False
     needs: ClassVar[tuple[str, str] | None] = None
     loads: ClassVar[tuple[str, ...]] = (CSV,)
 

@@ -43,6 +43,8 @@ COLUMNS = {
     "step": "step of the edit; 0 is the source",
     "strength": "how far the edit went, with its sign",
     "stop": "why the edit ended",
+    "table": "number of the directory that the edit is of",
+    "method": "name of the method that made the edit",
     "attribute": "what the edit was to change",
     "target": "1 towards the attribute, 0 away from it, flip to the other side of where the face was",
     "conditions": "what was to stay",

@@ -4,7 +4,7 @@ import hashlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,7 @@ from pipeline.engine.stage import Batch, Reject, Task
 from pipeline.exports import Exported, Format, Picture, Undecodable
 from pipeline.exports.format import CSV
 from pipeline.stages.pictured import Pictured
+from pipeline.stages.side_by_side import SideBySide
 from pipeline.tables import Table, store
 from schemas import TableSchema
 
@@ -24,13 +25,15 @@ FILE_NAME = "file_name"
 """The column by which Hugging Face's loader of image folders finds a picture."""
 MEMBER = "member"
 BATCH_BYTES = 32e6
+Shown: TypeAlias = Pictured | SideBySide
+"""What a format shows."""
 
 
 @dataclass(frozen=True, eq=False)
 class ExportStage:
     """Write pictures in a format; a task is the pictures of some faces."""
 
-    pictured: Pictured
+    pictured: Shown
     format: Format
     name: str = field(default="export", init=False)
     version: int = field(default=1, init=False)
@@ -95,7 +98,7 @@ class ExportWorker:
         return Batch({EXPORTED: schema.rows(columns)}, rejects, seconds, contents)
 
 
-def described(out: str, pictured: Pictured) -> pd.DataFrame:
+def described(out: str, pictured: Shown) -> pd.DataFrame:
     """What is known of each picture that was exported, with its file.
 
     Raises:
@@ -113,7 +116,7 @@ def described(out: str, pictured: Pictured) -> pd.DataFrame:
     return found[[*first, *key, *(name for name in rows.columns if name not in key)]]
 
 
-def csv_of(out: str, pictured: Pictured) -> DerivedFile:
+def csv_of(out: str, pictured: Shown) -> DerivedFile:
     """DIR/metadata.csv: a line for each exported picture."""
 
     def content() -> bytes:

@@ -105,6 +105,11 @@ class Pictured:
         return replace(self, chosen=places[np.isin(self.all_rows["index"].to_numpy()[places], indices)])
 
     @property
+    def tables(self) -> tuple[Table, ...]:
+        """Of pictures: the one."""
+        return (self.table,)
+
+    @property
     def choice(self) -> dict[str, Any]:
         """What a spec says of the chosen pictures: nothing, or how many and the digest of which."""
         if self.chosen is None:
@@ -188,13 +193,15 @@ def _table_of(url: str) -> Table:
     others = [name for name in store.list_directories(url) if Table(store.join(url, name)).parts()]
     if not others:
         raise SpecError(f"{url} holds no table; check the path")
-    hint = _instead("directions" if "directions" in others else "")
+    hint = _instead(next((name for name in ("directions", "edits") if name in others), ""))
     raise SpecError(f"{url} has the tables {', '.join(others)}, and none with pictures{hint}")
 
 
 def _instead(kind: str) -> str:
     if kind == "directions":
         return ": `stylemill directions export` writes directions as files"
+    if kind == "edits":
+        return ": make the edits with --images webp --size 256 --keep all, and another --out"
     return ": dataset, edit and directions strips make them (--images png, jpeg or webp)"
 
 

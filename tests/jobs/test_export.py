@@ -162,7 +162,7 @@ def test_a_url_is_read_and_written(faces):
         (["{edited}", "--where", "judge_oldd > 0"], "judge_yaw, attribute, target, conditions", 2),
         (["{faces}", "--where", "smile > 1e9"], "no row of the 20", 2),
         (["{faces}", "--labels", "{faces}/images"], "is a table of images, not of labels", 2),
-        (["{faces}", "--format", "zip"], "--format zip: choose from files, webdataset, sheet, gif, webp, mp4, card", 2),
+        (["{faces}", "--format", "zip"], "choose from files, webdataset, sheet, gif, webp, mp4, slider, card", 2),
         (["{faces}/labels"], "is a table of labels, without pictures", 2),
         (["{directions}"], "without pictures: `stylemill directions export` writes directions as files", 2),
         (["{faces}/nowhere"], "holds no table; check the path", 2),

@@ -43,7 +43,8 @@ def error(frames: list[np.ndarray], wanted: list[np.ndarray]) -> float:
 def test_each_format_continues_and_is_verified(name, edited, tmp_path, capsys):
     if FORMATS[name].needs:
         pytest.importorskip(FORMATS[name].needs[0])
-    shards = ["--rows-per-shard", "4"]
+    asked = "old" if FORMATS[name].several else "%"
+    shards = ["--rows-per-shard", "4", "--where", f"attribute like '{asked}'"]
     assert export(edited, tmp_path / "whole", *shards, format=name) == 0
     assert export(edited, tmp_path / "some", *shards, "--limit", "1", format=name) == 0
     assert export(edited, tmp_path / "some", *shards, format=name) == 0
@@ -55,7 +56,8 @@ def test_each_format_continues_and_is_verified(name, edited, tmp_path, capsys):
     assert (tmp_path / "whole" / "metadata.csv").read_bytes() == (tmp_path / "some" / "metadata.csv").read_bytes()
     assert main(["verify", str(tmp_path / "some")]) == 0
     keys = [tuple(int(line[name]) for name in ("index", "request", "step")) for line in lines(tmp_path / "some")]
-    assert keys == [(row["index"], row["request"], row["step"]) for row in edits(edited)]
+    there = [(row["index"], row["request"], row["step"]) for row in edits(edited)]
+    assert keys == [key for key in there if key[1] == 0 or not FORMATS[name].several]
 
 
 def test_tars_hold_the_bytes_and_their_labels(faces, tmp_path):
