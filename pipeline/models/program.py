@@ -27,7 +27,9 @@ VERSION = 1
 _ATEN = """
     conv2d.default batch_norm.default linear.default addmm.default mm.default matmul.default
     relu.default prelu.default leaky_relu.default sigmoid.default tanh.default softmax.int exp.default
-    hardtanh.default clamp.default clamp_min.default clamp_max.default minimum.default maximum.default
+    hardswish.default hardsigmoid.default silu.default gelu.default elu.default erf.default softplus.default
+    log.default log_softmax.int layer_norm.default
+    hardtanh.default clamp.default clip.default clamp_min.default clamp_max.default minimum.default maximum.default
     add.Tensor sub.Tensor rsub.Scalar mul.Tensor div.Tensor neg.default pow.Tensor_Scalar sqrt.default
     max_pool2d.default avg_pool2d.default adaptive_avg_pool2d.default adaptive_max_pool2d.default
     mean.dim mean.default sum.dim_IntList amax.default amin.default argmax.default

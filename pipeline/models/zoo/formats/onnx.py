@@ -15,22 +15,43 @@ from torch import Tensor, fx
 from pipeline.errors import ModelFileError
 from pipeline.models.program import Program
 from pipeline.models.tracing import trace
-from pipeline.models.zoo.formats.onnx_graph import first_line, free_rows, input_shape, our_names, restrict
+from pipeline.models.zoo.formats.onnx_graph import (
+    before_probabilities,
+    first_line,
+    free_rows,
+    input_shape,
+    our_names,
+    restrict,
+    set_size,
+)
 
 _OLDEST_OPSET = 10  # onnx2torch cannot convert the slices of older ones
 
 
-def read(data: bytes, outputs: Mapping[str, str] | None = None, name: str = "ONNX model") -> Program:
+def read(
+    data: bytes,
+    outputs: Mapping[str, str] | None = None,
+    name: str = "ONNX model",
+    input_hw: tuple[int, int] | None = None,
+    logits: bool = False,
+) -> Program:
     """The program of an ONNX file.
 
     outputs: our name -> a tensor of the graph, an inner one too; None takes the graph's own outputs, by their names.
     name: what messages call the file.
+    input_hw: height and width of its pictures, which a graph may leave open.
+    logits: whether an output of a softmax or a sigmoid stands for what it is of: a probability saturates.
 
     Raises ModelFileError, naming the file, if it is truncated, not ONNX, takes something else than one tensor of known
     size with rows first, or uses a node that is not known.
     """
     model = _parse(data, name)
-    restrict(model.graph, outputs or {o.name: o.name for o in model.graph.output}, name)
+    if input_hw is not None:
+        set_size(model.graph, input_hw, name)
+    wanted = outputs or {o.name: o.name for o in model.graph.output}
+    if logits:
+        wanted = {ours: before_probabilities(model.graph, tensor) for ours, tensor in wanted.items()}
+    restrict(model.graph, wanted, name)
     shape = input_shape(model.graph, name)
     free_rows(model, name)
     module = _converted(model, name)

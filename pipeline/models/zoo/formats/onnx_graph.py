@@ -12,6 +12,7 @@ from onnx.reference import ReferenceEvaluator
 from pipeline.errors import ModelFileError
 
 _OURS = "output:"
+_PROBABILITIES = ("Softmax", "LogSoftmax", "Sigmoid", "Identity")
 
 
 def restrict(graph: onnx.GraphProto, outputs: Mapping[str, str], name: str) -> None:
@@ -35,6 +36,38 @@ def input_shape(graph: onnx.GraphProto, name: str) -> list[int]:
     if len(shape) < 2 or 0 in shape[1:]:
         raise ModelFileError(f"{name}: expected an input of known size with rows first, found shape {tuple(shape)}")
     return shape[1:]
+
+
+def set_size(graph: onnx.GraphProto, hw: tuple[int, int], name: str) -> None:
+    """Give the pictures (N, C, H, W) of the graph's input that height and width, where it leaves them open.
+
+    Raises ModelFileError where it takes pictures of another size, or something else than pictures.
+    """
+    weights = {i.name for i in graph.initializer}
+    inputs = [i for i in graph.input if i.name not in weights]
+    dims = inputs[0].type.tensor_type.shape.dim if len(inputs) == 1 else []
+    shape = [d.dim_value or d.dim_param or "?" for d in dims]
+    found = " x ".join(map(str, shape)) or "something else"
+    if len(dims) != 4 or dims[1].dim_value not in (1, 3):
+        last = len(dims) == 4 and dims[3].dim_value in (1, 3)
+        how = "write it with channels first (tf2onnx: --inputs-as-nchw)" if last else "a classifier takes N x 3 x H x W"
+        raise ModelFileError(f"{name}: takes {found}: {how}")
+    for dim, size in zip(dims[2:], hw, strict=True):
+        if dim.dim_value not in (0, size):
+            raise ModelFileError(
+                f"{name}: takes pictures of {found}, and `size` is {hw[0]} x {hw[1]}: give the graph's"
+            )
+        dim.dim_value = size
+
+
+def before_probabilities(graph: onnx.GraphProto, tensor: str) -> str:
+    """The tensor of which this one is the softmax or the sigmoid; the tensor itself where it is neither."""
+    made_by = {output: node for node in graph.node for output in node.output}
+    seen: set[str] = set()
+    while tensor not in seen and (node := made_by.get(tensor)) and node.op_type in _PROBABILITIES:
+        seen.add(tensor)
+        tensor = node.input[0]
+    return tensor
 
 
 def free_rows(model: onnx.ModelProto, name: str) -> None:
