@@ -8,10 +8,10 @@ from pydantic import Field
 
 from jobs.constants import CalibrationFlag, Constants
 from jobs.flags import Names, say
-from jobs.options import ATTRIBUTES_HELP, canonical
+from jobs.options import ATTRIBUTES_HELP, OR_A_FILE, canonical
 from pipeline.errors import SpecError
 from pipeline.models import classifiers
-from pipeline.models.classifiers import ATTRIBUTES, MEASURES
+from pipeline.models.classifiers import ATTRIBUTES
 from pipeline.models.classifiers.attributes import DEFAULT_ATTRIBUTES
 from pipeline.models.generators import Generator
 from pipeline.stages.models import ClassifierRef, Model
@@ -24,7 +24,8 @@ class LabellingFlags(CalibrationFlag):
     classifiers: Names = Field(
         ("faces",),
         min_length=1,
-        description="Families of classifiers: faces (labels and guides edits), judge (only measures), or both.",
+        description="Families of classifiers: faces (labels and guides edits), judge (only measures), or both; "
+        f"{OR_A_FILE}.",
     )
 
 
@@ -33,7 +34,7 @@ class Labelling:
     """The families that label the same faces, a table each.
 
     facts: what a stored spec says of them. families: by the part that they play, for `jobs.plan`: the first as
-    `classifiers`, each further one by its name. table_facts: what the manifest of each labels table says of whose
+    `classifiers`, each further one by its short name. table_facts: what the manifest of each labels table says of whose
     labels it has, where a job makes several.
     """
 
@@ -42,12 +43,12 @@ class Labelling:
     @property
     def facts(self) -> dict[str, str | list[str]]:
         names = [ref.family.name for ref in self.refs]
-        attributes = canonical({name for ref in self.refs for name in ref.attributes})
+        attributes = canonical(dict.fromkeys(name for ref in self.refs for name in ref.attributes))
         return {"attributes": attributes, "classifiers": names[0] if len(names) == 1 else names}
 
     @property
     def families(self) -> dict[str, ClassifierRef]:
-        return {"classifiers": self.refs[0], **{ref.family.name: ref for ref in self.refs[1:]}}
+        return {"classifiers": self.refs[0], **{ref.prefix.removesuffix("_"): ref for ref in self.refs[1:]}}
 
     @property
     def table_facts(self) -> dict[str, Mapping[str, Mapping[str, Any]]]:
@@ -69,20 +70,26 @@ def classifier_ref(
     *,
     constants: Constants,
     may_lack: bool = False,
+    beside: Sequence[str] = (),
 ) -> ClassifierRef:
     """A family as it is now, for some attributes. gradients: whether those of its scores are needed.
 
     constants: what it scores by.
     may_lack: attributes that it does not see are left out, and a line says so. Where all that there are are asked for,
-    it is so in any case.
+    it is so in any case. Where no attributes are named, those of a file of one's own are asked for too.
+    beside: other families that score the same faces, which may be files with attributes of their own.
 
     Raises:
         SpecError: no such family or attribute, one that it does not see, or one without gradients where they are
             needed.
         ModelFileError: its networks are not here, or not what they should be.
     """
-    asked, seen = canonical(attributes), classifiers.attributes_of(family)
-    unseen = [name for name in asked if name in ATTRIBUTES and name not in seen]
+    seen = classifiers.attributes_of(family)
+    if set(attributes) == set(DEFAULT_ATTRIBUTES) and classifiers.is_own(family):
+        attributes = [name for name in seen if name in (*attributes, *classifiers.own_readings(family))]
+    asked = canonical(attributes)
+    known = {*ATTRIBUTES, *(name for other in beside for name in classifiers.attributes_of(other))}
+    unseen = [name for name in asked if name in known and name not in seen]
     if unseen and len(unseen) < len(asked) and (may_lack or set(asked) >= set(DEFAULT_ATTRIBUTES)):
         say(f"Note  unjudged: {family} does not score {', '.join(unseen)}")
         asked = [name for name in asked if name not in unseen]
@@ -102,13 +109,22 @@ def labelling(spec: LabellingFlags, generator: Generator) -> Labelling:
         ModelFileError: as there.
     """
     families = spec.classifiers
-    if twice := [family for place, family in enumerate(families) if family in families[:place]]:
+    names = [classifiers.short_name(family) for family in families]
+    if twice := [name for place, name in enumerate(names) if name in names[:place]]:
         raise SpecError(f"--classifiers names {twice[0]} twice")
     constants, several = Constants(generator, spec.calibration), len(families) > 1
-    prefixes = ["", *(f"{family}_" for family in families[1:])]
+    prefixes = ["", *(f"{name}_" for name in names[1:])]
     return Labelling(
         tuple(
-            classifier_ref(family, spec.attributes, prefix, MEASURES, constants=constants, may_lack=several)
+            classifier_ref(
+                family,
+                spec.attributes,
+                prefix,
+                classifiers.measures_of(family),
+                constants=constants,
+                may_lack=several,
+                beside=families,
+            )
             for family, prefix in zip(families, prefixes, strict=True)
         )
     )

@@ -21,6 +21,8 @@ SpecT = TypeVar("SpecT", bound="Spec")
 
 LARGEST_INT, LARGEST_FLOAT = 2**63 - 1, 3.4e38
 """What fits the tables' integers and the networks' numbers."""
+OF_CLASSIFIERS = ("classifiers", "judge", "families", "joins")
+"""Fields of specs that name families of classifiers, which may be files."""
 Names = Annotated[tuple[str, ...], comma_list("A,B,...", spec_file.split)]
 """Names separated by commas."""
 
@@ -73,6 +75,15 @@ class Spec(BaseModel):
         from pipeline.models import generators
 
         return value if value is None else generators.canonical(value)
+
+    @field_validator(*OF_CLASSIFIERS, check_fields=False)
+    @classmethod
+    def _are_the_same_classifiers_everywhere(cls, value: Any) -> Any:
+        from pipeline.models.classifiers import own_name
+
+        if isinstance(value, tuple):
+            return tuple(map(own_name.canonical, value))
+        return value if value is None else own_name.canonical(value)
 
     @field_validator("*")
     @classmethod

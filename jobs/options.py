@@ -138,6 +138,7 @@ class RunFlags(RayFlags, WorkFlags):
         return self
 
 
+OR_A_FILE = "or the .yaml file of one of your own (docs/own-classifiers.md)"
 LATENTS = "The latents table, or several with different rows, separated by commas: paths or any fsspec URLs."
 GENERATOR = "Name of the generator, or the path or URL of a generator's file (docs/networks.md)."
 DEFAULT_ROWS = 1000

@@ -22,7 +22,7 @@ from pipeline.tables import Layout
 PACKAGES = ("stylemill", "torch", "numpy", "pyarrow", "pillow")
 """Whose versions can move bytes."""
 OF_A_FILE = {
-    "what": "a generator from a file of the user's own",
+    "what": "a network from a file of the user's own",
     "licence": "unknown: that of the file's author",
     "citation": "unknown",
     "noncommercial": "",

@@ -10,9 +10,10 @@ from pydantic import create_model
 
 from jobs import __main__, subverbs
 from jobs.command_line import command_line, flag_of
-from jobs.flags import Spec, flags_of, parse
+from jobs.flags import OF_CLASSIFIERS, Spec, flags_of, parse
 from jobs.locations import is_location
 from pipeline.errors import SpecError
+from pipeline.models.classifiers.own_name import is_own
 
 NOT_SENT = ("demo", "try", "submit")
 """`demo` and `try` fetch networks into the cache of this machine; `submit` sends another verb."""
@@ -102,9 +103,10 @@ def _check(given: Spec) -> None:
 
 def _urls(given: Spec) -> Iterator[tuple[str, str]]:
     for name, info in type(given).model_fields.items():
-        if not is_location(name, info):
+        families = name in OF_CLASSIFIERS
+        if not families and not is_location(name, info):
             continue
         value = getattr(given, name)
         for url in value if isinstance(value, tuple) else (value,):
-            if isinstance(url, str):
+            if isinstance(url, str) and (is_own(url) or not families):
                 yield name, url

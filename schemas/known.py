@@ -102,7 +102,8 @@ def _latents(found: pa.Schema) -> TableSchema:
 
 
 def _labels(found: pa.Schema) -> TableSchema:
-    return labels([name for name in found.names if name not in ("index", *MEASURES)])
+    measures = [name for name in MEASURES if name in found.names]
+    return labels([name for name in found.names if name not in ("index", *MEASURES)], measures)
 
 
 def _images(_: pa.Schema) -> TableSchema:

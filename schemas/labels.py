@@ -11,8 +11,10 @@ VERSION = 1
 MEASURES = ("age_years", "yaw_degrees")
 
 
-def labels(attributes: Sequence[str]) -> TableSchema:
+def labels(attributes: Sequence[str], measures: Sequence[str] = MEASURES) -> TableSchema:
     """The schema of a labels table of these attributes, in this order.
+
+    measures: which of the last two columns there are; classifiers of one's own may have none.
 
     index        int64    global row number
     <attribute>  float32  score: monotone, 0 at the boundary, in standard deviations over the calibration faces
@@ -21,7 +23,7 @@ def labels(attributes: Sequence[str]) -> TableSchema:
 
     Raises SchemaError for an attribute that is named twice or as another column.
     """
-    names = [*attributes, *MEASURES]
+    names = [*attributes, *measures]
     taken = {"index"}
     for name in names:
         if not name or name in taken:

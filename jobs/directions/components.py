@@ -14,7 +14,7 @@ from pipeline.directions.sefa import affine_weights, sefa
 from pipeline.engine.job import Job
 from pipeline.engine.layout import cut
 from pipeline.errors import SpecError
-from pipeline.models.classifiers import MEASURES
+from pipeline.models.classifiers import measures_of
 from pipeline.models.classifiers.attributes import DEFAULT_ATTRIBUTES
 from pipeline.models.generators import Generator
 from pipeline.stages.codes import codes_of, needed_columns
@@ -31,7 +31,8 @@ def plan_components(spec: FitSpec) -> tuple[Job, int | None]:
     strength = spec.strength or STRENGTH
     attributes = canonical(spec.attributes or DEFAULT_ATTRIBUTES)
     constants = Constants(generator, spec.calibration)
-    classifiers = classifier_ref(spec.classifiers or FAMILY, attributes, measures=MEASURES, constants=constants)
+    family = spec.classifiers or FAMILY
+    classifiers = classifier_ref(family, attributes, measures=measures_of(family), constants=constants)
     moments = moments_of(latents)
     found = _found(spec, moments, generator)
     first = latents.head(needed_columns(latents.schema, "w"), spec.measure_rows or MEASURE_ROWS)

@@ -56,7 +56,7 @@ def choose_rows(spec: DtSpec, latents: Latents, labels: Labels, pairs: Sequence[
     Raises:
         SpecError: the labels are not of these latents, or such rows are too few.
     """
-    scored = {primal: known(primal) for primal, _ in pairs}
+    scored = {primal: known(primal, spec.judge) for primal, _ in pairs}
     joined = join(latents, labels.judge, canonical(sorted({ours for ours, _ in scored.values()})))
     for note in joined.notes:
         say(f"Note  {note}")
@@ -75,7 +75,7 @@ def choose_rows(spec: DtSpec, latents: Latents, labels: Labels, pairs: Sequence[
     return tuple(chosen)
 
 
-def kappas(latents: Latents, labels: Labels, pairs: Sequence[Pair]) -> tuple[float | None, ...] | None:
+def kappas(spec: DtSpec, latents: Latents, labels: Labels, pairs: Sequence[Pair]) -> tuple[float | None, ...] | None:
     """Cohen's kappa of the two families over all labelled faces, of each pair: on the primal or the condition,
     whichever is less; None where it is not defined. None altogether without labels of the family that edits.
 
@@ -84,14 +84,15 @@ def kappas(latents: Latents, labels: Labels, pairs: Sequence[Pair]) -> tuple[flo
     """
     if not labels.own:
         return None
-    attributes = canonical(sorted({known(name)[0] for pair in pairs for name in pair}))
+    ours = {name: known(name, spec.classifiers, spec.judge)[0] for pair in pairs for name in pair}
+    attributes = canonical(sorted(set(ours.values())))
     first, second = (join(latents, tables, attributes) for tables in (labels.judge, labels.own))
     _, places, others = np.intersect1d(first.index, second.index, assume_unique=True, return_indices=True)
     of_attribute = {
         name: kappa(first.scores[places, place] > 0, second.scores[others, place] > 0)
         for place, name in enumerate(attributes)
     }
-    found = [[of_attribute[known(name)[0]] for name in pair] for pair in pairs]
+    found = [[of_attribute[ours[name]] for name in pair] for pair in pairs]
     return tuple(None if any(map(math.isnan, both)) else min(both) for both in found)
 
 

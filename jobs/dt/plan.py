@@ -47,7 +47,8 @@ def plan_dt(spec: DtSpec) -> tuple[Job, int | None]:
     constants = Constants(generator, spec.calibration)
     labels = read_labels(spec, constants)
     rows = choose_rows(spec, latents, labels, pairs)
-    attributes = canonical(sorted({known(name)[0] for pair in pairs for name in pair}))
+    families = spec.classifiers, spec.judge
+    attributes = canonical(sorted({known(name, *families)[0] for pair in pairs for name in pair}))
     classifiers = classifier_ref(spec.classifiers, attributes, gradients=True, constants=constants)
     judge = classifier_ref(spec.judge, attributes, JUDGE, constants=constants)
     load, items = GRADIENTS if needs_gradients(spec) else FACES, len(spec.cells) * sum(map(len, rows))
@@ -65,7 +66,7 @@ def plan_dt(spec: DtSpec) -> tuple[Job, int | None]:
         judge=judge,
         runtime=runtime,
         settings=Steps.model_validate({name: getattr(spec, name) for name in Steps.model_fields}),
-        kappas=kappas(latents, labels, pairs),
+        kappas=kappas(spec, latents, labels, pairs),
     )
     layout = cut(stage.items, rows_per_shard, runtime.batch_size)
     facts = {
@@ -123,7 +124,7 @@ def _by_attribute(spec: DtSpec, choice: Choice) -> tuple[Pair, ...]:
             raise SpecError(f"--pairs has {other} and {name}, two directions of one attribute: a job each")
     pairs = tuple((choice.attribute(primal), choice.attribute(condition)) for primal, condition in spec.ordered)
     for primal, condition in pairs:
-        if known(primal)[0] == known(condition)[0]:
+        if len({known(name, spec.classifiers, spec.judge)[0] for name in (primal, condition)}) == 1:
             raise SpecError(
                 f"--pairs {primal}:{condition}: these are one attribute, which cannot both change and stay unchanged"
             )

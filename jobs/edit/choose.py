@@ -135,11 +135,16 @@ def _other_space(needed: Needed, table: DirectionTables, space: Space) -> Space:
     return spaces[0]
 
 
-def known(attribute: str) -> tuple[str, int]:
-    """The classifiers' name of an attribute, and the sign of its score. Raises SpecError."""
+def known(attribute: str, *families: str) -> tuple[str, int]:
+    """The classifiers' name of an attribute, and the sign of its score. families: that are to score it, of which files
+    of a user's own have attributes of their own. Raises SpecError.
+    """
     ours = our_attribute(attribute)
+    if ours is None and families and all(attribute in classifiers.attributes_of(family) for family in families):
+        return attribute, 1
     if ours is None:
-        names = ", ".join(classifiers.ATTRIBUTES)
+        own = [name for family in families for name in classifiers.attributes_of(family)]
+        names = ", ".join(dict.fromkeys((*classifiers.ATTRIBUTES, *own)))
         raise SpecError(f"no classifier scores {attribute!r}, which this edit needs: they score {names}")
     return ours
 

@@ -20,7 +20,7 @@ from pipeline.editors import EditRequest, Needed, Traits
 from pipeline.engine.derived import DerivedTable
 from pipeline.engine.job import Job
 from pipeline.engine.workers import Load
-from pipeline.models.classifiers import parsing
+from pipeline.models.classifiers import built_in, parsing
 from pipeline.stages.codes import needed_columns, truncation_of
 from pipeline.stages.direction_rows import DirectionTables
 from pipeline.stages.edit import EditStage
@@ -148,7 +148,8 @@ def _parser(spec: EditSpec, traits: Traits) -> Model | None:
     """The face parser that the editor needs. Raises SpecError where the family has none."""
     if not traits.masks:
         return None
-    return Model(spec.classifiers, parsing.load(spec.classifiers).fingerprint)
+    family = built_in(spec.classifiers)
+    return Model(family, parsing.load(family).fingerprint)
 
 
 def _search(
@@ -158,7 +159,7 @@ def _search(
     if not traits.looks_at:
         return None
     scored = {name for ref in classifiers if not ref.prefix for name in ref.attributes}
-    attributes = canonical(sorted(scored | {known(name)[0] for name in traits.looks_at}))
+    attributes = canonical(sorted(scored | {known(name, spec.classifiers)[0] for name in traits.looks_at}))
     return classifier_ref(spec.classifiers, attributes, gradients=traits.gradients, constants=constants)
 
 
@@ -174,6 +175,6 @@ def _classifiers(spec: EditSpec, constants: Constants) -> tuple[ClassifierRef, .
     families = {"": spec.classifiers} if spec.scores in ("faces", "both") else {}
     families |= {JUDGE: spec.judge} if spec.scores in ("judge", "both") else {}
     return tuple(
-        classifier_ref(family, spec.scored, prefix, constants=constants, may_lack=both)
+        classifier_ref(family, spec.scored, prefix, constants=constants, may_lack=both, beside=tuple(families.values()))
         for prefix, family in families.items()
     )

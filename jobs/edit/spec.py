@@ -7,7 +7,7 @@ from pydantic import Field, create_model, field_validator, model_validator
 from jobs.choice import LabelledChoice
 from jobs.constants import CalibrationFlag
 from jobs.flags import Names
-from jobs.options import LatentsFlags, PictureFlags, RunFlags
+from jobs.options import OR_A_FILE, LatentsFlags, PictureFlags, RunFlags
 from pipeline.editors import EDITORS, EditorConfig, config_of
 from pipeline.models.classifiers.attributes import DEFAULT_ATTRIBUTES
 from pipeline.stage_names import AND
@@ -38,8 +38,10 @@ class EditSpec(LabelledChoice, LatentsFlags, PictureFlags, CalibrationFlag, RunF
         description="Scores to write as columns: by --classifiers (faces), by --judge (judge), by both, or none.",
     )
     scored: Names = Field(DEFAULT_ATTRIBUTES, min_length=1, description="Attributes to score.")
-    classifiers: str = Field("faces", description="Family of classifiers for the edit and for --scores faces.")
-    judge: str = Field("judge", description="Family of classifiers for --scores judge.")
+    classifiers: str = Field(
+        "faces", description=f"Family of classifiers for the edit and for --scores faces, {OR_A_FILE}."
+    )
+    judge: str = Field("judge", description=f"Family of classifiers for --scores judge, {OR_A_FILE}.")
     force: bool = Field(False, description="Allow directions, latents and an artifact of another generator.")
 
     @field_validator("keep")

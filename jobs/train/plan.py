@@ -190,7 +190,7 @@ def _looked_at(
         raise SpecError(f"--judge {judge} is what is learned from: name another family, or pass --judge-every 0")
     if not set(asked) & set(attributes_of(judge)):
         raise SpecError(f"--judge {judge} scores none of {', '.join(asked)}: name another, or pass --judge-every 0")
-    judged_by = classifier_ref(judge, asked, JUDGE, constants=constants, may_lack=True)
+    judged_by = classifier_ref(judge, asked, JUDGE, constants=constants, may_lack=True, beside=(family,))
     return _LookedAt(generator, ref, identity.load(), judged_by)
 
 

@@ -8,6 +8,7 @@ import torch
 
 import schemas
 from pipeline.engine.stage import Batch, Rows, Task
+from pipeline.models.classifiers.own_name import short_name
 from pipeline.models.classifiers.raw import RawFamily, statistics
 from pipeline.models.codes import Codes
 from pipeline.models.faces import FaceScorer
@@ -31,7 +32,7 @@ class CalibrateStage:
 
     @property
     def outputs(self) -> Mapping[str, TableSchema]:
-        names = [f"{family.name}_{name}" for family in self.families for name in statistics(family.name)]
+        names = [f"{short_name(one.name)}_{name}" for one in self.families for name in statistics(one.name)]
         return {"statistics": schemas.statistics(names)}
 
     def open(self) -> "CalibrateWorker":
@@ -44,7 +45,7 @@ class CalibrateWorker:
     def __init__(self, stage: CalibrateStage) -> None:
         self.stage = stage
         generator = open_generator(stage.generator, stage.runtime)
-        families = {f"{one.name}_": RawFamily(one.name, generator.backend.device) for one in stage.families}
+        families = {f"{short_name(one.name)}_": RawFamily(one.name, generator.backend.device) for one in stage.families}
         for one, family in zip(stage.families, families.values(), strict=True):
             one.check(family.statistics.fingerprint)
         self.faces = FaceScorer(generator, families, psi=stage.psi)

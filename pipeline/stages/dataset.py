@@ -94,7 +94,7 @@ def sampled(generator: Generator, seed: int, index: Indices, slots: Slots, psi: 
 
 def labels_schemas(classifiers: Sequence[ClassifierRef]) -> dict[str, TableSchema]:
     """The labels tables, that of the first family last: its rows are counted as the job's."""
-    return {ref.labels_table: schemas.labels(ref.attributes) for ref in reversed(classifiers)}
+    return {ref.labels_table: schemas.labels(ref.attributes, ref.measures) for ref in reversed(classifiers)}
 
 
 def labels_rows(classifiers: Sequence[ClassifierRef], index: Indices, columns: Columns) -> dict[str, Rows]:
@@ -102,7 +102,7 @@ def labels_rows(classifiers: Sequence[ClassifierRef], index: Indices, columns: C
     tables: dict[str, Rows] = {}
     for ref in reversed(classifiers):
         own = {name: columns[ref.prefix + name] for name in (*ref.attributes, *ref.measures)}
-        tables[ref.labels_table] = schemas.labels(ref.attributes).rows({"index": index, **own})
+        tables[ref.labels_table] = schemas.labels(ref.attributes, ref.measures).rows({"index": index, **own})
     return tables
 
 

@@ -46,6 +46,7 @@ def _own_environment(monkeypatch):
         (["demo", "--out", "s3://a/demo"], "'demo' cannot be sent to a cluster"),
         (["label", "--out", "/x", "--latents", "out/latents"], "--latents out/latents is relative"),
         (["directions", "fit", "--out", "/x", "--latents", "/a", "--labels", "/b,c"], "--labels c is relative"),
+        (["label", "--out", "/x", "--latents", "/l", "--classifiers", "faces,own.yaml"], "own.yaml is relative"),
         (["directions", "guess"], "directions has no verb 'guess'"),
         (["directions"], "directions needs a verb of its own"),
         (["reproduce", "interfacegan", "--out", "here"], "--out here is relative"),

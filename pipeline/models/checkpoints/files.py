@@ -1,4 +1,4 @@
-"""Generator files where they lie: local ones are read in place, remote ones are fetched once into the cache."""
+"""Files of models where they lie: local ones are read in place, remote ones are fetched once into the cache."""
 
 from __future__ import annotations
 
@@ -44,11 +44,15 @@ def read(reference: Reference) -> Checkpoint:
         SpecError, ModelFileError: as `pinned`; ModelFileError also where it holds no generator that is known.
     """
     found = pinned(reference)
-    data = _local(found)[0].read_bytes()
-    checkpoint = reading.read(data, found.path)
-    if checkpoint.digest != found.sha256:
-        raise ModelFileError(f"{found.path} was written to while it was read: try again")
-    return checkpoint
+    return reading.read(content(found), found.path)
+
+
+def content(reference: Reference) -> bytes:
+    """All of a file that is pinned. Raises as `pinned`."""
+    found = _local(reference)[0].read_bytes()
+    if hashlib.sha256(found).hexdigest() != reference.sha256:
+        raise ModelFileError(f"{reference.path} was written to while it was read: try again")
+    return found
 
 
 def _local(reference: Reference) -> tuple[Path, str]:
@@ -67,7 +71,7 @@ def _local(reference: Reference) -> tuple[Path, str]:
 def _state(place: Path, name: str) -> tuple[int, int]:
     """Size and time of change, by which a digest is kept. Raises ModelFileError where there is no such file."""
     if place.is_dir():
-        raise ModelFileError(f"{name} is a directory: name the generator's file in it")
+        raise ModelFileError(f"{name} is a directory: name the file in it")
     try:
         found = place.stat()
     except OSError as error:

@@ -16,6 +16,7 @@ from pipeline.models.classifiers.attribute import Measure, Reading
 from pipeline.models.classifiers.attributes import MEASURES, MEASURES_LIST
 from pipeline.models.classifiers.calibration import Scale
 from pipeline.models.classifiers.networks import Networks
+from pipeline.models.classifiers.own_name import short_name
 
 VERSION = 2
 """Raised by hand when equal weights and constants give other scores: another crop, another statistic."""
@@ -39,6 +40,8 @@ class Statistics(nn.Module):
         self._modules_of_readers = nn.ModuleList(one for one in self._readers.values() if isinstance(one, nn.Module))
         self.digests = dict(networks.digests)
         """Of the weights of each network behind them, by name."""
+        self.weights = tuple(networks.sources.get(name, name) for name in self.digests)
+        """Names of these networks; of a user's own its file and digest."""
 
     @property
     def fingerprint(self) -> str:
@@ -63,11 +66,11 @@ class Statistics(nn.Module):
 class Family(nn.Module):
     """Scores and labels of pictures; batched; a row's result does not depend on its neighbours.
 
-    name: as in `classifiers.FAMILIES`.
+    name: as in `classifiers.FAMILIES`, or the YAML file of a user's own.
     fingerprint: hex digest of the networks' weights, the calibration constants and the version of this code.
     attributes: in the order of the columns of `scores`.
     measures: further columns of `labels`, in units of their own.
-    weights: names of the networks behind it.
+    weights: names of the networks behind it; of a user's own its file and digest.
     differentiable: whether scores carry gradients; a judge's never do.
     """
 
@@ -86,9 +89,9 @@ class Family(nn.Module):
         self.measures = tuple(measures)
         self.differentiable = differentiable
         self.statistics = statistics
-        self.weights = tuple(statistics.digests)
+        self.weights = statistics.weights
         self.scales = {s: scales[s] for s in needed((*attributes, *measures)) if s in scales}
-        self.fingerprint = _fingerprint(name, statistics.digests, self.scales)
+        self.fingerprint = _fingerprint(short_name(name), statistics.digests, self.scales)
 
     def scores(self, x_N3HW: Tensor, attributes: Sequence[str] | None = None) -> Tensor:
         """y (N, A) of pictures (N, 3, H, W) in [-1, 1]: 0 at the boundary, in standard deviations, never saturating.

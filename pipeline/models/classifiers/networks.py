@@ -13,12 +13,13 @@ from pipeline.models.program import Program
 class Networks:
     """Hands out networks by name.
 
-    digests: name of each network handed out -> digest of its weights.
+    digests: name of each network handed out -> digest of its weights. sources: of a user's own, path or URL and digest.
     """
 
     def __init__(self, device: str | torch.device = "cpu") -> None:
         self.device = torch.device(device)
         self.digests: dict[str, str] = {}
+        self.sources: dict[str, str] = {}
         self._weights: dict[str, zoo.Weights] = {}
 
     def program(self, name: str, *outputs: str) -> Program:

@@ -17,8 +17,8 @@ OF_MIRROR_IMAGE = "_mirrored"
 
 
 def statistics(family: str) -> tuple[str, ...]:
-    """The raw statistics of a family, and those of mirror images where a boundary is found from them."""
-    return (*classifiers.READINGS[family], *(name + OF_MIRROR_IMAGE for name in _mirrored(family)))
+    """The raw statistics of a family's own, and those of mirror images where a boundary is found from them."""
+    return (*classifiers.own_readings(family), *(name + OF_MIRROR_IMAGE for name in _mirrored(family)))
 
 
 class RawFamily(Family):
@@ -28,7 +28,8 @@ class RawFamily(Family):
     """
 
     def __init__(self, name: str, device: torch.device) -> None:
-        networks = classifiers.statistics_of(name, tuple(classifiers.READINGS[name]), device)
+        self._own = tuple(classifiers.own_readings(name))
+        networks = classifiers.statistics_of(name, self._own, device)
         super().__init__(name, networks, {}, (), False, ())
         self.measures = (*statistics(name), "picture")
 
@@ -36,7 +37,7 @@ class RawFamily(Family):
     def columns(self, x_N3HW: Tensor, names: Sequence[str], constant: Sequence[str] = ()) -> dict[str, Tensor]:
         """(N, 3, H, W) in [-1, 1] -> columns by name, (N,) each; none carries a gradient."""
         rounded_N3HW = (x_N3HW * 127.5 + 128).clamp(0, 255).to(torch.uint8).float().div(127.5).sub(1)
-        found = self.raw(rounded_N3HW, tuple(classifiers.READINGS[self.name]))
+        found = self.raw(rounded_N3HW, self._own)
         of_mirror_images = self.raw(rounded_N3HW.flip(3), _mirrored(self.name))
         found |= {name + OF_MIRROR_IMAGE: raw_N for name, raw_N in of_mirror_images.items()}
         found["picture"] = x_N3HW.mean(dim=(1, 2, 3))
@@ -45,4 +46,4 @@ class RawFamily(Family):
 
 def _mirrored(family: str) -> list[str]:
     """The attributes whose boundary is found from mirror images."""
-    return [name for name, one in classifiers.READINGS[family].items() if isinstance(one.boundary, Mirror)]
+    return [name for name, one in classifiers.own_readings(family).items() if isinstance(one.boundary, Mirror)]
