@@ -1,37 +1,48 @@
-"""`stylemill train`: train an editor on labelled latents, or import one that others trained; write DIR/artifact."""
+"""`stylemill train`: train an editor on labelled latents or a classifier on labelled pictures, or import an editor that
+others trained; write DIR/artifact."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from jobs import subverbs
-from jobs.flags import parse, say
+from jobs.flags import Spec, parse, say
 from jobs.launch import launch
-from jobs.train import importing
+from jobs.train import classifier, importing
+from jobs.train.classifier import TrainClassifierSpec
+from jobs.train.figures import figures
 from jobs.train.plan import plan_train
 from jobs.train.spec import SPECS as TRAINED
 from jobs.train.spec import TrainSpec
-from pipeline.card import parts_of_metric
 from pipeline.editors.training import TRAININGS
 from pipeline.errors import SpecError
 from pipeline.tables import Artifact, store
 
-__all__ = ["SPECS", "TrainSpec", "main", "plan_train"]
+__all__ = ["SPECS", "TrainSpec", "figures", "main", "plan_train"]
 
 IMPORT = "import"
-SPECS = {**TRAINED, IMPORT: importing.ImportSpec}
+SPECS: Mapping[str, type[Spec]] = {
+    **TRAINED,
+    classifier.NAME: TrainClassifierSpec,
+    IMPORT: importing.ImportSpec,
+}
 """The spec class of each word behind `train`."""
+OTHERS: Mapping[str, tuple[Callable[[Sequence[str]], int], str]] = {
+    classifier.NAME: (classifier.main, "a classifier of an attribute of your own, from labels given by hand"),
+    IMPORT: (importing.main, "read what others trained, from their public files"),
+}
+"""Words behind `train` that are no training of an editor: what runs them, and what they do."""
 
 
 def main(argv: Sequence[str]) -> int:
     """Run the verb with one of the trainings; returns the exit code."""
     if not argv or argv[0] in subverbs.HELP:
-        lines = {name: what for name, (_, what) in TRAININGS.items()}
-        print(subverbs.usage("train", "NAME", {**lines, IMPORT: "read what others trained, from their public files"}))
+        lines = {name: what for name, (_, what) in (*TRAININGS.items(), *OTHERS.items())}
+        print(subverbs.usage("train", "NAME", lines))
         return 0 if argv else 2
     name, *flags = argv
-    if name == IMPORT:
-        return importing.main(flags)
+    if name in OTHERS:
+        return OTHERS[name][0](flags)
     if name not in TRAININGS:
-        raise SpecError(f"there is no training {name!r}; the trainings are {', '.join(TRAININGS)}")
+        raise SpecError(f"there is no training {name!r}; the trainings are {', '.join((*TRAININGS, classifier.NAME))}")
     spec = parse(TRAINED[name], flags)
     job, workers = plan_train(spec)
     code = launch(job, workers, spec)
@@ -39,16 +50,3 @@ def main(argv: Sequence[str]) -> int:
         for line in figures(Artifact(store.join(spec.out, "artifact")).card().metrics, spec.config.TOLD):
             say(f"      {line}")
     return code
-
-
-def figures(metrics: Mapping[str, float], told: Collection[str]) -> Iterator[str]:
-    """The metrics of a card to print, a line for each attribute: `smile: classifier accuracy 0.97, f1 0.96; ...`."""
-    found: dict[str, dict[str, list[str]]] = {}
-    for name, number in metrics.items():
-        if (parts := parts_of_metric(name)) is None:
-            continue
-        subject, attribute, what = parts
-        if what in told:
-            found.setdefault(attribute, {}).setdefault(subject, []).append(f"{what} {number:.3f}")
-    for attribute, subjects in found.items():
-        yield f"{attribute}: " + "; ".join(f"{subject} {', '.join(its)}" for subject, its in subjects.items())

@@ -208,6 +208,12 @@ CASES = {
         },
         free="--classifiers tiny", steps=True,
     ),
+    "train-classifier": Case(
+        "train classifier --image-table {images}/images --labels {hand} --attribute beard --features tiny --joins tiny "
+        "--other-rows 4",
+        changed={"--seed 1": "seed: 0 there, 1 asked", "--attribute hat": "attribute: ", "--joins none": "joins: "},
+        networks=("--threads", "1", "--device", "cpu"), steps=True,
+    ),
     "export": Case(
         "export {pictures} --format files --rows-per-shard 8",
         changed={"--where step>0": "chosen: "}, last=("metadata.csv", "README.md"), cut=CUT, networks=(),
@@ -267,6 +273,8 @@ def make_inputs(folder: Path, generator: str = "stylegan2-tiny") -> dict[str, st
         "planted": f"{folder}/planted",
         "codes": f"{folder}/codes.npy",
         "photos": f"{folder}/photos",
+        "images": f"{folder}/images",
+        "hand": f"{folder}/hand.csv",
         "artifact": trained("latent-transformer"),
         "id_style": trained("id-style"),
     }
@@ -275,8 +283,11 @@ def make_inputs(folder: Path, generator: str = "stylegan2-tiny") -> dict[str, st
     planted(inputs["sparse"], ("s",), names=("old",))
     discs(inputs["photos"])
     np.save(inputs["codes"], np.random.default_rng(1).standard_normal((12, 512)).astype(np.float32))
+    lines = [f"{row},{row % 2}" for row in range(20)]
+    Path(inputs["hand"]).write_text("\n".join(["index,label", *lines]) + "\n")
     for name, words in {
         "latents": f"sample {TINY} {ROWS}",
+        "images": f"dataset {TINY} --classifiers tiny --rows 24 --images png --size 32",
         "labels": "label --latents {latents} --classifiers tiny",
         "judged": "label --latents {latents} --classifiers tiny-judge",
         "edits": CASES["interfacegan"].words,

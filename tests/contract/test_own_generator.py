@@ -18,7 +18,7 @@ from .jobs_of_each_verb import CASES, HERE, FacesByPixels, load_pixels, make_inp
 
 WITHOUT = ("svm", "svm-l1", "ridge", "train")
 """Which open no generator."""
-NAMES = [name for name in CASES if name not in WITHOUT and not name.startswith("train-latent")]
+NAMES = [name for name in CASES if name not in WITHOUT and not name.startswith(("train-latent", "train-classifier"))]
 
 
 @pytest.fixture(autouse=True, scope="module")
