@@ -19,6 +19,8 @@ from pipeline.tables import Table
 TABLE = "table"
 """The column with the number of the directory that a picture is of, from 0 in the order in which they were named."""
 KEY = ("index", TABLE, "request", "step")
+MOVED_BY = ("directions_digest", "artifact_digest")
+"""What tells two methods of one editor apart."""
 SAID = 5
 """Faces that a message names."""
 
@@ -131,7 +133,7 @@ def _check_latents(parts: Sequence[Pictured], facts: Sequence[Mapping[str, Any]]
 def _editors(parts: Sequence[Pictured], facts: Sequence[Mapping[str, Any]]) -> list[str]:
     """The editor of each part. Raises SpecError where two parts of an editor may be two methods."""
     names = [str(one["spec"]["editor"]) for one in facts]
-    by = [{name: value for name, value in one["resolved"].items() if name != "latents_digest"} for one in facts]
+    by = [[one["resolved"].get(name) for name in MOVED_BY] for one in facts]
     for name, count in Counter(names).items():
         its = [place for place, one in enumerate(names) if one == name]
         faces = np.concatenate([faces_of(parts[place]) for place in its])

@@ -122,4 +122,4 @@ def test_pages_are_named_in_the_card(other, tmp_path):
     assert export(tmp_path, other) == 0
     card = Path(tmp_path, "README.md").read_text()
     assert "18 pictures of 6 generated faces: pages on which edits are dragged along their strengths" in card
-    assert "`method`" in card
+    assert "| method | string | name of the method that made the edit |" in card
