@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pipeline.models.classifiers.crops import Pixels
+from pipeline.models.classifiers.landmarks import CROP
 from pipeline.models.classifiers.networks import Networks
 from pipeline.photos.frame import as_tensor
 
@@ -31,6 +32,8 @@ SAME_FACE = 0.4
 WITHIN, NEARLY = 0.7, 0.9
 """A box with more than so much of itself in a larger one is a part of that face, if the larger one's score is so much
 of its own or more."""
+ASIDE, THERE = (WIDTH - HEIGHT) // 2, 0.5
+"""Where an aligned picture lies in a tile, and how much of their union a box has in common with where faces are."""
 EDGE = 2.0
 """Pixels of the network's input: a box that ends so near the edge of a tile, within the photo, may be cut by it."""
 
@@ -59,12 +62,26 @@ class Detector:
                 scores.append(its[good])
         return suppressed(np.concatenate(boxes), np.concatenate(scores))
 
+    @torch.no_grad()
+    def sure(self, square: Image.Image) -> float:
+        """The score, 0 to 1, of a face in an aligned picture where aligned faces are; 0 where the network sees none."""
+        tile = Image.new("RGB", (WIDTH, HEIGHT))
+        tile.paste(square.resize((HEIGHT, HEIGHT), Image.Resampling.BILINEAR), (ASIDE, 0))
+        boxes, scores = self._seen(tile)
+        wanted = np.array([CROP.left, CROP.top, CROP.right, CROP.bottom]) * HEIGHT + (ASIDE, 0, ASIDE, 0)
+        common = _in_common(boxes, wanted)
+        there = common > THERE * (_areas(boxes) + _areas(wanted) - common)
+        return float(scores[there].max(initial=0.0))
+
     def _in_tile(self, tile: Image.Image) -> tuple[Boxes, NDArray[np.float64]]:
+        boxes, scores = self._seen(tile)
+        return suppressed(boxes[scores >= LEAST_SCORE], scores[scores >= LEAST_SCORE])
+
+    def _seen(self, tile: Image.Image) -> tuple[Boxes, NDArray[np.float64]]:
+        """All boxes of the network, in pixels of the tile, and their scores."""
         out = self.network(self.pixels(as_tensor(tile).to(self.device)))
-        scores = out["scores"][0, :, 1].double().cpu().numpy()
-        sure = scores >= LEAST_SCORE
-        boxes = out["boxes"][0].double().cpu().numpy()[sure] * (WIDTH, HEIGHT, WIDTH, HEIGHT)
-        return suppressed(boxes, scores[sure])
+        boxes = out["boxes"][0].double().cpu().numpy() * (WIDTH, HEIGHT, WIDTH, HEIGHT)
+        return boxes, out["scores"][0, :, 1].double().cpu().numpy()
 
 
 def tiles(image: Image.Image, zoom: float) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64], Image.Image]]:

@@ -17,13 +17,15 @@ from pipeline.models.classifiers import landmarks
 from pipeline.models.classifiers.landmarks import CROP, Landmarks
 from pipeline.models.classifiers.networks import Networks
 from pipeline.photos import ffhq
-from pipeline.photos.detect import Boxes, Detector
+from pipeline.photos.detect import HEIGHT, LEAST_SCORE, Boxes, Detector
 from pipeline.photos.frame import Frame, as_tensor
 
-VERSION = 1
+VERSION = 2
 """Raised by hand when equal photos give other faces."""
 LOOKS = 3
 """So often the points are looked for: in the detector's box, then in the square that the points before gave."""
+LOOKED_AT = HEIGHT
+"""A side of the square in which the detector looks for the face again."""
 SEEN_PIXELS = 128
 """A side of the square that the landmarks are given, of which they see a box."""
 SQUARE_TO_BOX = (0.5, 4.0)
@@ -36,7 +38,8 @@ SAME_FACE = 0.25
 
 @dataclass(frozen=True, eq=False)
 class Face:
-    """box: left, top, right, bottom, (4,), in pixels, pixel i covering [i, i + 1]. score: the detector's, 0 to 1.
+    """box: left, top, right, bottom, (4,), in pixels, pixel i covering [i, i + 1]. score: 0 to 1, the detector's of
+    the upright square.
 
     points, (P, 2), and quad_42: in pixels of the photo, whose centres are at i (pipeline.photos.ffhq).
     yaw_degrees: positive where the face turns to the right of the picture, by its points.
@@ -55,9 +58,13 @@ class Face:
 
 
 class Detects(Protocol):
-    """Boxes (N, 4) of a picture and their scores (N,), the surest first."""
+    """Boxes (N, 4) of a picture and their scores (N,), the surest first; and how sure it is of an aligned picture that
+    it shows a face, 0 to 1.
+    """
 
     def __call__(self, image: Image.Image) -> tuple[Boxes, NDArray[np.float64]]: ...
+
+    def sure(self, square: Image.Image) -> float: ...
 
 
 Points = Callable[[Tensor], Tensor]
@@ -74,16 +81,17 @@ class FaceFinder:
     def __call__(self, photo_HW3: NDArray[np.uint8]) -> list[Face]:
         """The faces, the largest first."""
         image = Image.fromarray(photo_HW3)
-        found = [self._face(image, box, float(score)) for box, score in zip(*self._detect(image), strict=True)]
+        boxes, _ = self._detect(image)
+        found = [self._face(image, box) for box in boxes]
         kept: list[Face] = []
-        for face in found:
-            if face is not None and not any(_same(face, other) for other in kept):
+        for face in sorted(filter(None, found), key=lambda face: -face.score):
+            if not any(_same(face, other) for other in kept):
                 kept.append(face)
         return sorted(kept, key=lambda face: (-face.side, *face.box.tolist()))
 
     @torch.no_grad()
-    def _face(self, image: Image.Image, box: NDArray[np.float64], score: float) -> Face | None:
-        """None where the points do not fit the box: it is of no face."""
+    def _face(self, image: Image.Image, box: NDArray[np.float64]) -> Face | None:
+        """None where the points do not fit the box, or the detector sees no face in their square."""
         frame, longer = _around(box), max(box[2] - box[0], box[3] - box[1])
         for _ in range(LOOKS):
             places_P2 = self._points(as_tensor(frame.picture(image, SEEN_PIXELS)).to(self._device))
@@ -95,7 +103,8 @@ class FaceFinder:
         yaw = float(landmarks.yaw(places_P2.double().cpu())[0])
         if not np.isfinite(yaw):  # the ends of the jaw coincide
             yaw = PROFILE
-        return Face(box, score, points_P2, quad_42, yaw)
+        score = self._detect.sure(frame.picture(image, LOOKED_AT))
+        return Face(box, score, points_P2, quad_42, yaw) if score >= LEAST_SCORE else None
 
 
 def _around(box: NDArray[np.float64]) -> Frame:
@@ -121,5 +130,5 @@ def load(name: str = "fr", device: str = "cpu") -> FaceFinder:
     if name == "tiny":
         from pipeline.photos import tiny
 
-        return FaceFinder(tiny.detect, tiny.points, {"tiny": tiny.DIGEST}, networks.device)
+        return FaceFinder(tiny.Discs(), tiny.points, {"tiny": tiny.DIGEST}, networks.device)
     return FaceFinder(Detector(networks), Landmarks(networks).to(networks.device), networks.digests, networks.device)

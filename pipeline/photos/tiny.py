@@ -38,6 +38,19 @@ def detect(image: Image.Image) -> tuple[Boxes, NDArray[np.float64]]:
     return together[order], np.array(scores)[order]
 
 
+class Discs:
+    """The detector of the discs, which is sure of each whose middle is magenta."""
+
+    def __call__(self, image: Image.Image) -> tuple[Boxes, NDArray[np.float64]]:
+        """As `detect`."""
+        return detect(image)
+
+    def sure(self, square: Image.Image) -> float:
+        """1 or 0."""
+        middle = square.getpixel((square.width // 2, square.height // 2))
+        return float(np.abs(np.array(middle, dtype=np.int16) - COLOUR).max() < NEAR)
+
+
 def points(x_13HW: Tensor) -> Tensor:
     """(1, 3, H, W) -> (1, 68, 2): eyes and mouth where they are in FFHQ's pictures, the jaw around them."""
     turn = torch.linspace(np.pi, 0, 17)

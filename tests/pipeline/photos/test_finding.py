@@ -137,6 +137,16 @@ def test_a_frame_shows_its_part_of_the_photo():
     np.testing.assert_allclose(np.rot90(upright, -1), by_quad, atol=1)
 
 
+class Sees:
+    """A detector that sees these boxes, and is as sure of a square as the disc in its middle is magenta."""
+
+    def __init__(self, boxes: np.ndarray, sure: float | None = None) -> None:
+        self.boxes, self.sure = boxes, tiny.Discs().sure if sure is None else lambda square: sure
+
+    def __call__(self, image: Image.Image) -> tuple[np.ndarray, np.ndarray]:
+        return self.boxes, np.ones(len(self.boxes))
+
+
 class Known:
     """Landmarks that look for four colours in what they are shown, wherever these are and however it is turned."""
 
@@ -168,7 +178,7 @@ def test_the_square_follows_a_turned_face(degrees):
         ImageDraw.Draw(image).ellipse((*(at - 9), *(at + 9)), fill=colour)
         points[MARKS[colour]] = at
     box = np.array([[*(middle - 75), *(middle + 85)]])
-    finder = FaceFinder(lambda image: (box, np.array([0.9])), Known(), {"known": "1"}, torch.device("cpu"))
+    finder = FaceFinder(Sees(box, 0.9), Known(), {"known": "1"}, torch.device("cpu"))
     (face,) = finder(np.asarray(image))
     assert np.abs(face.quad_42 - ffhq.quad_of(points)).max() < 0.015 * face.side
     assert abs(ffhq.roll_of(face.quad_42) - degrees) < 1
@@ -180,15 +190,21 @@ def test_the_detectors_box_is_what_the_landmarks_see_first():
     np.testing.assert_allclose(seen, [(100, 50), (160, 140)])
 
 
-def test_two_boxes_on_one_face_are_one_face_and_boxes_of_nothing_none():
+def test_boxes_on_one_face_are_one_face_and_boxes_of_nothing_none():
     image = photo((400, 300), [(100, 100, 40), (300, 150, 40)])
-    boxes = np.array([(60, 60, 140, 140), (64, 58, 138, 150), (260, 110, 340, 190)], dtype=float)
-    finder = FaceFinder(lambda image: (boxes, np.array([0.9, 0.8, 0.7])), tiny.points, {}, torch.device("cpu"))
-    assert sorted(face.score for face in finder(np.asarray(image))) == [0.7, 0.9]
-    nothing = FaceFinder(
-        lambda image: (boxes, np.ones(3)), lambda x: torch.full((1, 68, 2), 0.5), {}, torch.device("cpu")
-    )
-    assert nothing(np.asarray(image)) == []
+    boxes = np.array([(60, 60, 140, 140), (64, 58, 138, 150), (260, 110, 340, 190), (180, 20, 250, 90)], dtype=float)
+    finder = FaceFinder(Sees(boxes), tiny.points, {}, torch.device("cpu"))
+    middles = sorted(face.quad_42.mean(0).round().tolist() for face in finder(np.asarray(image)))
+    assert len(middles) == 2
+    np.testing.assert_allclose(middles, [(100, 100), (300, 150)], atol=10)
+    together = FaceFinder(Sees(boxes, 0.9), lambda x: torch.full((1, 68, 2), 0.5), {}, torch.device("cpu"))
+    assert together(np.asarray(image)) == []
+
+
+def test_the_detector_is_sure_of_a_face_where_aligned_faces_are():
+    assert detector().sure(photo((240, 240), [(121, 129, 85)])) > 0.9
+    assert detector().sure(photo((240, 240), [(40, 40, 30)])) == 0
+    assert detector().sure(photo((240, 240), [])) == 0
 
 
 # -- the gate ---------------------------------------------------------------------------------------------------------
