@@ -1,7 +1,8 @@
 """FFHQ's alignment by pipeline/photos/ffhq.py beside the script that made the data set, of the same photo and points.
 
 The script, `download_ffhq.py` of https://github.com/NVlabs/ffhq-dataset, is not in this repository: its licence is CC
-BY-NC-SA 4.0. The photo is NASA's portrait in scikit-image, at several sizes; the points are a face's, moved and turned.
+BY-NC-SA 4.0. The photo is NASA's portrait in scikit-image, at several sizes; the points are about those of a face,
+moved and turned.
 
 Shapes: P = 68 points.
 """
@@ -23,7 +24,7 @@ from benchmarks.machine import header
 from pipeline.photos import ffhq
 
 EYES, MOUTH = ((181, 101), (245, 101)), ((193, 165), (240, 166))
-"""Of the portrait, in pixels: the eyes, and the corners of the mouth."""
+"""In pixels: not quite those of the portrait, but so that the square lies on its face."""
 CASES = (
     ("as it is", 1, 0, 0.6, (0, 0)),
     ("turned by 25 degrees", 1, 25, 0.6, (0, 40)),

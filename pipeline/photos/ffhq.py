@@ -25,7 +25,9 @@ BORDER, LEAST_BORDER, PAD, BLUR = 0.1, 3, 0.3, 0.02
 
 
 def quad_of(points_682: NDArray[np.floating]) -> NDArray[np.float64]:
-    """The corners (4, 2) of the square that FFHQ's alignment cuts out of a face with these 68 points (68, 2)."""
+    """The corners (4, 2) of the square that FFHQ's alignment cuts out of a face with these 68 points (68, 2); not finite
+    where eyes and mouth fall together.
+    """
     points_682 = np.asarray(points_682, dtype=np.float64)
     right, left = points_682[RIGHT_EYE].mean(0), points_682[LEFT_EYE].mean(0)
     mouth = (points_682[MOUTH_RIGHT] + points_682[MOUTH_LEFT]) / 2
@@ -33,7 +35,8 @@ def quad_of(points_682: NDArray[np.floating]) -> NDArray[np.float64]:
     across, down = left - right, mouth - eyes
     turned = np.array([down[1], -down[0]])
     x = across + turned
-    x *= max(BY_EYES * np.hypot(*across), BY_MOUTH * np.hypot(*down)) / np.hypot(*x)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        x *= max(BY_EYES * np.hypot(*across), BY_MOUTH * np.hypot(*down)) / np.hypot(*x)
     y = np.array([-x[1], x[0]])
     centre = eyes + DOWN * down
     return np.stack([centre - x - y, centre - x + y, centre + x + y, centre + x - y])

@@ -11,7 +11,7 @@ EYES = (
     (176 + 101j, 180 + 97j, 187 + 97j, 192 + 101j, 187 + 104j, 180 + 104j),
     (236 + 101j, 241 + 97j, 248 + 97j, 254 + 102j, 248 + 104j, 241 + 104j),
 )
-"""Of the portrait in scikit-image, about, as complex numbers."""
+"""As complex numbers: not those of the portrait, but so that the square lies on it."""
 
 
 @pytest.fixture(scope="module")
