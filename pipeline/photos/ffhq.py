@@ -25,7 +25,7 @@ BORDER, LEAST_BORDER, PAD, BLUR = 0.1, 3, 0.3, 0.02
 
 
 def quad_of(points_682: NDArray[np.floating]) -> NDArray[np.float64]:
-    """The corners (4, 2) of the square that FFHQ's alignment cuts out of a face with these 68 points (68, 2); not finite
+    """The corners (4, 2) of the square that FFHQ's alignment cuts out of a face with these points (68, 2); not finite
     where eyes and mouth fall together.
     """
     points_682 = np.asarray(points_682, dtype=np.float64)
