@@ -15,10 +15,12 @@ from pipeline.stages.joined import LabelFile
 from pipeline.tables import Table, store
 
 README = "README.md"
+PHOTOS, FACE_NUMBER = "photos", "face_number"
+"""The table, and the column of others, by which faces of photographs are told from generated ones."""
 FIRST = ("images", "edit_images", "labels", "edits")
 """Tables that are most worth a look: the first that is there is loaded where none is named."""
 ABOUT_CSV = f"`{CSV}` has a line for each picture, with what is known of it."
-MADE_BY = "tags:\n- synthetic\n- faces\n- gan\n- stylegan\n- stylemill\n"
+MADE_BY = "\n- stylemill\n"
 """What a card of ours has in its front matter; another README.md is not overwritten."""
 
 
@@ -28,7 +30,8 @@ def card_beside(out: str, format_: Format, pictured: Shown, command: str) -> Der
     def content() -> bytes:
         found = described(out, pictured)
         faces = found["index"].nunique()
-        lead = [f"{len(found):,} pictures of {faces:,} generated faces: {format_.about}.", ABOUT_CSV]
+        whose = "faces in {:,} photographs" if FACE_NUMBER in found.columns else "{:,} generated faces"
+        lead = [f"{len(found):,} pictures of {whose.format(faces)}: {format_.about}.", ABOUT_CSV]
         kinds = {str(name): str(kind) for name, kind in found.dtypes.items()}
         columns = {name: "string" if kind in ("object", "str") else kind for name, kind in kinds.items()}
         config = Config("default", format_.loads, len(found), columns)
@@ -56,7 +59,8 @@ def write_card_of_tables(url: str, out: str, replace: bool) -> str:
     configs = [_config(name, tables[name]) for name in order]
     if url.rstrip("/") != out.rstrip("/"):
         say(f"Note  {place} names the files of {url} by their paths below it: it is to be beside these tables")
-    lead = ["Tables of generated faces, in Parquet: rows of different tables belong together by `index`."]
+    whose = "faces in photographs" if PHOTOS in tables else "generated faces"
+    lead = [f"Tables of {whose}, in Parquet: rows of different tables belong together by `index`."]
     store.make_directory(out)
     store.write_atomic(place, dataset_card(_title(url), lead, configs, [url]))
     return place

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 from ruamel.yaml import YAML
 
-from pipeline.report import gather, provenance, study_text, wording
+from pipeline.report import gather, photos, provenance, study_text, wording
 from pipeline.report.edits import ON_USING_THEM
 from pipeline.report.provenance import Weights
 from pipeline.report.study_parts import Grid, Section, Top
@@ -35,6 +35,10 @@ NON_COMMERCIAL = (
 OTHER = ("see-networks", "No network that made these data is known to be restricted to non-commercial use")
 """Names of a licence, and what they mean."""
 NOT_PEOPLE = "Every face is made by a generator: none is a photograph of a person"
+OF_PHOTOS = "photos-"
+"""What the names of jobs on photographs begin with."""
+TAGS_OF_PHOTOS = ("faces", "photographs", "stylemill")
+PEOPLE = "The faces are of photographs of people: personal data, which only those may share who have a right to"
 COLUMNS = {
     "file_name": "file of the picture, below this directory",
     "member": "name of the picture in that file",
@@ -49,6 +53,7 @@ COLUMNS = {
     "target": "1 towards the attribute, 0 away from it, flip to the other side of where the face was",
     "conditions": "what was to stay",
     "face": "number of the face that was moved",
+    "face_number": "number of the face in its photo, the largest first",
     "deviations": "how far, in standard deviations of the latents along the direction",
     "image": "the picture, PNG, JPEG or WebP",
     "w": "latent of the face, after truncation",
@@ -104,13 +109,17 @@ def dataset_card(
     notes: list[str] = []
     runs = list(_runs(made_in, notes))
     networks = provenance.weights_of(runs)
-    sections = [_contents(configs, runs), _made(runs, command), _networks(networks), Section("Use", ON_USING_THEM)]
-    top = Top(states=[("warning", note) for note in (_terms(networks)[1], NOT_PEOPLE, *notes)])
+    of_photos = any(run.verb.startswith(OF_PHOTOS) for run in runs)
+    use = [photos.USE] if of_photos else ON_USING_THEM
+    sections = [_contents(configs, runs), _made(runs, command), _networks(networks), Section("Use", use)]
+    whose = PEOPLE if of_photos else NOT_PEOPLE
+    top = Top(states=[("warning", note) for note in (_terms(networks)[1], whose, *notes)])
     body = study_text.text(title, " ".join(lead), sections, {}, top)
-    return f"---\n{_front_matter(title, configs, networks)}---\n\n{body}".encode(errors="backslashreplace")
+    tags = TAGS_OF_PHOTOS if of_photos else TAGS
+    return f"---\n{_front_matter(title, configs, networks, tags)}---\n\n{body}".encode(errors="backslashreplace")
 
 
-def _front_matter(title: str, configs: Sequence[Config], networks: Sequence[Weights]) -> str:
+def _front_matter(title: str, configs: Sequence[Config], networks: Sequence[Weights], tags: Sequence[str]) -> str:
     rows = max((config.rows for config in configs), default=0)
     facts: dict[str, Any] = {
         "pretty_name": title,
@@ -118,7 +127,7 @@ def _front_matter(title: str, configs: Sequence[Config], networks: Sequence[Weig
         "license_name": _terms(networks)[0],
         "license_link": "README.md",
         "size_categories": [next((name for name, most in SIZES if rows < most), LARGEST)],
-        "tags": list(TAGS),
+        "tags": list(tags),
         "configs": [
             {
                 "config_name": config.name,
@@ -161,7 +170,8 @@ def _contents(configs: Sequence[Config], runs: Sequence[gather.Run]) -> Section:
         said = [_meaning(name, meanings) for name in config.columns]
         frame = pd.DataFrame({"type": list(config.columns.values()), "meaning": said}, index=list(config.columns))
         grids.append(Grid(f"Columns of `{config.name}`", frame))
-    return Section("What is in it", [ABOUT_SCORES], grids)
+    of_photos = any(run.verb.startswith(OF_PHOTOS) for run in runs)
+    return Section("What is in it", [] if of_photos else [ABOUT_SCORES], grids)
 
 
 def _meaning(name: str, meanings: Mapping[str, str]) -> str:

@@ -75,6 +75,10 @@ def test_an_aligned_picture_goes_out_as_a_file_and_onto_a_page(tmp_path):
         main(["export", str(tmp_path / "out"), "--format", "files", "--local", "--out", str(tmp_path / "files")]) == 0
     )
     names = {path.name for path in (tmp_path / "files").rglob("*.png")}
+    card = (tmp_path / "files" / "README.md").read_text()
+    assert "7 pictures of faces in 5 photographs" in card
+    assert "photographs of people" in card
+    assert "synthetic" not in card
     assert names == {f"{i:09d}-{n:02d}.png" for i, n in ((0, 0), (1, 0), (2, 0), (3, 0), (3, 1), (4, 0), (4, 1))}
 
 
