@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageFile
 from skimage import data
 
 from benchmarks.machine import header
@@ -51,7 +51,9 @@ def opened(script: Path) -> Any:
     if spec is None or spec.loader is None:
         raise SystemExit(f"{script} is no Python file")
     module: ModuleType = importlib.util.module_from_spec(spec)
+    before = ImageFile.LOAD_TRUNCATED_IMAGES
     spec.loader.exec_module(module)
+    ImageFile.LOAD_TRUNCATED_IMAGES = before  # which the script sets for all that read pictures
     names = {"ANTIALIAS": Image.Resampling.LANCZOS, "QUAD": Image.Transform.QUAD, "BILINEAR": Image.Resampling.BILINEAR}
     for name, value in names.items():
         setattr(Image, name, value)
