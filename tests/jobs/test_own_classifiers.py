@@ -3,6 +3,7 @@
 import hashlib
 import json
 import zipfile
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +12,8 @@ from tiny_jobs import rows
 from torch.nn.functional import interpolate
 
 from jobs.__main__ import main
+from jobs.constants import check_faces
+from pipeline.errors import SpecError
 from pipeline.models import classifiers, generators
 from pipeline.models.codes import Codes
 from pipeline.tables import Table
@@ -140,6 +143,15 @@ def test_its_labels_stand_beside_those_of_a_family(own, latents, tmp_path):
     assert label(latents, f"tiny,{own}/beard.yaml", tmp_path, "--attributes", "smile,beard") == 0
     assert list(rows(tmp_path, "labels")[0]) == ["index", "smile", "age_years", "yaw_degrees"]
     assert list(rows(tmp_path, "labels_beard")[0]) == ["index", "beard"]
+
+
+def test_pictures_that_may_be_no_faces_are_refused_only_where_a_family_of_faces_is_joined(own):
+    cats, file = SimpleNamespace(name="/data/cats.pkl"), own / "of_faces.yaml"
+    check_faces(cats, str(own / "beard.yaml"))
+    file.write_text(FILE + "joins: faces\n")
+    with pytest.raises(SpecError, match="add faces=aligned to its name"):
+        check_faces(cats, str(file))
+    check_faces(SimpleNamespace(name="/data/people.pkl#faces=aligned"), str(file))
 
 
 def program_archive(member):
