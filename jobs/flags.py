@@ -81,6 +81,8 @@ class Spec(BaseModel):
     def _are_the_same_classifiers_everywhere(cls, value: Any) -> Any:
         from pipeline.models.classifiers import own_name
 
+        if cls.AS_TYPED:
+            return value
         if isinstance(value, tuple):
             return tuple(map(own_name.canonical, value))
         return value if value is None else own_name.canonical(value)

@@ -126,6 +126,7 @@ GOOD = {
         for verb in all_verbs()
         if verb.split()[0] in ("edit", "reproduce", "train")
     },
+    "train classifier": "--image-table s3://a/images --labels /data/b.csv --attribute beard --out s3://a/beard",
     "train import": "/data/100000.ckpt --format id-style --generator g --out s3://a/theirs",
 }
 
