@@ -5,7 +5,9 @@ missing bucket or a refused permission is not: a person has to act on those.
 """
 
 import errno
+import functools
 import logging
+import time
 from collections.abc import Callable, Iterator
 from typing import Any, ParamSpec, TypeVar
 
@@ -15,6 +17,7 @@ from tenacity import (
     retry_if_exception,
     stop_after_attempt,
     stop_after_delay,
+    stop_any,
     wait_exponential_jitter,
 )
 
@@ -63,7 +66,21 @@ def with_retries(operation: Callable[Args, Result], *args: Args.args, **kwargs: 
 
     The operation must be one that may be done twice. Raises what its last try raised.
     """
-    return _RETRYING(operation, *args, **kwargs)
+    begun = time.monotonic()
+    try:
+        return operation(*args, **kwargs)  # alone: to count tries takes longer than to read a small file
+    except Exception as error:
+        if not is_transient(error):
+            raise
+        failed = [error]
+
+    @functools.wraps(operation)
+    def again(*args: Args.args, **kwargs: Args.kwargs) -> Result:
+        if failed:
+            raise failed.pop()
+        return operation(*args, **kwargs)
+
+    return _RETRYING.copy(stop=_stop(SECONDS - (time.monotonic() - begun)))(again, *args, **kwargs)
 
 
 def is_transient(error: BaseException) -> bool:
@@ -113,8 +130,12 @@ def _with_causes(error: BaseException) -> Iterator[BaseException]:
         one = one.__cause__
 
 
+def _stop(seconds: float) -> stop_any:
+    return stop_after_attempt(TRIES) | stop_after_delay(seconds)
+
+
 _RETRYING = Retrying(
-    stop=stop_after_attempt(TRIES) | stop_after_delay(SECONDS),
+    stop=_stop(SECONDS),
     wait=wait_exponential_jitter(initial=0.1, exp_base=3, max=2, jitter=0.2),
     retry=retry_if_exception(is_transient),
     before_sleep=before_sleep_log(log, logging.INFO),

@@ -37,7 +37,9 @@ def rows_of(indices):
 def pauses(monkeypatch):
     """The seconds between tries, which take no time: the clock stands still but for them."""
     made = []
-    monkeypatch.setattr("tenacity.time", SimpleNamespace(monotonic=lambda: 1000.0 + sum(made)))
+    clock = SimpleNamespace(monotonic=lambda: 1000.0 + sum(made))
+    monkeypatch.setattr("tenacity.time", clock)
+    monkeypatch.setattr(retries, "time", clock)
     monkeypatch.setattr(retries._RETRYING, "sleep", made.append)
     return made
 
