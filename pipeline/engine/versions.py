@@ -19,6 +19,7 @@ def unlike(there: Mapping[str, str]) -> str:
     return ", ".join(f"{name} {there[name]} there, {here[name]} here" for name in here if there[name] != here[name])
 
 
+@functools.cache  # to read what lies beside a package takes milliseconds, and a job asks for five
 def version(name: str) -> str:
     """Version of a package; `none` if it is not installed (a node may run uploaded code)."""
     try:
