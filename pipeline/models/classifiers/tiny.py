@@ -49,7 +49,7 @@ class TinyReader(nn.Module):
         super().__init__()
         generator = torch.Generator().manual_seed(seed)
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+            torch.default_generator.manual_seed(seed)  # torch.manual_seed asks all kinds of devices too
             self.body = nn.Sequential(
                 nn.Conv2d(3, 16, 3, stride=2, padding=1),
                 nn.SiLU(),
