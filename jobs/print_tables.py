@@ -6,20 +6,18 @@ from typing import TYPE_CHECKING
 
 from rich.box import SIMPLE
 from rich.console import Console
-from rich.measure import Measurement
 from rich.table import Table as Grid
 
 if TYPE_CHECKING:
     from pipeline.report import study
 
 WIDEST = 10_000
+"""Columns in which a table has room; its lines are as long as it needs."""
 
 
 def show(grid: Grid) -> None:
     """Print a table whole: where the terminal is narrower, or there is none, its lines are longer; no number is cut."""
-    wide = Console(width=WIDEST)
-    needed = Measurement.get(wide, wide.options, grid).maximum
-    Console(width=max(Console().width, needed)).print(grid, highlight=False)
+    Console(width=max(Console().width, WIDEST)).print(grid, highlight=False)
 
 
 def show_part(part: study.Grid | str) -> None:
