@@ -5,6 +5,8 @@ import signal
 import hypothesis
 import pytest
 from hypothesis import HealthCheck
+from tyro._parsers import ParserSpecification
+from tyro._singleton import MISSING_NONPROP
 
 # A busy machine is no failure, and examples may share a directory.
 hypothesis.settings.register_profile(
@@ -22,6 +24,25 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # what a shell starts in the background, and all that it starts
     signal.signal(signal.SIGINT, signal.default_int_handler)
 os.fsync = lambda descriptor: None  # no test cuts the power, and most of the time of a tiny job is waiting for the disk
+
+
+def parsers_kept() -> None:
+    """What tyro reads of a verb's flags is the same for every command line, and takes 40 ms: it is kept from the first
+    on, as these tests run thousands of commands in a process."""
+    read, kept = ParserSpecification.from_callable_or_type, {}
+
+    def kept_or_read(flags, **given):
+        if given["parent_classes"] or given["default_instance"] is not MISSING_NONPROP:  # within those of a verb
+            return read(flags, **given)
+        key = (flags, given["description"])
+        if key not in kept:
+            kept[key] = read(flags, **given)
+        return kept[key]
+
+    ParserSpecification.from_callable_or_type = staticmethod(kept_or_read)
+
+
+parsers_kept()
 
 LONGEST = (
     "contract/test_jobs.py",
