@@ -10,6 +10,14 @@ from tiny_jobs import dataset
 
 from pipeline.models.classifiers import identity
 from pipeline.stages import kept_artifacts
+from tests.kept_generator import kept_generator
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_generator():
+    """A command finds the tiny generator open."""
+    with kept_generator():
+        yield
 
 
 @pytest.fixture(scope="session")
