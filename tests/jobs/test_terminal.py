@@ -10,8 +10,11 @@ from pathlib import Path
 
 from tiny_jobs import TINY
 
+from jobs.__main__ import main
+
 ROOT = Path(__file__).parents[2]
-JOB = [sys.executable, "-m", "jobs", "dataset", *TINY, "--rows", "32", "--rows-per-shard", "4"]
+WORDS = ["dataset", *TINY, "--rows", "32", "--rows-per-shard", "4"]
+JOB = [sys.executable, "-m", "jobs", *WORDS]
 ENVIRONMENT = {**os.environ, "TERM": "xterm", "COLUMNS": "160"}
 ERASE = "\x1b[2K"
 
@@ -38,11 +41,13 @@ def test_on_a_terminal_one_line_is_redrawn_and_gone_in_the_end(tmp_path):
     assert said.index("Plan  dataset") < said.index(drawn[0]) < said.rindex(ERASE) < said.index("Done  8/8 shards")
 
 
-def test_elsewhere_lines_are_plain(tmp_path):
-    ended = subprocess.run([*JOB, "--out", str(tmp_path)], cwd=ROOT, env=ENVIRONMENT, capture_output=True, check=True)
-    lines = ended.stderr.decode().splitlines()
+def test_elsewhere_lines_are_plain(tmp_path, monkeypatch, capfd):
+    monkeypatch.setenv("TERM", "xterm")
+    assert main([*WORDS, "--out", str(tmp_path)]) == 0
+    said = capfd.readouterr()
+    lines = said.err.splitlines()
     assert (lines[0][:6], lines[-1][:16]) == ("Plan  ", "Done  8/8 shards")
-    assert not {"\x1b", "\r"} & {*ended.stderr.decode(), *ended.stdout.decode()}
+    assert not {"\x1b", "\r"} & {*said.err, *said.out}
 
 
 def test_in_a_directory_that_was_deleted_one_line_says_so(tmp_path):
