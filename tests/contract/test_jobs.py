@@ -175,7 +175,7 @@ def test_shards_of_another_size_hold_the_same_rows(case, inputs, whole, tmp_path
     assert rows(tmp_path) == rows(whole)
 
 
-QUICK = ("dataset", "mean-gradient")
+QUICK = ("dataset",)
 """Of which two workers of Ray are seen at each `make test`; they take 5 to 10 s to start."""
 
 
