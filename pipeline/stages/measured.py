@@ -1,7 +1,8 @@
 """What measured edits come to: DIR/measured and measured.csv, from the partial numbers of all parts."""
 
+import functools
 from collections.abc import Sequence
-from typing import cast
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -21,9 +22,10 @@ ORDER = {"metric": True, "edits": True, "request": True, "step": True, "side": F
 
 def derived_of(out: str, partials: tuple[str, ...], edits: Sequence[str]) -> list[Derived]:
     """DIR/measured, from the sealed tables of partial numbers, and the same for a spreadsheet."""
+    once = functools.cache(lambda: summed(out, partials, edits))
     return [
-        DerivedTable("measured", schemas.measured(), lambda: _rows(summed(out, partials, edits)), partials),
-        DerivedFile("measured.csv", lambda: _csv(summed(out, partials, edits)), partials),
+        DerivedTable("measured", schemas.measured(), lambda: _rows(once()), partials),
+        DerivedFile("measured.csv", lambda: _csv(once()), partials),
     ]
 
 
@@ -40,11 +42,14 @@ def summed(out: str, partials: tuple[str, ...], edits: Sequence[str]) -> pd.Data
 def _finished(metric: FaceMetric, partials: pd.DataFrame) -> pd.DataFrame:
     """One row for each group of edits, the partials of all tasks put together."""
     partials = partials.assign(conditions=partials["conditions"].map(tuple))
+    groups: dict[tuple[Any, ...], list[int]] = {}
+    for place, key in enumerate(zip(*(partials[name].tolist() for name in GROUP), strict=True)):
+        groups.setdefault(key, []).append(place)
+    numbers = partials[list(metric.numbers)].to_numpy()
     rows = []
-    for _, group in partials.groupby(GROUP, sort=False):
-        key = group.iloc[0]
-        merged = metric.merge(cast(list[dict[str, float]], group[list(metric.numbers)].to_dict("records")))
-        rows.append({**{name: key[name] for name in GROUP}, "metric": metric.name, **metric.finish(merged)})
+    for key, places in groups.items():
+        merged = metric.merge([dict(zip(metric.numbers, row, strict=True)) for row in numbers[places].tolist()])
+        rows.append({**dict(zip(GROUP, key, strict=True)), "metric": metric.name, **metric.finish(merged)})
     return pd.DataFrame(rows, columns=[*GROUP, "metric", "count", *NUMBERS] if not rows else None)
 
 
