@@ -4,6 +4,7 @@ import time
 
 import torch
 
+from jobs.compare import step_lengths
 from jobs.compare.entrants import Entrant, entrants, is_trained
 from jobs.compare.spec import CompareSpec, editor_of
 from jobs.directions.spec import UNSUPERVISED
@@ -66,21 +67,23 @@ def say_measuring(spec: CompareSpec) -> None:
 
 
 def ahead(spec: CompareSpec) -> Passes:
-    """Once faces are labelled and judged: components, whose faces these are, edits, and edits made again to measure
-    them.
+    """Once faces are labelled and judged: components and lengths of steps, whose faces these are, edits, and edits made
+    again to measure them.
     """
     generator = generators.load(spec.generator, backend="eager")
     tuned = sum(name in UNSUPERVISED for name in spec.named) * spec.components * 2 * spec.tuning
     whose = spec.there if {*spec.metrics} & {*ALIKE} else 0
-    edits = [edited(spec, one, generator) for one in entrants(spec, spec.labelled_faces)]
-    return sum(edits, Passes(tuned) + Passes(whose, unscored=whose))
+    compared = entrants(spec, spec.labelled_faces)
+    edits = [edited(spec, one, generator) for one in compared]
+    return sum(edits, Passes(tuned) + step_lengths.cost(spec, compared) + Passes(whose, unscored=whose))
 
 
 def edited(spec: CompareSpec, one: Entrant, generator: Generator) -> Passes:
     """By one of those that are compared, in all attributes."""
     shown, forward, backward = one.passes(generator)
     faces = len(spec.attributes) * 2 * (one.rows // 2)
-    return Passes(faces * (2 * shown + forward), faces * backward)
+    unscored = 0 if one.follows_scores else faces
+    return Passes(faces * (2 * shown + forward), faces * backward, unscored * forward, unscored * backward)
 
 
 def check(spec: CompareSpec) -> None:

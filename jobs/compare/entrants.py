@@ -1,13 +1,14 @@
 """What is compared: an editor with its flags, directions and artifact, at its strengths, on so many faces."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from jobs.compare.spec import CONDITIONS, RANDOM, CompareSpec, editor_of
 from jobs.directions.spec import UNSUPERVISED
 from jobs.edit.spec import SPECS, EditSpec
 from jobs.reproduce.faces import LabelledFaces
+from jobs.reproduce.step_size import StepSize
 from jobs.reproduce.toggled_edits import WAYS, ToggledFaces
 from pipeline.editors import Compared, EditorConfig, config_of
 from pipeline.models import generators
@@ -20,7 +21,7 @@ from pipeline.tables import store
 class Entrant:
     """name: as it is called on the page. editor: that edits. about: how it is compared. rows: faces of an attribute.
     directions: tables, none of an editor that takes none. artifact: what is trained for it, None for what is kept or of
-    an editor that needs none.
+    an editor that needs none. lengths: of its steps, by attribute, where they are chosen.
     """
 
     spec: CompareSpec
@@ -30,6 +31,7 @@ class Entrant:
     rows: int
     directions: tuple[str, ...] = ()
     artifact: str | None = None
+    lengths: Mapping[str, StepSize] = field(default_factory=dict)
 
     @property
     def folder(self) -> str:
@@ -45,9 +47,29 @@ class Entrant:
         if self.artifact is not None:
             own["artifact"] = self.artifact
         if self.about.conditions:
-            own["preserve"] = tuple(name for name in self.spec.attributes if name != attribute)
-        asked = self.spec.edit_flags(self.name)
+            own["preserve"] = self.preserved(attribute)
+        if attribute in self.lengths:
+            own[self.about.length] = self.lengths[attribute].length
+        asked = self.spec.edit_flags(self.name, attribute)
         return [{**own, **one, **asked} for one in self.about.edits(config_of(self.editor), towards)]
+
+    def preserved(self, attribute: str) -> tuple[str, ...]:
+        """The attributes that edits of this one are to leave as they are."""
+        return tuple(name for name in self.spec.attributes if name != attribute) if self.about.conditions else ()
+
+    @property
+    def to_choose(self) -> list[str]:
+        """The attributes for which the length of its steps is to be chosen, since it is not given."""
+        length = self.about.length
+        return [one for one in self.spec.attributes if length and length not in self.spec.edit_flags(self.name, one)]
+
+    @property
+    def follows_scores(self) -> bool:
+        """Whether the passes that find an edit score the faces too."""
+        attribute = self.spec.attributes[0]
+        flags = self.flags(attribute, True)[0]
+        own = self._config(flags)
+        return own.traits([own.request(attribute, flags.get("preserve", ()))]).gradients
 
     def folders(self, attribute: str) -> list[list[tuple[str, bool]]]:
         """Of its edits: for each edit both ways, with whether its faces are to have the attribute."""

@@ -9,7 +9,9 @@ import numpy as np
 from jobs.compare.components import along_components, along_random
 from jobs.compare.cost import ahead, cost, edited
 from jobs.compare.entrants import Entrant, entrants, is_trained
+from jobs.compare.sliders import sliders
 from jobs.compare.spec import RANDOM, CompareSpec, check_rows, editor_of
+from jobs.compare.step_lengths import with_lengths, write_chosen
 from jobs.directions.spec import UNSUPERVISED
 from jobs.reproduce.cost import say_ahead, say_time_left
 from jobs.reproduce.different_faces import embeddings, not_found
@@ -48,12 +50,15 @@ def make(spec: CompareSpec) -> Page:
         say_time_left(ahead(spec), spec.url("others-judged"))
         for name in spec.named:
             prepare(spec, faces, name)
+        compared = [with_lengths(spec, one) for one in compared]
+        write_chosen(spec, compared)
         along_random(spec, faces.generator, store.parent(compared[-1].directions[0]))
         apart, unseen = others_apart(spec)
         size = min(PICTURE, faces.generator.resolution)
         edits = ToggledFaces(spec, spec.url("others", "latents"), spec.url("others-judged", "labels"), spec.there, size)
         found = [compare(spec, one, edits, chosen, apart, unseen) for one in compared]
-    return page(found, spec.attributes, spec.resamples, spec.shown, commands, facts(spec, faces, compared, apart))
+    return page(found, spec.attributes, spec.resamples, spec.shown, commands, sliders(spec, compared, chosen),
+                facts(spec, faces, compared, apart))  # fmt: skip
 
 
 def choose_faces(spec: CompareSpec) -> dict[str, dict[bool, Sequence[int]]]:
@@ -174,6 +179,8 @@ def facts(
         "Faces of an attribute": ", ".join(f"{one.name} {2 * (one.rows // 2)}" for one in compared),
         "Strengths": "; ".join(f"{one.name} --{one.about.flag.replace('_', '-')} "
                                f"{', '.join(f'{value:g}' for value in one.about.strengths)}" for one in compared),
+        **{f"Steps of {one.name}, {attribute}": str(size)
+           for one in compared for attribute, size in one.lengths.items()},
         "Generator": f"{spec.generator} {faces.generator.fingerprint}",
         "Labelled faces": f"latents {Table.open(faces.latents).digest}, labels {Table.open(faces.labels).digest}",
         **{f"Directions of {one.name}": ", ".join(Table.open(url).digest for url in one.directions)

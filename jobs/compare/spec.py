@@ -72,8 +72,9 @@ class CompareSpec(LabelledFlags):
     )
     flags_of: Names = Field(
         (),
-        description="Flags of stylemill edit for one editor, as in ials:lambda1=0.5; of several values, X/Y.",
-        json_schema_extra={"metavar": "EDITOR:FLAG=VALUE,..."},
+        description="Flags of stylemill edit for one editor, as in ials:lambda1=0.5; of several values, X/Y; in one "
+        "attribute, ials:step_size@smile=0.3.",
+        json_schema_extra={"metavar": "EDITOR:FLAG[@ATTRIBUTE]=VALUE,..."},
     )
     artifacts: Names = Field(
         (),
@@ -89,7 +90,12 @@ class CompareSpec(LabelledFlags):
     others: int | None = Field(
         None, gt=0, description=f"Faces from which those to edit are taken. Default: {POOL} x the most of --rows."
     )
-    tuning: int = Field(64, ge=1, description="Faces on which the components of ganspace and sefa are chosen.")
+    tuning: int = Field(
+        64,
+        ge=2,
+        description="Faces on which the components of ganspace and sefa are chosen, and of each attribute the length "
+        "of the steps of ials.",
+    )
     components: int = Field(50, ge=1, description="Components from which they are chosen.")
     metrics: Names = Field(
         ("identity_dlib", "identity", "perceptual", "pictures"),
@@ -130,10 +136,12 @@ class CompareSpec(LabelledFlags):
         given = dict(map(_pair, self.artifacts)).get(name)
         return absolute(given) if given else None
 
-    def edit_flags(self, name: str) -> Mapping[str, Any]:
-        """Further flags of its edits."""
+    def edit_flags(self, name: str, attribute: str) -> Mapping[str, Any]:
+        """Further flags of its edits of an attribute; those of this one alone count before those of all."""
         fields = SPECS[editor_of(name)].model_fields
-        return dict(_value(word, fields) for editor, word in map(_pair, self.flags_of) if editor == name)
+        words = [word for editor, word in map(_pair, self.flags_of) if editor == name]
+        return {field: value for of in ("", attribute) for word in words if _of_attribute(word) == of
+                for field, value in [_value(word, fields)]}  # fmt: skip
 
     def train_flags(self, name: str) -> Mapping[str, Any]:
         """Further flags of its training."""
@@ -172,6 +180,8 @@ class CompareSpec(LabelledFlags):
                 name, found = _pair(word)
                 if not found or name not in self.named:
                     wrong = f"{name} is not compared; these are: {', '.join(self.named)}" if found else how
+                elif field == "flags_of" and _of_attribute(found) not in ("", *self.attributes):
+                    wrong = f"{_of_attribute(found)} is not among --attributes {','.join(self.attributes)}"
                 elif field == "artifacts" and name in dict(map(_pair, self.training_of)):
                     wrong = f"{name} is not trained where an artifact is given: leave out --training-of"
                 else:
@@ -192,8 +202,13 @@ def _pair(word: str) -> tuple[str, str]:
 
 
 def _flag(word: str) -> str:
-    """The field that FLAG=VALUE is of."""
-    return word.partition("=")[0].removeprefix("--").replace("-", "_")
+    """The field that FLAG=VALUE is of, or FLAG@ATTRIBUTE=VALUE."""
+    return word.partition("=")[0].partition("@")[0].removeprefix("--").replace("-", "_")
+
+
+def _of_attribute(word: str) -> str:
+    """Its ATTRIBUTE; empty where it is of all."""
+    return word.partition("=")[0].partition("@")[2]
 
 
 def _value(word: str, fields: Mapping[str, FieldInfo]) -> tuple[str, Any]:

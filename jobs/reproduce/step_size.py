@@ -105,10 +105,11 @@ def step_sizes(spec: TrialFlags, directions: str, pairs: Sequence[Pair], steps: 
     return sizes
 
 
-def of_trial(url: str, rows: int, steps: int) -> StepSize:
-    """From edits with --until 0 of `rows` faces that start in the source class: `SHARE` of them in so many steps.
+def of_trial(url: str, rows: int, steps: int, instead: str = "pass --step-size") -> StepSize:
+    """From edits with --until 0 of `rows` faces to the other side of the boundary: `SHARE` of them in so many steps.
 
-    A face that is not transformed within `BOUND` counts as one that would need more than any other.
+    A face that is not transformed within `BOUND` counts as one that would need more than any other. instead: what to do
+    where it cannot be chosen.
 
     Raises:
         SpecError: faces were rejected, or nine of ten need no step at all.
@@ -118,10 +119,8 @@ def of_trial(url: str, rows: int, steps: int) -> StepSize:
     last = frame.sort_values(["index", "step"]).groupby("index").last()
     beyond = last["stop"] == not_reached(f"{BOUND:g}")
     if len(last) < rows:
-        raise SpecError(
-            f"{url}: of {rows} faces to choose a step size on {rows - len(last)} were rejected: pass --step-size"
-        )
-    reach = step_size.reach(last["strength"].where(~beyond, math.inf), BOUND)
+        raise SpecError(f"{url}: of {rows} faces to choose a step size on {rows - len(last)} were rejected: {instead}")
+    reach = step_size.reach(last["strength"].abs().where(~beyond, math.inf), BOUND)
     if reach <= 0:
-        raise SpecError(f"{url}: {SHARE:.0%} of the faces are transformed to begin with: pass --step-size")
+        raise SpecError(f"{url}: {SHARE:.0%} of the faces are transformed to begin with: {instead}")
     return StepSize(step_size.length(reach, steps), steps, reach, rows, int(beyond.sum()))

@@ -25,6 +25,7 @@ class Compared:
     signed: whether a negative value moves away from the attribute; otherwise --target 1 or 0 says which way.
     steps: whether the values are numbers of equal steps of one edit, which is kept at each of them; then they are
         multiples of the first.
+    length: the field that is the length of such steps, which is chosen for each attribute; empty where it is not.
     settings: further flags of `stylemill edit`, where those of the comparison are not the defaults.
     conditions: whether the other attributes that are compared are given as --preserve.
     rows: faces of an attribute on a CPU.
@@ -41,6 +42,7 @@ class Compared:
     usual: float
     signed: bool = True
     steps: bool = False
+    length: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)
     conditions: bool = False
     rows: int = ROWS

@@ -184,7 +184,7 @@ class EditorConfig(BaseModel, ABC):
 
     def passes(self, requests: Sequence[EditRequest], generator: Generator) -> tuple[int, int]:
         """Passes of one face forward and backward through the generator that these edits take, or at most take, before
-        the faces of their steps are made.
+        the faces of their steps are made. Classifiers look at these where the traits have gradients.
         """
         return 0, 0
 

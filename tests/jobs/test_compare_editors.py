@@ -20,9 +20,11 @@ from jobs.compare.spec import CompareSpec
 from jobs.flags import parse
 from pipeline.directions import normalised
 from pipeline.errors import SpecError
+from pipeline.metrics import step_size
 from pipeline.models import classifiers
 from pipeline.models.classifiers import identity, tiny
 from pipeline.report.toggles import Toggles
+from pipeline.tables import Table
 
 ONE = ["--attributes", "male", "--metrics", "identity", "--labelled", "400"]
 
@@ -56,11 +58,22 @@ def test_the_choices_can_be_in_a_file(tmp_path):
     file.write_text("editors: [interfacegan, ials]\nrows-of: [ials:4]\nflags-of: [ials:lambda1=0.5]\nseed: 3\n")
     asked = spec("--spec", str(file))
     assert (asked.named, asked.rows_by("ials"), asked.seed) == (("interfacegan", "ials"), 4, 3)
-    assert asked.edit_flags("ials") == {"lambda1": "0.5"}
+    assert asked.edit_flags("ials", "male") == {"lambda1": "0.5"}
     regions = spec("--editors", "style-intervention", "--flags-of", "style-intervention:region=skin/hair")
-    assert regions.edit_flags("style-intervention") == {"region": ("skin", "hair")}
+    assert regions.edit_flags("style-intervention", "male") == {"region": ("skin", "hair")}
     one = spec("--editors", "style-intervention", "--flags-of", "style-intervention:region=skin")
-    assert one.edit_flags("style-intervention") == {"region": ("skin",)}
+    assert one.edit_flags("style-intervention", "male") == {"region": ("skin",)}
+
+
+def test_flags_of_one_attribute_count_before_those_of_all_and_leave_nothing_to_choose():
+    words = ["--attributes", "male,old", "--editors", "ials", "--flags-of"]
+    asked = spec(*words, "ials:step_size@old=0.3,ials:step_size=0.2,ials:loss=bce")
+    assert asked.edit_flags("ials", "male") == {"step_size": "0.2", "loss": "bce"}
+    assert asked.edit_flags("ials", "old") == {"step_size": "0.3", "loss": "bce"}
+    by_name = {one.name: one for one in entrants(asked, asked.labelled_faces)}
+    assert [by_name[name].to_choose for name in ("ials", "interfacegan")] == [[], []]
+    half = spec(*words, "ials:step_size@old=0.3")
+    assert entrants(half, half.labelled_faces)[1].to_choose == ["male"]
 
 
 @pytest.mark.parametrize(
@@ -76,6 +89,7 @@ def test_the_choices_can_be_in_a_file(tmp_path):
         (["--editors", "ials", "--strengths-of", "ials:2/far"], "write EDITOR:X/Y/Z, numbers that rise"),
         (["--editors", "ials", "--flags-of", "ials:lambda9=1"], "with a flag of stylemill edit EDITOR"),
         (["--editors", "ials", "--artifacts", "ials:out"], "ials is not trained"),
+        (["--editors", "ials", "--flags-of", "ials:steps@old=1"], "old is not among --attributes male"),
         (["--editors", "id-style", "--training-of", "id-style:epochs=1"], "with a flag of stylemill train"),
         (["--editors", "id-style", "--training-of", "id-style:steps=1", "--artifacts", "id-style:x"],
          "is not trained where an artifact is given"),
@@ -100,11 +114,21 @@ def test_an_artifact_for_other_attributes_is_refused_before_any_work():
 
 
 def test_the_cost_counts_every_face():
-    asked = spec("--editors", "ials", "--rows", "4", "--others", "10", "--strengths-of", "ials:1/2,interfacegan:1/2/3")
+    words = ["--editors", "ials", "--rows", "4", "--others", "10", "--strengths-of", "ials:1/2,interfacegan:1/2/3"]
+    asked = spec(*words, "--flags-of", "ials:step_size=0.3")
     shown = 4 * 2 * ((1 + 2) + (1 + 3) + (1 + 5))  # edited and measured; a random direction as far as by default
     found = cost(asked)
     # 400 labelled, 10 judged, 10 embedded; ials looks at each step, and passes backward once (one attribute).
     assert (found.forward, found.backward) == (400 + 10 + 10 + shown + 4 * 2, 4 * 2)
+    chosen = cost(spec(*words, "--tuning", "6"))  # 48 are labelled, and six are made 11 times at most
+    assert (chosen.forward, chosen.backward) == (found.forward + 8 * 6 + 6 * 11, found.backward)
+
+
+def test_passes_in_which_no_classifier_looks_are_counted_as_such():
+    words = ["--rows", "4", "--others", "10", "--flags-of", "style-intervention:region=skin,style-intervention:steps=5"]
+    found = cost(spec("--editors", "style-intervention", *words))
+    # Solving for a face takes 45 passes and 44 back (test_compared.py), and ten faces are embedded.
+    assert (found.backward, found.unscored, found.unscored_backward) == (4 * 44, 10 + 4 * 45, 4 * 44)
 
 
 def test_a_dry_run_tells_the_hours_of_edits_and_of_metrics(monkeypatch, capsys):
@@ -197,7 +221,7 @@ def test_the_page_has_every_part(out):
     text, page = (out / "report.md").read_text(), (out / "report.html").read_text()
     for heading in ("Ranks", "male at equal success", "Which of the papers' claims hold here", "male: curves",
                     "Edits that only the editing family sees", "What each takes", "Where each method fails",
-                    "How it was made"):  # fmt: skip
+                    "Edits to drag along their strengths", "How it was made"):  # fmt: skip
         assert f"<h2>{heading.replace(chr(39), '&#39;')}</h2>" in page
         assert f"## {heading}\n" in text
     for name in ("interfacegan", *EDITORS, "random", "nothing"):
@@ -210,6 +234,33 @@ def test_the_page_has_every_part(out):
     steps = re.findall(r"\| \d+ \| stylemill (.*) \|", text)
     assert len({shlex.split(words)[0] for words in steps} & {"dataset", "directions", "label", "edit", "measure"}) == 5
     assert [words for words in steps if words.startswith("edit id-style")]
+
+
+@pytest.mark.slow
+def test_steps_are_as_long_as_nine_of_ten_faces_need_that_are_used_for_nothing_else(out):
+    tried = frame(out, "steps-ials-male", "edits").groupby("index").last()
+    labels = frame(out, "tuning-labelled", "labels").set_index("index")["male"]
+    assert len(tried) == 4
+    assert ((tried["strength"] > 0) == (labels[tried.index] <= 0))[tried["stop"] == "reached"].all()
+    assert Table.open(f"{out}/tuning/latents").require_sealed()["facts"]["spec"]["seed"] == 3
+    most = 10.0 if (tried["stop"] != "reached").any() else tried["strength"].abs().max()
+    length = step_size.length(most, 4)
+    chosen = parse(CompareSpec, ["--spec", str(out / "chosen.yaml"), "--out", "out"])
+    assert float(chosen.edit_flags("ials", "male")["step_size"]) == length
+    assert entrants(chosen, chosen.labelled_faces)[1].to_choose == []
+    strengths = frame(out, "male-ials-up", "edits")["strength"].unique()
+    np.testing.assert_allclose(strengths, [0, 2 * length, 4 * length], rtol=1e-6)
+    assert f"4 steps of {length:.4g}, chosen on 4 other faces" in (out / "report.md").read_text()
+
+
+@pytest.mark.slow
+def test_the_command_of_a_slider_makes_it(out):
+    [line] = re.findall(r"^stylemill (export .*)$", (out / "report.md").read_text(), re.M)
+    assert main(shlex.split(line)) == 0
+    [page] = (out / "slider-male" / "sliders").iterdir()
+    methods = re.findall("<figcaption>(.*?)</figcaption>", page.read_text())
+    assert methods == ["source", "interfacegan", *EDITORS] * 4  # ials has edited two faces each way
+    assert page.read_text().count("away from male") == 2
 
 
 @pytest.mark.slow

@@ -94,10 +94,10 @@ class Config(Steps, EditorConfig):
     COMPARED: ClassVar[Compared | None] = Compared(
         flag="steps",
         strengths=(2, 4, 6, 8, 10),
-        usual=8,
+        usual=10,
         signed=False,
         steps=True,
-        settings={"step_size": 0.4},
+        length="step_size",
         conditions=True,
         rows=32,
         networks="gradients of the editing family's scores",

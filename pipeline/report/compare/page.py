@@ -21,9 +21,11 @@ LEAD = (
 
 def page(
     results: Sequence[Result], attributes: Sequence[str], resamples: int, shown: int, commands: Sequence[str],
-    facts: Mapping[str, str],
+    sliders: Sequence[str], facts: Mapping[str, str],
 ) -> Page:  # fmt: skip
-    """results: the first is what others are compared with, the last a random direction. commands: of the steps."""
+    """results: the first is what others are compared with, the last a random direction. commands: of the steps.
+    sliders: commands that make them.
+    """
     found = Ranked.of(results, attributes, resamples)
     return Page(
         title="Editors compared",
@@ -36,6 +38,7 @@ def page(
             adversarial(results),
             costs(results),
             looks.failures(results),
+            dragged(sliders),
             made(commands),
         ],
         facts=facts,
@@ -97,6 +100,15 @@ def costs(results: Sequence[Result]) -> study.Section:
     )
     frame = pd.DataFrame.from_dict(rows, orient="index", columns=columns).astype(object)
     return study.Section("What each takes", [sentence], [study.Grid("Costs", frame, sortable=True)])
+
+
+def dragged(sliders: Sequence[str]) -> study.Section:
+    """How to drag the edits along their strengths."""
+    sentence = (
+        "Each command makes a page of one attribute, on which the same faces are dragged along the strengths of all "
+        "methods, side by side, with their scores: one HTML file, which needs no network."
+    )
+    return study.Section("Edits to drag along their strengths", [sentence], commands=sliders)
 
 
 def made(commands: Sequence[str]) -> study.Section:
