@@ -199,7 +199,7 @@ def test_the_upload_is_the_code_and_small(tmp_path):
         str(CHECKOUT), package, include_gitignore=True, excludes=[".git", ".venv"], logger=logging.getLogger("quiet")
     )
     names = set(zipfile.ZipFile(package).namelist())
-    [told] = re.findall(r"\((\d\.\d) MB: what `.rayignore` lets through\)", (CHECKOUT / "docs/cluster.md").read_text())
+    [told] = re.findall(r"\((\d+\.\d) MB: what `.rayignore` lets through\)", (CHECKOUT / "docs/cluster.md").read_text())
     assert package.stat().st_size == pytest.approx(float(told) * 1e6, abs=1e5)
     assert {name.split("/")[0] for name in names} == {"jobs", "pipeline", "schemas"}
     tracked = subprocess.run(
