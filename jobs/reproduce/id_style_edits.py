@@ -25,7 +25,8 @@ STRENGTHS = {
     NON_LINEAR: Strengths((0.5 * ALPHA, ALPHA, 1.5 * ALPHA, 2 * ALPHA), ALPHA),
 }
 """By method: intensities, distances in w, scaling factors."""
-TOP_K, FEW_K, INTENSITIES = (10, 50, 100, ENOUGH, 200, 300), (2, 5, 7), (1.0, 5.0, 20.0)
+TOP_K, FEW_K, INTENSITIES = (10, 50, 100, ENOUGH, 200, 300), (2, 5, 7), (1.0, 5.0)
+"""At 20 times the intensity, two entries a layer move a face so far that the judge has no finite score of it."""
 WHOLE = Setting(None)
 SETTINGS = (
     *(Setting(k, intensity) for k in FEW_K for intensity in INTENSITIES),

@@ -26,7 +26,7 @@ HERE = ("--local",)
 ON_RAY = ("--address", "auto", "--workers", "2")
 ALONE = ("latents import",)
 """Verbs that know no other worker than their own process."""
-FACELESS = ("sample", "import", "measure", "latent-transformer", "id-style", "train")
+FACELESS = ("sample", "import", "measure", "latent-transformer", "id-style", "train", "train-classifier")
 """Jobs that open networks and make no face; those edits that `measure` is given have their scores."""
 VERBS = [verb for verb in SPECS if issubclass(kind_of(verb), RunFlags)]
 
