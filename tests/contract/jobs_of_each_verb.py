@@ -26,7 +26,7 @@ HERE = ("--local",)
 ON_RAY = ("--address", "auto", "--workers", "2")
 ALONE = ("latents import",)
 """Verbs that know no other worker than their own process."""
-FACELESS = ("sample", "import", "measure", "latent-transformer", "id-style", "train", "train-classifier")
+FACELESS = ("sample", "import", "measure", "latent-transformer", "id-style", "train", "train-classifier", "align")
 """Jobs that open networks and make no face; those edits that `measure` is given have their scores."""
 VERBS = [verb for verb in SPECS if issubclass(kind_of(verb), RunFlags)]
 
@@ -134,7 +134,7 @@ CASES = {
     "align": Case(
         "photos align {photos} --networks tiny --size 32 --min-sharpness 0 --min-size 20 --rows-per-shard 2",
         changed={"--size 16": "size: 32 there, 16 asked", "--faces largest": "faces: all there, largest asked"},
-        cut="--rows-per-shard 3", networks=(),
+        cut="--rows-per-shard 3", networks=("--device", "cpu"),
     ),
     "label": Case(
         "label --latents {latents} --classifiers tiny --rows-per-shard 8",
