@@ -14,7 +14,7 @@ import safetensors.torch
 from jobs.__main__ import main
 from jobs.command_line import flag_of
 from jobs.small_outputs import write_small_table
-from jobs.train import SPECS as TRAINED
+from jobs.train.spec import SPECS as TRAINED
 from pipeline.card import Card, TrainedCodes
 from pipeline.directions import Direction, normalised
 from pipeline.editors import EDITORS, config_of
