@@ -1,6 +1,6 @@
 """Small tables and files that a verb makes in this process; a table's manifest holds what it was made from."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -13,7 +13,7 @@ from pipeline.directions.lookup import by_name
 from pipeline.engine.derived import write_whole
 from pipeline.engine.fingerprint import fingerprint
 from pipeline.engine.owner import disown
-from pipeline.errors import OutputDiffers, SpecError
+from pipeline.errors import ModelFileError, OutputDiffers, SpecError
 from pipeline.stages.direction_rows import DirectionTables
 from pipeline.tables import Artifact, Table, store
 from pipeline.tables.artifact import ArtifactFiles
@@ -52,6 +52,14 @@ class DirectionsSpec(SmallOutputSpec):
         """The tables, and their directions by name; errors as `DirectionTables.open`."""
         tables = DirectionTables.open(self.directions)
         return tables, by_name(tables.directions)
+
+
+def read_files(files: Sequence[str]) -> dict[str, bytes]:
+    """The bytes of each file. Raises ModelFileError where one is not there, and StoreError where storage fails."""
+    contents = {file: store.read_bytes(file) for file in files}
+    if missing := [file for file, content in contents.items() if content is None]:
+        raise ModelFileError(f"{missing[0]}: there is no such file")
+    return {file: content for file, content in contents.items() if content is not None}
 
 
 def write_small_table(url: str, schema: TableSchema, rows: pa.Table, facts: Mapping[str, Any]) -> None:

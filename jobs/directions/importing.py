@@ -11,14 +11,13 @@ from pydantic import Field
 import schemas
 from jobs.flags import parse, say
 from jobs.latents.opening import check_width
-from jobs.small_outputs import SmallOutputSpec, write_small_table
+from jobs.small_outputs import SmallOutputSpec, read_files, write_small_table
 from pipeline.directions.formats import Imported, check_file_name, check_generator, read
-from pipeline.errors import ModelFileError, SpecError
+from pipeline.errors import SpecError
 from pipeline.models import generators
 from pipeline.models.generators import Generator
 from pipeline.models.layers import as_spans
 from pipeline.stages.direction_rows import to_rows
-from pipeline.tables import store
 
 
 class ImportSpec(SmallOutputSpec):
@@ -48,7 +47,7 @@ def main(argv: Sequence[str]) -> int:
     generator = generators.load(spec.generator, backend="eager") if spec.generator else None
     if spec.attribute and len(spec.files) > 1:
         raise SpecError(f"--attribute names one direction, {len(spec.files)} files are given: import them one by one")
-    contents = {file: _bytes(file) for file in spec.files}
+    contents = read_files(spec.files)
     found = [imported for file in spec.files for imported in _directions(spec, file, contents[file], generator)]
     names = [imported.direction.name for imported in found]
     if doubled := [name for name in names if names.count(name) > 1]:
@@ -67,13 +66,6 @@ def main(argv: Sequence[str]) -> int:
     }
     write_small_table(url, schemas.directions(), to_rows([imported.direction for imported in found]), facts)
     return 0
-
-
-def _bytes(file: str) -> bytes:
-    content = store.read_bytes(file)
-    if content is None:
-        raise ModelFileError(f"{file}: there is no such file")
-    return content
 
 
 def _directions(spec: ImportSpec, file: str, content: bytes, generator: Generator | None) -> list[Imported]:

@@ -13,16 +13,15 @@ import tyro
 from pydantic import Field, field_validator
 
 from jobs.flags import command_of, parse, say
-from jobs.small_outputs import SmallOutputSpec, write_small_artifact
+from jobs.small_outputs import SmallOutputSpec, read_files, write_small_artifact
 from pipeline.card import Card, TrainedCodes
 from pipeline.editors import config_of
 from pipeline.editors.others import Format, Name, OthersEditor, format_of
-from pipeline.errors import ModelFileError, SpecError
+from pipeline.errors import SpecError
 from pipeline.file_content import check_content
 from pipeline.models import generators
 from pipeline.models.generators import Generator
 from pipeline.stages.models import MODEL
-from pipeline.tables import store
 from pipeline.tables.artifact import ArtifactFiles
 
 
@@ -52,7 +51,9 @@ def main(argv: Sequence[str]) -> int:
     """Run the verb; returns the exit code."""
     spec = parse(ImportSpec, argv)
     url = spec.output_url("artifact")
-    contents = {file: _bytes(file) for file in spec.files}
+    contents = read_files(spec.files)
+    for file, content in contents.items():
+        check_content(content, file)
     names = [PurePosixPath(file).name for file in spec.files]
     if doubled := [name for name in names if names.count(name) > 1]:
         raise SpecError(f"{doubled[0]} is given twice: the names of these files tell them apart")
@@ -74,14 +75,6 @@ def main(argv: Sequence[str]) -> int:
     say(f"Note  licence: {form.LICENCE}")
     say(f"Note  {form.ADVICE}")
     return 0
-
-
-def _bytes(file: str) -> bytes:
-    content = store.read_bytes(file)
-    if content is None:
-        raise ModelFileError(f"{file}: there is no such file")
-    check_content(content, file)
-    return content
 
 
 def _check_rows(form: Format, generator: Generator) -> None:

@@ -123,7 +123,7 @@ def _as_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, st
         image = image.convert("L" if image.mode == "LA" else "RGB")
     elif image.mode == "P":
         image = image.convert("RGB")
-    image, described = _converted(image, profile)
+    image, described = in_srgb(image, profile)
     image = image.convert("RGB")
     if alpha is not None:
         white = Image.new("RGB", image.size, (255, 255, 255))
@@ -140,7 +140,7 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     return Image.fromarray(((values.astype(np.uint32) + SIXTEEN_BITS // 2) // SIXTEEN_BITS).astype(np.uint8))
 
 
-def _converted(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, str]:
+def in_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, str]:
     """By its colour profile to sRGB; a profile of sRGB itself changes no pixel."""
     if not profile:
         return image, NO_PROFILE

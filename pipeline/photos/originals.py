@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageCms, ImageOps
 
 from pipeline.errors import SpecError
-from pipeline.photos.decode import MAX_PIXELS, UNSUPPORTED, Unreadable, opened
+from pipeline.photos.decode import MAX_PIXELS, UNSUPPORTED, Unreadable, in_srgb, opened
 
 Kept = Literal["keep", "strip", "none"]
 """Of EXIF: all; all but where it was taken; nothing. The orientation is 1 afterwards: the pixels are upright."""
@@ -62,7 +62,7 @@ def read(content: bytes, exif: Kept = "strip", max_pixels: int = MAX_PIXELS) -> 
         image.load()
         upright = ImageOps.exif_transpose(image)
         if upright.mode in ("CMYK", "LAB", "YCbCr"):
-            upright, profile = _to_srgb(upright, profile), None
+            upright, profile = in_srgb(upright, profile)[0].convert("RGB"), None
         upright = _plain(upright)
         values = np.array(upright)
         colours, alpha = _split(values[..., None] if values.ndim == 2 else values)
@@ -148,17 +148,6 @@ def _split(values_HWC: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any] | None]
     if channels in (1, 3):
         return np.ascontiguousarray(values_HWC), None
     return np.ascontiguousarray(values_HWC[..., : channels - 1]), values_HWC[..., channels - 1]
-
-
-def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    if profile:
-        try:
-            own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-            made = ImageCms.profileToProfile(image, own, ImageCms.createProfile("sRGB"), outputMode="RGB")
-            return image.convert("RGB") if made is None else made
-        except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
-            pass
-    return image.convert("RGB")
 
 
 # -- PNG of 16 bits, which Pillow reads and writes as 8 ---------------------------------------------------------------

@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
 from torch import Tensor
 from torch.nn import functional
 
 from pipeline.errors import SpecError
+from pipeline.photos.ffhq import side_of
 
 DILATION, FEATHER, BORDER = 0.015, 0.015, 0.04
 """Of the side of the aligned picture: by how much a mask grows, how soft its edge is, and over how much it ends before
@@ -62,7 +64,7 @@ def paste(
     _check(photo_HWC, quad_42)
     channels, largest = photo_HWC.shape[2], float(np.iinfo(photo_HWC.dtype).max)
     rows, columns = _box(photo_HWC.shape, quad_42)
-    side = float(np.linalg.norm(quad_42[3] - quad_42[0]))
+    side = side_of(quad_42)
     edit_CSS, aligned_CSS = (_colours(picture, channels) for picture in (edited_3SS, aligned_3SS))
     offset_CFF = seam_colours(aligned_CSS, edit_CSS, mask_SS)
     edit_CSS = _shrunk(edit_CSS, side)
@@ -167,10 +169,4 @@ def _resized(picture_CSS: Tensor, side: int) -> Tensor:
 
 def _blurred(picture_CSS: Tensor, sigma: float) -> Tensor:
     """By a Gaussian, in pixels; the border goes on."""
-    radius = max(1, math.ceil(3 * sigma))
-    at_K = torch.arange(-radius, radius + 1, dtype=torch.float32)
-    weight_K = torch.exp(-0.5 * (at_K / sigma) ** 2)
-    weight_K = weight_K / weight_K.sum()
-    x = functional.pad(picture_CSS[:, None], (radius,) * 4, mode="replicate")
-    x = functional.conv2d(x, weight_K[None, None, :, None])
-    return functional.conv2d(x, weight_K[None, None, None, :])[:, 0]
+    return torch.from_numpy(gaussian_filter(picture_CSS.numpy(), (0, sigma, sigma), mode="nearest"))

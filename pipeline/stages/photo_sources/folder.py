@@ -1,21 +1,9 @@
 """A directory of picture files, or one file: on a disk, in a bucket, or wherever fsspec reaches."""
 
-from collections.abc import Iterator, Sequence
-from functools import partial
+from collections.abc import Sequence
 from typing import ClassVar
 
-from pipeline.photos.decode import Unreadable
-from pipeline.stages.photo_sources.source import (
-    PICTURES,
-    File,
-    Listing,
-    Place,
-    Source,
-    ahead,
-    content_of,
-    is_picture,
-    listing,
-)
+from pipeline.stages.photo_sources.source import PICTURES, File, Listing, Place, Source, is_picture, listing
 
 
 class Folder(Source):
@@ -29,7 +17,3 @@ class Folder(Source):
         """All pictures among the files."""
         found = [file for file in files if is_picture(file.name)]
         return listing(self.name, root, (Place(file.name, b"", 0, file.size, file.version) for file in found))
-
-    def read(self, listing: Listing, wanted: Sequence[int]) -> Iterator[bytes | Unreadable]:
-        """Several at the same time."""
-        return ahead(partial(content_of, listing.root), (listing.between(index, index + 1)[0] for index in wanted))

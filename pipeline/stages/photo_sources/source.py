@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, TypeVar
@@ -116,11 +116,11 @@ class Source(ABC):
     def list(self, root: str, files: Sequence[File], column: str | None) -> Listing:
         """The photos of files of this kind. Raises SpecError where one is none."""
 
-    @abstractmethod
     def read(self, listing: Listing, wanted: Sequence[int]) -> Iterator["bytes | Unreadable"]:
-        """The bytes of each of these photos, in rising order, or why there are none. Raises StoreError where the store
-        fails.
+        """The bytes of each of these photos, in rising order, or why there are none; several are read at the same time,
+        each from its part of its file. Raises StoreError where the store fails.
         """
+        return ahead(partial(content_of, listing.root), (listing.between(index, index + 1)[0] for index in wanted))
 
 
 def files_at(url: str) -> tuple[str, list[File]]:

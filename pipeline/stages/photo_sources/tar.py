@@ -2,22 +2,10 @@
 
 import tarfile
 from collections.abc import Iterator, Sequence
-from functools import partial
 from typing import ClassVar
 
 from pipeline.errors import SpecError
-from pipeline.photos.decode import Unreadable
-from pipeline.stages.photo_sources.source import (
-    File,
-    Listing,
-    Place,
-    Source,
-    ahead,
-    content_of,
-    is_picture,
-    listing,
-    opened,
-)
+from pipeline.stages.photo_sources.source import File, Listing, Place, Source, is_picture, listing, opened
 from pipeline.tables.store_errors import one_line, store_errors
 
 
@@ -31,10 +19,6 @@ class Tar(Source):
     def list(self, root: str, files: Sequence[File], column: str | None) -> Listing:
         """Their members that end as pictures do. Raises SpecError for a file that is compressed, or no whole tar."""
         return listing(self.name, root, (place for file in files for place in _members(root, file)))
-
-    def read(self, listing: Listing, wanted: Sequence[int]) -> Iterator[bytes | Unreadable]:
-        """Each by a read of its part of the file."""
-        return ahead(partial(content_of, listing.root), (listing.between(index, index + 1)[0] for index in wanted))
 
 
 def _members(root: str, file: File) -> Iterator[Place]:
