@@ -42,7 +42,7 @@ def main(argv: Sequence[str]) -> int:
     if name in OTHERS:
         return OTHERS[name][0](flags)
     if name not in TRAININGS:
-        raise SpecError(f"there is no training {name!r}; the trainings are {', '.join((*TRAININGS, classifier.NAME))}")
+        raise SpecError(f"there is no training {name!r}; the trainings are {', '.join((*TRAININGS, *OTHERS))}")
     spec = parse(TRAINED[name], flags)
     job, workers = plan_train(spec)
     code = launch(job, workers, spec)

@@ -93,10 +93,11 @@ class TrainClassifierWorker:
                 place = np.searchsorted(wanted, index)
                 if place == len(wanted) or wanted[place] != index:
                     continue
-                waiting.append(self._pixels(index, image["bytes"]))
-                if len(waiting) == self.stage.runtime.batch_size or waiting[0].shape != waiting[-1].shape:
+                pixels = self._pixels(index, image["bytes"])
+                if waiting and (len(waiting) == self.stage.runtime.batch_size or waiting[0].shape != pixels.shape):
                     found.append(self._seen(waiting))
                     waiting = []
+                waiting.append(pixels)
         if waiting:
             found.append(self._seen(waiting))
         return np.concatenate(found)

@@ -11,6 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 from tiny_jobs import dataset, rows
 
+import schemas
 from jobs.__main__ import main
 from pipeline.models import classifiers
 from pipeline.models.classifiers.tiny import SEEDS, TinyReader
@@ -99,6 +100,19 @@ def test_what_it_writes_guides_edits(trained, faces, tmp_path):
     assert main(["edit", "ials", *given, *HERE, "--out", str(tmp_path)]) == 0
     found = Table.open(f"{tmp_path}/edits").read().to_pandas()
     assert (found[found.step == 3].beard.to_numpy() > found[found.step == 0].beard.to_numpy()).all()
+
+
+def test_pictures_of_several_sizes_can_be_learned_from(faces, by_hand, tmp_path):
+    images = Table.open(f"{faces}/images").read().to_pylist()
+    for row in images[3::7]:
+        file = io.BytesIO()
+        Image.open(io.BytesIO(row["image"]["bytes"])).resize((48, 48)).save(file, "PNG")
+        row["image"]["bytes"] = file.getvalue()
+    table = Table.create(f"{tmp_path}/images", schemas.images(), rows=ROWS, rows_per_shard=ROWS)
+    table.seal([table.publish(0, schemas.images().rows({name: [row[name] for row in images] for name in images[0]}))],
+               {"verb": "test"})  # fmt: skip
+    assert train(faces, tmp_path / "out", "--joins", "tiny", "--image-table", table.url) == 0
+    assert Artifact(f"{tmp_path}/out/artifact").card().metrics["classifier.beard.auc"] > 0.8
 
 
 def test_it_says_how_good_it_is_and_how_to_go_on(faces, by_hand, trained, tmp_path, capsys):
