@@ -12,6 +12,7 @@ from jobs.reproduce.learned_from import settings_of
 from jobs.reproduce.study import step
 from jobs.train.spec import SPECS
 from pipeline.report.id_style.paper import WHOLE
+from pipeline.stages.kept_artifacts import place
 from pipeline.stages.train import CURVE
 from pipeline.tables import Artifact
 
@@ -100,11 +101,11 @@ def face_edits(url: str) -> int | None:
     Raises:
         ModelFileError: it is no artifact, or damaged.
     """
-    artifact = Artifact(url)
+    artifact = Artifact(place(url))
     card = artifact.card()
     asked = settings_of(url, card)
-    if "batch_size" not in asked or CURVE not in card.files:
+    steps = json.loads(artifact.read(CURVE))[-1]["step"] if CURVE in card.files else asked.get("steps")
+    if "batch_size" not in asked or steps is None:
         return None
-    steps = json.loads(artifact.read(CURVE))[-1]["step"]
     each = len(card.attributes) if asked.get("edits_of_a_row") == "all" else 1
     return int(steps) * int(asked["batch_size"]) * each

@@ -214,6 +214,10 @@ def test_what_was_trained_can_be_given_with_another_method_and_parts_left_out(sm
     assert text.count("mACC as a share, less that of the whole (6 faces)") == len(PARTS) - 1
 
 
+def test_face_edits_of_a_kept_artifact_which_has_no_curve():
+    assert face_edits("kept:id-style.mobilestylegan-ffhq") == 2 * 2591
+
+
 def test_face_edits_of_an_artifact_and_of_a_copy_without_its_manifest(out, tmp_path):
     assert face_edits(f"{out}/trained/artifact") == 3 * 2
     command = shlex.split(read_artifact(f"{out}/trained/artifact", "id-style").card.command)
