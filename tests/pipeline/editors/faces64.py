@@ -1,5 +1,6 @@
 """The tiny generator and classifiers in float64, as a function from codes to scores, for tests of gradients."""
 
+from copy import deepcopy
 from functools import cache
 
 import numpy as np
@@ -15,7 +16,8 @@ ATTRIBUTES = ("smile", "male", "old")
 
 @cache
 def generator() -> generators.Generator:
-    return generators.load("stylegan2-tiny", backend="eager").double()
+    """A copy: the open one is lent to other tests, and `double` changes a module in place."""
+    return deepcopy(generators.load("stylegan2-tiny", backend="eager")).double()
 
 
 @cache
