@@ -153,7 +153,7 @@ def settings(what: str) -> dict[bool, dict[str, Any]]:
     """By whether the faces are to have the attribute, the flags that say how far and which way."""
     flag, far = USUAL[what]
     if flag == "intensity":
-        return {to: {flag: far, "target": str(int(to))} for to in (True, False)}
+        return {to: {flag: (far,), "target": str(int(to))} for to in (True, False)}
     return {to: {flag: (far if to else -far,)} for to in (True, False)}
 
 

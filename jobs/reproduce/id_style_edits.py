@@ -152,7 +152,7 @@ def toggle(spec: EditedFaces, artifact: str) -> dict[str, str]:
     urls = {}
     for setting in (*(one for one in SETTINGS if one != WHOLE), *other_intensities()):
         out = spec.url(f"top-{setting.k or 'all'}-by-{setting.intensity:g}")
-        flags = {"artifact": artifact, "top_k": setting.k, "intensity": setting.intensity}
+        flags = {"artifact": artifact, "top_k": setting.k, "intensity": (setting.intensity,)}
         asked = spec.one_a_shard(target="flip", classifiers=spec.judge, out=out, **flags)
         step(edit_spec("id-style", **asked), "--artifact")
         urls[store.join(out, "edits")] = str(setting)

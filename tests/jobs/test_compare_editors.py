@@ -193,7 +193,7 @@ def out(tmp_path_factory):
 def test_every_method_edits_the_same_faces_to_the_other_side(out):
     judged = frame(out, "others-judged", "labels").set_index("index")["male"]
     up, down = judged.index[judged <= 0], judged.index[judged > 0]
-    for name, rows in (("interfacegan", 3), ("ials", 2), ("style-intervention", 3), ("id-style-2", 3), ("random", 3)):
+    for name, rows in (("interfacegan", 3), ("ials", 2), ("style-intervention", 3), ("id-style", 3), ("random", 3)):
         for way, its in (("up", up), ("down", down)):
             assert frame(out, f"male-{name}-{way}", "edits")["index"].unique().tolist() == its[:rows].tolist()
 

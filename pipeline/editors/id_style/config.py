@@ -1,16 +1,16 @@
 """The flags of ID-Style's edits, and the edits (Eq. 3 to 5; several attributes at once by Eq. 12).
 
-Shapes: N rows, L layers of w+, W w_dim, M attributes.
+Shapes: N rows, L layers of w+, W w_dim, M attributes, S steps, the source first.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import numpy as np
 import torch
-from pydantic import Field
+from pydantic import Field, FiniteFloat
 from torch import Tensor
 
 from pipeline.editors.compared import Compared
@@ -53,7 +53,9 @@ class Config(EditorConfig):
     top_k: int | None = Field(
         None, ge=1, description="Move only this many entries of each layer, those that move most. Default: all."
     )
-    intensity: float = Field(1.0, gt=0, allow_inf_nan=False, description="Factor of all moves.")
+    intensity: tuple[Annotated[FiniteFloat, Field(gt=0)], ...] = Field(
+        (1.0,), min_length=1, description="Factors of all moves, a step for each, as in 0.5,1,2."
+    )
 
     def edits_in(self, space: Space) -> Space:
         return "w+"
@@ -65,8 +67,8 @@ class Config(EditorConfig):
     def request(self, attribute: str, preserve: Sequence[str] = ()) -> EditRequest:
         if preserve:
             raise SpecError("--preserve: what is preserved was decided when ID-Style was trained")
-        strength = -self.intensity if self.target == "0" else self.intensity
-        made = EditRequest(attribute, target=self.target, strengths=(strength,))
+        way = -1 if self.target == "0" else 1
+        made = EditRequest(attribute, target=self.target, strengths=tuple(way * one for one in self.intensity))
         if twice := [name for place, name in enumerate(made.attributes) if name in made.attributes[:place]]:
             raise SpecError(f"--attribute {attribute}: {twice[0]} is named twice")
         _check_flip(made)
@@ -74,7 +76,8 @@ class Config(EditorConfig):
 
     def traits(self, requests: Sequence[EditRequest]) -> Traits:
         flipped = [name for request in requests if request.target == "flip" for name in request.attributes]
-        return Traits(steps=1, keep="all", looks_at=tuple(dict.fromkeys(flipped)), on_device=bool(flipped))
+        looks = tuple(dict.fromkeys(flipped))
+        return Traits(steps=len(self.intensity), keep="all", looks_at=looks, on_device=bool(flipped))
 
     def open(
         self, faces: Faces | None, directions: Sequence[Direction] = (), artifact: Artifact | None = None
@@ -85,7 +88,7 @@ class Config(EditorConfig):
 
 
 class IDStyleEditor:
-    """Adds to each row what the network says of its request's attributes, in one step.
+    """Adds to each row what the network says of its request's attributes, times each strength of the request.
 
     faces: their scores tell which side a row is on, where a target is flip.
     """
@@ -97,29 +100,29 @@ class IDStyleEditor:
 
     @torch.no_grad()
     def edit(self, codes: Codes, requests: Sequence[EditRequest]) -> Trace:
-        """Step 1 is w + x * delta w of strength x, of the sign of the side that a row goes to. Errors as `Editor.edit`,
-        and where it was trained for another generator or not for an attribute."""
+        """Step k is w + x * delta w of the k-th strength x, of the sign of the side that a row goes to. Errors as
+        `Editor.edit`, and where it was trained for another generator or not for an attribute."""
         if len(codes) != len(requests):
             raise SpecError(f"there are {len(codes)} codes and {len(requests)} requests: give one request for each row")
-        if any(len(request.strengths) != 1 for request in requests):
-            raise SpecError("this editor takes one step: give one strength")
+        if len({len(request.strengths) for request in requests}) != 1:
+            raise SpecError("requests of one batch take as many steps: give each as many strengths")
         for request in requests:
             _check_flip(request)
         sides = self._sides(codes, requests)
         values = codes.values if codes.space == "w+" else codes.values[:, None].expand(-1, self._network.layers, -1)
         self._network.check(tuple(values.shape[1:]))
-        moved = values.double().cpu() + self._moves(values.to("cpu", torch.float32), requests, sides)
-        first_N = torch.tensor([abs(one.strengths[0]) for one in requests], dtype=torch.float64)
-        first_N = first_N * torch.tensor(sides, dtype=torch.float64)
-        steps_N2 = torch.tensor([0, 1]).expand(len(codes), 2)
-        both = torch.stack([values, moved.to(values)], dim=1)
-        finite_N1 = both.flatten(1).isfinite().all(dim=1, keepdim=True).cpu()
+        by_NLW = self._moves(values.to("cpu", torch.float32), requests, sides).double()
+        far_NS = torch.tensor([[0.0, *map(abs, one.strengths)] for one in requests], dtype=torch.float64)
+        moved_NSLW = values.double().cpu()[:, None] + far_NS[:, 1:, None, None] * by_NLW[:, None]
+        all_NSLW = torch.cat([values[:, None], moved_NSLW.to(values)], dim=1)
+        finite_N1 = all_NSLW.flatten(1).isfinite().all(dim=1, keepdim=True).cpu()
         stops = tuple(DONE if there else NOT_FINITE for there in finite_N1[:, 0].tolist())
-        strengths_N2 = torch.stack([torch.zeros_like(first_N), first_N], dim=1)
-        return Trace("w+", both, torch.where(finite_N1, steps_N2, NO_STEP), strengths_N2, {}, stops)
+        steps_NS = torch.arange(far_NS.shape[1]).expand_as(far_NS)
+        strengths_NS = far_NS * torch.tensor(sides, dtype=torch.float64)[:, None]
+        return Trace("w+", all_NSLW, torch.where(finite_N1, steps_NS, NO_STEP), strengths_NS, {}, stops)
 
     def _moves(self, ws_NLW: Tensor, requests: Sequence[EditRequest], sides: Sequence[float]) -> Tensor:
-        """What is added to each code, (N, L, W); no row's depends on another row."""
+        """What is added to each code at strength 1, (N, L, W); no row's depends on another row."""
         places = [tuple(self._place(name) for name in request.attributes) for request in requests]
         intensity_NLW, moves_NLW = self._blocks.intensity(ws_NLW), torch.empty_like(ws_NLW)
         for its in dict.fromkeys(places):
@@ -130,8 +133,7 @@ class IDStyleEditor:
             if self._top_k is not None:
                 by = strongest(by, self._top_k)
             moves_NLW[rows] = by
-        strength_N = torch.tensor([abs(request.strengths[0]) for request in requests], dtype=torch.float64)
-        return strength_N[:, None, None] * moves_NLW.double()
+        return moves_NLW
 
     def _place(self, attribute: str) -> int:
         if attribute not in self._network.attributes:

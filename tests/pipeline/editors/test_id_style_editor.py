@@ -46,15 +46,16 @@ def moves(source, attr, keep=W):
 def test_rows_of_one_batch_may_ask_for_different_attributes(space):
     source = codes(space)
     names = ("smile", "old", "smile+old", "old+smile")
-    trace = edit(source, [Config(intensity=2).request(name) for name in names], intensity=2)
+    trace = edit(source, [Config(intensity=(2, 0.5)).request(name) for name in names], intensity=(2, 0.5))
     ws, by = moves(source, [[1, 0], [0, 1], [1, 1], [1, 1]])
     torch.testing.assert_close(trace.values[:, 0], ws)
     torch.testing.assert_close(trace.values[:, 1], (ws.double() + 2 * by).float())
+    torch.testing.assert_close(trace.values[:, 2], (ws.double() + 0.5 * by).float())
     assert (trace.space, trace.stops) == ("w+", (DONE,) * 4)
-    assert trace.strengths.tolist() == [[0, 2]] * 4
-    assert trace.steps.tolist() == [[0, 1]] * 4
+    assert trace.strengths.tolist() == [[0, 2, 0.5]] * 4
+    assert trace.steps.tolist() == [[0, 1, 2]] * 4
     for row, name in enumerate(names):
-        alone = edit(source.select(slice(row, row + 1)), [Config(intensity=2).request(name)], intensity=2)
+        alone = edit(source.select(slice(row, row + 1)), [Config(intensity=(2, 0.5)).request(name)], intensity=(2, 0.5))
         assert torch.equal(alone.values[0], trace.values[row])
 
 
@@ -137,8 +138,8 @@ def test_what_cannot_be_edited():
             Config().request(name)
     with pytest.raises(SpecError, match="4 codes and 3 requests"):
         edit(codes(), [request] * 3)
-    with pytest.raises(SpecError, match="one step"):
-        edit(codes(), [EditRequest("smile", strengths=(1.0, 2.0))] * 4)
+    with pytest.raises(SpecError, match="as many steps"):
+        edit(codes(), [EditRequest("smile", strengths=(1.0,) * steps) for steps in (1, 2, 1, 1)])
     with pytest.raises(SpecError, match="needs what stylemill train id-style makes"):
         Config().open(None)
     with pytest.raises(SpecError, match="what is preserved was decided"):
