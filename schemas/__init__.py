@@ -23,6 +23,7 @@ from schemas.latents import latents
 from schemas.measured import measured
 from schemas.metrics import metrics
 from schemas.photos import photos
+from schemas.picture_features import picture_features
 from schemas.rejects import rejects
 from schemas.requests import requests
 from schemas.statistics import statistics
@@ -54,6 +55,7 @@ __all__ = [
     "measured",
     "metrics",
     "photos",
+    "picture_features",
     "rejects",
     "requests",
     "statistics",

@@ -26,6 +26,7 @@ from schemas.latents import latents
 from schemas.measured import measured
 from schemas.metrics import GROUP, metrics
 from schemas.photos import photos
+from schemas.picture_features import picture_features
 from schemas.rejects import rejects
 from schemas.requests import requests
 from schemas.statistics import statistics
@@ -63,6 +64,7 @@ def from_arrow(found: pa.Schema) -> TableSchema:
         "statistics": _statistics,
         "exported": _exported,
         "photos": _photos,
+        "picture_features": _picture_features,
         "faces": _faces,
         "face_images": _face_images,
     }
@@ -128,6 +130,15 @@ def _measured(_: pa.Schema) -> TableSchema:
 
 def _photos(_: pa.Schema) -> TableSchema:
     return photos()
+
+
+def _picture_features(found: pa.Schema) -> TableSchema:
+    sizes = {
+        name: found.field(name).type.list_size
+        for name in ("features", "w")
+        if name in found.names and pa.types.is_fixed_size_list(found.field(name).type)
+    }
+    return picture_features(sizes.get("features", 1), sizes.get("w", 512))
 
 
 def _faces(_: pa.Schema) -> TableSchema:

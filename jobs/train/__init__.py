@@ -1,13 +1,14 @@
-"""`stylemill train`: train an editor on labelled latents or a classifier on labelled pictures, or import an editor that
-others trained; write DIR/artifact."""
+"""`stylemill train`: train an editor on labelled latents, a classifier on labelled pictures or an encoder on a
+generator's pictures, or import an editor that others trained; write DIR/artifact."""
 
 from collections.abc import Callable, Mapping, Sequence
 
 from jobs import subverbs
 from jobs.flags import Spec, parse, say
 from jobs.launch import launch
-from jobs.train import classifier, importing
+from jobs.train import classifier, encoder, importing
 from jobs.train.classifier import TrainClassifierSpec
+from jobs.train.encoder import TrainEncoderSpec
 from jobs.train.figures import figures
 from jobs.train.plan import plan_train
 from jobs.train.spec import SPECS as TRAINED
@@ -22,11 +23,13 @@ IMPORT = "import"
 SPECS: Mapping[str, type[Spec]] = {
     **TRAINED,
     classifier.NAME: TrainClassifierSpec,
+    encoder.ENCODER: TrainEncoderSpec,
     IMPORT: importing.ImportSpec,
 }
 """The spec class of each word behind `train`."""
 OTHERS: Mapping[str, tuple[Callable[[Sequence[str]], int], str]] = {
     classifier.NAME: (classifier.main, "a classifier of an attribute of your own, from labels given by hand"),
+    encoder.ENCODER: (encoder.main, "an encoder: from an aligned picture to its latent, in one look"),
     IMPORT: (importing.main, "read what others trained, from their public files"),
 }
 """Words behind `train` that are no training of an editor: what runs them, and what they do."""

@@ -51,13 +51,15 @@ def not_derived(out: str, verb: str) -> Iterator[str]:
     job_records = JobRecords(out, verb)
     stored = job_records.spec() or {}
     for name, reads in stored.get("derived", {}).items():
-        if name not in stored["tables"]:
+        is_artifact = name in stored.get("derived_artifacts", ())
+        if name not in stored["tables"] and not is_artifact:
             if name not in job_records.files():
                 yield f"{name} is not made yet"
             elif not is_whole(job_records, name):
                 yield f"{name} is missing, or is not the file that was written"
             continue
-        manifest = Table(store.join(out, name)).manifest()
+        url = store.join(out, name)
+        manifest = Artifact(url).manifest() if is_artifact else Table(url).manifest()
         if manifest is None:
             yield f"{name} is not made yet"
         elif manifest["fingerprint"] != stored["fingerprint"]:

@@ -103,7 +103,12 @@ def _job_records(output: Output) -> tuple[JobRecords | None, str]:
 def _artifacts_of_jobs(out: str) -> list[str]:
     """Those that the jobs of a directory make, also before they are there."""
     stored = [JobRecords(out, verb).spec() or {} for verb in verbs(out)]
-    return [store.join(out, spec["artifact"]) for spec in stored if spec.get("artifact")]
+    names = [
+        name
+        for spec in stored
+        for name in (*([spec["artifact"]] if spec.get("artifact") else []), *spec.get("derived_artifacts", ()))
+    ]
+    return [store.join(out, name) for name in names]
 
 
 def _is_output(url: str) -> bool:

@@ -1,6 +1,7 @@
-"""Outputs that the driver makes itself: small tables and files, from the job's sealed tables or from what was asked.
+"""Outputs that the driver makes itself: small tables, files, artifacts, from the job's sealed tables or what was asked.
 
-Each is written whole, what tells that it is complete last: a table its manifest, a file its line in the job's records.
+Each is written whole, what tells that it is complete last: a table or an artifact its manifest, a file its line in the
+job's records.
 """
 
 import hashlib
@@ -14,7 +15,7 @@ from pipeline.engine.fingerprint import fingerprint
 from pipeline.engine.job_records import JobRecords
 from pipeline.engine.owner import claim
 from pipeline.errors import StoreError
-from pipeline.tables import Table, store
+from pipeline.tables import Artifact, ArtifactFiles, Table, store
 from schemas import TableSchema
 
 Facts: TypeAlias = Mapping[str, Any]
@@ -94,7 +95,47 @@ class DerivedFile:
         job_records.record_file(self.name, None)
 
 
-Derived: TypeAlias = DerivedTable | DerivedFile
+@dataclass(frozen=True)
+class DerivedArtifact:
+    """The artifact DIR/`name`. files: makes it; reads, facts: as those of a table."""
+
+    name: str
+    files: Callable[[], ArtifactFiles]
+    reads: tuple[str, ...] = ()
+    facts: Facts = field(default_factory=dict)
+
+    def artifact(self, out: str) -> Artifact:
+        return Artifact(store.join(out, self.name))
+
+    def is_made(self, job_records: JobRecords, job: str, facts: Facts) -> bool:
+        """As that of a table."""
+        artifact = self.artifact(job_records.out)
+        try:
+            manifest = artifact.manifest()
+            return (
+                manifest is not None
+                and manifest["fingerprint"] == job
+                and store.canonical_json(manifest["facts"]) == store.canonical_json(facts)
+                and not artifact.verify()
+            )
+        except StoreError:
+            return False
+
+    def make(self, job_records: JobRecords, job: str, facts: Facts, check_lease: Callable[[], None]) -> str:
+        """As that of a table."""
+        made, artifact = self.files(), self.artifact(job_records.out)
+        check_lease()
+        claim([artifact], job_records.verb, job)
+        record = artifact.publish(made, check_lease)
+        artifact.seal([record], facts, job)
+        return f"an artifact of {record.bytes / 1e6:,.1f} MB"
+
+    def unseal(self, job_records: JobRecords) -> None:
+        """As that of a table."""
+        self.artifact(job_records.out).unseal()
+
+
+Derived: TypeAlias = DerivedTable | DerivedFile | DerivedArtifact
 
 
 def write_whole(

@@ -9,12 +9,12 @@ from typing import Any
 import schemas
 from pipeline.engine.attempt import Outputs
 from pipeline.engine.checkpoints import Checkpoints
-from pipeline.engine.derived import Derived, DerivedTable
+from pipeline.engine.derived import Derived, DerivedArtifact, DerivedTable
 from pipeline.engine.fingerprint import fingerprint
 from pipeline.engine.job_records import JobRecords
 from pipeline.engine.layout import tasks
 from pipeline.engine.stage import Stage, Task
-from pipeline.tables import Layout, Table, store
+from pipeline.tables import Artifact, Layout, Table, store
 from schemas import TableSchema
 
 
@@ -95,6 +95,11 @@ class Job:
         """Those of the derived outputs that are tables."""
         return {one.name: one.table(self.out) for one in self.derived if isinstance(one, DerivedTable)}
 
+    @property
+    def derived_artifacts(self) -> dict[str, Artifact]:
+        """Those that are artifacts."""
+        return {one.name: one.artifact(self.out) for one in self.derived if isinstance(one, DerivedArtifact)}
+
     def derived_facts(self, one: Derived) -> dict[str, Any]:
         """What a derived output stands on, as its manifest holds it. Raises StoreError where a table is not sealed."""
         digests = {f"{name}_digest": Table(store.join(self.out, name)).digest for name in one.reads}
@@ -118,6 +123,7 @@ class Job:
             "tables": [*outputs.all, *self.derived_tables],
             "artifact": outputs.artifact and outputs.artifact.name,
             "derived": {one.name: list(one.reads) for one in self.derived},
+            **({"derived_artifacts": list(made)} if (made := self.derived_artifacts) else {}),
             **({"folders": list(self.folders)} if self.folders else {}),
             "shards": len(self.tasks),
             "planned": sum(task.rows for task in self.tasks),

@@ -1,7 +1,7 @@
 """The steps before any work: compare the job with what its output holds, plan, prepare the output."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from pipeline.engine.attempt import REJECTS, Outputs
@@ -63,7 +63,7 @@ def prepare_outputs(
     """Store the spec at the first start, put the job's name on its tables, delete what is in the way; the plan."""
     stored = job_records.spec()
     if stored is not None and stored["fingerprint"] != job.fingerprint:
-        _clear(job, job_records, stored["tables"], stored.get("artifact"))
+        _clear(job, job_records, stored["tables"], _artifacts(stored))
         _clear_folders(job.out, stored.get("folders", ()))
         stored = None
     if stored is None:
@@ -72,7 +72,7 @@ def prepare_outputs(
                 job,
                 job_records,
                 [*outputs.all, *job.derived_tables],
-                outputs.artifact.name if outputs.artifact else None,
+                [*([outputs.artifact.name] if outputs.artifact else []), *job.derived_artifacts],
             )
         check(_owned(job, outputs), job.verb, job.fingerprint)
         _check_folders(job)
@@ -130,7 +130,7 @@ def _suspects(job_records: JobRecords, outputs: Outputs, outcomes: Mapping[int, 
 
 
 def _owned(job: Job, outputs: Outputs) -> list[Output]:
-    return [*outputs.all.values(), *job.derived_tables.values()]
+    return [*outputs.all.values(), *job.derived_tables.values(), *job.derived_artifacts.values()]
 
 
 def _begun(job: Job, job_records: JobRecords) -> bool:
@@ -141,9 +141,14 @@ def _begun(job: Job, job_records: JobRecords) -> bool:
     )
 
 
-def _clear(job: Job, job_records: JobRecords, names: Iterable[str], artifact: str | None) -> None:
+def _artifacts(stored: Mapping[str, Any]) -> list[str]:
+    """Names of the artifacts that the job of a record makes, the one that is derived too."""
+    return [*([stored["artifact"]] if stored.get("artifact") else []), *stored.get("derived_artifacts", ())]
+
+
+def _clear(job: Job, job_records: JobRecords, names: Iterable[str], artifacts: Collection[str]) -> None:
     """Delete the outputs of an earlier spec, also those that the new one does not have, and its records."""
-    for name in names:
+    for name in dict.fromkeys([*names, *artifacts]):
         url = store.join(job.out, *(("rejects", job.verb) if name == REJECTS else (name,)))
-        disown(Artifact(url) if name == artifact else Table(url))
+        disown(Artifact(url) if name in artifacts else Table(url))
     job_records.forget()

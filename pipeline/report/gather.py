@@ -11,7 +11,7 @@ import pandas as pd
 
 from pipeline.errors import StoreError
 from pipeline.report import wording
-from pipeline.tables import Table, store
+from pipeline.tables import Artifact, Table, store
 from schemas.labels import MEASURES
 
 TABLES = ("latents", "labels", "images")
@@ -169,6 +169,7 @@ def _not_derived(url: str, verb: str, spec: Json) -> Iterator[str]:
     if not isinstance(derived, Mapping) or not isinstance(tables, list):
         return
     sealed = {name: Table(store.join(url, name)).sealed for name in tables if name != "rejects"}
+    sealed |= {name: Artifact(store.join(url, name)).sealed for name in spec.get("derived_artifacts", ())}
     for name in derived if all(sealed[name] for name in sealed if name not in derived) else ():
         if not (sealed[name] if name in sealed else store.exists(store.join(url, name))):
             yield f"{name} is not made yet: the same {verb} command makes it"

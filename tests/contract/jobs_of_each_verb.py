@@ -214,6 +214,11 @@ CASES = {
         changed={"--seed 1": "seed: 0 there, 1 asked", "--attribute hat": "attribute: ", "--joins none": "joins: "},
         networks=("--threads", "1", "--device", "cpu"), steps=True,
     ),
+    "train-encoder": Case(
+        f"train encoder {TINY} --features tiny --held-out 2 --rank 8 {ROWS}",
+        changed={"--seed 1": "seed: 3 there, 1 asked", "--rank 4": "rank: 8 there, 4 asked"},
+        rows=NORMAL, last=("artifact",), cut=CUT,
+    ),
     "export": Case(
         "export {pictures} --format files --rows-per-shard 8",
         changed={"--where step>0": "chosen: "}, last=("metadata.csv", "README.md"), cut=CUT, networks=(),

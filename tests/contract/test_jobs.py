@@ -101,8 +101,9 @@ def files(out: Path) -> dict[str, bytes]:
 
 
 def rows(out: Path) -> dict[str, list[dict]]:
-    """The rows of each table but the partial numbers, which are a group for each part."""
-    tables = {str(path.parent.parent.relative_to(out)) for path in out.rglob(".stylemill/manifest.json")}
+    """The rows of each table but the partial numbers, which are a group for each part; of an artifact none."""
+    manifests = [path for path in out.rglob(".stylemill/manifest.json") if "kind" not in json.loads(path.read_text())]
+    tables = {str(path.parent.parent.relative_to(out)) for path in manifests}
     return {name: Table.open(f"{out}/{name}").read().to_pylist() for name in tables if not name.startswith("metrics")}
 
 

@@ -127,6 +127,7 @@ GOOD = {
         if verb.split()[0] in ("edit", "reproduce", "train")
     },
     "train classifier": "--image-table s3://a/images --labels /data/b.csv --attribute beard --out s3://a/beard",
+    "train encoder": "--generator g --rows 4000 --out s3://a/encoder",
     "train import": "/data/100000.ckpt --format id-style --generator g --out s3://a/theirs",
 }
 

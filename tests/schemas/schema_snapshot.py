@@ -49,6 +49,7 @@ SCHEMAS = {
     "face_images": schemas.face_images(),
     "exported": schemas.exported(),
     "exported-edits": schemas.exported(("index", "request", "step")),
+    "picture_features": schemas.picture_features(6, 512),
     "statistics": schemas.statistics(["faces_yaw", "faces_yaw_mirrored", "judge_smile"]),
 }
 

@@ -1,0 +1,135 @@
+"""What an encoder reads of an aligned picture: frozen networks' features on a coarse grid, and the colours themselves.
+
+Shapes: N rows, F features.
+"""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import adaptive_avg_pool2d
+
+from pipeline.errors import SpecError
+from pipeline.models.classifiers import tiny
+from pipeline.models.classifiers.crops import Crop, Pixels
+from pipeline.models.classifiers.features import FaceEmbedding
+from pipeline.models.classifiers.identity import Identity
+from pipeline.models.classifiers.networks import Networks
+from pipeline.models.classifiers.parser import at_size
+from pipeline.models.classifiers.perceptual import AlexNet
+
+COLOURS = 16
+PARSED, PARSED_GRID = 192, 8
+TRUNK = 128
+TRUNK_GRIDS = (4, 4, 4, 4, 4)
+"""Of the five stages of AlexNet; 0 leaves one out."""
+
+
+def whole(pixels: int) -> Crop:
+    """The whole picture at another size."""
+    return Crop(0.0, 0.0, 1.0, 1.0, pixels, pixels)
+
+
+class Colours(nn.Module):
+    """The picture itself at 16 px: pose, hair, background and light are nearly linear in it."""
+
+    def __init__(self, networks: Networks) -> None:
+        super().__init__()
+
+    def forward(self, x_N3HW: Tensor) -> Tensor:
+        """(N, 3, H, W) in [-1, 1] -> (N, 768)."""
+        return whole(COLOURS)(x_N3HW).flatten(1)
+
+
+class Parts(nn.Module):
+    """The face parser's probabilities of 19 classes, seen at 192 px, as means over 8 x 8 parts of the picture."""
+
+    def __init__(self, networks: Networks) -> None:
+        super().__init__()
+        self.network = at_size(networks.program("bisenet-celebamask", "parsing_logits"), PARSED)
+        self.pixels = Pixels((0.5,), (0.5,))
+
+    def forward(self, x_N3HW: Tensor) -> Tensor:
+        """(N, 3, H, W) in [-1, 1] -> (N, 1216)."""
+        logits_N19hw = self.network(self.pixels(whole(PARSED)(x_N3HW)))["parsing_logits"]
+        return adaptive_avg_pool2d(logits_N19hw.softmax(1), PARSED_GRID).flatten(1)
+
+
+class Trunk(nn.Module):
+    """AlexNet of the perceptual distance at 128 px: means of each stage's channels over 4 x 4 parts of the picture."""
+
+    def __init__(self, networks: Networks) -> None:
+        super().__init__()
+        self.network = AlexNet(networks.tensors("stlpips-alex"))
+
+    def forward(self, x_N3HW: Tensor) -> Tensor:
+        """(N, 3, H, W) in [-1, 1] -> (N, F)."""
+        stages = zip(self.network(whole(TRUNK)(x_N3HW)), TRUNK_GRIDS, strict=True)
+        return torch.cat([adaptive_avg_pool2d(maps, grid).flatten(1) for maps, grid in stages if grid], dim=1)
+
+
+class Person(nn.Module):
+    """Whose face it is, by fr-feature, and the 68 points by which that aligns it."""
+
+    def __init__(self, networks: Networks) -> None:
+        super().__init__()
+        self.identity = Identity(networks)
+
+    def forward(self, x_N3HW: Tensor) -> Tensor:
+        """(N, 3, H, W) in [-1, 1] -> (N, 648)."""
+        return torch.cat([self.identity(x_N3HW), self.identity.landmarks(x_N3HW).flatten(1)], dim=1)
+
+
+class TinyFeatures(nn.Module):
+    """Of the random network that tests use."""
+
+    def __init__(self, networks: Networks) -> None:
+        super().__init__()
+        self.reader = tiny.TinyReader(tiny.SEEDS["tiny"], networks)
+
+    def forward(self, x_N3HW: Tensor) -> Tensor:
+        """(N, 3, H, W) in [-1, 1] -> (N, 512)."""
+        seen: tiny.Seen = self.reader(x_N3HW)
+        return seen.features
+
+
+FEATURES: dict[str, Callable[[Networks], nn.Module]] = {
+    "colours": Colours,
+    "parts": Parts,
+    "trunk": Trunk,
+    "face": FaceEmbedding,
+    "person": Person,
+    "tiny": TinyFeatures,
+}
+"""By name. Each gives (N, F) of pictures (N, 3, H, W) in [-1, 1]."""
+USUAL = ("colours", "parts", "trunk", "face", "person")
+
+
+class PictureFeatures(nn.Module):
+    """Several, one behind the other.
+
+    names: of FEATURES. digests: of their networks, by name. widths: F of each.
+
+    Raises:
+        SpecError: there are no features of a name, or a name is given twice.
+        ModelFileError: a network has not been pulled, or is damaged.
+    """
+
+    def __init__(self, names: Sequence[str], device: str | torch.device = "cpu") -> None:
+        super().__init__()
+        if unknown := [name for name in names if name not in FEATURES]:
+            raise SpecError(f"there are no features {unknown[0]!r}: choose among {', '.join(FEATURES)}")
+        if not names or len({*names}) < len(names):
+            raise SpecError(f"features {','.join(names)}: name at least one, and each once")
+        networks = Networks(device)
+        self.names = tuple(names)
+        self.each = nn.ModuleList(FEATURES[name](networks) for name in names).to(device).eval()
+        self.digests = dict(networks.digests)
+        blank_13HW = torch.zeros(1, 3, TRUNK, TRUNK, device=device)
+        with torch.no_grad():
+            self.widths = tuple(one(blank_13HW).shape[1] for one in self.each)
+
+    @torch.no_grad()
+    def forward(self, x_N3HW: Tensor) -> Tensor:
+        """(N, 3, H, W) in [-1, 1] -> (N, F), float32."""
+        return torch.cat([one(x_N3HW).float() for one in self.each], dim=1)
