@@ -113,9 +113,9 @@ class IDStyleEditor:
         self._network.check(tuple(values.shape[1:]))
         by_NLW = self._moves(values.to("cpu", torch.float32), requests, sides).double()
         far_NS = torch.tensor([[0.0, *map(abs, one.strengths)] for one in requests], dtype=torch.float64)
-        moved_NSLW = values.double().cpu()[:, None] + far_NS[:, 1:, None, None] * by_NLW[:, None]
+        moved_NSLW = values.double().cpu()[:, None].addcmul(far_NS[:, 1:, None, None], by_NLW[:, None])
         all_NSLW = torch.cat([values[:, None], moved_NSLW.to(values)], dim=1)
-        finite_N1 = all_NSLW.flatten(1).isfinite().all(dim=1, keepdim=True).cpu()
+        finite_N1 = all_NSLW.flatten(1).abs().amax(dim=1, keepdim=True).isfinite().cpu()
         stops = tuple(DONE if there else NOT_FINITE for there in finite_N1[:, 0].tolist())
         steps_NS = torch.arange(far_NS.shape[1]).expand_as(far_NS)
         strengths_NS = far_NS * torch.tensor(sides, dtype=torch.float64)[:, None]
@@ -127,11 +127,14 @@ class IDStyleEditor:
         intensity_NLW, moves_NLW = self._blocks.intensity(ws_NLW), torch.empty_like(ws_NLW)
         for its in dict.fromkeys(places):
             rows = [row for row, other in enumerate(places) if other == its]
-            deltas = self._network(ws_NLW[rows], intensity_NLW[rows], list(its))
+            every = len(rows) == len(places)  # an index would copy them
+            deltas = self._network(*((x if every else x[rows]) for x in (ws_NLW, intensity_NLW)), places=list(its))
             attr = torch.tensor([sides[row] for row in rows])
             by = combine(deltas, attr[:, None].expand(-1, len(its)))
             if self._top_k is not None:
                 by = strongest(by, self._top_k)
+            if every:
+                return by
             moves_NLW[rows] = by
         return moves_NLW
 
