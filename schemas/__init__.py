@@ -16,6 +16,7 @@ from schemas.faces import faces
 from schemas.gradients import gradients
 from schemas.grids import grids
 from schemas.images import images
+from schemas.inversions import inversions
 from schemas.kept import kept
 from schemas.known import from_arrow
 from schemas.labels import labels
@@ -49,6 +50,7 @@ __all__ = [
     "gradients",
     "grids",
     "images",
+    "inversions",
     "kept",
     "labels",
     "latents",

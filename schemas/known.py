@@ -20,6 +20,7 @@ from schemas.faces import faces
 from schemas.gradients import gradients
 from schemas.grids import grids
 from schemas.images import images
+from schemas.inversions import inversions
 from schemas.kept import as_kept, is_kept
 from schemas.labels import MEASURES, labels
 from schemas.latents import latents
@@ -67,6 +68,7 @@ def from_arrow(found: pa.Schema) -> TableSchema:
         "picture_features": _picture_features,
         "faces": _faces,
         "face_images": _face_images,
+        "inversions": _inversions,
     }
     if name not in builders and is_kept(found):
         schema = as_kept(name, version, found)
@@ -151,6 +153,10 @@ def _face_images(_: pa.Schema) -> TableSchema:
 
 def _directions(_: pa.Schema) -> TableSchema:
     return directions()
+
+
+def _inversions(_: pa.Schema) -> TableSchema:
+    return inversions()
 
 
 def _edits(found: pa.Schema) -> TableSchema:

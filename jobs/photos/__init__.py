@@ -1,3 +1,6 @@
 """`stylemill photos`: your own photos."""
 
-VERBS = {"align": ("align", "find the faces of photos and cut each out as the faces of FFHQ are")}
+VERBS = {
+    "align": ("align", "find the faces of photos and cut each out as the faces of FFHQ are"),
+    "invert": ("invert", "find codes of a generator whose faces are those of photos"),
+}

@@ -136,6 +136,12 @@ CASES = {
         changed={"--size 16": "size: 32 there, 16 asked", "--faces largest": "faces: all there, largest asked"},
         cut="--rows-per-shard 3", networks=("--device", "cpu"),
     ),
+    "invert": Case(
+        f"photos invert {{aligned}} {TINY} --networks tiny --classifiers tiny --steps 2 --images png --size 32 "
+        "--max-lpips 9 --max-identity-dlib 9 --rows-per-shard 4",
+        changed={"--steps 3": "steps: 2 there, 3 asked", "--max-lpips 8": "max_lpips: 9.0 there, 8.0 asked"},
+        cut="--rows-per-shard 8",
+    ),
     "label": Case(
         "label --latents {latents} --classifiers tiny --rows-per-shard 8",
         changed={"--classifiers tiny-judge": "classifiers: tiny there"}, rows=CODES, cut=CUT,
@@ -278,6 +284,7 @@ def make_inputs(folder: Path, generator: str = "stylegan2-tiny") -> dict[str, st
         "planted": f"{folder}/planted",
         "codes": f"{folder}/codes.npy",
         "photos": f"{folder}/photos",
+        "aligned": f"{folder}/aligned",
         "images": f"{folder}/images",
         "hand": f"{folder}/hand.csv",
         "artifact": trained("latent-transformer"),
@@ -290,6 +297,8 @@ def make_inputs(folder: Path, generator: str = "stylegan2-tiny") -> dict[str, st
     np.save(inputs["codes"], np.random.default_rng(1).standard_normal((12, 512)).astype(np.float32))
     lines = [f"{row},{row % 2}" for row in range(20)]
     Path(inputs["hand"]).write_text("\n".join(["index,label", *lines]) + "\n")
+    aligned = CASES["align"].words.format(**inputs).split()
+    assert main([*aligned, *CASES["align"].networks, *HERE, "--out", inputs["aligned"]]) == 0
     for name, words in {
         "latents": f"sample {TINY} {ROWS}",
         "images": f"dataset {TINY} --classifiers tiny --rows 24 --images png --size 32",

@@ -113,6 +113,7 @@ GOOD = {
     "directions list": "s3://a/fit --json-lines",
     "directions strips": "--directions s3://a/directions --latents s3://a/latents --out s3://a/fit",
     "photos align": "s3://a/photos --faces largest --out s3://a/aligned",
+    "photos invert": "s3://a/aligned --steps 40 --images webp --out s3://a/inverted",
     "latents import": "/data/w.npy --generator g --space w --out s3://a/mine",
     "measure": "--edits s3://a/edits,/data/edits --identity --out s3://a/measured",
     "compare": "--editors interfacegan,ials --attributes smile --rows 8 --out s3://a/compare",

@@ -47,6 +47,7 @@ SCHEMAS = {
     "photos": schemas.photos(),
     "faces": schemas.faces(),
     "face_images": schemas.face_images(),
+    "inversions": schemas.inversions(),
     "exported": schemas.exported(),
     "exported-edits": schemas.exported(("index", "request", "step")),
     "picture_features": schemas.picture_features(6, 512),

@@ -34,10 +34,17 @@ class Identity(nn.Module):
         self.pixels = Pixels((127 / 255,), (128 / 255,))
         self.fingerprint = "+".join(networks.digests[name] for name in sorted(networks.digests))
 
-    def forward(self, x_N3HW: Tensor) -> Tensor:
-        """(N, 3, H, W) in [-1, 1] -> (N, E) of length 1. The alignment is held fixed: no gradient flows through it."""
-        with torch.no_grad():
-            points_NP2 = five_points(self.landmarks(x_N3HW))
+    @torch.no_grad()
+    def points(self, x_N3HW: Tensor) -> Tensor:
+        """(N, 3, H, W) in [-1, 1] -> (N, P, 2), fractions of the picture: what a face is aligned by."""
+        return five_points(self.landmarks(x_N3HW))
+
+    def forward(self, x_N3HW: Tensor, points_NP2: Tensor | None = None) -> Tensor:
+        """(N, 3, H, W) in [-1, 1] -> (N, E) of length 1. The alignment is held fixed: no gradient flows through it.
+
+        points: to align by; None for the face's own.
+        """
+        points_NP2 = self.points(x_N3HW) if points_NP2 is None else points_NP2
         aligned_N3hw = align(SMALL(x_N3HW), points_NP2)
         return normalize(self.network(self.pixels(aligned_N3hw))["embedding"].flatten(1))
 

@@ -8,6 +8,7 @@ Shapes: N rows, C channels of a stage, h and w its pixels.
 """
 
 from collections.abc import Mapping
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +23,8 @@ ALEX = ("1.0", "2.5", "3.9", "4.11", "5.13")
 """The convolution of each stage of AlexNet, in the file."""
 PADDING = (2, 2, 1, 1, 1)
 """Of these."""
+Trunk = Literal["alex", "vgg"]
+NETWORKS: Mapping[Trunk, str] = {"alex": "stlpips-alex", "vgg": "stlpips-vgg"}
 DISTANCE_SIZE = 256
 """Width and height of the pictures that the distance is of; smaller ones stay as they are."""
 
@@ -91,20 +94,21 @@ class AlexNet(nn.Module):
 
 
 class PerceptualDistance(nn.Module):
-    """How different two pictures look: stlpips-alex at 256 px (LPIPS, Zhang et al., CVPR 2018, Eq. 1).
+    """How different two pictures look: stlpips-alex or stlpips-vgg at 256 px (LPIPS, Zhang et al., CVPR 2018, Eq. 1).
 
-    fingerprint: digest of its weights.
+    trunk: of which network the features are. name: of that network. fingerprint: digest of its weights.
     """
 
-    NETWORK = "stlpips-alex"
+    NETWORK = NETWORKS["alex"]
 
-    def __init__(self, networks: Networks) -> None:
+    def __init__(self, networks: Networks, trunk: Trunk = "alex") -> None:
         super().__init__()
-        tensors = networks.tensors(self.NETWORK)
-        self.trunk = AlexNet(tensors)
+        self.name = NETWORKS[trunk]
+        tensors = networks.tensors(self.name)
+        self.trunk = AlexNet(tensors) if trunk == "alex" else Vgg16(tensors)
         for stage in range(len(ALEX)):
             self.register_buffer(f"linear_{stage}", tensors[f"lin{stage}.model.1.weight"])
-        self.fingerprint = networks.digests[self.NETWORK]
+        self.fingerprint = networks.digests[self.name]
 
     def forward(self, x_N3HW: Tensor) -> list[Tensor]:
         """(N, 3, H, W) in [-1, 1] -> what `between` compares: features of each stage, of length 1 at each place."""
@@ -114,16 +118,19 @@ class PerceptualDistance(nn.Module):
 
     def between(self, these: list[Tensor], others: list[Tensor]) -> Tensor:
         """(N,): the weighted squared difference of the features, mean over places and sum over stages; 0 if equal."""
-        found = [
-            conv2d((one - other).square(), self.get_buffer(f"linear_{stage}")).mean(dim=(1, 2, 3))
+        return torch.stack([found.mean(dim=(1, 2, 3)) for found in self.maps(these, others)]).sum(0)
+
+    def maps(self, these: list[Tensor], others: list[Tensor]) -> list[Tensor]:
+        """Of each stage (N, 1, h, w), of which `between` takes the means."""
+        return [
+            conv2d((one - other).square(), self.get_buffer(f"linear_{stage}"))
             for stage, (one, other) in enumerate(zip(these, others, strict=True))
         ]
-        return torch.stack(found).sum(0)
 
 
-def load_distance(device: str | torch.device = "cpu") -> PerceptualDistance:
+def load_distance(device: str | torch.device = "cpu", trunk: Trunk = "alex") -> PerceptualDistance:
     """The distance on a device. Raises ModelFileError where its file has not been pulled, or is damaged."""
-    return PerceptualDistance(Networks(device)).to(device).eval()
+    return PerceptualDistance(Networks(device), trunk).to(device).eval()
 
 
 def binomial() -> Tensor:

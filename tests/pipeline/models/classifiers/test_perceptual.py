@@ -117,11 +117,24 @@ def alex_stages(tensors: dict[str, torch.Tensor]) -> list[nn.Sequential]:
     ]
 
 
-def lpips(tensors: dict[str, torch.Tensor], x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+class RandomVgg(Networks):
+    """In place of the file of stlpips-vgg."""
+
+    def tensors(self, name: str) -> dict[str, torch.Tensor]:
+        draw = torch.Generator().manual_seed(5)
+        self.digests[name] = "random"
+        linear = {
+            f"lin{stage}.model.1.weight": torch.rand(1, channels[-1], 1, 1, generator=draw)
+            for stage, channels in enumerate(CHANNELS)
+        }
+        return random_tensors() | linear
+
+
+def lpips(tensors: dict[str, torch.Tensor], stages: list, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     """Equation 1 of LPIPS in float64: the mean over places of |w (x^ - y^)|^2, the sum over stages."""
     total = torch.zeros(len(x), dtype=torch.float64)
     seen = [((one - tensors["scaling_layer.shift"]) / tensors["scaling_layer.scale"]).double() for one in (x, y)]
-    for stage, layers in enumerate(alex_stages(tensors)):
+    for stage, layers in enumerate(stages):
         seen = [layers.double()(one) for one in seen]
         unit = [one / one.square().sum(1, keepdim=True).sqrt().clamp_min(1e-10) for one in seen]
         weight = tensors[f"lin{stage}.model.1.weight"].double()
@@ -135,10 +148,22 @@ def test_the_distance_is_that_of_its_paper() -> None:
     distance = PerceptualDistance(networks).eval()
     x, y = (torch.rand(2, 3, 48, 48, generator=draw) * 2 - 1 for _ in range(2))
     found = distance.between(distance(x), distance(y))
-    torch.testing.assert_close(found.double(), lpips(networks.tensors("stlpips-alex"), x, y), rtol=1e-4, atol=1e-6)
+    tensors = networks.tensors("stlpips-alex")
+    torch.testing.assert_close(found.double(), lpips(tensors, alex_stages(tensors), x, y), rtol=1e-4, atol=1e-6)
     assert (distance.between(distance(x), distance(x)) == 0).all()
     near = distance.between(distance(x), distance(0.9 * x + 0.1 * y))
     assert (near < found).all()
+
+
+@torch.no_grad()
+def test_so_is_that_of_the_other_trunk() -> None:
+    draw, networks = torch.Generator().manual_seed(6), RandomVgg()
+    distance = PerceptualDistance(networks, "vgg").eval()
+    x, y = (torch.rand(2, 3, 48, 48, generator=draw) * 2 - 1 for _ in range(2))
+    tensors = networks.tensors("stlpips-vgg")
+    want = lpips(tensors, layer_by_layer(tensors), x, y)
+    torch.testing.assert_close(distance.between(distance(x), distance(y)).double(), want, rtol=1e-4, atol=1e-6)
+    assert distance.name == "stlpips-vgg"
 
 
 @torch.no_grad()
