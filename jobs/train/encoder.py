@@ -47,7 +47,7 @@ class TrainEncoderSpec(RunFlags):
         min_length=1,
         description=f"What the encoder reads of a picture: {', '.join(FEATURES)} (a test's).",
     )
-    rank: int = Field(256, gt=0, description="Rank of its linear map, which decides its size.")
+    rank: int = Field(192, gt=0, description="Rank of its linear map, which decides its size.")
     jitter: bool = Field(
         True, description="Move, blur and compress the pictures that it learns from a little, as photos are."
     )

@@ -36,8 +36,11 @@ def test_of_full_rank_it_is_the_ridge_regression_of_scikit_learn(rows):
     f_NF, w_NW, f_HF, _ = rows
     head = encoder_head.fit(*rows, WIDTHS, W)
     deviation_F = f_NF.std(axis=0, dtype=np.float64)
-    scale_F = np.repeat(1 / np.sqrt(WIDTHS), WIDTHS) / np.where(deviation_F > 0, deviation_F, np.inf)
-    model = Ridge(alpha=head.metrics["alpha"]).fit(f_NF * scale_F, w_NW)
+    groups = (slice(0, WIDTHS[0]), slice(WIDTHS[0], None))
+    least_F = np.concatenate([np.full(width, 0.2 * np.sqrt((deviation_F[group] ** 2).mean())) for width, group in
+                              zip(WIDTHS, groups, strict=True)])  # fmt: skip
+    scale_F = np.repeat(1 / np.sqrt(WIDTHS), WIDTHS) / np.maximum(deviation_F, least_F)
+    model = Ridge(alpha=200 * head.metrics["alpha"]).fit(f_NF * scale_F, w_NW)
     np.testing.assert_allclose(applied(head, f_HF), model.predict(f_HF * scale_F), atol=0.03)
     assert head.tensors["down"].dtype == head.tensors["up"].dtype == torch.float16
 
@@ -104,9 +107,9 @@ def test_jitter_is_of_seed_and_index_alone_and_mild():
 def test_features_of_several_networks_lie_behind_each_other():
     found = PictureFeatures(["colours", "tiny"])
     x_N3HW = torch.rand(2, 3, 32, 32) * 2 - 1
-    assert found.widths == (768, 512)
+    assert found.widths == (1728, 512)
     both = found(x_N3HW)
-    assert torch.equal(both[:, 768:], PictureFeatures(["tiny"])(x_N3HW))
-    smaller = torch.nn.functional.interpolate(x_N3HW, (16, 16), mode="bilinear", antialias=True)
-    assert torch.allclose(both[:, :768], smaller.flatten(1), atol=1e-5)
+    assert torch.equal(both[:, 1728:], PictureFeatures(["tiny"])(x_N3HW))
+    smaller = torch.nn.functional.interpolate(x_N3HW, (24, 24), mode="bilinear", antialias=True)
+    assert torch.allclose(both[:, :1728], smaller.flatten(1), atol=1e-5)
     assert set(FEATURES) >= {*found.names}
