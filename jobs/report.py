@@ -18,7 +18,7 @@ TABLES = ("latents", "labels", "edits")
 class ReportSpec(LabelledChoice):
     """Write DIR/report.html. It shows faces, with histograms and correlations of their labels; edits, with scores;
     directions, with the accuracies of their fits; the card and curves of an artifact; what measured edits changed; or
-    the faces of photos.
+    the faces of photos, and of the codes that were found for them.
 
     Example: stylemill report out/faces
     """

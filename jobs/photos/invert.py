@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
 import tyro
 from pydantic import Field, model_validator
 
 import schemas
 from jobs.classifiers import classifier_ref
-from jobs.constants import CalibrationFlag, Constants
+from jobs.constants import CalibrationFlag, Constants, about
 from jobs.flags import Names, parse, say
 from jobs.launch import launch
 from jobs.locations import absolute
@@ -22,19 +22,25 @@ from pipeline.engine.layout import cut
 from pipeline.errors import SpecError
 from pipeline.models import generators
 from pipeline.models.classifiers.attributes import DEFAULT_ATTRIBUTES
+from pipeline.models.generators import Generator
 from pipeline.photos import likeness
 from pipeline.photos.inversion import Settings
 from pipeline.photos.inversion_quality import Gate
 from pipeline.photos.prior import check_space
+from pipeline.stages import kept_artifacts
+from pipeline.stages.encoders import find_encoder, read_encoder
 from pipeline.stages.invert import InvertStage
-from pipeline.stages.models import Model
+from pipeline.stages.kept_artifacts import ENCODER
+from pipeline.stages.models import ArtifactRef, Model
 from pipeline.stages.pictures import NO_PICTURES
-from pipeline.tables import Table, store
+from pipeline.tables import Artifact, Table, store
 
 VERB = "photos-invert"
 IMAGES = "images"
 PER_SHARD = {"cpu": 8, "cuda": 256}
 """Some minutes of work, lost when a worker is."""
+PACKAGES = ("scipy", "scikit-image", "dlib-bin")
+"""Whose versions can move numbers, besides those of every job."""
 FEWEST = 10
 """Steps that a budget buys at least."""
 DEFAULTS = Settings()
@@ -57,6 +63,13 @@ class InvertSpec(CalibrationFlag, PictureFlags, RunFlags):
         description="DIR of stylemill photos align. A path or any fsspec URL.", json_schema_extra={"metavar": "DIR"}
     )
     generator: str = Field("mobilestylegan-ffhq", description=GENERATOR)
+    start: Literal["encoder", "mean"] | None = Field(
+        None, description="Where codes start: encoder, or mean, the mean face. Default: encoder where there is one."
+    )
+    encoder: str | None = Field(
+        None, description="DIR/artifact of stylemill train encoder. Default: that of the repository for the generator.",
+        json_schema_extra={"metavar": "DIR"},
+    )  # fmt: skip
     steps: int | None = Field(
         None, ge=1, le=100_000, description=f"Steps of the descent for a face. Default: {DEFAULTS.steps}."
     )
@@ -109,6 +122,8 @@ class InvertSpec(CalibrationFlag, PictureFlags, RunFlags):
     def _one_length(self) -> "InvertSpec":
         if self.steps is not None and self.budget is not None:
             raise ValueError("--budget decides the steps: leave out --steps")
+        if self.start == "mean" and self.encoder is not None:
+            raise ValueError("--start mean needs no encoder: leave out --encoder")
         return self
 
     def settings(self, steps: int) -> Settings:
@@ -158,7 +173,7 @@ def plan_invert(spec: InvertSpec) -> tuple[Job, int | None, InvertStage]:
     )  # fmt: skip
     seen = likeness.load(spec.networks, spec.trunk)
     classifiers = classifier_ref(spec.classifiers, spec.attributes, constants=Constants(generator, spec.calibration))
-    keep = spec.pictures(generator)
+    keep, encoder = spec.pictures(generator), _encoder(spec, generator)
     stage = InvertStage(
         pictures=Table(pictures.url, pictures.schema, pictures.layout),
         photo=photo,
@@ -166,6 +181,7 @@ def plan_invert(spec: InvertSpec) -> tuple[Job, int | None, InvertStage]:
         generator=Model(generator.name, generator.fingerprint),
         likeness=Model(spec.networks, seen.fingerprint),
         trunk=spec.trunk,
+        encoder=encoder,
         settings=spec.settings(spec.steps or DEFAULTS.steps),
         classifiers=classifiers,
         gate=Gate(spec.max_lpips, spec.max_identity_dlib),
@@ -173,7 +189,11 @@ def plan_invert(spec: InvertSpec) -> tuple[Job, int | None, InvertStage]:
         shape=(generator.num_ws, generator.w_dim),
         runtime=runtime,
     )
-    steps = spec.steps or _stored_steps(spec) or (DEFAULTS.steps if spec.budget is None else _bought(spec, stage))
+    steps = (
+        spec.steps
+        or (_stored(spec, "steps") if spec.budget else None)
+        or (DEFAULTS.steps if spec.budget is None else _bought(spec, stage))
+    )
     stage = replace(stage, settings=spec.settings(steps))
     layout = cut(len(photo), rows_per_shard, runtime.batch_size)
     facts = spec_facts(spec, runtime, GRADIENTS, rows_per_shard=layout.rows_per_shard, generator=generator.name)
@@ -181,13 +201,16 @@ def plan_invert(spec: InvertSpec) -> tuple[Job, int | None, InvertStage]:
         **facts,
         **(keep.facts if keep else NO_PICTURES),
         "steps": steps,
+        "start": "encoder" if encoder else "mean",
         "attributes": list(classifiers.attributes),
     }
     del facts["budget"]
+    digests = {"pictures_digest": pictures.digest, "networks_digest": seen.fingerprint}
     job = plan(
         spec, stage, layout, facts, verb=VERB, generator=generator, networks=seen.networks,
-        families={"classifiers": classifiers}, digested=("aligned",), versions=("scipy", "scikit-image", "dlib-bin"),
-        digests={"pictures_digest": pictures.digest, "networks_digest": seen.fingerprint},
+        families={"classifiers": classifiers}, digested=("aligned", "encoder"), versions=PACKAGES,
+        about={**about(generator, classifiers), "aligned": store.parent(pictures.url)},
+        digests={**digests, **({"encoder_digest": encoder.digest} if encoder else {})},
     )  # fmt: skip
     return job, workers, stage
 
@@ -212,10 +235,29 @@ def _bought(spec: InvertSpec, stage: InvertStage) -> int:
     return steps
 
 
-def _stored_steps(spec: InvertSpec) -> int | None:
-    """Of the first start, where a budget was given: it is turned into steps once."""
-    stored = None if spec.replace or spec.budget is None else JobRecords(spec.out, VERB).spec()
-    return stored["spec"].get("steps") if stored else None
+def _stored(spec: InvertSpec, name: str) -> Any:
+    """A choice of the first start: a budget is turned into steps once, and codes go on to start where they did."""
+    stored = None if spec.replace else JobRecords(spec.out, VERB).spec()
+    return stored["spec"].get(name) if stored else None
+
+
+def _encoder(spec: InvertSpec, generator: Generator) -> ArtifactRef | None:
+    """What codes start from; None for the mean face. Raises SpecError where an encoder is asked for and none is kept,
+    else as `read_encoder`.
+    """
+    start = spec.start or ("encoder" if spec.encoder else _stored(spec, "start"))
+    url = None if start == "mean" else spec.encoder or find_encoder(generator)
+    if url is None:
+        if start == "encoder":
+            raise SpecError(
+                f"no encoder is kept for {generator.name}: stylemill train encoder --generator {generator.name} --out "
+                "DIR trains one; then pass --encoder DIR/artifact, or --start mean"
+            )
+        if start is None:
+            say(f"Note  no encoder is kept for {generator.name}: codes start from the mean face")
+        return None
+    read_encoder(url, generator)
+    return ArtifactRef(url, ENCODER, Artifact(kept_artifacts.place(url)).digest)
 
 
 def _open(aligned: str) -> Table:

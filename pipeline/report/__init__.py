@@ -3,7 +3,7 @@
 from collections.abc import Collection
 
 from pipeline.errors import StoreError
-from pipeline.report import artifact, directions, edits, gather, measured_page, page, photos, pictures
+from pipeline.report import artifact, directions, edits, gather, inversions, measured_page, page, photos, pictures
 from pipeline.tables import Table, store
 from pipeline.tables.artifact import is_artifact
 
@@ -19,11 +19,11 @@ def write_all(
     chosen: Collection[int] | None = None,
 ) -> list[str]:
     """Write the pages of a folder and return their URLs: of its faces, as `write`, of its edits, of its directions, of
-    its artifact, of what was measured, of its photos.
+    its artifact, of what was measured, of its photos, of inverted faces.
 
     The first is DIR/report.html; beside it, that of edits is DIR/edits.html, of directions DIR/directions.html, of an
-    artifact DIR/artifact.html, of measured edits DIR/measured.html, of photos DIR/photos.html. The page of an artifact
-    itself is a file beside its folder, which holds its files alone.
+    artifact DIR/artifact.html, of measured edits DIR/measured.html, of photos DIR/photos.html, of inverted faces
+    DIR/inversions.html. The page of an artifact itself is a file beside its folder, which holds its files alone.
 
     Args:
         shown: faces of the random sheet, of the edits, along the directions; by default as many as each has room for.
@@ -41,11 +41,12 @@ def write_all(
     directed = _written(directory_url, "directions") or failed
     measured = _written(directory_url, "measured") or gather.begun(directory_url, "measure")
     of_photos = _written(directory_url, "photos") or gather.begun(directory_url, photos.VERB)
+    inverted = _written(directory_url, "inversions") or gather.begun(directory_url, inversions.VERB)
     pages: list[str] = []
     if gather.begun(directory_url, "train") and not (trained or edited or directed):
         raise StoreError(f"{directory_url}: the artifact is not complete yet: the command that trains it continues")
     if any(_written(directory_url, name) for name in ("labels", "latents")) or not (
-        edited or directed or trained or measured or of_photos
+        edited or directed or trained or measured or of_photos or inverted
     ):
         pages.append(write(directory_url, title=title, seed=seed, shown=shown, chosen=chosen))
     if edited:
@@ -63,6 +64,9 @@ def write_all(
     if of_photos:
         url = store.join(directory_url, "photos.html" if pages else "report.html")
         pages.append(photos.write(directory_url, url, title, shown, seed))
+    if inverted:
+        url = store.join(directory_url, "inversions.html" if pages else "report.html")
+        pages.append(inversions.write(directory_url, url, title, shown))
     return pages
 
 

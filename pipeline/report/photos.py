@@ -73,7 +73,7 @@ def _strips(images: Table, kept: pd.DataFrame, names: pd.Series, shown: int, see
         its = chosen.iloc[first : first + IN_A_ROW]
         looks = [
             study.Look(
-                _small(found.get((row["index"], row["face_number"]))),
+                small(found.get((row["index"], row["face_number"]))),
                 f"{row['index']} {names.get(row['index'], '')}",
                 {"px": f"{row['size']:.0f}", "yaw": f"{row['yaw_degrees']:.0f}"},
             )
@@ -82,7 +82,8 @@ def _strips(images: Table, kept: pd.DataFrame, names: pd.Series, shown: int, see
         yield study.Strip("Photo, pixels of a side of the square in it, yaw in degrees", looks)
 
 
-def _small(picture: bytes | None) -> bytes | None:
+def small(picture: bytes | None) -> bytes | None:
+    """A picture as pages show it; None where it is none."""
     image = None if picture is None else pictures.decoded(picture, SIDE)
     if image is None:
         return None

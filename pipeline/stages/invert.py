@@ -30,8 +30,9 @@ from pipeline.photos.inversion import Inverter, Settings, resized
 from pipeline.photos.inversion_quality import Gate, compare
 from pipeline.photos.likeness import OTHER
 from pipeline.photos.prior import prior_of
+from pipeline.stages.encoders import read_encoder
 from pipeline.stages.microbatch import Columns, Slots, aligned, compute_or_reject, no_rows, rows_of
-from pipeline.stages.models import ClassifierRef, Model, Runtime, open_generator
+from pipeline.stages.models import ArtifactRef, ClassifierRef, Model, Runtime, open_generator
 from pipeline.stages.pictures import Keep
 from pipeline.stages.source import Indices
 from pipeline.tables import Table
@@ -48,7 +49,8 @@ class InvertStage:
     """pictures: the sealed table of them. photo, face_number: (N,), the key of row i there, in its order.
 
     likeness: the networks, by the name of `pipeline.photos.likeness.load`. trunk: of the perceptual distance that is
-    followed. shape: (num_ws, w_dim). keep: how pictures of the inversions are kept; None for none.
+    followed. encoder: what codes start from; None for the mean face. shape: (num_ws, w_dim). keep: how pictures of the
+    inversions are kept; None for none.
     """
 
     pictures: Table
@@ -57,6 +59,7 @@ class InvertStage:
     generator: Model
     likeness: Model
     trunk: Trunk
+    encoder: ArtifactRef | None
     settings: Settings
     classifiers: ClassifierRef
     gate: Gate
@@ -86,6 +89,10 @@ class InvertWorker:
         stage.likeness.check(self._likeness.fingerprint)
         self._family = stage.classifiers.open(stage.runtime)
         self.inverter = Inverter(self.generator, prior_of(self.generator), self._likeness, stage.settings)
+        self._encoder = None
+        if stage.encoder is not None:
+            stage.encoder.open()
+            self._encoder = read_encoder(stage.encoder.url, self.generator, stage.runtime.device)
         self._size = min(SCORED_SIZE, self.generator.resolution)
 
     def run(self, task: Task) -> Iterator[Batch]:
@@ -96,7 +103,9 @@ class InvertWorker:
                 yield self._batch(index, wanted)
 
     def start(self, x_B3HW: Tensor) -> Tensor:
-        """(B, L, W): the mean face for each picture."""
+        """(B, L, W): what the encoder makes of each picture, or the mean face."""
+        if self._encoder is not None:
+            return self._encoder.encode(x_B3HW)
         return self.generator.w_avg.expand(len(x_B3HW), self.generator.num_ws, -1)
 
     def timed(self) -> tuple[float, float]:

@@ -4,12 +4,15 @@ import io
 
 import numpy as np
 import pytest
+import torch
 from discs import discs
 from edits import edit
 from PIL import Image
 
 import schemas
 from jobs.__main__ import main
+from pipeline.models import generators
+from pipeline.stages.encoders import read_encoder
 from pipeline.tables import Table
 
 HOW = ("--generator", "stylegan2-tiny", "--networks", "tiny", "--classifiers", "tiny", "--batch-size", "4", "--local")
@@ -59,6 +62,17 @@ def test_each_aligned_face_has_a_code_its_picture_and_how_alike_they_are(aligned
     assert main(["verify", str(inverted)]) == 0
 
 
+def test_a_page_shows_photos_beside_inversions_the_least_alike_first(aligned, inverted):
+    assert main(["report", str(inverted)]) == 0
+    page = (inverted / "inversions.html").read_text()
+    assert page.count("<img ") == 14
+    worst = max(rows(inverted, "inversions"), key=lambda row: row["lpips_alex"])
+    assert page.index(f"photo {worst['photo']}, face {worst['face_number']}") == page.index(
+        "photo ", page.index("<img ")
+    )
+    assert "people who agreed" in page
+
+
 def test_edit_takes_the_codes(inverted, directions, tmp_path):
     assert (
         edit(f"{inverted}/latents", directions, tmp_path, "--space", "w+", "--attribute", "old", "--strengths=1") == 0
@@ -88,6 +102,21 @@ def test_a_budget_becomes_steps_once(aligned, tmp_path, capsys):
     assert {row["steps"] for row in rows(tmp_path, "inversions")} == {10}
 
 
+def test_codes_start_from_an_encoder_where_one_is_given(aligned, tmp_path, capsys):
+    learn = ["--features", "tiny", "--rows", "24", "--held-out", "4", "--rank", "4", "--batch-size", "4", "--local"]
+    assert main(["train", "encoder", *HOW[:2], *learn, "--out", str(tmp_path / "encoder")]) == 0
+    given = ["--encoder", str(tmp_path / "encoder" / "artifact"), "--steps", "1", "--step-size", "1e-9", "--in-w", "0"]
+    capsys.readouterr()
+    assert invert(aligned, tmp_path / "out", *OPEN, *given) == 0
+    assert "mean face" not in capsys.readouterr().err
+    encoder = read_encoder(str(tmp_path / "encoder" / "artifact"), generators.load("stylegan2-tiny", backend="eager"))
+    x_N3HW = torch.from_numpy(pixels(rows(aligned, "images"))).permute(0, 3, 1, 2).float() * 2 - 1
+    codes = [row["ws"] for row in rows(tmp_path / "out", "latents")]
+    torch.testing.assert_close(torch.tensor(codes), encoder.encode(x_N3HW), rtol=1e-3, atol=1e-3)
+    assert invert(aligned, tmp_path / "out", *OPEN, *given[2:], "--start", "mean") == 4
+    assert "start: encoder there, mean asked" in capsys.readouterr().err
+
+
 def test_a_dry_run_tells_hours(aligned, tmp_path, capsys):
     assert invert(aligned, tmp_path / "out", "--steps", "3", "--dry-run") == 0
     told = capsys.readouterr().err
@@ -113,6 +142,8 @@ def test_a_damaged_picture_is_rejected_alone(aligned, tmp_path):
     ("words", "said"),
     [
         (["{aligned}", "--steps", "3", "--budget", "9"], "--budget decides the steps"),
+        (["{aligned}", "--start", "encoder"], "no encoder is kept for stylegan2-tiny: stylemill train encoder"),
+        (["{aligned}", "--start", "mean", "--encoder", "x"], "--start mean needs no encoder"),
         (["{aligned}/faces"], "has no table images"),
         (["{inverted}"], "is a table of images, not of faces"),
     ],
