@@ -23,6 +23,7 @@ from schemas.labels import labels
 from schemas.latents import latents
 from schemas.measured import measured
 from schemas.metrics import metrics
+from schemas.pasted import pasted
 from schemas.photos import photos
 from schemas.picture_features import picture_features
 from schemas.rejects import rejects
@@ -56,6 +57,7 @@ __all__ = [
     "latents",
     "measured",
     "metrics",
+    "pasted",
     "photos",
     "picture_features",
     "rejects",

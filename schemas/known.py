@@ -26,6 +26,7 @@ from schemas.labels import MEASURES, labels
 from schemas.latents import latents
 from schemas.measured import measured
 from schemas.metrics import GROUP, metrics
+from schemas.pasted import pasted
 from schemas.photos import photos
 from schemas.picture_features import picture_features
 from schemas.rejects import rejects
@@ -69,6 +70,7 @@ def from_arrow(found: pa.Schema) -> TableSchema:
         "faces": _faces,
         "face_images": _face_images,
         "inversions": _inversions,
+        "pasted": _pasted,
     }
     if name not in builders and is_kept(found):
         schema = as_kept(name, version, found)
@@ -149,6 +151,10 @@ def _faces(_: pa.Schema) -> TableSchema:
 
 def _face_images(_: pa.Schema) -> TableSchema:
     return face_images()
+
+
+def _pasted(_: pa.Schema) -> TableSchema:
+    return pasted()
 
 
 def _directions(_: pa.Schema) -> TableSchema:

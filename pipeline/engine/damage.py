@@ -12,7 +12,7 @@ from pipeline.engine.plan import DAMAGED
 from pipeline.errors import StoreError
 from pipeline.tables import Artifact, Problem, Table, parse_part_name, store
 from pipeline.tables.artifact import is_artifact
-from pipeline.tables.exported_files import problems_of_files
+from pipeline.tables.exported_files import TABLES, problems_of_files
 from pipeline.tables.manifest import manifest_url
 from pipeline.tables.verify import OUTAGE, further, is_failing, unreadable
 
@@ -31,13 +31,13 @@ def outputs_below(out: str) -> list[Output]:
 
 def problems_of(output: Output, deep: bool) -> list[Problem]:
     """What is wrong with it. deep: whether its parts are read; those of a table that is not complete yet are compared
-    with its job's record then, since their shards count as done and sealing reads none. Of a table of exported
+    with its job's record then, since their shards count as done and sealing reads none. Of a table of written
     pictures, the files that it names are looked at too.
     """
     problems = output.verify(deep)
     if deep and isinstance(output, Table) and not output.sealed:
         problems += _differences_from_records(output)
-    if isinstance(output, Table) and output.sealed and not problems and output.schema.name == "exported":
+    if isinstance(output, Table) and output.sealed and not problems and output.schema.name in TABLES:
         problems += problems_of_files(output, deep)
     return problems
 

@@ -1,4 +1,4 @@
-"""Whether the files that a table of exported pictures names are there, and the bytes that were written."""
+"""Whether the files that a table of written pictures names are there, and the bytes that were written."""
 
 import hashlib
 from collections import defaultdict
@@ -8,7 +8,9 @@ from pipeline.tables import store
 from pipeline.tables.table import Table
 from pipeline.tables.verify import Problem
 
-REMEDY = "run the same export command again"
+TABLES = ("exported", "pasted")
+"""Those whose rows name files, with their bytes and sha256."""
+REMEDY = "run the same command again"
 AT_ONCE = 64
 """Files that are read together."""
 

@@ -142,6 +142,12 @@ CASES = {
         changed={"--steps 3": "steps: 2 there, 3 asked", "--max-lpips 8": "max_lpips: 9.0 there, 8.0 asked"},
         cut="--rows-per-shard 8",
     ),
+    "paste": Case(
+        "photos paste {photos} --aligned {aligned} --inverted {inverted} --edits {to_paste} --networks tiny "
+        "--rows-per-shard 2",
+        changed={"--format webp": "format: null there, webp asked", "--exif keep": "exif: strip there, keep asked"},
+        cut="--rows-per-shard 3", networks=("--device", "cpu"),
+    ),
     "label": Case(
         "label --latents {latents} --classifiers tiny --rows-per-shard 8",
         changed={"--classifiers tiny-judge": "classifiers: tiny there"}, rows=CODES, cut=CUT,
@@ -285,6 +291,8 @@ def make_inputs(folder: Path, generator: str = "stylegan2-tiny") -> dict[str, st
         "codes": f"{folder}/codes.npy",
         "photos": f"{folder}/photos",
         "aligned": f"{folder}/aligned",
+        "inverted": f"{folder}/inverted",
+        "to_paste": f"{folder}/to_paste",
         "images": f"{folder}/images",
         "hand": f"{folder}/hand.csv",
         "artifact": trained("latent-transformer"),
@@ -305,6 +313,8 @@ def make_inputs(folder: Path, generator: str = "stylegan2-tiny") -> dict[str, st
         "labels": "label --latents {latents} --classifiers tiny",
         "judged": "label --latents {latents} --classifiers tiny-judge",
         "edits": CASES["interfacegan"].words,
+        "inverted": CASES["invert"].words,
+        "to_paste": "edit interfacegan --latents {inverted}/latents --directions {sparse} --attribute old",
     }.items():
         given = words.replace("stylegan2-tiny", generator).format(**inputs).split()
         assert main([*given, *NETWORKS, *HERE, "--out", str(folder / name)]) == 0

@@ -48,6 +48,7 @@ SCHEMAS = {
     "faces": schemas.faces(),
     "face_images": schemas.face_images(),
     "inversions": schemas.inversions(),
+    "pasted": schemas.pasted(),
     "exported": schemas.exported(),
     "exported-edits": schemas.exported(("index", "request", "step")),
     "picture_features": schemas.picture_features(6, 512),
