@@ -37,7 +37,7 @@ Precision = Literal["fp32", "tf32", "bf16"]
 NAMES: tuple[Name, ...] = get_args(Name)
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
-COMPILED_VERSION = 2
+COMPILED_VERSION = 3
 """Of the code that is compiled. Raise it when a bit of its results changes: jobs store it, and a resume compares it."""
 LARGE = 2**19
 """Numbers in one row of a layer's input, from which on the layer is compiled on a CPU: smaller ones gain nothing."""

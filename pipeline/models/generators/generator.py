@@ -46,6 +46,9 @@ class ModulatedLayer(nn.Module):
     def prepare(self) -> None:
         """Called once when the weights are in place: compute what depends on them alone."""
 
+    def lay_out(self) -> None:
+        """Called once after that, on the device and in its precision: bring weights into the order that is fast."""
+
 
 State = TypeVar("State", bound=tuple[Tensor, ...])
 
@@ -122,6 +125,8 @@ class Generator(nn.Module, abc.ABC):
             if ".affine." not in name:
                 layout = torch.channels_last if parameter.dim() == 4 else torch.preserve_format
                 parameter.data = parameter.data.to(self.backend.dtype, memory_format=layout)
+        for layer in layers.values():
+            layer.lay_out()
         self.style_layers = tuple(
             StyleLayer(name, layer.width, row) for (name, layer), row in zip(layers.items(), rows, strict=True)
         )

@@ -24,13 +24,12 @@ from torch.nn import functional
 
 from pipeline.errors import ModelFileError, SpecError
 from pipeline.models.backend import Backend
-from pipeline.models.generators.frozen_conv import blur_taps, frozen_conv, frozen_up_conv
 from pipeline.models.generators.generator import Generator, ModulatedLayer, fingerprint
-from pipeline.models.generators.mapping import LEAK, FullyConnected, MappingNetwork, MappingShape
+from pipeline.models.generators.mapping import FullyConnected, MappingNetwork, MappingShape
+from pipeline.models.generators.modulated_conv import Fixed, blur_taps, modulated_conv
 from pipeline.models.generators.options import Options
-from pipeline.models.generators.pointwise import modulated_pointwise
 
-ARCHITECTURE = "stylegan2 2"
+ARCHITECTURE = "stylegan2 3"
 Connections = Literal["skip", "orig", "resnet"]
 
 
@@ -118,20 +117,18 @@ class Conv(ModulatedLayer):
     def prepare(self) -> None:
         self.register_buffer("power", self.weight.detach().square().sum(dim=(2, 3)).T.contiguous(), persistent=False)
 
+    def lay_out(self) -> None:
+        if self.up:  # as a transposed convolution takes it, so that it is not copied at each call
+            turned = self.weight.data.transpose(0, 1).contiguous(memory_format=torch.channels_last)
+            self.weight.data = turned.transpose(0, 1)
+
     def convolved(self, features: Tensor, s_NC: Tensor, gain: float = 1.0) -> Tensor:
         """The features after this layer, times `gain`. Gains go into what is multiplied and added anyway."""
+        bound = None if self.clamp is None else self.clamp * gain
         gain *= 2**0.5
-        x = features * s_NC[:, :, None, None].to(features.dtype)
-        x = frozen_up_conv(x, self.weight) if self.up else frozen_conv(x, self.weight)
-        scale_N1 = (self.demodulation(s_NC) * gain)[:, :, None, None].to(x.dtype)
-        free = None if torch.is_grad_enabled() or torch.compiler.is_compiling() else x
-        noise = self.noise_const * (self.noise_strength * gain) if self.noise else x.new_zeros(())
-        x = torch.addcmul(noise, x, scale_N1, out=free)
-        x = functional.leaky_relu_(x.add_((self.bias * gain)[:, None, None]), LEAK)
-        if self.clamp is None:
-            return x
-        bound = self.clamp * gain / 2**0.5
-        return torch.clamp(x, -bound, bound, out=free)
+        noise = self.noise_const * (self.noise_strength * gain) if self.noise else features.new_zeros(())
+        fixed = Fixed(self.weight, noise, self.bias * gain, self.up, bound)
+        return modulated_conv(features, s_NC, self.demodulation(s_NC) * gain, fixed)
 
     def demodulation(self, s_NC: Tensor) -> Tensor:
         """(N, C out) one over the expected deviation of each output channel."""
@@ -169,9 +166,10 @@ class ToRGB(ModulatedLayer):
         self.adds = shape.connections == "skip"
 
     def forward(self, state: State, s_NC: Tensor) -> State:
-        x_NHWC = state.features.permute(0, 2, 3, 1)
-        rgb = modulated_pointwise(x_NHWC, self.weight[:, :, 0, 0], s_NC * self.gain).permute(0, 3, 1, 2)
-        rgb = rgb + self.bias[:, None, None]
+        weight_N3C = self.weight[:, :, 0, 0] * (s_NC * self.gain)[:, None].to(self.weight.dtype)
+        rows = zip(state.features.permute(0, 2, 3, 1), weight_N3C, strict=True)
+        rgb = torch.stack([functional.linear(x_HWC, weight_3C, self.bias) for x_HWC, weight_3C in rows])
+        rgb = rgb.permute(0, 3, 1, 2)
         rgb = rgb if self.clamp is None else rgb.clamp(-self.clamp, self.clamp)
         rgb = rgb.to(state.rgb.dtype)
         if self.adds:

@@ -1,10 +1,8 @@
-from collections.abc import Callable
-
 import pytest
 import torch
-from torch.nn.functional import conv2d, conv_transpose2d
+from torch.nn.functional import conv2d
 
-from pipeline.models.generators.frozen_conv import frozen_conv, frozen_up_conv
+from pipeline.models.generators.frozen_conv import frozen_conv
 
 
 @pytest.mark.parametrize("shape", [(6, 6, 3, 3), (6, 1, 3, 3), (4, 6)])
@@ -22,24 +20,9 @@ def test_values_and_gradient_are_those_of_pytorch(shape: tuple[int, ...]) -> Non
     torch.testing.assert_close(xs[0].grad, xs[1].grad)
 
 
-def test_values_and_gradient_of_up_sampling_are_those_of_pytorch() -> None:
-    random = torch.Generator().manual_seed(1)
-    weight, x = (torch.randn(s, generator=random, dtype=torch.float64) for s in ((6, 4, 3, 3), (2, 4, 5, 7)))
-    taps = torch.tensor([1.0, 3, 3, 1], dtype=torch.float64) / 4
-    xs = [x.clone().requires_grad_() for _ in range(2)]
-    ours, wide = frozen_up_conv(xs[0], weight), conv_transpose2d(xs[1], weight.transpose(0, 1), stride=2)
-    theirs = conv2d(wide, torch.outer(taps, taps).expand(6, 1, 4, 4), padding=1, groups=6)
-    assert ours.shape == (2, 6, 10, 14)
-    torch.testing.assert_close(ours, theirs)
-    for y in (ours, theirs):
-        y.pow(3).sum().backward()
-    torch.testing.assert_close(xs[0].grad, xs[1].grad)
-
-
-@pytest.mark.parametrize("convolve", [frozen_conv, frozen_up_conv])
-def test_its_input_is_not_kept(convolve: Callable[..., torch.Tensor]) -> None:
+def test_its_input_is_not_kept() -> None:
     kept: list[torch.Size] = []
     weight, x = torch.randn(4, 4, 3, 3), torch.randn(1, 4, 9, 9, requires_grad=True)
     with torch.autograd.graph.saved_tensors_hooks(lambda t: kept.append(t.shape) or t, lambda t: t):
-        convolve(x, weight)
+        frozen_conv(x, weight)
     assert kept == [weight.shape]
