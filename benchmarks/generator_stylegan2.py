@@ -16,18 +16,17 @@ from typing import Any, Literal, get_args
 import numpy as np
 import torch
 import tyro
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils import cpp_extension
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.contest import Result, contest, matrix_rate
 from benchmarks.machine import bf16_instructions, header
+from benchmarks.random_stylegan2 import random_stylegan2
 from pipeline.engine.machine import cores
 from pipeline.models import backend
 from pipeline.models.backend import Backend
 from pipeline.models.codes import Codes
-from pipeline.models.generators.mapping import MappingNetwork
-from pipeline.models.generators.stylegan2 import Shape, StyleGAN2, Synthesis
 
 RESULTS = Path(__file__).parent / "results" / "generator-stylegan2.md"
 Engine = Literal["eager", "NVIDIA", "rosinality"]
@@ -89,16 +88,6 @@ class Contestant:
         torch.manual_seed(0)
         network = Generator(self.resolution, 512, 8).eval().requires_grad_(False)
         return lambda w_NW: network([w_NW], input_is_latent=True, randomize_noise=False)[0]
-
-
-def random_stylegan2(resolution: int, chosen: Backend) -> StyleGAN2:
-    """With the channels of the published networks, and weights from a seed."""
-    shape = Shape(resolution)
-    with torch.device("meta"):
-        parts = nn.ModuleDict({"mapping": MappingNetwork(shape.mapping), "synthesis": Synthesis(shape)})
-    random = torch.Generator().manual_seed(0)
-    tensors = {name: torch.randn(each.shape, generator=random) for name, each in parts.state_dict().items()}
-    return StyleGAN2(f"stylegan2-{resolution}", shape, tensors, torch.zeros(512), chosen)
 
 
 def arithmetic(resolution: int, gradient: bool) -> float:

@@ -6,6 +6,7 @@
 It needs torch, NumPy and safetensors alone, and the weights in the cache (`stylemill models pull`; STYLEMILL_HOME says
 where), so it runs on a machine on which nothing can be installed. Pictures are of 512 px, as classifiers look at them.
 A step of IALS is one pass of generator and classifiers for two attributes, a gradient of each to w, and a move.
+StyleGAN2 has the channels of the published networks and random weights.
 
 Shapes: N rows, W numbers of a latent, S style channels, 3HW pixels, A attributes.
 """
@@ -22,11 +23,13 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
+from benchmarks.random_stylegan2 import random_stylegan2
 from pipeline.errors import StylemillError
 from pipeline.models import classifiers, generators
 from pipeline.models.backend import PRECISIONS, choose, device_failed
 from pipeline.models.codes import Codes
 from pipeline.models.faces import FaceScorer
+from pipeline.models.generators.generator import Generator
 from pipeline.models.randomness import standard_normal
 
 ATTRIBUTES = ("male", "smile")
@@ -38,6 +41,7 @@ GAIN = 1.03
 FEWEST, LONGEST = 3, 1.0
 """Repetitions of a measurement, and seconds after which it ends."""
 GUIDES = {"w": "relative", "s": "relative", "image": "relative", "scores": "largest, in sd", "gradient": "relative"}
+COLUMNS = "a second | rows at once | GB | share of the floor"
 Work = Callable[[Tensor], object]
 
 
@@ -133,9 +137,23 @@ def product_rate(device: str, precision: str, size: int) -> float:
     return size**3 / seconds_of(lambda _: a @ b, a, device)
 
 
-def best_batch(work: Work, faces: FaceScorer, device: str, rate: float, most: int, until: float) -> Speed | None:
+def stylegan2_works(generator: Generator) -> dict[str, Callable[[Tensor], Tensor]]:
+    """Its forward pass, and that with the gradient of a sum of the pixels to w."""
+
+    def image(w_NW: Tensor) -> Tensor:
+        with torch.no_grad():
+            return generator.synthesize(Codes("w", w_NW))
+
+    def gradient(w_NW: Tensor) -> Tensor:
+        w_NW = w_NW.clone().requires_grad_()
+        return torch.autograd.grad(generator.synthesize(Codes("w", w_NW)).sum(), w_NW)[0]
+
+    return {"forward": image, "forward and gradient": gradient}
+
+
+def best_batch(work: Work, w_NW: Tensor, device: str, rate: float, until: float) -> Speed | None:
     """Twice as many rows at a time, until that is hardly faster, there is no memory, or the time is over."""
-    w_NW = faces.generator.map(latents(most).to(faces.device), PSI)[:, 0]
+    most = len(w_NW)
     with FlopCounterMode(display=False) as counter:
         work(w_NW[:1])
     best, rows = None, 1
@@ -158,8 +176,44 @@ def best_batch(work: Work, faces: FaceScorer, device: str, rate: float, most: in
     return best
 
 
+def speed_row(speed: Speed, *cells: str) -> str:
+    """A row of a table: cells, then what was measured."""
+    memory = f"{speed.memory / 1e9:.1f}" if speed.memory else ""
+    words = [*cells, f"{speed.rate:,.1f}", str(speed.rows), memory, f"{speed.floor * speed.rate:.0%}"]
+    return f"| {' | '.join(words)} |\n"
+
+
+def stylegan2_table(
+    device: str, precisions: Sequence[str], most: int, size: int, sizes: Sequence[int], seconds: float
+) -> Iterator[str]:
+    """Markdown: StyleGAN2 at some sizes in pixels, forward and with a gradient, in about so many seconds."""
+    yield f"\n## StyleGAN2, random weights\n\n| precision | px | | {COLUMNS} | beside the CPU in fp32 |\n"
+    yield f"|---|---:|---|{'---:|' * 5}\n"
+    begun, done, planned = time.perf_counter(), 0, len(precisions) * len(sizes) * 2
+    for pixels in sizes:
+        reference = stylegan2_works(random_stylegan2(pixels, choose("eager", "cpu")))
+        for precision in precisions:
+            generator = random_stylegan2(pixels, choose("eager", device, precision))
+            w_NW = generator.map(latents(most).to(device), PSI)[:, 0]
+            rate = product_rate(device, precision, size)
+            for what, work in stylegan2_works(generator).items():
+                done += 1
+                known = reference[what](w_NW[:1].cpu()).double()
+                error = float((work(w_NW[:1]).double().cpu() - known).norm() / known.norm())
+                speed = best_batch(work, w_NW, device, rate, begun + done / planned * seconds)
+                if speed is not None:
+                    yield f"{speed_row(speed, precision, str(pixels), what).rstrip()} {error:.1e} |\n"
+
+
 def tables(
-    name: str, family: str, device: str, precisions: Sequence[str], most: int, size: int, seconds: float
+    name: str,
+    family: str,
+    device: str,
+    precisions: Sequence[str],
+    most: int,
+    size: int,
+    sizes: Sequence[int],
+    seconds: float,
 ) -> Iterator[str]:
     """Markdown, a piece when it is known."""
     begun = time.perf_counter()
@@ -171,7 +225,7 @@ def tables(
     yield f"## Beside the CPU in fp32, {CHECKED} rows\n\n"
     yield f"| precision | {' | '.join(f'{what} ({how})' for what, how in GUIDES.items())} |\n"
     yield f"|---|{'---:|' * len(GUIDES)}\n"
-    speeds = [("| precision | | a second | rows at once | GB | share of the floor |\n|---|---|---:|---:|---:|---:|\n")]
+    speeds = [f"| precision | | {COLUMNS} |\n|---|---|---:|---:|---:|---:|\n"]
     for place, precision in enumerate(precisions):
         faces = opened(name, family, device, precision)
         yield f"| {precision} | {' | '.join(f'{e:.1e}' for e in errors(computed(faces, CHECKED), reference))} |\n"
@@ -179,15 +233,13 @@ def tables(
         kinds = works(faces)
         for number, (what, work) in enumerate(kinds.items()):
             done = (place * len(kinds) + number + 1) / (len(precisions) * len(kinds))
-            speed = best_batch(work, faces, device, rate, most, begun + done * seconds)
+            w_NW = faces.generator.map(latents(most).to(faces.device), PSI)[:, 0]
+            speed = best_batch(work, w_NW, device, rate, begun + done * seconds / 2)
             if speed is not None:
-                memory = f"{speed.memory / 1e9:.1f}" if speed.memory else ""
-                speeds.append(
-                    f"| {precision} | {what} | {speed.rate:,.1f} | {speed.rows} | {memory} "
-                    f"| {speed.floor * speed.rate:.0%} |\n"
-                )
+                speeds.append(speed_row(speed, precision, what))
         speeds.append(f"| {precision} | (a matrix product: {rate / 1e12:.2f} x 10^12 multiply-adds) | | | | |\n")
     yield "\n## Speed\n\n" + "".join(speeds)
+    yield from stylegan2_table(device, precisions, most, size, sizes, seconds / 2)
     yield f"\nThe floor is the time that the multiply-adds take at the rate of a matrix product of {size} x {size}.\n"
     yield f"\nIn {time.perf_counter() - begun:.0f} s.\n"
 
@@ -204,6 +256,9 @@ def main() -> int:
     )  # fmt: skip
     parser.add_argument("--most", type=int, default=256, help="rows at once, at most")
     parser.add_argument("--product", type=int, default=0, help="size of a matrix product; 0: 8192 on a GPU, else 1024")
+    parser.add_argument(
+        "--stylegan2", nargs="*", type=int, default=[256, 1024], help="its sizes in pixels; may be none"
+    )
     parser.add_argument("--seconds", type=float, default=200.0, help="about how long it measures speed")
     parser.add_argument("--out", type=Path, help="a file for the tables")
     asked = parser.parse_args()
@@ -212,7 +267,14 @@ def main() -> int:
     text = ""
     try:
         for piece in tables(
-            asked.generator, asked.classifiers, asked.device, precisions, asked.most, size, asked.seconds
+            asked.generator,
+            asked.classifiers,
+            asked.device,
+            precisions,
+            asked.most,
+            size,
+            asked.stylegan2,
+            asked.seconds,
         ):
             print(piece, end="", flush=True)
             text += piece

@@ -79,7 +79,7 @@ class _ModulatedConv(torch.autograd.Function):
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, Tensor, Tensor, None]:  # type: ignore[override]
+    def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, Tensor, Tensor, None]:
         fixed: Fixed = ctx.fixed
         x, s_NC, scale_ND, y = ctx.saved_tensors
         s, scale, factor = _wide(s_NC, x), _wide(scale_ND, x), y.shape[2] // x.shape[2]

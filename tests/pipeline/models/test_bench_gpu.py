@@ -29,17 +29,23 @@ raise SystemExit(main())
 @pytest.mark.slow
 def test_it_prints_its_tables_with_torch_numpy_and_safetensors_alone(tmp_path):
     words = ["--device", "cpu", "--generator", "stylegan2-tiny", "--classifiers", "tiny", "--most", "4"]
-    words += ["--product", "64", "--seconds", "0.1", "--out", str(tmp_path / "gpu.md")]
+    words += ["--product", "64", "--seconds", "0.1", "--stylegan2", "8", "--out", str(tmp_path / "gpu.md")]
     command = [sys.executable, "-c", BARE.replace("WORDS", repr(words))]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
     assert (tmp_path / "gpu.md").read_text() == ended.stdout
-    same, other = re.findall(r"^\| (?:fp32|bf16) \| (\d.*) \|$", ended.stdout, re.MULTILINE)
+    same, other = re.findall(r"^\| (?:fp32|bf16) \| (\d\.\d.*) \|$", ended.stdout, re.MULTILINE)
     assert [float(cell) for cell in same.split(" | ")] == pytest.approx([0.0] * 5, abs=1e-6)
     assert all(0 <= float(cell) < 0.5 for cell in other.split(" | "))
     rows = re.findall(r"^\| (\w+) \| (images|rows labelled|IALS steps) \| ([\d,.]+) \|", ended.stdout, re.MULTILINE)
     assert len(rows) == 6
     assert all(float(rate.replace(",", "")) > 0 for _, _, rate in rows)
+    found = r"^\| (\w+) \| 8 \| (forward.*?) \| ([\d,.]+) \| .* \| (\S+) \|$"
+    stylegan2 = re.findall(found, ended.stdout, re.MULTILINE)
+    assert [(precision, what) for precision, what, *_ in stylegan2] == [
+        (precision, what) for precision in ("fp32", "bf16") for what in ("forward", "forward and gradient")
+    ]
+    assert [float(error) < 1e-6 for *_, error in stylegan2] == [True, True, False, False]
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
