@@ -20,7 +20,7 @@ from .jobs_of_each_verb import CASES
 from .test_editors import FLAGS as FLAGS_OF
 from .test_editors import artifact
 
-ROWS, B = 10, 4
+ROWS, B = 6, 4
 NAMES = ("old", "eyeglasses", "young", "male")
 FLAGS = {
     "interfacegan": {
@@ -59,7 +59,7 @@ def inputs(tmp_path_factory):
     """Latents, latents with a cutoff, and the directions by attribute and space with their table."""
     out = tmp_path_factory.mktemp("inputs")
     found = {(one.attribute, one.space): one for one in planted(out / "directions", names=NAMES)}
-    return sample(out, ROWS), sample(out / "cut", ROWS, 8, "--cutoff", "3"), out / "directions", found
+    return sample(out, ROWS), sample(out / "cut", ROWS, 4, "--cutoff", "3"), out / "directions", found
 
 
 def words_of(editor: str, way: str) -> list[str]:
