@@ -26,6 +26,7 @@ from torch import Tensor
 
 from benchmarks.machine import header
 from pipeline.models import classifiers, generators
+from pipeline.models.classifiers.attributes import DEFAULT_ATTRIBUTES
 from pipeline.models.codes import Codes
 from pipeline.models.generators import Generator
 from pipeline.models.randomness import standard_normal
@@ -159,7 +160,7 @@ def measured(given: argparse.Namespace) -> tuple[pd.DataFrame, dict[str, dict[st
     """A row for each face and way; the curves by face and way; where ours starts."""
     generator = generators.load(given.generator, backend="eager", threads=given.threads)
     prior, seen = prior_of(generator), likeness.load(given.networks)
-    family = classifiers.load(given.classifiers, classifiers.DEFAULT_ATTRIBUTES)
+    family = classifiers.load(given.classifiers, DEFAULT_ATTRIBUTES)
     ways, start = ways_of(given, generator, prior, seen)
     faces = [*generated(generator, given.faces, given.seed, given.psi)]
     if given.photos:

@@ -79,7 +79,10 @@ class InvertSpec(CalibrationFlag, PictureFlags, RunFlags):
     )  # fmt: skip
     in_w: float = Field(DEFAULTS.in_w, ge=0, le=1, description="Share of the steps in w; the others are in w+.")
     step_size: float = Field(
-        DEFAULTS.step_size, gt=0, allow_inf_nan=False, description="Of Adam, in standard deviations of w."
+        DEFAULTS.step_size, gt=0, allow_inf_nan=False, description="Of Adam in w+, in standard deviations."
+    )
+    step_size_w: float = Field(
+        DEFAULTS.step_size_w, gt=0, allow_inf_nan=False, description="Of Adam in w, in standard deviations."
     )
     until: float | None = Field(
         None, ge=0, allow_inf_nan=False, description="Stop a face at this perceptual distance (--trunk)."
@@ -131,6 +134,7 @@ class InvertSpec(CalibrationFlag, PictureFlags, RunFlags):
         names = (
             "in_w",
             "step_size",
+            "step_size_w",
             "until",
             "background",
             "lambda_pixel",

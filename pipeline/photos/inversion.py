@@ -3,8 +3,7 @@
     find = Inverter(generator, prior_of(generator), likeness.load(), Settings(steps=60))
     found = find(x_N3HW, start_NLW)
 
-Steps are taken in whitened coordinates of w (`pipeline.photos.prior`), in which all directions are equally long: Adam
-treats its coordinates alike, and those of w differ by a hundred times in variance.
+Steps are taken in whitened coordinates of w (`pipeline.photos.prior`): principal components, in standard deviations.
 
 Shapes: N rows, L layers, W w_dim, 3HW pixels, E numbers of an embedding, P = 5 points.
 """
@@ -43,20 +42,22 @@ FACE = (
 """Classes of the face parser that count fully."""
 BETAS = (0.9, 0.99)
 """Of Adam: the second moment forgets sooner than usual, since there are few steps."""
+WARM_UP = 4
+"""Steps in w, and again in w+, that are shorter: Adam's first ones know only the signs of gradients."""
 
 
 @dataclass(frozen=True)
 class Settings:
     """steps: at most. in_w: share of them in w. step_size_w, step_size: of Adam in w and in w+, in standard deviations;
-    in w+ they fall to 0 with a cosine. until: a row stops at this perceptual distance. background: what counts of the
-    places outside the face. identity_every: the network of identity looks at every so many steps.
+    after WARM_UP, and in w+ they fall to 0 with a cosine. until: a row stops at this perceptual distance. background:
+    what counts of the places outside the face. identity_every: the network of identity looks at every so many steps.
     lambda_...: of the losses; that of the perceptual distance is 1.
     """
 
     steps: int = 60
     in_w: float = 0.2
     step_size_w: float = 0.1
-    step_size: float = 0.1
+    step_size: float = 0.05
     until: float | None = None
     background: float = 0.5
     identity_every: int = 4
@@ -182,10 +183,11 @@ class Inverter:
         return Inverted(self._prior.coloured(v_NLW), steps_N, distance_N)
 
     def _step_size(self, step: int, in_w: int) -> float:
+        settings = self.settings
         if step < in_w:
-            return self.settings.step_size_w
-        done = (step - in_w) / (self.settings.steps - in_w)
-        return self.settings.step_size * 0.5 * (1 + math.cos(math.pi * done))
+            return settings.step_size_w * min(1.0, (step + 1) / WARM_UP)
+        done = (step - in_w) / (settings.steps - in_w)
+        return settings.step_size * min(1.0, (step - in_w + 1) / WARM_UP) * 0.5 * (1 + math.cos(math.pi * done))
 
 
 def resized(x_N3HW: Tensor, size: int) -> Tensor:

@@ -1,7 +1,9 @@
 """How w is distributed: its mean and its covariance, from seeded samples of the mapping network.
 
-In whitened coordinates v = (w - mean) C^(-1/2) the samples have variance 1 in every direction, so that |v|^2 is the
-squared Mahalanobis distance of w from the mean.
+In whitened coordinates the samples have variance 1 in every direction, so that |v|^2 is the squared Mahalanobis
+distance of w from the mean. They are the principal components of w, each in its own standard deviations,
+v = (w - mean) Q / d with C = Q d^2 Q^T: faces differ most along the first, and an optimiser that scales each coordinate
+by itself, as Adam does, takes short steps there.
 
 Shapes: N rows, L layers, W w_dim.
 """
@@ -29,7 +31,7 @@ _PRIORS: dict[tuple[str, str], Prior] = {}
 class Prior:
     """Mean and covariance of w.
 
-    mean: (W,). whitening, colouring: (W, W) symmetric, C^(-1/2) and C^(1/2). All are float32, on a device.
+    mean: (W,). whitening, colouring: (W, W), Q / d and its inverse. All are float32, on a device.
     """
 
     def __init__(self, w_NW: Tensor, device: torch.device | str = "cpu") -> None:
@@ -39,8 +41,8 @@ class Prior:
         variance_W, axes_WW = torch.linalg.eigh(centred.T @ centred / (len(samples) - 1))
         deviation_W = variance_W.clamp(min=LEAST_VARIANCE * variance_W[-1].item()).sqrt()
         self.mean = mean_W.float().to(device)
-        self.whitening = ((axes_WW / deviation_W) @ axes_WW.T).float().to(device)
-        self.colouring = ((axes_WW * deviation_W) @ axes_WW.T).float().to(device)
+        self.whitening = (axes_WW / deviation_W).float().to(device)
+        self.colouring = (axes_WW * deviation_W).T.float().contiguous().to(device)
 
     def whitened(self, ws_NLW: Tensor) -> Tensor:
         """v of w, (..., W)."""
