@@ -29,6 +29,7 @@ from pipeline.models.faces import SCORED_SIZE
 from pipeline.models.generators import Generator
 from pipeline.models.randomness import standard_normal
 from pipeline.photos.encoder import Encoder
+from pipeline.photos.psp import PspEncoder
 from pipeline.stages.encoders import read_encoder
 from pipeline.stages.models import MODEL
 from pipeline.tables import Artifact, ArtifactFiles, store
@@ -37,6 +38,8 @@ MOST_BYTES, MOST_OF_MEAN_FACE, LEAST_IDENTITY = 6_000_000, 0.5, 0.5
 PHOTO = 1024
 """Pixels of the photos that are timed."""
 TIMED = 10
+PSI = 0.7
+"""Truncation of the faces, where the card does not say."""
 ENCODED, MEAN_FACE = "encoded", "mean_face"
 MEANINGS = {
     "perceptual": "mean perceptual distance (LPIPS, stlpips-alex) from faces of another seed",
@@ -62,7 +65,7 @@ def main(argv: list[str]) -> int:
     torch.set_num_threads(cores())
     generator = generators.load(str(card.generator), backend="eager")
     encoder = read_encoder(flags.artifact, generator)
-    found = compare(generator, encoder, flags.seed, float(card.settings["psi"]), flags.faces, flags.batch_size)
+    found = compare(generator, encoder, flags.seed, float(card.settings.get("psi", PSI)), flags.faces, flags.batch_size)
     seconds = seconds_of_a_photo(encoder)
     content = artifact.read(MODEL)
     good = is_good(found, len(content))
@@ -91,7 +94,7 @@ def is_good(found: dict[str, dict[str, float]], size: int) -> bool:
 
 @torch.no_grad()
 def compare(
-    generator: Generator, encoder: Encoder, seed: int, psi: float, faces: int, batch_size: int
+    generator: Generator, encoder: Encoder | PspEncoder, seed: int, psi: float, faces: int, batch_size: int
 ) -> dict[str, dict[str, float]]:
     """Means over the faces, of their encoded copies and of the mean face: perceptual, identity."""
     distance, whose = perceptual.load_distance(), identity.load()
@@ -119,7 +122,7 @@ def compare(
     return {which: {name: statistics.fmean(values) for name, values in its.items()} for which, its in found.items()}
 
 
-def seconds_of_a_photo(encoder: Encoder) -> float:
+def seconds_of_a_photo(encoder: Encoder | PspEncoder) -> float:
     """The median time to encode one, after a first one."""
     x_13HW = torch.rand(1, 3, PHOTO, PHOTO, generator=torch.Generator().manual_seed(1)) * 2 - 1
     return _median_seconds(lambda: encoder.encode(x_13HW))

@@ -83,4 +83,4 @@ def write_small_artifact(url: str, made: ArtifactFiles, facts: Mapping[str, Any]
     disown(artifact)
     artifact.clear()
     artifact.seal([artifact.publish(made)], facts, fingerprint(facts))
-    say(f"Done  {url}: {', '.join(made.card.attributes)}")
+    say(f"Done  {url}: {', '.join(made.card.attributes) or made.card.what}")

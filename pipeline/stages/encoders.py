@@ -1,10 +1,11 @@
-"""Encoders as artifacts: of `stylemill train encoder`, or kept in the repository for their generator."""
+"""Encoders as artifacts: of `stylemill train encoder`, kept in the repository, or of others' files."""
 
 import torch
 
 from pipeline.errors import ModelFileError
 from pipeline.models.generators import Generator
 from pipeline.photos.encoder import Encoder
+from pipeline.photos.psp import TYPES, PspEncoder, PublicEncoder
 from pipeline.stages import kept_artifacts
 from pipeline.stages.kept_artifacts import ENCODER
 from pipeline.stages.models import read_artifact
@@ -15,7 +16,7 @@ def find_encoder(generator: Generator) -> str | None:
     return kept_artifacts.find(ENCODER, generator)
 
 
-def read_encoder(url: str, generator: Generator, device: str | torch.device = "cpu") -> Encoder:
+def read_encoder(url: str, generator: Generator, device: str | torch.device = "cpu") -> Encoder | PspEncoder:
     """The encoder at `url`, or the kept one of that name; nothing in it is executed.
 
     Raises:
@@ -31,6 +32,8 @@ def read_encoder(url: str, generator: Generator, device: str | torch.device = "c
             f"{generator.name} ({generator.fingerprint[:12]}): stylemill train encoder --generator {generator.name} "
             "trains one"
         )
+    if card.settings.get("type") in TYPES:
+        return PspEncoder(PublicEncoder(trained.tensors, str(card.settings["type"])), device)
     names = card.settings.get("features")
     if not isinstance(names, list):
         raise ModelFileError(f"the card of {url} does not say which features it reads: train it again")
