@@ -81,7 +81,7 @@ def plain(
                 + settings.lambda_prior * losses.prior_loss(v_1LW)
                 + settings.lambda_spread * losses.spread_loss(v_1LW)
             )
-            curve.append((time.perf_counter() - begun, float(distance_1)))
+            curve.append((time.perf_counter() - begun, distance_1.item()))
             (ws_1LW.grad,) = torch.autograd.grad(loss_1.sum(), ws_1LW)
             adam.step()
         return Found(ws_1LW.detach(), time.perf_counter() - begun, curve)

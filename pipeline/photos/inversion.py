@@ -166,6 +166,8 @@ class Inverter:
             by_NLW = torch.zeros_like(v_NLW[:, :rows])
             adam = torch.optim.Adam([by_NLW], betas=BETAS)
             for step in range(first, last):
+                if not going_N.any():
+                    break
                 asked_NLW = by_NLW.clone().requires_grad_()
                 with_identity = settings.lambda_identity > 0 and step % settings.identity_every == 0
                 loss_N, seen_N = self.losses(v_NLW + asked_NLW, target, with_identity)
