@@ -26,7 +26,7 @@ VERBS = {
     "sample": "sample latents only",
     "latents": "import your own latents as a table",
     "label": "score the faces of a latents table",
-    "photos": "find the faces of your photos, align them, and find their codes",
+    "photos": "edit the faces of your photos: align them, find their codes, edit these, paste them back",
     "directions": "fit directions on labels, or find, project, compare, import and export them",
     "train": "train an editor on labelled latents",
     "edit": "move latents with one of the editors",

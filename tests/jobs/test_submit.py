@@ -114,6 +114,7 @@ GOOD = {
     "directions strips": "--directions s3://a/directions --latents s3://a/latents --out s3://a/fit",
     "photos align": "s3://a/photos --faces largest --out s3://a/aligned",
     "photos invert": "s3://a/aligned --steps 40 --images webp --out s3://a/inverted",
+    "photos edit": "s3://a/photos --attribute smile --edit-flags steps=40 --shown 8 --out s3://a/smiling",
     "photos paste": "/p --aligned s3://a/aligned --inverted s3://a/inverted --edits s3://a/edits --out s3://a/pasted",
     "latents import": "/data/w.npy --generator g --space w --out s3://a/mine",
     "measure": "--edits s3://a/edits,/data/edits --identity --out s3://a/measured",
