@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from scipy.signal import firwin, kaiser_atten, kaiser_beta
 from scipy.special import j1
 from torch import Tensor
 from torch.nn import functional
@@ -23,6 +22,8 @@ def low_pass(taps: int, cutoff: float, width: float, rate: float, radial: bool =
         cutoff, width: of the pass band, and of the transition band, in cycles per picture.
         rate: of sampling, in the same unit.
     """
+    from scipy.signal import firwin, kaiser_atten, kaiser_beta  # takes a second, which every command would wait for
+
     if not radial:
         return torch.from_numpy(firwin(numtaps=taps, cutoff=cutoff, width=width, fs=rate)).float()
     place = (np.arange(taps) - (taps - 1) / 2) / rate
