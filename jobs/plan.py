@@ -13,7 +13,7 @@ from pipeline.engine.stage import Stage
 from pipeline.engine.versions import version
 from pipeline.models import zoo
 from pipeline.models.checkpoints.reference import Reference, is_file_name
-from pipeline.models.generators import Generator
+from pipeline.models.generators import Generator, identity
 from pipeline.stages.direction_rows import DirectionTables
 from pipeline.stages.models import ClassifierRef
 from pipeline.stages.source import Latents
@@ -72,6 +72,7 @@ def plan(
         more: further fields of `Job`.
     """
     refs = dict(families or {})
+    file = facts.get("generator")
     used = [generator.name if generator else "", *networks, *(name for ref in refs.values() for name in ref.weights)]
     if generator and families is not None:
         more = {"about": about(generator, *refs.values()), **more}
@@ -91,6 +92,7 @@ def plan(
             **{f"{part}_digest": ref.family.fingerprint for part, ref in refs.items()},
             **(digests or {}),
         },
+        told={"generator": identity(file)} if file and is_file_name(file) else {},
         versions={"python": platform.python_version(), **{name: version(name) for name in (*PACKAGES, *versions)}},
         command=command(),
         weights=[terms for name in dict.fromkeys(used) if (terms := _terms(name))],

@@ -25,7 +25,7 @@ def edits(shape: Sequence[int] = (512,), scores: Sequence[str] = (), judge: Sequ
     latent     FSL<float32>[W] in z, w and s, FSL<FSL<float32>[W]>[L] in w+: of `shape` (W,) or (L, W)
     <score>        float32  of the classifiers that are used for editing, as in `labels`
     judge_<score>  float32  of the judge
-    generator  string   name of the generator
+    generator  string   name of the generator; of a file its digest, and the options behind it
 
     Rows rise by (index, request, step). Raises SchemaError for a shape of other than one or two dimensions, and for a
     score that is named twice, as another column, or as one of the judge's.

@@ -27,7 +27,7 @@ def latents(
     psi        float32  truncation, 1 is none; null where it is not known (codes of one's own, an inverted photo)
     seed       int64    of the run, 0 to 2**63 - 1 (signed, as readers without unsigned integers would mangle it); null
                where the code was not sampled from one
-    generator  string   name of the generator
+    generator  string   name of the generator; of a file its digest, and the options behind it
 
     Raises SchemaError for another space, or for "w+" without `num_ws` or "w" with it.
     """

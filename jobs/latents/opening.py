@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipeline.errors import SpecError
+from pipeline.errors import ModelFileError, SpecError
 from pipeline.models import generators
+from pipeline.models.checkpoints.reference import is_file_name
 from pipeline.models.codes import Space
 from pipeline.models.generators import Generator
 from pipeline.stages.source import Latents
@@ -45,7 +46,7 @@ def open_latents(
         raise SpecError(f"{latents.url} does not say which generator it was sampled with: pass --generator")
     if name is None or not (needs_generator or named):
         return latents, Sampled(name, fingerprint, None)
-    generator = generators.load(name, backend="eager")
+    generator = _opened(name, latents.url if named is None else "")
     differs = fingerprint is not None and generator.fingerprint != fingerprint
     if differs and not (named is not None if may_differ is None else may_differ):
         assert fingerprint is not None
@@ -55,6 +56,19 @@ def open_latents(
             "one all the same"
         )
     return latents, Sampled(name, generator.fingerprint, generator)
+
+
+def _opened(name: str, table: str) -> Generator:
+    """table: that which names it; empty where a person did."""
+    try:
+        return generators.load(name, backend="eager")
+    except ModelFileError as error:
+        if not table or not is_file_name(name):
+            raise
+        raise ModelFileError(
+            f"{table} was made with {error}; where the file was moved, pass its path as --generator: it is told by its "
+            "digest"
+        ) from error
 
 
 def open_with_generator(

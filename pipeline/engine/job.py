@@ -23,6 +23,7 @@ class Job:
     """`spec` is what a person asked, with every open choice made; `resolved` the digests of what it stands on.
 
     Both decide the rows and make the fingerprint. `versions`, `weights` and `command` are on record and decide nothing.
+    `told`: values that stand in the fingerprint for those of the spec, of fields that also say where a thing lies.
     `table_facts`: by name of a table, what its manifest says in place of `spec` and `resolved`: whose labels it has,
     where a job makes several tables of them.
     `grows`: whether --range makes further rows of the same data set.
@@ -38,6 +39,7 @@ class Job:
     layout: Layout
     spec: Mapping[str, Any]
     resolved: Mapping[str, Any]
+    told: Mapping[str, Any] = field(default_factory=dict)
     table_facts: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     weights: Sequence[Mapping[str, Any]] = ()
@@ -50,7 +52,8 @@ class Job:
 
     @property
     def facts(self) -> dict[str, Any]:
-        return {**self.spec, **self.resolved, "stage": self.stage.name, "stage_version": self.stage.version}
+        stage = {"stage": self.stage.name, "stage_version": self.stage.version}
+        return {**self.spec, **self.resolved, **self.told, **stage}
 
     def facts_of(self, table: str) -> dict[str, Any]:
         """How a table was made, for its manifest."""
@@ -129,6 +132,7 @@ class Job:
             "planned": sum(task.rows for task in self.tasks),
             "spec": dict(self.spec),
             "resolved": dict(self.resolved),
+            **({"told": dict(self.told)} if self.told else {}),
             "versions": dict(self.versions),
             "weights": [dict(weight) for weight in self.weights],
             **self.about,

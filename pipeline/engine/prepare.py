@@ -21,7 +21,8 @@ def check_spec(job: Job, job_records: JobRecords, replace: bool) -> None:
     stored = job_records.spec()
     if stored is None or replace or stored["fingerprint"] == job.fingerprint or not _begun(job, job_records):
         return
-    facts = {**stored["spec"], **stored["resolved"], "stage": stored["stage"], "stage_version": stored["stage_version"]}
+    stage = {"stage": stored["stage"], "stage_version": stored["stage_version"]}
+    facts = {**stored["spec"], **stored["resolved"], **stored.get("told", {}), **stage}
     changed = differences(facts, job.facts)
     raise OutputDiffers(
         f"{job.out} was made from another spec ({'; '.join(changed)}); "

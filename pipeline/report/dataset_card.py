@@ -63,7 +63,7 @@ COLUMNS = {
     "space": "latent space of the step",
     "psi": "truncation",
     "seed": "random seed",
-    "generator": "name of the generator",
+    "generator": "name of the generator; of a file its digest",
     "age_years": "age that the face looks, in years",
     "yaw_degrees": "turn of the head to the right of the picture, in degrees",
 }

@@ -75,7 +75,7 @@ class DatasetWorker:
 
     def _tables(self, index: Indices, columns: Columns) -> dict[str, Rows]:
         stage = self.stage
-        facts = {"index": index, "psi": stage.psi, "seed": stage.seed, "generator": stage.generator.name}
+        facts = {"index": index, "psi": stage.psi, "seed": stage.seed, "generator": stage.generator.identity}
         tables: dict[str, Rows] = {
             "latents": rows_of(stage.latents, {**columns, **facts}),
             **labels_rows(stage.classifiers, index, columns),

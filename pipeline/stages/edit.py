@@ -267,7 +267,7 @@ class EditWorker:
         }
         measured = {name: made[name][there] for name in ("latent", "strength", *stage.scores)}
         stop = np.broadcast_to(made["stop"][:, :, None], there.shape)[there].tolist()
-        facts = {"stop": stop, "space": stage.space, "generator": stage.generator.name}
+        facts = {"stop": stop, "space": stage.space, "generator": stage.generator.identity}
         tables: dict[str, Rows] = {"edits": stage.edits.rows({**keys, **measured, **facts})}
         tables |= {table.name: kept_rows(table, index, made, stage.requests) for table in stage.own_tables}
         if stage.keep:

@@ -192,7 +192,13 @@ class InvertWorker:
         stage, schema = self.stage, schemas.inversions()
         facts = {"index": index, "photo": stage.photo[index], "face_number": stage.face_number[index]}
         lpips = {f"lpips_{stage.trunk}": columns["lpips"], f"lpips_{OTHER[stage.trunk]}": columns["lpips_other"]}
-        latents = {"index": index, "ws": columns["ws"], "psi": None, "seed": None, "generator": stage.generator.name}
+        latents = {
+            "index": index,
+            "ws": columns["ws"],
+            "psi": None,
+            "seed": None,
+            "generator": stage.generator.identity,
+        }
         tables: dict[str, Rows] = {
             "inversions": rows_of(schema, {**columns, **facts, **lpips}),
             "latents": stage.outputs["latents"].rows(latents),

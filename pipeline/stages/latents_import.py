@@ -88,6 +88,6 @@ class ImportWorker:
             "psi": [stage.psi[place] for place in places],
             "seed": [stage.seed[place] for place in places],
             "key": [stage.key[place] for place in places] if stage.key is not None else None,
-            "generator": stage.generator.name,
+            "generator": stage.generator.identity,
         }
         return {"latents": rows_of(stage.outputs["latents"], {**columns, **facts})}

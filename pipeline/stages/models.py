@@ -35,6 +35,11 @@ class Model:
     name: str
     fingerprint: str
 
+    @property
+    def identity(self) -> str:
+        """Of a generator, as rows name it: of a file its digest, not its path, so that the file may be moved."""
+        return generators.identity(self.name)
+
     def check(self, found: str) -> None:
         """Raise ModelFileError where another model answers to this name now."""
         if found != self.fingerprint:

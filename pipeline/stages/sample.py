@@ -56,5 +56,5 @@ class SampleWorker:
 
     def _tables(self, index: Indices, columns: Columns) -> dict[str, Rows]:
         stage = self.stage
-        facts = {"index": index, "psi": stage.psi, "seed": stage.seed, "generator": stage.generator.name}
+        facts = {"index": index, "psi": stage.psi, "seed": stage.seed, "generator": stage.generator.identity}
         return {"latents": rows_of(stage.outputs["latents"], {**columns, **facts})}

@@ -129,3 +129,22 @@ def test_a_job_whose_file_is_gone_says_so(file, inputs_of_file, tmp_path, capsys
         assert main(["label", "--latents", inputs_of_file["latents"], *words, *HERE]) == 0
     finally:
         moved.rename(file)
+
+
+def test_a_job_goes_on_with_the_file_in_another_place(file, tmp_path, capsys):
+    out = tmp_path / "out"
+    words = ["--rows", "8", "--rows-per-shard", "4", "--batch-size", "4", "--seed", "1", "--out", str(out), *HERE]
+    assert main(["sample", "--generator", str(file), *words, "--limit", "1"]) == 0
+    moved = file.rename(file.with_name("moved.pkl"))
+    try:
+        capsys.readouterr()
+        assert main(["sample", "--generator", f"{moved}#noise=none", *words]) == 4
+        assert "noise=none&sha256=" in capsys.readouterr().err
+        assert main(["sample", "--generator", f"{moved}#faces=aligned", *words]) == 0
+        assert "1 done" in capsys.readouterr().err
+    finally:
+        moved.rename(file)
+    digest = generators.canonical(str(file)).partition("#")[2]
+    table = Table.open(str(out / "latents"))
+    assert set(table.read()["generator"].to_pylist()) == {digest}
+    assert table.manifest()["facts"]["spec"]["generator"] == f"{moved}#{digest}&faces=aligned"

@@ -6,6 +6,7 @@ mine.pkl     https://example.org/net.pt#sha256=0f3a...     mine.pkl#faces=aligne
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Self
@@ -62,12 +63,21 @@ class Reference:
         number = None if chosen is None else int(chosen)
         return cls(path, digest and digest.lower(), number, given.get("noise", "const"), "faces" in given)
 
+    @property
+    def identity(self) -> str:
+        """What decides which generator it is, wherever the file lies. Raises SpecError without a digest."""
+        if self.sha256 is None:
+            raise SpecError(f"--generator {self}: its digest is not known yet")
+        return _joined({**self._options, "sha256": self.sha256})
+
+    @property
+    def _options(self) -> dict[str, object]:
+        return {"class": self.chosen, "noise": None if self.noise == "const" else self.noise}
+
     def __str__(self) -> str:
-        given = {
-            "sha256": self.sha256,
-            "class": self.chosen,
-            "noise": None if self.noise == "const" else self.noise,
-            "faces": "aligned" if self.faces else None,
-        }
-        options = "&".join(f"{name}={value}" for name, value in given.items() if value is not None)
+        options = _joined({"sha256": self.sha256, **self._options, "faces": "aligned" if self.faces else None})
         return f"{self.path}#{options}" if options else self.path
+
+
+def _joined(given: Mapping[str, object]) -> str:
+    return "&".join(f"{name}={value}" for name, value in given.items() if value is not None)

@@ -17,7 +17,17 @@ from pipeline.models.checkpoints.reference import Reference, is_file_name
 from pipeline.models.codes import Codes
 from pipeline.models.generators.generator import Generator, StyleLayer, select
 
-__all__ = ["GENERATORS", "Codes", "Generator", "StyleLayer", "canonical", "load", "makes_aligned_faces", "select"]
+__all__ = [
+    "GENERATORS",
+    "Codes",
+    "Generator",
+    "StyleLayer",
+    "canonical",
+    "identity",
+    "load",
+    "makes_aligned_faces",
+    "select",
+]
 
 
 def _mobilestylegan_ffhq(backend: Backend) -> Generator:
@@ -51,6 +61,11 @@ def canonical(name: str) -> str:
     from pipeline.models.checkpoints import files
 
     return str(files.pinned(Reference.parse(name)))
+
+
+def identity(name: str) -> str:
+    """What tells a generator in rows: its name; of a file, named as `canonical` does, its digest and options."""
+    return name if name in GENERATORS or not is_file_name(name) else Reference.parse(name).identity
 
 
 def makes_aligned_faces(name: str) -> bool:
