@@ -314,7 +314,9 @@ def make_inputs(folder: Path, generator: str = "stylegan2-tiny") -> dict[str, st
         "judged": "label --latents {latents} --classifiers tiny-judge",
         "edits": CASES["interfacegan"].words,
         "inverted": CASES["invert"].words,
-        "to_paste": "edit interfacegan --latents {inverted}/latents --directions {sparse} --attribute old",
+        "to_paste": (
+            "edit interfacegan --latents {inverted}/latents --directions {sparse} --attribute old --strengths 2"
+        ),
     }.items():
         given = words.replace("stylegan2-tiny", generator).format(**inputs).split()
         assert main([*given, *NETWORKS, *HERE, "--out", str(folder / name)]) == 0
