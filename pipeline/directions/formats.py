@@ -24,12 +24,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pipeline.directions import restricted
 from pipeline.directions.direction import Direction, normalised
 from pipeline.directions.names import FileName, boundary_name, parse_boundary, parse_stem, stem
 from pipeline.errors import ModelFileError, SpecError
 from pipeline.file_content import check_content
 from pipeline.models.codes import Space
+from pipeline.models.pickles import load_arrays
 
 MOST_LAYERS, WIDEST = 64, 4096
 """Beyond any generator's of this kind: a column, or layers that were flattened into one row, are no direction."""
@@ -206,9 +206,9 @@ def _higan(data: bytes, name: str) -> Found:
             dtype = header(stream)[2]
         except ValueError as error:
             raise ModelFileError(f"{name}: not a whole .npy: {error}") from None
-        content = restricted.loads(stream.read(), name) if dtype.hasobject else {"boundary": _npy(data, name)}
+        content = load_arrays(stream.read(), name) if dtype.hasobject else {"boundary": _npy(data, name)}
     else:
-        content = restricted.loads(data, name)
+        content = load_arrays(data, name)
     if not isinstance(content, dict) or not isinstance(content.get("boundary"), np.ndarray):
         raise ModelFileError(f"{name}: holds no 'boundary' array, as HiGAN's files do")
     about = content.get("meta_data")

@@ -3,7 +3,7 @@
 `load(data, name)` for any pickle, and for what torch.save wrote, as zip archive or in the older form.
 """
 
-from pipeline.models.pickles.loading import is_pickle, load
+from pipeline.models.pickles.loading import is_pickle, load, load_arrays
 from pipeline.models.pickles.stand_ins import Record, array_of, is_tensor, tensor_of
 
-__all__ = ["Record", "array_of", "is_pickle", "is_tensor", "load", "tensor_of"]
+__all__ = ["Record", "array_of", "is_pickle", "is_tensor", "load", "load_arrays", "tensor_of"]

@@ -11,7 +11,7 @@ from typing import Any
 from pipeline.errors import ModelFileError
 from pipeline.models.pickles.machine import Machine, Names, shown
 from pipeline.models.pickles.names import names
-from pipeline.models.pickles.stand_ins import Storage, storage_of
+from pipeline.models.pickles.stand_ins import Storage, plain, storage_of
 
 ZIP = b"PK\x03\x04"
 TORCH_MAGIC = 0x1950A86A20F9469CFC6C
@@ -35,12 +35,29 @@ def load(data: bytes, name: str) -> Any:
     Raises:
         ModelFileError: it asks for what is not known here (which is named, and not run), or is damaged.
     """
+    return _told(lambda: _content(data), name)
+
+
+def load_arrays(data: bytes, name: str) -> Any:
+    """The same of a pickle of NumPy's arrays (lists, tuples, dictionaries of them), with these arrays for stand-ins.
+
+    An array of one object, as numpy.save keeps a dictionary, is that object. Tuples become lists. Errors as `load`.
+    """
+    return _told(lambda: plain(_content(data)), name)
+
+
+def _content(data: bytes) -> Any:
+    if not is_pickle(data):
+        raise ModelFileError("neither a pickle of protocol 2 to 5 nor a file of torch.save")
+    if data.startswith(ZIP):
+        return _zip(data)
+    return _legacy(data, names(_stored)) if _is_legacy(data) else Machine(names(_stored)).run(io.BytesIO(data))
+
+
+def _told(read: Callable[[], Any], name: str) -> Any:
+    """What it gives; its errors as ModelFileError, which names the file."""
     try:
-        if not is_pickle(data):
-            raise ModelFileError("neither a pickle of protocol 2 to 5 nor a file of torch.save")
-        if data.startswith(ZIP):
-            return _zip(data)
-        return _legacy(data, names(_stored)) if _is_legacy(data) else Machine(names(_stored)).run(io.BytesIO(data))
+        return read()
     except ModelFileError as error:
         raise ModelFileError(f"{name}: {error}") from None
     except Exception as error:  # damaged bytes make parsers fail in many ways

@@ -14,6 +14,7 @@ from pipeline.errors import ModelFileError
 from pipeline.models.pickles.machine import Global, Stateful
 
 NUMBERS = ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "b1")
+OBJECTS = ("O", "O8")
 
 
 class Record(Stateful):
@@ -79,10 +80,10 @@ class StridedTensor:
 
 
 class Dtype(Stateful):
-    """numpy.dtype, of numbers."""
+    """numpy.dtype, of numbers or of objects."""
 
     def __init__(self, code: Any = None, *_: Any):
-        if code not in NUMBERS:
+        if code not in (*NUMBERS, *OBJECTS):
             raise ModelFileError(f"an array of type {code!r:.20}; only numbers are read")
         self.code, self.order = code, "="
 
@@ -93,6 +94,9 @@ class Dtype(Stateful):
 
     @property
     def known(self) -> np.dtype:
+        """Raises ModelFileError for objects."""
+        if self.code in OBJECTS:
+            raise ModelFileError("an array of objects; only numbers are read")
         return np.dtype((self.order if self.order in "<>" else "=") + self.code)
 
 
@@ -113,11 +117,19 @@ class Array(Stateful):
             raise ModelFileError("an array without a shape")
         if not isinstance(dtype, Dtype):
             raise ModelFileError("an array without a type")
+        known = dtype.known
         content = content.encode("latin1") if type(content) is str else content
-        if type(content) is not bytes or len(content) != dtype.known.itemsize * math.prod(shape):
+        if type(content) is not bytes or len(content) != known.itemsize * math.prod(shape):
             raise ModelFileError(f"an array of shape {shape} with another number of bytes")
-        values = np.frombuffer(content, dtype.known).reshape(shape, order="F" if fortran else "C")
-        return np.array(values, dtype.known.newbyteorder("="), order="C")
+        values = np.frombuffer(content, known).reshape(shape, order="F" if fortran else "C")
+        return np.array(values, known.newbyteorder("="), order="C")
+
+    def only_object(self) -> Any:
+        """What an array of a single object holds, as numpy.save keeps a dictionary; None of another array."""
+        match self._state:
+            case (_, (), Dtype() as dtype, _, [content]) if dtype.code in OBJECTS:
+                return content
+        return None
 
 
 def from_buffer(content: Any, dtype: Any, shape: Any, order: Any) -> Array:
@@ -164,6 +176,24 @@ def tensor_of(value: Any) -> Tensor:
     if isinstance(value, StridedTensor):
         return value.tensor()
     raise ModelFileError(f"a {type(value).__name__.lower()} where a tensor should be")
+
+
+def plain(value: Any) -> Any:
+    """A value with its arrays as NumPy's, all the way down; those of a single object as that object.
+
+    Raises ModelFileError where it holds another stand-in.
+    """
+    match value:
+        case Array():
+            held = value.only_object()
+            return value.array() if held is None else plain(held)
+        case dict():
+            return {name: plain(each) for name, each in value.items()}
+        case list() | tuple():
+            return [plain(each) for each in value]
+        case None | bool() | int() | float() | str() | bytes():
+            return value
+    raise ModelFileError(f"a {type(value).__name__.lower()} where an array or a number should be")
 
 
 def array_of(value: Any) -> NDArray:

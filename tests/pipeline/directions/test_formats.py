@@ -152,18 +152,18 @@ def test_a_malicious_file_is_refused_by_name_and_writes_nothing(form, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "asked", ["_io.open", "builtins.eval", "posix.system", "numpy.load", "numpy.core.multiarray.scalar"]
+    "asked", ["_io.open", "builtins.eval", "posix.system", "numpy.load", "numpy.core.multiarray.array"]
 )
 def test_the_name_that_a_pickle_asks_for_is_told(asked):
     module, name = asked.rsplit(".", 1)
     data = b"\x80\x02c" + f"{module}\n{name}\n".encode() + b"X\x01\x00\x00\x00x\x85R."
-    with pytest.raises(ModelFileError, match=f"f.pkl: asks for {asked}, which reading would run"):
+    with pytest.raises(ModelFileError, match=rf"f.pkl: holds code or objects \({asked}\), which reading would run"):
         read("higan", data, "f.pkl")
 
 
 def test_an_array_that_lies_about_its_size_takes_no_memory():
     data = pickle.dumps({"boundary": np.zeros((1, 512))}, 2).replace(b"M\x00\x02", b"J\xff\xff\xff\x7f")
-    with pytest.raises(ModelFileError, match=r"array of shape \(1, 2147483647\) with 4096 bytes"):
+    with pytest.raises(ModelFileError, match=r"array of shape \(1, 2147483647\) with another"):
         read("higan", data, "f.pkl")
 
 
@@ -192,7 +192,7 @@ def test_an_array_that_lies_about_its_size_takes_no_memory():
         ("e4e", _pt(torch.tensor(UNIT))[:100], "not a whole PyTorch file"),
         ("e4e", b"", "the file is empty"),
         ("higan", b"", "the file is empty"),
-        ("higan", _higan()[:-300], "not a whole"),
+        ("higan", _higan()[:-300], "damaged or truncated"),
         ("higan", pickle.dumps({"a": 1}), "holds no 'boundary' array"),
         ("higan", pickle.dumps([1]), "holds no 'boundary' array"),
         ("higan", _higan("x"), "manipulate_layers are 'x'"),
