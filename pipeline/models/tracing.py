@@ -37,7 +37,7 @@ def trace(module: nn.Module, example: Tensor, outputs: Sequence[str], name: str 
         reason = (str(error).strip() or type(error).__name__).splitlines()[0].partition(" For more information")[0]
         raise ModelFileError(f"{name}: cannot be converted for a free number of rows: {reason}") from error
     program = _Encoder(exported, name).program(outputs)
-    _check_rows(program)
+    check_rows(program)
     return program
 
 
@@ -54,7 +54,7 @@ def _quiet() -> Iterator[None]:
         logger.disabled = was
 
 
-def _check_rows(program: Program) -> None:
+def check_rows(program: Program) -> None:
     """Rows must not depend on their neighbours: a reshape that mixes them can slip through an export."""
     x_NCHW = torch.rand(3, *program.input_shape, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():

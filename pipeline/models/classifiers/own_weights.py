@@ -1,4 +1,4 @@
-"""Weights of a classifier of one's own, told by their content: a ResNet's state dict, ONNX, or a linear head.
+"""Weights of a classifier of one's own, told by their content: a ResNet's state dict, a graph, or a linear head.
 
 Nothing in a file is run. What could only be read by running it is refused, with what to do in its place.
 """
@@ -24,9 +24,13 @@ from pipeline.models.classifiers.networks import Networks
 from pipeline.models.classifiers.resnet import CONVERT, ResNet, is_resnet
 from pipeline.models.program import Program
 from pipeline.models.zoo import formats
+from pipeline.models.zoo.formats import exported
 from pipeline.urls import mistake
 
-SUPPORTED = "a classifier is a state dict of a ResNet with torchvision's names (.pth, .pt, .safetensors) or an .onnx"
+SUPPORTED = (
+    "a classifier is a state dict of a ResNet with torchvision's names (.pth, .pt, .safetensors), an .onnx, or a "
+    ".pt2 of torch.export"
+)
 ZIP, ONNX = b"PK\x03\x04", b"\x08"
 """First bytes of what torch writes, and of a graph of ONNX, which begins with its version."""
 
@@ -42,8 +46,8 @@ class Opened(NamedTuple):
 def read(place: str, sha256: str | None, output: str | None, size: tuple[int, int]) -> Opened:
     """The network of a file: (N, C, h, w) -> logits (N, K).
 
-    output: which tensor of an ONNX graph; its only one by default. size: (h, w) of the pictures, of a graph that
-    leaves it open.
+    output: which tensor of an ONNX graph, or which output of a .pt2; its only one by default. size: (h, w) of the
+    pictures, of a graph that leaves it open.
 
     Raises:
         SpecError: a path that cannot be meant, or a URL without a digest.
@@ -55,10 +59,12 @@ def read(place: str, sha256: str | None, output: str | None, size: tuple[int, in
     safetensors = content[8:9] == b"{" and int.from_bytes(content[:8], "little") < len(content)
     if content.startswith(ONNX) and not safetensors:
         return Opened(_graph(content, place, output, size), found, digest)
+    if content.startswith(ZIP) and _is_exported(content, place):
+        return Opened(_exported(content, place, output, size), found, digest)
     if output is not None:
-        raise SpecError(f"{place}: `output` names a tensor of an ONNX graph, which this file is not: leave it out")
-    if content.startswith(ZIP):
-        _check_archive(content, place)
+        raise SpecError(
+            f"{place}: `output` names a tensor of an ONNX graph or a .pt2, which this file is not: leave it out"
+        )
     form = "safetensors" if safetensors else "pth"
     if form == "pth" and not content.startswith((ZIP, b"\x80")):
         raise ModelFileError(f"{place}: neither what torch.save writes, nor safetensors, nor ONNX; {SUPPORTED}")
@@ -116,20 +122,31 @@ def _content(place: str, sha256: str | None) -> tuple[bytes, str, str]:
     return content, reference.path, hashlib.sha256(content).hexdigest()
 
 
-def _check_archive(content: bytes, place: str) -> None:
-    """Raise ModelFileError for programs in a zip archive: reading one runs what it holds."""
+def _is_exported(content: bytes, place: str) -> bool:
+    """Whether a zip archive is a program of torch.export. Raises ModelFileError for one whose reader would run code."""
     try:
         names = zipfile.ZipFile(io.BytesIO(content)).namelist()
     except (zipfile.BadZipFile, ValueError, OverflowError, NotImplementedError) as error:
         raise ModelFileError(f"{place}: a damaged or truncated zip archive: {error}") from error
-    exported = ("archive_format", "serialized_exported_program.json", "models/model.json")
-    if any(name.endswith(exported) for name in names):
-        what = "a program of torch.export (.pt2), whose reader runs expressions of the file"
-    elif any(name.endswith("constants.pkl") or "/code/" in name for name in names):
+    if any(name.endswith(exported.MODEL) for name in names):
+        return True
+    if any(name.endswith("serialized_exported_program.json") for name in names):
+        raise ModelFileError(f"{place}: a program of torch.export of an older PyTorch: export it again, or {CONVERT}")
+    if any(name.endswith("constants.pkl") or "/code/" in name for name in names):
         what = "a program of TorchScript, whose reader runs code of the file"
-    else:
-        return
-    raise ModelFileError(f"{place}: {what}, so it is not read: {CONVERT}")
+        raise ModelFileError(f"{place}: {what}, so it is not read: {CONVERT}")
+    return False
+
+
+def _exported(content: bytes, place: str, output: str | None, size: tuple[int, int]) -> nn.Module:
+    program, free = exported.read(content, place)
+    if program.input_shape[1:] != size:
+        found = " x ".join(map(str, program.input_shape))
+        raise ModelFileError(
+            f"{place}: takes pictures of {found}, and `size` is {size[0]} x {size[1]}: give the program's"
+        )
+    program = program if output is None else program.select(output)
+    return _OnlyOutput(_only_output(program, place), alone=not free)
 
 
 def _graph(content: bytes, place: str, output: str | None, size: tuple[int, int]) -> nn.Module:
@@ -139,17 +156,22 @@ def _graph(content: bytes, place: str, output: str | None, size: tuple[int, int]
     except (RuntimeError, MemoryError) as error:  # a graph that asks for more memory than there is
         first = (str(error).splitlines() or [type(error).__name__])[0][:200]
         raise ModelFileError(f"{place}: cannot be converted: {first}") from error
-    program = Program.from_parts(parts.graph or {}, parts.tensors, place)
+    return _OnlyOutput(_only_output(Program.from_parts(parts.graph or {}, parts.tensors, place), place))
+
+
+def _only_output(program: Program, place: str) -> Program:
     if len(program.outputs) != 1:
         raise SpecError(f"{place} has the outputs {', '.join(program.outputs)}: choose one with `output`")
-    return _OnlyOutput(program)
+    return program
 
 
 class _OnlyOutput(nn.Module):
-    def __init__(self, program: Program) -> None:
+    """A program's one output. alone: whether it takes one row at a time."""
+
+    def __init__(self, program: Program, alone: bool = False) -> None:
         super().__init__()
-        self.program = program
+        self.program, self.alone = program, alone
 
     def forward(self, x_NChw: Tensor) -> Tensor:
-        (logits,) = self.program(x_NChw).values()
-        return logits
+        batches = x_NChw.split(1) if self.alone else (x_NChw,)
+        return torch.cat([y for batch in batches for y in self.program(batch).values()])
