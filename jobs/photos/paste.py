@@ -37,8 +37,8 @@ PASTED_AHEAD = 4
 
 
 class PasteSpec(RunFlags):
-    """Put edited faces back into the photos that they came from, at the photos' own size, under a soft mask, with the
-    colours matched along the seam. Writes DIR/photos, a file for each photo and request, and the table DIR/pasted. No
+    """Put edited faces back into the photos that they came from, at the photos' own size, under a soft mask, in the
+    colours of the photo. Writes DIR/photos, a file for each photo and request, and the table DIR/pasted. No
     other pixel is changed. Colour profile and 16 bits are kept, the photos are upright.
 
     Faces are personal data, and an edited photo of a person is no photo: say so where you show it.

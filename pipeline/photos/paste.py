@@ -1,4 +1,4 @@
-"""An edited face back into its photo: warped to where it was, under a soft mask, its colours matched along the seam.
+"""An edited face back into its photo: warped to where it was, under a soft mask, in the colours of the photo.
 
 Shapes: H and W pixels of the photo, C channels, S pixels of the aligned pictures, B and V pixels of the box, F of a
 field of colours. A quad has the corners of the aligned picture in the photo: upper left, lower left, lower right, upper
@@ -22,10 +22,10 @@ from pipeline.photos.ffhq import side_of
 DILATION, FEATHER, BORDER = 0.015, 0.015, 0.04
 """Of the side of the aligned picture: by how much a mask grows, how soft its edge is, and over how much it ends before
 the border of the picture."""
-SEAM = 0.08
-"""Of that side: over how much a difference of colours is spread, as the standard deviation of a Gaussian."""
+SMOOTH = 0.08
+"""Of that side: the standard deviation of the Gaussian by which the colours of two pictures are compared."""
 FAR = 1e-3
-"""The weight of their mean beside those near by; 1 is that of a place in the middle of a wide seam."""
+"""The weight of its mean beside what is near by; 1 is that of a place in the middle of the mask."""
 FIELD = 256
 """Pixels of the side at which the differences of colours are computed: they are smooth."""
 AT_ONCE = 2_000_000
@@ -45,6 +45,7 @@ def paste(
     photo_HWC: NDArray[Any],
     quad_42: NDArray[np.float64],
     aligned_3SS: Tensor,
+    inverted_3SS: Tensor,
     edited_3SS: Tensor,
     mask_SS: Tensor,
 ) -> Pasted:
@@ -54,8 +55,10 @@ def paste(
     Args:
         photo_HWC: uint8 or uint16, writable, C of 1 or 3 colours; a grey photo takes the luma (Rec. 601) of the edit.
         quad_42: where the aligned picture lies in the photo.
-        aligned_3SS: the aligned picture that was edited, float in [0, 1], in the photo's colour space.
-        edited_3SS: the edit of it, of any size S of its own.
+        aligned_3SS: the aligned picture, float in [0, 1], in the photo's colour space.
+        inverted_3SS: what the generator makes of it, unedited; its colours are off from those of the aligned picture,
+            and the edit's by as much. inverted and edited may be of any size S of their own.
+        edited_3SS: the edit.
         mask_SS: how much of the edit is taken, in [0, 1]: `face_mask`.
 
     Raises:
@@ -65,8 +68,9 @@ def paste(
     channels, largest = photo_HWC.shape[2], float(np.iinfo(photo_HWC.dtype).max)
     rows, columns = _box(photo_HWC.shape, quad_42)
     side = side_of(quad_42)
-    edit_CSS, aligned_CSS = (_colours(picture, channels) for picture in (edited_3SS, aligned_3SS))
-    offset_CFF = seam_colours(aligned_CSS, edit_CSS, mask_SS)
+    pictures = (edited_3SS, aligned_3SS, inverted_3SS)
+    edit_CSS, aligned_CSS, inverted_CSS = (_colours(picture, channels) for picture in pictures)
+    offset_CFF = colours_off(aligned_CSS, inverted_CSS, mask_SS)
     edit_CSS = _shrunk(edit_CSS, side)
     shares_BV = np.zeros((rows.stop - rows.start, columns.stop - columns.start), np.float32)
     height = max(1, AT_ONCE // max(1, columns.stop - columns.start))
@@ -101,14 +105,16 @@ def face_mask(faces_NSS: Tensor) -> Tensor:
     return soft_SS * ramp_S[:, None] * ramp_S[None]
 
 
-def seam_colours(aligned_CSS: Tensor, edited_CSS: Tensor, mask_SS: Tensor) -> Tensor:
-    """What is added to an edit so that its colours meet those of the photo along the seam, (C, F, F): the differences
-    where the mask is neither 0 nor 1, spread with a Gaussian (normalised convolution), and their mean far from it."""
-    aligned, edited, mask = (_resized(x, FIELD) for x in (aligned_CSS, edited_CSS, mask_SS[None].float()))
-    at_seam_1FF = 4 * mask * (1 - mask)
-    apart_CFF = (aligned - edited) * at_seam_1FF
-    mean_C11 = apart_CFF.sum(dim=(1, 2), keepdim=True) / at_seam_1FF.sum().clamp(min=FAR)
-    spread = _blurred(torch.cat([apart_CFF, at_seam_1FF]), SEAM * FIELD)
+def colours_off(aligned_CSS: Tensor, inverted_CSS: Tensor, mask_SS: Tensor) -> Tensor:
+    """How far the colours of a generator's picture are from those of the aligned one that it stands for, (C, F, F): the
+    difference of both under the mask, smoothed with a Gaussian (normalised convolution), and its mean far from there.
+
+    It is added to an edit, whose own changes are not part of it.
+    """
+    aligned, inverted, mask = (_resized(x, FIELD) for x in (aligned_CSS, inverted_CSS, mask_SS[None].float()))
+    apart_CFF = (aligned - inverted) * mask
+    mean_C11 = apart_CFF.sum(dim=(1, 2), keepdim=True) / mask.sum().clamp(min=FAR)
+    spread = _blurred(torch.cat([apart_CFF, mask]), SMOOTH * FIELD)
     return (spread[:-1] + FAR * mean_C11) / (spread[-1:] + FAR)
 
 

@@ -171,10 +171,11 @@ class PasteWorker:
         if edit is None:
             return None
         aligned_3SS = _decoded(face.aligned)
-        edited_3SS = self._made(edit)
+        inverted_3SS, edited_3SS = self._made(face.source), self._made(edit)
         mask_SS = self._mask(aligned_3SS, edited_3SS)
-        aligned_3SS, edited_3SS = (_in_its_colours(picture, photo) for picture in (aligned_3SS, edited_3SS))
-        pasted = paste(photo.pixels_HWC, face.quad_42, aligned_3SS, edited_3SS, mask_SS)
+        pictures = (aligned_3SS, inverted_3SS, edited_3SS)
+        aligned_3SS, inverted_3SS, edited_3SS = (_in_its_colours(picture, photo) for picture in pictures)
+        pasted = paste(photo.pixels_HWC, face.quad_42, aligned_3SS, inverted_3SS, edited_3SS, mask_SS)
         return int((pasted.shares_BV > 0).sum())
 
     @torch.no_grad()

@@ -1,4 +1,4 @@
-"""An edit pasted into its photo: what is untouched, where it lands, and its colours along the seam."""
+"""An edit pasted into its photo: what is untouched, where it lands, and its colours."""
 
 import numpy as np
 import pytest
@@ -48,7 +48,7 @@ def disc(radius=0.35, side=SIDE):
 @pytest.mark.parametrize("kind", [np.uint8, np.uint16])
 def test_an_edit_that_changes_nothing_changes_nothing(degrees, side, kind):
     before, after, quad = photo(kind), photo(kind), turned(degrees, side)
-    paste(after, quad, aligned(quad), aligned(quad), disc())
+    paste(after, quad, aligned(quad), aligned(quad), aligned(quad), disc())
     apart = np.abs(after.astype(float) - before) / np.iinfo(kind).max
     assert apart.max() < 0.02
     assert apart.mean() < 0.001
@@ -56,7 +56,7 @@ def test_an_edit_that_changes_nothing_changes_nothing(degrees, side, kind):
 
 def test_only_pixels_of_the_mask_are_touched():
     before, after, quad = photo(), photo(), turned(20)
-    pasted = paste(after, quad, aligned(quad), 1 - aligned(quad), disc())
+    pasted = paste(after, quad, aligned(quad), aligned(quad), 1 - aligned(quad), disc())
     changed = (after != before).any(axis=2)
     there = np.zeros((HEIGHT, WIDTH), bool)
     there[pasted.rows, pasted.columns] = pasted.shares_BV > 0
@@ -68,7 +68,7 @@ def test_the_edit_lands_where_a_library_puts_it():
     """Pillow's affine transform of the edit, where the mask is 1."""
     after, quad = photo(), turned(25)
     edit = 1 - aligned(quad)
-    pasted = paste(after, quad, edit, edit, disc())  # as if the photo were the edit: no colours to match
+    pasted = paste(after, quad, edit, edit, edit, disc())
     sides = np.linalg.inv(np.stack([quad[3] - quad[0], quad[1] - quad[0]])) * SIDE
     start = -(quad[0] + 0.5) @ sides
     values = (edit.movedim(0, 2).numpy() * 255).round().astype(np.uint8)
@@ -82,37 +82,41 @@ def test_the_edit_lands_where_a_library_puts_it():
     np.testing.assert_allclose(after[inside].astype(int), np.asarray(theirs)[inside].astype(int), atol=2)
 
 
-def test_colours_meet_at_the_seam_and_a_local_change_stays():
+def test_an_inversion_of_other_colours_is_made_good_and_a_change_stays():
     quad = turned(10)
     tinted = (aligned(quad) + torch.tensor([0.1, -0.05, 0.0])[:, None, None]).clamp(0, 1)
     before, after = photo(), photo()
-    paste(after, quad, aligned(quad), tinted, disc())
+    paste(after, quad, aligned(quad), tinted, tinted, disc())
     assert np.abs(after.astype(float) - before).max() < 5  # the tint alone is 25
     spotted = aligned(quad).clone()
     spotted[:, 60:68, 60:68] = 1.0
     after = photo()
-    paste(after, quad, aligned(quad), spotted, disc())
+    paste(after, quad, aligned(quad), aligned(quad), spotted, disc())
     middle = after[140, 210].astype(int)
     assert (middle > 250).all()
+    darker = aligned(quad) - 0.1
+    after = photo()
+    paste(after, quad, aligned(quad), aligned(quad), darker, disc())
+    assert abs(before[140, 210].astype(int) - after[140, 210] - 25).max() <= 2
 
 
 def test_strips_are_as_the_whole(monkeypatch):
     quad, whole, strips = turned(33), photo(), photo()
-    paste(whole, quad, aligned(quad), 1 - aligned(quad), disc())
+    paste(whole, quad, aligned(quad), aligned(quad), 1 - aligned(quad), disc())
     monkeypatch.setattr(pasting, "AT_ONCE", 3000)
-    paste(strips, quad, aligned(quad), 1 - aligned(quad), disc())
+    paste(strips, quad, aligned(quad), aligned(quad), 1 - aligned(quad), disc())
     assert np.abs(whole.astype(int) - strips).max() <= 1
 
 
 def test_a_face_over_the_edge_of_the_photo_and_a_grey_photo():
     quad = turned(15, 200, (20.0, 290.0))
     after = photo()
-    paste(after, quad, aligned(quad), 1 - aligned(quad), disc())
+    paste(after, quad, aligned(quad), aligned(quad), 1 - aligned(quad), disc())
     assert (after[290, 20] != photo()[290, 20]).any()
     grey = photo().mean(axis=2, keepdims=True).round().astype(np.uint8)
     quad = turned(15)
     level = torch.full((3, SIDE, SIDE), 0.25)
-    paste(grey, quad, level, level, disc())
+    paste(grey, quad, level, level, level, disc())
     assert abs(int(grey[140, 210, 0]) - 64) <= 1
 
 
@@ -141,4 +145,4 @@ def test_what_cannot_be_pasted_is_said():
         (photo(), np.zeros((4, 2)) + 50, "less than a pixel"),
     ):
         with pytest.raises(SpecError, match=said):
-            paste(given, corners, picture, picture, mask)
+            paste(given, corners, picture, picture, picture, mask)
