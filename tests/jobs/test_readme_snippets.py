@@ -53,7 +53,7 @@ def test_all_that_the_snippets_import_is_installed_by_make_demo():
             assert requirements(packages[module]) & of_make_demo(), f"{module} is in no package that make demo installs"
 
 
-@pytest.mark.parametrize("real", [False, pytest.param(True, marks=pytest.mark.weights)])
+@pytest.mark.parametrize("real", [False, pytest.param(True, marks=(pytest.mark.weights, pytest.mark.slow))])
 def test_each_snippet_runs(made, faces, edited, tmp_path, real, monkeypatch):
     """One process for those that need the networks and one for the others, since starting takes longest."""
     (tmp_path / "out").mkdir()

@@ -51,6 +51,7 @@ def page(out):
     return Path(out, "report.html").read_text()
 
 
+@pytest.mark.slow
 def test_it_has_every_table_beside_the_papers(page):
     for heading in (
         "Separation (Table 1)",
@@ -71,6 +72,7 @@ def test_it_has_every_table_beside_the_papers(page):
     assert page.count("data:image/webp;base64,") == 4 * 3 * 5 + 3 * 7
 
 
+@pytest.mark.slow
 def test_its_numbers_are_those_of_the_tables(out, page):
     labels = Table.open(f"{out}/faces/labels").read().to_pandas()
     assert len(labels) == 400
@@ -89,6 +91,7 @@ def test_its_numbers_are_those_of_the_tables(out, page):
     assert wording.count(400) in page
 
 
+@pytest.mark.slow
 def test_claims_are_told_with_intervals(out, page):
     edits = {name: Table.open(f"{out}/{name}/edits").read().to_pandas() for name in ("edit-z", "edit-z-on")}
     change = {
@@ -123,6 +126,7 @@ def test_numbers_that_were_damaged_are_made_anew(tmp_path, capsys):
     assert "was changed: its numbers are computed again" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_same_command_makes_nothing_anew(quick, out, page, capsys):
     kept = {name: Path(out, name).read_bytes() for name in ("entanglement-w.json", "entanglement-z.json")}
     assert [len(json.loads(one)["numbers"]["means"]) for one in kept.values()][:1] == [5]  # all faces, and four groups
@@ -162,6 +166,7 @@ def test_halves_that_do_not_agree_leave_the_rest_of_the_page():
     assert less.ours == pytest.approx(-0.2)
 
 
+@pytest.mark.slow
 def test_a_dry_run_says_how_many_faces_will_be_made_and_makes_none(out, tmp_path, capsys):
     words = ["reproduce", "interfacegan", *WORDS, "--out", str(tmp_path / "none")]
     assert main([*words, "--dry-run"]) == 0
