@@ -92,15 +92,25 @@ class _ModulatedConv(torch.autograd.Function):
                 g_band = g_band * (y_band.abs() < fixed.bound)
             g_before = torch.ops.aten.leaky_relu_backward(g_band, y_band, LEAK, True)
             own = slice(factor, -factor)
-            noise = fixed.noise[factor * first : factor * last] if fixed.noise.dim() else fixed.noise
             # The value before the leaky ReLU, times its gradient, is the value behind it, times its own.
-            added = (noise + fixed.bias[:, None, None]) * g_before[:, :, own]
-            g_scale += (g_band[:, :, own] * y_band[:, :, own] - added).sum(dim=(2, 3), dtype=g_scale.dtype)
+            g_scale += (g_band[:, :, own] * y_band[:, :, own]).sum(dim=(2, 3), dtype=g_scale.dtype)
+            g_scale -= _sums_of_added(g_before[:, :, own], fixed, factor * first)
             g_convolved = _adjoint(g_before.mul_(scale), fixed)
             g_s += (g_convolved * x[:, :, first:last]).sum(dim=(2, 3), dtype=g_s.dtype)
             if g_x is not None:
                 torch.mul(g_convolved, s, out=g_x[:, :, first:last])
         return g_x, g_s, g_scale / scale_ND, None
+
+
+def _sums_of_added(g_NDhw: Tensor, fixed: Fixed, first: int) -> Tensor:
+    """(N, D): noise and bias of the rows from `first` on, times g, summed over the picture. In float32 or more."""
+    noise = fixed.noise[first : first + g_NDhw.shape[2]] if fixed.noise.dim() else fixed.noise
+    noise_P = noise.expand(g_NDhw.shape[2:]).flatten()
+    both_2P = torch.stack([noise_P, torch.ones_like(noise_P)])
+    g_NPD = g_NDhw.permute(0, 2, 3, 1).flatten(1, 2)
+    precise = torch.promote_types(g_NDhw.dtype, torch.float32)
+    by_noise_ND, summed_ND = torch.matmul(both_2P.to(precise), g_NPD.to(precise)).unbind(1)
+    return by_noise_ND + summed_ND * fixed.bias
 
 
 def _bands(x: Tensor, y: Tensor) -> Iterator[tuple[int, int]]:
