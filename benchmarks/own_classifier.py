@@ -61,9 +61,10 @@ def measured(options: Benchmark, column: str, has: np.ndarray) -> str:
     )  # fmt: skip
     rows = Table.open(str(folder / "scored" / "labels")).read()
     score, truth = rows[attribute].to_numpy(), has[rows["index"].to_numpy()]
-    card = json.loads((folder / "trained" / "artifact" / "card.json").read_text())["metrics"]
+    card = json.loads((folder / "trained" / "artifact" / "card.json").read_text())
+    validated = card["metrics"][f"classifier.{attribute}.accuracy"]
     figures = [
-        f"{has[: options.labelled].mean():.0%}", f"{card['accuracy']:.3f}", f"{((score > 0) == truth).mean():.3f}",
+        f"{has[: options.labelled].mean():.0%}", f"{validated:.3f}", f"{((score > 0) == truth).mean():.3f}",
         f"{balanced_accuracy_score(truth, score > 0):.3f}", f"{cohen_kappa_score(truth, score > 0):.2f}",
         f"{roc_auc_score(truth, score):.3f}",
     ]  # fmt: skip
