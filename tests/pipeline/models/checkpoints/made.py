@@ -175,11 +175,11 @@ def rosinality(zipped=True, trained=False):
     return saved({"g_ema": state, "latent_avg": tensors["mapping.w_avg"]}, zipped)
 
 
-def encoder():
-    """A `.pt` of e4e's."""
+def encoder(part="encoder"):
+    """A `.pt` of e4e's, pSp's or ReStyle's; with the part `hypernet` one of HyperStyle's."""
     tensors = stylegan2()
     decoder = {f"decoder.{name}": value for name, value in rosinality_state(tensors).items()}
-    state = {"encoder.input_layer.0.weight": torch.zeros(2, 3), **decoder}
+    state = {f"{part}.input_layer.0.weight": torch.zeros(2, 3), **decoder}
     mean = tensors["mapping.w_avg"].repeat(6, 1)
     return saved({"state_dict": state, "latent_avg": mean, "opts": {"device": "cuda:0"}})
 

@@ -25,6 +25,10 @@ FILES = {
     "an encoder's": (
         made.encoder, "the decoder of an encoder's checkpoint (pSp, e4e, ReStyle, HyperStyle) (left out: encoder)"
     ),
+    "HyperStyle's": (
+        lambda: made.encoder("hypernet"),
+        "the decoder of an encoder's checkpoint (pSp, e4e, ReStyle, HyperStyle) (left out: hypernet)",
+    ),
     "genforce's": (made.genforce, "genforce's checkpoint of StyleGAN2, generator_smooth"),
     "Hammer's": (made.hammer, "Hammer's checkpoint of StyleGAN2, generator_smooth"),
     "TensorFlow's, protocol 2": (lambda: made.tensorflow(2), "TensorFlow's pickle, Gs"),
