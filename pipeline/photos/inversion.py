@@ -57,7 +57,7 @@ class Settings:
     steps: int = 60
     in_w: float = 0.2
     step_size_w: float = 0.1
-    step_size: float = 0.05
+    step_size: float = 0.1
     until: float | None = None
     background: float = 0.5
     identity_every: int = 4
