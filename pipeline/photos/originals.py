@@ -53,7 +53,8 @@ def read(content: bytes, exif: Kept = "strip", max_pixels: int = MAX_PIXELS) -> 
     with opened(content, max_pixels) as image:
         about, profile = image.getexif(), image.info.get("icc_profile")
         tables: dict[str, Any] = {}
-        if image.format == "JPEG" and image.mode != "CMYK":
+        kind = "JPEG" if image.format == "MPO" else str(image.format)  # several JPEGs in a file, as phones make them
+        if kind == "JPEG" and image.mode != "CMYK":
             tables = {"qtables": getattr(image, "quantization", None), "subsampling": _subsampling(image)}
         if _is_deep(content):
             values_HWC = _upright(_deep(content), about.get(ExifTags.Base.Orientation, 1))
@@ -66,7 +67,7 @@ def read(content: bytes, exif: Kept = "strip", max_pixels: int = MAX_PIXELS) -> 
         upright = _plain(upright)
         values = np.array(upright)
         colours, alpha = _split(values[..., None] if values.ndim == 2 else values)
-        return Original(colours, alpha, str(image.format), profile, _exif(about, exif), tables)
+        return Original(colours, alpha, kind, profile, _exif(about, exif), tables)
 
 
 def write(photo: Original, format: str | None = None) -> tuple[bytes, str]:

@@ -157,6 +157,14 @@ def test_other_kinds_become_what_can_be_written():
         originals.read(saved(rgb, "JPEG")[:300])
 
 
+def test_a_photo_of_a_phone_with_a_second_picture_stays_a_jpeg():
+    first, second = Image.fromarray(pixels()), Image.fromarray(pixels())
+    content = saved(first, "MPO", save_all=True, append_images=[second], quality=90)
+    assert Image.open(io.BytesIO(content)).format == "MPO"
+    again, written = originals.write(originals.read(content))
+    assert (written, Image.open(io.BytesIO(again)).format) == ("JPEG", "JPEG")
+
+
 def test_a_picture_in_the_colours_of_a_profile():
     picture = pixels()
     np.testing.assert_array_equal(originals.in_profile(picture, None), picture)
