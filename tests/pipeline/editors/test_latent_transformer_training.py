@@ -145,7 +145,7 @@ def test_only_what_is_trained_moves(codes, scores):
 def test_it_learns_to_change_one_attribute(scores, codes):
     """On attributes that lie in planes of their own, T_j crosses its plane and the others stay on their side."""
     made = training(
-        codes, scores, epochs=200, learning_rate=1e-3, classifier_epochs=60, classifier_learning_rate=1e-3,
+        codes, scores, epochs=40, learning_rate=5e-3, classifier_epochs=20, classifier_learning_rate=1e-3,
         lambda_recon=0.1,
     )  # fmt: skip
     while made.step < made.steps:
