@@ -49,7 +49,8 @@ def write(
     runs = {name: read_run(folders[name], verb, notes) for name, verb in VERBS.items()}
     inversions = _table(folders, "inverted", "inversions").read().to_pandas()
     inversions["distance"] = inversions[["lpips_alex", "lpips_vgg"]].astype("float64").mean(axis=1)
-    worst = inversions.sort_values(["distance", "index"], ascending=[False, True]).head(shown)
+    inversions["unseen"] = inversions["identity_dlib"].isna()  # dlib sees no face in the inverted picture
+    worst = inversions.sort_values(["unseen", "distance", "index"], ascending=[False, False, True]).head(shown)
     pasted = _table(folders, "pasted", "pasted").read().to_pandas()
     rejects = {name: _rejects(folders[name], verb) for name, verb in VERBS.items()}
     sections = [
@@ -84,7 +85,8 @@ def _sentences(faces: int, shown: int) -> list[str]:
         "perceptual distances (lpips) and dlib's distance of identity (below 0.6 for one person) say how near it is."
     ]
     if shown < faces:
-        found.append(f"Of {faces:,} faces the {shown:,} worst inversions are shown, the worst first.")
+        found.append(f"Of {faces:,} faces the {shown:,} worst inversions are shown, the worst first, and of these those first "
+            "in which dlib sees no face.")
     return found
 
 
@@ -114,8 +116,7 @@ def _strips(
             written = files.get((photo, request))
             after = None if written is None else store.read_bytes(store.join(folders["pasted"], written["file"]))
             scores = {"lpips": f"{row['distance']:.3f}"}
-            if not pd.isna(row["identity_dlib"]):
-                scores["identity"] = f"{row['identity_dlib']:.2f}"
+            scores["identity"] = "no face seen" if row["unseen"] else f"{row['identity_dlib']:.2f}"
             looks = [
                 study.Look(before, "before"),
                 study.Look(_small(aligned.get((photo, number))), "aligned"),
