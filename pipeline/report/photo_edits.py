@@ -85,8 +85,8 @@ def _sentences(faces: int, shown: int) -> list[str]:
         "perceptual distances (lpips) and dlib's distance of identity (below 0.6 for one person) say how near it is."
     ]
     if shown < faces:
-        found.append(f"Of {faces:,} faces the {shown:,} worst inversions are shown, the worst first, and of these those first "
-            "in which dlib sees no face.")
+        found.append(f"Of {faces:,} faces the {shown:,} worst inversions are shown.")
+    found.append("The worst inversions come first, before all those in which dlib sees no face.")
     return found
 
 
