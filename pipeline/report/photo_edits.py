@@ -86,7 +86,7 @@ def _sentences(faces: int, shown: int) -> list[str]:
     ]
     if shown < faces:
         found.append(f"Of {faces:,} faces the {shown:,} worst inversions are shown.")
-    found.append("The worst inversions come first, before all those in which dlib sees no face.")
+    found.append("The worst inversions come first; those in which dlib sees no face are the worst.")
     return found
 
 
