@@ -23,16 +23,19 @@ Column = NDArray[np.float32]
 @dataclass(frozen=True)
 class Gate:
     """What an inversion must be to be kept. max_lpips: of the distance that was followed. max_identity_dlib: of the
-    second network of identity, where it sees both faces.
+    second network of identity, where it sees both faces; one in which it sees none, though it does in the photo, is
+    left out too.
     """
 
     max_lpips: float
     max_identity_dlib: float
 
-    def reason(self, lpips: float, identity_dlib: float | None) -> str:
+    def reason(self, lpips: float, identity_dlib: float | None, face_lost: bool) -> str:
         """Why it is left out; empty where it is kept."""
         if not lpips <= self.max_lpips:
             return "not alike"
+        if face_lost:
+            return "no face any more"
         if identity_dlib is not None and not identity_dlib <= self.max_identity_dlib:
             return "another person"
         return ""
@@ -43,7 +46,8 @@ def compare(
     x_N3HW: Tensor, y_N3HW: Tensor, there_N: NDArray[np.bool_], likeness: Likeness, family: Family
 ) -> dict[str, NDArray]:
     """Columns (N,) of pictures in [-1, 1] and their inversions: lpips, lpips_other, identity, psnr, ssim, agreement,
-    float32; identity_dlib, a float or None; differ, names of attributes. there: rows that are no padding.
+    float32; identity_dlib, a float or None; face_lost, whether the second network of identity sees a face in the first
+    picture alone; differ, names of attributes. there: rows that are no padding.
     """
     y_N3HW = y_N3HW.clamp(-1, 1)
     distances = {"lpips": likeness.distance, "lpips_other": likeness.other_distance}
@@ -60,12 +64,14 @@ def compare(
     columns["psnr"] = _spread(-10 * np.log10(np.maximum(error_N, 1e-10)), there_N)
     columns["ssim"] = _spread(ssim(x, y).mean(axis=(1, 2)), there_N)
     here = torch.from_numpy(there_N).to(x_N3HW.device)
-    second = np.full(len(there_N), None, dtype=object)
+    second, lost_N = np.full(len(there_N), None, dtype=object), np.zeros(len(there_N), dtype=bool)
     if there_N.any():
         embedded = [likeness.second_identity(each[here]) for each in (x_N3HW, y_N3HW)]
         apart_N = np.linalg.norm(embedded[0] - embedded[1], axis=1)
         second[there_N] = [None if np.isnan(apart) else float(apart) for apart in apart_N]
-    columns["identity_dlib"] = second
+        unseen = [np.isnan(each).any(axis=1) for each in embedded]
+        lost_N[there_N] = unseen[1] & ~unseen[0]
+    columns |= {"identity_dlib": second, "face_lost": lost_N}
     return columns
 
 

@@ -39,7 +39,7 @@ from pipeline.tables import Table
 from schemas import TableSchema
 
 NOT_READ = "damaged picture"
-GATED = ("lpips", "identity_dlib")
+GATED = ("lpips", "identity_dlib", "face_lost")
 TIMED = 4
 """Steps that are timed, one of them with the network of identity."""
 

@@ -8,12 +8,13 @@ import torch
 from scipy.spatial.distance import mahalanobis
 
 from pipeline.errors import SpecError
-from pipeline.models import generators
+from pipeline.models import classifiers, generators
 from pipeline.models.codes import Codes
 from pipeline.models.randomness import standard_normal
 from pipeline.photos import inversion_losses as losses
 from pipeline.photos import likeness
 from pipeline.photos.inversion import Inverter, Settings, resized
+from pipeline.photos.inversion_quality import Gate, compare
 from pipeline.photos.prior import Prior, prior_of
 from tests.kept_generator import kept_generator
 
@@ -165,3 +166,30 @@ def test_pictures_are_reduced_by_means_of_blocks():
     x_N3HW = torch.rand(1, 3, 8, 8)
     torch.testing.assert_close(resized(x_N3HW, 4), x_N3HW.view(1, 3, 4, 2, 4, 2).mean(dim=(3, 5)))
     assert resized(x_N3HW, 12).shape == (1, 3, 12, 12)
+
+
+# -- what is kept -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("lpips", "apart", "lost", "reason"),
+    [
+        (0.1, 0.3, False, ""),
+        (0.1, None, False, ""),
+        (0.3, 0.3, False, "not alike"),
+        (float("nan"), 0.3, False, "not alike"),
+        (0.1, 0.7, False, "another person"),
+        (0.1, None, True, "no face any more"),
+    ],
+)
+def test_what_is_left_out_has_its_reason(lpips, apart, lost, reason):
+    assert Gate(0.2, 0.6).reason(lpips, apart, lost) == reason
+
+
+def test_a_face_is_lost_where_the_photo_alone_has_one():
+    bright, dark = torch.full((1, 3, 32, 32), 0.5), torch.full((1, 3, 32, 32), -1.0)
+    x_N3HW, y_N3HW = torch.cat([bright, bright, dark, dark]), torch.cat([bright, dark, dark, dark])
+    there_N = np.array([True, True, True, False])
+    found = compare(x_N3HW, y_N3HW, there_N, likeness.load("tiny"), classifiers.load("tiny", ("smile",)))
+    assert found["face_lost"].tolist() == [False, True, False, False]
+    assert [one is None for one in found["identity_dlib"]] == [False, True, True, True]
