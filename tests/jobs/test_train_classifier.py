@@ -8,6 +8,8 @@ import pytest
 import torch
 from PIL import Image
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from tiny_jobs import dataset, rows
 
@@ -80,7 +82,16 @@ def test_its_scores_are_those_of_scikit_learn_on_the_same_features(
     file = f"{trained}/artifact/beard.yaml"
     with torch.no_grad():
         scores = classifiers.load(file, ("beard",)).scores(pictures)[:, 0].numpy()
-    np.testing.assert_allclose(scores, logits / figures["unit"], atol=2e-3)
+    (slope, offset), [rest], *_ = np.polyfit(logits, scores, 1, full=True)
+    assert slope > 0
+    assert rest < 1e-4  # a line, whose slope and offset are of held-out scores
+    folds = StratifiedKFold(5, shuffle=True, random_state=0)
+    held_out = cross_val_predict(
+        make_pipeline(StandardScaler(), LogisticRegression(C=figures["C"], max_iter=2000)),
+        features[:LABELLED], by_hand[:LABELLED], cv=folds, method="decision_function",
+    )  # fmt: skip
+    platt = LogisticRegression(C=100.0).fit(held_out[:, None], by_hand[:LABELLED])
+    assert -offset / slope == pytest.approx(-platt.intercept_[0] / platt.coef_[0, 0], abs=0.05)
     words = ["--latents", f"{faces}/latents", "--classifiers", file, "--attributes", "smile,beard", "--batch-size", "4"]
     assert main(["label", *words, *HERE, "--backend", "eager", "--out", str(tmp_path)]) == 0
     found = rows(tmp_path, "labels")
