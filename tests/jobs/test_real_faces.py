@@ -8,7 +8,7 @@ from PIL import Image
 from jobs.__main__ import main
 from pipeline.tables import Table
 
-pytestmark = pytest.mark.weights
+pytestmark = [pytest.mark.weights, pytest.mark.slow]
 
 LOOKED_AT = (0, 2, 8, 14, 17, 18)
 HOW = ("--batch-size", "1", "--local")

@@ -59,6 +59,7 @@ def test_the_bytes_are_those_of_a_directory(set_in_bucket, wanted):
     assert not list(Path().glob("s3:*"))
 
 
+@pytest.mark.slow
 def test_pictures_are_exported_from_a_bucket_into_it(set_in_bucket, bucket):
     out, words = f"{bucket}/exported", ["--format", "files", "--rows-per-shard", "8", "--local"]
     assert main(["export", set_in_bucket, *words, "--limit", "1", "--out", out]) == 0

@@ -47,6 +47,7 @@ def test_a_job_is_done_and_ends_with_its_own_code(tmp_path, closed):
 
 
 @needs_full
+@pytest.mark.slow
 def test_the_code_of_a_job_that_fails_is_its_own_too(tmp_path):
     job = f"stylemill sample {TINY} --psi 1e38 --max-rejects 3 --out {tmp_path} 2>/dev/full"
     assert shell(job).returncode == 3

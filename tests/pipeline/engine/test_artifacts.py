@@ -225,6 +225,7 @@ def test_an_artifact_of_another_method_is_refused(bench):
 
 
 @pytest.mark.ray
+@pytest.mark.slow
 def test_a_worker_that_dies_is_replaced_and_goes_on(bench, undisturbed, cluster):
     from pipeline.engine.ray_pool import RayPool
 

@@ -32,6 +32,7 @@ def is_complete(out: str, capsys) -> bool:
     return json.loads(capsys.readouterr().out)["complete"]
 
 
+@pytest.mark.slow
 def test_derived_outputs(bucket, bench, capsys):
     out, made = f"{bucket}/derived", []
 
@@ -63,6 +64,7 @@ def test_derived_outputs(bucket, bench, capsys):
     assert main(["verify", out]) == 0
 
 
+@pytest.mark.slow
 def test_an_artifact(bucket, marks, capsys):
     out = f"{bucket}/trained"
 

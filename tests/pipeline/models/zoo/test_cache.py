@@ -174,6 +174,7 @@ def test_card_holds_licence_source_and_digests(registry):
     assert (card["licence"], card["values"], card["tensors"]) == ("none", 12, 2)
 
 
+@pytest.mark.slow
 def test_two_processes_at_once_fetch_once(registry, home, tmp_path):
     script = tmp_path / "puller.py"
     script.write_text(
