@@ -169,6 +169,7 @@ def test_identity_is_the_cosine_to_the_source(scored, tmp_path, capsys):
 
 
 @pytest.mark.weights
+@pytest.mark.slow
 def test_the_real_network_of_identity_sees_the_same_face_as_itself(inputs, tmp_path):
     assert edit(*inputs, tmp_path / "e", "--attribute", "old", "--space", "w", "--strengths=0,30") == 0
     assert measure(tmp_path / "m", f"{tmp_path}/e/edits", words=["--identity", "--measured", "old"]) == 0

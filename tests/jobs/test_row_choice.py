@@ -160,6 +160,7 @@ def test_pages_of_chosen_rows_are_about_them_alone(made, tmp_path, capsys):
     assert 'column "smile" not found in FROM clause!; the columns are index' in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_pages_take_labels_of_their_own_faces_alone(made, tmp_path, capsys):
     """Those of other faces were joined on the row number, which all have."""
     faces, edited, other = made / "faces", tmp_path / "edited", tmp_path / "other"

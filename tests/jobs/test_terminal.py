@@ -8,6 +8,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+import pytest
 from tiny_jobs import TINY
 
 from jobs.__main__ import main
@@ -33,6 +34,7 @@ def on_a_terminal(command: list[str]) -> str:
     return said.decode()
 
 
+@pytest.mark.slow
 def test_on_a_terminal_one_line_is_redrawn_and_gone_in_the_end(tmp_path):
     said = on_a_terminal([*JOB, "--out", str(tmp_path)])
     drawn = re.findall(r"Run   \d/8 shards[^\r\n\x1b]*", said)
