@@ -63,12 +63,7 @@ def _originals(run: gather.Run, worst: pd.DataFrame, notes: list[str]) -> Pictur
     if not aligned or not images.parts():
         notes.append(f"The aligned pictures are not at {aligned} any more")
         return {}
-    wanted = set(zip(worst["photo"], worst["face_number"], strict=True))
-    found: Pictures = {}
-    for shard, indices in pictures.by_shard(images, sorted(set(worst["photo"]))):
-        rows = images.read(shards=None if shard is None else [shard], indices=indices).to_pylist()
-        found |= {key: row["image"]["bytes"] for row in rows if (key := (row["index"], row["face_number"])) in wanted}
-    return found
+    return pictures.of_faces(images, set(zip(worst["photo"], worst["face_number"], strict=True)))
 
 
 def _made(directory: str, worst: pd.DataFrame) -> Mapping[int, bytes]:
@@ -99,7 +94,4 @@ def _facts(run: gather.Run) -> dict[str, str]:
     facts = {wording.plain(name).capitalize(): wording.anything(run.asked(name)) for name in asked}
     facts |= {"Pictures": wording.anything(run.asked("pictures_digest"))}
     facts |= {"Fingerprint": wording.anything(run.asked("fingerprint"))}
-    for one in provenance.weights_of([run]):
-        terms = f"; non-commercial: {one.reason}" if one.noncommercial else ""
-        facts[f"Network {one.name}"] = f"{one.source}; licence: {one.licence}; {one.citation}{terms}"
-    return facts
+    return facts | provenance.networks([run])

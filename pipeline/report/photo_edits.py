@@ -49,7 +49,7 @@ def write(
     runs = {name: read_run(folders[name], verb, notes) for name, verb in VERBS.items()}
     inversions = _table(folders, "inverted", "inversions").read().to_pandas()
     inversions["distance"] = inversions[["lpips_alex", "lpips_vgg"]].astype("float64").mean(axis=1)
-    inversions["unseen"] = inversions["identity_dlib"].isna()  # dlib sees no face in the inverted picture
+    inversions["unseen"] = inversions["identity_dlib"].isna()  # dlib sees no face in the photo
     worst = inversions.sort_values(["unseen", "distance", "index"], ascending=[False, False, True]).head(shown)
     pasted = _table(folders, "pasted", "pasted").read().to_pandas()
     rejects = {name: _rejects(folders[name], verb) for name, verb in VERBS.items()}
@@ -72,9 +72,7 @@ def write(
     facts = {"Command": command} | {
         f"Fingerprint, {name}": wording.anything(run.asked("fingerprint")) for name, run in runs.items()
     }
-    for one in provenance.weights_of([*runs.values()]):
-        terms = f"; non-commercial: {one.reason}" if one.noncommercial else ""
-        facts[f"Network {one.name}"] = f"{one.source}; licence: {one.licence}; {one.citation}{terms}"
+    facts |= provenance.networks([*runs.values()])
     return study.write(url, name, LEAD, sections, facts, top)
 
 
@@ -86,7 +84,7 @@ def _sentences(faces: int, shown: int) -> list[str]:
     ]
     if shown < faces:
         found.append(f"Of {faces:,} faces the {shown:,} worst inversions are shown.")
-    found.append("The worst inversions come first; those in which dlib sees no face are the worst.")
+    found.append("The worst inversions come first, before them those of photos in which dlib sees no face.")
     return found
 
 
@@ -102,7 +100,8 @@ def _strips(
         return
     asked = _table(folders, "edited", "requests").read(["index", "attribute", "target"]).to_pylist()
     squares = _squares(folders, worst)
-    aligned = _aligned(folders, set(zip(worst["photo"], worst["face_number"], strict=True)))
+    images = _table(folders, "aligned", "images")
+    aligned = pictures.of_faces(images, set(zip(worst["photo"], worst["face_number"], strict=True)))
     inverted = dict(pictures.read(_table(folders, "inverted", "images"), set(worst["index"])))
     edited, stops = _edited(folders, set(worst["index"]))
     files = {(row["index"], row["request"]): row for row in pasted.to_dict("records")}
@@ -138,16 +137,6 @@ def _squares(folders: Mapping[str, str], faces: pd.DataFrame) -> dict[tuple[int,
     return found
 
 
-def _aligned(folders: Mapping[str, str], wanted: set[tuple[int, int]]) -> dict[tuple[int, int], bytes]:
-    """The aligned picture of each of these (photo, face number)."""
-    table, found = _table(folders, "aligned", "images"), dict[tuple[int, int], bytes]()
-    for indices in pictures.near(sorted({photo for photo, _ in wanted})):
-        for row in table.read(indices=indices).to_pylist():
-            if (key := (row["index"], row["face_number"])) in wanted:
-                found[key] = row["image"]["bytes"]
-    return found
-
-
 def _edited(
     folders: Mapping[str, str], wanted: set[int]
 ) -> tuple[dict[tuple[int, int], bytes], dict[tuple[int, int], str]]:
@@ -174,7 +163,8 @@ def _rejected(
     photos: Photos, folders: Mapping[str, str], rejects: Mapping[str, pd.DataFrame]
 ) -> Iterator[study.Section]:
     """A section for each step that rejected something, with pictures of what."""
-    keys = _table(folders, "aligned", "images").read([*KEY])
+    images = _table(folders, "aligned", "images")
+    keys = images.read([*KEY])
     face_of = list(zip(*(keys[name].to_pylist() for name in KEY), strict=True))
     for name, rows in rejects.items():
         if not len(rows):
@@ -183,7 +173,7 @@ def _rejected(
         looks = []
         some = rows.head(REJECTS_SHOWN)
         of_faces = name in ("inverted", "edited")
-        aligned = _aligned(folders, {face_of[index] for index in some["index"]}) if of_faces else {}
+        aligned = pictures.of_faces(images, {face_of[index] for index in some["index"]}) if of_faces else {}
         for row in some.to_dict("records"):
             if of_faces:
                 photo, number = face_of[row["index"]]

@@ -65,10 +65,7 @@ def _strips(images: Table, kept: pd.DataFrame, names: pd.Series, shown: int, see
     """Faces at random, in rows, in the order of their photos."""
     chosen = kept.sample(min(shown, len(kept)), random_state=seed).sort_values(["index", "face_number"])
     wanted = set(zip(chosen["index"], chosen["face_number"], strict=True))
-    found: dict[tuple[int, int], bytes] = {}
-    for shard, indices in pictures.by_shard(images, sorted(set(chosen["index"]))):
-        rows = images.read(shards=None if shard is None else [shard], indices=indices).to_pylist()
-        found |= {key: row["image"]["bytes"] for row in rows if (key := (row["index"], row["face_number"])) in wanted}
+    found = pictures.of_faces(images, wanted)
     for first in range(0, len(chosen), IN_A_ROW):
         its = chosen.iloc[first : first + IN_A_ROW]
         looks = [
@@ -119,7 +116,4 @@ def _facts(run: gather.Run) -> dict[str, str]:
     facts = {wording.plain(name).capitalize(): wording.anything(run.asked(name)) for name in asked}
     facts |= {"Photos": wording.anything(run.asked("photos_digest"))}
     facts |= {"Fingerprint": wording.anything(run.asked("fingerprint"))}
-    for one in provenance.weights_of([run]):
-        terms = f"; non-commercial: {one.reason}" if one.noncommercial else ""
-        facts[f"Network {one.name}"] = f"{one.source}; licence: {one.licence}; {one.citation}{terms}"
-    return facts
+    return facts | provenance.networks([run])

@@ -32,6 +32,16 @@ def read(images: Table, wanted: Collection[int]) -> Iterator[tuple[int, bytes]]:
             yield row["index"], row["image"]["bytes"]
 
 
+def of_faces(images: Table, wanted: Collection[tuple[int, int]]) -> dict[tuple[int, int], bytes]:
+    """Encoded pictures of aligned faces, by photo and number; those that are not there are left out."""
+    found: dict[tuple[int, int], bytes] = {}
+    for shard, indices in by_shard(images, sorted({photo for photo, _ in wanted})):
+        for row in images.read(shards=None if shard is None else [shard], indices=indices).to_pylist():
+            if (key := (row["index"], row["face_number"])) in wanted:
+                found[key] = row["image"]["bytes"]
+    return found
+
+
 def by_shard(images: Table, wanted: list[int]) -> Iterator[tuple[int | None, range]]:
     """The wanted rows as short ranges. A sealed table finds the shard itself; in another, every part is asked once."""
     if images.manifest() is not None:

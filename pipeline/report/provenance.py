@@ -192,6 +192,15 @@ def weights_of(runs: Iterable[Run]) -> list[Weights]:
     return list(found.values())
 
 
+def networks(runs: Iterable[Run]) -> dict[str, str]:
+    """A line of terms for each of `weights_of`, as pages on photos have them."""
+    found = {}
+    for one in weights_of(runs):
+        terms = f"; non-commercial: {one.reason}" if one.noncommercial else ""
+        found[f"Network {one.name}"] = f"{one.source}; licence: {one.licence}; {one.citation}{terms}"
+    return found
+
+
 def _asked(run: Run) -> Iterator[Fact]:
     """The command if it is recorded, what every page lists, and then all else in the spec."""
     command = run.asked("command")
