@@ -16,6 +16,7 @@ from torch import Tensor
 
 from pipeline.models import generators
 from pipeline.models.codes import Codes
+from pipeline.models.faces import to_pixels
 from pipeline.models.randomness import standard_normal
 from pipeline.models.zoo import cache
 
@@ -76,7 +77,7 @@ class Faces:
 def _pixels(generator: generators.Generator, seed: int, first: int) -> NDArray[np.uint8]:
     z_NZ = torch.from_numpy(standard_normal(seed, range(first, first + BATCH), generator.z_dim))
     x_N3HW = generator.synthesize(Codes("w+", generator.map(z_NZ, PSI)), SIZE)
-    return (x_N3HW * 127.5 + 128).clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).numpy()
+    return to_pixels(x_N3HW)
 
 
 def _save(file: Path, write: Callable[[Path], None]) -> None:

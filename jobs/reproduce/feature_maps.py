@@ -20,7 +20,7 @@ from pipeline.editors.style_intervention.regions import region_of
 from pipeline.metrics.overlap import TOP, intersection_over_union, strongest
 from pipeline.models.classifiers import parsing
 from pipeline.models.classifiers.parser import CLASSES
-from pipeline.models.faces import SCORED_SIZE
+from pipeline.models.faces import SCORED_SIZE, to_pixels
 from pipeline.report import study
 from pipeline.report.style_intervention.paper import NAMES
 from pipeline.stages.codes import read_codes
@@ -103,7 +103,7 @@ def _look(
             state = generator.run(s_1S, state, place, place + 1)
         x_13HW = generator.image(state, size)
         classes.append(parser.masks(x_13HW).argmax(dim=1)[0].numpy())
-        pictures.append((x_13HW[0].permute(1, 2, 0) * 127.5 + 128).clamp(0, 255).to(torch.uint8).numpy())
+        pictures.append(to_pixels(x_13HW)[0])
     found: dict[str, list[Strong]] = {name: [] for name in attributes}
     for row in largest.to_dict("records"):
         where_NHW = np.stack(maps[row["layer"], row["channel"]])

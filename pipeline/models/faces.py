@@ -182,9 +182,8 @@ class FaceScorer:
     @torch.no_grad()
     def _pictures(self, state: tuple[Tensor, ...], x_N3HW: Tensor) -> dict[str, NDArray]:
         kept = x_N3HW if self._picture_size == self._scored_size else self.generator.image(state, self._picture_size)
-        pixels = (kept.permute(0, 2, 3, 1) * 127.5 + 128).clamp(0, 255).to(torch.uint8)
         # uint8 cannot show values that are not finite, so the mean of the picture is kept too
-        return {PIXELS: pixels.cpu().numpy(), PICTURE: _numpy(x_N3HW.mean(dim=(1, 2, 3)))}
+        return {PIXELS: to_pixels(kept), PICTURE: _numpy(x_N3HW.mean(dim=(1, 2, 3)))}
 
     def look_at_all(self, codes: Codes, batch_size: int) -> dict[str, NDArray]:
         """`look` for one row or more, in batches of one size."""
@@ -278,6 +277,11 @@ def _room_for(batch_size: int) -> Iterator[None]:
 
 def _labels(family: Family) -> tuple[str, ...]:
     return (*family.attributes, *family.measures)
+
+
+def to_pixels(x_N3HW: Tensor) -> NDArray[np.uint8]:
+    """Pictures in [-1, 1] as files hold them, (N, H, W, 3)."""
+    return (x_N3HW.permute(0, 2, 3, 1) * 127.5 + 128).clamp(0, 255).to(torch.uint8).cpu().numpy()
 
 
 def _numpy(column: Tensor) -> NDArray:

@@ -3,16 +3,15 @@
 Shapes: N rows, F features.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d
 
 from pipeline.errors import SpecError
-from pipeline.models.classifiers import tiny
 from pipeline.models.classifiers.crops import Crop, Pixels
-from pipeline.models.classifiers.features import FaceEmbedding
+from pipeline.models.classifiers.features import FaceEmbedding, Features, Known, TinyFeatures
 from pipeline.models.classifiers.identity import Identity
 from pipeline.models.classifiers.networks import Networks
 from pipeline.models.classifiers.parser import at_size
@@ -79,20 +78,7 @@ class Person(nn.Module):
         return torch.cat([self.identity(x_N3HW), self.identity.landmarks(x_N3HW).flatten(1)], dim=1)
 
 
-class TinyFeatures(nn.Module):
-    """Of the random network that tests use."""
-
-    def __init__(self, networks: Networks) -> None:
-        super().__init__()
-        self.reader = tiny.TinyReader(tiny.SEEDS["tiny"], networks)
-
-    def forward(self, x_N3HW: Tensor) -> Tensor:
-        """(N, 3, H, W) in [-1, 1] -> (N, 512)."""
-        seen: tiny.Seen = self.reader(x_N3HW)
-        return seen.features
-
-
-FEATURES: dict[str, Callable[[Networks], nn.Module]] = {
+FEATURES: Known = {
     "colours": Colours,
     "parts": Parts,
     "trunk": Trunk,
@@ -100,14 +86,11 @@ FEATURES: dict[str, Callable[[Networks], nn.Module]] = {
     "person": Person,
     "tiny": TinyFeatures,
 }
-"""By name. Each gives (N, F) of pictures (N, 3, H, W) in [-1, 1]."""
 USUAL = ("colours", "parts", "trunk", "face", "person")
 
 
-class PictureFeatures(nn.Module):
-    """Several, one behind the other.
-
-    names: of FEATURES. digests: of their networks, by name. widths: F of each.
+class PictureFeatures(Features):
+    """Several of FEATURES, one behind the other. names: of them. widths: F of each.
 
     Raises:
         SpecError: there are no features of a name, or a name is given twice.
@@ -115,20 +98,12 @@ class PictureFeatures(nn.Module):
     """
 
     def __init__(self, names: Sequence[str], device: str | torch.device = "cpu") -> None:
-        super().__init__()
         if unknown := [name for name in names if name not in FEATURES]:
             raise SpecError(f"there are no features {unknown[0]!r}: choose among {', '.join(FEATURES)}")
         if not names or len({*names}) < len(names):
             raise SpecError(f"features {','.join(names)}: name at least one, and each once")
-        networks = Networks(device)
+        super().__init__(names, device, FEATURES)
         self.names = tuple(names)
-        self.each = nn.ModuleList(FEATURES[name](networks) for name in names).to(device).eval()
-        self.digests = dict(networks.digests)
         blank_13HW = torch.zeros(1, 3, TRUNK, TRUNK, device=device)
         with torch.no_grad():
             self.widths = tuple(one(blank_13HW).shape[1] for one in self.each)
-
-    @torch.no_grad()
-    def forward(self, x_N3HW: Tensor) -> Tensor:
-        """(N, 3, H, W) in [-1, 1] -> (N, F), float32."""
-        return torch.cat([one(x_N3HW).float() for one in self.each], dim=1)

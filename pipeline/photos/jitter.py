@@ -13,6 +13,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample
 
+from pipeline.models.faces import to_pixels
 from pipeline.models.randomness import raw_words, standard_normal
 
 SHIFT, SCALE, DEGREES = 0.005, 0.01, 0.75
@@ -30,8 +31,8 @@ def jittered(x_3HW: Tensor, seed: int, index: int) -> Tensor:
     across, down, scale, angle = standard_normal(seed, [index], 4, MOVES)[0].tolist()
     blur, quality = _uniform(seed, index, 2)
     moved_3HW = _moved(x_3HW, SHIFT * across, SHIFT * down, 1 + SCALE * scale, math.radians(DEGREES * angle))
-    pixels = (moved_3HW.permute(1, 2, 0) * 127.5 + 128).clamp(0, 255).to(torch.uint8).cpu().numpy()
-    saved = _saved(pixels, 1 - (1 - SMALLEST) * blur, round(QUALITY[0] + (QUALITY[1] - QUALITY[0]) * quality))
+    pixels_HW3 = to_pixels(moved_3HW[None])[0]
+    saved = _saved(pixels_HW3, 1 - (1 - SMALLEST) * blur, round(QUALITY[0] + (QUALITY[1] - QUALITY[0]) * quality))
     return (torch.from_numpy(saved).permute(2, 0, 1).float() / 127.5 - 1).to(x_3HW.device)
 
 

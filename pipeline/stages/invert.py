@@ -16,7 +16,6 @@ from functools import partial
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
@@ -24,7 +23,7 @@ import schemas
 from pipeline.engine.stage import Batch, Reject, Rows, Task
 from pipeline.models.classifiers.perceptual import Trunk
 from pipeline.models.codes import Codes
-from pipeline.models.faces import SCORED_SIZE
+from pipeline.models.faces import SCORED_SIZE, to_pixels
 from pipeline.photos import likeness
 from pipeline.photos.inversion import Inverter, Settings, resized
 from pipeline.photos.inversion_quality import Gate, compare
@@ -185,7 +184,7 @@ class InvertWorker:
             y_B3HW = generator.image(state, self._size)
             columns = compare(x_B3HW, y_B3HW, slots, self._likeness, self._family)
             if stage.keep:
-                columns["pixels"] = _pixels(generator.image(state, stage.keep.size))
+                columns["pixels"] = to_pixels(generator.image(state, stage.keep.size))
         return {**columns, "ws": found.ws.cpu().numpy(), "steps": found.steps.cpu().numpy()}
 
     def _tables(self, index: Indices, columns: Columns) -> dict[str, Rows]:
@@ -206,7 +205,3 @@ class InvertWorker:
         if stage.keep:
             tables["images"] = stage.keep.rows(schemas.images(), "{index:09d}", {"index": index}, columns["pixels"])
         return tables
-
-
-def _pixels(x_B3HW: Tensor) -> NDArray[np.uint8]:
-    return (x_B3HW.permute(0, 2, 3, 1) * 127.5 + 128).clamp(0, 255).to(torch.uint8).cpu().numpy()

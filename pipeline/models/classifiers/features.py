@@ -3,7 +3,7 @@
 Shapes: N rows, F features.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -59,24 +59,25 @@ class TinyFeatures(nn.Module):
         return seen.features
 
 
-FEATURES: dict[str, Callable[[Networks], nn.Module]] = {
+Known = Mapping[str, Callable[[Networks], nn.Module]]
+"""By name. Each gives (N, F) of pictures (N, 3, H, W) in [-1, 1]."""
+FEATURES: Known = {
     "faceres": FaceEmbedding,
     "vgg": VggParts,
     "tiny": TinyFeatures,
 }
-"""By name. Each gives (N, F) of pictures (N, 3, H, W) in [-1, 1]."""
 
 
 class Features(nn.Module):
-    """Several, one behind the other. digests, sources: of their networks, by name."""
+    """Several, one behind the other. digests: of their networks, by name. known: those that there are."""
 
-    def __init__(self, names: Sequence[str], device: str | torch.device = "cpu") -> None:
+    def __init__(self, names: Sequence[str], device: str | torch.device = "cpu", known: Known = FEATURES) -> None:
         super().__init__()
         networks = Networks(device)
-        self.each = nn.ModuleList(FEATURES[name](networks) for name in names).to(device).eval()
+        self.each = nn.ModuleList(known[name](networks) for name in names).to(device).eval()
         self.digests = dict(networks.digests)
 
     @torch.no_grad()
     def forward(self, x_N3HW: Tensor) -> Tensor:
-        """(N, 3, H, W) in [-1, 1] -> (N, F)."""
-        return torch.cat([one(x_N3HW) for one in self.each], dim=1)
+        """(N, 3, H, W) in [-1, 1] -> (N, F), float32."""
+        return torch.cat([one(x_N3HW).float() for one in self.each], dim=1)
