@@ -1,7 +1,7 @@
 """The flags of `stylemill compare`."""
 
 from collections.abc import Mapping
-from typing import Any, get_origin
+from typing import Any
 
 from pydantic import Field, model_validator
 from pydantic.fields import FieldInfo
@@ -10,6 +10,7 @@ from jobs.directions.spec import UNSUPERVISED
 from jobs.edit.spec import SPECS
 from jobs.flags import Names
 from jobs.locations import absolute
+from jobs.passed_on import field_of, value_of
 from jobs.reproduce.faces import LabelledFlags
 from jobs.train.spec import SPECS as TRAININGS
 from pipeline.editors import BASELINE, EDITORS, config_of
@@ -203,7 +204,7 @@ def _pair(word: str) -> tuple[str, str]:
 
 def _flag(word: str) -> str:
     """The field that FLAG=VALUE is of, or FLAG@ATTRIBUTE=VALUE."""
-    return word.partition("=")[0].partition("@")[0].removeprefix("--").replace("-", "_")
+    return field_of(word.partition("=")[0].partition("@")[0])
 
 
 def _of_attribute(word: str) -> str:
@@ -212,10 +213,9 @@ def _of_attribute(word: str) -> str:
 
 
 def _value(word: str, fields: Mapping[str, FieldInfo]) -> tuple[str, Any]:
-    """The field and its value: text, which the spec reads as of the field's type; of several values with / between."""
-    name, value = _flag(word), word.partition("=")[2]
-    several = get_origin(fields[name].annotation) is tuple
-    return name, tuple(value.split("/")) if several else value
+    """The field and its value."""
+    name = _flag(word)
+    return name, value_of(word.partition("=")[2], fields[name])
 
 
 def _wrong(field: str, editor: str, found: str) -> str:

@@ -10,10 +10,10 @@ from jobs.edit.spec import SPECS, EditSpec
 from jobs.flags import Names, Spec
 from jobs.locations import absolute
 from jobs.options import RayFlags
+from jobs.passed_on import given, wrong
 from jobs.photos.align import AlignSpec
 from jobs.photos.invert import InvertSpec
 from jobs.photos.paste import PasteSpec
-from jobs.photos.step_flags import given, wrong
 from jobs.reproduce.faces import LabelledFlags
 from pipeline.editors import EDITORS, EditorConfig, config_of
 from pipeline.models import generators
@@ -24,6 +24,8 @@ LARGEST = 256
 """Pixels of a side of the pictures that the page shows; a smaller generator's are as large as it makes them."""
 HOW_FAR = ("strengths", "alphas", "sequence")
 """Flags of editors in place of a target and a score to reach."""
+OF_THE_PLAN = ("out", "photos", "aligned", "inverted", "edits", "latents", "attribute", "preserve", "images", "local")
+"""Fields of steps that the plan itself decides."""
 STEPS: Mapping[str, type[Spec]] = {"align_flags": AlignSpec, "invert_flags": InvertSpec, "paste_flags": PasteSpec}
 
 
@@ -71,7 +73,7 @@ class PhotosEditSpec(LabelledFlags):
         steps: dict[str, type[Spec]] = {**STEPS, "edit_flags": SPECS[self.editor]}
         for name, kind in steps.items():
             for word in getattr(self, name):
-                if why := wrong(word, kind):
+                if why := wrong(word, kind, OF_THE_PLAN):
                     raise ValueError(f"--{name.replace('_', '-')} {word}: {why}")
         return self
 

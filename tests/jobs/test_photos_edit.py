@@ -95,7 +95,7 @@ def test_a_dry_run_tells_the_hours_and_writes_nothing(made, tmp_path, monkeypatc
     ("words", "said"),
     [
         (["--edit-flags", "strides=3"], "--edit-flags strides=3: stylemill edit ials has no such flag"),
-        (["--paste-flags", "out=x"], "this flag is decided by photos edit itself"),
+        (["--paste-flags", "out=x"], "the command that passes it on decides this flag"),
         (["--align-flags", "faces"], "write FLAG=VALUE"),
         (["--edit-flags", "steps=none"], "--steps none"),
         (["--editor", "brush"], "--editor brush: choose from"),
