@@ -29,6 +29,7 @@ from jobs.reproduce.faces import LabelledFlags, judge_others, label_faces
 from jobs.reproduce.study import step
 from jobs.reproduce.toggled_edits import PICTURE, ToggledFaces, measure_spec, measured, read_toggles
 from pipeline.card import Card
+from pipeline.editors import EDITORS, config_of
 from pipeline.errors import SpecError, StylemillError
 from pipeline.metrics.of_faces import NUMBERS
 from pipeline.models.classifiers import attributes_of
@@ -38,8 +39,6 @@ from pipeline.tables.artifact import Artifact, ArtifactFiles
 
 SHARE = 0.8
 """Of the changes by InterFaceGAN that are enough."""
-USUAL: Mapping[str, tuple[str, float]] = {"latent-transformer": ("alphas", 1.25), "id-style": ("intensity", 1.0)}
-"""By method, its flag that says how far and the paper's value; where that has no sign, --target says the way."""
 LEARNED_FROM: Mapping[str, str] = {"id-style": "identity"}
 """By method, the metric whose network its training follows; that alone cannot say how well identity is kept."""
 DISTANCE = 3.0
@@ -87,8 +86,8 @@ def main(argv: Sequence[str]) -> int:
 def keep(spec: KeepSpec) -> int:
     """The same, of what was asked for. Raises StylemillError."""
     trained = read_artifact(spec.artifact, what := Artifact(spec.artifact).card().what)
-    if what not in USUAL:
-        raise SpecError(f"{spec.artifact}: how far {what} moves is not known here: add it to USUAL")
+    if what not in EDITORS or config_of(what).COMPARED is None:
+        raise SpecError(f"{spec.artifact}: {what} does not say how it is compared: give its Config a COMPARED")
     if spec.metrics == (LEARNED_FROM.get(what),):
         raise SpecError(
             f"--metrics: the training of {what} follows the network of {spec.metrics[0]}: add identity_dlib"
@@ -150,11 +149,12 @@ def edit(spec: KeepSpec, attributes: Sequence[str], artifact: str, what: str) ->
 
 
 def settings(what: str) -> dict[bool, dict[str, Any]]:
-    """By whether the faces are to have the attribute, the flags that say how far and which way."""
-    flag, far = USUAL[what]
-    if flag == "intensity":
-        return {to: {flag: (far,), "target": str(int(to))} for to in (True, False)}
-    return {to: {flag: (far if to else -far,)} for to in (True, False)}
+    """By whether the faces are to have the attribute, the flags that say how far and which way: as the paper does."""
+    config = config_of(what)
+    about = config.COMPARED
+    assert about is not None, "what is trained can be compared"
+    edits = {to: about.at([about.usual]).edits(config, to) for to in (True, False)}
+    return {to: flags for to, [flags] in edits.items()}
 
 
 def judge(spec: KeepSpec, toggles: Sequence[tuple[Toggles, Toggles]]) -> tuple[bool, dict[str, float]]:

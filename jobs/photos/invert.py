@@ -1,7 +1,7 @@
 """`stylemill photos invert`: codes of a generator whose faces are those of your photos."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any, Literal
 
 import tyro
@@ -131,18 +131,8 @@ class InvertSpec(CalibrationFlag, PictureFlags, RunFlags):
 
     def settings(self, steps: int) -> Settings:
         """Of the descent, for so many steps."""
-        names = (
-            "in_w",
-            "step_size",
-            "step_size_w",
-            "until",
-            "background",
-            "lambda_pixel",
-            "lambda_identity",
-            "lambda_prior",
-            "lambda_spread",
-        )
-        return replace(DEFAULTS, steps=steps, **{name: getattr(self, name) for name in names})
+        own = type(self).model_fields.keys() & {field.name for field in fields(Settings)}
+        return replace(DEFAULTS, **{**{name: getattr(self, name) for name in own}, "steps": steps})
 
 
 def main(argv: Sequence[str]) -> int:
@@ -193,11 +183,7 @@ def plan_invert(spec: InvertSpec) -> tuple[Job, int | None, InvertStage]:
         shape=(generator.num_ws, generator.w_dim),
         runtime=runtime,
     )
-    steps = (
-        spec.steps
-        or (_stored(spec, "steps") if spec.budget else None)
-        or (DEFAULTS.steps if spec.budget is None else _bought(spec, stage))
-    )
+    steps = stage.settings.steps if spec.budget is None else _stored(spec, "steps") or _bought(spec, stage)
     stage = replace(stage, settings=spec.settings(steps))
     layout = cut(len(photo), rows_per_shard, runtime.batch_size)
     facts = spec_facts(spec, runtime, GRADIENTS, rows_per_shard=layout.rows_per_shard, generator=generator.name)
