@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import label
 from torch import Tensor
-from torch.nn import functional
 
 import schemas
 from pipeline.editors import EditRequest
@@ -29,6 +28,7 @@ from pipeline.models.codes import Codes
 from pipeline.models.faces import SCORED_SIZE
 from pipeline.photos import originals
 from pipeline.photos.decode import UNSUPPORTED, Unreadable
+from pipeline.photos.inversion import resized
 from pipeline.photos.originals import Kept, Original
 from pipeline.photos.paste import face_mask, paste
 from pipeline.stages.edited_faces import EditedFace, EditedFaces
@@ -43,6 +43,8 @@ FOLDER = "photos"
 """Of the files, in the job's directory."""
 TOGETHER = 8
 """Photos whose faces are read at once."""
+REMEMBERED = 8
+"""Faces of a photo whose inverted picture, of 12 MB, is kept from request to request."""
 LONGEST = 48
 """Characters of a photo's name in that of its file."""
 NOT_FACE = ("background", "cloth", "necklace", "neck")
@@ -129,12 +131,13 @@ class PasteWorker:
         written, requests = self.stage.written, self.stage.edited.requests
         files: dict[str, bytes] = {}
         rows: list[dict[str, object]] = []
+        inverted: dict[int, Tensor] = {}
         seconds = {"decode_seconds": 0.0, "paste_seconds": 0.0, "encode_seconds": 0.0}
         for place, (request, asked) in enumerate(requests.items()):
             begun = time.perf_counter()
             photo = originals.read(content, written.exif, written.max_pixels)
             read = time.perf_counter()
-            touched = {face.number: self._paste(photo, face, face.edits[place]) for face in faces}
+            touched = {face.number: self._paste(photo, face, face.edits[place], inverted) for face in faces}
             pasted = time.perf_counter()
             try:
                 file, format_ = originals.write(photo, written.format)
@@ -166,12 +169,18 @@ class PasteWorker:
         columns["changed"] = np.array(columns["changed"], np.float32)  # type: ignore[assignment]
         return Batch({PASTED: schemas.pasted().rows(columns)}, (), seconds, files)
 
-    def _paste(self, photo: Original, face: EditedFace, edit: Codes | None) -> int | None:
-        """Put one edited face into a photo; the pixels under its mask, None where the face was not moved."""
+    def _paste(self, photo: Original, face: EditedFace, edit: Codes | None, inverted: dict[int, Tensor]) -> int | None:
+        """Put one edited face into a photo; the pixels under its mask, None where the face was not moved.
+
+        inverted: pictures of the sources by number, of some faces, for further requests.
+        """
         if edit is None:
             return None
         aligned_3SS = _decoded(face.aligned)
-        inverted_3SS, edited_3SS = self._made(face.source), self._made(edit)
+        inverted_3SS = self._made(face.source) if face.number not in inverted else inverted[face.number]
+        if len(inverted) < REMEMBERED:
+            inverted[face.number] = inverted_3SS
+        edited_3SS = self._made(edit)
         mask_SS = self._mask(aligned_3SS, edited_3SS)
         pictures = (aligned_3SS, inverted_3SS, edited_3SS)
         aligned_3SS, inverted_3SS, edited_3SS = (_in_its_colours(picture, photo) for picture in pictures)
@@ -190,7 +199,7 @@ class PasteWorker:
     def _mask(self, *pictures: Tensor) -> Tensor:
         """(S, S): how much of an edit is taken; of pictures (3, S, S) in [0, 1], where any of them has a face."""
         side = min(SCORED_SIZE, self.generator.resolution)
-        x_N3SS = torch.stack([_resized(picture, side) for picture in pictures]) * 2 - 1
+        x_N3SS = torch.stack([resized(picture[None], side)[0] for picture in pictures]) * 2 - 1
         probabilities_N19SS = self.faces.masks(x_N3SS.to(self.faces.device)).float().cpu()
         others = [CLASSES.index(name) for name in NOT_FACE]
         faces_NSS = 1 - probabilities_N19SS[:, others].sum(dim=1) > 0.5
@@ -237,9 +246,3 @@ def _in_its_colours(picture_3SS: Tensor, photo: Original) -> Tensor:
     pixels_SS3: NDArray[np.uint8] = (picture_3SS * 255).round().to(torch.uint8).movedim(0, 2).contiguous().numpy()
     own = np.array(originals.in_profile(pixels_SS3, photo.profile), dtype=np.float32)
     return torch.from_numpy(own).movedim(2, 0) / 255
-
-
-def _resized(picture_3SS: Tensor, side: int) -> Tensor:
-    if picture_3SS.shape[-1] == side:
-        return picture_3SS
-    return functional.interpolate(picture_3SS[None], (side, side), mode="bilinear", antialias=True)[0].clamp(0, 1)
